@@ -1,0 +1,51 @@
+# cython: language_level=3
+"""What other compiled modules may use of `ChunkQueue`; the Python API is described in _chunks.pyi.
+
+The members stand in the order of _chunks.pyx.
+"""
+
+cimport cython
+from cpython.object cimport PyObject
+
+
+cdef struct ChunkRef:
+    const char* data    # the first byte that has not been taken
+    Py_ssize_t size     # bytes left, never 0
+    PyObject* keeper    # strong: the exact `bytes` object, or the pin that holds the exported buffer
+
+
+@cython.final
+cdef class ChunkQueue:
+    cdef object __weakref__
+    cdef ChunkRef* _refs            # the circular array, NULL until the first chunk comes
+    cdef Py_ssize_t _capacity       # its length in entries: 0 or a power of two
+    cdef Py_ssize_t _head           # index of the front chunk in _refs
+    cdef Py_ssize_t _count          # chunks queued
+    cdef Py_ssize_t _total_bytes    # bytes queued: the sum of all sizes
+    cdef int _busy                  # calls that rely on the front chunks staying where they are
+    cdef object _sought             # bytes that read_until() looked for last, or None
+    cdef Py_ssize_t _sought_from    # offset in bytes before which _sought does not begin
+
+    # Where n is a number of bytes to take, the caller has made sure that 0 <= n <= _total_bytes.
+    # Those that take from the front or put there raise BufferError while a write is under way.
+    cdef int _check_idle(self, str method) except -1
+    cdef int _append(self, object chunk) except -1
+    cdef int _appendleft(self, object chunk) except -1
+    cdef object _popleft(self)
+    cdef bytes _read(self, Py_ssize_t n)
+    cdef int _consume(self, Py_ssize_t n) except -1
+    cdef void _copy_out(self, char* target, Py_ssize_t n) noexcept
+    # The offset of the first `sub` (length > 0) that lies inside [start, stop), or -1.
+    cdef Py_ssize_t _search(self, const char* sub, Py_ssize_t length, Py_ssize_t start,
+                            Py_ssize_t stop) except -2
+    # One writev, or pwritev where offset >= 0: the bytes taken, or -1 where it would block. Unlike
+    # writev_to() it makes no exception for that.
+    cdef Py_ssize_t _writev(self, int fd, long long offset) except -2
+
+    # Storage; these are for the queue itself.
+    cdef ChunkRef* _at(self, Py_ssize_t index) noexcept
+    cdef int _put(self, object chunk, bint in_front) except -1
+    cdef int _reserve(self) except -1
+    cdef void _drop_front(self) noexcept
+    cdef void _drop_bytes(self, Py_ssize_t n) noexcept
+    cdef void _drop_all(self) noexcept

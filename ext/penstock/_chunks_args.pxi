@@ -1,0 +1,77 @@
+# Included by _chunks.pyx: the pin that keeps a buffer exported, and the checks of arguments.
+
+
+@cython.final
+# No tp_clear: it would drop view.obj without PyBuffer_Release, and the exporter would stay locked. Every
+# cycle through a pin passes a ChunkQueue or a memoryview, and these can be cleared.
+@cython.no_gc_clear
+@cython.auto_pickle(False)
+cdef class _Pin:
+    """Holds one exported buffer, and lends it out again, read-only and as plain bytes."""
+
+    cdef object owner       # the very object that was appended
+    cdef Py_buffer view     # view.obj is NULL until the buffer has been got
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.view)
+
+    def __getbuffer__(self, Py_buffer* view, int flags):
+        # The borrower's view.obj is this pin, which so outlives every view: nothing to count.
+        PyBuffer_FillInfo(view, self, self.view.buf, self.view.len, 1, flags)
+
+
+cdef _Pin _pin_buffer(str name, object owner):
+    """Get the buffer of an argument, or raise with the argument's name and what to do instead."""
+    cdef _Pin pin
+    cdef str kind = type(owner).__name__
+    if isinstance(owner, str):
+        raise TypeError(f"{name} must be a bytes-like object, not str: encode it, as in text.encode()")
+    if not PyObject_CheckBuffer(owner):
+        raise TypeError(f"{name} must be a bytes-like object, not {kind}")
+    pin = _Pin.__new__(_Pin)
+    pin.owner = owner
+    # FULL_RO and not SIMPLE, so that the reason for a refusal is known and can be told.
+    PyObject_GetBuffer(owner, &pin.view, PyBUF_FULL_RO)
+    if pin.view.itemsize != 1 or pin.view.ndim != 1:
+        raise TypeError(
+            f"{name} ({kind}) must be one-dimensional with items of 1 byte, but has {pin.view.ndim} "
+            f"dimension(s) and items of {pin.view.itemsize}: use memoryview(x).cast('B')"
+        )
+    if pin.view.len and not PyBuffer_IsContiguous(&pin.view, b'C'):
+        raise BufferError(f"{name} ({kind}) is not contiguous: use a copy, as in bytes(x)")
+    return pin
+
+
+cdef bytes _bytes_of(str name, object value):
+    cdef _Pin pin
+    if PyBytes_CheckExact(value):
+        return <bytes>value
+    pin = _pin_buffer(name, value)
+    return PyBytes_FromStringAndSize(<const char*>pin.view.buf, pin.view.len)
+
+
+cdef Py_ssize_t _size_of(str name, object value) except -1:
+    """A size argument as a number; what no memory could have is as good as the largest one."""
+    cdef Py_ssize_t size
+    if isinstance(value, bool) or not PyIndex_Check(value):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    size = PyNumber_AsSsize_t(value, NULL)
+    if size < 0:
+        raise ValueError(f"{name} must be 0 or more, not {value}")
+    return size
+
+
+cdef int _fd_of(object fd) except -1:
+    cdef object number = fd
+    cdef Py_ssize_t value
+    if not isinstance(fd, int):
+        fileno = getattr(fd, "fileno", None)
+        if fileno is None:
+            raise TypeError(f"fd must be an int or have a fileno() method, not {type(fd).__name__}")
+        number = fileno()
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"fd must be an int or have a fileno() that returns one, not {type(number).__name__}")
+    value = PyNumber_AsSsize_t(number, NULL)
+    if not 0 <= value <= INT_MAX:
+        raise ValueError(f"fd must be an open file descriptor, from 0 to {INT_MAX}, not {number}")
+    return <int>value

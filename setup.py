@@ -1,0 +1,81 @@
+"""Build switches only; the metadata is in pyproject.toml.
+
+PENSTOCK_PURE=1      build no extension: the package runs on its pure-Python backend
+PENSTOCK_SANITIZE=1  AddressSanitizer and UBSan, for the native test runs
+PENSTOCK_DEBUG=1     -O0 -g and C assertions
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+# Hand-written Cython: the buffers, each with a pure-Python twin in src/penstock.
+NATIVE = ["_ring", "_chunks"]
+# Python sources that Cython compiles as they stand, typed by the .pxd beside each.
+COMPILED = sorted(
+    str(path.relative_to("src/penstock").with_suffix("")).replace(os.sep, ".")
+    for path in Path("src/penstock").rglob("*.pxd")
+    if path.with_suffix(".py").exists() and path.stem != "__init__"
+)
+
+SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-wrapv -fno-omit-frame-pointer"
+
+
+def flags() -> tuple[list[str], list[str]]:
+    if os.environ.get("PENSTOCK_SANITIZE"):
+        return ["-O1", "-g", *SANITIZE.split()], ["-fsanitize=address,undefined"]
+    if os.environ.get("PENSTOCK_DEBUG"):
+        return ["-O0", "-g", "-UNDEBUG"], []
+    return ["-O2"], []
+
+
+def extensions() -> list[Extension]:
+    if os.environ.get("PENSTOCK_PURE"):
+        print("penstock: PENSTOCK_PURE is set, building the pure-Python backend", file=sys.stderr)
+        return []
+    from Cython.Build import cythonize
+
+    compile_args, link_args = flags()
+    sources = {name: f"ext/penstock/{name}.pyx" for name in NATIVE}
+    sources |= {name: f"src/penstock/{name.replace('.', '/')}.py" for name in COMPILED}
+    modules = [
+        Extension(f"penstock.{name}", [path], extra_compile_args=compile_args, extra_link_args=link_args)
+        for name, path in sources.items()
+    ]
+    return cythonize(
+        modules,
+        include_path=["ext", "src"],
+        build_dir="build/cython",
+        nthreads=os.cpu_count() or 1,
+        compiler_directives={
+            "language_level": 3,
+            "binding": False,
+            "boundscheck": False,
+            "wraparound": False,
+            "initializedcheck": False,
+            "embedsignature": True,
+        },
+    )
+
+
+class BuildAllOrNothing(build_ext):
+    """The compiled backend needs every module; without a compiler the package installs pure."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:
+            for ext in self.extensions:
+                Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
+            self.extensions = []
+            print(
+                f"penstock: the compiled backend could not be built ({error}); "
+                "installing the pure-Python backend, which is slower",
+                file=sys.stderr,
+            )
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildAllOrNothing})

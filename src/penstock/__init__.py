@@ -1,0 +1,46 @@
+"""Node's stream model for Python: streams that tell their producers to wait."""
+
+from penstock._backend import ChunkQueue, RingBuffer, backend
+from penstock._flow.chunk import get_default_high_water_mark, set_default_high_water_mark
+from penstock._flow.events import EventEmitter
+from penstock._flow.lifecycle import Completion
+from penstock._flow.ticks import next_tick
+from penstock.abort import AbortController, AbortSignal, add_abort_signal
+from penstock.duplex import Duplex
+from penstock.errors import *  # noqa: F403 - errors.__all__ is the list
+from penstock.errors import __all__ as _errors
+from penstock.finished import finished
+from penstock.pipeline import Pipeline, pipeline
+from penstock.readable import Readable
+from penstock.running import run
+from penstock.transform import PassThrough, Transform
+from penstock.waiting import on, once
+from penstock.writable import Writable
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AbortController",
+    "AbortSignal",
+    "ChunkQueue",
+    "Completion",
+    "Duplex",
+    "EventEmitter",
+    "PassThrough",
+    "Pipeline",
+    "Readable",
+    "RingBuffer",
+    "Transform",
+    "Writable",
+    "add_abort_signal",
+    "backend",
+    "finished",
+    "get_default_high_water_mark",
+    "next_tick",
+    "on",
+    "once",
+    "pipeline",
+    "run",
+    "set_default_high_water_mark",
+    *_errors,
+]

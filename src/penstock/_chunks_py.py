@@ -1,0 +1,430 @@
+"""`ChunkQueue` in pure Python: the reference for the compiled one, and what runs where there is no compiler.
+
+The public documentation is in _chunks.pyi. Invariants: no chunk in the queue is used up; the bytes queued are
+`_bytes_in - _bytes_out`; while `_busy` is above 0 the front chunks stay, and only appending is possible.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from struct import pack_into
+from typing import TYPE_CHECKING, Any, NoReturn, final
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
+
+__all__ = ["ChunkQueue"]
+
+_MAX_FD = 2**31 - 1
+_MAX_ENTRIES = 1024  # buffers in one gather write, where the system allows as many
+_MAX_WRITE_BYTES = 1 << 30  # in one call: macOS refuses sums over INT_MAX, Linux cuts them there
+_FIRST_BLOCK_BYTES = 256  # how much a search joins and looks at first
+
+try:
+    _MAX_ENTRIES = min(max(os.sysconf("SC_IOV_MAX"), 16), _MAX_ENTRIES)
+except (AttributeError, ValueError, OSError):
+    _MAX_ENTRIES = 16  # what POSIX promises
+
+
+class _Chunk:
+    """One buffer in the queue: `view` keeps it exported, and is plain bytes."""
+
+    __slots__ = ("owner", "start", "view")
+
+    def __init__(self, owner: Any, view: memoryview) -> None:
+        self.owner = owner
+        self.view = view
+        self.start = 0  # the first byte that has not been taken
+
+
+def _view_of(name: str, owner: Any) -> memoryview:
+    """Get the buffer of an argument, or raise with the argument's name and what to do instead."""
+    kind = type(owner).__name__
+    if isinstance(owner, str):
+        raise TypeError(f"{name} must be a bytes-like object, not str: encode it, as in text.encode()")
+    try:
+        view = memoryview(owner)
+    except TypeError:
+        raise TypeError(f"{name} must be a bytes-like object, not {kind}") from None
+    if view.itemsize != 1 or view.ndim != 1:
+        raise TypeError(
+            f"{name} ({kind}) must be one-dimensional with items of 1 byte, but has {view.ndim} "
+            f"dimension(s) and items of {view.itemsize}: use memoryview(x).cast('B')"
+        )
+    if view.nbytes and not view.c_contiguous:
+        raise BufferError(f"{name} ({kind}) is not contiguous: use a copy, as in bytes(x)")
+    if view.format != "B":
+        try:
+            return view.cast("B")
+        except (TypeError, ValueError):
+            # The formats of ctypes, such as "<c", cannot be cast; all that is done here works on them too.
+            pass
+    return view
+
+
+def _bytes_of(name: str, value: Any) -> bytes:
+    return value if type(value) is bytes else bytes(_view_of(name, value))
+
+
+def _size_of(name: str, value: Any) -> int:
+    """A size argument as a number; what no memory could have is as good as the largest one."""
+    if isinstance(value, bool) or not hasattr(type(value), "__index__"):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    size = operator.index(value)
+    if size < 0:
+        raise ValueError(f"{name} must be 0 or more, not {value}")
+    return min(size, sys.maxsize)
+
+
+def _fd_of(fd: Any) -> int:
+    number = fd
+    if not isinstance(fd, int):
+        fileno = getattr(fd, "fileno", None)
+        if fileno is None:
+            raise TypeError(f"fd must be an int or have a fileno() method, not {type(fd).__name__}")
+        number = fileno()
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise TypeError(f"fd must be an int or have a fileno() that returns one, not {type(number).__name__}")
+    if not 0 <= number <= _MAX_FD:
+        raise ValueError(f"fd must be an open file descriptor, from 0 to {_MAX_FD}, not {number}")
+    return number
+
+
+@final
+class ChunkQueue:
+    """An unbounded queue of buffers, held by reference and addressed by the byte."""
+
+    __slots__ = ("__weakref__", "_busy", "_bytes_in", "_bytes_out", "_chunks", "_sought", "_sought_from")
+
+    _chunks: deque[_Chunk]
+    # Two counters and not one, so that a thread that appends and a thread that takes never write to the same.
+    _bytes_in: int
+    _bytes_out: int
+    _busy: int
+    _sought: bytes | None  # what read_until() looked for last
+    _sought_from: int  # the offset before which it does not begin
+
+    # Not __init__: a second call of that must not empty the queue.
+    def __new__(cls) -> ChunkQueue:
+        self = super().__new__(cls)
+        self._chunks = deque()
+        self._bytes_in = self._bytes_out = self._busy = self._sought_from = 0
+        self._sought = None
+        return self
+
+    def __init_subclass__(cls, **kwargs: Any) -> NoReturn:
+        raise TypeError("type 'penstock.ChunkQueue' is not an acceptable base type")
+
+    def append(self, buffer: ReadableBuffer) -> None:
+        """Put a chunk at the end."""
+        chunk = self._admit(buffer)
+        if chunk is not None:
+            total = self._bytes_in + chunk.view.nbytes  # first, so that only the last step can fail
+            self._chunks.append(chunk)
+            self._bytes_in = total
+
+    def appendleft(self, buffer: ReadableBuffer) -> None:
+        """Put a chunk in front of all others."""
+        self._check_idle("appendleft")
+        chunk = self._admit(buffer)
+        if chunk is not None:
+            total = self._bytes_out - chunk.view.nbytes
+            self._chunks.appendleft(chunk)
+            self._bytes_out = total
+            self._sought_from = 0
+
+    def extend(self, iterable: Iterable[ReadableBuffer]) -> None:
+        """Append every buffer of an iterable."""
+        try:
+            memoryview(iterable).release()  # type: ignore[arg-type]
+        except (TypeError, BufferError, ValueError):
+            pass
+        else:
+            raise TypeError(
+                f"iterable must yield buffers, but {type(iterable).__name__} is one itself: use append()"
+            )
+        for buffer in iterable:
+            self.append(buffer)
+
+    def popleft(self) -> ReadableBuffer:
+        """Take the front chunk: the very object, or what is left of it."""
+        self._check_idle("popleft")
+        if not self._chunks:
+            raise IndexError("popleft() from an empty ChunkQueue")
+        front = self._chunks[0]
+        rest: ReadableBuffer = front.owner
+        if front.start:
+            left = front.view[front.start :]
+            rest = bytes(left) if isinstance(front.owner, bytes) else left.toreadonly()
+        self._drop_bytes(front.view.nbytes - front.start)
+        return rest
+
+    def read(self, n: int) -> bytes:
+        """Take up to n bytes."""
+        size = _size_of("n", n)
+        self._check_idle("read")
+        result = self._peek(size)
+        self._drop_bytes(len(result))
+        return result
+
+    def peek(self, n: int) -> bytes:
+        """Up to n bytes, which stay in the queue."""
+        return self._peek(_size_of("n", n))
+
+    def views(self, n: int) -> list[memoryview]:
+        """Read-only views of the next up to n bytes, which stay in the queue."""
+        left = _size_of("n", n)
+        # Making a view may run the garbage collector, and that may run anything.
+        self._busy += 1
+        try:
+            return [part.toreadonly() for part in self._parts(left)]
+        finally:
+            self._busy -= 1
+
+    def consume(self, n: int) -> None:
+        """Drop n bytes from the front."""
+        size = _size_of("n", n)
+        self._check_idle("consume")
+        if size > self.nbytes:
+            raise ValueError(f"n is {n}, but only {self.nbytes} bytes are queued")
+        self._drop_bytes(size)
+
+    def find(self, sub: ReadableBuffer, start: int = 0) -> int:
+        """The offset of the first sub at or after start, or -1."""
+        wanted = _bytes_of("sub", sub)
+        begin = _size_of("start", start)
+        if not wanted:
+            return begin if begin <= self.nbytes else -1
+        return self._search(wanted, begin, self.nbytes)
+
+    def read_until(self, sub: ReadableBuffer, max: int) -> bytes | None:
+        """Take the bytes up to and including sub, or None where it is not there yet."""
+        wanted = _bytes_of("sub", sub)
+        limit = _size_of("max", max)
+        if not wanted:
+            raise ValueError("sub must not be empty")
+        self._check_idle("read_until")
+        if wanted != self._sought:
+            self._sought, self._sought_from = wanted, 0
+        stop = min(self.nbytes, limit + len(wanted))
+        at = self._search(wanted, self._sought_from, stop)
+        if at < 0:
+            if stop - len(wanted) + 1 > self._sought_from:
+                self._sought_from = stop - len(wanted) + 1
+            if self._sought_from > limit:
+                raise ValueError(f"sub ({wanted!r}) does not begin within the limit of {max} bytes (max)")
+            return None
+        return self.read(at + len(wanted))
+
+    def readinto(self, buf: WriteableBuffer) -> int:
+        """Fill buf from the front; the number of bytes moved."""
+        target = _view_of("buf", buf)
+        if target.readonly:
+            raise TypeError(
+                f"buf ({type(buf).__name__}) is read-only: use a writable buffer, as bytearray is"
+            )
+        self._check_idle("readinto")
+        filled = 0
+        for part in self._parts(target.nbytes):
+            end = filled + part.nbytes
+            if target.format == part.format == "B":
+                target[filled:end] = part
+            else:
+                pack_into(f"{part.nbytes}s", target, filled, bytes(part))
+            filled = end
+        self._drop_bytes(filled)
+        return filled
+
+    def writev_to(self, fd: FileDescriptorLike) -> int:
+        """Write from the front with one writev; the number of bytes taken."""
+        number = _fd_of(fd)
+        self._check_idle("writev_to")
+
+        def write(parts: list[memoryview]) -> int:
+            return os.writev(number, parts) if hasattr(os, "writev") else os.write(number, parts[0])
+
+        return self._write(write)
+
+    def pwritev_to(self, fd: FileDescriptorLike, offset: int) -> int:
+        """Write from the front with one pwritev at an offset of the file; the number of bytes taken."""
+        number = _fd_of(fd)
+        place = _size_of("offset", offset)
+        self._check_idle("pwritev_to")
+
+        def write(parts: list[memoryview]) -> int:
+            if hasattr(os, "pwritev"):
+                return os.pwritev(number, parts, place)
+            return os.pwrite(number, parts[0], place)
+
+        return self._write(write)
+
+    def clear(self) -> None:
+        """Drop every chunk."""
+        self._check_idle("clear")
+        # Taken away first: whatever the dropped chunks call finds an empty queue.
+        chunks, self._chunks = self._chunks, deque()
+        self._bytes_out = self._bytes_in
+        self._sought_from = 0
+        for chunk in chunks:
+            chunk.view.release()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes queued."""
+        return self._bytes_in - self._bytes_out
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    def __bool__(self) -> bool:
+        return bool(self._chunks)
+
+    def __repr__(self) -> str:
+        return f"<ChunkQueue chunks={len(self)} nbytes={self.nbytes}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a ChunkQueue cannot be copied or pickled")
+
+    def _check_idle(self, method: str) -> None:
+        if self._busy:
+            raise BufferError(f"{method}() is not possible while a write of this ChunkQueue is under way")
+
+    def _admit(self, owner: Any) -> _Chunk | None:
+        view = memoryview(owner) if type(owner) is bytes else _view_of("buffer", owner)
+        if not view.nbytes:
+            view.release()
+            return None
+        if view.nbytes > sys.maxsize - self.nbytes:
+            raise OverflowError(f"a ChunkQueue holds at most {sys.maxsize} bytes")
+        return _Chunk(owner, view)
+
+    def _parts(self, limit: int) -> Iterator[memoryview]:
+        """Views of the first `limit` bytes, one for each chunk."""
+        for chunk in self._chunks:
+            if limit <= 0:
+                return
+            part = chunk.view[chunk.start : chunk.start + limit]
+            limit -= part.nbytes
+            yield part
+
+    def _peek(self, size: int) -> bytes:
+        if not self._chunks:
+            return b""
+        front = self._chunks[0]
+        if type(front.owner) is bytes and front.start == 0 and len(front.owner) == min(size, self.nbytes):
+            return front.owner
+        return b"".join(self._parts(size))
+
+    def _drop_bytes(self, n: int) -> None:
+        """Every way out: move the front on, and let go of what is used up."""
+        used: list[_Chunk] = []
+        left = n
+        front = None
+        for front in self._chunks:
+            size = front.view.nbytes - front.start
+            if size > left:
+                break
+            left -= size
+            used.append(front)
+        start = front.start + left if front is not None else 0
+        bytes_out = self._bytes_out + n
+        sought_from = max(0, self._sought_from - n)
+        leaving, released = iter(used), iter(used)
+        # From here on nothing is allocated: the step is taken whole, or a MemoryError came before it.
+        for _ in leaving:
+            self._chunks.popleft()
+        if left and front is not None:
+            front.start = start
+        self._bytes_out = bytes_out
+        self._sought_from = sought_from
+        # At once, and not when the collector comes, for the owners are locked until then; and last, because
+        # they may call back.
+        for chunk in released:
+            chunk.view.release()
+
+    def _write(self, write: Callable[[list[memoryview]], int]) -> int:
+        # The kernel reads the chunks' memory without the GIL: until it is done none may leave.
+        self._busy += 1
+        try:
+            parts: list[memoryview] = []
+            room = _MAX_WRITE_BYTES
+            # A list first, in one step of the interpreter: another thread may be appending.
+            for chunk in list(islice(self._chunks, _MAX_ENTRIES)):
+                if room > 0:
+                    parts.append(chunk.view[chunk.start : chunk.start + room])
+                    room -= parts[-1].nbytes
+            taken = write(parts) if parts else 0
+        finally:
+            self._busy -= 1
+        self._drop_bytes(taken)
+        return taken
+
+    def _search(self, sub: bytes, start: int, stop: int) -> int:
+        """Offset of the first `sub` that lies inside [start, stop), or -1; in linear time.
+
+        Between two blocks the last len(sub) - 1 bytes are carried over, so that what straddles the boundary
+        is seen.
+        """
+        carried = len(sub) - 1
+        carry = b""
+        for at, block in self._blocks(start, stop, max(_FIRST_BLOCK_BYTES, 2 * len(sub))):
+            if carry:
+                hit = (carry + block[:carried]).find(sub)
+                if hit >= 0:
+                    return at - len(carry) + hit
+            hit = block.find(sub)
+            if hit >= 0:
+                return at + hit
+            carry = (carry + block)[-carried:] if len(block) < carried else block[len(block) - carried :]
+        return -1
+
+    def _blocks(self, start: int, stop: int, least: int) -> Iterator[tuple[int, bytes]]:
+        """The bytes [start, stop) as (offset, block), each block but the last at least `least` long.
+
+        They double in size, so that a search costs what its result is far away, and not a whole large chunk.
+        """
+        origin = start
+        gathered: list[memoryview] = []
+        size = 0
+        for at, chunk in self._located(start):
+            if at >= stop:
+                break
+            begin = chunk.start + max(0, start - at)
+            end = min(chunk.view.nbytes, chunk.start + stop - at)
+            while begin < end:
+                part = chunk.view[begin : min(end, begin + least - size)]
+                gathered.append(part)
+                begin += part.nbytes
+                size += part.nbytes
+                if size == least:
+                    yield origin, b"".join(gathered)
+                    origin += size
+                    gathered, size = [], 0
+                    least *= 2
+        if gathered:
+            yield origin, b"".join(gathered)
+
+    def _located(self, start: int) -> Iterator[tuple[int, _Chunk]]:
+        """The chunks from the one that holds offset `start`, each with its offset."""
+        at = 0
+        if start <= self.nbytes // 2:
+            for chunk in self._chunks:
+                size = chunk.view.nbytes - chunk.start
+                if at + size > start:
+                    yield at, chunk
+                at += size
+            return
+        # From the tail: a search that resumes near it must not pass the whole queue.
+        at = self.nbytes
+        tail: list[tuple[int, _Chunk]] = []
+        for chunk in reversed(self._chunks):
+            at -= chunk.view.nbytes - chunk.start
+            tail.append((at, chunk))
+            if at <= start:
+                break
+        yield from reversed(tail)

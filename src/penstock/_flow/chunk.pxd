@@ -1,0 +1,2 @@
+cpdef object byte_chunk(object chunk)
+cpdef Py_ssize_t mark(object name, object value, bint object_mode) except -1

@@ -1,0 +1,40 @@
+cimport cython
+
+from penstock._flow.ticks cimport Ticked, current_queue
+
+cdef class Listener(Ticked):
+    cdef object _notify0(self)
+    cdef object _notify1(self, object arg)
+
+cdef class OnceListener(Listener):
+    cdef EventEmitter _emitter
+    cdef object _event
+    cdef object _fn
+    cdef bint _fired
+    cdef bint _take(self) except -1
+
+cdef class EventEmitter(Ticked):
+    cdef dict __dict__
+    cdef object __weakref__
+    cdef dict _events           # event -> a callable, or a list of several; None until the first listener
+    cdef object _data_handler   # what _events holds for 'data'
+    cdef object _add(self, object event, object fn, bint first)
+    cdef object _remove(self, object event, object fn)
+    cdef object _store(self, object event, object handler)
+    cdef Py_ssize_t _count(self, object event) except -1
+    cdef bint _emit0(self, object event) except -1
+    cdef bint _emit1(self, object event, object arg) except -1
+    @cython.locals(fn=object)
+    cdef object _call_all1(self, list handlers, object arg)
+    cdef object _added(self, object event)
+    cdef object _removed(self, object event)
+    cdef object _unlistened(self, object error)
+
+@cython.locals(listener=Listener)
+cpdef object call0(object emitter, object fn)
+@cython.locals(listener=Listener)
+cpdef object call1(object emitter, object fn, object arg)
+@cython.locals(once=OnceListener)
+cdef bint _matches(object listener, object fn) except -1
+@cython.locals(once=OnceListener)
+cdef object _function(object listener)

@@ -1,0 +1,320 @@
+"""What all streams share: construction, destruction, errors, and the completion of hooks.
+
+Rules L1 to L6. `Completion` is here because it is one half of how a hook reports back to its stream.
+"""
+
+from penstock._flow.events import EventEmitter
+from penstock._flow.runner import HookRunner, is_awaitable
+from penstock._flow.ticks import current_queue
+from penstock.errors import InvalidArgTypeError, InvalidReturnValueError, MultipleCompletionError
+
+# Ticks and hook kinds of this class; the sides of a stream go on counting from here.
+_TICK_CONSTRUCT = 1
+_TICK_CONSTRUCTED = 2
+_TICK_CLOSE = 3
+_TICK_ERROR = 4
+_CONSTRUCT = 1
+_DESTROY = 2
+_DESTROY_AWAITED = 3
+
+
+class Completion:
+    """What a hook returns when it is done later: done when somebody calls `resolve` or `reject`.
+
+    It is what Node's callback is: the stream goes on inside that call, with no turn of the loop between, and a
+    completion that is resolved before the hook returns is as good as a hook that returned the value. Settling it a
+    second time is an error of the stream (`MultipleCompletionError`). Call it on the loop's thread only.
+    """
+
+    def __init__(self):
+        self._stream = None
+        self._kind = 0
+        self._settled = False
+        self._again = False
+        self._error = None
+        self._value = None
+
+    def resolve(self, value=None):
+        """The hook is done, with ``value`` as its result."""
+        self._settle(None, value)
+
+    def reject(self, error):
+        """The hook failed with ``error``, an exception."""
+        if not isinstance(error, BaseException):
+            raise InvalidArgTypeError(f"reject() needs an exception, got {error!r}")
+        self._settle(error, None)
+
+    @property
+    def settled(self):
+        """Whether `resolve` or `reject` was called."""
+        return bool(self._settled)
+
+    def _settle(self, error, value):
+        stream = self._stream
+        if self._settled:
+            if stream is None:
+                self._again = True
+            else:
+                stream._completed_again(self._kind, error)
+            return
+        self._settled = True
+        if stream is None:
+            self._error = error
+            self._value = value
+        else:
+            stream._complete(self._kind, error, value)
+
+    def _attach(self, stream, kind):
+        if self._stream is not None:
+            raise InvalidReturnValueError(
+                "a hook returned a Completion that another call had returned before; make a new one for each call"
+            )
+        self._stream = stream
+        self._kind = kind
+        if self._settled:
+            stream._complete(kind, self._error, self._value)
+            if self._again:
+                stream._completed_again(kind, None)
+        self._error = self._value = None
+
+
+def aggregate(inner, outer):
+    """Both errors where there are two; ``outer`` is the one that a reader should see first."""
+    if inner is None or outer is None or inner is outer:
+        return inner if outer is None else outer
+    if isinstance(inner, Exception) and isinstance(outer, Exception):
+        return ExceptionGroup(str(outer), [outer, inner])
+    return BaseExceptionGroup(str(outer), [outer, inner])
+
+
+class Lifecycle(EventEmitter):
+    def _start(self, construct, destroy, auto_destroy, emit_close, signal):
+        """The last step of a constructor: the common options, and the first tick of a stream that opens something."""
+        self._auto_destroy = auto_destroy
+        self._emit_close = emit_close
+        self._constructed = True
+        self._construct_hook = construct if construct is not None else getattr(self, "_construct", None)
+        self._destroy_hook = destroy
+        if self._construct_hook is not None:
+            self._constructed = False
+            self._tick(_TICK_CONSTRUCT, None)
+        if signal is not None:
+            from penstock.abort import add_abort_signal
+
+            add_abort_signal(signal, self)
+
+    def _tick(self, op, arg):
+        queue = self._queue
+        if queue is None:
+            queue = current_queue()
+            self._queue = queue
+        queue.add(self, op, arg)
+
+    def _run_tick(self, op, arg):
+        if op == _TICK_CLOSE:
+            try:
+                if arg is not None and not self._error_emitted:
+                    self._error_emitted = True
+                    self._emit1("error", arg)
+            finally:
+                self._close_emitted = True
+                if self._emit_close:
+                    self._emit0("close")
+                self._release()
+        elif op == _TICK_ERROR:
+            self._emit_error(arg)
+        elif op == _TICK_CONSTRUCT:
+            try:
+                result = self._construct_hook()
+            except Exception as error:
+                self._complete(_CONSTRUCT, error, None)
+            else:
+                if result is None:
+                    self._complete(_CONSTRUCT, None, None)
+                else:
+                    self._hook_returned(_CONSTRUCT, result)
+        elif op == _TICK_CONSTRUCTED:
+            if self._construct_called:
+                self._fail(arg if arg is not None else _twice("_construct"), False)
+                return
+            self._construct_called = True
+            self._constructed = True
+            self._construct_hook = None
+            if self._destroyed:
+                self._call_destroy(aggregate(arg, self._destroy_error))
+            elif arg is not None:
+                self._fail(arg, True)
+            else:
+                self._after_construct()
+
+    # ---- destruction
+
+    def destroy(self, error=None):
+        """Give the stream up now: drop what is buffered, release what it holds, emit 'error' (with one) and 'close'.
+
+        ``error``: the exception that 'error' reports, or None. Only the first call counts. Returns the stream.
+        """
+        if error is not None and not isinstance(error, BaseException):
+            raise InvalidArgTypeError(f"destroy() needs an exception or None, got {error!r}")
+        self._destroy_stream(error)
+        return self
+
+    def _destroy_stream(self, error):
+        if self._destroyed:
+            return
+        self._before_destroy()
+        if self._errored is None:
+            self._errored = error
+        self._destroyed = True
+        if self._runners is not None:
+            self._stop_runners(False)
+        if self._constructed:
+            self._call_destroy(error)
+        else:
+            self._destroy_error = error
+
+    def _before_destroy(self):
+        return None
+
+    def _call_destroy(self, error):
+        hook = self._destroy_hook if self._destroy_hook is not None else getattr(self, "_destroy", None)
+        if hook is None:
+            self._after_destroy(error)
+            return
+        try:
+            result = hook(error)
+        except Exception as raised:
+            self._after_destroy(raised)
+            return
+        if isinstance(result, Completion):
+            self._hook_returned(_DESTROY, result)
+        elif is_awaitable(result):
+            self._destroy_error = error
+            self._hook_returned(_DESTROY_AWAITED, result)
+        else:
+            self._after_destroy(error)
+
+    def _after_destroy(self, error):
+        if self._closed:
+            return
+        if self._errored is None:
+            self._errored = error
+        self._closed = True
+        self._tick(_TICK_CLOSE, error)
+
+    def _release(self):
+        # Hooks are bound to the stream more often than not: without them nothing holds a closed stream in a cycle.
+        self._construct_hook = None
+        self._destroy_hook = None
+        self._destroy_error = None
+        if self._runners is not None:
+            self._stop_runners(True)
+            self._runners = None
+
+    def _fail(self, error, deferred):
+        """L3: how every failure inside a stream is reported."""
+        if self._destroyed:
+            return
+        if self._auto_destroy:
+            self._destroy_stream(error)
+            return
+        if self._errored is None:
+            self._errored = error
+        if deferred:
+            self._tick(_TICK_ERROR, error)
+        else:
+            self._emit_error(error)
+
+    def _emit_error(self, error):
+        if not self._error_emitted:
+            self._error_emitted = True
+            self._emit1("error", error)
+
+    # ---- hooks that are done later
+
+    def _after_construct(self):
+        return None
+
+    def _hook_returned(self, kind, result):
+        """Take what a hook returned, other than None: a Completion, an awaitable, or a value."""
+        if isinstance(result, Completion):
+            done = result
+            done._attach(self, kind)
+        elif is_awaitable(result):
+            done = Completion()
+            done._attach(self, kind)
+            if self._runners is None:
+                self._runners = {}
+            runner = self._runners.get(kind)
+            if runner is None:
+                runner = self._runners[kind] = HookRunner()
+            runner.submit(result, done)
+        else:
+            self._complete(kind, None, result)
+
+    def _complete(self, kind, error, value):
+        """A hook of the given kind is done."""
+        if kind == _CONSTRUCT:
+            self._tick(_TICK_CONSTRUCTED, error)
+        elif kind == _DESTROY:
+            self._after_destroy(error)
+        elif kind == _DESTROY_AWAITED:
+            self._after_destroy(error if error is not None else self._destroy_error)
+
+    def _completed_again(self, kind, error):
+        if kind == _CONSTRUCT:
+            self._tick(_TICK_CONSTRUCTED, error)
+        elif kind != _DESTROY and kind != _DESTROY_AWAITED:
+            self._fail(error if error is not None else _twice("the hook"), False)
+
+    def _stop_runners(self, all_of_them):
+        for kind, runner in self._runners.items():
+            if all_of_them or kind > _DESTROY_AWAITED:
+                runner.stop()
+
+    def aclose(self):
+        """Give the stream up and wait until it is closed: ``await stream.aclose()``.
+
+        Raises what the stream has failed with; giving up what is unfinished is no failure.
+        """
+        from penstock.closing import dispose
+
+        return dispose(self)
+
+    async def __aenter__(self):
+        return self
+
+    def __aexit__(self, kind, error, traceback):
+        return self.aclose()
+
+    # ---- for the rooms above
+
+    def _error_was_emitted(self):
+        return bool(self._error_emitted)
+
+    def _will_emit_close(self):
+        return bool(self._auto_destroy and self._emit_close and not self._closed)
+
+    def _has_side(self, readable):
+        return bool(self._has_readable if readable else self._has_writable)
+
+    # ---- what can be seen
+
+    @property
+    def destroyed(self):
+        """Whether destroy() was called, by whomever."""
+        return bool(self._destroyed)
+
+    @property
+    def closed(self):
+        """Whether everything is released; the 'close' event follows at the next tick."""
+        return bool(self._closed)
+
+    @property
+    def errored(self):
+        """The error that the stream failed with, or None."""
+        return self._errored
+
+
+def _twice(what):
+    return MultipleCompletionError(f"{what} completed twice; a hook completes once, by returning or by its Completion")

@@ -1,0 +1,222 @@
+"""pipe() and unpipe(): the link that carries chunks from a readable to a writable. Rules P1 to P10."""
+
+from penstock._flow.events import Listener
+from penstock._flow.stream import Stream
+from penstock._flow.ticks import current_queue
+
+_TICK_SOURCE_ENDED = 1
+
+_ON_END = 1
+_ON_UNPIPE = 2
+_ON_DRAIN = 3
+_ON_ERROR = 4
+_ON_CLOSE = 5
+_ON_FINISH = 6
+
+
+class PipeListener(Listener):
+    """One event of a pipe's source or destination."""
+
+    def __init__(self, pipe, on):
+        self._pipe = pipe
+        self._on = on
+
+    def _notify0(self):
+        pipe = self._pipe
+        if self._on == _ON_DRAIN:
+            pipe._drained()
+        elif self._on == _ON_END:
+            pipe._source._remove("end", self)
+            pipe._source_ended()
+        elif self._on == _ON_CLOSE:
+            pipe._dest._remove("close", self)
+            pipe._dest._remove("finish", pipe._on_finish)
+            pipe._unpipe()
+        elif self._on == _ON_FINISH:
+            pipe._dest._remove("finish", self)
+            pipe._dest._remove("close", pipe._on_close)
+            pipe._unpipe()
+
+    def _notify1(self, arg):
+        if self._on == _ON_ERROR:
+            self._pipe._failed(arg)
+        elif self._on == _ON_UNPIPE:
+            if arg is self._pipe._source and not self._pipe._gone and self._pipe not in self._pipe._source._r_pipes:
+                self._pipe._cleanup()
+        else:
+            self._notify0()
+
+    def __call__(self, *args):
+        if args:
+            self._notify1(args[0])
+        else:
+            self._notify0()
+
+
+class Pipe(Listener):
+    """One pipe; it is itself the listener of the source's 'data'."""
+
+    def __init__(self, source, dest, end, own_write):
+        self._source = source
+        self._dest = dest
+        self._end = end
+        self._own_write = own_write
+        self._gone = False
+        self._on_drain = None
+
+    def _connect(self):
+        source = self._source
+        dest = self._dest
+        self._on_end = PipeListener(self, _ON_END)
+        self._on_unpipe = PipeListener(self, _ON_UNPIPE)
+        self._on_error = PipeListener(self, _ON_ERROR)
+        self._on_close = PipeListener(self, _ON_CLOSE)
+        self._on_finish = PipeListener(self, _ON_FINISH)
+        if source._r_end_emitted:
+            current_queue().add(self, _TICK_SOURCE_ENDED, None)
+        else:
+            source._add("end", self._on_end, False)
+        dest._add("unpipe", self._on_unpipe, False)
+        source._add("data", self, False)
+        dest._add("error", self._on_error, True)
+        dest._add("close", self._on_close, False)
+        dest._add("finish", self._on_finish, False)
+        dest._emit1("pipe", source)
+        if dest._w_need_drain and not dest._w_ending and not dest._destroyed:
+            self._wait()
+        elif source._r_flowing != 1:
+            source._resume()
+
+    def _notify1(self, chunk):
+        """P5."""
+        dest = self._dest
+        try:
+            ok = dest.write(chunk) if self._own_write else dest._write_chunk(chunk, None, None)
+        except Exception as error:
+            # A chunk that the destination cannot take is the destination's failure, not the reader's.
+            dest._destroy_stream(error)
+            return
+        if not ok:
+            self._wait()
+
+    def __call__(self, chunk):
+        self._notify1(chunk)
+
+    def _wait(self):
+        """P6."""
+        if self._gone:
+            return
+        source = self._source
+        if len(source._r_pipes) == 1:
+            source._r_await = self._dest
+            source._r_multi_await = False
+        else:
+            source._r_await.add(self._dest)
+        source._stall()
+        source._pause()
+        if self._on_drain is None and not self._gone:
+            self._on_drain = PipeListener(self, _ON_DRAIN)
+            self._dest._add("drain", self._on_drain, False)
+
+    def _drained(self):
+        """P7."""
+        source = self._source
+        if source._r_multi_await:
+            source._r_await.discard(self._dest)
+            waiting = len(source._r_await) > 0
+        else:
+            if source._r_await is self._dest:
+                source._r_await = None
+            waiting = source._r_await is not None
+        if not waiting:
+            source._unstall()
+            if source._data_handler is not None:
+                source._resume()
+
+    def _source_ended(self):
+        """P2."""
+        if self._end:
+            self._dest.end()
+        else:
+            self._unpipe()
+
+    def _run_tick(self, op, arg):
+        self._source_ended()
+
+    def _failed(self, error):
+        """P9."""
+        dest = self._dest
+        self._unpipe()
+        dest._remove("error", self._on_error)
+        if dest._count("error") == 0:
+            if not dest._error_emitted:
+                dest._fail(error, False)
+            else:
+                dest._emit1("error", error)
+
+    def _unpipe(self):
+        unpipe(self._source, self._dest)
+
+    def _cleanup(self):
+        source = self._source
+        dest = self._dest
+        self._gone = True
+        dest._remove("close", self._on_close)
+        dest._remove("finish", self._on_finish)
+        if self._on_drain is not None:
+            dest._remove("drain", self._on_drain)
+        dest._remove("error", self._on_error)
+        dest._remove("unpipe", self._on_unpipe)
+        source._remove("end", self._on_end)
+        source._remove("data", self)
+        if self._on_drain is not None and dest._w_need_drain and source._r_await is not None:
+            self._drained()
+
+
+def pipe(source, dest, end, own_write):
+    """P1 to P4: connect two streams."""
+    if source._r_pipes is None:
+        source._r_pipes = []
+    if len(source._r_pipes) == 1 and not source._r_multi_await:
+        source._r_multi_await = True
+        source._r_await = set() if source._r_await is None else {source._r_await}
+    link = Pipe(source, dest, end, own_write)
+    source._r_pipes.append(link)
+    link._connect()
+
+
+def unpipe(source, dest):
+    """P8: take the first pipe to ``dest`` away, or every pipe for None."""
+    pipes = source._r_pipes
+    if not pipes:
+        return
+    if dest is None:
+        source._r_pipes = []
+        source._pause()
+        for link in pipes:
+            link._dest._emit1("unpipe", source)
+        return
+    for index in range(len(pipes)):
+        link = pipes[index]
+        if link._dest is dest:
+            break
+    else:
+        return
+    source._r_pipes = pipes[:index] + pipes[index + 1 :]
+    if not source._r_pipes:
+        source._pause()
+    dest._emit1("unpipe", source)
+
+
+def sole_destination(source):
+    """The destination that alone takes what ``source`` gives, as the bytes that they are; None where anybody looks.
+
+    That is: one pipe, whose listener is the only one for 'data', no text decoding, flowing, and nothing buffered.
+    """
+    pipes = source._r_pipes
+    if pipes is None or len(pipes) != 1 or source._r_flowing != 1 or source._r_length or source._r_decoder is not None:
+        return None
+    link = pipes[0]
+    if source._data_handler is not link or link._own_write:
+        return None
+    return link._dest

@@ -1,0 +1,89 @@
+cimport cython
+
+from penstock._flow.chunk cimport byte_chunk
+from penstock._flow.fifo cimport Fifo
+from penstock._flow.lifecycle cimport Lifecycle
+from penstock._flow.events cimport Listener, call1
+
+cdef int _TICK_READ_MORE
+cdef int _TICK_RESUME
+cdef int _TICK_READABLE
+cdef int _TICK_READ_ZERO
+cdef int _TICK_END
+cdef int _TICK_LISTENING
+cdef int _TICK_END_WRITABLE
+cdef int _READ
+cdef Py_ssize_t _ANY
+
+cdef class ReadableSide(Lifecycle):
+    cdef unsigned char _r_object             # object mode
+    cdef unsigned char _r_disabled           # a Duplex made with readable=False
+    cdef unsigned char _r_reading            # a _read call is outstanding
+    cdef unsigned char _r_sync               # inside _read, or none was made yet
+    cdef unsigned char _r_need_readable      # 'readable' is owed to somebody
+    cdef unsigned char _r_emitted_readable   # ... and announced
+    cdef unsigned char _r_listening          # there are 'readable' listeners
+    cdef unsigned char _r_resume_scheduled
+    cdef unsigned char _r_reading_more       # a prefetch tick is queued
+    cdef unsigned char _r_ended              # end of data received
+    cdef unsigned char _r_end_emitted
+    cdef unsigned char _r_did_read
+    cdef unsigned char _r_hook_self          # _r_hook takes the stream as its first argument
+    cdef unsigned char _r_multi_await        # _r_await is a set of destinations
+    cdef unsigned char _half_open            # allow_half_open
+    cdef signed char _r_flowing              # -1 not decided, 0 no, 1 yes
+    cdef signed char _r_paused               # -1 neither, 0 resume() last, 1 pause() last
+    cdef Fifo _r_buffer                      # chunks not yet read; made when the first one waits
+    cdef Py_ssize_t _r_offset                # of the first chunk, how much is read (bytes or characters)
+    cdef Py_ssize_t _r_length                # bytes, characters or objects in the buffer
+    cdef Py_ssize_t _r_hwm
+    cdef object _r_size                      # _r_hwm as the object that _read gets
+    cdef object _r_hook                      # the _read hook
+    cdef object _r_decoder
+    cdef object _r_encoding
+    cdef list _r_pipes                       # Pipe objects, in the order of pipe()
+    cdef object _r_await                     # the destination, or set of them, that must drain first
+    cdef Py_ssize_t _r_chunks                # chunks that came in, ever
+    cdef long long _r_bytes                  # their bytes (characters, objects)
+    cdef Py_ssize_t _r_peak                  # the highest _r_length
+    cdef Py_ssize_t _r_stalls                # how often a destination stopped the flow
+    cdef double _r_stalled                   # for how long, in seconds
+    cdef double _r_stalled_since             # 0 where it flows
+    cdef object _start_readable(self, object read, Py_ssize_t hwm, bint object_mode, object encoding)
+    cdef bint _can_push(self) except -1
+    @cython.locals(size=Py_ssize_t)
+    cdef bint _push(self, object chunk, object encoding) except -1
+    @cython.locals(size=Py_ssize_t)
+    cdef bint _unshift(self, object chunk, object encoding) except -1
+    cdef bint _push_eof(self) except -1
+    cdef object _checked(self, object chunk, object encoding)
+    cdef object _decode(self, object chunk)
+    @cython.locals(buffer=Fifo)
+    cdef object _add_chunk(self, object chunk, Py_ssize_t size, bint front)
+    @cython.locals(listener=Listener)
+    cdef object _emit_data(self, object chunk)
+    cdef Py_ssize_t _how_much(self, Py_ssize_t n) except -1
+    @cython.locals(buffer=Fifo, left=Py_ssize_t, offset=Py_ssize_t, parts=list)
+    cdef object _take(self, Py_ssize_t n)
+    cdef object _take_first(self)
+    @cython.locals(wanted=Py_ssize_t)
+    cdef object _read_chunk(self, Py_ssize_t n)
+    cdef object _call_read(self)
+    cdef object _resolve_read(self)
+    cdef object _read_default(self)
+    cdef object _read_done(self, object value)
+    cdef object _announce(self)
+    cdef object _announce_now(self)
+    cdef object _flow(self)
+    cdef object _read_more(self)
+    cdef object _end_readable(self)
+    cdef object _emit_end(self)
+    cdef object _forget_drains(self)
+    cdef object _stall(self)
+    cdef object _unstall(self)
+    cdef object _pause(self)
+    cdef object _resume(self)
+    cdef object _update_listening(self)
+    cdef object _set_encoding(self, object encoding)
+    cdef bint _writable_done(self) except -1
+    cdef object _end_writable(self)

@@ -1,0 +1,226 @@
+"""`Stream`: both sides in one object, and what a Transform lays between them. Rules T1 to T6.
+
+The public classes add methods to it and no state, so that a Duplex can be a Readable and a Writable at once.
+"""
+
+from types import AsyncGeneratorType, GeneratorType, MethodType
+
+from penstock._flow.runner import pump_outputs
+from penstock._flow.writable_side import WritableSide
+from penstock.errors import NotImplementedHookError
+
+_TICK_TRANSFORMED = 30
+_TRANSFORM = 30
+_FLUSH = 31
+
+
+class Stream(WritableSide):
+    def _start_duplex(self, hooks, read_mark, write_mark, read_objects, write_objects, text, sides, signal):
+        """The constructor of everything with two sides; see Duplex for what these are."""
+        read, write, writev, final, construct, destroy = hooks
+        encoding, default_encoding, decode_strings = text
+        readable, writable, allow_half_open, auto_destroy, emit_close = sides
+        self._start_readable(read, read_mark, read_objects, encoding)
+        self._start_writable(write, writev, final, write_mark, write_objects, default_encoding)
+        self._w_keep_text = not decode_strings
+        self._half_open = allow_half_open
+        if self._is_transform:
+            # Output of the very first write goes straight to whoever listens already (T2).
+            self._r_sync = False
+        if not readable:
+            self._r_disabled = self._r_ended = self._r_end_emitted = True
+        if not writable:
+            self._w_disabled = self._w_ending = self._w_ended = self._w_finished = True
+        self._start(construct, destroy, auto_destroy, emit_close, signal)
+
+    def _start_transform(self, transform, flush, passthrough):
+        """Make a stream with two sides a Transform."""
+        self._is_transform = True
+        self._t_pass = passthrough
+        self._t_hook = transform
+        self._t_flush_hook = flush
+
+    def _call_write(self, chunk):
+        if self._is_transform:
+            self._t_before = self._r_length
+            if self._t_pass:
+                self._transform_done(None, chunk)
+            else:
+                self._call_transform(chunk)
+        else:
+            WritableSide._call_write(self, chunk)
+
+    def _call_transform(self, chunk):
+        hook = self._t_hook
+        if hook is None:
+            hook = getattr(self, "_transform", None)
+            if type(hook) is MethodType and hook.__self__ is self:
+                hook = hook.__func__
+                self._t_hook_self = True
+            self._t_hook = hook
+        if hook is None:
+            self._on_write(
+                NotImplementedHookError(
+                    "this Transform has no _transform: give transform=, or override _transform in a subclass"
+                )
+            )
+            return
+        try:
+            result = hook(self, chunk) if self._t_hook_self else hook(chunk)
+        except Exception as error:
+            self._on_write(error)
+            return
+        if result is None or type(result) is bytes:
+            self._transform_done(None, result)
+        else:
+            self._transform_returned(result, _TRANSFORM)
+
+    def _transform_returned(self, result, kind):
+        if type(result) is GeneratorType:
+            self._t_outputs = result
+            self._t_flushing = kind == _FLUSH
+            self._pull_outputs()
+        elif type(result) is AsyncGeneratorType:
+            self._hook_returned(kind, pump_outputs(result, self))
+        else:
+            self._hook_returned(kind, result)
+
+    def _transform_done(self, error, value):
+        """T1: one chunk is transformed; its write completes now, on a tick, or when there is room for more."""
+        if error is not None:
+            self._on_write(error)
+            return
+        # push() returns a bool, and in byte mode a hook is often nothing but a push().
+        if value is not None and (self._r_object or (value is not True and value is not False)):
+            self._push(value, None)
+        if self._r_ended:
+            self._tick(_TICK_TRANSFORMED, None)
+        elif self._w_ended or self._t_before == self._r_length or self._r_length < self._r_hwm:
+            self._on_write(None)
+        else:
+            self._t_held = True
+
+    def _call_final(self):
+        """T3."""
+        if not self._is_transform:
+            WritableSide._call_final(self)
+            return
+        hook = self._t_flush_hook if self._t_flush_hook is not None else getattr(self, "_flush", None)
+        if hook is None or self._destroyed:
+            self._flush_done(None, None)
+            return
+        try:
+            result = hook()
+        except Exception as error:
+            self._on_final(error)
+            return
+        if result is None:
+            self._flush_done(None, None)
+        else:
+            self._transform_returned(result, _FLUSH)
+
+    def _flush_done(self, error, value):
+        if error is None:
+            if value is not None and (self._r_object or (value is not True and value is not False)):
+                self._push(value, None)
+            self._push(None, None)
+        self._on_final(error)
+
+    def _complete(self, kind, error, value):
+        if kind == _TRANSFORM:
+            self._transform_done(error, value)
+        elif kind == _FLUSH:
+            self._flush_done(error, value)
+        else:
+            WritableSide._complete(self, kind, error, value)
+
+    def _pull_outputs(self):
+        """Push what a generator gives, as far as there is room; `_release_held` goes on when there is again."""
+        outputs = self._t_outputs
+        while self._t_outputs is outputs:
+            try:
+                value = next(outputs)
+            except StopIteration:
+                self._t_outputs = None
+                if self._t_flushing:
+                    self._flush_done(None, None)
+                else:
+                    self._transform_done(None, None)
+                return
+            except Exception as error:
+                self._t_outputs = None
+                if self._t_flushing:
+                    self._flush_done(error, None)
+                else:
+                    self._transform_done(error, None)
+                return
+            if value is not None and not self._push(value, None) and self._r_length:
+                return
+
+    def _push_output(self, value):
+        """For an async generator of outputs: push one; return whether there is room for the next."""
+        return bool(value is None or self._push(value, None) or not self._r_length)
+
+    def _wait_for_room(self, future):
+        self._t_room = future
+
+    def _call_read(self):
+        if self._is_transform:
+            self._release_held()
+        else:
+            WritableSide._call_read(self)
+
+    def _release_held(self):
+        if self._t_held:
+            self._t_held = False
+            self._on_write(None)
+        elif self._t_outputs is not None:
+            self._pull_outputs()
+        elif self._t_room is not None:
+            room = self._t_room
+            self._t_room = None
+            if not room.done():
+                room.set_result(None)
+
+    # ---- for the rooms above
+
+    def _read_side_done(self):
+        return bool(self._r_end_emitted or (self._r_ended and self._r_length == 0))
+
+    def _end_received(self):
+        return bool(self._r_ended)
+
+    def _auto_destroys(self):
+        return bool(self._auto_destroy)
+
+    def _half_done(self):
+        """Whether a writable side is still open, which the end of the readable side leaves alone."""
+        return not self._writable_done()
+
+    def _write_side_done(self):
+        return bool(self._w_finished or (self._w_ended and self._w_length == 0))
+
+    def _count_direct(self, nbytes, chunks):
+        """Bytes that went from this stream to its destination inside the kernel."""
+        if self._has_readable:
+            self._r_bytes += nbytes
+            self._r_chunks += chunks
+        else:
+            self._w_bytes += nbytes
+            self._w_chunks += chunks
+
+    def _run_tick(self, op, arg):
+        if op == _TICK_TRANSFORMED:
+            self._on_write(None)
+        else:
+            WritableSide._run_tick(self, op, arg)
+
+    def _release(self):
+        self._t_hook = None
+        self._t_hook_self = False
+        self._t_flush_hook = None
+        outputs = self._t_outputs
+        self._t_outputs = None
+        WritableSide._release(self)
+        if outputs is not None:
+            outputs.close()

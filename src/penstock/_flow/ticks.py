@@ -1,0 +1,103 @@
+"""The tick queue: work put off until the running callback has returned, but before the loop looks at anything else.
+
+One FIFO for each event loop, emptied, with what is added meanwhile, by a single ``loop.call_soon`` (Node's
+``process.nextTick``). A tick is a target with a small operation number and one argument, so that a stream queues its
+own work without making a callable; ``CALL`` is the number for any Python callable.
+"""
+
+from asyncio import get_running_loop
+
+from penstock._flow.fifo import Fifo
+from penstock.errors import InvalidArgTypeError, NoRunningLoopError
+
+_CALL = 0
+_ATTRIBUTE = "_penstock_ticks"
+
+
+class Ticked:
+    """What can be the target of a tick: it carries out one of its own operations."""
+
+    def _run_tick(self, op, arg):
+        raise NotImplementedError
+
+
+class TickQueue:
+    def __init__(self, loop):
+        self._loop = loop
+        self._fifo = Fifo()
+        self._scheduled = False
+
+    def add(self, target, op, arg):
+        if not self._scheduled:
+            self._loop.call_soon(self.drain)
+            self._scheduled = True
+        fifo = self._fifo
+        fifo.append(target)
+        fifo.append(op)
+        fifo.append(arg)
+
+    def drain(self):
+        """Run ticks until none is left. An exception of one goes to the loop's handler and the others still run."""
+        fifo = self._fifo
+        while fifo.size:
+            target = fifo.popleft()
+            op = fifo.popleft()
+            arg = fifo.popleft()
+            try:
+                if op == _CALL:
+                    target(*arg)
+                else:
+                    ticked = target
+                    ticked._run_tick(op, arg)
+            except Exception as error:
+                report(self._loop, "Exception in a penstock callback", error, target)
+            except BaseException:
+                # Ctrl-C and the like leave through the loop; what is queued runs in its next turn.
+                if fifo.size:
+                    self._loop.call_soon(self.drain)
+                else:
+                    self._scheduled = False
+                raise
+        self._scheduled = False
+
+
+def report(loop, message, error, source):
+    """Hand an error that nobody listens to over to the loop's exception handler."""
+    context = {"message": message, "exception": error}
+    if isinstance(source, Ticked):
+        context["stream"] = source
+    loop.call_exception_handler(context)
+
+
+# The queue used last; a program has one loop at a time, nearly always.
+_last = None
+
+
+def current_queue():
+    global _last
+    try:
+        loop = get_running_loop()
+    except RuntimeError:
+        raise NoRunningLoopError(
+            "penstock's streams need a running event loop; call this from a coroutine, for example one that "
+            "penstock.run(main()) runs"
+        ) from None
+    last = _last
+    if last is not None and last._loop is loop:
+        return last
+    queue = getattr(loop, _ATTRIBUTE, None)
+    if queue is None:
+        queue = TickQueue(loop)
+        setattr(loop, _ATTRIBUTE, queue)
+    _last = queue
+    return queue
+
+
+def next_tick(fn, *args):
+    """Call ``fn(*args)`` when the running callback has returned, in order with the streams' own deferred work.
+
+    Raises NoRunningLoopError outside an event loop. An exception of ``fn`` goes to the loop's exception handler.
+    """
+    if not callable(fn):
+        raise InvalidArgTypeError(f"next_tick() needs a callable, got {fn!r}")
+    current_queue().add(fn, _CALL, args)

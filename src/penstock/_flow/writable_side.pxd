@@ -1,0 +1,81 @@
+cimport cython
+
+from penstock._flow.chunk cimport byte_chunk
+from penstock._flow.fifo cimport Fifo
+from penstock._flow.lifecycle cimport Lifecycle
+from penstock._flow.readable_side cimport ReadableSide
+
+cdef int _TICK_AFTER_WRITE
+cdef int _TICK_AFTER_CALLBACK
+cdef int _TICK_WRITE_FAILED
+cdef int _TICK_FAIL_BUFFERED
+cdef int _TICK_CALLBACK
+cdef int _TICK_FINISH
+cdef int _TICK_FINISH_CHECK
+cdef int _WRITE
+cdef int _FINAL
+
+cdef class WritableSide(ReadableSide):
+    cdef unsigned char _w_object             # object mode
+    cdef unsigned char _w_disabled           # a Duplex made with writable=False
+    cdef unsigned char _w_need_drain         # write() said False and owes a 'drain'
+    cdef unsigned char _w_ending             # end() was called
+    cdef unsigned char _w_ended              # ... and has returned
+    cdef unsigned char _w_final_called
+    cdef unsigned char _w_final_done
+    cdef unsigned char _w_prefinished
+    cdef unsigned char _w_finished
+    cdef unsigned char _w_writing            # a _write or _writev call is outstanding
+    cdef unsigned char _w_expecting          # ... and has not completed yet
+    cdef unsigned char _w_sync               # inside _write, _writev or _final
+    cdef unsigned char _w_flushing           # the buffered chunks are being handed over
+    cdef unsigned char _w_after_pending      # an after-write tick without callback is queued
+    cdef unsigned char _w_keep_text          # decode_strings=False
+    cdef unsigned char _w_hook_self          # _w_hook takes the stream as its first argument
+    cdef unsigned char _w_hooks_found        # _w_hook and _w_many_hook are looked up
+    cdef int _w_corked
+    cdef Fifo _w_buffer                      # chunk, callback; two slots for each write
+    cdef Py_ssize_t _w_length                # bytes or objects queued and in flight
+    cdef Py_ssize_t _w_writelen              # of these, in flight
+    cdef Py_ssize_t _w_hwm
+    cdef Py_ssize_t _w_pending               # writes, and _final, whose end was not yet told
+    cdef object _w_hook                      # the _write hook
+    cdef object _w_many_hook                 # the _writev hook
+    cdef object _w_final_hook
+    cdef object _w_callback                  # of the write in flight: a callable, or a list of them
+    cdef list _w_tick_info                   # [callback, count] of an after-write tick that can still grow
+    cdef list _w_end_callbacks
+    cdef object _w_encoding                  # for str chunks; None refuses them
+    cdef Py_ssize_t _w_chunks                # chunks written, ever
+    cdef long long _w_bytes
+    cdef Py_ssize_t _w_peak                  # the highest _w_length
+    cdef Py_ssize_t _w_stalls                # how often write() told a healthy stream's writer to wait
+    cdef double _w_stalled                   # for how long, in seconds
+    cdef double _w_stalled_since
+    cdef object _start_writable(self, object write, object writev, object final, Py_ssize_t hwm, bint object_mode, object encoding)
+    cdef object _w_checked(self, object chunk, object encoding)
+    @cython.locals(size=Py_ssize_t)
+    cdef bint _write_chunk(self, object chunk, object encoding, object callback) except -1
+    cdef object _refuse(self, object callback)
+    cdef object _find_hooks(self)
+    cdef object _call_write(self, object chunk)
+    cdef object _call_writev(self, list chunks)
+    @cython.locals(sync=bint, waiting=bint, buffer=Fifo)
+    cdef object _on_write(self, object error)
+    cdef object _after_write(self, Py_ssize_t count, object callback)
+    cdef object _write_failed(self, object callback, object error)
+    cdef object _run_callback(self, object callback, object error)
+    @cython.locals(buffer=Fifo, chunks=list, callbacks=list)
+    cdef object _flush_buffered(self)
+    @cython.locals(buffer=Fifo)
+    cdef object _fail_buffered(self)
+    cdef object _uncork_once(self)
+    cdef object _end(self, object chunk, object encoding, object callback)
+    cdef bint _need_finish(self) except -1
+    cdef object _finish_check(self, bint deferred)
+    cdef object _prefinish(self)
+    cdef object _call_final(self)
+    cdef object _on_final(self, object error)
+    cdef object _finish(self)
+    cdef object _end_callbacks(self, object error)
+    cdef object _add_end_callback(self, object callback)

@@ -1,0 +1,499 @@
+"""The writable side of a stream: its queue, drain, cork, and the end. Rules W1 to W10."""
+
+from time import monotonic as now
+from types import MethodType
+
+from penstock._flow.chunk import byte_chunk, invalid_chunk
+from penstock._flow.decoding import encode
+from penstock._flow.fifo import Fifo
+from penstock._flow.lifecycle import Lifecycle
+from penstock._flow.readable_side import ReadableSide
+from penstock.errors import (
+    AlreadyFinishedError,
+    MultipleCompletionError,
+    NotImplementedHookError,
+    NullChunkError,
+    StreamDestroyedError,
+    WriteAfterEndError,
+)
+
+_TICK_AFTER_WRITE = 20
+_TICK_AFTER_CALLBACK = 21
+_TICK_WRITE_FAILED = 22
+_TICK_FAIL_BUFFERED = 23
+_TICK_CALLBACK = 24
+_TICK_FINISH = 25
+_TICK_FINISH_CHECK = 26
+_WRITE = 20
+_FINAL = 21
+
+
+class WritableSide(ReadableSide):
+    def _start_writable(self, write, writev, final, hwm, object_mode, encoding):
+        self._has_writable = True
+        self._w_hook = write
+        self._w_many_hook = writev
+        self._w_final_hook = final
+        self._w_hwm = hwm
+        self._w_object = object_mode
+        self._w_encoding = encoding
+
+    # ---- write
+
+    def _w_checked(self, chunk, encoding):
+        """The chunk as it is queued. Raises for what is none, before any state is looked at (W1)."""
+        if chunk is None:
+            raise NullChunkError("write(None): None marks the end of a stream and cannot be a chunk; call end()")
+        if self._w_object:
+            return chunk
+        if isinstance(chunk, str):
+            if self._w_keep_text:
+                return chunk
+            if encoding is None:
+                encoding = self._w_encoding
+            if encoding is None:
+                raise invalid_chunk(chunk)
+            return encode(chunk, encoding)
+        data = byte_chunk(chunk)
+        if data is None:
+            raise invalid_chunk(chunk)
+        return data
+
+    def _write_chunk(self, chunk, encoding, callback):
+        """W1."""
+        if type(chunk) is not bytes:
+            chunk = self._w_checked(chunk, encoding)
+        size = 1 if self._w_object else len(chunk)
+        if self._w_ending or self._destroyed:
+            self._refuse(callback)
+            return False
+        self._w_pending += 1
+        self._w_chunks += 1
+        self._w_bytes += size
+        self._w_length += size
+        if self._w_length > self._w_peak:
+            self._w_peak = self._w_length
+        if self._w_writing or self._w_corked or self._errored is not None or not self._constructed:
+            if self._w_buffer is None:
+                self._w_buffer = Fifo()
+            self._w_buffer.append(chunk)
+            self._w_buffer.append(callback)
+        else:
+            self._w_writelen = size
+            self._w_callback = callback
+            self._w_writing = True
+            self._w_expecting = True
+            self._w_sync = True
+            self._call_write(chunk)
+            self._w_sync = False
+        if self._w_length < self._w_hwm or self._w_length == 0:
+            return self._errored is None and not self._destroyed
+        self._w_need_drain = True
+        if self._w_stalled_since == 0:
+            self._w_stalls += 1
+            self._w_stalled_since = now()
+        return False
+
+    def _refuse(self, callback):
+        """A write after end() or destroy(): report it, and return the error."""
+        if self._w_ending:
+            error = WriteAfterEndError("write() after end()")
+        else:
+            error = StreamDestroyedError("write() on a stream that was destroyed")
+        if callback is not None:
+            self._tick(_TICK_CALLBACK, (callback, error))
+        self._fail(error, True)
+        return error
+
+    def _find_hooks(self):
+        """Look the hooks up, once, at the first write."""
+        self._w_hooks_found = True
+        if self._w_many_hook is None:
+            self._w_many_hook = getattr(self, "_writev", None)
+        if self._w_hook is None:
+            hook = getattr(self, "_write", None)
+            if type(hook) is MethodType and hook.__self__ is self:
+                # The function instead of the bound method: nothing then holds the stream in a cycle.
+                hook = hook.__func__
+                self._w_hook_self = True
+            self._w_hook = hook
+
+    def _call_write(self, chunk):
+        """Hand one chunk to the hook, and take what it returns."""
+        if not self._w_hooks_found:
+            self._find_hooks()
+        hook = self._w_hook
+        if hook is None:
+            if self._w_many_hook is not None:
+                self._call_writev([chunk])
+            else:
+                self._on_write(
+                    NotImplementedHookError(
+                        "this Writable has no _write: give write= or writev=, or override _write in a subclass"
+                    )
+                )
+            return
+        try:
+            result = hook(self, chunk) if self._w_hook_self else hook(chunk)
+        except Exception as error:
+            self._on_write(error)
+            return
+        if result is None:
+            self._on_write(None)
+        else:
+            self._hook_returned(_WRITE, result)
+
+    def _call_writev(self, chunks):
+        try:
+            result = self._w_many_hook(chunks)
+        except Exception as error:
+            self._on_write(error)
+            return
+        if result is None:
+            self._on_write(None)
+        else:
+            self._hook_returned(_WRITE, result)
+
+    def _complete(self, kind, error, value):
+        if kind == _WRITE:
+            self._on_write(error)
+        elif kind == _FINAL:
+            self._on_final(error)
+        else:
+            ReadableSide._complete(self, kind, error, value)
+
+    def _on_write(self, error):
+        """W2: the write in flight is done."""
+        if not self._w_expecting:
+            self._fail(MultipleCompletionError("_write or _writev completed twice; it completes once for each call"), False)
+            return
+        sync = self._w_sync
+        callback = self._w_callback
+        buffer = self._w_buffer
+        waiting = buffer is not None and buffer.size > 0
+        self._w_expecting = False
+        self._w_writing = False
+        self._w_callback = None
+        # A bytearray that its owner has resized meanwhile must not leave a count behind.
+        self._w_length = self._w_length - self._w_writelen if waiting else 0
+        self._w_writelen = 0
+        if error is not None:
+            if self._errored is None:
+                self._errored = error
+            if sync:
+                self._tick(_TICK_WRITE_FAILED, (callback, error))
+            else:
+                self._write_failed(callback, error)
+            return
+        if waiting:
+            self._flush_buffered()
+        if not sync:
+            self._after_write(1, callback)
+        elif callback is None:
+            if self._w_need_drain and self._w_length == 0 and not self._w_after_pending:
+                self._w_after_pending = True
+                self._tick(_TICK_AFTER_WRITE, None)
+            else:
+                self._w_pending -= 1
+                if self._w_ending:
+                    self._finish_check(True)
+        elif self._w_tick_info is not None and self._w_tick_info[0] is callback:
+            self._w_tick_info[1] += 1
+        else:
+            self._w_tick_info = [callback, 1]
+            self._w_after_pending = True
+            self._tick(_TICK_AFTER_CALLBACK, self._w_tick_info)
+
+    def _after_write(self, count, callback):
+        """W3."""
+        self._w_after_pending = False
+        if self._w_need_drain and not self._w_ending and not self._destroyed and self._w_length == 0:
+            self._w_need_drain = False
+            self._w_stalled += now() - self._w_stalled_since
+            self._w_stalled_since = 0
+            self._emit0("drain")
+        while count > 0:
+            count -= 1
+            self._w_pending -= 1
+            if callback is not None:
+                self._run_callback(callback, None)
+        if self._destroyed:
+            self._fail_buffered()
+        if self._w_ending:
+            self._finish_check(True)
+
+    def _write_failed(self, callback, error):
+        self._w_pending -= 1
+        if callback is not None:
+            self._run_callback(callback, error)
+        self._fail_buffered()
+        self._fail(error, False)
+
+    def _run_callback(self, callback, error):
+        if type(callback) is list:
+            for each in callback:
+                each(error)
+        else:
+            callback(error)
+
+    # ---- what is buffered
+
+    def _uncork_once(self):
+        """W4."""
+        if self._w_corked:
+            self._w_corked -= 1
+            if not self._w_writing:
+                self._flush_buffered()
+
+    def _flush_buffered(self):
+        """W5."""
+        buffer = self._w_buffer
+        if (
+            self._w_corked
+            or self._w_flushing
+            or self._destroyed
+            or not self._constructed
+            or buffer is None
+            or buffer.size == 0
+        ):
+            return
+        if not self._w_hooks_found:
+            self._find_hooks()
+        self._w_flushing = True
+        if buffer.size > 2 and self._w_many_hook is not None:
+            chunks = []
+            callbacks = []
+            while buffer.size:
+                chunks.append(buffer.popleft())
+                callback = buffer.popleft()
+                if callback is not None:
+                    callbacks.append(callback)
+            self._w_pending -= len(chunks) - 1
+            self._w_writelen = self._w_length
+            self._w_callback = callbacks if callbacks else None
+            self._w_writing = True
+            self._w_expecting = True
+            self._w_sync = True
+            self._call_writev(chunks)
+            self._w_sync = False
+        else:
+            # A write that fails on the spot ends the loop; an older error of a stream that stays up does not.
+            before = self._errored
+            while buffer.size and not self._w_writing and self._errored is before:
+                chunk = buffer.popleft()
+                self._w_writelen = 1 if self._w_object else len(chunk)
+                self._w_callback = buffer.popleft()
+                self._w_writing = True
+                self._w_expecting = True
+                self._w_sync = True
+                self._call_write(chunk)
+                self._w_sync = False
+        self._w_flushing = False
+
+    def _fail_buffered(self):
+        """W6."""
+        if self._w_writing:
+            return
+        buffer = self._w_buffer
+        while buffer is not None and buffer.size:
+            chunk = buffer.popleft()
+            callback = buffer.popleft()
+            self._w_length -= 1 if self._w_object else len(chunk)
+            if callback is not None:
+                callback(self._errored if self._errored is not None else _dropped("write"))
+        if self._w_end_callbacks is not None:
+            self._end_callbacks(self._errored if self._errored is not None else _dropped("end"))
+
+    def _end_callbacks(self, error):
+        callbacks = self._w_end_callbacks
+        self._w_end_callbacks = None
+        if callbacks is not None:
+            for callback in callbacks:
+                callback(error)
+
+    def _before_destroy(self):
+        if (self._w_buffer is not None and self._w_buffer.size) or self._w_end_callbacks is not None:
+            self._tick(_TICK_FAIL_BUFFERED, None)
+
+    # ---- the end
+
+    def _end(self, chunk, encoding, callback):
+        """W7."""
+        error = None
+        if chunk is not None:
+            chunk = self._w_checked(chunk, encoding)
+            if self._w_ending or self._destroyed:
+                error = self._refuse(None)
+            else:
+                self._write_chunk(chunk, encoding, None)
+        if self._w_corked:
+            self._w_corked = 1
+            self._uncork_once()
+        if error is not None:
+            pass
+        elif self._errored is None and not self._w_ending:
+            if callback is not None and not self._destroyed:
+                self._add_end_callback(callback)
+                callback = None
+            self._w_ending = True
+            self._finish_check(True)
+            self._w_ended = True
+            if self._destroyed:
+                error = _dropped("end")
+        elif self._w_finished:
+            error = AlreadyFinishedError("end() on a stream that has finished")
+        elif self._destroyed:
+            error = _dropped("end")
+        if callback is None:
+            return
+        if error is not None:
+            self._tick(_TICK_CALLBACK, (callback, error))
+        elif self._errored is not None:
+            self._tick(_TICK_CALLBACK, (callback, self._errored))
+        elif self._w_finished:
+            self._tick(_TICK_CALLBACK, (callback, None))
+        else:
+            self._add_end_callback(callback)
+
+    def _add_end_callback(self, callback):
+        if self._w_end_callbacks is None:
+            self._w_end_callbacks = []
+        self._w_end_callbacks.append(callback)
+
+    def _need_finish(self):
+        return (
+            self._w_ending
+            and not self._destroyed
+            and self._constructed
+            and self._w_length == 0
+            and self._errored is None
+            and not self._w_flushing
+            and (self._w_buffer is None or self._w_buffer.size == 0)
+            and not self._w_finished
+            and not self._w_writing
+            and not self._error_emitted
+            and not self._close_emitted
+        )
+
+    def _finish_check(self, deferred):
+        """W8."""
+        if not self._need_finish():
+            return
+        self._prefinish()
+        if self._w_pending == 0:
+            if deferred:
+                self._w_pending += 1
+                self._tick(_TICK_FINISH_CHECK, None)
+            elif self._need_finish():
+                self._w_pending += 1
+                self._finish()
+
+    def _prefinish(self):
+        """W9."""
+        if self._w_prefinished or self._w_final_called:
+            return
+        self._w_final_called = True
+        self._w_sync = True
+        self._w_pending += 1
+        self._call_final()
+        self._w_sync = False
+
+    def _call_final(self):
+        hook = self._w_final_hook if self._w_final_hook is not None else getattr(self, "_final", None)
+        if hook is None:
+            # Nothing to wait for: the stream has finished as soon as what is pending was told.
+            self._w_final_done = True
+            self._w_prefinished = True
+            self._w_pending -= 1
+            self._emit0("prefinish")
+            return
+        try:
+            result = hook()
+        except Exception as error:
+            self._on_final(error)
+            return
+        if result is None:
+            self._on_final(None)
+        else:
+            self._hook_returned(_FINAL, result)
+
+    def _on_final(self, error):
+        if self._w_final_done:
+            self._fail(error if error is not None else MultipleCompletionError("_final completed twice"), False)
+            return
+        self._w_final_done = True
+        self._w_pending -= 1
+        if error is None:
+            if self._need_finish():
+                self._w_prefinished = True
+                self._emit0("prefinish")
+                self._w_pending += 1
+                self._tick(_TICK_FINISH, None)
+            return
+        if self._w_sync:
+            # end() has not returned: its callback hears of it on a tick, before 'error' does.
+            if not self._auto_destroy and self._w_end_callbacks is not None:
+                self._tick(_TICK_FAIL_BUFFERED, None)
+        else:
+            self._end_callbacks(error)
+        self._fail(error, self._w_sync)
+
+    def _finish(self):
+        """W10."""
+        self._w_pending -= 1
+        self._w_finished = True
+        if self._w_end_callbacks is not None:
+            self._end_callbacks(None)
+        self._emit0("finish")
+        if self._auto_destroy and (not self._has_readable or self._r_end_emitted or self._r_disabled):
+            self._destroy_stream(None)
+
+    def _run_tick(self, op, arg):
+        if op == _TICK_AFTER_WRITE:
+            self._after_write(1, None)
+        elif op == _TICK_AFTER_CALLBACK:
+            self._w_tick_info = None
+            self._after_write(arg[1], arg[0])
+        elif op == _TICK_WRITE_FAILED:
+            self._write_failed(arg[0], arg[1])
+        elif op == _TICK_FAIL_BUFFERED:
+            self._fail_buffered()
+        elif op == _TICK_CALLBACK:
+            arg[0](arg[1])
+        elif op == _TICK_FINISH:
+            self._finish()
+        elif op == _TICK_FINISH_CHECK:
+            if self._need_finish():
+                self._finish()
+            else:
+                self._w_pending -= 1
+        else:
+            ReadableSide._run_tick(self, op, arg)
+
+    # ---- the stream as a whole
+
+    def _after_construct(self):
+        if self._has_readable and self._r_need_readable:
+            self._read_more()
+        if self._has_writable:
+            if not self._w_writing:
+                self._flush_buffered()
+            self._finish_check(False)
+
+    def _writable_done(self):
+        return not self._has_writable or self._w_finished or self._w_disabled
+
+    def _end_writable(self):
+        if not self._w_ending and not self._destroyed and not self._w_disabled:
+            self._end(None, None, None)
+
+    def _release(self):
+        self._w_hook = None
+        self._w_many_hook = None
+        self._w_hook_self = False
+        self._w_final_hook = None
+        ReadableSide._release(self)
+
+
+def _dropped(what):
+    return StreamDestroyedError(f"{what}() was not carried out: the stream was destroyed")

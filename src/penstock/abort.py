@@ -1,0 +1,72 @@
+"""AbortController, AbortSignal: one object that tells many operations to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from penstock.errors import AbortError, InvalidArgTypeError
+
+
+class AbortSignal:
+    """What operations look at: whether to stop, and a call when it is time to."""
+
+    def __init__(self) -> None:
+        self.aborted = False
+        self.reason: BaseException | None = None
+        self._listeners: list[Callable[[], object]] = []
+
+    def add_listener(self, fn: Callable[[], object]) -> None:
+        """Call ``fn()`` when the signal aborts; not at all if it has."""
+        self._listeners.append(fn)
+
+    def remove_listener(self, fn: Callable[[], object]) -> None:
+        """Take a listener away, if it is there."""
+        if fn in self._listeners:
+            self._listeners.remove(fn)
+
+    def _abort(self, reason: BaseException | None) -> None:
+        if self.aborted:
+            return
+        self.aborted = True
+        self.reason = reason if reason is not None else AbortError()
+        listeners, self._listeners = self._listeners, []
+        for fn in listeners:
+            fn()
+
+
+class AbortController:
+    """The other end of an `AbortSignal`: ``controller.abort()`` aborts what was given ``controller.signal``."""
+
+    def __init__(self) -> None:
+        self.signal = AbortSignal()
+
+    def abort(self, reason: BaseException | None = None) -> None:
+        """Abort, once: every operation with the signal ends with an AbortError, whose cause is ``reason``."""
+        self.signal._abort(reason)
+
+
+def abort_error(signal: AbortSignal) -> AbortError:
+    """The error of an operation that ``signal`` stopped."""
+    error = AbortError()
+    if signal.reason is not None and not isinstance(signal.reason, AbortError):
+        error.__cause__ = signal.reason
+    return error
+
+
+def add_abort_signal(signal: AbortSignal, stream: Any) -> Any:
+    """Destroy ``stream`` with AbortError when ``signal`` aborts, at once if it has; return the stream."""
+    if not isinstance(signal, AbortSignal):
+        raise InvalidArgTypeError(f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}")
+    if not hasattr(stream, "destroy"):
+        raise InvalidArgTypeError(f"stream must be a stream, got {stream!r}")
+
+    def abort() -> None:
+        stream.destroy(abort_error(signal))
+
+    if signal.aborted:
+        abort()
+    else:
+        signal.add_listener(abort)
+        stream.on("close", lambda: signal.remove_listener(abort))
+    return stream

@@ -1,0 +1,113 @@
+"""Async iteration over a Readable."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from penstock._flow.lifecycle import aggregate
+from penstock.errors import AbortError
+from penstock.finished import finished
+
+
+class ReadableIterator:
+    """``async for chunk in readable``: an object, so that leaving the loop early destroys the stream at once.
+
+    The last reference to it goes when the loop is left; where something else holds it, or on an interpreter that does
+    not count references, use ``async with`` on the stream or on ``contextlib.aclosing(stream.iterator())``.
+    """
+
+    def __init__(self, stream: Any, destroy_on_return: bool, drain_on_error: bool) -> None:
+        self._stream = stream
+        self._destroy_on_return = destroy_on_return
+        self._drain_on_error = drain_on_error
+        self._started = False
+        self._over = False
+        self._ended = False
+        self._error: BaseException | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._watch: Any = None
+        self._rest: list[Any] = []
+
+    def __aiter__(self) -> ReadableIterator:
+        return self
+
+    def _start(self) -> None:
+        self._started = True
+        stream = self._stream
+        stream.on("readable", self._wake)
+        self._watch = finished(stream, writable=False)
+        self._watch.add_done_callback(self._finished)
+        if self._drain_on_error:
+            stream._keep_on_error(self._rest)
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _finished(self, watch: Any) -> None:
+        error = watch.exception()
+        if error is not None:
+            self._error = aggregate(error, self._error)
+        else:
+            self._ended = True
+        self._wake()
+
+    async def __anext__(self) -> Any:
+        if self._over:
+            raise StopAsyncIteration
+        if not self._started:
+            self._start()
+        stream = self._stream
+        while True:
+            chunk = None if stream.destroyed else stream.read()
+            if chunk is not None:
+                return chunk
+            if self._rest:
+                return self._rest.pop(0)
+            if self._error is not None:
+                error = self._error
+                self._finish(True)
+                raise error
+            if self._ended:
+                self._finish(True)
+                raise StopAsyncIteration
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            except asyncio.CancelledError:
+                self._finish(False)
+                raise
+
+    def _finish(self, completed: bool) -> None:
+        """The iteration is over: give the stream up, or let it be."""
+        if self._over:
+            return
+        self._over = True
+        stream = self._stream
+        failed = self._error is not None
+        if not failed and not self._destroy_on_return:
+            self._let_go()
+        elif not completed or failed or (stream._auto_destroys() and not stream._half_done()):
+            if not stream.destroyed:
+                stream.destroy(None if stream.readable_ended or failed else AbortError())
+        else:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._started:
+            self._stream.off("readable", self._wake)
+            self._watch.cancel()
+
+    async def aclose(self) -> None:
+        """Leave the iteration; an unfinished stream is destroyed unless ``destroy_on_return`` is False."""
+        self._finish(False)
+
+    def __del__(self) -> None:
+        if self._started and not self._over and not self._stream.destroyed:
+            try:
+                self._finish(False)
+            except RuntimeError:
+                # The loop is gone, and with it everything that could be told.
+                return

@@ -1,0 +1,339 @@
+"""pipeline(): streams, iterables and functions joined to one flow that fails, ends and is cleaned up as one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, Callable, Iterable
+from typing import Any
+
+from penstock._flow.handle import Handle
+from penstock._flow.lifecycle import aggregate
+from penstock._flow.runner import is_awaitable
+from penstock._flow.ticks import next_tick
+from penstock.abort import AbortController, AbortSignal, abort_error
+from penstock.errors import (
+    AbortError,
+    InvalidArgTypeError,
+    InvalidReturnValueError,
+    MissingArgsError,
+    PrematureCloseError,
+    StreamDestroyedError,
+)
+from penstock.finished import Finished, finished
+from penstock.readable import Readable
+from penstock.sources import from_iterable
+from penstock.transform import PassThrough
+from penstock.writable import Writable
+
+
+class Pipeline(Handle[Any]):
+    """A flow under way, and the awaitable of its end; its value is what a last stage that is a function returned."""
+
+    def __init__(self, stages: tuple[Any, ...], signal: AbortSignal | None, end: bool) -> None:
+        super().__init__()
+        #: The stages, in order: streams, iterables and functions as they were given.
+        self.stages: tuple[Any, ...] = stages
+        self._outer = signal
+        self._end = end
+        self._inner = AbortController()
+        self._first_error: BaseException | None = None
+        self._outcome: Any = None
+        self._open = 0
+        self._destroyers: deque[_Destroyer] = deque()
+        self._last_cleanup: list[Callable[[], None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._last: Any = None
+
+    @property
+    def stream(self) -> Any:
+        """The last stage as a stream; for a function that is a PassThrough with what it gave."""
+        return self._last
+
+    # ---- building
+
+    def _start(self) -> None:
+        if self._outer is not None:
+            self._outer.add_listener(self._abort)
+        current: Any = None
+        last = len(self.stages) - 1
+        for index, stage in enumerate(self.stages):
+            if isinstance(stage, (Readable, Writable)):
+                self._watch(stage, index < last, index > 0)
+            if index == 0:
+                current = self._first(stage)
+            elif isinstance(stage, (Readable, Writable)):
+                self._join(current, stage, index == last)
+                current = stage
+            elif callable(stage):
+                current = self._call(stage, current, index, index == last)
+            else:
+                raise InvalidArgTypeError(f"stage {index} must be a stream or a function, got {stage!r}")
+        self._last = current
+        if self._outer is not None and self._outer.aborted:
+            next_tick(self._abort)
+
+    def _first(self, stage: Any) -> Any:
+        if isinstance(stage, Readable):
+            return stage
+        if isinstance(stage, (Iterable, AsyncIterable)):
+            return stage
+        if callable(stage):
+            made = stage()
+            if not isinstance(made, (Iterable, AsyncIterable)):
+                raise InvalidReturnValueError(f"stage 0 must return an iterable or async iterable, got {made!r}")
+            return made
+        if is_awaitable(stage):
+            return from_iterable(stage, {})
+        raise InvalidArgTypeError(f"stage 0 must be a Readable, an iterable or a function, got {stage!r}")
+
+    def _call(self, stage: Callable[..., Any], current: Any, index: int, is_last: bool) -> Any:
+        made = stage(_async_iterable(current))
+        if not is_last:
+            if not isinstance(made, AsyncIterable):
+                raise InvalidReturnValueError(f"stage {index} must return an async iterable, got {made!r}")
+            return made
+        # A last stage that is a function has a stream for its outcome all the same.
+        end = PassThrough(object_mode=True)
+        if is_awaitable(made):
+            self._open += 1
+            self._spawn(self._await_last(made, end))
+        elif isinstance(made, AsyncIterable):
+            self._open += 1
+            self._spawn(self._pump(made, end))
+        else:
+            raise InvalidReturnValueError(f"stage {index} must return an awaitable or async iterable, got {made!r}")
+        destroyer = _Destroyer(end, False, True)
+        self._destroyers.append(destroyer)
+        self._last_cleanup.append(destroyer.forget)
+        return end
+
+    def _watch(self, stream: Any, reading: bool, writing: bool) -> None:
+        """Destroy the stream when the flow fails, and take its errors for the flow's."""
+        if reading or self._end:
+            self._destroyers.append(_Destroyer(stream, reading, writing))
+
+        def failed(error: BaseException) -> None:
+            if not isinstance(error, (AbortError, PrematureCloseError)):
+                self._report(error)
+
+        stream.on("error", failed)
+        if not reading and isinstance(stream, Readable) and _can_read(stream):
+            self._last_cleanup.append(lambda: stream.off("error", failed) and None)
+
+    def _join(self, current: Any, stream: Any, is_last: bool) -> None:
+        if not isinstance(stream, Writable):
+            raise InvalidArgTypeError(f"{stream!r} cannot be written; only the first stage may be a pure Readable")
+        if isinstance(current, Readable):
+            self._open += 2
+            self._pipe(current, stream, is_last)
+        elif isinstance(current, (Iterable, AsyncIterable)):
+            self._open += 1
+            self._spawn(self._pump(_async_iterable(current), stream))
+        else:
+            raise InvalidArgTypeError(f"{current!r} cannot be read; only the last stage may be a pure Writable")
+
+    def _pipe(self, source: Any, dest: Any, is_last: bool) -> None:
+        end = self._end or not is_last
+        ended = False
+
+        def closed() -> None:
+            if not ended:
+                self._finish(PrematureCloseError("a stage was closed before its source had ended"))
+
+        def end_dest(*_: Any) -> None:
+            nonlocal ended
+            ended = True
+            dest.end()
+
+        def read(watch: Finished) -> None:
+            error = watch.exception()
+            if (
+                isinstance(error, PrematureCloseError)
+                and source._end_received()
+                and source.errored is None
+                and not source._error_was_emitted()
+            ):
+                # Closed with its data still to be read: 'end' comes yet.
+                source.once("end", self._finish)
+                source.once("error", self._finish)
+            else:
+                self._finish(error)
+
+        dest.on("close", closed)
+        source.pipe(dest, end=False)
+        if not end:
+            self._finish(None)
+        elif source._read_side_done():
+            next_tick(end_dest)
+        else:
+            source.once("end", end_dest)
+        finished(source, writable=False).add_done_callback(read)
+        watch = finished(dest, readable=False)
+        watch.add_done_callback(lambda done: self._finish(done.exception()))
+        if is_last and isinstance(dest, Readable) and _can_read(dest):
+            self._last_cleanup.append(watch.cancel)
+
+    def _spawn(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _await_last(self, awaitable: Any, end: Any) -> None:
+        try:
+            value = await awaitable
+        except asyncio.CancelledError as error:
+            self._finish(self._first_error or error)
+        except Exception as error:
+            end.destroy(error)
+            next_tick(self._finish, error)
+        else:
+            self._outcome = value
+            if value is not None:
+                end.write(value)
+            if self._end:
+                end.end()
+            next_tick(self._finish)
+
+    async def _pump(self, items: AsyncIterable[Any], stream: Any) -> None:
+        """Write what an async iterable gives, waiting where the stream says so."""
+        iterator = aiter(items)
+        watch = finished(stream, readable=False)
+        try:
+            if stream.writable_need_drain:
+                await stream.drain()
+            async for chunk in iterator:
+                if not stream.write(chunk):
+                    await _writable_again(stream, watch)
+            if self._end or stream is not self.stages[-1]:
+                stream.end()
+                await watch
+        except asyncio.CancelledError as error:
+            self._finish(self._first_error or error)
+        except Exception as error:
+            self._finish(error)
+        else:
+            self._finish(None)
+        finally:
+            watch.cancel()
+            watch._seen = True
+            close = getattr(iterator, "aclose", None)
+            if close is not None:
+                await close()
+
+    # ---- the end
+
+    def _finish(self, error: BaseException | None = None) -> None:
+        """One of the parts that are waited for is done."""
+        self._open -= 1
+        self._conclude(error, self._open == 0)
+
+    def _report(self, error: BaseException) -> None:
+        self._finish(error)
+
+    def _abort(self) -> None:
+        assert self._outer is not None
+        self._conclude(abort_error(self._outer), False)
+
+    def _conclude(self, error: BaseException | None, final: bool) -> None:
+        """X3: the first error wins, but any other is better than a premature close."""
+        if error is not None and (self._first_error is None or isinstance(self._first_error, PrematureCloseError)):
+            self._first_error = error
+        if self._first_error is None and not final:
+            return
+        while self._destroyers:
+            self._destroyers.popleft().destroy(self._first_error)
+        if self._outer is not None:
+            self._outer.remove_listener(self._abort)
+        self._inner.abort()
+        if self._first_error is not None:
+            for task in list(self._tasks):
+                if task is not asyncio.current_task():
+                    task.cancel()
+        if final:
+            if self._first_error is None:
+                for cleanup in self._last_cleanup:
+                    cleanup()
+            next_tick(self._settle, self._first_error, self._outcome)
+
+    def _abandoned(self) -> None:
+        self._conclude(AbortError(), False)
+
+
+class _Destroyer:
+    """Destroys one stage when the flow fails, unless it was done before."""
+
+    def __init__(self, stream: Any, reading: bool, writing: bool) -> None:
+        self._stream = stream
+        self._over = False
+        stream.on("close", self._closed)
+        self._watch = finished(stream, readable=reading, writable=writing)
+        self._watch.add_done_callback(self._done)
+
+    def _closed(self) -> None:
+        self._over = True
+
+    def _done(self, watch: Finished) -> None:
+        self._over = watch.exception() is None
+
+    def forget(self) -> None:
+        self._watch.cancel()
+
+    def destroy(self, error: BaseException | None) -> None:
+        if not self._over:
+            self._over = True
+            if not self._stream.destroyed:
+                self._stream.destroy(
+                    error if error is not None else StreamDestroyedError("the pipeline is over and this stage is not")
+                )
+
+
+def _can_read(stream: Any) -> bool:
+    return bool(stream._has_side(True) and stream.readable and not stream.readable_ended)
+
+
+async def _writable_again(stream: Any, watch: Finished) -> None:
+    if stream.destroyed or stream.errored is not None:
+        await watch
+    await stream.drain()
+
+
+def _async_iterable(source: Any) -> AsyncIterable[Any]:
+    if isinstance(source, AsyncIterable):
+        return source
+    if isinstance(source, (str, bytes, bytearray, memoryview)):
+        return _each([source])
+    return _each(source)
+
+
+async def _each(items: Iterable[Any]) -> Any:
+    iterator = iter(items)
+    try:
+        for item in iterator:
+            yield await item if is_awaitable(item) else item
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
+
+
+def pipeline(*stages: Any, signal: AbortSignal | None = None, end: bool = True) -> Pipeline:
+    """Join ``stages`` and let the data flow: ``await pipeline(source, *stages, sink)``.
+
+    It starts at once and returns an awaitable `Pipeline`. The source is a Readable, an iterable, an async iterable or
+    a function that returns one; a stage in the middle is a Duplex or a function from an async iterable to an async
+    iterable (an async generator function); the sink a Writable or a function from an async iterable to an awaitable,
+    whose value the pipeline returns. A list of stages as the only argument is taken apart.
+
+    An error of any stage destroys every stage and is raised once. Cancelling the task that awaits, and ``signal``,
+    do the same with AbortError. ``end=False`` leaves the sink open.
+
+    Raises MissingArgsError for fewer than two stages, InvalidArgTypeError for what is no stage.
+    """
+    if len(stages) == 1 and isinstance(stages[0], (list, tuple)):
+        stages = tuple(stages[0])
+    if len(stages) < 2:
+        raise MissingArgsError(f"pipeline() needs a source and a sink, got {len(stages)} stage(s)")
+    flow = Pipeline(stages, signal, end)
+    flow._start()
+    return flow

@@ -1,0 +1,196 @@
+"""Readable: a source of chunks that waits for whoever reads it."""
+
+from penstock._flow.chunk import mark
+from penstock._flow.link import pipe as _pipe
+from penstock._flow.link import unpipe as _unpipe
+from penstock._flow.stream import Stream
+from penstock.errors import CannotPipeError, InvalidArgTypeError
+
+
+class Readable(Stream):
+    """A source of data, pulled as far as its high-water mark and no further.
+
+    Give the hooks by keyword or override them in a subclass:
+
+    ``_read(size)``
+        Get about ``size`` bytes (one object in object mode) and `push` them, now or later; or return them. ``b""``
+        returned is the end of the data, as ``push(None)`` is. Called again only after a push.
+    ``_construct()``
+        Open what is needed; reads wait until it is done.
+    ``_destroy(error)``
+        Release what is held. It keeps ``error`` by returning normally; raise to report another. A Completion decides
+        itself: ``resolve()`` drops the error, ``reject(error)`` reports one.
+
+    A hook is a plain or an ``async`` function and may return a `Completion`. Hooks given by keyword take no stream
+    argument, so that ``Readable(read=file.read)`` works.
+
+    ``high_water_mark``: bytes (objects in object mode) that are read ahead, 64 KiB (16) where not given.
+    ``object_mode``: chunks are any objects but None, not bytes. ``encoding``: give ``str`` chunks, decoded.
+    ``signal``: an `AbortSignal` that destroys the stream. ``auto_destroy``: destroy after the end and after an
+    error. ``emit_close``: emit 'close' when destroyed.
+
+    Events: 'data', 'readable', 'end', 'error', 'close', 'pause', 'resume'.
+    """
+
+    def __init__(
+        self,
+        *,
+        read=None,
+        destroy=None,
+        construct=None,
+        high_water_mark=None,
+        object_mode=False,
+        encoding=None,
+        signal=None,
+        auto_destroy=True,
+        emit_close=True,
+    ):
+        self._start_readable(read, mark("high_water_mark", high_water_mark, object_mode), object_mode, encoding)
+        self._start(construct, destroy, auto_destroy, emit_close, signal)
+
+    # ---- for the one who makes the data
+
+    def push(self, chunk, encoding=None):
+        """Hand a chunk to the readers; None marks the end. Return whether more is wanted before the next ``_read``.
+
+        A chunk is bytes-like, passed on as the object that it is; a ``str`` needs an ``encoding``, here or of the
+        stream; in object mode it is any object. A wrong chunk destroys the stream with InvalidArgTypeError, a push
+        after the end with PushAfterEofError; after destroy() it is dropped.
+        """
+        return bool(self._push(chunk, encoding))
+
+    def unshift(self, chunk, encoding=None):
+        """Put a chunk that was read back to the front. Return as `push` does; an error after the 'end' event."""
+        return bool(self._unshift(chunk, encoding))
+
+    # ---- for the one who reads it
+
+    def read(self, size=None):
+        """Take what is buffered: one chunk, or ``size`` bytes (characters with an encoding); None where that is not there.
+
+        With a ``size``, fewer are returned only at the end of the data. ``read(0)`` takes nothing and makes the
+        stream fetch. In object mode ``size`` does not matter. Raises OutOfRangeError above 1 GiB.
+        """
+        if size is None:
+            return self._read_chunk(-1)
+        if isinstance(size, bool) or not isinstance(size, int):
+            raise InvalidArgTypeError(f"size must be an int or None, got {size!r}")
+        return self._read_chunk(size if size > 0 else 0)
+
+    def pause(self):
+        """Stop the flow of 'data' events; return the stream."""
+        self._pause()
+        return self
+
+    def resume(self):
+        """Let 'data' events flow, into nothing where there is no listener; return the stream."""
+        self._resume()
+        return self
+
+    def is_paused(self):
+        """Whether pause() was called last, or the stream does not flow."""
+        return bool(self._r_paused == 1 or self._r_flowing == 0)
+
+    def pipe(self, dest, *, end=True):
+        """Write all that comes to ``dest``, at its pace; return ``dest``, for ``a.pipe(b).pipe(c)``.
+
+        The end of this stream ends ``dest`` unless ``end`` is False. An error of one is not an error of the other:
+        `pipeline` is the form that handles errors.
+        """
+        if not self._has_readable:
+            raise CannotPipeError("pipe() on a stream that cannot be read")
+        from penstock.writable import Writable
+
+        if not isinstance(dest, Writable):
+            raise InvalidArgTypeError(f"pipe() needs a Writable as dest, got {dest!r}")
+        _pipe(self, dest, bool(end), type(dest).write is not Writable.write)
+        return dest
+
+    def unpipe(self, dest=None):
+        """Take the pipe to ``dest`` away, or all pipes; the stream pauses with the last one. Return the stream."""
+        _unpipe(self, dest)
+        return self
+
+    def set_encoding(self, encoding):
+        """From here on give ``str`` chunks, decoded from ``encoding``; return the stream. Raises UnknownEncodingError."""
+        self._set_encoding(encoding)
+        return self
+
+    def iterator(self, *, destroy_on_return=True, drain_on_error=False):
+        """An async iterator over the chunks, for ``async with contextlib.aclosing(r.iterator()) as chunks``.
+
+        Leaving it early destroys the stream unless ``destroy_on_return`` is False. When the stream fails, chunks that
+        were buffered are lost, as in Node; with ``drain_on_error`` they come first, and then the error.
+        """
+        from penstock.iteration import ReadableIterator
+
+        return ReadableIterator(self, destroy_on_return, drain_on_error)
+
+    def __aiter__(self):
+        return self.iterator()
+
+    @staticmethod
+    def from_(source, **options):
+        """A Readable over an iterable, an async iterable or an awaitable; ``str`` and bytes are one chunk.
+
+        In object mode with a high-water mark of 1 where ``options`` (those of Readable) do not say otherwise.
+        Destroying the stream closes the iterator.
+        """
+        from penstock.sources import from_iterable
+
+        return from_iterable(source, options)
+
+    # ---- what can be seen
+
+    @property
+    def readable(self):
+        """Whether there may still be something to read."""
+        return bool(
+            self._has_readable
+            and not self._r_disabled
+            and not self._destroyed
+            and not self._error_emitted
+            and not self._r_end_emitted
+        )
+
+    @property
+    def readable_length(self):
+        """What is buffered: bytes, characters with an encoding, objects in object mode."""
+        return self._r_length
+
+    @property
+    def readable_flowing(self):
+        """True while 'data' flows, False while it is held back, None before anybody has decided."""
+        return None if self._r_flowing < 0 else bool(self._r_flowing)
+
+    @property
+    def readable_ended(self):
+        """Whether 'end' was emitted."""
+        return bool(self._r_end_emitted)
+
+    @property
+    def readable_high_water_mark(self):
+        """The mark: bytes, or objects in object mode. A larger ``read(size)`` raises it."""
+        return self._r_hwm
+
+    @property
+    def readable_object_mode(self):
+        """Whether chunks are any objects."""
+        return bool(self._r_object)
+
+    @property
+    def readable_encoding(self):
+        """The encoding of the text chunks, or None."""
+        return self._r_encoding
+
+    @property
+    def readable_did_read(self):
+        """Whether anything was ever read or emitted."""
+        return bool(self._r_did_read)
+
+    @property
+    def readable_aborted(self):
+        """Whether the stream was destroyed or failed before its end."""
+        return bool(
+            not self._r_disabled and (self._destroyed or self._errored is not None) and not self._r_end_emitted
+        )

@@ -1,0 +1,70 @@
+"""Transform and PassThrough: what is written comes out again, changed or not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock._flow.chunk import mark
+from penstock.duplex import Duplex, Hook, pick
+
+
+class Transform(Duplex):
+    """A Duplex whose output is made from its input.
+
+    ``_transform(chunk)``
+        Return the output for ``chunk``, or None for none, or be a generator or an async generator of outputs, which
+        is asked for no more than there is room for; or `push` them.
+    ``_flush()``
+        Called after the last chunk; returns as ``_transform`` does.
+
+    ``Transform(transform=c.compress, flush=c.flush)`` is a whole compressor. ``transform`` and ``flush`` may be
+    ``async``, and may return a `Completion`. The other options are those of `Duplex`; a mark of 0 for the readable
+    side is taken over by the writable side.
+    """
+
+    __slots__ = ()
+    _passthrough = False
+
+    def __init__(
+        self,
+        *,
+        transform: Hook | None = None,
+        flush: Hook | None = None,
+        destroy: Hook | None = None,
+        construct: Hook | None = None,
+        high_water_mark: int | None = None,
+        readable_high_water_mark: int | None = None,
+        writable_high_water_mark: int | None = None,
+        object_mode: bool = False,
+        readable_object_mode: bool = False,
+        writable_object_mode: bool = False,
+        encoding: str | None = None,
+        default_encoding: str | None = None,
+        decode_strings: bool = True,
+        allow_half_open: bool = True,
+        signal: Any = None,
+        auto_destroy: bool = True,
+        emit_close: bool = True,
+    ) -> None:
+        read_mark = pick(high_water_mark, readable_high_water_mark)
+        write_mark = pick(high_water_mark, writable_high_water_mark)
+        if read_mark == 0 and write_mark is None:
+            write_mark = 0
+        self._start_transform(transform, flush, self._passthrough)
+        self._start_duplex(
+            (None, None, None, None, construct, destroy),
+            mark("high_water_mark", read_mark, object_mode or readable_object_mode),
+            mark("high_water_mark", write_mark, object_mode or writable_object_mode),
+            object_mode or readable_object_mode,
+            object_mode or writable_object_mode,
+            (encoding, default_encoding, decode_strings),
+            (True, True, allow_half_open, auto_destroy, emit_close),
+            signal,
+        )
+
+
+class PassThrough(Transform):
+    """A Transform that gives what it gets: a place to look at, delay or count what passes."""
+
+    __slots__ = ()
+    _passthrough = True

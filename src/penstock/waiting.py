@@ -1,0 +1,166 @@
+"""Awaiting events: ``once``, ``on``, and the wait for room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Generator
+from typing import Any
+
+from penstock.errors import AbortError, InvalidArgTypeError, PrematureCloseError
+
+
+class _Wait:
+    """One future, and the listeners that settle it; they are gone when the await ends, however it does."""
+
+    def __init__(self, emitter: Any) -> None:
+        self._emitter = emitter
+        self._future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._listeners: list[tuple[str, Any]] = []
+
+    def listen(self, event: str, fn: Any) -> None:
+        self._listeners.append((event, fn))
+        self._emitter.on(event, fn)
+
+    def resolve(self, value: Any) -> None:
+        if not self._future.done():
+            self._future.set_result(value)
+
+    def reject(self, error: BaseException) -> None:
+        if not self._future.done():
+            self._future.set_exception(error)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        try:
+            return (yield from self._future)
+        finally:
+            self._forget()
+
+    def _forget(self) -> None:
+        listeners, self._listeners = self._listeners, []
+        for event, fn in listeners:
+            self._emitter.off(event, fn)
+
+    def __del__(self) -> None:
+        # Never awaited: what it failed with was an event that others saw, or will be told by the next call.
+        self._forget()
+        if self._future.done() and not self._future.cancelled():
+            self._future.exception()
+
+
+def until_drained(stream: Any) -> _Wait:
+    """Done at 'drain'; raises what the stream fails with, or PrematureCloseError where it is closed before."""
+    wait = _Wait(stream)
+
+    def closed() -> None:
+        error = stream.errored
+        wait.reject(error if error is not None else PrematureCloseError("the stream was closed before it drained"))
+
+    wait.listen("drain", lambda: wait.resolve(None))
+    wait.listen("error", wait.reject)
+    wait.listen("close", closed)
+    return wait
+
+
+async def once(emitter: Any, event: str, *, signal: Any = None) -> list[Any]:
+    """Wait for the next ``event`` of ``emitter`` and return its arguments, as a list.
+
+    Raises the error of an 'error' event that comes first, unless that is the event waited for, and AbortError
+    when ``signal`` aborts.
+    """
+    if not hasattr(emitter, "on"):
+        raise InvalidArgTypeError(f"once() needs an EventEmitter, got {emitter!r}")
+    if signal is not None and signal.aborted:
+        raise AbortError() from signal.reason
+    wait = _Wait(emitter)
+    wait.listen(event, lambda *args: wait.resolve(list(args)))
+    if event != "error":
+        wait.listen("error", wait.reject)
+    if signal is None:
+        return list(await wait)
+
+    def aborted() -> None:
+        wait.reject(AbortError())
+
+    signal.add_listener(aborted)
+    try:
+        return list(await wait)
+    finally:
+        signal.remove_listener(aborted)
+
+
+class on:  # noqa: N801 - Node's name
+    """``async for args in on(emitter, event)``: every event's arguments, as lists, none lost between the steps.
+
+    It ends at the events named in ``close``; raises the error of an 'error' event, and AbortError when ``signal``
+    aborts. Leaving the loop takes the listeners away.
+    """
+
+    def __init__(self, emitter: Any, event: str, *, close: tuple[str, ...] = (), signal: Any = None) -> None:
+        if not hasattr(emitter, "on"):
+            raise InvalidArgTypeError(f"on() needs an EventEmitter, got {emitter!r}")
+        self._emitter = emitter
+        self._queue: deque[list[Any]] = deque()
+        self._error: BaseException | None = None
+        self._ended = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._signal = signal
+        self._listeners: list[tuple[str, Any]] = []
+        self._listen(event, lambda *args: self._take(list(args)))
+        if event != "error":
+            self._listen("error", self._fail)
+        for name in close:
+            self._listen(name, lambda *_: self._end())
+        if signal is not None:
+            if signal.aborted:
+                self._fail(AbortError())
+            signal.add_listener(self._abort)
+
+    def _listen(self, event: str, fn: Any) -> None:
+        self._listeners.append((event, fn))
+        self._emitter.on(event, fn)
+
+    def _take(self, args: list[Any]) -> None:
+        self._queue.append(args)
+        self._wake()
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        self._wake()
+
+    def _abort(self) -> None:
+        self._fail(AbortError())
+
+    def _end(self) -> None:
+        self._ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def __aiter__(self) -> on:
+        return self
+
+    async def __anext__(self) -> list[Any]:
+        while True:
+            if self._queue:
+                return self._queue.popleft()
+            if self._error is not None:
+                error, self._error, self._ended = self._error, None, True
+                await self.aclose()
+                raise error
+            if self._ended:
+                await self.aclose()
+                raise StopAsyncIteration
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+
+    async def aclose(self) -> None:
+        """Take the listeners away."""
+        self._ended = True
+        listeners, self._listeners = self._listeners, []
+        for event, fn in listeners:
+            self._emitter.off(event, fn)
+        if self._signal is not None:
+            self._signal.remove_listener(self._abort)

@@ -1,0 +1,295 @@
+"""Everything the interpreter assumes about penstock, in one place.
+
+The interpreter (interp.py) never touches a penstock object except through this module, so once the
+real API exists only this file should need editing.  PENSTOCK_MODULE names the module (default penstock).
+
+API: shared/DESIGN.md.  The interpreter hands over *canonical* callbacks (stream first, Node's callback last); create()
+turns them into penstock's hooks: no stream argument, no callback, a Completion returned.  A Completion that is
+resolved before the hook returns is Node's synchronous callback.
+  methods: push(chunk) unshift(chunk) read([n]) pause() resume() is_paused() pipe(dest, end=True) unpipe([dest])
+           set_encoding(name) write(chunk, callback=None) end([chunk], callback=None) cork() uncork() destroy([error])
+           on/once/off(event, fn) remove_all_listeners([event]) listener_count(event) emit(event, *args)
+  module functions: next_tick(fn), finished(stream, **opts) and pipeline(*stages, **opts) -> awaitable handles with
+           add_done_callback(fn) and exception() (finished: cancel() removes its listeners), compose(*stages),
+           duplex_pair(), add_abort_signal(signal, stream), AbortController
+"""
+import asyncio
+import importlib
+import os
+
+P = importlib.import_module(os.environ.get("PENSTOCK_MODULE", "penstock"))
+P.set_default_high_water_mark(False, 16384)      # the traces are Node v20's, whose byte mark was 16 KiB
+
+OPTS = {
+    "hwm": "high_water_mark", "rhwm": "readable_high_water_mark", "whwm": "writable_high_water_mark",
+    "objectMode": "object_mode", "readableObjectMode": "readable_object_mode",
+    "writableObjectMode": "writable_object_mode", "encoding": "encoding", "decodeStrings": "decode_strings",
+    "autoDestroy": "auto_destroy", "emitClose": "emit_close", "allowHalfOpen": "allow_half_open",
+    "readable": "readable", "writable": "writable", "signal": "signal",
+    "defaultEncoding": "default_encoding",
+}
+
+# Node error code for exceptions that do not carry a .code attribute of their own.
+CODES = [
+    (FileNotFoundError, "ENOENT"), (FileExistsError, "EEXIST"),
+    (NotImplementedError, "ERR_METHOD_NOT_IMPLEMENTED"),
+    (TypeError, "ERR_INVALID_ARG_TYPE"), (LookupError, "ERR_UNKNOWN_ENCODING"),
+    (ValueError, "ERR_INVALID_ARG_VALUE"), (asyncio.CancelledError, "ABORT_ERR"),
+]
+
+
+def code_of(e):
+    code = getattr(e, "code", None)
+    if isinstance(code, str):
+        return code
+    for cls, code in CODES:
+        if isinstance(e, cls):
+            return code
+    return None
+
+
+# --- scheduling -----------------------------------------------------------------------------------------
+def next_tick(fn):
+    """Queue fn in the very queue penstock uses for its own deferred work (FIFO with it)."""
+    f = getattr(P, "next_tick", None)
+    if f is not None:
+        f(fn)
+    else:
+        asyncio.get_running_loop().call_soon(fn)
+
+
+def idle(loop):
+    """True when no tick work is queued.  Called from inside a loop callback."""
+    ready = getattr(loop, "_ready", None)
+    if ready is not None:
+        return len(ready) == 0
+    return None          # unknown (uvloop): the interpreter then spins a fixed number of turns
+
+
+# --- construction ---------------------------------------------------------------------------------------
+def options(o, signal):
+    return {OPTS[k]: (signal(v) if k == "signal" else v) for k, v in o.items()}
+
+
+def create(kind, opts, cbs):
+    """cbs: name -> canonical callable: read(stream, size), write/transform(stream, chunk, encoding, callback),
+    writev(stream, chunks, callback), final/flush/construct(stream, callback), destroy(stream, error, callback)."""
+    box = []
+
+    def completing(fn, encoded):
+        def hook(*args):
+            done = P.Completion()
+
+            def callback(error=None, *data):
+                done.resolve(*data) if error is None else done.reject(error)
+
+            fn(box[0], *args, *((None,) if encoded else ()), callback)
+            return done
+        return hook
+
+    hooks = {}
+    for name, fn in cbs.items():
+        if name == "read":
+            hooks[name] = lambda size, fn=fn: fn(box[0], size)
+        elif name == "writev":
+            # penstock hands over the chunks; Node each with its encoding, which penstock does not have.
+            hooks[name] = completing(lambda s, chunks, cb, fn=fn: fn(s, [(c, None) for c in chunks], cb), False)
+        else:
+            hooks[name] = completing(fn, name in ("write", "transform"))
+    stream = getattr(P, kind)(**opts, **hooks)
+    box.append(stream)
+    return stream
+
+
+def from_iterable(source, opts):
+    return P.Readable.from_(source, **opts)
+
+
+def open_read(path, o):
+    names = {"start": "start", "end": "end", "flags": "flags", "hwm": "high_water_mark", "autoClose": "auto_close",
+             "encoding": "encoding", "emitClose": "emit_close", "highWaterMark": "high_water_mark"}
+    return P.create_read_stream(path, **{names[k]: v for k, v in o.items()})
+
+
+def open_write(path, o):
+    names = {"start": "start", "flags": "flags", "hwm": "high_water_mark", "autoClose": "auto_close",
+             "encoding": "encoding", "emitClose": "emit_close", "highWaterMark": "high_water_mark", "flush": "flush"}
+    return P.create_write_stream(path, **{names[k]: v for k, v in o.items()})
+
+
+# --- methods ----------------------------------------------------------------------------------------------
+def push(s, chunk, enc=None):
+    return s.push(chunk, enc) if enc is not None else s.push(chunk)
+
+
+def unshift(s, chunk, enc=None):
+    return s.unshift(chunk, enc) if enc is not None else s.unshift(chunk)
+
+
+def write(s, chunk, cb=None, enc=None):
+    kw = {}
+    if enc is not None:
+        kw["encoding"] = enc
+    if cb is not None:
+        kw["callback"] = cb
+    return s.write(chunk, **kw)
+
+
+def end(s, *chunk, cb=None):
+    return s.end(*chunk, **({"callback": cb} if cb is not None else {}))
+
+
+def pipe(a, b, **o):
+    return a.pipe(b, **o)
+
+
+def unpipe(a, *b):
+    return a.unpipe(*b)
+
+
+def on(s, ev, fn):
+    s.on(ev, fn)
+
+
+def once(s, ev, fn):
+    s.once(ev, fn)
+
+
+def off(s, ev, fn):
+    s.off(ev, fn)
+
+
+def off_all(s, *ev):
+    s.remove_all_listeners(*ev)
+
+
+def count(s, ev):
+    return s.listener_count(ev)
+
+
+def hwm(s):
+    r = getattr(s, "readable_high_water_mark", None)
+    w = getattr(s, "writable_high_water_mark", None)
+    return ("-" if r is None else r), ("-" if w is None else w)
+
+
+def set_default_hwm(object_mode, value):
+    P.set_default_high_water_mark(object_mode, value)
+
+
+def state(s, fe):
+    """The public state in the harness's compact form: only fields that differ from a fresh stream."""
+    o = []
+    if isinstance(s, P.Readable):
+        f = s.readable_flowing
+        if f is not None:
+            o.append("flow=%d" % (1 if f else 0))
+        if s.readable_length:
+            o.append("len=%d" % s.readable_length)
+        if s.is_paused():
+            o.append("paused")
+        if not s.readable:
+            o.append("!r")
+        if s.readable_ended:
+            o.append("ended")
+        if s.readable_did_read:
+            o.append("did")
+        if s.readable_aborted:
+            o.append("rab")
+        if s.readable_encoding:
+            o.append("enc=" + s.readable_encoding)
+    if isinstance(s, P.Writable):
+        if s.writable_length:
+            o.append("wlen=%d" % s.writable_length)
+        if s.writable_need_drain:
+            o.append("need")
+        if s.writable_corked:
+            o.append("cork=%d" % s.writable_corked)
+        if not s.writable:
+            o.append("!w")
+        if s.writable_ended:
+            o.append("wended")
+        if s.writable_finished:
+            o.append("fin")
+        if not isinstance(s, P.Readable) and s.writable_aborted:      # Node's Duplex has no writableAborted
+            o.append("wab")
+    if s.destroyed:
+        o.append("destroyed")
+    if s.closed:
+        o.append("closed")
+    if s.errored is not None:
+        o.append("err=" + fe(s.errored))
+    return " ".join(o)
+
+
+# --- utilities (each may raise NotImplementedError while penstock lacks the feature) ------------------------
+SNAKE = {"readable": "readable", "writable": "writable", "error": "error", "signal": "signal", "end": "end",
+         "cleanup": "cleanup", "destroyOnReturn": "destroy_on_return", "concurrency": "concurrency",
+         "highWaterMark": "high_water_mark"}
+
+
+def kwargs(o):
+    return {SNAKE[k]: v for k, v in (o or {}).items()}
+
+
+def abort_controller():
+    return P.AbortController()
+
+
+def add_abort_signal(signal, s):
+    P.add_abort_signal(signal, s)
+
+
+def outcome(handle):
+    """The arguments of Node's callback: (error,) or (None, value)."""
+    e = handle.exception()
+    return (e,) if e is not None else (None, handle.result())
+
+
+def finished(s, opts, cb):
+    h = P.finished(s, **kwargs(opts))
+    h.add_done_callback(lambda h: cb(h.exception()))
+    return h.cancel
+
+
+def pipeline(stages, opts, cb):
+    h = P.pipeline(*stages, **kwargs(opts))
+    h.add_done_callback(lambda h: cb(*outcome(h)))
+    return h
+
+
+def finished_async(s, opts):
+    return P.finished(s, **kwargs(opts))
+
+
+def pipeline_async(stages, opts):
+    return P.pipeline(*stages, **kwargs(opts))
+
+
+def compose(stages):
+    return P.compose(*stages)
+
+
+def duplex_from(x):
+    return P.Duplex.from_(x)
+
+
+def duplex_pair(opts):
+    return P.duplex_pair(**({"high_water_mark": opts["hwm"]} if opts and "hwm" in opts else {}))
+
+
+def iterator(s, opts):
+    return s.iterator(**kwargs(opts)) if opts else s
+
+
+def dispose(s):
+    return s.aclose()
+
+
+OPERATORS = {"toArray": "to_list", "map": "map", "filter": "filter", "forEach": "for_each", "some": "some",
+             "every": "every", "find": "find", "flatMap": "flat_map", "take": "take", "drop": "drop",
+             "reduce": "reduce", "asIndexedPairs": "as_indexed_pairs"}
+
+
+def operator(s, name, args, opts):
+    return getattr(s, OPERATORS[name])(*args, **kwargs(opts))

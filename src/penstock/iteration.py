@@ -18,28 +18,46 @@ class ReadableIterator:
     """
 
     def __init__(self, stream: Any, destroy_on_return: bool, drain_on_error: bool) -> None:
-        self._stream = stream
-        self._destroy_on_return = destroy_on_return
-        self._drain_on_error = drain_on_error
-        self._started = False
-        self._over = False
-        self._ended = False
-        self._error: BaseException | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._watch: Any = None
-        self._rest: list[Any] = []
+        # The stream's listeners hold the reading, and nobody but the loop holds the iterator.
+        self._reading = _Reading(stream, destroy_on_return, drain_on_error)
 
     def __aiter__(self) -> ReadableIterator:
         return self
 
+    async def __anext__(self) -> Any:
+        return await self._reading.next()
+
+    async def aclose(self) -> None:
+        """Leave the iteration; an unfinished stream is destroyed unless ``destroy_on_return`` is False."""
+        self._reading.finish(False)
+
+    def __del__(self) -> None:
+        reading = getattr(self, "_reading", None)
+        if reading is not None and reading.started and not reading.over:
+            try:
+                reading.finish(False)
+            except RuntimeError:
+                # The loop is gone, and with it everybody who could be told.
+                return
+
+
+class _Reading:
+    def __init__(self, stream: Any, destroy_on_return: bool, drain_on_error: bool) -> None:
+        self.started = False
+        self.over = False
+        self._stream = stream
+        self._destroy_on_return = destroy_on_return
+        self._drain_on_error = drain_on_error
+        self._ended = False
+        self._error: BaseException | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._watch: Any = None
+
     def _start(self) -> None:
-        self._started = True
-        stream = self._stream
-        stream.on("readable", self._wake)
-        self._watch = finished(stream, writable=False)
+        self.started = True
+        self._stream.on("readable", self._wake)
+        self._watch = finished(self._stream, writable=False)
         self._watch.add_done_callback(self._finished)
-        if self._drain_on_error:
-            stream._keep_on_error(self._rest)
 
     def _wake(self) -> None:
         waiter = self._waiter
@@ -54,37 +72,38 @@ class ReadableIterator:
             self._ended = True
         self._wake()
 
-    async def __anext__(self) -> Any:
-        if self._over:
+    async def next(self) -> Any:
+        if self.over:
             raise StopAsyncIteration
-        if not self._started:
+        if not self.started:
             self._start()
         stream = self._stream
         while True:
-            chunk = None if stream.destroyed else stream.read()
+            if not stream.destroyed:
+                chunk = stream.read()
+            else:
+                chunk = stream._read_rest() if self._drain_on_error else None
             if chunk is not None:
                 return chunk
-            if self._rest:
-                return self._rest.pop(0)
             if self._error is not None:
                 error = self._error
-                self._finish(True)
+                self.finish(True)
                 raise error
             if self._ended:
-                self._finish(True)
+                self.finish(True)
                 raise StopAsyncIteration
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter
             except asyncio.CancelledError:
-                self._finish(False)
+                self.finish(False)
                 raise
 
-    def _finish(self, completed: bool) -> None:
+    def finish(self, completed: bool) -> None:
         """The iteration is over: give the stream up, or let it be."""
-        if self._over:
+        if self.over:
             return
-        self._over = True
+        self.over = True
         stream = self._stream
         failed = self._error is not None
         if not failed and not self._destroy_on_return:
@@ -96,18 +115,6 @@ class ReadableIterator:
             self._let_go()
 
     def _let_go(self) -> None:
-        if self._started:
+        if self.started:
             self._stream.off("readable", self._wake)
             self._watch.cancel()
-
-    async def aclose(self) -> None:
-        """Leave the iteration; an unfinished stream is destroyed unless ``destroy_on_return`` is False."""
-        self._finish(False)
-
-    def __del__(self) -> None:
-        if self._started and not self._over and not self._stream.destroyed:
-            try:
-                self._finish(False)
-            except RuntimeError:
-                # The loop is gone, and with it everything that could be told.
-                return

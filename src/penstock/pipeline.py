@@ -23,6 +23,7 @@ from penstock.errors import (
 from penstock.finished import Finished, finished
 from penstock.readable import Readable
 from penstock.sources import from_iterable
+from penstock.stats import StreamStats, bottleneck, drawing, flow_stats
 from penstock.transform import PassThrough
 from penstock.writable import Writable
 
@@ -49,6 +50,19 @@ class Pipeline(Handle[Any]):
     def stream(self) -> Any:
         """The last stage as a stream; for a function that is a PassThrough with what it gave."""
         return self._last
+
+    def stats(self) -> list[StreamStats]:
+        """The counters of the stages that are streams, in order."""
+        return flow_stats(self.stages)
+
+    @property
+    def bottleneck(self) -> Any:
+        """The stage that the others wait for; the source where nobody waits."""
+        return bottleneck(self.stages)
+
+    def draw(self) -> str:
+        """The flow as text: each stage, its fill against its mark, and who is waited for."""
+        return drawing(self.stages)
 
     # ---- building
 

@@ -3,6 +3,7 @@
 The public classes add methods to it and no state, so that a Duplex can be a Readable and a Writable at once.
 """
 
+from time import monotonic as now
 from types import AsyncGeneratorType, GeneratorType, MethodType
 
 from penstock._flow.runner import pump_outputs
@@ -187,6 +188,14 @@ class Stream(WritableSide):
     def _read_side_done(self):
         return bool(self._r_end_emitted or (self._r_ended and self._r_length == 0))
 
+    def _read_rest(self):
+        """The next chunk that was buffered when the stream was destroyed, or None."""
+        if self._r_length == 0:
+            return None
+        size = 1 if self._r_object else len(self._r_buffer.first()) - self._r_offset
+        self._r_length -= size
+        return self._take(size)
+
     def _end_received(self):
         return bool(self._r_ended)
 
@@ -199,6 +208,38 @@ class Stream(WritableSide):
 
     def _write_side_done(self):
         return bool(self._w_finished or (self._w_ended and self._w_length == 0))
+
+    def _side_stats(self, readable):
+        """The fields of stats.SideStats."""
+        if readable:
+            stalled = self._r_stalled + (now() - self._r_stalled_since if self._r_stalled_since else 0.0)
+            return (
+                self._r_chunks,
+                self._r_bytes,
+                self._r_length,
+                self._r_hwm,
+                self._r_peak,
+                self._r_stalls,
+                stalled,
+                bool(self._r_object),
+            )
+        stalled = self._w_stalled + (now() - self._w_stalled_since if self._w_stalled_since else 0.0)
+        return (
+            self._w_chunks,
+            self._w_bytes,
+            self._w_length,
+            self._w_hwm,
+            self._w_peak,
+            self._w_stalls,
+            stalled,
+            bool(self._w_object),
+        )
+
+    def stats(self):
+        """What has passed, how full the buffers are, and how often and how long somebody had to wait; see StreamStats."""
+        from penstock.stats import stream_stats
+
+        return stream_stats(self)
 
     def _count_direct(self, nbytes, chunks):
         """Bytes that went from this stream to its destination inside the kernel."""

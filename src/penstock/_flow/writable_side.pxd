@@ -63,6 +63,7 @@ cdef class WritableSide(ReadableSide):
     @cython.locals(sync=bint, waiting=bint, buffer=Fifo)
     cdef object _on_write(self, object error)
     cdef object _after_write(self, Py_ssize_t count, object callback)
+    cdef object _unstall_writers(self)
     cdef object _write_failed(self, object callback, object error)
     cdef object _run_callback(self, object callback, object error)
     @cython.locals(buffer=Fifo, chunks=list, callbacks=list)

@@ -209,8 +209,7 @@ class WritableSide(ReadableSide):
         self._w_after_pending = False
         if self._w_need_drain and not self._w_ending and not self._destroyed and self._w_length == 0:
             self._w_need_drain = False
-            self._w_stalled += now() - self._w_stalled_since
-            self._w_stalled_since = 0
+            self._unstall_writers()
             self._emit0("drain")
         while count > 0:
             count -= 1
@@ -221,6 +220,11 @@ class WritableSide(ReadableSide):
             self._fail_buffered()
         if self._w_ending:
             self._finish_check(True)
+
+    def _unstall_writers(self):
+        if self._w_stalled_since != 0:
+            self._w_stalled += now() - self._w_stalled_since
+            self._w_stalled_since = 0
 
     def _write_failed(self, callback, error):
         self._w_pending -= 1
@@ -442,6 +446,7 @@ class WritableSide(ReadableSide):
         """W10."""
         self._w_pending -= 1
         self._w_finished = True
+        self._unstall_writers()
         if self._w_end_callbacks is not None:
             self._end_callbacks(None)
         self._emit0("finish")
@@ -492,6 +497,7 @@ class WritableSide(ReadableSide):
         self._w_many_hook = None
         self._w_hook_self = False
         self._w_final_hook = None
+        self._unstall_writers()
         ReadableSide._release(self)
 
 

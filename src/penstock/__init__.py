@@ -7,8 +7,28 @@ from penstock._flow.lifecycle import Completion
 from penstock._flow.ticks import next_tick
 from penstock.abort import AbortController, AbortSignal, add_abort_signal
 from penstock.duplex import Duplex
-from penstock.errors import *  # noqa: F403 - errors.__all__ is the list
-from penstock.errors import __all__ as _errors
+from penstock.errors import (
+    AbortError,
+    AlreadyFinishedError,
+    CannotPipeError,
+    InvalidArgTypeError,
+    InvalidArgValueError,
+    InvalidReturnValueError,
+    MissingArgsError,
+    MultipleCompletionError,
+    NoRunningLoopError,
+    NotImplementedHookError,
+    NullChunkError,
+    OutOfRangeError,
+    PrematureCloseError,
+    PushAfterEofError,
+    StreamDestroyedError,
+    StreamError,
+    UnableToPipeError,
+    UnknownEncodingError,
+    UnshiftAfterEndError,
+    WriteAfterEndError,
+)
 from penstock.finished import finished
 from penstock.pipeline import Pipeline, pipeline
 from penstock.readable import Readable
@@ -21,17 +41,37 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AbortController",
+    "AbortError",
     "AbortSignal",
+    "AlreadyFinishedError",
+    "CannotPipeError",
     "ChunkQueue",
     "Completion",
     "Duplex",
     "EventEmitter",
+    "InvalidArgTypeError",
+    "InvalidArgValueError",
+    "InvalidReturnValueError",
+    "MissingArgsError",
+    "MultipleCompletionError",
+    "NoRunningLoopError",
+    "NotImplementedHookError",
+    "NullChunkError",
+    "OutOfRangeError",
     "PassThrough",
     "Pipeline",
+    "PrematureCloseError",
+    "PushAfterEofError",
     "Readable",
     "RingBuffer",
+    "StreamDestroyedError",
+    "StreamError",
     "Transform",
+    "UnableToPipeError",
+    "UnknownEncodingError",
+    "UnshiftAfterEndError",
     "Writable",
+    "WriteAfterEndError",
     "add_abort_signal",
     "backend",
     "finished",
@@ -42,5 +82,4 @@ __all__ = [
     "pipeline",
     "run",
     "set_default_high_water_mark",
-    *_errors,
 ]

@@ -49,7 +49,7 @@ def _choose() -> str:
                 return "c"
             if wanted == "c":
                 raise ImportError("PENSTOCK_BACKEND=c, but the stream core is not compiled; reinstall with a C compiler")
-    sys.meta_path.insert(0, _SourceFinder)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, _SourceFinder)
     return "python"
 
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from penstock.errors import AbortError, InvalidArgTypeError
+
+if TYPE_CHECKING:
+    from penstock._flow.lifecycle import Lifecycle
+
+S = TypeVar("S", bound="Lifecycle")
 
 
 class AbortSignal:
@@ -54,7 +59,7 @@ def abort_error(signal: AbortSignal) -> AbortError:
     return error
 
 
-def add_abort_signal(signal: AbortSignal, stream: Any) -> Any:
+def add_abort_signal(signal: AbortSignal, stream: S) -> S:
     """Destroy ``stream`` with AbortError when ``signal`` aborts, at once if it has; return the stream."""
     if not isinstance(signal, AbortSignal):
         raise InvalidArgTypeError(f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from penstock._flow.chunk import mark
+from penstock.abort import AbortSignal
 from penstock.closing import leave_duplex
 from penstock.readable import Readable
 from penstock.writable import Writable
@@ -45,7 +46,7 @@ class Duplex(Readable, Writable):
         readable: bool = True,
         writable: bool = True,
         allow_half_open: bool = True,
-        signal: Any = None,
+        signal: AbortSignal | None = None,
         auto_destroy: bool = True,
         emit_close: bool = True,
     ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from penstock._flow.handle import Handle
+from penstock._flow.lifecycle import SILENT_CLOSE
 from penstock._flow.ticks import next_tick
 from penstock.abort import AbortSignal, abort_error
 from penstock.errors import InvalidArgTypeError, PrematureCloseError
@@ -47,6 +48,7 @@ class Finished(Handle[None]):
         if error:
             self._listen("error", self._report)
         self._listen("close", self._on_close)
+        self._listen(SILENT_CLOSE, self._on_close)
         if stream.closed:
             next_tick(self._on_close)
         elif stream._error_was_emitted():

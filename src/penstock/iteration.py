@@ -1,10 +1,8 @@
 """Async iteration over a Readable."""
 
-from __future__ import annotations
-
 import asyncio
-from typing import Any
 
+from penstock._ready import Ready
 from penstock._flow.lifecycle import aggregate
 from penstock.errors import AbortError
 from penstock.finished import finished
@@ -17,22 +15,31 @@ class ReadableIterator:
     not count references, use ``async with`` on the stream or on ``contextlib.aclosing(stream.iterator())``.
     """
 
-    def __init__(self, stream: Any, destroy_on_return: bool, drain_on_error: bool) -> None:
+    def __init__(self, stream, destroy_on_return, drain_on_error):
         # The stream's listeners hold the reading, and nobody but the loop holds the iterator.
-        self._reading = _Reading(stream, destroy_on_return, drain_on_error)
+        self._stream = stream
+        self._reading = Reading(stream, destroy_on_return, drain_on_error)
 
-    def __aiter__(self) -> ReadableIterator:
+    def __aiter__(self):
         return self
 
-    async def __anext__(self) -> Any:
-        return await self._reading.next()
+    def __anext__(self):
+        stream = self._stream
+        if self._reading.started and not stream._destroyed:
+            # A loop over what is there never comes back to the event loop, and ticks would pile up.
+            if stream._queue is not None:
+                stream._queue.relieve()
+            chunk = stream._read_chunk(-1)
+            if chunk is not None:
+                return Ready(chunk)
+        return self._reading.next()
 
-    async def aclose(self) -> None:
+    async def aclose(self):
         """Leave the iteration; an unfinished stream is destroyed unless ``destroy_on_return`` is False."""
         self._reading.finish(False)
 
-    def __del__(self) -> None:
-        reading = getattr(self, "_reading", None)
+    def __del__(self):
+        reading = self._reading
         if reading is not None and reading.started and not reading.over:
             try:
                 reading.finish(False)
@@ -41,30 +48,30 @@ class ReadableIterator:
                 return
 
 
-class _Reading:
-    def __init__(self, stream: Any, destroy_on_return: bool, drain_on_error: bool) -> None:
+class Reading:
+    def __init__(self, stream, destroy_on_return, drain_on_error):
         self.started = False
         self.over = False
         self._stream = stream
         self._destroy_on_return = destroy_on_return
         self._drain_on_error = drain_on_error
         self._ended = False
-        self._error: BaseException | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._watch: Any = None
+        self._error = None
+        self._waiter = None
+        self._watch = None
 
-    def _start(self) -> None:
+    def _start(self):
         self.started = True
         self._stream.on("readable", self._wake)
         self._watch = finished(self._stream, writable=False)
         self._watch.add_done_callback(self._finished)
 
-    def _wake(self) -> None:
+    def _wake(self):
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def _finished(self, watch: Any) -> None:
+    def _finished(self, watch):
         error = watch.exception()
         if error is not None:
             self._error = aggregate(error, self._error)
@@ -72,7 +79,7 @@ class _Reading:
             self._ended = True
         self._wake()
 
-    async def next(self) -> Any:
+    async def next(self):
         if self.over:
             raise StopAsyncIteration
         if not self.started:
@@ -99,7 +106,7 @@ class _Reading:
                 self.finish(False)
                 raise
 
-    def finish(self, completed: bool) -> None:
+    def finish(self, completed):
         """The iteration is over: give the stream up, or let it be."""
         if self.over:
             return
@@ -114,7 +121,7 @@ class _Reading:
         else:
             self._let_go()
 
-    def _let_go(self) -> None:
+    def _let_go(self):
         if self.started:
             self._stream.off("readable", self._wake)
             self._watch.cancel()

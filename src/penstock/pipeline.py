@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from typing import Any
 
 from penstock._flow.handle import Handle
@@ -42,7 +42,7 @@ class Pipeline(Handle[Any]):
         self._outcome: Any = None
         self._open = 0
         self._destroyers: deque[_Destroyer] = deque()
-        self._last_cleanup: list[Callable[[], None]] = []
+        self._last_cleanup: list[Callable[[], object]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._last: Any = None
 
@@ -133,7 +133,7 @@ class Pipeline(Handle[Any]):
 
         stream.on("error", failed)
         if not reading and isinstance(stream, Readable) and _can_read(stream):
-            self._last_cleanup.append(lambda: stream.off("error", failed) and None)
+            self._last_cleanup.append(lambda: stream.off("error", failed))
 
     def _join(self, current: Any, stream: Any, is_last: bool) -> None:
         if not isinstance(stream, Writable):
@@ -320,7 +320,7 @@ def _async_iterable(source: Any) -> AsyncIterable[Any]:
     return _each(source)
 
 
-async def _each(items: Iterable[Any]) -> Any:
+async def _each(items: Iterable[Any]) -> AsyncIterator[Any]:
     iterator = iter(items)
     try:
         for item in iterator:

@@ -194,3 +194,112 @@ class Readable(Stream):
         return bool(
             not self._r_disabled and (self._destroyed or self._errored is not None) and not self._r_end_emitted
         )
+
+    # ---- operators
+
+    def map(self, fn, **options):
+        """A Readable of ``fn(chunk)`` for every chunk, in order. Nothing is read before it is.
+
+        ``fn`` is a plain or an ``async`` function; what it raises fails the result, and a result of None is a
+        NullChunkError. ``concurrency``: how many calls may be under way at once, 1 if not given; ``high_water_mark``:
+        how many results may wait beyond these, ``concurrency - 1``; ``signal``: an AbortSignal that ends it.
+        Raises InvalidArgTypeError or OutOfRangeError for a wrong argument.
+        """
+        from penstock.operators import map_
+
+        return map_(self, fn, **options)
+
+    def filter(self, fn, **options):
+        """A Readable of the chunks for which ``fn(chunk)`` is true. Options and errors as for `map`."""
+        from penstock.operators import filter_
+
+        return filter_(self, fn, **options)
+
+    def tap(self, fn, **options):
+        """A Readable of the same chunks; ``fn(chunk)`` sees each as it passes. Options and errors as for `map`."""
+        from penstock.operators import tap
+
+        return tap(self, fn, **options)
+
+    def flat_map(self, fn, **options):
+        """A Readable of the items of the iterables that ``fn(chunk)`` gives. Options and errors as for `map`.
+
+        They may be async iterables, streams among them; ``str`` and bytes count as one item.
+        """
+        from penstock.operators import flat_map
+
+        return flat_map(self, fn, **options)
+
+    def take(self, count, **options):
+        """A Readable of the first ``count`` chunks; this stream is destroyed after them. Raises OutOfRangeError."""
+        from penstock.operators import take
+
+        return take(self, count, **options)
+
+    def drop(self, count, **options):
+        """A Readable of all but the first ``count`` chunks. Raises OutOfRangeError below 0."""
+        from penstock.operators import drop
+
+        return drop(self, count, **options)
+
+    def to_list(self, **options):
+        """``await r.to_list()``: all chunks. Raises what the stream fails with, AbortError when ``signal`` aborts."""
+        from penstock.operators import to_list
+
+        return to_list(self, **options)
+
+    def for_each(self, fn, **options):
+        """``await r.for_each(fn)``: call ``fn(chunk)`` for every chunk. Options and errors as for `map`."""
+        from penstock.operators import for_each
+
+        return for_each(self, fn, **options)
+
+    def reduce(self, fn, *initial, **options):
+        """``await r.reduce(fn, initial)``: ``fn(result, chunk)`` for chunk after chunk, starting with ``initial``.
+
+        Without ``initial`` the first chunk is the first result; raises MissingArgsError where there is none.
+        """
+        from penstock.operators import reduce
+
+        return reduce(self, fn, *initial, **options)
+
+    def some(self, fn, **options):
+        """``await r.some(fn)``: whether ``fn(chunk)`` is true for a chunk. Stops there and destroys the stream."""
+        from penstock.operators import some
+
+        return some(self, fn, **options)
+
+    def every(self, fn, **options):
+        """``await r.every(fn)``: whether ``fn(chunk)`` is true for all. Destroys the stream at the first that is not."""
+        from penstock.operators import every
+
+        return every(self, fn, **options)
+
+    def find(self, fn, **options):
+        """``await r.find(fn)``: the first chunk for which ``fn(chunk)`` is true, or None. Destroys the stream there."""
+        from penstock.operators import find
+
+        return find(self, fn, **options)
+
+    def compose(self, *stages):
+        """This stream through ``stages``, as one Duplex; see `penstock.compose`."""
+        from penstock.compose import compose
+
+        return compose(self, *stages)
+
+    def batches(self):
+        """``async for batch in r.batches()``: lists of all chunks that are there, instead of one at a time."""
+        from penstock.batches import Batches
+
+        return Batches(self)
+
+    def __or__(self, stage):
+        """``source | stage | sink``: a `Chain`, and with a pure Writable at its end a started `Pipeline`."""
+        from penstock.chain import join
+
+        return join(self, stage)
+
+    def __ror__(self, source):
+        from penstock.chain import join
+
+        return join(source, self)

@@ -1,85 +1,88 @@
 """Readable.from_(): a Readable over whatever can be iterated or awaited."""
 
-from __future__ import annotations
-
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator
-from typing import Any
+from collections.abc import AsyncIterable, Iterable
 
 from penstock._flow.runner import is_awaitable
 from penstock.errors import InvalidArgTypeError, NullChunkError
 from penstock.readable import Readable
 
+# The kind of a _read hook in the core.
+_READ = 10
 
-def from_iterable(source: Any, options: dict[str, Any]) -> Readable:
+
+def from_iterable(source, options):
     if isinstance(source, (str, bytes, bytearray, memoryview)):
-        return _Whole(source, options)
+        return Whole(source, options)
     if isinstance(source, AsyncIterable):
-        return _FromAsync(aiter(source), options)
+        return FromAsync(aiter(source), options)
     if isinstance(source, Iterable):
-        return _FromIterator(iter(source), options)
+        return FromIterator(iter(source), options)
     if is_awaitable(source):
-        return _FromAsync(_one(source), options)
+        return FromAsync(_one(source), options)
     raise InvalidArgTypeError(f"from_() needs an iterable, an async iterable or an awaitable, got {source!r}")
 
 
-async def _one(awaitable: Awaitable[Any]) -> AsyncIterator[Any]:
+async def _one(awaitable):
     value = await awaitable
     if value is not None:
         yield value
 
 
-def _defaults(options: dict[str, Any]) -> dict[str, Any]:
+def _defaults(options):
     return {"object_mode": True, "high_water_mark": 1, **options}
 
 
-class _Whole(Readable):
+class Whole(Readable):
     """Text or bytes: one chunk."""
 
-    def __init__(self, chunk: Any, options: dict[str, Any]) -> None:
+    def __init__(self, chunk, options):
         self._whole = chunk
-        super().__init__(**{"object_mode": True, **options})
+        Readable.__init__(self, **{"object_mode": True, **options})
 
-    def _read(self, size: int) -> None:
+    def _read(self, size):
         self.push(self._whole)
         self.push(None)
 
 
-def _null() -> NullChunkError:
+def _null():
     return NullChunkError("from_(): the iterable gave None, which marks the end of a stream and cannot be a chunk")
 
 
-class _FromIterator(Readable):
+class FromIterator(Readable):
     """An iterator: pulled as far as there is room."""
 
-    def __init__(self, iterator: Iterator[Any], options: dict[str, Any]) -> None:
+    def __init__(self, iterator, options):
         self._items = iterator
+        self._plain = None
         self._pulling = False
-        super().__init__(**_defaults(options))
+        Readable.__init__(self, **_defaults(options))
 
-    def _read(self, size: int) -> Any:
+    def _call_read(self):
+        # A push may flow on and ask for more before it returns.
         if self._pulling:
-            return None
+            return
         self._pulling = True
-        items = self._items
-        push = self.push
-        while True:
-            try:
-                item = next(items)
-            except StopIteration:
-                push(None)
-                return None
-            except BaseException:
-                self._pulling = False
-                raise
-            if item is None:
-                raise _null()
-            if is_awaitable(item):
-                return self._awaited(item)
-            if not push(item):
-                self._pulling = False
-                return None
+        try:
+            for item in self._items:
+                kind = type(item)
+                if kind is not self._plain:
+                    if item is None:
+                        raise _null()
+                    if is_awaitable(item):
+                        # Stays pulling until the task that awaits is through.
+                        self._hook_returned(_READ, self._awaited(item))
+                        return
+                    self._plain = kind
+                if not self._push(item, None):
+                    self._pulling = False
+                    return
+        except Exception as error:
+            self._pulling = False
+            self._fail(error, False)
+            return
+        self._push_eof()
 
-    async def _awaited(self, item: Any) -> None:
+    async def _awaited(self, item):
         try:
             while True:
                 value = await item
@@ -102,15 +105,15 @@ class _FromIterator(Readable):
         finally:
             self._pulling = False
 
-    def _destroy(self, error: BaseException | None) -> None:
+    def _destroy(self, error):
         _close(self._items, error)
 
 
-async def _done(value: Any) -> Any:
+async def _done(value):
     return value
 
 
-def _close(items: Any, error: BaseException | None) -> None:
+def _close(items, error):
     """Close a generator, throwing the error into it where there is one; it may still clean up."""
     if error is not None and hasattr(items, "throw"):
         try:
@@ -126,15 +129,15 @@ def _close(items: Any, error: BaseException | None) -> None:
         close()
 
 
-class _FromAsync(Readable):
+class FromAsync(Readable):
     """An async iterator: pulled as far as there is room, by one task."""
 
-    def __init__(self, items: AsyncIterator[Any], options: dict[str, Any]) -> None:
+    def __init__(self, items, options):
         self._items = items
         self._pulling = False
-        super().__init__(**_defaults(options))
+        Readable.__init__(self, **_defaults(options))
 
-    async def _read(self, size: int) -> None:
+    async def _read(self, size):
         if self._pulling or self.destroyed:
             return
         self._pulling = True
@@ -153,8 +156,8 @@ class _FromAsync(Readable):
         finally:
             self._pulling = False
 
-    async def _destroy(self, error: BaseException | None) -> None:
-        items: Any = self._items
+    async def _destroy(self, error):
+        items = self._items
         if error is not None and hasattr(items, "athrow"):
             try:
                 await items.athrow(error)

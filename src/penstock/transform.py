@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from penstock._flow.chunk import mark
+from penstock.abort import AbortSignal
 from penstock.duplex import Duplex, Hook, pick
 
 
@@ -42,7 +41,7 @@ class Transform(Duplex):
         default_encoding: str | None = None,
         decode_strings: bool = True,
         allow_half_open: bool = True,
-        signal: Any = None,
+        signal: AbortSignal | None = None,
         auto_destroy: bool = True,
         emit_close: bool = True,
     ) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Generator
 from typing import Any
 
+from penstock.abort import AbortSignal
 from penstock.errors import AbortError, InvalidArgTypeError, PrematureCloseError
 
 
@@ -62,7 +63,7 @@ def until_drained(stream: Any) -> _Wait:
     return wait
 
 
-async def once(emitter: Any, event: str, *, signal: Any = None) -> list[Any]:
+async def once(emitter: Any, event: str, *, signal: AbortSignal | None = None) -> list[Any]:
     """Wait for the next ``event`` of ``emitter`` and return its arguments, as a list.
 
     Raises the error of an 'error' event that comes first, unless that is the event waited for, and AbortError
@@ -96,7 +97,7 @@ class on:  # noqa: N801 - Node's name
     aborts. Leaving the loop takes the listeners away.
     """
 
-    def __init__(self, emitter: Any, event: str, *, close: tuple[str, ...] = (), signal: Any = None) -> None:
+    def __init__(self, emitter: Any, event: str, *, close: tuple[str, ...] = (), signal: AbortSignal | None = None) -> None:
         if not hasattr(emitter, "on"):
             raise InvalidArgTypeError(f"on() needs an EventEmitter, got {emitter!r}")
         self._emitter = emitter

@@ -18,6 +18,7 @@ cdef class EventEmitter(Ticked):
     cdef object __weakref__
     cdef dict _events           # event -> a callable, or a list of several; None until the first listener
     cdef object _data_handler   # what _events holds for 'data'
+    cdef Listener _data_listener  # ... where that is one of penstock's own
     cdef object _add(self, object event, object fn, bint first)
     cdef object _remove(self, object event, object fn)
     cdef object _store(self, object event, object handler)

@@ -233,6 +233,7 @@ class EventEmitter(Ticked):
             self._events[event] = handler
         if event == "data":
             self._data_handler = handler
+            self._data_listener = handler if isinstance(handler, Listener) else None
 
     def _count(self, event):
         handler = None if self._events is None else self._events.get(event)

@@ -8,6 +8,9 @@ from penstock._flow.runner import HookRunner, is_awaitable
 from penstock._flow.ticks import current_queue
 from penstock.errors import InvalidArgTypeError, InvalidReturnValueError, MultipleCompletionError
 
+# In the place of 'close' where that is not emitted, for those in the house who wait for the end.
+SILENT_CLOSE = "penstock:close"
+
 # Ticks and hook kinds of this class; the sides of a stream go on counting from here.
 _TICK_CONSTRUCT = 1
 _TICK_CONSTRUCTED = 2
@@ -118,8 +121,7 @@ class Lifecycle(EventEmitter):
                     self._emit1("error", arg)
             finally:
                 self._close_emitted = True
-                if self._emit_close:
-                    self._emit0("close")
+                self._emit0("close" if self._emit_close else SILENT_CLOSE)
                 self._release()
         elif op == _TICK_ERROR:
             self._emit_error(arg)

@@ -1,6 +1,6 @@
 cimport cython
 
-from penstock._flow.chunk cimport byte_chunk
+from penstock._flow.chunk cimport byte_chunk, size_of
 from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle
 from penstock._flow.events cimport Listener, call1
@@ -60,7 +60,6 @@ cdef class ReadableSide(Lifecycle):
     cdef object _decode(self, object chunk)
     @cython.locals(buffer=Fifo)
     cdef object _add_chunk(self, object chunk, Py_ssize_t size, bint front)
-    @cython.locals(listener=Listener)
     cdef object _emit_data(self, object chunk)
     cdef Py_ssize_t _how_much(self, Py_ssize_t n) except -1
     @cython.locals(buffer=Fifo, left=Py_ssize_t, offset=Py_ssize_t, parts=list)

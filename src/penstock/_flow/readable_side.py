@@ -3,9 +3,9 @@
 from time import monotonic as now
 from types import MethodType
 
-from penstock._flow.chunk import byte_chunk, invalid_chunk
+from penstock._flow.chunk import byte_chunk, invalid_chunk, size_of
 from penstock._flow.decoding import encode, encoding_name, make_decoder
-from penstock._flow.events import Listener, call1
+from penstock._flow.events import call1
 from penstock._flow.fifo import Fifo
 from penstock._flow.lifecycle import Lifecycle
 from penstock.errors import (
@@ -57,7 +57,7 @@ class ReadableSide(Lifecycle):
             chunk = self._checked(chunk, encoding)
             if chunk is None:
                 return False
-        size = 1 if self._r_object else len(chunk)
+        size = 1 if self._r_object else size_of(chunk)
         if size == 0:
             self._r_reading = False
             self._read_more()
@@ -173,11 +173,12 @@ class ReadableSide(Lifecycle):
             self._tick(_TICK_READ_MORE, None)
 
     def _emit_data(self, chunk):
-        handler = self._data_handler
-        if isinstance(handler, Listener):
-            listener = handler
+        listener = self._data_listener
+        if listener is not None:
             listener._notify1(chunk)
-        elif type(handler) is list:
+            return
+        handler = self._data_handler
+        if type(handler) is list:
             self._call_all1(handler, chunk)
         elif handler is not None:
             call1(self, handler, chunk)
@@ -193,7 +194,7 @@ class ReadableSide(Lifecycle):
             if self._r_object:
                 return 1
             if self._r_decoder is None or self._r_flowing == 1:
-                return len(self._r_buffer.first()) - self._r_offset
+                return size_of(self._r_buffer.first()) - self._r_offset
             return self._r_length
         if n <= 0:
             return 0
@@ -219,7 +220,7 @@ class ReadableSide(Lifecycle):
             return buffer.popleft()
         first = buffer.first()
         offset = self._r_offset
-        left = len(first) - offset
+        left = size_of(first) - offset
         if n == left:
             return self._take_first()
         if n < left:
@@ -281,7 +282,7 @@ class ReadableSide(Lifecycle):
                 self._r_need_readable = True
             self._call_read()
             self._r_sync = False
-            if not self._r_reading:
+            if not self._r_reading and (n == 0 or wanted != _ANY or self._r_decoder is not None):
                 n = self._how_much(wanted)
         chunk = self._take(n) if n > 0 else None
         if chunk is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 
@@ -63,16 +63,17 @@ class HookRunner:
             self._jobs.clear()
 
     async def _one(self, awaitable: Any, completion: Any, loop: asyncio.AbstractEventLoop) -> None:
+        settle: Callable[[Any], None]
+        outcome: Any
         try:
-            value = await awaitable
+            outcome = await awaitable
+            settle = completion.resolve
         except asyncio.CancelledError as error:
             if self._stopped:
                 raise
             settle, outcome = completion.reject, error
         except Exception as error:
             settle, outcome = completion.reject, error
-        else:
-            settle, outcome = completion.resolve, value
         try:
             settle(outcome)
         except Exception as error:

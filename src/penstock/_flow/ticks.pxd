@@ -3,6 +3,7 @@ cimport cython
 from penstock._flow.fifo cimport Fifo
 
 cdef int _CALL
+cdef Py_ssize_t _MANY_SLOTS
 
 cdef class Ticked:
     cdef object _run_tick(self, int op, object arg)
@@ -11,8 +12,10 @@ cdef class TickQueue:
     cdef object _loop
     cdef Fifo _fifo             # target, op, argument; three slots for each tick
     cdef bint _scheduled        # a drain is queued with the loop, or running
-    @cython.locals(fifo=Fifo, op=int, ticked=Ticked)
+    cdef object relieve(self)
     cpdef object drain(self)
+    @cython.locals(fifo=Fifo, op=int, ticked=Ticked)
+    cdef object _run_all(self)
     @cython.locals(fifo=Fifo)
     cdef object add(self, object target, int op, object arg)
 

@@ -11,6 +11,7 @@ from penstock._flow.fifo import Fifo
 from penstock.errors import InvalidArgTypeError, NoRunningLoopError
 
 _CALL = 0
+_MANY_SLOTS = 3 * 256
 _ATTRIBUTE = "_penstock_ticks"
 
 
@@ -36,7 +37,23 @@ class TickQueue:
         fifo.append(op)
         fifo.append(arg)
 
+    def relieve(self):
+        """Run the ticks now where many wait; for code between two steps of a task."""
+        if self._fifo.size > _MANY_SLOTS:
+            self._run_all()
+
     def drain(self):
+        """What the loop calls."""
+        try:
+            self._run_all()
+        finally:
+            # Ctrl-C and the like leave through the loop; what is queued then runs in its next turn.
+            if self._fifo.size:
+                self._loop.call_soon(self.drain)
+            else:
+                self._scheduled = False
+
+    def _run_all(self):
         """Run ticks until none is left. An exception of one goes to the loop's handler and the others still run."""
         fifo = self._fifo
         while fifo.size:
@@ -51,14 +68,6 @@ class TickQueue:
                     ticked._run_tick(op, arg)
             except Exception as error:
                 report(self._loop, "Exception in a penstock callback", error, target)
-            except BaseException:
-                # Ctrl-C and the like leave through the loop; what is queued runs in its next turn.
-                if fifo.size:
-                    self._loop.call_soon(self.drain)
-                else:
-                    self._scheduled = False
-                raise
-        self._scheduled = False
 
 
 def report(loop, message, error, source):

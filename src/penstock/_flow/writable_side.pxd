@@ -1,6 +1,6 @@
 cimport cython
 
-from penstock._flow.chunk cimport byte_chunk
+from penstock._flow.chunk cimport byte_chunk, size_of
 from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle
 from penstock._flow.readable_side cimport ReadableSide

@@ -3,7 +3,7 @@
 from time import monotonic as now
 from types import MethodType
 
-from penstock._flow.chunk import byte_chunk, invalid_chunk
+from penstock._flow.chunk import byte_chunk, invalid_chunk, size_of
 from penstock._flow.decoding import encode
 from penstock._flow.fifo import Fifo
 from penstock._flow.lifecycle import Lifecycle
@@ -63,7 +63,7 @@ class WritableSide(ReadableSide):
         """W1."""
         if type(chunk) is not bytes:
             chunk = self._w_checked(chunk, encoding)
-        size = 1 if self._w_object else len(chunk)
+        size = 1 if self._w_object else size_of(chunk)
         if self._w_ending or self._destroyed:
             self._refuse(callback)
             return False
@@ -264,34 +264,30 @@ class WritableSide(ReadableSide):
         if not self._w_hooks_found:
             self._find_hooks()
         self._w_flushing = True
-        if buffer.size > 2 and self._w_many_hook is not None:
-            chunks = []
-            callbacks = []
-            while buffer.size:
-                chunks.append(buffer.popleft())
-                callback = buffer.popleft()
-                if callback is not None:
-                    callbacks.append(callback)
-            self._w_pending -= len(chunks) - 1
-            self._w_writelen = self._w_length
-            self._w_callback = callbacks if callbacks else None
+        # A write that fails on the spot ends the loop; an older error of a stream that stays up does not.
+        before = self._errored
+        while buffer.size and not self._w_writing and self._errored is before:
             self._w_writing = True
             self._w_expecting = True
             self._w_sync = True
-            self._call_writev(chunks)
-            self._w_sync = False
-        else:
-            # A write that fails on the spot ends the loop; an older error of a stream that stays up does not.
-            before = self._errored
-            while buffer.size and not self._w_writing and self._errored is before:
+            if buffer.size > 2 and self._w_many_hook is not None:
+                chunks = []
+                callbacks = []
+                while buffer.size:
+                    chunks.append(buffer.popleft())
+                    callback = buffer.popleft()
+                    if callback is not None:
+                        callbacks.append(callback)
+                self._w_pending -= len(chunks) - 1
+                self._w_writelen = self._w_length
+                self._w_callback = callbacks if callbacks else None
+                self._call_writev(chunks)
+            else:
                 chunk = buffer.popleft()
                 self._w_writelen = 1 if self._w_object else len(chunk)
                 self._w_callback = buffer.popleft()
-                self._w_writing = True
-                self._w_expecting = True
-                self._w_sync = True
                 self._call_write(chunk)
-                self._w_sync = False
+            self._w_sync = False
         self._w_flushing = False
 
     def _fail_buffered(self):
@@ -423,6 +419,8 @@ class WritableSide(ReadableSide):
 
     def _on_final(self, error):
         if self._w_final_done:
+            # 'finish' may be on its way; it is not told any more.
+            self._w_prefinished = False
             self._fail(error if error is not None else MultipleCompletionError("_final completed twice"), False)
             return
         self._w_final_done = True
@@ -466,7 +464,8 @@ class WritableSide(ReadableSide):
         elif op == _TICK_CALLBACK:
             arg[0](arg[1])
         elif op == _TICK_FINISH:
-            self._finish()
+            if self._w_prefinished:
+                self._finish()
         elif op == _TICK_FINISH_CHECK:
             if self._need_finish():
                 self._finish()

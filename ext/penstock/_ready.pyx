@@ -1,0 +1,71 @@
+# cython: language_level=3
+"""An awaitable that is done: awaiting it gives its value at once, with no turn of the loop and no frame."""
+
+cimport cython
+from cpython.object cimport PyTypeObject
+
+cdef extern from *:
+    """
+    typedef struct { PyObject_HEAD PyObject *value; } penstock_ready;
+
+    /* Python 3.11 asks am_send first, which hands the value over without a StopIteration. */
+    #if PY_VERSION_HEX < 0x030C0000
+    static PySendResult penstock_ready_send(PyObject *self, PyObject *arg, PyObject **result) {
+        penstock_ready *ready = (penstock_ready *)self;
+        (void)arg;
+        /* The reference moves to the caller; the awaitable keeps None. */
+        *result = ready->value;
+        Py_INCREF(Py_None);
+        ready->value = Py_None;
+        return PYGEN_RETURN;
+    }
+
+    #endif
+
+    /* The end of an iterator that returns a value; without one, NULL alone says so. */
+    static PyObject *penstock_ready_next(PyObject *self) {
+        penstock_ready *ready = (penstock_ready *)self;
+        PyObject *value = ready->value, *stop;
+        if (value == Py_None) return NULL;
+        Py_INCREF(Py_None);
+        ready->value = Py_None;
+        stop = PyObject_CallOneArg(PyExc_StopIteration, value);
+        Py_DECREF(value);
+        if (stop != NULL) {
+            PyErr_SetObject(PyExc_StopIteration, stop);
+            Py_DECREF(stop);
+        }
+        return NULL;
+    }
+
+    /* Slots of our own: a method of the class would add a traceback to every StopIteration. */
+    static void penstock_ready_install(PyTypeObject *type) {
+    #if PY_VERSION_HEX < 0x030C0000
+        type->tp_as_async->am_send = penstock_ready_send;
+    #endif
+        type->tp_iternext = penstock_ready_next;
+    }
+    """
+    void penstock_ready_install(PyTypeObject *type)
+
+
+@cython.final
+@cython.freelist(16)
+@cython.no_gc
+cdef class Ready:
+    """``await Ready(value)`` is ``value``. One await for each object."""
+
+    def __cinit__(self, value=None):
+        self._value = value
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise StopIteration(self._value)
+
+
+penstock_ready_install(<PyTypeObject *>Ready)

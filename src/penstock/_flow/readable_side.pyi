@@ -1,0 +1,3 @@
+from penstock._flow.lifecycle import Lifecycle
+
+class ReadableSide(Lifecycle): ...

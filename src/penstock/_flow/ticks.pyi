@@ -1,0 +1,16 @@
+import asyncio
+from collections.abc import Callable
+from typing import TypeVarTuple
+
+_Ts = TypeVarTuple("_Ts")
+
+class Ticked: ...
+
+class TickQueue:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None: ...
+    def drain(self) -> None: ...
+
+def report(loop: asyncio.AbstractEventLoop, message: str, error: BaseException, source: object) -> None: ...
+def current_queue() -> TickQueue: ...
+def next_tick(fn: Callable[[*_Ts], object], *args: *_Ts) -> None:
+    """Call ``fn(*args)`` when the running callback has returned, in order with the streams' own deferred work."""

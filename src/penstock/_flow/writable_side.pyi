@@ -1,0 +1,3 @@
+from penstock._flow.readable_side import ReadableSide
+
+class WritableSide(ReadableSide): ...

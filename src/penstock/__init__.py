@@ -6,7 +6,11 @@ from penstock._flow.events import EventEmitter
 from penstock._flow.lifecycle import Completion
 from penstock._flow.ticks import next_tick
 from penstock.abort import AbortController, AbortSignal, add_abort_signal
+from penstock.batches import Batches
+from penstock.chain import Chain
+from penstock.compose import compose
 from penstock.duplex import Duplex
+from penstock.duplex_pair import duplex_pair
 from penstock.errors import (
     AbortError,
     AlreadyFinishedError,
@@ -30,9 +34,12 @@ from penstock.errors import (
     WriteAfterEndError,
 )
 from penstock.finished import finished
+from penstock.merge import merge
+from penstock.overflow import OverflowBuffer, StreamOverflowError
 from penstock.pipeline import Pipeline, pipeline
 from penstock.readable import Readable
 from penstock.running import run
+from penstock.share import Shared, broadcast, share
 from penstock.transform import PassThrough, Transform
 from penstock.waiting import on, once
 from penstock.writable import Writable
@@ -44,7 +51,9 @@ __all__ = [
     "AbortError",
     "AbortSignal",
     "AlreadyFinishedError",
+    "Batches",
     "CannotPipeError",
+    "Chain",
     "ChunkQueue",
     "Completion",
     "Duplex",
@@ -58,14 +67,17 @@ __all__ = [
     "NotImplementedHookError",
     "NullChunkError",
     "OutOfRangeError",
+    "OverflowBuffer",
     "PassThrough",
     "Pipeline",
     "PrematureCloseError",
     "PushAfterEofError",
     "Readable",
     "RingBuffer",
+    "Shared",
     "StreamDestroyedError",
     "StreamError",
+    "StreamOverflowError",
     "Transform",
     "UnableToPipeError",
     "UnknownEncodingError",
@@ -74,12 +86,17 @@ __all__ = [
     "WriteAfterEndError",
     "add_abort_signal",
     "backend",
+    "broadcast",
+    "compose",
+    "duplex_pair",
     "finished",
     "get_default_high_water_mark",
+    "merge",
     "next_tick",
     "on",
     "once",
     "pipeline",
     "run",
     "set_default_high_water_mark",
+    "share",
 ]

@@ -8,6 +8,7 @@ from typing import Any
 from penstock._flow.chunk import mark
 from penstock.abort import AbortSignal
 from penstock.closing import leave_duplex
+from penstock.errors import InvalidArgTypeError
 from penstock.readable import Readable
 from penstock.writable import Writable
 
@@ -60,6 +61,22 @@ class Duplex(Readable, Writable):
             (readable, writable, allow_half_open, auto_destroy, emit_close),
             signal,
         )
+
+    @staticmethod
+    def from_(source: Any, **options: Any) -> Duplex:
+        """A Duplex of ``source``.
+
+        A Duplex is returned as it is; a Readable or a Writable becomes a half of one, and a pair of them, as a tuple
+        ``(readable, writable)`` or a mapping with these keys, both. An iterable, an async iterable, an awaitable, text
+        and bytes can be read. An async generator function, called with what is written as an async iterable, is a
+        transform; an async function is a sink, and must return None, else the stream fails with
+        InvalidReturnValueError. Raises InvalidArgTypeError for anything else.
+        """
+        from penstock.duplex_from import duplex_from
+
+        if options:
+            raise InvalidArgTypeError(f"Duplex.from_() takes no options, got {', '.join(options)}")
+        return duplex_from(source)
 
     async def __aexit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         await leave_duplex(self, error)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from penstock._ready import Ready
+from penstock._awaits import Ready
 from penstock._flow.lifecycle import aggregate
 from penstock.errors import AbortError
 from penstock.finished import finished

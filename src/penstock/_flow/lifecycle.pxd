@@ -1,6 +1,7 @@
 cimport cython
 
 from penstock._flow.events cimport EventEmitter
+from penstock._flow.runner cimport HookRunner, is_awaitable
 from penstock._flow.ticks cimport TickQueue, current_queue
 
 cdef int _TICK_CONSTRUCT
@@ -47,7 +48,7 @@ cdef class Lifecycle(EventEmitter):
     cdef object _after_construct(self)
     cdef object _emit_error(self, object error)
     cdef object _fail(self, object error, bint deferred)
-    @cython.locals(done=Completion)
+    @cython.locals(done=Completion, runner=HookRunner)
     cdef object _hook_returned(self, int kind, object result)
     cdef object _complete(self, int kind, object error, object value)
     cdef object _completed_again(self, int kind, object error)

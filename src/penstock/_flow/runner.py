@@ -1,48 +1,85 @@
 """The task that serves the ``async`` calls of one hook, however many there are."""
 
-from __future__ import annotations
-
-import asyncio
-import contextlib
+from asyncio import CancelledError, current_task, get_running_loop
+from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
-from collections.abc import AsyncGenerator, Callable
-from typing import Any
+from contextlib import aclosing
+from contextvars import copy_context
+from types import CoroutineType, coroutine
+
+from penstock._awaits import step
 
 
-def is_awaitable(value: object) -> bool:
+def is_awaitable(value):
     return hasattr(type(value), "__await__")
 
 
 class HookRunner:
-    """Awaits what a hook returns, one call after the other, and settles each call's Completion."""
+    """Awaits what a hook returns, one call after the other, and settles each call's Completion.
 
-    def __init__(self) -> None:
-        self._jobs: deque[tuple[Any, Any]] = deque()
-        self._idle: asyncio.Future[None] | None = None
+    A call that never suspends is over before `submit` returns, with no turn of the loop: its first step runs on the
+    spot, as a step of the runner's task.
+    """
+
+    def __init__(self):
+        self._jobs = deque()
+        self._busy = False
+        self._idle = None
         self._stopped = False
-        self._task: asyncio.Task[None] | None = None
+        self._task = None
+        self._context = copy_context()
 
-    def submit(self, awaitable: Any, completion: Any) -> None:
-        self._jobs.append((awaitable, completion))
+    def submit(self, awaitable, completion):
+        loop = get_running_loop()
         if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._serve())
+            self._task = loop.create_task(self._serve(), context=self._context)
             # A stream that is dropped unused takes its idle task with it; that is no error.
-            self._task._log_destroy_pending = False  # type: ignore[attr-defined]
-        elif self._idle is not None and not self._idle.done():
+            self._task._log_destroy_pending = False
+        if isinstance(awaitable, CoroutineType) and not self._busy and not self._jobs and not self._stopped:
+            try:
+                returned, value = self._first_step(awaitable, loop)
+            except (Exception, CancelledError) as error:
+                completion.reject(error)
+                return
+            if returned:
+                completion.resolve(value)
+                return
+            awaitable = _resumed(awaitable, value)
+        self._jobs.append((awaitable, completion))
+        if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
-    def stop(self) -> None:
+    def _first_step(self, coroutine, loop):
+        task = self._task
+        current = current_task(loop)
+        self._busy = True
+        try:
+            if current is task:
+                return step(coroutine, None)
+            if current is not None:
+                _leave_task(loop, current)
+            _enter_task(loop, task)
+            try:
+                return step(coroutine, self._context)
+            finally:
+                _leave_task(loop, task)
+                if current is not None:
+                    _enter_task(loop, current)
+        finally:
+            self._busy = False
+
+    def stop(self):
         """End the task: a call that is under way is cancelled, unless it is the one that asks for this."""
         if self._stopped or self._task is None:
             return
         self._stopped = True
-        if self._task is not asyncio.current_task():
+        if self._task is not current_task():
             self._task.cancel()
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
-    async def _serve(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _serve(self):
+        loop = get_running_loop()
         try:
             while not self._stopped:
                 while self._jobs:
@@ -51,7 +88,7 @@ class HookRunner:
                     break
                 self._idle = loop.create_future()
                 await self._idle
-        except asyncio.CancelledError:
+        except CancelledError:
             if not self._stopped:
                 raise
         finally:
@@ -62,32 +99,59 @@ class HookRunner:
                     close()
             self._jobs.clear()
 
-    async def _one(self, awaitable: Any, completion: Any, loop: asyncio.AbstractEventLoop) -> None:
-        settle: Callable[[Any], None]
-        outcome: Any
+    async def _one(self, awaitable, completion, loop):
+        cancelled = False
+        self._busy = True
         try:
             outcome = await awaitable
             settle = completion.resolve
-        except asyncio.CancelledError as error:
+        except CancelledError as error:
             if self._stopped:
                 raise
             settle, outcome = completion.reject, error
+            # The hook's own, or the task's: the loop is being shut down.
+            cancelled = self._task is not None and self._task.cancelling() > 0
         except Exception as error:
             settle, outcome = completion.reject, error
+        finally:
+            self._busy = False
         try:
             settle(outcome)
         except Exception as error:
             # What a listener raised while the stream went on; in a callback of the loop it would end up there too.
             loop.call_exception_handler({"message": "Exception in a penstock callback", "exception": error})
+        if cancelled:
+            raise CancelledError
 
 
-async def pump_outputs(outputs: AsyncGenerator[Any, None], stream: Any) -> None:
+@coroutine
+def _resumed(started, yielded):
+    """Go on with a coroutine whose first step has yielded."""
+    while True:
+        try:
+            sent = yield yielded
+        except GeneratorExit:
+            started.close()
+            raise
+        except BaseException as error:
+            try:
+                yielded = started.throw(error)
+            except StopIteration as stop:
+                return stop.value
+        else:
+            try:
+                yielded = started.send(sent)
+            except StopIteration as stop:
+                return stop.value
+
+
+async def pump_outputs(outputs, stream):
     """Push what an async generator hook gives, waiting for room in the stream between."""
-    async with contextlib.aclosing(outputs):
+    async with aclosing(outputs):
         async for value in outputs:
             if stream.destroyed:
                 return
             if not stream._push_output(value):
-                room = asyncio.get_running_loop().create_future()
+                room = get_running_loop().create_future()
                 stream._wait_for_room(room)
                 await room

@@ -1,8 +1,9 @@
 # cython: language_level=3
-"""An awaitable that is done: awaiting it gives its value at once, with no turn of the loop and no frame."""
+"""What asyncio does with exceptions, without them: an awaitable that is done, and one step of a coroutine."""
 
 cimport cython
-from cpython.object cimport PyTypeObject
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_XDECREF
 
 cdef extern from *:
     """
@@ -48,6 +49,15 @@ cdef extern from *:
     """
     void penstock_ready_install(PyTypeObject *type)
 
+cdef extern from "Python.h":
+    ctypedef enum PySendResult:
+        PYGEN_RETURN
+        PYGEN_ERROR
+        PYGEN_NEXT
+    PySendResult PyIter_Send(object coroutine, object value, PyObject **result) except PYGEN_ERROR
+    int PyContext_Enter(object context) except -1
+    int PyContext_Exit(object context) except -1
+
 
 @cython.final
 @cython.freelist(16)
@@ -69,3 +79,20 @@ cdef class Ready:
 
 
 penstock_ready_install(<PyTypeObject *>Ready)
+
+
+cpdef tuple step(object coroutine, object context):
+    cdef PyObject *result = NULL
+    cdef PySendResult outcome
+    if context is not None:
+        PyContext_Enter(context)
+    try:
+        outcome = PyIter_Send(coroutine, None, &result)
+    finally:
+        if context is not None:
+            PyContext_Exit(context)
+    try:
+        return (outcome == PYGEN_RETURN, <object>result)
+    finally:
+        # The reference that PyIter_Send gave; the tuple has its own.
+        Py_XDECREF(result)

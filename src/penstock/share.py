@@ -1,0 +1,195 @@
+"""share() and broadcast(): one source to many consumers, each at its own pace, through one bounded buffer."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from penstock._flow.chunk import get_default_high_water_mark
+from penstock.errors import AbortError, InvalidArgTypeError, StreamDestroyedError
+from penstock.pulling import Pull
+from penstock.readable import Readable
+from penstock.stages import checked_int
+
+
+class Shared:
+    """A source and its consumers; made by `share` and `broadcast`.
+
+    ``consumer()`` is a new Readable over the source. Every chunk is kept until each consumer has taken it, so the slowest
+    one governs: the source is not read while `buffered` is at the mark. A consumer that comes late starts at the
+    oldest chunk that is kept; one that is destroyed no longer counts. Without a consumer the chunks are kept.
+
+    ``async with share(source) as shared`` cancels it at the end of the block.
+    """
+
+    def __init__(self, source: Any, high_water_mark: int | None, eager: bool) -> None:
+        if not isinstance(source, Readable):
+            source = Readable.from_(source)
+        self._objects: bool = source.readable_object_mode or source.readable_encoding is not None
+        if high_water_mark is None:
+            high_water_mark = max(get_default_high_water_mark(self._objects), 1)
+        #: The bytes (objects, for a source of objects or text) that may be kept; one chunk may go beyond.
+        self.high_water_mark: int = checked_int("high_water_mark", high_water_mark, 1)
+        self._source = source
+        self._eager = eager
+        self._chunks: deque[Any] = deque()
+        # The number of the first chunk in the buffer, counted from the first of the source.
+        self._first = 0
+        self._size = 0
+        self._consumers: list[_Consumer] = []
+        self._pull: Pull | None = None
+        self._fetching = False
+        self._error: BaseException | None = None
+        self._ended = False
+        if eager:
+            self._fetch()
+
+    @property
+    def buffered(self) -> int:
+        """What is kept for consumers: bytes, or objects."""
+        return self._size
+
+    @property
+    def consumers(self) -> int:
+        """How many consumers there are."""
+        return len(self._consumers)
+
+    def consumer(self) -> Readable:
+        """A new Readable of the source's chunks, from the oldest one that is kept. Raises after `cancel`."""
+        if isinstance(self._error, AbortError):
+            raise StreamDestroyedError("consumer() after cancel()")
+        consumer = _Consumer(self, self._first, self._objects)
+        self._consumers.append(consumer)
+        return consumer
+
+    def cancel(self, error: BaseException | None = None) -> None:
+        """Give the source up, and destroy every consumer with ``error``, or with AbortError."""
+        if self._error is None:
+            self._error = AbortError()
+            self._error.__cause__ = error
+        self._first += len(self._chunks)
+        self._chunks.clear()
+        self._size = 0
+        if self._pull is None:
+            self._pull = Pull(self._source, self._fetch)
+        self._pull.leave()
+        for consumer in list(self._consumers):
+            consumer.destroy(error if error is not None else self._error)
+
+    async def __aenter__(self) -> Shared:
+        return self
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if not self._ended or self._consumers:
+            self.cancel(error if isinstance(error, Exception) else None)
+
+    # ---- the source
+
+    def _fetch(self) -> None:
+        """Read the source as far as there is room, where somebody wants it."""
+        if self._pull is None:
+            self._pull = Pull(self._source, self._fetch)
+        pull = self._pull
+        if self._fetching or self._ended or self._error is not None:
+            return
+        self._fetching = True
+        try:
+            while self._size < self.high_water_mark and (self._eager or self._is_wanted()):
+                chunk = None if pull.source.destroyed else pull.read()
+                if chunk is None:
+                    break
+                self._chunks.append(chunk)
+                self._size += 1 if self._objects else len(chunk)
+                self._serve_waiting()
+        finally:
+            self._fetching = False
+        if pull.error is not None:
+            self._error = pull.error
+        elif pull.ended:
+            self._ended = True
+            pull.leave()
+        else:
+            return
+        self._serve_waiting()
+
+    def _is_wanted(self) -> bool:
+        return any(consumer.waiting for consumer in self._consumers)
+
+    # ---- the consumers
+
+    def _serve_waiting(self) -> None:
+        for consumer in list(self._consumers):
+            if consumer.waiting:
+                self._serve(consumer)
+
+    def _serve(self, consumer: _Consumer) -> None:
+        """Give a consumer what is there, as far as it wants it."""
+        consumer.waiting = True
+        chunks = self._chunks
+        while consumer.waiting and not consumer.destroyed:
+            index = consumer.position - self._first
+            if index < len(chunks):
+                consumer.position += 1
+                chunk = chunks[index]
+                if index == 0:
+                    self._trim()
+                consumer.waiting = consumer.push(chunk)
+            elif self._error is not None:
+                consumer.destroy(self._error)
+            elif self._ended:
+                consumer.waiting = False
+                consumer.push(None)
+            else:
+                return
+
+    def _trim(self) -> None:
+        """Let go of what every consumer has."""
+        if not self._consumers:
+            return
+        oldest = min(consumer.position for consumer in self._consumers)
+        while self._first < oldest and self._chunks:
+            chunk = self._chunks.popleft()
+            self._size -= 1 if self._objects else len(chunk)
+            self._first += 1
+
+    def _left(self, consumer: _Consumer) -> None:
+        if consumer in self._consumers:
+            self._consumers.remove(consumer)
+            self._trim()
+            self._fetch()
+
+
+class _Consumer(Readable):
+    def __init__(self, shared: Shared, position: int, objects: bool) -> None:
+        self._shared = shared
+        self.position = position
+        self.waiting = False
+        super().__init__(object_mode=objects, high_water_mark=1)
+
+    def _read(self, size: int) -> None:
+        shared = self._shared
+        shared._serve(self)
+        shared._fetch()
+
+    def _destroy(self, error: BaseException | None) -> None:
+        self._shared._left(self)
+
+
+def share(source: Any, *, high_water_mark: int | None = None) -> Shared:
+    """Let many consumers read ``source``, a Readable or what ``Readable.from_`` takes; see `Shared`.
+
+    It is read when the fastest consumer wants more and no more than ``high_water_mark`` bytes (objects) are kept for
+    the slowest; the default mark, 64 KiB (16 objects), if not given. Raises OutOfRangeError for a mark below 1.
+    """
+    return Shared(_checked(source), high_water_mark, False)
+
+
+def broadcast(source: Any, *, high_water_mark: int | None = None) -> Shared:
+    """As `share`, but the source is read at once, up to the mark, whether there are consumers or not."""
+    return Shared(_checked(source), high_water_mark, True)
+
+
+def _checked(source: Any) -> Any:
+    if source is None or isinstance(source, Shared):
+        raise InvalidArgTypeError(f"a source must be a Readable, an iterable or an async iterable, got {source!r}")
+    return source

@@ -311,8 +311,8 @@ def gzip(*, level: int = 6, high_water_mark: int | None = None, signal: Any = No
     """A Transform that gives what is written to it in gzip format, as one member.
 
     ``level``: from 0 (only packed) over 1 (fastest) to 9 (smallest). ``high_water_mark``: bytes, for both sides.
-    ``signal``: an `AbortSignal` that destroys the stream. The output depends on the input and the level only: it holds
-    no name and no time. Raises InvalidArgTypeError and OutOfRangeError for a wrong level.
+    ``signal``: an `AbortSignal` that destroys the stream. The output holds no name and no time. Raises
+    InvalidArgTypeError and OutOfRangeError for a wrong level.
     """
     return Gzip(level, high_water_mark, signal)
 

@@ -59,6 +59,7 @@ class Finished(Handle[None]):
             and (not self._awaits_close or self._still_readable(can_read))
             and can_write
             and (self._write_done or not self._still_writable(can_write))
+            and not stream._writes_pending()
         ) or (
             not self._writable
             and (not self._awaits_close or self._still_writable(can_write))

@@ -120,6 +120,8 @@ class Reading:
                 stream.destroy(None if stream.readable_ended or failed else AbortError())
         else:
             self._let_go()
+        # The stream still holds the listener.
+        self._stream = None
 
     def _let_go(self):
         if self.started:

@@ -7,7 +7,7 @@ the stages in the middle are called by the reader itself.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from types import CoroutineType
 from typing import Any
 
@@ -162,15 +162,30 @@ async def _search(
 
     def pair(item: Any) -> Any:
         verdict = fn(item)
-        return _paired(item, verdict) if is_awaitable(verdict) else (item, verdict)
+        return _Paired(item, verdict) if is_awaitable(verdict) else (item, verdict)
 
     pairs = Stage(source, MAP, pair, concurrency, high_water_mark, None)
     found = await _drive(pairs, [_FIND, lambda each: each[1], wanted], signal, _MISSING)
     return found if found is _MISSING else found[0]
 
 
-async def _paired(item: Any, verdict: Awaitable[Any]) -> tuple[Any, Any]:
-    return item, await verdict
+class _Paired:
+    """Awaits a verdict and gives it together with the item that it is about."""
+
+    __slots__ = ("_item", "_verdict")
+
+    def __init__(self, item: Any, verdict: Awaitable[Any]) -> None:
+        self._item = item
+        self._verdict = verdict
+
+    def __await__(self) -> Generator[Any, None, tuple[Any, Any]]:
+        verdict = yield from self._verdict.__await__()
+        return self._item, verdict
+
+    def close(self) -> None:
+        close = getattr(self._verdict, "close", None)
+        if close is not None:
+            close()
 
 
 def _results(source: Any, fn: Fn, concurrency: int, high_water_mark: int | None) -> Stage:
@@ -178,7 +193,7 @@ def _results(source: Any, fn: Fn, concurrency: int, high_water_mark: int | None)
 
     def call(item: Any) -> Any:
         done = fn(item)
-        return _paired(None, done) if is_awaitable(done) else (None, done)
+        return _Paired(None, done) if is_awaitable(done) else (None, done)
 
     return Stage(source, MAP, call, concurrency, high_water_mark, None)
 

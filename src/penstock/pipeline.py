@@ -90,6 +90,9 @@ class Pipeline(Handle[Any]):
     def _first(self, stage: Any) -> Any:
         if isinstance(stage, Readable):
             return stage
+        # A Future is iterable too, for the sake of ``await``.
+        if is_awaitable(stage):
+            return from_iterable(stage, {})
         if isinstance(stage, (Iterable, AsyncIterable)):
             return stage
         if callable(stage):
@@ -97,8 +100,6 @@ class Pipeline(Handle[Any]):
             if not isinstance(made, (Iterable, AsyncIterable)):
                 raise InvalidReturnValueError(f"stage 0 must return an iterable or async iterable, got {made!r}")
             return made
-        if is_awaitable(stage):
-            return from_iterable(stage, {})
         raise InvalidArgTypeError(f"stage 0 must be a Readable, an iterable or a function, got {stage!r}")
 
     def _call(self, stage: Callable[..., Any], current: Any, index: int, is_last: bool) -> Any:

@@ -15,10 +15,11 @@ def from_iterable(source, options):
         return Whole(source, options)
     if isinstance(source, AsyncIterable):
         return FromAsync(aiter(source), options)
-    if isinstance(source, Iterable):
-        return FromIterator(iter(source), options)
+    # A Future is iterable too, for the sake of ``await``.
     if is_awaitable(source):
         return FromAsync(_one(source), options)
+    if isinstance(source, Iterable):
+        return FromIterator(iter(source), options)
     raise InvalidArgTypeError(f"from_() needs an iterable, an async iterable or an awaitable, got {source!r}")
 
 

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Generator
 from typing import Any
 
+from penstock._flow.lifecycle import SILENT_CLOSE
+from penstock._flow.ticks import running_loop
 from penstock.abort import AbortSignal
 from penstock.errors import AbortError, InvalidArgTypeError, PrematureCloseError
 
@@ -16,7 +18,7 @@ class _Wait:
 
     def __init__(self, emitter: Any) -> None:
         self._emitter = emitter
-        self._future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._future: asyncio.Future[Any] = running_loop().create_future()
         self._listeners: list[tuple[str, Any]] = []
 
     def listen(self, event: str, fn: Any) -> None:
@@ -35,32 +37,38 @@ class _Wait:
         try:
             return (yield from self._future)
         finally:
-            self._forget()
-
-    def _forget(self) -> None:
-        listeners, self._listeners = self._listeners, []
-        for event, fn in listeners:
-            self._emitter.off(event, fn)
-
-    def __del__(self) -> None:
-        # Never awaited: what it failed with was an event that others saw, or will be told by the next call.
-        self._forget()
-        if self._future.done() and not self._future.cancelled():
-            self._future.exception()
+            listeners, self._listeners = self._listeners, []
+            for event, fn in listeners:
+                self._emitter.off(event, fn)
 
 
-def until_drained(stream: Any) -> _Wait:
-    """Done at 'drain'; raises what the stream fails with, or PrematureCloseError where it is closed before."""
-    wait = _Wait(stream)
+class Drained:
+    """What drain() returns where there is no room: nothing is listened to before somebody awaits it."""
 
-    def closed() -> None:
-        error = stream.errored
-        wait.reject(error if error is not None else PrematureCloseError("the stream was closed before it drained"))
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
 
-    wait.listen("drain", lambda: wait.resolve(None))
-    wait.listen("error", wait.reject)
-    wait.listen("close", closed)
-    return wait
+    def __await__(self) -> Generator[Any, None, None]:
+        stream = self._stream
+        if stream.errored is not None:
+            raise stream.errored
+        if stream.destroyed:
+            raise PrematureCloseError("the stream was closed before it drained")
+        if not stream.writable_need_drain:
+            return
+        wait = _Wait(stream)
+
+        def closed() -> None:
+            error = stream.errored
+            wait.reject(error if error is not None else PrematureCloseError("the stream was closed before it drained"))
+
+        wait.listen("drain", lambda: wait.resolve(None))
+        # After end() there is no 'drain' any more.
+        wait.listen("finish", lambda: wait.resolve(None))
+        wait.listen("error", wait.reject)
+        wait.listen("close", closed)
+        wait.listen(SILENT_CLOSE, closed)
+        yield from wait.__await__()
 
 
 async def once(emitter: Any, event: str, *, signal: AbortSignal | None = None) -> list[Any]:
@@ -97,9 +105,32 @@ class on:  # noqa: N801 - Node's name
     aborts. Leaving the loop takes the listeners away.
     """
 
-    def __init__(self, emitter: Any, event: str, *, close: tuple[str, ...] = (), signal: AbortSignal | None = None) -> None:
+    def __init__(
+        self, emitter: Any, event: str, *, close: tuple[str, ...] = (), signal: AbortSignal | None = None
+    ) -> None:
         if not hasattr(emitter, "on"):
             raise InvalidArgTypeError(f"on() needs an EventEmitter, got {emitter!r}")
+        # The emitter's listeners hold the events, and nobody but the loop holds the iterator.
+        self._events = _Events(emitter, event, close, signal)
+
+    def __aiter__(self) -> on:
+        return self
+
+    async def __anext__(self) -> list[Any]:
+        return await self._events.next()
+
+    async def aclose(self) -> None:
+        """Take the listeners away."""
+        self._events.close()
+
+    def __del__(self) -> None:
+        events = getattr(self, "_events", None)
+        if events is not None:
+            events.close()
+
+
+class _Events:
+    def __init__(self, emitter: Any, event: str, close: tuple[str, ...], signal: AbortSignal | None) -> None:
         self._emitter = emitter
         self._queue: deque[list[Any]] = deque()
         self._error: BaseException | None = None
@@ -140,25 +171,21 @@ class on:  # noqa: N801 - Node's name
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    def __aiter__(self) -> on:
-        return self
-
-    async def __anext__(self) -> list[Any]:
+    async def next(self) -> list[Any]:
         while True:
             if self._queue:
                 return self._queue.popleft()
             if self._error is not None:
-                error, self._error, self._ended = self._error, None, True
-                await self.aclose()
+                error, self._error = self._error, None
+                self.close()
                 raise error
             if self._ended:
-                await self.aclose()
+                self.close()
                 raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = running_loop().create_future()
             await self._waiter
 
-    async def aclose(self) -> None:
-        """Take the listeners away."""
+    def close(self) -> None:
         self._ended = True
         listeners, self._listeners = self._listeners, []
         for event, fn in listeners:

@@ -92,9 +92,9 @@ class Writable(Stream):
     def drain(self):
         """Awaitable: done when there is room, at once where there is. Raises what the stream fails with meanwhile."""
         if self._w_need_drain and not self._w_ending and not self._destroyed and self._errored is None:
-            from penstock.waiting import until_drained
+            from penstock.waiting import Drained
 
-            return until_drained(self)
+            return Drained(self)
         return READY if self._errored is None else failed(self._errored)
 
     def send(self, chunk, encoding=None):
@@ -113,6 +113,7 @@ class Writable(Stream):
         return self.drain()
 
     def pipe(self, dest, *, end=True):
+        """Only a Readable can be piped from: raises CannotPipeError."""
         raise CannotPipeError("pipe() on a Writable: it cannot be read, only piped to")
 
     def __aexit__(self, kind, error, traceback):

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Generic, TypeVar
 
+from penstock._flow.ticks import next_tick, running_loop
+
 T = TypeVar("T")
 
 _NOTHING: tuple[Any, ...] = ()
@@ -44,10 +46,10 @@ class Handle(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self._error: BaseException | None = None
+        self._loop = running_loop()
         self._done = False
         self._value: T | None = None
-        self._error: BaseException | None = None
         self._seen = False
         self._callbacks: list[Callable[[Any], object]] = []
         self._futures: list[asyncio.Future[None]] = []
@@ -73,8 +75,6 @@ class Handle(Generic[T]):
     def add_done_callback(self, fn: Callable[[Any], object]) -> None:
         """Call ``fn(handle)`` at the very moment the operation ends; on a tick if it has."""
         if self._done:
-            from penstock._flow.ticks import next_tick
-
             next_tick(fn, self)
         else:
             self._callbacks.append(fn)

@@ -11,6 +11,9 @@ from penstock.errors import InvalidArgTypeError, InvalidReturnValueError, Multip
 # In the place of 'close' where that is not emitted, for those in the house who wait for the end.
 SILENT_CLOSE = "penstock:close"
 
+# The events that never come after 'close', and whose listeners decide nothing then.
+_LAST_EVENTS = ("end", "finish", "error", "close", SILENT_CLOSE)
+
 # Ticks and hook kinds of this class; the sides of a stream go on counting from here.
 _TICK_CONSTRUCT = 1
 _TICK_CONSTRUCTED = 2
@@ -205,7 +208,11 @@ class Lifecycle(EventEmitter):
         self._tick(_TICK_CLOSE, error)
 
     def _release(self):
-        # Hooks are bound to the stream more often than not: without them nothing holds a closed stream in a cycle.
+        # Hooks and listeners are bound to the stream more often than not. Without those that can never be called again
+        # nothing of penstock's own holds a closed stream in a cycle.
+        for event in _LAST_EVENTS:
+            if self._count(event):
+                self._store(event, None)
         self._construct_hook = None
         self._destroy_hook = None
         self._destroy_error = None

@@ -29,11 +29,9 @@ class PipeListener(Listener):
             pipe._source._remove("end", self)
             pipe._source_ended()
         elif self._on == _ON_CLOSE:
-            pipe._dest._remove("close", self)
             pipe._dest._remove("finish", pipe._on_finish)
             pipe._unpipe()
         elif self._on == _ON_FINISH:
-            pipe._dest._remove("finish", self)
             pipe._dest._remove("close", pipe._on_close)
             pipe._unpipe()
 
@@ -171,6 +169,8 @@ class Pipe(Listener):
         source._remove("data", self)
         if self._on_drain is not None and dest._w_need_drain and source._r_await is not None:
             self._drained()
+        # They hold the pipe as it holds them.
+        self._on_end = self._on_unpipe = self._on_error = self._on_close = self._on_finish = self._on_drain = None
 
 
 def pipe(source, dest, end, own_write):

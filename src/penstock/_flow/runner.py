@@ -74,6 +74,8 @@ class HookRunner:
             return
         self._stopped = True
         if self._task is not current_task():
+            # A task that has not begun would never come to it.
+            self._drop_jobs()
             self._task.cancel()
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
@@ -93,11 +95,14 @@ class HookRunner:
                 raise
         finally:
             self._task = self._idle = None
-            for awaitable, _ in self._jobs:
-                close = getattr(awaitable, "close", None)
-                if close is not None:
-                    close()
-            self._jobs.clear()
+            self._drop_jobs()
+
+    def _drop_jobs(self):
+        for awaitable, _ in self._jobs:
+            close = getattr(awaitable, "close", None)
+            if close is not None:
+                close()
+        self._jobs.clear()
 
     async def _one(self, awaitable, completion, loop):
         cancelled = False

@@ -135,6 +135,12 @@ class Stream(WritableSide):
         else:
             WritableSide._complete(self, kind, error, value)
 
+    def _completed_again(self, kind, error):
+        if kind == _FLUSH:
+            self._on_final(error)
+        else:
+            WritableSide._completed_again(self, kind, error)
+
     def _pull_outputs(self):
         """Push what a generator gives, as far as there is room; `_release_held` goes on when there is again."""
         outputs = self._t_outputs

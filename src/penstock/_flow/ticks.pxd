@@ -21,5 +21,7 @@ cdef class TickQueue:
 
 cdef TickQueue _last
 
+cpdef object running_loop()
+
 @cython.locals(last=TickQueue, queue=TickQueue)
 cpdef TickQueue current_queue()

@@ -82,15 +82,19 @@ def report(loop, message, error, source):
 _last = None
 
 
-def current_queue():
-    global _last
+def running_loop():
     try:
-        loop = get_running_loop()
+        return get_running_loop()
     except RuntimeError:
         raise NoRunningLoopError(
             "penstock's streams need a running event loop; call this from a coroutine, for example one that "
             "penstock.run(main()) runs"
         ) from None
+
+
+def current_queue():
+    global _last
+    loop = running_loop()
     last = _last
     if last is not None and last._loop is loop:
         return last

@@ -1,8 +1,6 @@
 import asyncio
 from collections.abc import Callable
-from typing import TypeVarTuple
-
-_Ts = TypeVarTuple("_Ts")
+from typing import Any
 
 class Ticked: ...
 
@@ -11,6 +9,7 @@ class TickQueue:
     def drain(self) -> None: ...
 
 def report(loop: asyncio.AbstractEventLoop, message: str, error: BaseException, source: object) -> None: ...
+def running_loop() -> asyncio.AbstractEventLoop: ...
 def current_queue() -> TickQueue: ...
-def next_tick(fn: Callable[[*_Ts], object], *args: *_Ts) -> None:
+def next_tick(fn: Callable[..., object], *args: Any) -> None:
     """Call ``fn(*args)`` when the running callback has returned, in order with the streams' own deferred work."""

@@ -162,6 +162,12 @@ class WritableSide(ReadableSide):
         else:
             ReadableSide._complete(self, kind, error, value)
 
+    def _completed_again(self, kind, error):
+        if kind == _FINAL:
+            self._on_final(error)
+        else:
+            ReadableSide._completed_again(self, kind, error)
+
     def _on_write(self, error):
         """W2: the write in flight is done."""
         if not self._w_expecting:
@@ -475,6 +481,9 @@ class WritableSide(ReadableSide):
             ReadableSide._run_tick(self, op, arg)
 
     # ---- the stream as a whole
+
+    def _writes_pending(self):
+        return bool(self._w_pending)
 
     def _after_construct(self):
         if self._has_readable and self._r_need_readable:

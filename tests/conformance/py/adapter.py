@@ -1,69 +1,70 @@
 """Everything the interpreter assumes about penstock, in one place.
 
-The interpreter (interp.py) never touches a penstock object except through this module, so once the
-real API exists only this file should need editing.  PENSTOCK_MODULE names the module (default penstock).
-
-API: shared/DESIGN.md.  The interpreter hands over *canonical* callbacks (stream first, Node's callback last); create()
-turns them into penstock's hooks: no stream argument, no callback, a Completion returned.  A Completion that is
-resolved before the hook returns is Node's synchronous callback.
-  methods: push(chunk) unshift(chunk) read([n]) pause() resume() is_paused() pipe(dest, end=True) unpipe([dest])
-           set_encoding(name) write(chunk, callback=None) end([chunk], callback=None) cork() uncork() destroy([error])
-           on/once/off(event, fn) remove_all_listeners([event]) listener_count(event) emit(event, *args)
-  module functions: next_tick(fn), finished(stream, **opts) and pipeline(*stages, **opts) -> awaitable handles with
-           add_done_callback(fn) and exception() (finished: cancel() removes its listeners), compose(*stages),
-           duplex_pair(), add_abort_signal(signal, stream), AbortController
+The interpreter hands over *canonical* callbacks: the stream first, Node's callback last. `create` turns them
+into penstock's hooks: no stream argument, no callback, a Completion returned. A Completion that is resolved
+before the hook returns is Node's synchronous callback.
 """
-import asyncio
-import importlib
-import os
 
-P = importlib.import_module(os.environ.get("PENSTOCK_MODULE", "penstock"))
-P.set_default_high_water_mark(False, 16384)      # the traces are Node v20's, whose byte mark was 16 KiB
+import contextlib
+
+from fmt import ferr
+
+import penstock as P
 
 OPTS = {
-    "hwm": "high_water_mark", "rhwm": "readable_high_water_mark", "whwm": "writable_high_water_mark",
-    "objectMode": "object_mode", "readableObjectMode": "readable_object_mode",
-    "writableObjectMode": "writable_object_mode", "encoding": "encoding", "decodeStrings": "decode_strings",
-    "autoDestroy": "auto_destroy", "emitClose": "emit_close", "allowHalfOpen": "allow_half_open",
-    "readable": "readable", "writable": "writable", "signal": "signal",
+    "hwm": "high_water_mark",
+    "rhwm": "readable_high_water_mark",
+    "whwm": "writable_high_water_mark",
+    "objectMode": "object_mode",
+    "readableObjectMode": "readable_object_mode",
+    "writableObjectMode": "writable_object_mode",
+    "encoding": "encoding",
+    "decodeStrings": "decode_strings",
+    "autoDestroy": "auto_destroy",
+    "emitClose": "emit_close",
+    "allowHalfOpen": "allow_half_open",
+    "readable": "readable",
+    "writable": "writable",
+    "signal": "signal",
     "defaultEncoding": "default_encoding",
 }
+FILE_OPTS = {
+    "start": "start",
+    "end": "end",
+    "flags": "flags",
+    "hwm": "high_water_mark",
+    "highWaterMark": "high_water_mark",
+    "autoClose": "auto_close",
+    "emitClose": "emit_close",
+    "encoding": "encoding",
+    "flush": "flush",
+}
 
-# Node error code for exceptions that do not carry a .code attribute of their own.
-CODES = [
-    (FileNotFoundError, "ENOENT"), (FileExistsError, "EEXIST"),
-    (NotImplementedError, "ERR_METHOD_NOT_IMPLEMENTED"),
-    (TypeError, "ERR_INVALID_ARG_TYPE"), (LookupError, "ERR_UNKNOWN_ENCODING"),
-    (ValueError, "ERR_INVALID_ARG_VALUE"), (asyncio.CancelledError, "ABORT_ERR"),
-]
 
-
-def code_of(e):
-    code = getattr(e, "code", None)
-    if isinstance(code, str):
-        return code
-    for cls, code in CODES:
-        if isinstance(e, cls):
-            return code
-    return None
+@contextlib.contextmanager
+def nodes_marks():
+    """The traces are Node v20's, whose byte mark was 16 KiB; a scenario may also change the marks."""
+    before = [(mode, P.get_default_high_water_mark(mode)) for mode in (False, True)]
+    P.set_default_high_water_mark(False, 16 * 1024)
+    try:
+        yield
+    finally:
+        for mode, value in before:
+            P.set_default_high_water_mark(mode, value)
 
 
 # --- scheduling -----------------------------------------------------------------------------------------
 def next_tick(fn):
     """Queue fn in the very queue penstock uses for its own deferred work (FIFO with it)."""
-    f = getattr(P, "next_tick", None)
-    if f is not None:
-        f(fn)
-    else:
-        asyncio.get_running_loop().call_soon(fn)
+    P.next_tick(fn)
 
 
 def idle(loop):
-    """True when no tick work is queued.  Called from inside a loop callback."""
+    """True when the loop has nothing else to run.  Called from inside a loop callback."""
     ready = getattr(loop, "_ready", None)
-    if ready is not None:
-        return len(ready) == 0
-    return None          # unknown (uvloop): the interpreter then spins a fixed number of turns
+    if ready is None:
+        return None  # uvloop does not tell: the interpreter then lets a fixed number of turns pass
+    return len(ready) == 0
 
 
 # --- construction ---------------------------------------------------------------------------------------
@@ -72,31 +73,39 @@ def options(o, signal):
 
 
 def create(kind, opts, cbs):
-    """cbs: name -> canonical callable: read(stream, size), write/transform(stream, chunk, encoding, callback),
-    writev(stream, chunks, callback), final/flush/construct(stream, callback), destroy(stream, error, callback)."""
+    """cbs: name -> canonical callable.
+
+    read(stream, size), write/transform(stream, chunk, encoding, callback), writev(stream, chunks, callback),
+    final/flush/construct(stream, callback), destroy(stream, error, callback).
+    """
     box = []
 
-    def completing(fn, encoded):
+    def completing(fn, *after):
         def hook(*args):
             done = P.Completion()
 
             def callback(error=None, *data):
-                done.resolve(*data) if error is None else done.reject(error)
+                if error is None:
+                    done.resolve(*data)
+                else:
+                    done.reject(error)
 
-            fn(box[0], *args, *((None,) if encoded else ()), callback)
+            fn(box[0], *args, *after, callback)
             return done
+
         return hook
 
-    hooks = {}
-    for name, fn in cbs.items():
+    def hook_of(name, fn):
         if name == "read":
-            hooks[name] = lambda size, fn=fn: fn(box[0], size)
-        elif name == "writev":
+            return lambda size: fn(box[0], size)
+        if name == "writev":
             # penstock hands over the chunks; Node each with its encoding, which penstock does not have.
-            hooks[name] = completing(lambda s, chunks, cb, fn=fn: fn(s, [(c, None) for c in chunks], cb), False)
-        else:
-            hooks[name] = completing(fn, name in ("write", "transform"))
-    stream = getattr(P, kind)(**opts, **hooks)
+            return completing(lambda s, chunks, cb: fn(s, [(c, None) for c in chunks], cb))
+        if name in ("write", "transform"):
+            return completing(fn, None)
+        return completing(fn)
+
+    stream = getattr(P, kind)(**opts, **{name: hook_of(name, fn) for name, fn in cbs.items()})
     box.append(stream)
     return stream
 
@@ -106,15 +115,11 @@ def from_iterable(source, opts):
 
 
 def open_read(path, o):
-    names = {"start": "start", "end": "end", "flags": "flags", "hwm": "high_water_mark", "autoClose": "auto_close",
-             "encoding": "encoding", "emitClose": "emit_close", "highWaterMark": "high_water_mark"}
-    return P.create_read_stream(path, **{names[k]: v for k, v in o.items()})
+    return P.create_read_stream(path, **{FILE_OPTS[k]: v for k, v in o.items()})
 
 
 def open_write(path, o):
-    names = {"start": "start", "flags": "flags", "hwm": "high_water_mark", "autoClose": "auto_close",
-             "encoding": "encoding", "emitClose": "emit_close", "highWaterMark": "high_water_mark", "flush": "flush"}
-    return P.create_write_stream(path, **{names[k]: v for k, v in o.items()})
+    return P.create_write_stream(path, **{FILE_OPTS[k]: v for k, v in o.items()})
 
 
 # --- methods ----------------------------------------------------------------------------------------------
@@ -177,15 +182,14 @@ def set_default_hwm(object_mode, value):
     P.set_default_high_water_mark(object_mode, value)
 
 
-def state(s, fe):
+def state(s):
     """The public state in the harness's compact form: only fields that differ from a fresh stream."""
     o = []
     if isinstance(s, P.Readable):
-        f = s.readable_flowing
-        if f is not None:
-            o.append("flow=%d" % (1 if f else 0))
+        if s.readable_flowing is not None:
+            o.append(f"flow={int(s.readable_flowing)}")
         if s.readable_length:
-            o.append("len=%d" % s.readable_length)
+            o.append(f"len={s.readable_length}")
         if s.is_paused():
             o.append("paused")
         if not s.readable:
@@ -200,32 +204,40 @@ def state(s, fe):
             o.append("enc=" + s.readable_encoding)
     if isinstance(s, P.Writable):
         if s.writable_length:
-            o.append("wlen=%d" % s.writable_length)
+            o.append(f"wlen={s.writable_length}")
         if s.writable_need_drain:
             o.append("need")
         if s.writable_corked:
-            o.append("cork=%d" % s.writable_corked)
+            o.append(f"cork={s.writable_corked}")
         if not s.writable:
             o.append("!w")
         if s.writable_ended:
             o.append("wended")
         if s.writable_finished:
             o.append("fin")
-        if not isinstance(s, P.Readable) and s.writable_aborted:      # Node's Duplex has no writableAborted
+        if not isinstance(s, P.Readable) and s.writable_aborted:  # Node's Duplex has no writableAborted
             o.append("wab")
     if s.destroyed:
         o.append("destroyed")
     if s.closed:
         o.append("closed")
     if s.errored is not None:
-        o.append("err=" + fe(s.errored))
+        o.append("err=" + ferr(s.errored))
     return " ".join(o)
 
 
-# --- utilities (each may raise NotImplementedError while penstock lacks the feature) ------------------------
-SNAKE = {"readable": "readable", "writable": "writable", "error": "error", "signal": "signal", "end": "end",
-         "cleanup": "cleanup", "destroyOnReturn": "destroy_on_return", "concurrency": "concurrency",
-         "highWaterMark": "high_water_mark"}
+# --- utilities --------------------------------------------------------------------------------------------
+SNAKE = {
+    "readable": "readable",
+    "writable": "writable",
+    "error": "error",
+    "signal": "signal",
+    "end": "end",
+    "cleanup": "cleanup",
+    "destroyOnReturn": "destroy_on_return",
+    "concurrency": "concurrency",
+    "highWaterMark": "high_water_mark",
+}
 
 
 def kwargs(o):
@@ -286,9 +298,20 @@ def dispose(s):
     return s.aclose()
 
 
-OPERATORS = {"toArray": "to_list", "map": "map", "filter": "filter", "forEach": "for_each", "some": "some",
-             "every": "every", "find": "find", "flatMap": "flat_map", "take": "take", "drop": "drop",
-             "reduce": "reduce", "asIndexedPairs": "as_indexed_pairs"}
+OPERATORS = {
+    "toArray": "to_list",
+    "map": "map",
+    "filter": "filter",
+    "forEach": "for_each",
+    "some": "some",
+    "every": "every",
+    "find": "find",
+    "flatMap": "flat_map",
+    "take": "take",
+    "drop": "drop",
+    "reduce": "reduce",
+    "asIndexedPairs": "as_indexed_pairs",
+}
 
 
 def operator(s, name, args, opts):

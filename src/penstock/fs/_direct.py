@@ -1,0 +1,158 @@
+"""The direct path: a file piped to a file, with nobody looking at the bytes, is copied inside the kernel.
+
+A reader whose `_read` is outstanding asks here first. The bytes go directly in slices of some milliseconds; after each
+one it is asked again, so whatever the program did meanwhile (a listener, a pause, an unpipe, a write of its own to the
+destination) takes effect at the next boundary, and the bytes from there on go the ordinary way.
+"""
+
+from __future__ import annotations
+
+from asyncio import TimerHandle
+from functools import partial
+from typing import TYPE_CHECKING
+
+from penstock._flow.link import sole_destination
+from penstock.fs._move import Moved, Mover
+
+if TYPE_CHECKING:
+    from penstock.fs._read_stream import ReadStream
+    from penstock.fs._write_stream import WriteStream
+
+__all__ = ["DirectPath"]
+
+# How long a read is put off at most so that the destination gets through with what it has: otherwise a chunk would
+# always be on its way, and the destination never free for the direct path.
+_HOLD_SECONDS = 0.05
+
+
+class DirectPath:
+    """The direct path of one reader: to at most one destination at a time, and by no means always."""
+
+    def __init__(self, source: ReadStream) -> None:
+        self._source: ReadStream | None = source
+        self._mover = Mover()
+        self._dest: WriteStream | None = None
+        self._likely: WriteStream | None = None
+        self._unfit: WriteStream | None = None
+        self._hold: TimerHandle | None = None
+        self._moved_bytes = 0
+
+    def expect(self, dest: WriteStream | None) -> None:
+        """The reader was piped to ``dest``, or unpiped from everything."""
+        self._likely = dest
+        if dest is None:
+            self._mover.stop()
+            self._go_on(None)
+
+    def stop(self) -> None:
+        """Come to a boundary soon."""
+        self._mover.stop()
+
+    def end(self) -> None:
+        """The reader is closed."""
+        if self._hold is not None:
+            self._hold.cancel()
+        self._hold = self._source = self._likely = self._unfit = None
+
+    def take_over(self) -> bool:
+        """Whether the outstanding read is taken care of: the bytes are moved, or that is put off for a moment."""
+        source = self._source
+        if source is None:
+            return False
+        if self._dest is not None or self._hold is not None:
+            return True
+        dest = sole_destination(source)
+        if dest is None:
+            return self._may_hold(source)
+        if dest is self._unfit or not source._takes_direct_path(dest):
+            return False
+        self._likely = dest
+        if dest._busy:
+            self._put_off(source, dest)
+        elif dest._free:
+            self._start(source, dest)
+        else:
+            return False
+        return True
+
+    def _may_hold(self, source: ReadStream) -> bool:
+        """Put the read off where only chunks that are under way to the destination stand against the direct path."""
+        dest = self._likely
+        if (
+            dest is None
+            or dest is self._unfit
+            or source.listener_count("data") != 1
+            or source.readable_encoding
+        ):
+            return False
+        if dest._busy:
+            self._put_off(source, dest)
+        elif source.readable_flowing and source.readable_length and dest._free:
+            # The chunk is about to be written; ask again when it is.
+            self._put_off(source, None)
+        else:
+            return False
+        return True
+
+    def _put_off(self, source: ReadStream, dest: WriteStream | None) -> None:
+        loop = source._strand.loop
+        self._hold = loop.call_later(_HOLD_SECONDS, self._give_up)
+        if dest is None:
+            loop.call_soon(self._go_on, self._hold)
+        else:
+            dest._when_free(partial(self._go_on, self._hold))
+
+    def _go_on(self, hold: TimerHandle | None) -> None:
+        """The wait is over; ``hold`` says which one, None any."""
+        if self._hold is not None and hold in (self._hold, None):
+            self._hold.cancel()
+            self._hold = None
+            if self._source is not None:
+                self._source._answer_read()
+
+    def _give_up(self) -> None:
+        self._hold = None
+        if self._source is not None:
+            self._source._feed()
+
+    def _start(self, source: ReadStream, dest: WriteStream) -> None:
+        start, limit = source._rewind()
+        self._mover.resume()
+        self._dest = dest
+        job = partial(self._mover.move, source._file, start, limit, dest._file, dest._position)
+        dest._lend(self)
+        try:
+            source._strand.submit(job, self._moved)
+        except BaseException:
+            self._dest = None
+            dest._returned(0, 0)
+            raise
+
+    def _moved(self, moved: Moved | None, error: BaseException | None) -> None:
+        dest, self._dest = self._dest, None
+        assert dest is not None
+        source = self._source
+        nbytes = 0 if moved is None else moved.nbytes
+        chunks = 0 if source is None else self._chunks(nbytes, source.readable_high_water_mark)
+        if source is not None:
+            source._count_moved(nbytes, chunks)
+        dest._returned(nbytes, chunks)
+        if source is None:
+            return
+        if moved is None:
+            assert error is not None
+            source._read_failed(error)
+        elif moved.ended:
+            source._reached_end()
+        else:
+            if moved.failed:
+                # The ordinary way meets the same error, at the stream whose error it is.
+                self._unfit = dest
+            source._answer_read()
+
+    def _chunks(self, nbytes: int, mark: int) -> int:
+        """How many more chunks these bytes would have been, of the size of the mark."""
+        mark = mark or 1
+        before = -(-self._moved_bytes // mark)
+        self._moved_bytes += nbytes
+        return -(-self._moved_bytes // mark) - before

@@ -1,0 +1,200 @@
+"""A descriptor and what is known about it: what kind of file it is, where it is read and written, who closes it.
+
+Everything here but the constructor is for a worker thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import warnings
+from asyncio import AbstractEventLoop
+
+from penstock.fs._atomic import Replacement
+from penstock.fs._waits import Interrupt
+
+__all__ = ["OpenFile", "named"]
+
+
+def named(error: OSError, path: str | bytes | None) -> OSError:
+    """``error`` with the file's name in it, where it has none."""
+    if error.filename is None and path is not None:
+        error.filename = path
+    return error
+
+
+class OpenFile:
+    """One file of one stream, from before it is open until it is closed, once, on whichever way it gets there.
+
+    ``owned``: close the descriptor in the end. ``seekable``: bytes are at offsets that stay the same, so that they may
+    be read ahead and read again.
+    """
+
+    def __init__(
+        self, loop: AbstractEventLoop, path: str | bytes | None, fd: int | None, owned: bool
+    ) -> None:
+        self.path = path
+        self.fd = -1 if fd is None else fd
+        self.owned = owned
+        self.interrupt = Interrupt(loop)
+        self.regular = False
+        self.seekable = False
+        self.append = False
+        self.size = 0
+        self._loop = loop
+        self._given = fd
+        self._private = -1
+        self._replacement: Replacement | None = None
+        self._done = False
+
+    # ---- opening
+
+    def open(self, flags: int, mode: int, *, atomic: bool = False) -> None:
+        """Open the path, or look at the descriptor that was given.
+
+        Raises OSError with the file's name, among them IsADirectoryError also for reading.
+        """
+        if self._given is None:
+            assert self.path is not None
+            if atomic:
+                self._replacement = Replacement.of(self.path)
+            if self._replacement is not None:
+                self.fd = self._replacement.open(mode)
+            else:
+                self.fd = self._open_path(self.path, flags, mode)
+        try:
+            self._look(flags)
+        except BaseException:
+            self.discard()
+            raise
+
+    def _open_path(self, path: str | bytes, flags: int, mode: int) -> int:
+        with contextlib.suppress(OSError):
+            if stat.S_ISFIFO(os.stat(path).st_mode):
+                return self._open_fifo(path, flags)
+        return os.open(path, flags, mode)
+
+    def _open_fifo(self, path: str | bytes, flags: int) -> int:
+        """Open a FIFO without being stuck until somebody opens the other end.
+
+        A reader finds out about the other end when it waits for data; a writer has to try again until it is there.
+        """
+        while True:
+            try:
+                return os.open(path, flags | os.O_NONBLOCK)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+            self.interrupt.pause()
+
+    def _look(self, flags: int) -> None:
+        try:
+            status = os.fstat(self.fd)
+        except OSError as error:
+            raise named(error, self.path) from None
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
+        self.regular = stat.S_ISREG(status.st_mode)
+        self.seekable = self.regular or stat.S_ISBLK(status.st_mode)
+        self.size = status.st_size
+        self.append = bool(flags & os.O_APPEND)
+        if self._given is not None and not self.seekable:
+            self._private = _own_description(self.fd)
+
+    def position(self) -> int:
+        """Where the descriptor's own position is."""
+        return os.lseek(self.fd, 0, os.SEEK_CUR)
+
+    def seek(self, offset: int) -> None:
+        """Set the descriptor's own position. Raises OSError for a pipe."""
+        try:
+            os.lseek(self.fd, offset, os.SEEK_SET)
+        except OSError as error:
+            raise named(error, self.path) from None
+
+    @property
+    def replaces(self) -> bool:
+        """Whether `publish` is what makes the written file visible."""
+        return self._replacement is not None
+
+    def expect_sequential(self) -> None:
+        """Have the kernel read further ahead than it does on its own."""
+        if hasattr(os, "posix_fadvise"):
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+
+    @property
+    def write_fd(self) -> int:
+        """The descriptor to write to: one that does not block, where there is one."""
+        return self._private if self._private >= 0 else self.fd
+
+    # ---- finishing
+
+    def sync(self) -> None:
+        """Have everything written reach the disk. Raises OSError."""
+        try:
+            os.fsync(self.fd)
+        except OSError as error:
+            # Pipes and devices have nothing to sync.
+            if self.regular or error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
+                raise named(error, self.path) from None
+
+    def publish(self) -> None:
+        """For an atomic file: put what was written in the place of the old file. Raises OSError and Interrupted."""
+        if self._replacement is not None:
+            self.sync()
+            self.interrupt.check()
+            self._replacement.publish()
+
+    def close(self) -> None:
+        """Release everything; a replacement that was not published is removed. Raises OSError of the close itself."""
+        if self._done:
+            return
+        self._done = True
+        self.interrupt.close()
+        fd, self.fd = self.fd, -1
+        private, self._private = self._private, -1
+        try:
+            if private >= 0:
+                os.close(private)
+        finally:
+            try:
+                if self._replacement is not None:
+                    self._replacement.discard()
+            finally:
+                if fd >= 0 and self.owned:
+                    try:
+                        # Never again after an error: the number may already be somebody else's.
+                        os.close(fd)
+                    except OSError as error:
+                        raise named(error, self.path) from None
+
+    def discard(self) -> None:
+        """`close`, for when there is nobody to hear of an error."""
+        with contextlib.suppress(OSError):
+            self.close()
+
+    def __del__(self) -> None:
+        if self._done or not self.owned or self.fd < 0:
+            return
+        if not self._loop.is_closed():
+            warnings.warn(f"unclosed file stream on {self.path or self.fd!r}", ResourceWarning, stacklevel=2)
+        self.discard()
+
+
+def _own_description(fd: int) -> int:
+    """The same pipe or terminal, opened for writing once more in a way that does not block; -1 where that cannot be.
+
+    The flag cannot be set on a descriptor that was given: others (a shell, a parent process) share it.
+    """
+    try:
+        import fcntl
+
+        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+        if flags & os.O_NONBLOCK or flags & os.O_ACCMODE == os.O_RDONLY:
+            return -1
+        return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | flags & os.O_APPEND)
+    except (ImportError, OSError):
+        return -1

@@ -1,0 +1,63 @@
+"""Writing what is queued in a worker: one gather write for many chunks."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import NamedTuple
+
+from penstock._backend import ChunkQueue
+from penstock.fs._files import OpenFile, named
+from penstock.fs._waits import Interrupted
+from penstock.fs._workers import waiting
+
+__all__ = ["Written", "write_out"]
+
+# Fruitless writes in a row, after which the file is taken to be broken.
+_MOST_RETRIES = 5
+
+
+class Written(NamedTuple):
+    """What reached the file, and the error that kept the rest of the queue from it."""
+
+    nbytes: int
+    error: OSError | None
+
+
+def write_out(file: OpenFile, queue: ChunkQueue, at: int | None) -> Written:
+    """Write all that is in ``queue``, from the offset ``at`` on or, with None, at the descriptor's position.
+
+    Goes on after a short write, and waits where the descriptor would block; ends early with what the kernel refuses,
+    and where the stream was destroyed.
+    """
+    before = queue.nbytes
+    error = None
+    try:
+        if file.regular:
+            _write_all(file, queue, at)
+        else:
+            # A pipe may stay full for as long as its reader likes.
+            with waiting():
+                _write_all(file, queue, at)
+    except Interrupted:
+        pass
+    except OSError as caught:
+        error = named(caught.with_traceback(None), file.path)
+    return Written(before - queue.nbytes, error)
+
+
+def _write_all(file: OpenFile, queue: ChunkQueue, at: int | None) -> None:
+    fd = file.write_fd
+    retries = 0
+    while queue:
+        file.interrupt.check()
+        try:
+            count = queue.writev_to(fd) if at is None else queue.pwritev_to(fd, at)
+        except BlockingIOError:
+            file.interrupt.wait_writable(fd)
+            continue
+        if at is not None:
+            at += count
+        retries = 0 if count else retries + 1
+        if retries > _MOST_RETRIES:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))

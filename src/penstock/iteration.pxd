@@ -1,0 +1,17 @@
+from penstock._flow.stream cimport Stream
+from penstock._awaits cimport Ready
+
+cdef class Reading:
+    cdef readonly bint started              # the stream is listened to
+    cdef readonly bint over
+    cdef Stream _stream
+    cdef bint _destroy_on_return
+    cdef bint _drain_on_error
+    cdef bint _ended                        # the stream is done and has no error
+    cdef object _error
+    cdef object _waiter                     # the future of a step that waits for data
+    cdef object _watch                      # the handle of finished()
+
+cdef class ReadableIterator:
+    cdef Stream _stream
+    cdef Reading _reading

@@ -1,0 +1,673 @@
+"""File to file inside the kernel: the same bytes, events, counters and errors as the ordinary way, only faster."""
+
+import asyncio
+import errno
+import hashlib
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+from conftest import closed, gone, until
+
+from penstock import pipeline
+from penstock.fs import create_read_stream, create_write_stream
+from penstock.fs._move import Mover
+
+
+@pytest.fixture
+def trips(monkeypatch):
+    """What the direct path moved, trip by trip."""
+    moved = []
+    move = Mover.move
+
+    def noted(self, *args):
+        result = move(self, *args)
+        moved.append(result.nbytes)
+        return result
+
+    monkeypatch.setattr(Mover, "move", noted)
+    return moved
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Moves in system calls of 50,000 bytes, one for each trip, so that there are many boundaries."""
+    monkeypatch.setattr("penstock.fs._move._FIRST_CALL", 50_000)
+    monkeypatch.setattr("penstock.fs._move._LARGEST_CALL", 50_000)
+    monkeypatch.setattr("penstock.fs._move._SLICE_SECONDS", -1)
+
+
+def sha(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("look", [False, True])
+@pytest.mark.parametrize(
+    ("reading", "writing"),
+    [
+        ({}, {}),
+        ({"start": 1001}, {}),
+        ({"end": 1_500_000}, {}),
+        ({"start": 70_000, "end": 70_000}, {}),
+        ({"start": 9_000_000}, {}),
+        ({}, {"flags": "a"}),
+        ({"start": 5, "end": 2_000_004}, {"flags": "r+", "start": 3}),
+        ({}, {"flags": "r+", "start": 4_000_000}),
+        ({}, {"atomic": True}),
+        ({}, {"flush": True}),
+        ({"high_water_mark": 1000}, {"high_water_mark": 10}),
+    ],
+)
+def test_equal_to_the_ordinary_way(run, big, tmp_path, trips, look, reading, writing):
+    path, data = big
+    out = tmp_path / "out"
+    before = b"0123456789"
+    out.write_bytes(before)
+    part = data[reading.get("start", 0) : reading.get("end", len(data)) + 1]
+    start = writing.get("start", 0)
+    if writing.get("flags") == "a":
+        expected = before + part
+    elif writing.get("flags") == "r+":
+        expected = before[:start].ljust(start, b"\0") + part + before[start + len(part) :]
+    else:
+        expected = part
+    order = []
+
+    async def main():
+        source = create_read_stream(path, **reading)
+        dest = create_write_stream(out, **writing)
+        for stream, name in ((source, "source"), (dest, "dest")):
+            for event in ("end", "finish", "unpipe", "close", "error"):
+                stream.on(event, lambda *args, name=name, event=event: order.append((name, event)))
+        if look:
+            source.on("data", lambda chunk: None)
+        source.pipe(dest)
+        await gone(source, dest)
+        assert source.bytes_read == len(part)
+        assert dest.bytes_written == len(part)
+
+    run(main)
+    assert out.read_bytes() == expected
+    assert sum(trips) == (0 if look else len(part))
+    assert [event for name, event in order if name == "source"] == ["end", "close"]
+    assert [event for name, event in order if name == "dest"] == ["finish", "unpipe", "close"]
+
+
+def test_pipeline_takes_it(run, big, tmp_path, trips):
+    path, data = big
+
+    async def main():
+        await pipeline(create_read_stream(path), create_write_stream(tmp_path / "out"))
+
+    run(main)
+    assert (tmp_path / "out").read_bytes() == data
+    assert sum(trips) == len(data)
+
+
+def test_counters(run, big, tmp_path, trips):
+    path, data = big
+
+    async def main(look):
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+        if look:
+            source.on("data", lambda chunk: None)
+        await pipeline(source, dest)
+        stats = [stream.stats() for stream in (source, dest)]
+        return [(one.bytes, one.chunks) for one in stats]
+
+    direct = run(main, False)
+    assert trips
+    assert direct == run(main, True)
+    assert direct[0] == (len(data), -(-len(data) // 65536))
+
+
+def test_streams_opened_long_before(run, big, tmp_path, trips):
+    path, data = big
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+        await until(source, "ready")
+        await asyncio.sleep(0.01)
+        source.pipe(dest)
+        await gone(source, dest)
+
+    run(main)
+    assert (tmp_path / "out").read_bytes() == data
+    assert sum(trips) == len(data)
+
+
+def test_after_a_header_was_read_and_a_preamble_written(run, big, tmp_path, trips):
+    path, data = big
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+        dest.write(b"preamble")
+        await until(source, "readable")
+        header = source.read(1000)
+        source.pipe(dest)
+        await gone(source, dest)
+        return header
+
+    assert run(main) == data[:1000]
+    assert (tmp_path / "out").read_bytes() == b"preamble" + data[1000:]
+    assert sum(trips) > len(data) // 2
+
+
+def test_listener_added_in_the_middle_sees_the_rest(run, big, tmp_path, trips, slow):
+    path, data = big
+    seen = []
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+        source.pipe(dest)
+        while source.bytes_read < 500_000:
+            await asyncio.sleep(0)
+        source.on("data", seen.append)
+        await gone(source, dest)
+
+    run(main)
+    assert (tmp_path / "out").read_bytes() == data
+    rest = b"".join(seen)
+    assert len(rest) > 1_000_000
+    assert data.endswith(rest)
+    assert sum(trips) == len(data) - len(rest)
+
+
+def test_listener_that_comes_and_goes(run, big, tmp_path, trips, slow):
+    path, data = big
+    seen = []
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+
+        def look(chunk):
+            seen.append(chunk)
+            if len(seen) == 5:
+                source.off("data", look)
+
+        source.pipe(dest)
+        while source.bytes_read < 300_000:
+            await asyncio.sleep(0)
+        source.on("data", look)
+        await gone(source, dest)
+
+    run(main)
+    assert (tmp_path / "out").read_bytes() == data
+    assert b"".join(seen) in data
+    # It went back to the direct path.
+    assert sum(trips) > 1_500_000
+
+
+def test_pause_and_resume(run, big, tmp_path, trips, slow):
+    path, data = big
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+        source.pipe(dest)
+        while source.bytes_read < 300_000:
+            await asyncio.sleep(0)
+        source.pause()
+        assert source.is_paused()
+        await asyncio.sleep(0.05)
+        held = dest.bytes_written
+        assert held < 1_000_000
+        assert source.bytes_read <= held + source.readable_high_water_mark
+        await asyncio.sleep(0.05)
+        assert dest.bytes_written == held
+        source.resume()
+        await gone(source, dest)
+
+    run(main)
+    assert (tmp_path / "out").read_bytes() == data
+    assert sum(trips) > 2_000_000
+
+
+def test_unpipe_and_pipe_elsewhere(run, big, tmp_path, trips, slow):
+    path, data = big
+
+    async def main():
+        source = create_read_stream(path)
+        first = create_write_stream(tmp_path / "first")
+        second = create_write_stream(tmp_path / "second")
+        source.pipe(first)
+        while source.bytes_read < 300_000:
+            await asyncio.sleep(0)
+        source.unpipe(first)
+        source.pipe(second)
+        await gone(source, second)
+        first.end()
+        await until(first, "close")
+
+    run(main)
+    first, second = (tmp_path / name for name in ("first", "second"))
+    assert first.read_bytes() + second.read_bytes() == data
+    assert first.stat().st_size >= 300_000
+    assert second.stat().st_size >= 1_000_000
+
+
+def test_second_destination_gets_the_rest(run, big, tmp_path, trips, slow):
+    path, data = big
+
+    async def main():
+        source = create_read_stream(path)
+        first = create_write_stream(tmp_path / "first")
+        second = create_write_stream(tmp_path / "second")
+        source.pipe(first)
+        while source.bytes_read < 300_000:
+            await asyncio.sleep(0)
+        source.pipe(second)
+        await gone(source, first, second)
+
+    run(main)
+    assert (tmp_path / "first").read_bytes() == data
+    rest = (tmp_path / "second").read_bytes()
+    assert data.endswith(rest)
+    assert len(rest) > 1_000_000
+
+
+@pytest.mark.parametrize("corked", [False, True])
+def test_writes_by_others_are_in_one_piece_between_the_bytes(run, big, tmp_path, trips, slow, corked):
+    path, data = big
+    marks = []
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+        source.pipe(dest)
+        for n in range(10):
+            while source.bytes_read < n * 200_000:
+                await asyncio.sleep(0)
+            mark = b"<%d written by somebody else>" % n
+            marks.append(mark)
+            if corked:
+                dest.cork()
+                dest.write(mark[:5])
+                await asyncio.sleep(0)
+                dest.write(mark[5:])
+                dest.uncork()
+            else:
+                dest.write(mark)
+        await gone(source, dest)
+        assert dest.bytes_written == len(data) + len(b"".join(marks))
+
+    run(main)
+    written = (tmp_path / "out").read_bytes()
+    places = [written.index(mark[: 5 if corked else None]) for mark in marks]
+    assert places == sorted(places)
+    for mark in marks:
+        for part in (mark[:5], mark[5:]) if corked else (mark,):
+            assert written.count(part) >= 1
+            written = written.replace(part, b"", 1)
+    assert written == data
+    assert sum(trips) > 1_000_000
+
+
+def test_end_of_the_destination_in_the_middle(run, big, tmp_path, trips, slow):
+    path, data = big
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+        source.pipe(dest)
+        while source.bytes_read < 300_000:
+            await asyncio.sleep(0)
+        dest.end(b"the end")
+        error = await closed(dest)
+        written = dest.bytes_written
+        source.destroy()
+        await until(source, "close")
+        return error, written
+
+    error, written = run(main)
+    out = (tmp_path / "out").read_bytes()
+    assert len(out) == written
+    assert error is None or error.code == "ERR_STREAM_WRITE_AFTER_END"
+    if error is None:
+        assert out.endswith(b"the end")
+        assert data.startswith(out[:-7])
+
+
+@pytest.mark.parametrize("which", ["source", "dest", "both"])
+@pytest.mark.parametrize("wait", [0, 100_000, 700_000])
+def test_destroy_in_the_middle(run, big, tmp_path, slow, which, wait):
+    path, data = big
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+        source.pipe(dest)
+        while source.bytes_read < wait:
+            await asyncio.sleep(0)
+        if which != "dest":
+            source.destroy()
+        if which != "source":
+            dest.destroy()
+        if which == "source":
+            await gone(source)
+            dest.end()
+        elif which == "dest":
+            await gone(dest)
+            source.destroy()
+        await gone(source, dest)
+        assert dest.bytes_written <= source.bytes_read
+        return dest.bytes_written
+
+    written = run(main)
+    out = (tmp_path / "out").read_bytes() if (tmp_path / "out").exists() else b""
+    assert len(out) == written
+    assert data.startswith(out)
+
+
+def test_cancelled_pipeline(run, big, tmp_path, slow):
+    path, _ = big
+
+    async def copy(source, dest):
+        await pipeline(source, dest)
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out", atomic=True)
+        task = asyncio.create_task(copy(source, dest))
+        while source.bytes_read < 300_000:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await gone(source, dest)
+
+    run(main)
+    assert not (tmp_path / "out").exists()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["big.bin"]
+
+
+ERRNOS = [errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF, errno.EIO, errno.EPERM]
+
+
+@pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="needs copy_file_range")
+@pytest.mark.parametrize("after", [0, 1, 7])
+@pytest.mark.parametrize("code", [0, *ERRNOS])
+def test_what_the_kernel_does_not_copy_is_read_and_written(run, big, tmp_path, trips, monkeypatch, code, after):
+    path, data = big
+    calls = []
+    copy = os.copy_file_range
+
+    def refuse(source, dest, count, *offsets):
+        calls.append(count)
+        if len(calls) <= after:
+            return copy(source, dest, min(count, 33_333), *offsets)
+        if code:
+            raise OSError(code, os.strerror(code))
+        return 0
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+
+    async def main():
+        source = create_read_stream(path, start=10)
+        dest = create_write_stream(tmp_path / "out")
+        await pipeline(source, dest)
+        assert source.bytes_read == dest.bytes_written == len(data) - 10
+
+    run(main)
+    assert (tmp_path / "out").read_bytes() == data[10:]
+    assert sum(trips) == len(data) - 10
+
+
+@pytest.mark.parametrize("sizes", [[1], [1, 4096, 99_999], [1 << 20]])
+def test_short_copies(run, big, tmp_path, trips, monkeypatch, sizes):
+    path, data = big
+    path.write_bytes(data[:200_000])
+    copy = os.copy_file_range
+    calls = []
+
+    def short(source, dest, count, *offsets):
+        calls.append(count)
+        return copy(source, dest, min(count, sizes[len(calls) % len(sizes)] if len(calls) < 500 else count), *offsets)
+
+    monkeypatch.setattr(os, "copy_file_range", short)
+
+    async def main():
+        await pipeline(create_read_stream(path), create_write_stream(tmp_path / "out"))
+
+    run(main)
+    assert (tmp_path / "out").read_bytes() == data[:200_000]
+
+
+@pytest.mark.parametrize("at", range(6))
+@pytest.mark.parametrize("call", ["read", "write"])
+def test_errors_without_the_kernels_help_belong_to_their_stream(run, big, tmp_path, monkeypatch, call, at):
+    """EIO at the n-th read or write: the prefix is there, and the error is that of the stream whose file failed."""
+    path, data = big
+    monkeypatch.setattr(Mover, "_in_kernel", False, raising=False)
+    monkeypatch.setattr(os, "copy_file_range", lambda *args: 0, raising=False)
+    count = [0]
+
+    def failing(real):
+        def wrapped(*args):
+            count[0] += 1
+            if count[0] > at:
+                raise OSError(errno.EIO, "broken")
+            return real(*args)
+
+        return wrapped
+
+    if call == "read":
+        monkeypatch.setattr(os, "preadv", failing(os.preadv))
+        monkeypatch.setattr("penstock.fs._blocks._pread", failing(os.pread))
+    else:
+        monkeypatch.setattr(os, "write", failing(os.write))
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+        errors = {"source": [], "dest": []}
+        source.on("error", errors["source"].append)
+        dest.on("error", errors["dest"].append)
+        source.pipe(dest)
+        await until(source if call == "read" else dest, "close")
+        bytes_written = dest.bytes_written
+        source.destroy()
+        dest.destroy()
+        await gone(source, dest)
+        return errors, bytes_written
+
+    errors, written = run(main)
+    out = (tmp_path / "out").read_bytes()
+    assert data.startswith(out)
+    if call == "read":
+        # The source's file is broken for the ordinary way, too.
+        if at <= len(data) // (1 << 20):
+            assert [error.errno for error in errors["source"]] == [errno.EIO]
+            assert errors["source"][0].filename == str(path)
+        assert errors["dest"] == []
+    else:
+        # The ordinary way does not write by os.write, and gets through.
+        assert errors == {"source": [], "dest": []}
+        assert out == data
+    assert written == len(out)
+
+
+def test_full_disk_is_the_destinations_error(tmp_path):
+    """By the limit on file sizes; in a process of its own, because the limit is the process's."""
+    program = """
+        import asyncio, errno, resource, sys
+        from penstock.fs import create_read_stream, create_write_stream
+
+        async def main():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1_234_567, resource.RLIM_INFINITY))
+            source = create_read_stream(sys.argv[1])
+            dest = create_write_stream(sys.argv[2])
+            errors = []
+            source.on("error", lambda error: errors.append(("source", error)))
+            dest.on("error", lambda error: errors.append(("dest", error)))
+            closed = asyncio.get_running_loop().create_future()
+            dest.on("close", lambda: closed.set_result(None))
+            source.pipe(dest)
+            await closed
+            [(which, error)] = errors
+            assert which == "dest", which
+            assert error.errno == errno.EFBIG, error
+            assert error.filename == sys.argv[2]
+            assert dest.bytes_written == 1_234_567, dest.bytes_written
+            assert not source.destroyed
+            source.destroy()
+            await asyncio.sleep(0.05)
+
+        asyncio.run(main())
+    """
+    source, dest = tmp_path / "source", tmp_path / "dest"
+    source.write_bytes(os.urandom(3_000_000))
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(program), str(source), str(dest)],
+        check=True,
+        timeout=60,
+    )
+    assert dest.read_bytes() == source.read_bytes()[:1_234_567]
+
+
+def test_proc_file(run, tmp_path):
+    if not os.path.exists("/proc/cpuinfo"):
+        pytest.skip("needs /proc")
+
+    async def main():
+        await pipeline(create_read_stream("/proc/cpuinfo"), create_write_stream(tmp_path / "out"))
+
+    run(main)
+    with open("/proc/cpuinfo") as file:
+        assert (tmp_path / "out").read_text().count("\n") == file.read().count("\n")
+
+
+def test_growing_source(run, big, tmp_path, trips, slow):
+    path, data = big
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+        source.pipe(dest)
+        while source.bytes_read < 300_000:
+            await asyncio.sleep(0)
+        with path.open("ab") as file:
+            file.write(b"grown" * 100_000)
+        await gone(source, dest)
+
+    run(main)
+    assert sha(tmp_path / "out") == sha(path)
+    assert sum(trips) == len(data) + 500_000
+
+
+def test_shrinking_source(run, big, tmp_path, slow):
+    path, data = big
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+        source.pipe(dest)
+        while source.bytes_read < 300_000:
+            await asyncio.sleep(0)
+        os.truncate(path, 2_000_000)
+        await gone(source, dest)
+
+    run(main)
+    out = (tmp_path / "out").read_bytes()
+    assert len(out) >= 300_000
+    assert data.startswith(out)
+
+
+@pytest.mark.parametrize(("reading", "writing"), [({"encoding": "latin1"}, {"encoding": "latin1"})])
+def test_encoding_is_not_passed_by(run, big, tmp_path, trips, reading, writing):
+    path, data = big
+
+    async def main():
+        await pipeline(create_read_stream(path, **reading), create_write_stream(tmp_path / "out", **writing))
+
+    run(main)
+    assert (tmp_path / "out").read_bytes() == data
+    assert trips == []
+
+
+def test_subclass_that_looks_is_not_passed_by(run, big, tmp_path, trips):
+    from penstock.fs import ReadStream, WriteStream
+
+    path, data = big
+    seen = []
+
+    class Source(ReadStream):
+        def push(self, chunk, encoding=None):
+            seen.append(len(chunk or b""))
+            return super().push(chunk, encoding)
+
+    class Dest(WriteStream):
+        def _write(self, chunk):
+            seen.append(len(chunk))
+            return super()._write(chunk)
+
+        def _writev(self, chunks):
+            seen.append(sum(map(len, chunks)))
+            return super()._writev(chunks)
+
+    async def main():
+        await pipeline(Source(path), create_write_stream(tmp_path / "one"))
+        assert sum(seen) == len(data)
+        seen.clear()
+        await pipeline(create_read_stream(path), Dest(tmp_path / "two"))
+        assert sum(seen) == len(data)
+
+    run(main)
+    assert trips == []
+
+
+def test_devices_go_the_ordinary_way(run, big, tmp_path, trips):
+    path, _ = big
+
+    async def main():
+        await pipeline(create_read_stream(path), create_write_stream("/dev/null"))
+        await pipeline(create_read_stream("/dev/zero", end=99_999), create_write_stream(tmp_path / "zeros"))
+
+    run(main)
+    assert trips == []
+    assert (tmp_path / "zeros").read_bytes() == bytes(100_000)
+
+
+def test_source_position_after_a_direct_copy_from_a_given_descriptor(run, big, tmp_path, trips):
+    path, data = big
+
+    async def main():
+        fd = os.open(path, os.O_RDONLY)
+        os.lseek(fd, 100, os.SEEK_SET)
+        source = create_read_stream(fd=fd, end=1_999_999, auto_close=False)
+        dest = create_write_stream(tmp_path / "out")
+        source.pipe(dest)
+        await gone(dest)
+        assert os.lseek(fd, 0, os.SEEK_CUR) == 2_000_100
+        source.destroy()
+        await until(source, "close")
+        os.close(fd)
+
+    run(main)
+    assert (tmp_path / "out").read_bytes() == data[100:2_000_100]
+    assert sum(trips) == 2_000_000
+
+
+def test_without_end_the_destination_stays_open(run, big, tmp_path, trips):
+    path, data = big
+
+    async def main():
+        dest = create_write_stream(tmp_path / "out")
+        for _ in range(3):
+            source = create_read_stream(path)
+            source.pipe(dest, end=False)
+            await until(source, "close")
+            dest.write(b"--")
+        dest.end()
+        await gone(dest)
+
+    run(main)
+    assert (tmp_path / "out").read_bytes() == (data + b"--") * 3
+    assert sum(trips) == 3 * len(data)

@@ -1,0 +1,185 @@
+"""The workers: results in order, at most so many threads, none left."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+from conftest import eventually
+
+from penstock.fs import _workers
+from penstock.fs._workers import Strand
+
+
+def names():
+    return [thread for thread in threading.enumerate() if thread.name == "penstock-file"]
+
+
+async def finish(*strands):
+    loop = asyncio.get_running_loop()
+    for strand in strands:
+        done = loop.create_future()
+        strand.finish(lambda: None, lambda value, error, done=done: done.set_result(None))
+        await done
+
+
+def nothing():
+    return None
+
+
+def test_jobs_run_in_order_and_report_in_order(run):
+    async def main():
+        strand = Strand(asyncio.get_running_loop(), nothing)
+        ran = []
+        told = []
+        for n in range(200):
+            strand.submit(lambda n=n: ran.append(n) or n, lambda value, error: told.append(value))
+            if n % 50 == 0:
+                await asyncio.sleep(0)
+        await finish(strand)
+        assert ran == told == list(range(200))
+
+    run(main)
+
+
+def test_never_two_jobs_of_one_strand_at_a_time(run):
+    async def main():
+        strand = Strand(asyncio.get_running_loop(), nothing)
+        lock = threading.Lock()
+
+        def job():
+            assert lock.acquire(blocking=False)
+            time.sleep(0.0002)
+            lock.release()
+
+        errors = []
+        for _ in range(100):
+            strand.submit(job, lambda value, error: errors.append(error))
+            await asyncio.sleep(0.0001)
+        await finish(strand)
+        assert errors == [None] * 100
+
+    run(main)
+
+
+def test_errors_are_reported(run):
+    async def main():
+        strand = Strand(asyncio.get_running_loop(), nothing)
+        seen = []
+
+        def fail():
+            raise KeyError("job")
+
+        strand.submit(fail, lambda value, error: seen.append((value, error)))
+        await finish(strand)
+        [(value, error)] = seen
+        assert value is None
+        assert isinstance(error, KeyError)
+
+    run(main)
+
+
+def test_no_more_threads_than_allowed(run, monkeypatch):
+    monkeypatch.setattr(_workers, "MOST_WORKERS", 4)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        strands = [Strand(loop, nothing) for _ in range(30)]
+        done = []
+        most = []
+
+        def job():
+            most.append(len(names()))
+            time.sleep(0.001)
+
+        for _ in range(3):
+            for strand in strands:
+                strand.submit(job, lambda value, error: done.append(error))
+        await finish(*strands)
+        assert done == [None] * 90
+        assert max(most) <= 4
+
+    run(main)
+
+
+def test_waiting_workers_do_not_count(run, monkeypatch):
+    monkeypatch.setattr(_workers, "MOST_WORKERS", 2)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        strands = [Strand(loop, nothing) for _ in range(6)]
+        go_on = threading.Event()
+        reached = threading.Semaphore(0)
+
+        def wait():
+            with _workers.waiting():
+                reached.release()
+                go_on.wait(10)
+
+        for strand in strands[:5]:
+            strand.submit(wait, lambda value, error: None)
+        for _ in range(5):
+            assert await asyncio.to_thread(reached.acquire, timeout=10)
+        ran = loop.create_future()
+        strands[5].submit(lambda: "ran", lambda value, error: ran.set_result(value))
+        assert await ran == "ran"
+        go_on.set()
+        await finish(*strands)
+
+    run(main)
+
+
+def test_idle_threads_leave(run, monkeypatch):
+    monkeypatch.setattr(_workers, "IDLE_SECONDS", 0.01)
+
+    async def main():
+        strand = Strand(asyncio.get_running_loop(), nothing)
+        for _ in range(3):
+            done = asyncio.get_running_loop().create_future()
+            strand.submit(lambda: 1, lambda value, error, done=done: done.set_result(value))
+            assert await done == 1
+            assert await asyncio.to_thread(eventually, lambda: not names())
+        await finish(strand)
+
+    run(main)
+
+
+def test_closed_loop_is_told_to_the_owner():
+    go_on = threading.Event()
+    abandoned = threading.Event()
+    ran = []
+
+    async def main():
+        strand = Strand(asyncio.get_running_loop(), abandoned.set)
+        strand.submit(lambda: go_on.wait(10), nothing)
+        strand.submit(lambda: ran.append(1), nothing)
+        return strand
+
+    strand = asyncio.run(main())
+    go_on.set()
+    assert abandoned.wait(10)
+    assert eventually(lambda: not names())
+    assert ran == []
+    del strand
+
+
+@pytest.mark.parametrize("loops", [4])
+def test_loops_in_several_threads(loops, tmp_path, content):
+    from penstock.fs import create_read_stream
+
+    path = tmp_path / "f"
+    path.write_bytes(content)
+    results = []
+
+    async def main():
+        for _ in range(5):
+            got = b"".join([chunk async for chunk in create_read_stream(path)])
+            results.append(got == content)
+
+    threads = [threading.Thread(target=asyncio.run, args=(main(),)) for _ in range(loops)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [True] * 5 * loops
+    assert eventually(lambda: not names())

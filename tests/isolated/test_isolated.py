@@ -1,0 +1,122 @@
+"""Programs that need a process of their own: imports, the choice of the backend, and what is left at the end."""
+
+import os
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import penstock
+
+HERE = Path(__file__).parent
+# Compiled modules are imported by name as well; __main__ runs the command.
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(penstock.__path__, "penstock.")
+    if not module.name.endswith("__main__")
+)
+
+
+def python(*arguments, backend=penstock.backend, **environment):
+    """Run the interpreter on its own, warnings being errors, with the package that the tests use."""
+    start = f"import sys; sys.path.insert(0, {str(Path(penstock.__file__).parents[1])!r}); "
+    if arguments[0].endswith(".py"):
+        program, *rest = arguments
+        start += f"sys.argv[:] = {[program, *rest]!r}; import runpy; runpy.run_path({program!r}, run_name='__main__')"
+    else:
+        start += arguments[0]
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PENSTOCK"))}
+    if backend is not None:
+        env["PENSTOCK_BACKEND"] = backend
+    return subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", start],
+        env=env | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def run_program(name, *arguments):
+    return python(str(HERE / name), *arguments)
+
+
+def assert_clean(done, stdout=""):
+    assert done.stderr == ""
+    assert done.returncode == 0
+    assert done.stdout == stdout
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_each_module_alone(module):
+    if module.startswith(("penstock._chunks_py", "penstock._ring_py")) or backend_has(module):
+        assert_clean(run_program("alone.py", module))
+
+
+def backend_has(module):
+    """Whether the module belongs to the backend in use: the compiled buffers are no part of the other one."""
+    return penstock.backend == "c" or module not in ("penstock._chunks", "penstock._ring", "penstock._awaits")
+
+
+@pytest.mark.parametrize("program", ["live_streams.py", "unused_streams.py"])
+def test_stderr_stays_empty(program):
+    assert_clean(run_program(program))
+
+
+def test_an_interrupt_stops_a_pipeline():
+    assert_clean(run_program("interrupted.py"), "interrupted\n")
+
+
+def test_memory_does_not_grow_with_the_data():
+    assert_clean(run_program("memory.py"))
+
+
+# ---- the backend
+
+
+@pytest.mark.parametrize("wanted", ["python", penstock.backend])
+def test_a_backend_can_be_asked_for(wanted):
+    done = python("import penstock; print(penstock.backend)", backend=wanted)
+    assert_clean(done, f"{wanted}\n")
+
+
+def test_the_python_backend_takes_no_compiled_module():
+    program = (
+        "import penstock, pkgutil, importlib\n"
+        "for name in list(sys.modules):\n"
+        "    file = getattr(sys.modules[name], '__file__', None) or ''\n"
+        "    assert not (name.startswith('penstock') and not file.endswith('.py')), name\n"
+    )
+    assert_clean(python(program, backend="python"))
+
+
+def test_without_a_wish_the_compiled_backend_is_taken_where_there_is_one():
+    done = python("import penstock; print(penstock.backend)", backend=None)
+    compiled = python("import penstock", backend="c").returncode == 0
+    assert_clean(done, "c\n" if compiled else "python\n")
+
+
+@pytest.mark.parametrize("wish", ["bogus", "C", "cython", "python "])
+def test_a_wish_that_is_none(wish):
+    done = python("import penstock", backend=wish)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
+    assert last == f"ImportError: PENSTOCK_BACKEND is {wish!r}; it must be 'c', 'python' or unset"
+
+
+def test_the_backend_of_this_run_is_the_one_that_was_asked_for():
+    wanted = os.environ.get("PENSTOCK_BACKEND", "")
+    assert wanted in ("", penstock.backend)
+
+
+def test_importing_starts_nothing():
+    program = (
+        "import threading, asyncio; before = set(threading.enumerate()); import penstock\n"
+        "assert set(threading.enumerate()) == before\n"
+        "assert 'uvloop' not in sys.modules\n"
+    )
+    assert_clean(python(program))

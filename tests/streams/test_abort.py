@@ -1,0 +1,116 @@
+"""AbortController and AbortSignal: one object that stops many operations."""
+
+import asyncio
+
+import pytest
+from stream_tools import closed, looped, quiet
+
+from penstock import (
+    AbortController,
+    AbortError,
+    AbortSignal,
+    Duplex,
+    PassThrough,
+    Readable,
+    Transform,
+    Writable,
+    add_abort_signal,
+)
+
+CLASSES = [Readable, Writable, Duplex, Transform, PassThrough]
+
+
+def test_the_signal_of_a_controller():
+    controller = AbortController()
+    signal = controller.signal
+    assert isinstance(signal, AbortSignal)
+    assert signal.aborted is False
+    assert signal.reason is None
+    controller.abort()
+    assert signal.aborted is True
+    assert isinstance(signal.reason, AbortError)
+
+
+def test_it_aborts_once():
+    controller = AbortController()
+    calls = []
+    reason = ValueError("first")
+    controller.signal.add_listener(lambda: calls.append(1))
+    controller.abort(reason)
+    controller.abort(ValueError("second"))
+    assert calls == [1]
+    assert controller.signal.reason is reason
+
+
+def test_listeners():
+    signal_of = AbortController()
+    calls = []
+    first = lambda: calls.append(1)  # noqa: E731 - only its identity matters
+    signal_of.signal.add_listener(first)
+    signal_of.signal.add_listener(lambda: calls.append(2))
+    signal_of.signal.remove_listener(first)
+    signal_of.signal.remove_listener(first)
+    signal_of.abort()
+    assert calls == [2]
+
+
+@looped
+@pytest.mark.parametrize("base", CLASSES, ids=lambda base: base.__name__)
+@pytest.mark.parametrize("way", ["option", "function"])
+async def test_abort_destroys_the_stream_at_once(base, way):
+    controller = AbortController()
+    if way == "option":
+        stream = base(signal=controller.signal)
+    else:
+        stream = base()
+        assert add_abort_signal(controller.signal, stream) is stream
+    assert not stream.destroyed
+    controller.abort()
+    assert stream.destroyed
+    error = await closed(stream)
+    assert isinstance(error, AbortError)
+    assert error.code == "ABORT_ERR"
+
+
+@looped
+@pytest.mark.parametrize("way", ["option", "function"])
+async def test_a_signal_that_has_aborted_before(way):
+    controller = AbortController()
+    controller.abort()
+    stream = Readable(signal=controller.signal) if way == "option" else Readable()
+    if way == "function":
+        add_abort_signal(controller.signal, stream)
+    assert stream.destroyed
+    assert isinstance(await closed(stream), AbortError)
+
+
+@looped
+async def test_the_reason_is_the_cause():
+    controller = AbortController()
+    stream = Readable(signal=controller.signal)
+    reason = ValueError("user went away")
+    controller.abort(reason)
+    error = await closed(stream)
+    assert isinstance(error, AbortError)
+    assert error.__cause__ is reason
+
+
+@looped
+async def test_many_streams_stop_together():
+    controller = AbortController()
+    streams = [base(signal=controller.signal) for base in CLASSES]
+    ends = [asyncio.create_task(closed(stream)) for stream in streams]
+    await quiet()
+    controller.abort()
+    assert [type(error) for error in await asyncio.gather(*ends)] == [AbortError] * len(CLASSES)
+
+
+@looped
+async def test_a_stream_that_is_closed_is_left_alone():
+    controller = AbortController()
+    stream = Readable(read=lambda size: b"", signal=controller.signal)
+    stream.resume()
+    assert await closed(stream) is None
+    controller.abort()
+    await quiet()
+    assert stream.errored is None

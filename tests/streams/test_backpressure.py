@@ -1,0 +1,365 @@
+"""What the marks promise: bounded memory for those who wait, and nothing lost for those who do not."""
+
+import asyncio
+
+import pytest
+from stream_tools import closed, looped, quiet
+
+from penstock import (
+    Completion,
+    PassThrough,
+    PrematureCloseError,
+    Readable,
+    StreamDestroyedError,
+    Transform,
+    Writable,
+    WriteAfterEndError,
+    once,
+)
+
+
+class Slow(Writable):
+    """A sink that takes a chunk when the test says so."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.taken = []
+        self.pending = []
+
+    def _write(self, chunk):
+        self.taken.append(chunk)
+        self.pending.append(Completion())
+        return self.pending[-1]
+
+    def step(self):
+        self.pending.pop(0).resolve()
+
+    async def take_all(self):
+        """Go on taking, a chunk in a turn of the loop, until the stream is closed."""
+        while not self.closed:
+            if self.pending:
+                self.step()
+            await asyncio.sleep(0)
+
+
+@looped
+@pytest.mark.parametrize("chunk", [1, 7, 100])
+@pytest.mark.parametrize("mark", [1, 10, 64])
+async def test_a_producer_that_waits_holds_at_most_the_mark_and_one_chunk(mark, chunk):
+    stream = Slow(high_water_mark=mark)
+    taking = asyncio.create_task(stream.take_all())
+    highest = 0
+    for _ in range(200):
+        ok = stream.write(bytes(chunk))
+        highest = max(highest, stream.writable_length)
+        if not ok:
+            await once(stream, "drain")
+            assert stream.writable_length == 0
+    stream.end()
+    await taking
+    assert highest < mark + chunk
+    assert sum(map(len, stream.taken)) == 200 * chunk
+
+
+@looped
+async def test_a_producer_that_does_not_wait_loses_nothing():
+    stream = Slow(high_water_mark=10)
+    answers = [stream.write(b"%05d" % n) for n in range(3000)]
+    assert answers[:3] == [True, False, False]
+    assert not any(answers[1:])
+    assert stream.writable_length == 15_000
+    stream.end()
+    await stream.take_all()
+    assert stream.taken == [b"%05d" % n for n in range(3000)]
+    assert stream.writable_finished
+
+
+@looped
+async def test_write_says_false_at_the_mark_exactly():
+    stream = Slow(high_water_mark=3)
+    assert stream.write(b"12") is True
+    assert stream.writable_need_drain is False
+    assert stream.write(b"3") is False
+    assert stream.writable_need_drain is True
+
+
+@looped
+async def test_drain_comes_when_all_is_taken_and_not_before():
+    stream = Slow(high_water_mark=2)
+    drained = []
+    stream.on("drain", lambda: drained.append(stream.writable_length))
+    for _ in range(4):
+        stream.write(b"x")
+    for _ in range(3):
+        stream.step()
+        await quiet()
+        assert drained == []
+    stream.step()
+    assert drained == [0]
+    assert not stream.writable_need_drain
+
+
+@looped
+async def test_no_drain_where_nobody_was_told_to_wait():
+    stream = Slow(high_water_mark=10)
+    drained = []
+    stream.on("drain", lambda: drained.append(1))
+    stream.write(b"x")
+    stream.step()
+    await quiet()
+    assert drained == []
+
+
+@looped
+async def test_no_drain_after_end():
+    stream = Slow(high_water_mark=1)
+    drained = []
+    stream.on("drain", lambda: drained.append(1))
+    stream.write(b"x")
+    stream.end()
+    assert not stream.writable_need_drain
+    stream.step()
+    await quiet()
+    assert drained == []
+    assert stream.writable_finished
+
+
+@looped
+async def test_a_synchronous_sink_at_its_mark_drains_on_a_tick():
+    stream = Writable(write=lambda chunk: None, high_water_mark=1)
+    drained = []
+    stream.on("drain", lambda: drained.append(1))
+    assert stream.write(b"xxx") is True
+    stream.cork()
+    assert stream.write(b"x") is False
+    stream.uncork()
+    assert drained == []
+    await quiet()
+    assert drained == [1]
+
+
+@looped
+async def test_objects_are_counted_one_by_one():
+    stream = Slow(object_mode=True, high_water_mark=2)
+    assert stream.write("a long text") is True
+    assert stream.write(0) is False
+    assert stream.writable_length == 2
+
+
+@looped
+async def test_a_mark_of_zero():
+    stream = Slow(high_water_mark=0)
+    assert stream.write(b"") is True
+    stream.step()
+    assert stream.write(b"x") is False
+    stream.step()
+    await quiet()
+    assert not stream.writable_need_drain
+
+
+# ---- await drain(), await send()
+
+
+@looped
+async def test_drain_is_done_at_once_where_there_is_room():
+    stream = Slow(high_water_mark=10)
+    turns = []
+    asyncio.get_running_loop().call_soon(turns.append, 1)
+    assert await stream.drain() is None
+    stream.write(b"x")
+    await stream.drain()
+    assert turns == []
+
+
+@looped
+async def test_drain_waits_for_room():
+    stream = Slow(high_water_mark=1)
+    stream.write(b"x")
+    task = asyncio.create_task(_await(stream.drain()))
+    await quiet()
+    assert not task.done()
+    stream.step()
+    assert await task is None
+    assert stream.event_names() == []
+
+
+@looped
+async def test_several_wait_for_the_same_drain():
+    stream = Slow(high_water_mark=1)
+    stream.write(b"x")
+    waits = [asyncio.create_task(_await(stream.drain())) for _ in range(3)]
+    await quiet()
+    stream.step()
+    await asyncio.gather(*waits)
+
+
+@looped
+async def test_drain_raises_what_the_stream_fails_with():
+    stream = Slow(high_water_mark=1)
+    stream.write(b"x")
+    error = OSError("gone")
+    wait = stream.drain()
+    stream.destroy(error)
+    with pytest.raises(OSError, match="gone"):
+        await wait
+    with pytest.raises(OSError, match="gone"):
+        await stream.drain()
+    assert stream.event_names() == []
+
+
+@looped
+async def test_drain_of_a_stream_that_is_closed_meanwhile():
+    stream = Slow(high_water_mark=1)
+    stream.write(b"x")
+    wait = stream.drain()
+    stream.destroy()
+    with pytest.raises(PrematureCloseError, match="closed before it drained"):
+        await wait
+
+
+@looped
+async def test_a_cancelled_wait_leaves_no_listener():
+    stream = Slow(high_water_mark=1)
+    stream.write(b"x")
+    task = asyncio.create_task(_await(stream.drain()))
+    await quiet()
+    assert stream.event_names() != []
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert stream.event_names() == []
+    assert not stream.destroyed
+
+
+@looped
+async def test_an_unawaited_drain_leaves_no_listener_and_no_warning():
+    stream = Slow(high_water_mark=1)
+    stream.write(b"x")
+    stream.drain()
+    wait = stream.drain()
+    stream.destroy(OSError())
+    assert isinstance(await closed(stream), OSError)
+    del wait
+    assert stream.event_names() == ["error", "close"]
+
+
+@looped
+async def test_send_writes_at_once_and_waits_where_needed():
+    stream = Slow(high_water_mark=2)
+    stream.send(b"1")
+    assert stream.taken == [b"1"]
+    task = asyncio.create_task(_await(stream.send(b"2")))
+    await quiet()
+    assert not task.done()
+    stream.step()
+    stream.step()
+    assert await task is None
+
+
+@looped
+async def test_send_holds_at_most_the_mark_and_one_chunk():
+    stream = Slow(high_water_mark=10)
+    taking = asyncio.create_task(stream.take_all())
+    highest = 0
+    for _ in range(100):
+        await stream.send(b"1234")
+        highest = max(highest, stream.writable_length)
+    stream.end()
+    await taking
+    assert highest <= 10
+    assert len(stream.taken) == 100
+
+
+@looped
+async def test_send_where_nothing_can_be_sent():
+    stream = Slow()
+    stream.end()
+    with pytest.raises(WriteAfterEndError, match=r"send\(\) after end\(\)"):
+        await stream.send(b"x")
+    stream = Slow()
+    stream.destroy()
+    with pytest.raises(StreamDestroyedError, match=r"send\(\) on a stream that was destroyed"):
+        await stream.send(b"x")
+    with pytest.raises(TypeError):
+        Slow().send(3)
+
+
+@looped
+async def test_send_with_an_encoding():
+    stream = Slow()
+    await stream.send("é", "utf8")
+    assert stream.taken == ["é".encode()]
+
+
+# ---- several stages
+
+
+@looped
+@pytest.mark.parametrize("slowest", [0, 1, 2])
+async def test_the_slowest_of_several_destinations_governs(slowest):
+    produced = []
+
+    def read(size):
+        if len(produced) == 100:
+            return b""
+        produced.append(b"%03d" % len(produced))
+        return produced[-1]
+
+    source = Readable(read=read, high_water_mark=3)
+    sinks = [Slow(high_water_mark=6) for _ in range(3)]
+    for stream in sinks:
+        source.pipe(stream)
+    most = 0
+    for _ in range(40):
+        for index, stream in enumerate(sinks):
+            while stream.pending and (index != slowest):
+                stream.step()
+        await quiet(3)
+        most = max(most, *(len(stream.taken) for stream in sinks))
+    # The mark of the slowest, and no more than a chunk beyond it.
+    assert len(sinks[slowest].taken) == 1
+    assert most <= 3
+    assert len(produced) <= 4
+    await asyncio.gather(*(stream.take_all() for stream in sinks))
+    for stream in sinks:
+        assert stream.taken == produced
+
+
+@looped
+async def test_a_chain_holds_no_more_than_its_marks():
+    produced = 0
+
+    def read(size):
+        nonlocal produced
+        produced += 1
+        return bytes(10)
+
+    source = Readable(read=read, high_water_mark=20)
+    first = PassThrough(high_water_mark=20)
+    second = Transform(transform=lambda chunk: chunk, high_water_mark=20)
+    stuck = Slow(high_water_mark=20)
+    source.pipe(first).pipe(second).pipe(stuck)
+    await quiet(100)
+    held = produced
+    await quiet(100)
+    assert produced == held
+    # Six buffers of 20 bytes, and a chunk of 10 under way in each.
+    assert held * 10 <= 6 * 30
+    for stream in (source, first, second, stuck):
+        stream.destroy()
+
+
+@looped
+async def test_stalls_are_counted():
+    stream = Slow(high_water_mark=1)
+    for _ in range(3):
+        stream.write(b"x")
+        stream.step()
+    stats = stream.stats()
+    assert stats.stalls == 3
+    assert stats.stalled >= 0
+    assert stats.peak == 1
+
+
+async def _await(awaitable):
+    return await awaitable

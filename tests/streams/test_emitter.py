@@ -1,0 +1,304 @@
+"""EventEmitter: who is called, in which order, and what leaves emit()."""
+
+import asyncio
+import weakref
+
+import pytest
+from stream_tools import closed, looped, quiet, reported
+
+from penstock import EventEmitter, InvalidArgTypeError, Readable, StreamError
+
+
+@pytest.fixture
+def emitter():
+    return EventEmitter()
+
+
+def test_listeners_are_called_in_order_with_the_arguments(emitter):
+    calls = []
+    emitter.on("x", lambda *args: calls.append((1, args)))
+    emitter.on("x", lambda *args: calls.append((2, args)))
+    for args in ((), (1,), (1, 2), (1, 2, 3)):
+        assert emitter.emit("x", *args) is True
+        assert calls == [(1, args), (2, args)]
+        calls.clear()
+
+
+def test_emit_without_a_listener_returns_false(emitter):
+    assert emitter.emit("x") is False
+    assert emitter.emit("x", 1) is False
+    assert emitter.emit("x", 1, 2) is False
+
+
+def test_on_and_once_return_the_emitter(emitter):
+    assert emitter.on("x", print) is emitter
+    assert emitter.once("x", print) is emitter
+    assert emitter.prepend_listener("x", print) is emitter
+    assert emitter.prepend_once_listener("x", print) is emitter
+    assert emitter.off("x", print) is emitter
+    assert emitter.remove_all_listeners() is emitter
+
+
+@pytest.mark.parametrize("name", ["on", "once", "add_listener"])
+def test_decorator_form_returns_the_function(emitter, name):
+    calls = []
+
+    @getattr(emitter, name)("x")
+    def listener(value):
+        calls.append(value)
+
+    assert callable(listener)
+    emitter.emit("x", 7)
+    listener(8)
+    assert calls == [7, 8]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_once_is_called_for_the_first_event_only(emitter, count):
+    calls = []
+    emitter.once("x", lambda *args: calls.append(args))
+    args = tuple(range(count))
+    assert emitter.emit("x", *args)
+    assert not emitter.emit("x", *args)
+    assert calls == [args]
+
+
+def test_once_is_off_the_list_before_it_is_called(emitter):
+    counts = []
+    emitter.once("x", lambda: counts.append(emitter.listener_count("x")))
+    emitter.emit("x")
+    assert counts == [0]
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_once_fires_once_when_a_nested_emission_is_first(emitter, others):
+    calls = []
+    nested = []
+
+    def first():
+        if not nested:
+            nested.append(True)
+            emitter.emit("x")
+
+    emitter.on("x", first)
+    emitter.once("x", lambda: calls.append("once"))
+    for _ in range(others):
+        emitter.on("x", lambda: calls.append("other"))
+    emitter.emit("x")
+    assert calls == ["once"] + ["other"] * others * 2
+
+
+def test_prepended_listeners_come_first(emitter):
+    calls = []
+    emitter.on("x", lambda: calls.append("on"))
+    emitter.prepend_listener("x", lambda: calls.append("first"))
+    emitter.prepend_once_listener("x", lambda: calls.append("once"))
+    emitter.emit("x")
+    emitter.emit("x")
+    assert calls == ["once", "first", "on", "first", "on"]
+
+
+def test_off_removes_the_latest_registration(emitter):
+    calls = []
+
+    def one():
+        calls.append(1)
+
+    emitter.on("x", one).on("x", lambda: calls.append(2)).on("x", one)
+    emitter.off("x", one)
+    emitter.emit("x")
+    assert calls == [1, 2]
+
+
+def test_off_takes_what_was_given_to_once(emitter):
+    emitter.once("x", print)
+    emitter.off("x", print)
+    assert emitter.listener_count("x") == 0
+    assert emitter.event_names() == []
+
+
+def test_off_of_a_bound_method(emitter):
+    calls = []
+    emitter.on("x", calls.append)
+    emitter.off("x", calls.append)
+    emitter.emit("x", 1)
+    assert calls == []
+
+
+def test_off_of_what_is_not_there_changes_nothing(emitter):
+    emitter.off("x", print)
+    emitter.on("x", print)
+    emitter.off("x", len)
+    emitter.off("y", print)
+    assert emitter.listeners("x") == [print]
+
+
+def test_an_emission_goes_to_the_listeners_of_its_start(emitter):
+    calls = []
+
+    def late():
+        calls.append("late")
+
+    def gone():
+        calls.append("gone")
+
+    def first():
+        calls.append("first")
+        emitter.on("x", late)
+        emitter.off("x", gone)
+
+    emitter.on("x", first).on("x", gone)
+    emitter.emit("x")
+    assert calls == ["first", "gone"]
+    calls.clear()
+    emitter.off("x", first)
+    emitter.emit("x")
+    assert calls == ["late"]
+
+
+def test_a_single_listener_that_adds_another(emitter):
+    calls = []
+    emitter.once("x", lambda: emitter.on("x", lambda: calls.append(1)))
+    emitter.emit("x")
+    assert calls == []
+    emitter.emit("x")
+    assert calls == [1]
+
+
+def test_remove_all_listeners(emitter):
+    emitter.on("x", print).on("x", len).on("y", print)
+    emitter.remove_all_listeners("x")
+    assert emitter.event_names() == ["y"]
+    emitter.remove_all_listeners("nothing")
+    emitter.remove_all_listeners()
+    assert emitter.event_names() == []
+    assert EventEmitter().remove_all_listeners().event_names() == []
+
+
+def test_listeners_and_counts(emitter):
+    assert emitter.listeners("x") == []
+    assert emitter.listener_count("x") == 0
+    emitter.on("x", print).once("x", len).prepend_listener("x", max)
+    assert emitter.listeners("x") == [max, print, len]
+    assert emitter.listener_count("x") == 3
+    assert emitter.event_names() == ["x"]
+
+
+def test_the_list_of_listeners_is_a_copy(emitter):
+    emitter.on("x", print).on("x", len)
+    emitter.listeners("x").clear()
+    assert emitter.listener_count("x") == 2
+
+
+def test_an_error_without_a_listener_is_raised(emitter):
+    error = KeyError("k")
+    with pytest.raises(KeyError) as caught:
+        emitter.emit("error", error)
+    assert caught.value is error
+    with pytest.raises(StreamError, match="'error' event without a listener: 'text'"):
+        emitter.emit("error", "text")
+    with pytest.raises(StreamError):
+        emitter.emit("error")
+    with pytest.raises(KeyError):
+        emitter.emit("error", error, "more")
+
+
+def test_an_error_with_a_listener_is_not_raised(emitter):
+    seen = []
+    emitter.on("error", seen.append)
+    error = KeyError("k")
+    assert emitter.emit("error", error)
+    assert seen == [error]
+
+
+@pytest.mark.parametrize("args", [(), (1,), (1, 2)])
+def test_a_listeners_exception_leaves_emit(emitter, args):
+    calls = []
+
+    def fails(*_):
+        raise ZeroDivisionError
+
+    emitter.on("x", fails).on("x", lambda *_: calls.append(1))
+    with pytest.raises(ZeroDivisionError):
+        emitter.emit("x", *args)
+    assert calls == []
+
+
+@pytest.mark.parametrize("name", ["on", "once", "prepend_listener", "prepend_once_listener"])
+def test_wrong_arguments(emitter, name):
+    with pytest.raises(InvalidArgTypeError, match="event must be a str.*got 3"):
+        getattr(emitter, name)(3, print)
+    with pytest.raises(InvalidArgTypeError, match="listener of 'x' must be callable, got 3"):
+        getattr(emitter, name)("x", 3)
+    assert emitter.event_names() == []
+
+
+def test_subclasses_have_attributes_and_weak_references():
+    class Mine(EventEmitter):
+        def __init__(self):
+            self.value = 3
+
+    mine = Mine()
+    calls = []
+    mine.on("x", calls.append).emit("x", mine.value)
+    assert calls == [3]
+    assert weakref.ref(mine)() is mine
+
+
+@looped
+async def test_a_coroutine_listener_runs_as_a_task():
+    emitter = EventEmitter()
+    got = asyncio.get_running_loop().create_future()
+
+    async def listener(value):
+        await asyncio.sleep(0)
+        got.set_result(value)
+
+    emitter.on("x", listener)
+    emitter.emit("x", 5)
+    assert not got.done()
+    assert await got == 5
+
+
+@looped
+@pytest.mark.parametrize("args", [(), (1,), (1, 2)])
+async def test_a_failing_coroutine_listener_of_a_plain_emitter_is_reported(args):
+    emitter = EventEmitter()
+    error = ValueError("no")
+
+    async def listener(*_):
+        raise error
+
+    emitter.on("x", listener)
+    with reported() as contexts:
+        emitter.emit("x", *args)
+        await quiet()
+    assert [context["exception"] for context in contexts] == [error]
+
+
+@looped
+async def test_a_failing_coroutine_listener_destroys_its_stream():
+    stream = Readable(read=lambda size: None)
+    error = ValueError("no")
+
+    async def listener(chunk):
+        raise error
+
+    stream.on("data", listener)
+    stream.push(b"x")
+    assert await closed(stream) is error
+
+
+@looped
+async def test_a_coroutine_listener_that_fails_after_destroy_is_reported():
+    stream = Readable(read=lambda size: None)
+    error = ValueError("no")
+
+    async def listener():
+        raise error
+
+    stream.on("close", listener)
+    with reported() as contexts:
+        stream.destroy()
+        await quiet()
+    assert [context["exception"] for context in contexts] == [error]

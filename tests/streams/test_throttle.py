@@ -1,0 +1,172 @@
+"""throttle: what passes, in which pieces, on which schedule, and how it makes others wait."""
+
+import asyncio
+
+import pytest
+from stream_tools import looped
+
+from penstock import InvalidArgTypeError, OutOfRangeError, Readable, Writable, pipeline
+from penstock import throttle as module
+from penstock.throttle import throttle
+
+
+class Clock:
+    """Stands in for the clock and the timers: time passes only where somebody waits for it."""
+
+    def __init__(self, monkeypatch, late=0.0):
+        self.now = 1000.0
+        self.late = late
+        self.waits = []
+        monkeypatch.setattr(module, "monotonic", lambda: self.now)
+        monkeypatch.setattr(module, "asyncio", self)
+
+    async def sleep(self, seconds):
+        assert seconds > 0
+        self.waits.append(seconds)
+        self.now += seconds + self.late
+        await asyncio.sleep(0)
+
+
+async def passed(clock, chunks, rate):
+    """When what came out, as (seconds, bytes so far)."""
+    stream = throttle(rate)
+    began = clock.now
+    times = []
+    data = bytearray()
+
+    def take(chunk):
+        data.extend(chunk)
+        times.append((clock.now - began, len(data)))
+
+    await pipeline(Readable.from_(chunks, object_mode=False), stream, Writable(write=take))
+    assert bytes(data) == b"".join(chunks)
+    return times
+
+
+@pytest.mark.parametrize("rate", [0.5, 7, 1000, 12345.678, 1e6, 1e9])
+@looped
+async def test_never_more_than_the_rate(monkeypatch, rate):
+    clock = Clock(monkeypatch)
+    size = int(max(3, min(rate * 3, 300_000)))
+    times = await passed(clock, [bytes(size)], rate)
+    assert all(nbytes <= rate * seconds * (1 + 1e-9) for seconds, nbytes in times)
+    # And no less: all of it has passed when the rate says so.
+    assert times[-1][0] == pytest.approx(size / rate)
+
+
+@looped
+async def test_large_chunks_pass_in_small_pieces(monkeypatch):
+    clock = Clock(monkeypatch)
+    times = await passed(clock, [bytes(100_000)], 10_000)
+    sizes = {after[1] - before[1] for before, after in zip(times, times[1:], strict=False)}
+    assert sizes == {500}
+    assert len(times) == 200
+
+
+@looped
+async def test_small_chunks_pass_as_they_are(monkeypatch):
+    Clock(monkeypatch)
+    chunks = [b"a" * size for size in (1, 10, 100)]
+    seen = []
+    stream = throttle(10_000)
+    stream.on("data", seen.append)
+    await pipeline(Readable.from_(list(chunks), object_mode=False), stream, Writable(write=lambda chunk: None))
+    assert all(one is other for one, other in zip(seen, chunks, strict=True))
+
+
+@looped
+async def test_late_timers_are_made_up_for(monkeypatch):
+    clock = Clock(monkeypatch, late=0.004)
+    times = await passed(clock, [bytes(10_000)] * 50, 1e6)
+    assert all(nbytes <= 1e6 * seconds * (1 + 1e-9) for seconds, nbytes in times)
+    assert times[-1][0] == pytest.approx(0.5, abs=0.005)
+
+
+@looped
+async def test_idle_time_is_not_saved_up(monkeypatch):
+    clock = Clock(monkeypatch)
+    stream = throttle(1000)
+    seen = []
+    stream.on("data", lambda chunk: seen.append(clock.now))
+    await stream.send(bytes(50))
+    while not seen:
+        await asyncio.sleep(0)
+    clock.now += 100
+    clock.waits.clear()
+    stream.write(bytes(1000))
+    stream.end()
+    await stream_closed(stream)
+    # 0.05 s of the 100 are made up for, and no more.
+    assert sum(clock.waits) == pytest.approx(0.95)
+
+
+async def stream_closed(stream):
+    done = asyncio.get_running_loop().create_future()
+    stream.once("close", lambda: done.set_result(None))
+    await done
+
+
+@looped
+async def test_the_source_is_paused(monkeypatch):
+    Clock(monkeypatch)
+    made = 0
+
+    def read(size):
+        nonlocal made
+        made += 1
+        return bytes(1000) if made <= 200 else b""
+
+    source = Readable(read=read, high_water_mark=2000)
+    stream = throttle(100_000, high_water_mark=3000)
+    taken = []
+    await pipeline(source, stream, Writable(write=taken.append))
+    assert sum(map(len, taken)) == 200_000
+    stats = source.stats().readable
+    assert stats.stalls > 30
+    assert stats.peak <= 2000 + 1000
+    assert stream.stats().writable.peak <= 3000 + 1000
+
+
+@looped
+async def test_no_output_without_room(monkeypatch):
+    Clock(monkeypatch)
+    stream = throttle(1e6, high_water_mark=1000)
+    stream.write(bytes(1_000_000))
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    # The mark, and one piece over it.
+    assert 1000 <= stream.readable_length <= 1000 + 50_000
+    await stream.aclose()
+
+
+@looped
+async def test_destroyed_while_it_waits():
+    stream = throttle(1)
+    stream.write(b"abc")
+    await asyncio.sleep(0)
+    await stream.aclose()
+    assert stream.closed
+    await asyncio.sleep(0)
+    assert len(asyncio.all_tasks()) == 1
+
+
+@looped
+async def test_on_the_real_clock():
+    taken = []
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await pipeline([bytes(100_000)], throttle(1e6), Writable(write=lambda chunk: taken.append(len(chunk))))
+    assert sum(taken) == 100_000
+    # A lower bound only: the rate is never exceeded, however busy the machine.
+    assert loop.time() - began >= 0.099
+
+
+@looped
+async def test_wrong_rates():
+    for rate in (0, -1, float("inf"), float("nan")):
+        with pytest.raises(OutOfRangeError):
+            throttle(rate)
+    for rate in ("10MB/s", None, True):
+        with pytest.raises(InvalidArgTypeError):
+            throttle(rate)
+    assert throttle(10).bytes_per_second == 10

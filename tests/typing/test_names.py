@@ -1,0 +1,101 @@
+"""The public names: all there, all documented, and the same whichever way they are looked at."""
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import penstock
+from penstock import errors
+
+PACKAGE = Path(penstock.__file__).parent
+CLASSES = [name for name in penstock.__all__ if inspect.isclass(getattr(penstock, name))]
+STUBS = sorted(path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.pyi"))
+
+
+def test_all_is_complete_and_has_no_more():
+    public = {
+        name
+        for name, value in vars(penstock).items()
+        if not name.startswith("_") and not inspect.ismodule(value)
+    }
+    assert set(penstock.__all__) == public
+
+
+def test_all_names_a_thing_once():
+    assert len(penstock.__all__) == len(set(penstock.__all__))
+
+
+@pytest.mark.parametrize("name", penstock.__all__)
+def test_every_name_exists(name):
+    assert getattr(penstock, name) is not None
+
+
+def test_every_error_is_public():
+    assert set(errors.__all__) <= set(penstock.__all__)
+
+
+def test_the_version():
+    assert penstock.__version__.count(".") == 2
+
+
+@pytest.mark.parametrize("name", [name for name in penstock.__all__ if name != "backend"])
+def test_every_name_has_a_docstring(name):
+    assert (getattr(penstock, name).__doc__ or "").strip()
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_public_method_has_a_docstring(name):
+    cls = getattr(penstock, name)
+    bare = []
+    for member, value in inspect.getmembers(cls):
+        if member.startswith("_") or not (callable(value) or isinstance(value, property)):
+            continue
+        owner = next(base for base in cls.__mro__ if member in vars(base))
+        if owner.__module__.startswith("penstock") and not without_signature(inspect.getdoc(value)):
+            bare.append(f"{owner.__qualname__}.{member}")
+    assert bare == []
+
+
+def without_signature(doc):
+    """Compiled functions carry their signature as the first line of the docstring."""
+    lines = (doc or "").splitlines()
+    if lines and "(" in lines[0] and lines[0].rstrip().endswith((")", "-> object")):
+        lines = lines[1:]
+    return "".join(lines).strip()
+
+
+def test_every_public_module_has_a_docstring():
+    names = [
+        module.name
+        for module in pkgutil.walk_packages(penstock.__path__, "penstock.")
+        if not module.name.endswith("__main__")
+    ]
+    native = ("penstock._ring", "penstock._chunks", "penstock._awaits")
+    if penstock.backend == "python":
+        names = [name for name in names if name not in native]
+    assert [name for name in names if not importlib.import_module(name).__doc__] == []
+
+
+@pytest.mark.parametrize("stub", STUBS, ids=str)
+def test_a_stub_names_what_is_there(stub):
+    if penstock.backend == "python" and not (PACKAGE / stub).with_suffix(".py").exists():
+        pytest.skip("the python backend has another module for it")
+    module = importlib.import_module(".".join(("penstock", *stub.parts)))
+    missing = []
+    for node in ast.parse((PACKAGE / stub).with_suffix(".pyi").read_text()).body:
+        if isinstance(node, ast.FunctionDef) and not hasattr(module, node.name):
+            missing.append(node.name)
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            cls = getattr(module, node.name)
+            missing.extend(
+                f"{node.name}.{member.name}"
+                for member in node.body
+                if isinstance(member, (ast.FunctionDef, ast.AsyncFunctionDef))
+                and not hasattr(cls, member.name)
+                and member.name != "__buffer__"
+            )
+    assert missing == []

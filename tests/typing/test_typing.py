@@ -1,0 +1,99 @@
+"""The types that users see, checked by mypy, and the stubs against the modules."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import penstock
+
+pytest.importorskip("mypy", reason="mypy is not installed")
+
+HERE = Path(__file__).parent
+PACKAGE = Path(penstock.__file__).parent
+STUBBED = [
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    for path in sorted(PACKAGE.rglob("*.pyi"))
+]
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """mypy reads the package that the tests import."""
+    path = tmp_path_factory.mktemp("mypy") / "mypy.ini"
+    path.write_text(f"[mypy]\nstrict = true\npython_version = 3.11\nmypy_path = {PACKAGE.parent}\n")
+    return path
+
+
+def mypy(config, *arguments, module="mypy"):
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=config.parent,
+        env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+def test_a_program_that_uses_everything_is_clean(config):
+    done = mypy(config, "--config-file", config, HERE / "sample.py")
+    assert done.stdout.startswith("Success"), done.stdout + done.stderr
+
+
+def test_the_program_runs():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(HERE / "sample.py")],
+        env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert done.returncode == 0
+
+
+def test_wrong_uses_are_found(config):
+    done = mypy(config, "--config-file", config, "--no-error-summary", HERE / "wrong.py")
+    found = {}
+    for line in done.stdout.splitlines():
+        if match := re.match(r".*wrong\.py:(\d+): error: .*\[([\w-]+)\]$", line):
+            found.setdefault(int(match[1]), match[2])
+    lines = (HERE / "wrong.py").read_text().splitlines()
+    expected = {
+        number: line.split("# error: ")[1] for number, line in enumerate(lines, 1) if "# error: " in line
+    }
+    assert found == expected, done.stdout + done.stderr
+
+
+def test_the_stubs_are_those_of_the_modules(config):
+    done = mypy(
+        config,
+        "--concise",
+        "--mypy-config-file",
+        config,
+        "--allowlist",
+        HERE / "stubtest-allowlist.txt",
+        "--ignore-unused-allowlist",
+        "--ignore-disjoint-bases",
+        *STUBBED,
+        module="mypy.stubtest",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_package_says_that_it_is_typed():
+    assert (PACKAGE / "py.typed").is_file()
+
+
+def test_every_compiled_source_has_a_stub():
+    sources = {path.with_suffix("") for path in PACKAGE.rglob("*.pxd") if path.stem != "__init__"}
+    sources |= {PACKAGE / "_ring", PACKAGE / "_chunks"}
+    assert [str(path) for path in sorted(sources) if not path.with_suffix(".pyi").is_file()] == []

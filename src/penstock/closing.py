@@ -20,10 +20,11 @@ async def dispose(stream: Any) -> None:
     if not stream.destroyed:
         whole = stream.readable_ended if hasattr(stream, "readable_ended") else stream.writable_finished
         stream.destroy(None if whole else _GivenUp())
-    try:
-        await finished(stream)
-    except _GivenUp:
-        return
+    watch = finished(stream)
+    await watch.wait()
+    error = watch.exception()
+    if error is not None and not isinstance(error, _GivenUp):
+        raise error
 
 
 async def leave_writable(stream: Any, error: BaseException | None) -> None:
@@ -51,7 +52,5 @@ async def _give_up(stream: Any, error: BaseException) -> None:
     # The exception leaves the block by itself; the stream is only told of it.
     watch = finished(stream)
     stream.destroy(error if isinstance(error, Exception) else AbortError())
-    try:
-        await watch
-    except Exception:
-        return
+    await watch.wait()
+    watch.exception()

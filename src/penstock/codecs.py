@@ -1,11 +1,12 @@
 """Transforms for bytes on their way: compress them, decompress them, take their hash.
 
-zlib and hashlib let other threads run while they work on a large chunk, so large chunks are worked on in a worker
-thread and the event loop goes on meanwhile; the order of the bytes is kept. Small ones are done on the spot.
+zlib and hashlib let other threads run while they work on a large chunk, so large chunks are worked on in a
+worker thread and the event loop goes on meanwhile; the order of the bytes is kept. Small ones are done on the
+spot.
 
-**Memory.** `gzip` and `gunzip` work in steps of at most 256 KiB of input and of output, however large a chunk is
-and however much it expands, and make no output that there is no room for. `hashing` lets at most 1 MiB that still is to
-be hashed pass on.
+**Memory.** `gzip` and `gunzip` work in steps of at most 256 KiB of input and of output, however large a chunk
+is and however much it expands, and make no output that there is no room for. `hashing` lets at most 1 MiB
+that still is to be hashed pass on.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ T = TypeVar("T")
 # Bytes from which on a chunk is worth the trip to a worker: some 50 us there and back.
 _LARGE_TO_CODE = 16 * 1024
 _LARGE_TO_HASH = 64 * 1024
-# Bytes of one step, so that output comes steadily and a step is soon over when the stream is destroyed. What a step
-# leaves of its input is copied.
+# Bytes of one step, so that output comes steadily and a step is soon over when the stream is destroyed. What
+# a step leaves of its input is copied.
 _STEP_IN = 256 * 1024
 _STEP_OUT = 256 * 1024
 # Bytes that may pass on before they are hashed.
@@ -160,7 +161,7 @@ class Gunzip(_Worker):
                 yield output
 
     def _step(self, data: Any) -> tuple[bytes, Any]:
-        """Decompress some of ``data``; return the output and what is left to do, b"" for output only, None for nothing."""
+        """Decompress some of ``data``; return the output and what input is left, None where no output is to come."""
         outputs: list[bytes] = []
         room = _STEP_OUT
         while True:
@@ -235,8 +236,8 @@ class Hashing(_Worker):
     def hexdigest(self) -> str:
         """The hash of what has passed, in hexadecimal digits; of all the data once the stream has ended.
 
-        The extendable hashes ``shake_128`` and ``shake_256`` are cut at 32 and 64 bytes. Raises RuntimeError while
-        chunks are still being hashed.
+        The extendable hashes ``shake_128`` and ``shake_256`` are cut at 32 and 64 bytes. Raises RuntimeError
+        while chunks are still being hashed.
         """
         if self._at_work:
             raise RuntimeError(
@@ -310,29 +311,32 @@ def _update(digest: Any, chunks: list[Any]) -> None:
 def gzip(*, level: int = 6, high_water_mark: int | None = None, signal: Any = None) -> Gzip:
     """A Transform that gives what is written to it in gzip format, as one member.
 
-    ``level``: from 0 (only packed) over 1 (fastest) to 9 (smallest). ``high_water_mark``: bytes, for both sides.
-    ``signal``: an `AbortSignal` that destroys the stream. The output holds no name and no time. Raises
+    ``level``: from 0 (only packed) over 1 (fastest) to 9 (smallest). ``high_water_mark``: bytes, for both
+    sides. ``signal``: an `AbortSignal` that destroys the stream. The output holds no name and no time. Raises
     InvalidArgTypeError and OutOfRangeError for a wrong level.
     """
     return Gzip(level, high_water_mark, signal)
 
 
 def gunzip(*, high_water_mark: int | None = None, signal: Any = None) -> Gunzip:
-    """A Transform that decompresses what is in gzip format: one member or several on end, and zeros behind the last.
+    """A Transform that decompresses what is in gzip format: one member or several on end, and zeros behind
+    the last.
 
     ``high_water_mark``: bytes, for both sides. ``signal``: an `AbortSignal` that destroys the stream.
 
-    The stream fails with DamagedDataError where the data is in another format, is followed by something else, or does
-    not match its checksum, and with TruncatedDataError where it ends too early, as no data at all does. Output that
-    was made before the damage was found has passed on by then.
+    The stream fails with DamagedDataError where the data is in another format, is followed by something else,
+    or does not match its checksum, and with TruncatedDataError where it ends too early, as no data at all
+    does. Output that was made before the damage was found has passed on by then.
     """
     return Gunzip(high_water_mark, signal)
 
 
 def hashing(name: str = "sha256", *, high_water_mark: int | None = None, signal: Any = None) -> Hashing:
-    """A Transform that passes on what it gets, as it is, and takes its hash: ``hexdigest()``, when it has ended.
+    """A Transform that passes on what it gets, as it is, and takes its hash: ``hexdigest()``, when it has
+    ended.
 
     ``name``: any name that ``hashlib.new`` knows. ``high_water_mark``: bytes, for both sides. ``signal``: an
-    `AbortSignal` that destroys the stream. Raises InvalidArgTypeError and InvalidArgValueError for a wrong name.
+    `AbortSignal` that destroys the stream. Raises InvalidArgTypeError and InvalidArgValueError for a wrong
+    name.
     """
     return Hashing(name, high_water_mark, signal)

@@ -121,7 +121,7 @@ class Reading:
         else:
             self._let_go()
         # The stream still holds the listener.
-        self._stream = None
+        self._stream = self._watch = None
 
     def _let_go(self):
         if self.started:

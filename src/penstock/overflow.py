@@ -63,11 +63,13 @@ class OverflowBuffer(Duplex):
         self._size = 0
         self._wanted = False
         self._ended = False
+        # With "block": the chunk for which there is no room yet, and the end of its write.
+        self._waiting: Any = None
         self._room: Completion | None = None
         super().__init__(
             object_mode=object_mode,
             readable_high_water_mark=1,
-            writable_high_water_mark=self._mark,
+            writable_high_water_mark=1 if overflow == "block" else self._mark,
             signal=signal,
         )
 
@@ -93,12 +95,13 @@ class OverflowBuffer(Duplex):
             lost = self._size_of(oldest)
             self._size -= lost
             self._drop(oldest, lost)
+        if self.overflow == "block" and self._size + self.readable_length >= self._mark:
+            self._waiting = chunk
+            self._room = Completion()
+            return self._room
         self._chunks.append(chunk)
         self._size += size
         self._feed()
-        if self.overflow == "block" and self._size + self.readable_length >= self._mark:
-            self._room = Completion()
-            return self._room
         return None
 
     def _size_of(self, chunk: Any) -> int:
@@ -123,7 +126,12 @@ class OverflowBuffer(Duplex):
         room = self._room
         if room is not None and self._size + self.readable_length < self._mark:
             self._room = None
+            chunk, self._waiting = self._waiting, None
+            chunks.append(chunk)
+            self._size += self._size_of(chunk)
             room.resolve()
+            self._feed()
+            return
         if self._ended and not chunks:
             self._ended = False
             self.push(None)
@@ -135,4 +143,4 @@ class OverflowBuffer(Duplex):
     def _destroy(self, error: BaseException | None) -> None:
         self._chunks.clear()
         self._size = 0
-        self._room = None
+        self._waiting = self._room = None

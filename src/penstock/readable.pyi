@@ -33,7 +33,7 @@ class Readable(Stream):
         """Put a chunk that was read back to the front. Return as `push` does; an error after the 'end' event."""
 
     def read(self, size: int | None = None) -> Any:
-        """Take what is buffered: one chunk, or ``size`` bytes (characters with an encoding); None where that is not there."""
+        """Take what is buffered: one chunk, or ``size`` bytes or characters; None where that is not there."""
 
     def pause(self) -> Self:
         """Stop the flow of 'data' events; return the stream."""
@@ -51,7 +51,7 @@ class Readable(Stream):
         """Take the pipe to ``dest`` away, or all pipes; the stream pauses with the last one. Return the stream."""
 
     def set_encoding(self, encoding: str) -> Self:
-        """From here on give ``str`` chunks, decoded from ``encoding``; return the stream. Raises UnknownEncodingError."""
+        """From here on give ``str`` chunks, decoded from ``encoding``; return the stream."""
 
     def iterator(self, *, destroy_on_return: bool = True, drain_on_error: bool = False) -> ReadableIterator:
         """An async iterator over the chunks, for ``async with contextlib.aclosing(r.iterator()) as chunks``."""

@@ -57,9 +57,9 @@ class Throttle(Transform):
 def throttle(bytes_per_second: float, *, high_water_mark: int | None = None, signal: Any = None) -> Throttle:
     """A Transform that passes on what it gets, at no more than ``bytes_per_second``.
 
-    At no time have more bytes passed than the rate allows since the first one came; time in which none came, or in
-    which nobody took them, is not made up for, but for 0.05 s. Chunks that take longer than 0.05 s are split. Who writes
-    is told to wait by the ordinary means: ``write()`` says False, and 'drain' follows.
+    At no time have more bytes passed than the rate allows since the first one came; time in which none came,
+    or in which nobody took them, is not made up for, but for 0.05 s. Chunks that take longer than 0.05 s are
+    split. Who writes is told to wait by the ordinary means: ``write()`` says False, and 'drain' follows.
 
     ``high_water_mark``: bytes, for both sides. ``signal``: an `AbortSignal` that destroys the stream. Raises
     InvalidArgTypeError and OutOfRangeError for what is no rate.

@@ -274,6 +274,8 @@ def test_killed_process_leaves_the_old_file(target):
 
         asyncio.run(main())
     """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program), str(target)], timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(target)], timeout=60, check=False
+    )
     assert done.returncode < 0
     assert target.read_bytes() == b"the old content"

@@ -394,7 +394,9 @@ ERRNOS = [errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF
 @pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="needs copy_file_range")
 @pytest.mark.parametrize("after", [0, 1, 7])
 @pytest.mark.parametrize("code", [0, *ERRNOS])
-def test_what_the_kernel_does_not_copy_is_read_and_written(run, big, tmp_path, trips, monkeypatch, code, after):
+def test_what_the_kernel_does_not_copy_is_read_and_written(
+    run, big, tmp_path, trips, monkeypatch, code, after
+):
     path, data = big
     calls = []
     copy = os.copy_file_range
@@ -429,7 +431,9 @@ def test_short_copies(run, big, tmp_path, trips, monkeypatch, sizes):
 
     def short(source, dest, count, *offsets):
         calls.append(count)
-        return copy(source, dest, min(count, sizes[len(calls) % len(sizes)] if len(calls) < 500 else count), *offsets)
+        return copy(
+            source, dest, min(count, sizes[len(calls) % len(sizes)] if len(calls) < 500 else count), *offsets
+        )
 
     monkeypatch.setattr(os, "copy_file_range", short)
 

@@ -5,7 +5,13 @@ import os
 
 import pytest
 
-from penstock.errors import InvalidArgTypeError, InvalidArgValueError, MissingArgsError, NoRunningLoopError, OutOfRangeError
+from penstock.errors import (
+    InvalidArgTypeError,
+    InvalidArgValueError,
+    MissingArgsError,
+    NoRunningLoopError,
+    OutOfRangeError,
+)
 from penstock.fs import ReadStream, WriteStream, create_read_stream, create_write_stream
 
 READING = [

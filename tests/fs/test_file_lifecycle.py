@@ -1,6 +1,7 @@
 """Whatever happens, and whenever: one error or none, then one 'close', every descriptor closed once, no thread left."""
 
 import asyncio
+import contextlib
 import errno
 import gc
 import os
@@ -202,7 +203,9 @@ def test_signal(run, big, events):
         controller.abort()
         error = await closed(stream)
         assert error.code == "ABORT_ERR"
-        writer = events.watch(create_write_stream("/dev/null", signal=controller.signal), None, "error", "close")
+        writer = events.watch(
+            create_write_stream("/dev/null", signal=controller.signal), None, "error", "close"
+        )
         await closed(writer)
 
     run(main)
@@ -227,10 +230,8 @@ def test_cancel_a_copy_anywhere(run, big, tmp_path, at):
         for _ in range(at):
             await asyncio.sleep(0.0004)
         task.cancel()
-        try:
+        with contextlib.suppress(asyncio.CancelledError):
             await task
-        except asyncio.CancelledError:
-            pass
         if at == 0:
             # The task never began.
             source.destroy()
@@ -246,7 +247,7 @@ def test_cancel_a_copy_anywhere(run, big, tmp_path, at):
 
 
 def test_reader_of_a_pipeline_that_raises(run, big, tmp_path):
-    path, data = big
+    path, _ = big
 
     async def broken(chunks):
         async for chunk in chunks:
@@ -265,7 +266,7 @@ def test_reader_of_a_pipeline_that_raises(run, big, tmp_path):
 
 
 def test_listener_that_raises_is_reported_and_the_stream_goes_on(run, big):
-    path, data = big
+    path, _ = big
 
     async def main():
         stream = create_read_stream(path)
@@ -393,7 +394,9 @@ def test_stream_of_a_closed_loop_is_closed_when_it_is_dropped(big):
     del stream
     gc.collect()
     assert eventually(lambda: open_fds() == fds)
-    assert eventually(lambda: threading.active_count() == 1 or "penstock-file" not in str(threading.enumerate()))
+    assert eventually(
+        lambda: threading.active_count() == 1 or "penstock-file" not in str(threading.enumerate())
+    )
 
 
 def test_stream_that_is_dropped_open_warns_and_is_closed(run, tmp_path):

@@ -32,7 +32,7 @@ def test_whole_file_in_chunks_of_at_most_the_mark(run, big, mark):
 
 
 def test_events_in_order(run, big, events):
-    path, data = big
+    path, _ = big
 
     async def main():
         stream = events.watch(create_read_stream(path))
@@ -430,7 +430,7 @@ def test_own_descriptor_stays_open_without_auto_close(run, big):
 
 
 def test_destroyed_stream_leaves_the_position_behind_what_it_gave(run, big):
-    path, data = big
+    path, _ = big
 
     async def main():
         fd = os.open(path, os.O_RDONLY)

@@ -93,7 +93,9 @@ def test_write_callbacks_come_after_the_bytes(run, tmp_path):
     async def main():
         stream = create_write_stream(path)
         for n in range(5):
-            stream.write(b"x" * 1000, None, lambda error, n=n: told.append((n, error, path.stat().st_size >= n * 1000)))
+            stream.write(
+                b"x" * 1000, None, lambda error, n=n: told.append((n, error, path.stat().st_size >= n * 1000))
+            )
         await finish(stream)
 
     run(main)

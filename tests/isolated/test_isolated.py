@@ -1,4 +1,4 @@
-"""Programs that need a process of their own: imports, the choice of the backend, and what is left at the end."""
+"""Programs that need a process of their own: imports, the choice of the backend, the end of a program."""
 
 import os
 import pkgutil
@@ -23,8 +23,8 @@ def python(*arguments, backend=penstock.backend, **environment):
     """Run the interpreter on its own, warnings being errors, with the package that the tests use."""
     start = f"import sys; sys.path.insert(0, {str(Path(penstock.__file__).parents[1])!r}); "
     if arguments[0].endswith(".py"):
-        program, *rest = arguments
-        start += f"sys.argv[:] = {[program, *rest]!r}; import runpy; runpy.run_path({program!r}, run_name='__main__')"
+        start += f"sys.argv[:] = {list(arguments)!r}; import runpy; "
+        start += f"runpy.run_path({arguments[0]!r}, run_name='__main__')"
     else:
         start += arguments[0]
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PENSTOCK"))}

@@ -1,4 +1,4 @@
-"""What the tests of streams share: tests as coroutines, a record of events, and what reaches the loop's handler."""
+"""What the tests of streams share: tests as coroutines, records of events and of what is reported."""
 
 import asyncio
 import contextlib
@@ -9,10 +9,21 @@ NAMES = ("end", "finish", "error", "close", "pause", "resume", "drain", "pipe", 
 
 
 def looped(test):
-    """Makes a test of a coroutine function: it runs by the ``run`` fixture, on every loop that there is."""
+    """Makes a test of a coroutine function: it runs by the ``run`` fixture, on every loop that there is.
+
+    Nothing may have reached the loop's exception handler when it is over, and no task may be left.
+    """
+
+    async def guarded(**fixtures):
+        before = asyncio.all_tasks()
+        with reported() as contexts:
+            await test(**fixtures)
+            await quiet(5)
+        assert contexts == []
+        assert asyncio.all_tasks() <= before
 
     def wrapper(run, **fixtures):
-        return run(functools.partial(test, **fixtures))
+        return run(functools.partial(guarded, **fixtures))
 
     parameters = [inspect.Parameter("run", inspect.Parameter.POSITIONAL_OR_KEYWORD)]
     parameters += inspect.signature(test).parameters.values()

@@ -298,7 +298,9 @@ async def test_chunks_pass_as_the_objects_that_they_are():
     digest = hashing()
     seen = []
     digest.on("data", seen.append)
-    await pipeline(Readable.from_(list(chunks), object_mode=False), digest, Writable(write=lambda chunk: None))
+    await pipeline(
+        Readable.from_(list(chunks), object_mode=False), digest, Writable(write=lambda chunk: None)
+    )
     assert all(one is other for one, other in zip(seen, chunks, strict=True))
 
 

@@ -226,7 +226,7 @@ def test_a_listeners_exception_leaves_emit(emitter, args):
 
 @pytest.mark.parametrize("name", ["on", "once", "prepend_listener", "prepend_once_listener"])
 def test_wrong_arguments(emitter, name):
-    with pytest.raises(InvalidArgTypeError, match="event must be a str.*got 3"):
+    with pytest.raises(InvalidArgTypeError, match=r"event must be a str.*got 3"):
         getattr(emitter, name)(3, print)
     with pytest.raises(InvalidArgTypeError, match="listener of 'x' must be callable, got 3"):
         getattr(emitter, name)("x", 3)

@@ -260,7 +260,7 @@ async def test_a_large_read_raises_the_mark():
 @looped
 async def test_wrong_sizes():
     stream = idle()
-    with pytest.raises(OutOfRangeError, match="at most 1073741824 bytes.*got 1073741825"):
+    with pytest.raises(OutOfRangeError, match=r"at most 1073741824 bytes.*got 1073741825"):
         stream.read((1 << 30) + 1)
     for wrong in (1.5, "1", True):
         with pytest.raises(InvalidArgTypeError, match="size must be an int or None, got"):

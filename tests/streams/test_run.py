@@ -52,7 +52,7 @@ def test_wrong_arguments(wrong):
 
 def test_inside_a_loop():
     async def main():
-        with pytest.raises(RuntimeError, match="loop is running|running event loop"):
+        with pytest.raises(RuntimeError, match=r"loop is running|running event loop"):
             penstock.run(answer)
 
     penstock.run(main)

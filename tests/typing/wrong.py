@@ -31,4 +31,4 @@ Readable.from_(3)  # error: arg-type
 RingBuffer("64")  # error: arg-type
 next_tick(3)  # error: arg-type
 pipeline([b"x"], Writable(), finish=True)  # error: call-arg
-Readable().nothing  # error: attr-defined
+print(Readable().nothing)  # error: attr-defined

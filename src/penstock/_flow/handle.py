@@ -102,6 +102,14 @@ class Handle(Generic[T]):
 
     def __await__(self) -> Generator[Any, None, T | None]:
         self._seen = True
+        yield from self._until_done()
+        return self.result()
+
+    async def wait(self) -> None:
+        """Wait for the end, whatever it is: an error is not raised."""
+        await _Until(self)
+
+    def _until_done(self) -> Generator[Any, None, None]:
         if not self._done:
             future = self._loop.create_future()
             self._futures.append(future)
@@ -111,10 +119,17 @@ class Handle(Generic[T]):
                 if not self._done:
                     self._abandoned()
                 raise
-        return self.result()
 
     def __del__(self) -> None:
         if self._error is not None and not self._seen and not self._loop.is_closed():
             self._loop.call_exception_handler(
                 {"message": f"{type(self).__name__} failed and nobody asked for its error", "exception": self._error}
             )
+
+
+class _Until:
+    def __init__(self, handle: Handle[Any]) -> None:
+        self._handle = handle
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return self._handle._until_done()

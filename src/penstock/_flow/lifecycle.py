@@ -12,7 +12,7 @@ from penstock.errors import InvalidArgTypeError, InvalidReturnValueError, Multip
 SILENT_CLOSE = "penstock:close"
 
 # The events that never come after 'close', and whose listeners decide nothing then.
-_LAST_EVENTS = ("end", "finish", "error", "close", SILENT_CLOSE)
+_LAST_EVENTS = ("drain", "end", "finish", "error", "close", SILENT_CLOSE)
 
 # Ticks and hook kinds of this class; the sides of a stream go on counting from here.
 _TICK_CONSTRUCT = 1
@@ -72,9 +72,11 @@ class Completion:
 
     def _attach(self, stream, kind):
         if self._stream is not None:
-            raise InvalidReturnValueError(
+            error = InvalidReturnValueError(
                 "a hook returned a Completion that another call had returned before; make a new one for each call"
             )
+            stream._complete(kind, error, None)
+            return
         self._stream = stream
         self._kind = kind
         if self._settled:

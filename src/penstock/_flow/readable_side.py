@@ -72,6 +72,8 @@ class ReadableSide(Lifecycle):
             chunk = self._decode(chunk)
             size = 1 if self._r_object else len(chunk)
             if not self._r_object and size == 0:
+                # Part of a character; the rest has to be fetched.
+                self._r_chunks += 1
                 self._read_more()
                 return self._can_push()
         self._add_chunk(chunk, size, False)
@@ -405,8 +407,9 @@ class ReadableSide(Lifecycle):
                 and (self._r_length < self._r_hwm or (self._r_flowing == 1 and self._r_length == 0))
             ):
                 length = self._r_length
+                chunks = self._r_chunks
                 self._read_chunk(0)
-                if length == self._r_length:
+                if length == self._r_length and chunks == self._r_chunks:
                     break
             self._r_reading_more = False
         elif op == _TICK_RESUME:

@@ -8,6 +8,7 @@ cdef class HookRunner:
     cdef bint _busy                 # a call is under way
     cdef object _idle               # the future that the task waits on between jobs
     cdef bint _stopped
+    cdef bint _begun                # the task has run its first step
     cdef object _task
     cdef object _context            # of the task, and of the first steps
     cpdef object submit(self, object awaitable, object completion)

@@ -26,6 +26,7 @@ class HookRunner:
         self._busy = False
         self._idle = None
         self._stopped = False
+        self._begun = False
         self._task = None
         self._context = copy_context()
 
@@ -74,16 +75,19 @@ class HookRunner:
             return
         self._stopped = True
         if self._task is not current_task():
-            # A task that has not begun would never come to it.
-            self._drop_jobs()
-            self._task.cancel()
+            if self._begun:
+                self._task.cancel()
+            else:
+                # It would never run; the hook that has taken its first step is to hear of the end.
+                get_running_loop().call_soon(self._task.cancel)
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
     async def _serve(self):
         loop = get_running_loop()
+        self._begun = True
         try:
-            while not self._stopped:
+            while True:
                 while self._jobs:
                     await self._one(*self._jobs.popleft(), loop)
                 if self._stopped:
@@ -95,14 +99,11 @@ class HookRunner:
                 raise
         finally:
             self._task = self._idle = None
-            self._drop_jobs()
-
-    def _drop_jobs(self):
-        for awaitable, _ in self._jobs:
-            close = getattr(awaitable, "close", None)
-            if close is not None:
-                close()
-        self._jobs.clear()
+            for awaitable, _ in self._jobs:
+                close = getattr(awaitable, "close", None)
+                if close is not None:
+                    close()
+            self._jobs.clear()
 
     async def _one(self, awaitable, completion, loop):
         cancelled = False

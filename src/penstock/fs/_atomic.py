@@ -83,7 +83,7 @@ class Replacement:
         os.fchmod(fd, stat.S_IMODE(old.st_mode))
 
     def publish(self) -> None:
-        """Rename the file, which is synced, over the target, and sync the directory. The old file stays if that fails."""
+        """Rename the file, which is synced, over the target, and sync the directory. Raises OSError."""
         assert self._name is not None
         try:
             os.replace(self._name, self._target)
@@ -102,7 +102,7 @@ class Replacement:
 
 
 def _sync_directory(folder: bytes) -> None:
-    """Make the rename itself last. Where directories cannot be opened or synced, the system sees to it or nobody can."""
+    """Make the rename itself last, where a directory can be opened and synced."""
     try:
         fd = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     except OSError:

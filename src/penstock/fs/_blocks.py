@@ -35,7 +35,7 @@ class Block(NamedTuple):
 
 
 class BlockReader:
-    """Reads a file from ``offset`` on, or an unseekable one as it comes, up to ``limit`` bytes. For one worker at a time.
+    """Reads a file from ``offset`` on, or an unseekable one as it comes, up to ``limit`` bytes.
 
     The place goes on from what was really read, so that blocks ordered ahead have no gap between them when a read was
     short.
@@ -54,7 +54,7 @@ class BlockReader:
         self._ended = False
 
     def read(self, nbytes: int, piece: int) -> Block:
-        """Up to ``nbytes`` in pieces of ``piece`` bytes; from a pipe or device what is there, after waiting for some."""
+        """Up to ``nbytes`` in pieces of ``piece`` bytes; from a pipe or device, after a wait, what is there."""
         pieces: list[bytes] = []
         error = None
         try:

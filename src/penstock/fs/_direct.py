@@ -35,6 +35,8 @@ class DirectPath:
         self._likely: WriteStream | None = None
         self._unfit: WriteStream | None = None
         self._hold: TimerHandle | None = None
+        # When the outstanding read was first put off, 0 where it was not.
+        self._held_since = 0.0
         self._moved_bytes = 0
 
     def expect(self, dest: WriteStream | None) -> None:
@@ -61,22 +63,21 @@ class DirectPath:
             return False
         if self._dest is not None or self._hold is not None:
             return True
-        dest = sole_destination(source)
-        if dest is None:
-            return self._may_hold(source)
-        if dest is self._unfit or not source._takes_direct_path(dest):
-            return False
-        self._likely = dest
-        if dest._busy:
-            self._put_off(source, dest)
-        elif dest._free:
-            self._start(source, dest)
-        else:
-            return False
-        return True
+        taken = self._start_or_hold(source)
+        if not taken:
+            self._held_since = 0.0
+        return taken
 
-    def _may_hold(self, source: ReadStream) -> bool:
-        """Put the read off where only chunks that are under way to the destination stand against the direct path."""
+    def _start_or_hold(self, source: ReadStream) -> bool:
+        dest = sole_destination(source)
+        if dest is not None:
+            if dest is self._unfit or not source._takes_direct_path(dest):
+                return False
+            self._likely = dest
+            if dest._free:
+                self._start(source, dest)
+                return True
+            return dest._busy and self._put_off(source, dest)
         dest = self._likely
         if (
             dest is None
@@ -85,22 +86,28 @@ class DirectPath:
             or source.readable_encoding
         ):
             return False
+        # Only chunks that are under way to the destination stand against the direct path.
         if dest._busy:
-            self._put_off(source, dest)
-        elif source.readable_flowing and source.readable_length and dest._free:
+            return self._put_off(source, dest)
+        if source.readable_flowing and source.readable_length and dest._free:
             # The chunk is about to be written; ask again when it is.
-            self._put_off(source, None)
-        else:
-            return False
-        return True
+            return self._put_off(source, None)
+        return False
 
-    def _put_off(self, source: ReadStream, dest: WriteStream | None) -> None:
+    def _put_off(self, source: ReadStream, dest: WriteStream | None) -> bool:
+        """Put the read off until ``dest`` is free, or a turn of the loop for None; False where it has waited enough."""
         loop = source._strand.loop
-        self._hold = loop.call_later(_HOLD_SECONDS, self._give_up)
+        now = loop.time()
+        self._held_since = self._held_since or now
+        left = self._held_since + _HOLD_SECONDS - now
+        if left <= 0:
+            return False
+        self._hold = loop.call_later(left, self._give_up)
         if dest is None:
             loop.call_soon(self._go_on, self._hold)
         else:
             dest._when_free(partial(self._go_on, self._hold))
+        return True
 
     def _go_on(self, hold: TimerHandle | None) -> None:
         """The wait is over; ``hold`` says which one, None any."""
@@ -112,42 +119,38 @@ class DirectPath:
 
     def _give_up(self) -> None:
         self._hold = None
+        self._held_since = 0.0
         if self._source is not None:
             self._source._feed()
 
     def _start(self, source: ReadStream, dest: WriteStream) -> None:
+        self._held_since = 0.0
         start, limit = source._rewind()
         self._mover.resume()
         self._dest = dest
-        job = partial(self._mover.move, source._file, start, limit, dest._file, dest._position)
         dest._lend(self)
-        try:
-            source._strand.submit(job, self._moved)
-        except BaseException:
-            self._dest = None
-            dest._returned(0, 0)
-            raise
+        job = partial(self._mover.move, source._file, start, limit, dest._file, dest._position)
+        source._strand.submit(job, self._moved)
 
-    def _moved(self, moved: Moved | None, error: BaseException | None) -> None:
+    def _moved(self, moved: Moved | None, _: BaseException | None) -> None:
         dest, self._dest = self._dest, None
         assert dest is not None
+        # None: there was no thread for it, and nothing was moved.
+        nbytes, ended, failed = moved or Moved(0, False, True)
         source = self._source
-        nbytes = 0 if moved is None else moved.nbytes
-        chunks = 0 if source is None else self._chunks(nbytes, source.readable_high_water_mark)
+        chunks = 0
         if source is not None:
+            chunks = self._chunks(nbytes, source.readable_high_water_mark)
             source._count_moved(nbytes, chunks)
         dest._returned(nbytes, chunks)
         if source is None:
             return
-        if moved is None:
-            assert error is not None
-            source._read_failed(error)
-        elif moved.ended:
+        if failed:
+            # The ordinary way meets the same error, at the stream whose error it is.
+            self._unfit = dest
+        if ended:
             source._reached_end()
         else:
-            if moved.failed:
-                # The ordinary way meets the same error, at the stream whose error it is.
-                self._unfit = dest
             source._answer_read()
 
     def _chunks(self, nbytes: int, mark: int) -> int:

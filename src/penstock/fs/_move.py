@@ -75,6 +75,8 @@ class Mover:
                     break
         except _Failed as failure:
             return Moved(moved + failure.written, False, True)
+        except MemoryError:
+            return Moved(moved, False, True)
         return Moved(moved, False, False)
 
     def _step(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:

@@ -259,14 +259,9 @@ class ReadStream(Readable):
             piece = piece_size(chunk)
             self._block_bytes = max(piece, min(self._block_bytes * 2, LARGEST_BLOCK))
             assert reader is not None
-            job = partial(reader.read, self._block_bytes, piece)
-            try:
-                self._strand.submit(job, partial(self._block_came, self._blocks_era))
-            except RuntimeError as error:
-                if not (self._pieces or self._blocks or self._blocks_ordered):
-                    self._read_failed(error)
-                return
             self._blocks_ordered += 1
+            job = partial(reader.read, self._block_bytes, piece)
+            self._strand.submit(job, partial(self._block_came, self._blocks_era))
 
     def _block_came(self, era: int, block: Block | None, error: BaseException | None) -> None:
         if era != self._blocks_era or self.destroyed:

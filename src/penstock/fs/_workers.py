@@ -14,6 +14,7 @@ from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
+from time import monotonic
 from typing import Any
 
 __all__ = ["Strand", "waiting"]
@@ -26,11 +27,10 @@ MOST_WORKERS = 32
 #: Seconds without work after which a thread ends. It is also the longest that streams which a program forgot to close
 #: can delay the end of the interpreter.
 IDLE_SECONDS = 0.5
-# A close waits until the last threads have ended: some turns of the loop, each of which lets them run, and then, for
-# where other work keeps them from it, with a timer.
-_QUICK_TURNS = 10
-_SLOW_TURNS = 1000
-_TURN_SECONDS = 0.001
+# A close waits until the last threads have ended. They have nothing else to do, and a wait on the loop's thread of some
+# microseconds lets them have the interpreter; where it takes longer, the loop goes on and looks again.
+_JOIN_SECONDS = 0.001
+_MOST_LOOKS = 1000
 
 
 class _Seat:
@@ -137,9 +137,16 @@ class _Workers:
                 seat.wake.release()
             return going
 
-    def still_going(self, going: list[threading.Thread]) -> bool:
-        """Whether one of these threads is on its way out; a stream opened meanwhile may have kept them."""
-        return not self._open and any(thread.is_alive() for thread in going)
+    def gone(self, going: list[threading.Thread]) -> bool:
+        """Whether these threads have ended, after giving them a moment for it; True where a new stream keeps them."""
+        until = monotonic() + _JOIN_SECONDS
+        for thread in going:
+            if self._open:
+                return True
+            thread.join(max(0.0, until - monotonic()))
+            if thread.is_alive():
+                return False
+        return True
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -189,7 +196,7 @@ class Strand:
     def submit(self, job: Job, done: Done) -> None:
         """Run ``job()`` in a worker, then ``done(result, None)`` or ``done(None, error)`` on the loop's thread.
 
-        Raises RuntimeError where no thread can be started; the job is then not run.
+        Where no thread can be started, the job is not run, and the error is the interpreter's RuntimeError.
         """
         with self._lock:
             self._jobs.append((job, done))
@@ -198,11 +205,11 @@ class Strand:
             self._running = True
         try:
             _workers.run(self)
-        except BaseException:
+        except RuntimeError as error:
             with self._lock:
                 self._running = False
                 self._jobs.pop()
-            raise
+            self.loop.call_soon(done, None, error)
 
     def finish(self, job: Job, done: Done) -> None:
         """Submit the last job. ``done`` is called when the workers that nobody needs any more have ended."""
@@ -216,26 +223,17 @@ class Strand:
             return value, error, self._end()
 
         def reap(outcome: Any, _: BaseException | None) -> None:
-            value, error, going = outcome
-            self._report(done, value, error, going, 0)
+            # Where no thread could be started: a loop that waits for a moment is better than a descriptor left open.
+            value, error, going = outcome or last()
+            self._report(partial(done, value, error), going, _MOST_LOOKS)
 
-        try:
-            self.submit(last, reap)
-        except RuntimeError:
-            # No thread can be started. A moment in which the loop waits is better than a descriptor that stays open.
-            self.loop.call_soon(reap, last(), None)
+        self.submit(last, reap)
 
-    def _report(
-        self, done: Done, value: Any, error: BaseException | None, going: list[threading.Thread], turns: int
-    ) -> None:
-        if turns < _QUICK_TURNS + _SLOW_TURNS and _workers.still_going(going):
-            again = partial(self._report, done, value, error, going, turns + 1)
-            if turns < _QUICK_TURNS:
-                self.loop.call_soon(again)
-            else:
-                self.loop.call_later(_TURN_SECONDS, again)
+    def _report(self, done: Callable[[], None], going: list[threading.Thread], looks: int) -> None:
+        if looks and not _workers.gone(going):
+            self.loop.call_later(_JOIN_SECONDS, self._report, done, going, looks - 1)
         else:
-            done(value, error)
+            done()
 
     def _end(self) -> list[threading.Thread]:
         if self._ended:

@@ -162,7 +162,7 @@ class WriteStream(Writable):
 
     def _submit_write(self, done: Completion) -> None:
         job = partial(write_out, self._file, self._chunks_queued, self._position)
-        self._submit(job, partial(self._chunks_written, done), done)
+        self._strand.submit(job, partial(self._chunks_written, done))
 
     def _chunks_written(self, done: Completion, written: Written | None, error: BaseException | None) -> None:
         if written is not None:
@@ -198,15 +198,7 @@ class WriteStream(Writable):
             else:
                 done.resolve()
 
-        self._submit(self._file.publish if self._file.replaces else self._file.sync, finished, done)
-
-    def _submit(
-        self, job: Callable[[], Any], then: Callable[[Any, BaseException | None], None], done: Completion
-    ) -> None:
-        try:
-            self._strand.submit(job, then)
-        except RuntimeError as error:
-            done.reject(error)
+        self._strand.submit(self._file.publish if self._file.replaces else self._file.sync, finished)
 
     # ---- the direct path
 
@@ -221,24 +213,20 @@ class WriteStream(Writable):
         )
 
     @property
+    def _takes_more(self) -> bool:
+        return not (self.destroyed or self.errored is not None or self.writable_ended or self.writable_corked)
+
+    @property
     def _busy(self) -> bool:
         """Whether the stream will be free by itself: it is being opened, or writes what it has."""
-        if self.destroyed or self.errored is not None or self.writable_ended or self.writable_corked:
-            return False
-        return bool(
+        return self._takes_more and bool(
             self.pending or self.writable_length or self.writable_need_drain or self._borrower is not None
         )
 
     @property
     def _free(self) -> bool:
         """Whether the file is open, nothing is on its way to it, and more may come."""
-        return (
-            self._file.regular
-            and not self._busy
-            and not (
-                self.destroyed or self.errored is not None or self.writable_ended or self.writable_corked
-            )
-        )
+        return self._takes_more and self._file.regular and not self._busy
 
     def _when_free(self, call: Callable[[], None]) -> None:
         """Call ``call()`` once, when a write is done or the file was opened or closed."""

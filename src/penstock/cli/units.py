@@ -1,0 +1,80 @@
+"""Sizes, rates and times as people write and read them."""
+
+from __future__ import annotations
+
+import argparse
+
+__all__ = ["countdown_text", "parse_rate", "parse_size", "rate_text", "seconds_text", "size_text"]
+
+_UNITS = {"": 1, "B": 1}
+for _power, _letter in enumerate("KMGTP", 1):
+    _UNITS[f"{_letter}B"] = 1000**_power
+    _UNITS[f"{_letter}IB"] = _UNITS[_letter] = 1024**_power
+_LARGEST = 2**62
+
+
+def parse_size(text: str) -> int:
+    """Bytes: "64KiB" and "64K" are 65536, "64kB" is 64000, "64" and "64B" are 64; fractions may be.
+
+    Raises argparse.ArgumentTypeError, so that it can be the ``type`` of an argument.
+    """
+    number, unit = _taken_apart(text)
+    size = number * _UNITS[unit]
+    if not 0 <= size <= _LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is too much")
+    return round(size)
+
+
+def parse_rate(text: str) -> float:
+    """Bytes per second: a size as `parse_size` takes it, with or without "/s" behind it; not 0.
+
+    Raises argparse.ArgumentTypeError.
+    """
+    stripped = text.strip()
+    number, unit = _taken_apart(stripped[:-2] if stripped.lower().endswith("/s") else stripped)
+    rate = number * _UNITS[unit]
+    if not 0 < rate <= _LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate at which anything would pass")
+    return rate
+
+
+def _taken_apart(text: str) -> tuple[float, str]:
+    stripped = text.strip()
+    digits = stripped.rstrip("BKMGTPIbkmgtpi ")
+    unit = stripped[len(digits) :].strip().upper()
+    if unit in _UNITS and digits and digits[0] in "0123456789.":
+        try:
+            return float(digits), unit
+        except ValueError:
+            pass
+    raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500, 64KiB, 10MB or 1.5GiB")
+
+
+def size_text(nbytes: float) -> str:
+    """Bytes in the largest unit that leaves a number of at least 1: "512 B", "1.5 KiB", "24 MiB"."""
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if abs(nbytes) < 1024 or unit == "TiB":
+            break
+        nbytes /= 1024
+    # Three digits, whatever their size.
+    return f"{nbytes:.0f} {unit}" if unit == "B" or abs(nbytes) >= 99.95 else f"{nbytes:.3g} {unit}"
+
+
+def rate_text(bytes_per_second: float) -> str:
+    """As `size_text`, for bytes per second."""
+    return f"{size_text(bytes_per_second)}/s"
+
+
+def seconds_text(seconds: float) -> str:
+    """Seconds as "0.42 s" below ten, "42 s" below a minute, then as "1:23" and "1:02:03"."""
+    return f"{seconds:.2f} s" if seconds < 9.995 else countdown_text(seconds)
+
+
+def countdown_text(seconds: float) -> str:
+    """Seconds without fractions: "4 s", "1:23", "1:02:03"."""
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02}"
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

@@ -1,0 +1,47 @@
+"""What the tests of the command share: running it, in this process and in one of its own."""
+
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import time
+
+COMMAND = [sys.executable, "-m", "penstock"]
+
+
+def penstock(*args, **options):
+    """Run the command to its end in a process of its own; what it said is bytes."""
+    options.setdefault("stdin", None if "input" in options else subprocess.DEVNULL)
+    if options["stdin"] is None:
+        del options["stdin"]
+    options.setdefault("stdout", subprocess.PIPE)
+    options.setdefault("stderr", subprocess.PIPE)
+    return subprocess.run([*COMMAND, *map(str, args)], timeout=60, **options)
+
+
+def started(*args, **options):
+    """Start the command; the caller waits for its end."""
+    return subprocess.Popen([*COMMAND, *map(str, args)], **options)
+
+
+def noise(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+def digest(data, name="sha256"):
+    return hashlib.new(name, data).hexdigest()
+
+
+def eventually(check, seconds=30.0):
+    """Whether ``check()`` becomes true."""
+    limit = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.005)
+    return True
+
+
+def temporary_files(folder):
+    return [name for name in os.listdir(folder) if name.endswith(".tmp")]

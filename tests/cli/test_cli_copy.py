@@ -1,0 +1,359 @@
+"""``penstock copy`` in this process: bytes, options, refusals."""
+
+import gzip
+import json
+import os
+import stat
+
+import pytest
+from cli_tools import digest, noise, temporary_files
+
+from penstock import backend
+from penstock.cli import main
+
+MARK = 65536
+SIZES = [0, 1, MARK - 1, MARK, MARK + 1, 5 * 1024 * 1024 + 3]
+
+
+@pytest.fixture
+def copy(capfd):
+    """``copy(*args)`` runs the command; it returns the status, standard output and standard error."""
+
+    def run(*args):
+        status = main(["copy", *map(str, args)])
+        out, err = capfd.readouterr()
+        return status, out, err
+
+    return run
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "source"
+    path.write_bytes(noise(300_000))
+    return path
+
+
+# ---- the bytes
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--no-atomic",),
+        ("--hash", "sha256"),
+        ("--high-water-mark", "1000"),
+        ("--high-water-mark", "0", "--hash", "md5"),
+        ("--high-water-mark", "3MiB", "--hash", "md5"),
+        ("--throttle", "1GB/s"),
+    ],
+    ids=" ".join,
+)
+def test_the_same_bytes(copy, tmp_path, size, options):
+    if options[:2] == ("--high-water-mark", "0") and size > MARK:
+        size = MARK + 1
+    data = noise(size)
+    (tmp_path / "source").write_bytes(data)
+    status, out, err = copy(tmp_path / "source", tmp_path / "target", *options)
+    assert (status, err) == (0, "")
+    assert digest((tmp_path / "target").read_bytes()) == digest(data)
+    assert out.startswith("copied ")
+    assert temporary_files(tmp_path) == []
+
+
+def test_an_existing_target_is_replaced(copy, tmp_path, source):
+    target = tmp_path / "target"
+    target.write_bytes(b"old" * 1_000_000)
+    for options in ((), ("--no-atomic",)):
+        assert copy(source, target, *options)[0] == 0
+        assert target.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_gzip_and_back(copy, tmp_path, size):
+    data = noise(size // 2) + b"again and again " * (size // 32)
+    (tmp_path / "source").write_bytes(data)
+    assert copy(tmp_path / "source", tmp_path / "packed", "--gzip")[0] == 0
+    assert gzip.decompress((tmp_path / "packed").read_bytes()) == data
+    assert copy(tmp_path / "packed", tmp_path / "target", "--gunzip")[0] == 0
+    assert (tmp_path / "target").read_bytes() == data
+
+
+def test_gunzip_of_several_members(copy, tmp_path):
+    parts = [noise(200_000), b"", b"text"]
+    (tmp_path / "packed").write_bytes(b"".join(map(gzip.compress, parts)))
+    assert copy(tmp_path / "packed", tmp_path / "target", "--gunzip")[0] == 0
+    assert (tmp_path / "target").read_bytes() == b"".join(parts)
+
+
+@pytest.mark.parametrize("name", ["sha256", "md5", "blake2b", "sha3_256"])
+def test_hash_of_what_is_written(copy, tmp_path, source, name):
+    status, out, _ = copy(source, tmp_path / "target", "--hash", name)
+    assert status == 0
+    assert out.splitlines()[-1] == f"{name} {digest(source.read_bytes(), name)}"
+    _, out, _ = copy(source, tmp_path / "packed", "--hash", name, "--gzip")
+    assert out.splitlines()[-1] == f"{name} {digest((tmp_path / 'packed').read_bytes(), name)}"
+
+
+def test_files_that_are_made_up_when_they_are_read(copy, tmp_path):
+    if not os.path.exists("/proc/cpuinfo"):
+        pytest.skip("there is no /proc")
+    with open("/proc/version", "rb") as file:
+        expected = file.read()
+    assert copy("/proc/version", tmp_path / "target")[0] == 0
+    assert (tmp_path / "target").read_bytes() == expected
+
+
+def test_devices(copy, tmp_path, source):
+    assert copy(source, os.devnull)[0] == 0
+    assert copy(os.devnull, tmp_path / "empty")[0] == 0
+    assert (tmp_path / "empty").read_bytes() == b""
+    assert copy(os.devnull, os.devnull)[0] == 0
+
+
+def test_permissions(copy, tmp_path, source):
+    source.chmod(0o600)
+    assert copy(source, tmp_path / "private")[0] == 0
+    assert stat.S_IMODE((tmp_path / "private").stat().st_mode) == 0o600
+    (tmp_path / "existing").touch()
+    (tmp_path / "existing").chmod(0o640)
+    assert copy(source, tmp_path / "existing")[0] == 0
+    assert stat.S_IMODE((tmp_path / "existing").stat().st_mode) == 0o640
+
+
+def test_a_link_stays_one(copy, tmp_path, source):
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+    assert copy(source, tmp_path / "link")[0] == 0
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == source.read_bytes()
+
+
+def test_names_that_are_no_text(copy, tmp_path, source):
+    target = os.path.join(os.fsencode(tmp_path), b"n\xffme")
+    assert main(["copy", str(source), os.fsdecode(target)]) == 0
+    with open(target, "rb") as file:
+        assert file.read() == source.read_bytes()
+
+
+# ---- the summary
+
+
+def test_summary(copy, tmp_path, source):
+    _, out, _ = copy(source, tmp_path / "target", "--throttle", "1GB/s", "--high-water-mark", "10000")
+    first, second = out.splitlines()
+    assert first.startswith("copied 293 KiB in ")
+    assert first.endswith("/s")
+    assert second.startswith("source paused ")
+    assert " times, " in second
+    assert "; highest fill " in second
+    assert " KiB of 9.77 KiB (" in second
+    assert "; peak memory " in second
+
+
+def test_summary_of_what_changed_its_size(copy, tmp_path):
+    (tmp_path / "source").write_bytes(bytes(100_000))
+    _, out, _ = copy(tmp_path / "source", tmp_path / "target", "--gzip")
+    size = (tmp_path / "target").stat().st_size
+    assert out.startswith(f"copied {size} B from 97.7 KiB in ")
+
+
+def test_quiet(copy, tmp_path, source):
+    assert copy(source, tmp_path / "target", "-q", "--json") == (0, "", "")
+
+
+def test_json(copy, tmp_path, source):
+    status, out, err = copy(source, tmp_path / "target", "--json", "--gzip", "--hash", "sha256")
+    assert (status, err) == (0, "")
+    assert out.count("\n") == 1
+    data = json.loads(out)
+    target = (tmp_path / "target").read_bytes()
+    assert data["source"] == str(source)
+    assert data["target"] == str(tmp_path / "target")
+    assert data["bytes"] == len(target)
+    assert data["bytes_read"] == 300_000
+    assert data["seconds"] > 0
+    assert data["bytes_per_second"] > 0
+    assert data["pauses"] >= 0
+    assert data["paused_seconds"] >= 0
+    assert data["highest_fill"] > 0
+    assert data["highest_fill_bytes"] > 0
+    assert data["high_water_mark"] in (65536, 1048576)
+    assert 5_000_000 < data["peak_memory_bytes"] < 2_000_000_000
+    assert data["hash"] == {"name": "sha256", "hexdigest": digest(target)}
+    assert data["atomic"] is True
+    assert data["backend"] == backend
+    assert [stage["name"] for stage in data["stages"]] == ["read", "gzip", "sha256", "write"]
+    assert data["stages"][0]["writable"] is None
+    assert data["stages"][-1]["readable"] is None
+    fields = {"chunks", "bytes", "peak", "high_water_mark", "stalls", "stalled_seconds"}
+    assert set(data["stages"][1]["writable"]) == set(data["stages"][1]["readable"]) == fields
+    assert set(data) == {
+        "source",
+        "target",
+        "bytes",
+        "bytes_read",
+        "seconds",
+        "bytes_per_second",
+        "pauses",
+        "paused_seconds",
+        "highest_fill",
+        "highest_fill_bytes",
+        "high_water_mark",
+        "peak_memory_bytes",
+        "hash",
+        "atomic",
+        "backend",
+        "stages",
+    }
+
+
+def test_json_without_the_rest(copy, tmp_path, source):
+    _, out, _ = copy(source, tmp_path / "target", "--json", "--no-atomic")
+    data = json.loads(out)
+    assert data["hash"] is None
+    assert data["atomic"] is False
+    assert [stage["name"] for stage in data["stages"]] == ["read", "write"]
+
+
+def test_a_throttle_makes_the_source_wait(copy, tmp_path, source):
+    _, out, _ = copy(
+        source, tmp_path / "target", "--throttle", "2MB/s", "--high-water-mark", "10kB", "--json"
+    )
+    data = json.loads(out)
+    assert data["bytes"] == 300_000
+    assert data["pauses"] >= 10
+    assert data["paused_seconds"] > 0
+    for stage in data["stages"]:
+        for side in (stage["writable"], stage["readable"]):
+            assert side is None or side["peak"] <= 2 * 10_000
+
+
+def test_a_plain_copy_goes_directly(copy, tmp_path):
+    (tmp_path / "source").write_bytes(noise(3_000_000))
+    _, out, _ = copy(tmp_path / "source", tmp_path / "target", "--json", "--progress")
+    read, write = json.loads(out)["stages"]
+    # Nothing has been in any buffer, and all of it was counted.
+    assert read["readable"]["peak"] == write["writable"]["peak"] == 0
+    assert read["readable"]["bytes"] == write["writable"]["bytes"] == 3_000_000
+
+
+# ---- what is refused, and what fails
+
+
+def test_missing_source(copy, tmp_path):
+    missing = tmp_path / "missing"
+    assert copy(missing, tmp_path / "target") == (1, "", f"penstock: {missing}: No such file or directory\n")
+    assert os.listdir(tmp_path) == []
+
+
+def test_directories(copy, tmp_path, source):
+    status, _, err = copy(source, tmp_path)
+    assert (status, err) == (1, f"penstock: {tmp_path}: Is a directory; name the file to write\n")
+    status, _, err = copy(tmp_path, tmp_path / "target")
+    assert (status, err) == (1, f"penstock: {tmp_path}: Is a directory\n")
+    status, _, err = copy(source, tmp_path / "no" / "target")
+    assert (status, err) == (1, f"penstock: {tmp_path / 'no' / 'target'}: No such file or directory\n")
+    status, _, err = copy(source, source / "target")
+    assert (status, err) == (1, f"penstock: {source / 'target'}: Not a directory\n")
+
+
+def test_the_same_file(copy, tmp_path, source):
+    data = source.read_bytes()
+    os.link(source, tmp_path / "hard")
+    (tmp_path / "soft").symlink_to(source)
+    for name in ("source", "hard", "soft"):
+        status, _, err = copy(source, tmp_path / name)
+        assert (status, err) == (1, f"penstock: {source} and {tmp_path / name} are the same file\n")
+    assert source.read_bytes() == data
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize("options", [(), ("--no-atomic",), ("--gzip",), ("--throttle", "1GB/s")], ids=str)
+def test_a_full_disk(copy, source, options):
+    status, out, err = copy(source, "/dev/full", *options)
+    assert (status, out, err) == (1, "", "penstock: /dev/full: No space left on device\n")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
+def test_no_permission(copy, tmp_path, source):
+    source.chmod(0)
+    status, _, err = copy(source, tmp_path / "target")
+    assert (status, err) == (1, f"penstock: {source}: Permission denied\n")
+    source.chmod(0o600)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "target").write_bytes(b"old")
+    folder.chmod(0o500)
+    try:
+        status, _, err = copy(source, folder / "new")
+        assert (status, err) == (1, f"penstock: {folder / 'new'}: Permission denied\n")
+        status, _, err = copy(source, folder / "target")
+        assert status == 1
+        assert "Permission denied; " in err
+        assert "--no-atomic" in err
+        assert copy(source, folder / "target", "--no-atomic")[0] == 0
+    finally:
+        folder.chmod(0o700)
+
+
+@pytest.mark.parametrize("atomic", [True, False])
+def test_damaged_gzip(copy, tmp_path, atomic):
+    packed = bytearray(gzip.compress(noise(1_000_000)))
+    options = ("--gunzip", "--atomic" if atomic else "--no-atomic")
+    target = tmp_path / "target"
+    damages = {
+        "truncated": (bytes(packed[:-1]), "ends too early"),
+        "damaged": (bytes(packed[:-5]) + b"?" + bytes(packed[-4:]), "data check does not match"),
+        "plain": (b"this is no gzip", "not in gzip format"),
+        "empty": (b"", "there is no compressed data"),
+    }
+    for name, (content, words) in damages.items():
+        (tmp_path / name).write_bytes(content)
+        target.write_bytes(b"old")
+        status, out, err = copy(tmp_path / name, target, *options)
+        assert (status, out) == (1, "")
+        assert err.startswith(f"penstock: {tmp_path / name}: ")
+        assert words in err
+        assert err.count("\n") == 1
+        if atomic:
+            assert target.read_bytes() == b"old"
+        assert temporary_files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "required"),
+        (["copy"], "required"),
+        (["copy", "a"], "required"),
+        (["copy", "a", "b", "c"], "unrecognized"),
+        (["fly", "a", "b"], "invalid choice"),
+        (["copy", "a", "b", "--gzip", "--gunzip"], "not allowed with"),
+        (["copy", "a", "b", "--throttle", "0"], "no rate"),
+        (["copy", "a", "b", "--throttle", "fast"], "no size such as"),
+        (["copy", "a", "b", "--high-water-mark", "-1"], "no size such as"),
+        (["copy", "a", "b", "--high-water-mark", "much"], "no size such as"),
+        (["copy", "a", "b", "--hash", "nohash"], "there is no hash 'nohash'"),
+        (["demo", "--size", "1GB"], "200 MB"),
+    ],
+)
+def test_usage_errors(capfd, arguments, words):
+    assert main(arguments) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert words in err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["copy", "--help"], ["demo", "-h"]])
+def test_help(capfd, arguments):
+    assert main(arguments) == 0
+    assert capfd.readouterr().out.startswith("usage: penstock")
+
+
+def test_version(capfd):
+    assert main(["--version"]) == 0
+    kind = {"c": "compiled", "python": "pure-Python"}[backend]
+    assert capfd.readouterr().out == f"penstock 0.1.0 ({kind} backend)\n"

@@ -1,0 +1,238 @@
+"""``penstock copy`` as a process: standard input and output, pipes, signals, exit statuses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from cli_tools import digest, eventually, noise, penstock, started, temporary_files
+
+SIZES = [0, 1, 65535, 65536, 65537, 3_000_001]
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "source"
+    path.write_bytes(noise(3_000_000))
+    return path
+
+
+# ---- standard input and output
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_from_pipe_to_pipe(size):
+    data = noise(size)
+    done = penstock("copy", "-", "-", input=data)
+    assert done.returncode == 0
+    assert digest(done.stdout) == digest(data)
+    assert done.stderr.startswith(b"copied ")
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_redirected_files(tmp_path, source, append):
+    target = tmp_path / "target"
+    target.write_bytes(b"before;")
+    with open(source, "rb") as stdin, open(target, "ab" if append else "r+b") as stdout:
+        stdin.seek(1000)
+        if not append:
+            stdout.seek(7)
+        assert penstock("copy", "-", "-", stdin=stdin, stdout=stdout).returncode == 0
+        # Who shares the descriptors goes on where the command stopped.
+        assert os.lseek(stdin.fileno(), 0, os.SEEK_CUR) == 3_000_000
+        os.write(stdout.fileno(), b";after")
+    assert target.read_bytes() == b"before;" + source.read_bytes()[1000:] + b";after"
+
+
+def test_standard_input_to_a_file(tmp_path):
+    data = noise(200_000)
+    done = penstock("copy", "-", tmp_path / "target", input=data)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "target").read_bytes() == data
+
+
+def test_json_does_not_get_among_the_bytes(source):
+    done = penstock("copy", source, "-", "--json")
+    assert digest(done.stdout) == digest(source.read_bytes())
+    data = json.loads(done.stderr)
+    assert data["target"] == "standard output"
+    assert data["atomic"] is False
+
+
+def test_gzip_through_pipes():
+    data = b"again and again " * 50_000
+    packed = penstock("copy", "-", "-", "--gzip", input=data).stdout
+    assert len(packed) < len(data) // 10
+    assert penstock("copy", "-", "-", "--gunzip", input=packed).stdout == data
+
+
+def test_standard_input_and_output_are_the_same_file(tmp_path, source):
+    with open(source, "r+b") as file:
+        done = penstock("copy", "-", "-", stdin=file, stdout=file)
+    assert done.returncode == 1
+    assert done.stderr == b"penstock: standard input and standard output are the same file\n"
+
+
+@pytest.mark.parametrize("redirection", ["<&-", ">&-"])
+def test_closed_standard_streams(redirection):
+    command = f'"$0" -m penstock copy - - {redirection}'
+    done = subprocess.run(["sh", "-c", command, sys.executable], stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1
+    name = b"input" if redirection[0] == "<" else b"output"
+    assert done.stderr == b"penstock: standard %b: Bad file descriptor\n" % name
+
+
+def test_the_reader_has_gone(source):
+    for arguments in (["/dev/zero", "-"], [source, "-"], [source, "-", "--hash", "md5"]):
+        process = started("copy", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert process.stdout.read(10_000)
+        process.stdout.close()
+        assert process.wait(60) == 141
+        assert process.stderr.read() == b""
+        process.stderr.close()
+
+
+def test_nobody_reads_the_summary(tmp_path, source):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = penstock("copy", source, tmp_path / "target", stdout=writer)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+    assert (tmp_path / "target").read_bytes() == source.read_bytes()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_standard_output_is_full(tmp_path, source):
+    with open("/dev/full", "wb") as full:
+        for arguments in ([source, "-"], [source, tmp_path / "target"]):
+            done = penstock("copy", *arguments, stdout=full)
+            assert done.returncode == 1
+            assert done.stderr == b"penstock: standard output: No space left on device\n"
+
+
+def test_fifos(tmp_path, source):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    writer = started("copy", source, fifo, "-q")
+    done = penstock("copy", fifo, "-", "-q")
+    assert writer.wait(60) == 0
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert digest(done.stdout) == digest(source.read_bytes())
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="there is no /dev/stdout")
+def test_dev_stdout(tmp_path, source):
+    assert penstock("copy", source, "/dev/stdout", "-q").stdout == source.read_bytes()
+    assert temporary_files(tmp_path) == []
+
+
+def test_an_endless_device():
+    process = started("copy", "/dev/zero", "-", "-q", stdout=subprocess.PIPE)
+    assert process.stdout.read(1_000_000) == bytes(1_000_000)
+    process.stdout.close()
+    assert process.wait(60) == 141
+
+
+# ---- signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("old", [None, b"old content"])
+@pytest.mark.parametrize("options", [(), ("--throttle", "100kB/s"), ("--gzip", "--hash", "sha256")], ids=str)
+def test_stopped_in_the_middle(tmp_path, number, old, options):
+    target = tmp_path / "target"
+    if old is not None:
+        target.write_bytes(old)
+    # There must be something to clean up when the signal comes, and not too much of it.
+    process = started(
+        "copy",
+        "/dev/urandom",
+        target,
+        *options,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert eventually(lambda: [1 for name in temporary_files(tmp_path) if (tmp_path / name).stat().st_size])
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert (out, err) == (b"", b"")
+    assert temporary_files(tmp_path) == []
+    assert os.listdir(tmp_path) == ([] if old is None else ["target"])
+    assert old is None or target.read_bytes() == old
+
+
+def test_stopped_while_a_plain_copy_goes_directly(tmp_path):
+    source = tmp_path / "source"
+    with open(source, "wb") as file:
+        # Longer than it takes to send a signal, and no bytes on the disk.
+        file.truncate(200 << 30)
+    try:
+        process = started("copy", source, tmp_path / "target", stderr=subprocess.PIPE)
+        assert eventually(lambda: [1 for n in temporary_files(tmp_path) if (tmp_path / n).stat().st_size])
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (130, b"")
+        assert os.listdir(tmp_path) == ["source"]
+    finally:
+        source.unlink()
+
+
+@pytest.mark.parametrize("waits_for", ["input", "writer", "reader"])
+def test_stopped_while_it_waits(tmp_path, waits_for):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    # The bar's first lines say that the loop runs and the handlers are there.
+    arguments = {
+        "input": ["-", tmp_path / "target"],
+        "writer": [fifo, tmp_path / "target"],
+        "reader": ["/dev/zero", fifo],
+    }[waits_for]
+    process = started(
+        "copy",
+        *arguments,
+        "--progress",
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    with process:
+        assert b"0 B" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        # Standard input stays open until then: its end would be the end of a whole copy.
+        assert process.wait(60) == 130
+        assert b"Traceback" not in process.stderr.read()
+    assert os.listdir(tmp_path) == ["fifo"]
+
+
+def test_a_signal_that_is_ignored_stays_ignored(tmp_path, source):
+    command = 'trap "" INT HUP; exec "$0" -m penstock copy "$1" "$2" --throttle 2MB/s -q'
+    process = subprocess.Popen(
+        ["sh", "-c", command, sys.executable, source, tmp_path / "target"], stderr=subprocess.PIPE
+    )
+    assert eventually(lambda: temporary_files(tmp_path))
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
+    assert (tmp_path / "target").read_bytes() == source.read_bytes()
+
+
+# ---- starting
+
+
+def test_nothing_is_imported_that_is_not_used(tmp_path, source):
+    code = (
+        "import sys; from penstock.cli import main; main(sys.argv[1:]);"
+        "print(*sorted({'json', 'zlib', 'gzip', 'uvloop', 'penstock.codecs', 'penstock.throttle',"
+        " 'penstock.cli.demo', 'penstock.cli.progress', 'penstock.cli.summary'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code, "copy", str(source), str(tmp_path / "target"), "-q"],
+        stdout=subprocess.PIPE,
+        timeout=60,
+    )
+    assert set(done.stdout.split()) <= {b"zlib"}

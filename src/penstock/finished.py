@@ -118,6 +118,8 @@ class Finished(Handle[None]):
             self._report(PrematureCloseError(f"{type(stream).__name__} was closed before it was done"))
         else:
             self._report(None)
+        # Nothing comes any more, and the listeners hold the handle as it holds them.
+        self._forget()
 
     def _on_closed(self) -> None:
         self._report(self._stream.errored)

@@ -314,3 +314,16 @@ async def test_await_forms_raise_the_streams_error():
     asyncio.get_running_loop().call_soon(stream.destroy, error)
     with pytest.raises(OSError, match="gone"):
         await anext(aiter(stream))
+
+
+@looped
+async def test_a_stream_that_is_not_destroyed_emits_its_first_error_only():
+    stream = Readable(read=lambda size: None, auto_destroy=False)
+    seen = []
+    stream.on("error", seen.append)
+    stream.push(3)
+    stream.push(4)
+    await quiet()
+    assert len(seen) == 1
+    assert stream.errored is seen[0]
+    assert not stream.destroyed

@@ -5,7 +5,7 @@ from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
 from contextlib import aclosing
 from contextvars import copy_context
-from types import CoroutineType, coroutine
+from types import CoroutineType
 
 from penstock._awaits import step
 
@@ -45,7 +45,7 @@ class HookRunner:
             if returned:
                 completion.resolve(value)
                 return
-            awaitable = _resumed(awaitable, value)
+            awaitable = _Resumed(awaitable, value)
         self._jobs.append((awaitable, completion))
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
@@ -130,9 +130,21 @@ class HookRunner:
             raise CancelledError
 
 
-@coroutine
-def _resumed(started, yielded):
-    """Go on with a coroutine whose first step has yielded."""
+class _Resumed:
+    """The rest of a coroutine whose first step has yielded."""
+
+    def __init__(self, started, yielded):
+        self._started = started
+        self._yielded = yielded
+
+    def __await__(self):
+        return _go_on(self._started, self._yielded)
+
+    def close(self):
+        self._started.close()
+
+
+def _go_on(started, yielded):
     while True:
         try:
             sent = yield yielded

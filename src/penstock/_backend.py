@@ -39,7 +39,7 @@ def _choose() -> str:
     if wanted != "python":
         try:
             import penstock._chunks
-            import penstock._ring
+            import penstock._ring  # noqa: F401 - only whether it can be
             from penstock._flow import ticks
         except ImportError:
             if wanted == "c":
@@ -48,7 +48,9 @@ def _choose() -> str:
             if not ticks.__file__.endswith(".py"):
                 return "c"
             if wanted == "c":
-                raise ImportError("PENSTOCK_BACKEND=c, but the stream core is not compiled; reinstall with a C compiler")
+                raise ImportError(
+                    "PENSTOCK_BACKEND=c, but the stream core is not compiled; reinstall with a C compiler"
+                )
     sys.meta_path.insert(0, _SourceFinder)
     return "python"
 

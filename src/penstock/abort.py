@@ -62,7 +62,9 @@ def abort_error(signal: AbortSignal) -> AbortError:
 def add_abort_signal(signal: AbortSignal, stream: S) -> S:
     """Destroy ``stream`` with AbortError when ``signal`` aborts, at once if it has; return the stream."""
     if not isinstance(signal, AbortSignal):
-        raise InvalidArgTypeError(f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}")
+        raise InvalidArgTypeError(
+            f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}"
+        )
     if not hasattr(stream, "destroy"):
         raise InvalidArgTypeError(f"stream must be a stream, got {stream!r}")
 

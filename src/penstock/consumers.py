@@ -22,7 +22,9 @@ __all__ = ["Lines", "bytes", "json", "lines", "text"]
 _LINE_LIMIT = 1 << 20
 
 
-async def text(source: Any, encoding: str = "utf8", *, errors: str = "strict", limit: int | None = None) -> str:
+async def text(
+    source: Any, encoding: str = "utf8", *, errors: str = "strict", limit: int | None = None
+) -> str:
     """All of ``source`` as text. Bytes are decoded from ``encoding``, characters split between chunks included.
 
     ``errors`` is that of ``bytes.decode``. ``limit``: the most bytes (characters, where the source gives text) to take;
@@ -210,7 +212,9 @@ def _async_chunks(source: Any) -> Any:
         return _each([source])
     if hasattr(type(source), "__iter__"):
         return _each(source)
-    raise InvalidArgTypeError(f"a consumer needs a Readable, an iterable or an async iterable, got {source!r}")
+    raise InvalidArgTypeError(
+        f"a consumer needs a Readable, an iterable or an async iterable, got {source!r}"
+    )
 
 
 async def _each(items: Any) -> AsyncIterator[Any]:

@@ -53,8 +53,16 @@ class Duplex(Readable, Writable):
     ) -> None:
         self._start_duplex(
             (read, write, writev, final, construct, destroy),
-            mark("high_water_mark", pick(high_water_mark, readable_high_water_mark), object_mode or readable_object_mode),
-            mark("high_water_mark", pick(high_water_mark, writable_high_water_mark), object_mode or writable_object_mode),
+            mark(
+                "high_water_mark",
+                pick(high_water_mark, readable_high_water_mark),
+                object_mode or readable_object_mode,
+            ),
+            mark(
+                "high_water_mark",
+                pick(high_water_mark, writable_high_water_mark),
+                object_mode or writable_object_mode,
+            ),
             object_mode or readable_object_mode,
             object_mode or writable_object_mode,
             (encoding, default_encoding, decode_strings),

@@ -250,4 +250,6 @@ class _FromFunction(Duplex):
 
 
 def _not_none(value: Any) -> InvalidReturnValueError:
-    return InvalidReturnValueError(f"Duplex.from_(): an async function that is a sink must return None, got {value!r}")
+    return InvalidReturnValueError(
+        f"Duplex.from_(): an async function that is a sink must return None, got {value!r}"
+    )

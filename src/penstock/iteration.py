@@ -86,10 +86,11 @@ class Reading:
             self._start()
         stream = self._stream
         while True:
+            chunk = None
             if not stream.destroyed:
                 chunk = stream.read()
-            else:
-                chunk = stream._read_rest() if self._drain_on_error else None
+            elif self._drain_on_error:
+                chunk = stream._read_rest()
             if chunk is not None:
                 return chunk
             if self._error is not None:

@@ -16,7 +16,7 @@ class Joined(Duplex):
         self._head = head
         self._tail = tail
         self._drain: Completion | None = None
-        self._finish: Completion | None = None
+        self._finishing: Completion | None = None
         self._close: Completion | None = None
         #: Whether the streams inside are done, and their end was told.
         self._over = False
@@ -47,12 +47,12 @@ class Joined(Duplex):
             drain.resolve()
 
     def _final(self) -> Completion:
-        self._finish = finish = Completion()
+        self._finishing = finish = Completion()
         self._head.end()
         return finish
 
     def _on_finish(self) -> None:
-        finish, self._finish = self._finish, None
+        finish, self._finishing = self._finishing, None
         if finish is not None:
             finish.resolve()
 
@@ -96,7 +96,7 @@ class Joined(Duplex):
 
     def _destroy(self, error: BaseException | None) -> Completion | None:
         self._reading = False
-        self._drain = self._finish = None
+        self._drain = self._finishing = None
         if self._over:
             return None
         self._close = close = Completion()

@@ -18,7 +18,9 @@ def merge(*sources: Any, high_water_mark: int | None = None) -> Readable:
     """
     if not sources:
         raise MissingArgsError("merge() needs a source")
-    return _Merged([each if isinstance(each, Readable) else Readable.from_(each) for each in sources], high_water_mark)
+    return _Merged(
+        [each if isinstance(each, Readable) else Readable.from_(each) for each in sources], high_water_mark
+    )
 
 
 class _Merged(Readable):
@@ -28,7 +30,9 @@ class _Merged(Readable):
         self._turn = 0
         self._wanted = False
         super().__init__(
-            object_mode=any(each.readable_object_mode or each.readable_encoding is not None for each in sources),
+            object_mode=any(
+                each.readable_object_mode or each.readable_encoding is not None for each in sources
+            ),
             high_water_mark=1 if high_water_mark is None else high_water_mark,
         )
 

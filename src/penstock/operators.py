@@ -223,7 +223,9 @@ async def _drive(source: Any, last: list[Any], signal: AbortSignal | None, value
     Stages without a life of their own are taken apart: their steps run here, on the items of the stream before them.
     """
     if signal is not None and not isinstance(signal, AbortSignal):
-        raise InvalidArgTypeError(f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}")
+        raise InvalidArgTypeError(
+            f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}"
+        )
     steps = [last]
     stages: list[Stage] = []
     while isinstance(source, Stage) and source.is_idle():

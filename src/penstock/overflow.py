@@ -78,7 +78,9 @@ class OverflowBuffer(Duplex):
         """What is written and not yet read: bytes, or objects."""
         return self._size + self.readable_length + self.writable_length
 
-    def write(self, chunk: Any, encoding: str | None = None, callback: Callable[..., object] | None = None) -> bool:
+    def write(
+        self, chunk: Any, encoding: str | None = None, callback: Callable[..., object] | None = None
+    ) -> bool:
         """As ``Writable.write``; raises StreamOverflowError where the buffer is full and the policy is ``"error"``."""
         if self.overflow == "error" and self.held >= self._mark and self.writable:
             raise StreamOverflowError(f"the buffer is full: {self.held} of {self._mark} are held")

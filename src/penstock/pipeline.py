@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from types import CoroutineType
 from typing import Any
 
 from penstock._flow.handle import Handle
-from penstock._flow.lifecycle import aggregate
 from penstock._flow.runner import is_awaitable
 from penstock._flow.ticks import next_tick
 from penstock.abort import AbortController, AbortSignal, abort_error
@@ -98,7 +98,9 @@ class Pipeline(Handle[Any]):
         if callable(stage):
             made = stage()
             if not isinstance(made, (Iterable, AsyncIterable)):
-                raise InvalidReturnValueError(f"stage 0 must return an iterable or async iterable, got {made!r}")
+                raise InvalidReturnValueError(
+                    f"stage 0 must return an iterable or async iterable, got {made!r}"
+                )
             return made
         raise InvalidArgTypeError(f"stage 0 must be a Readable, an iterable or a function, got {stage!r}")
 
@@ -112,12 +114,17 @@ class Pipeline(Handle[Any]):
         end = PassThrough(object_mode=True)
         if is_awaitable(made):
             self._open += 1
-            self._spawn(self._await_last(made, end))
+            task = self._spawn(self._await_last(made, end))
+            if isinstance(made, CoroutineType):
+                # A flow that fails before its last stage has begun never awaits it.
+                task.add_done_callback(lambda _: made.close())
         elif isinstance(made, AsyncIterable):
             self._open += 1
             self._spawn(self._pump(made, end))
         else:
-            raise InvalidReturnValueError(f"stage {index} must return an awaitable or async iterable, got {made!r}")
+            raise InvalidReturnValueError(
+                f"stage {index} must return an awaitable or async iterable, got {made!r}"
+            )
         destroyer = _Destroyer(end, False, True)
         self._destroyers.append(destroyer)
         self._last_cleanup.append(destroyer.forget)
@@ -138,7 +145,9 @@ class Pipeline(Handle[Any]):
 
     def _join(self, current: Any, stream: Any, is_last: bool) -> None:
         if not isinstance(stream, Writable):
-            raise InvalidArgTypeError(f"{stream!r} cannot be written; only the first stage may be a pure Readable")
+            raise InvalidArgTypeError(
+                f"{stream!r} cannot be written; only the first stage may be a pure Readable"
+            )
         if isinstance(current, Readable):
             self._open += 2
             self._pipe(current, stream, is_last)
@@ -146,7 +155,9 @@ class Pipeline(Handle[Any]):
             self._open += 1
             self._spawn(self._pump(_async_iterable(current), stream))
         else:
-            raise InvalidArgTypeError(f"{current!r} cannot be read; only the last stage may be a pure Writable")
+            raise InvalidArgTypeError(
+                f"{current!r} cannot be read; only the last stage may be a pure Writable"
+            )
 
     def _pipe(self, source: Any, dest: Any, is_last: bool) -> None:
         end = self._end or not is_last
@@ -189,10 +200,11 @@ class Pipeline(Handle[Any]):
         if is_last and isinstance(dest, Readable) and _can_read(dest):
             self._last_cleanup.append(watch.cancel)
 
-    def _spawn(self, work: Any) -> None:
+    def _spawn(self, work: Any) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _await_last(self, awaitable: Any, end: Any) -> None:
         try:
@@ -252,7 +264,9 @@ class Pipeline(Handle[Any]):
 
     def _conclude(self, error: BaseException | None, final: bool) -> None:
         """X3: the first error wins, but any other is better than a premature close."""
-        if error is not None and (self._first_error is None or isinstance(self._first_error, PrematureCloseError)):
+        if error is not None and (
+            self._first_error is None or isinstance(self._first_error, PrematureCloseError)
+        ):
             self._first_error = error
         if self._first_error is None and not final:
             return
@@ -299,7 +313,9 @@ class _Destroyer:
             self._over = True
             if not self._stream.destroyed:
                 self._stream.destroy(
-                    error if error is not None else StreamDestroyedError("the pipeline is over and this stage is not")
+                    error
+                    if error is not None
+                    else StreamDestroyedError("the pipeline is over and this stage is not")
                 )
 
 

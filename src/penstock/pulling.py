@@ -20,7 +20,9 @@ class Pull:
 
     __slots__ = ("_signal", "_waiter", "_wake", "_watch", "ended", "error", "left", "read", "source")
 
-    def __init__(self, source: Any, wake: Callable[[], None] | None = None, signal: AbortSignal | None = None) -> None:
+    def __init__(
+        self, source: Any, wake: Callable[[], None] | None = None, signal: AbortSignal | None = None
+    ) -> None:
         self.source = source
         self.read: Callable[[], Any] = source.read
         self.ended = False

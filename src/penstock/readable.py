@@ -45,7 +45,9 @@ class Readable(Stream):
         auto_destroy=True,
         emit_close=True,
     ):
-        self._start_readable(read, mark("high_water_mark", high_water_mark, object_mode), object_mode, encoding)
+        self._start_readable(
+            read, mark("high_water_mark", high_water_mark, object_mode), object_mode, encoding
+        )
         self._start(construct, destroy, auto_destroy, emit_close, signal)
 
     # ---- for the one who makes the data
@@ -192,7 +194,9 @@ class Readable(Stream):
     def readable_aborted(self):
         """Whether the stream was destroyed or failed before its end."""
         return bool(
-            not self._r_disabled and (self._destroyed or self._errored is not None) and not self._r_end_emitted
+            not self._r_disabled
+            and (self._destroyed or self._errored is not None)
+            and not self._r_end_emitted
         )
 
     # ---- operators

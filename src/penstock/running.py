@@ -18,7 +18,9 @@ def run(main: Awaitable[T] | Callable[[], Awaitable[T]], *, uvloop: bool = False
     uvloop's loop; raises ImportError where that is not installed.
     """
     if not callable(main) and not hasattr(main, "__await__"):
-        raise InvalidArgTypeError(f"run() needs a coroutine or a function that returns an awaitable, got {main!r}")
+        raise InvalidArgTypeError(
+            f"run() needs a coroutine or a function that returns an awaitable, got {main!r}"
+        )
 
     if asyncio._get_running_loop() is not None:
         raise RuntimeError("run() inside a running event loop; await there instead")

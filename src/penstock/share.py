@@ -191,5 +191,7 @@ def broadcast(source: Any, *, high_water_mark: int | None = None) -> Shared:
 
 def _checked(source: Any) -> Any:
     if source is None or isinstance(source, Shared):
-        raise InvalidArgTypeError(f"a source must be a Readable, an iterable or an async iterable, got {source!r}")
+        raise InvalidArgTypeError(
+            f"a source must be a Readable, an iterable or an async iterable, got {source!r}"
+        )
     return source

@@ -46,7 +46,9 @@ class Whole(Readable):
 
 
 def _null():
-    return NullChunkError("from_(): the iterable gave None, which marks the end of a stream and cannot be a chunk")
+    return NullChunkError(
+        "from_(): the iterable gave None, which marks the end of a stream and cannot be a chunk"
+    )
 
 
 class FromIterator(Readable):

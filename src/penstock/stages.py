@@ -42,7 +42,9 @@ def checked_int(name: str, value: Any, least: int) -> int:
 
 
 def null_result(name: str) -> NullChunkError:
-    return NullChunkError(f"{name}(): the function gave None, which marks the end of a stream and cannot be a chunk")
+    return NullChunkError(
+        f"{name}(): the function gave None, which marks the end of a stream and cannot be a chunk"
+    )
 
 
 class _Slot:
@@ -72,7 +74,9 @@ class Stage(Readable):
         if kind not in (TAKE, DROP) and not callable(fn):
             raise InvalidArgTypeError(f"an operator needs a function, got {fn!r}")
         if signal is not None and not isinstance(signal, AbortSignal):
-            raise InvalidArgTypeError(f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}")
+            raise InvalidArgTypeError(
+                f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}"
+            )
         self.source = source
         self.kind = kind
         self.fn = fn
@@ -96,7 +100,13 @@ class Stage(Readable):
 
     def is_idle(self) -> bool:
         """Whether nobody looks at this stream, so that its step may as well be another's."""
-        return not (self._started or self.destroyed or self._concurrency > 1 or self._abort_signal or self.event_names())
+        return not (
+            self._started
+            or self.destroyed
+            or self._concurrency > 1
+            or self._abort_signal
+            or self.event_names()
+        )
 
     def run_by(self, pull: Pull) -> None:
         """Let the owner of ``pull`` do the work; destroying this stream stops it."""
@@ -156,7 +166,8 @@ class Stage(Readable):
                 self._wanted = self._give(slot.item, slot.value)
                 continue
             if slots and (
-                len(slots) >= self._limit or (self._workers is not None and self._workers.busy >= self._concurrency)
+                len(slots) >= self._limit
+                or (self._workers is not None and self._workers.busy >= self._concurrency)
             ):
                 return
             item = None if source.destroyed else pull.read()
@@ -164,7 +175,7 @@ class Stage(Readable):
                 if pull.error is not None and not slots:
                     raise pull.error
                 if pull.ended and not slots:
-                    self._finish()
+                    self._at_end()
                 return
             value = item if self.fn is None else self.fn(item)
             if self.fn is not None and type(value) not in PLAIN and is_awaitable(value):
@@ -181,7 +192,7 @@ class Stage(Readable):
             else:
                 self._wanted = self._give(item, value)
 
-    def _finish(self) -> None:
+    def _at_end(self) -> None:
         self.push(None)
 
     def _give(self, item: Any, value: Any) -> bool:
@@ -222,7 +233,11 @@ class Stage(Readable):
         if not self._driven:
             pull.leave()
         else:
-            pull.fail(error if error is not None else PrematureCloseError("a stage was destroyed before it had ended"))
+            pull.fail(
+                error
+                if error is not None
+                else PrematureCloseError("a stage was destroyed before it had ended")
+            )
 
 
 class FlatStage(Stage):
@@ -270,7 +285,9 @@ class FlatStage(Stage):
             self._items = iter(value)
             self._expand()
             return self._wanted
-        raise InvalidReturnValueError(f"flat_map(): the function must give an iterable or async iterable, got {value!r}")
+        raise InvalidReturnValueError(
+            f"flat_map(): the function must give an iterable or async iterable, got {value!r}"
+        )
 
     async def _expand_async(self) -> None:
         items: Any = self._async_items

@@ -105,7 +105,9 @@ def bottleneck(stages: Sequence[Any]) -> Any:
     if longest <= 0:
         return stages[0]
     return next(
-        stage for stage, wait in zip(reversed(stages), reversed(waits), strict=True) if wait >= longest * _NOTABLE
+        stage
+        for stage, wait in zip(reversed(stages), reversed(waits), strict=True)
+        if wait >= longest * _NOTABLE
     )
 
 

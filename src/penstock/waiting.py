@@ -60,7 +60,9 @@ class Drained:
 
         def closed() -> None:
             error = stream.errored
-            wait.reject(error if error is not None else PrematureCloseError("the stream was closed before it drained"))
+            wait.reject(
+                error if error is not None else PrematureCloseError("the stream was closed before it drained")
+            )
 
         wait.listen("drain", lambda: wait.resolve(None))
         # After end() there is no 'drain' any more.
@@ -98,7 +100,7 @@ async def once(emitter: Any, event: str, *, signal: AbortSignal | None = None) -
         signal.remove_listener(aborted)
 
 
-class on:  # noqa: N801 - Node's name
+class on:
     """``async for args in on(emitter, event)``: every event's arguments, as lists, none lost between the steps.
 
     It ends at the events named in ``close``; raises the error of an 'error' event, and AbortError when ``signal``

@@ -107,7 +107,9 @@ class Writable(Stream):
             return failed(WriteAfterEndError("send() after end()"))
         if self._destroyed or self._errored is not None:
             error = self._errored
-            return failed(error if error is not None else StreamDestroyedError("send() on a stream that was destroyed"))
+            return failed(
+                error if error is not None else StreamDestroyedError("send() on a stream that was destroyed")
+            )
         if self._write_chunk(chunk, encoding, None):
             return READY
         return self.drain()

@@ -36,7 +36,6 @@ class Program:
         self.streams = {}
         self.tag = 0
         self.held = []
-        self.signals = False
         self.parts = {"readable": [], "writable": []}
 
     def chance(self, p):
@@ -85,9 +84,7 @@ class Program:
                 call.insert(0, extra())
             if self.chance(0.1):
                 call.insert(0, ["state", "@"])
-        last = self.r.choice(
-            [["cb"]] + ([["cb", None, {"$": "chunk"}]] * 3 if value else [])
-        )
+        last = self.r.choice([["cb"]] + ([["cb", None, {"$": "chunk"}]] * 3 if value else []))
         return {"calls": calls, "else": self.r.choice([[last], [["tick", [last]]], [["immediate", [last]]]])}
 
     def read_script(self):
@@ -225,7 +222,11 @@ class Program:
             d = self.r.choice(below)
             return ["pipe", s, d, {"end": False}] if self.chance(0.3) else ["pipe", s, d]
         if pick < 0.77:
-            return ["unpipe", s, self.r.choice(self.parts["writable"])] if self.parts["writable"] else ["unpipe", s]
+            return (
+                ["unpipe", s, self.r.choice(self.parts["writable"])]
+                if self.parts["writable"]
+                else ["unpipe", s]
+            )
         if pick < 0.79:
             return ["unpipe", s]
         if pick < 0.86 and not self.text:
@@ -248,9 +249,20 @@ class Program:
         if pick < 0.72:
             return ["uncork", s]
         if pick < 0.84:
-            return ["end", s, self.r.choice([None, None, self.chunk()]), *([f"n{self.name()}"] if self.chance(0.6) else [])]
+            return [
+                "end",
+                s,
+                self.r.choice([None, None, self.chunk()]),
+                *([f"n{self.name()}"] if self.chance(0.6) else []),
+            ]
         if pick < 0.93:
-            return ["on", s, self.r.choice(["drain", "drain", "finish", "close"]), self.body(deep), f"L{self.name()}"]
+            return [
+                "on",
+                s,
+                self.r.choice(["drain", "drain", "finish", "close"]),
+                self.body(deep),
+                f"L{self.name()}",
+            ]
         return ["state", s]
 
     def other(self, deep):
@@ -259,17 +271,18 @@ class Program:
         if pick < 0.2:
             return ["destroy", s, *(["e" + self.name()] if self.chance(0.5) else [])]
         if pick < 0.5 and self.held:
-            return ["release", self.held.pop(self.r.randrange(len(self.held))), *(["e9"] if self.chance(0.1) else [])]
+            return [
+                "release",
+                self.held.pop(self.r.randrange(len(self.held))),
+                *(["e9"] if self.chance(0.1) else []),
+            ]
         if pick < 0.62 and self.streams[s].get("opts", {}).get("emitClose", True):
             options = {k: False for k in ("readable", "writable", "error") if self.chance(0.2)}
             return ["finished", s, options or None, self.name()]
         if pick < 0.67:
-            self.signals = True
             return ["addAbortSignal", "ac", s]
         if pick < 0.71:
             return ["abort", "ac"]
-        if pick < 0.75 and not self.signals:
-            return ["count", s, self.r.choice(["data", "readable", "drain", "error", "close", "end", "finish"])]
         return ["state", s]
 
     # ---- the whole
@@ -320,7 +333,9 @@ class Program:
             slot += [self.op() for _ in range(self.r.choice([0, 1, 1, 2, 2, 3, 4]))]
             slots.append(slot)
         if self.parts["writable"] and self.chance(0.6):
-            slots.append(["immediate", *[["end", s, None, f"n{self.name()}"] for s in self.parts["writable"]]])
+            slots.append(
+                ["immediate", *[["end", s, None, f"n{self.name()}"] for s in self.parts["writable"]]]
+            )
         slots.append(["immediate", *[["state", s] for s in self.streams]])
         return {"id": self.id, "area": self.area, "streams": self.streams, "program": slots}
 
@@ -343,7 +358,9 @@ def both(programs):
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=2)

@@ -9,7 +9,7 @@ import textwrap
 import threading
 
 import pytest
-from conftest import closed, until
+from file_helpers import closed, until
 
 from penstock.errors import InvalidArgValueError
 from penstock.fs import create_write_stream

@@ -9,7 +9,7 @@ import sys
 import textwrap
 
 import pytest
-from conftest import closed, gone, until
+from file_helpers import closed, gone, until
 
 from penstock import pipeline
 from penstock.fs import create_read_stream, create_write_stream
@@ -675,3 +675,42 @@ def test_without_end_the_destination_stays_open(run, big, tmp_path, trips):
     run(main)
     assert (tmp_path / "out").read_bytes() == (data + b"--") * 3
     assert sum(trips) == 3 * len(data)
+
+
+def test_two_sources_into_one_destination(run, big, tmp_path, slow):
+    """Neither has to wait for the other's end, and nothing of either is lost."""
+    path, data = big
+    other = tmp_path / "other.bin"
+    other.write_bytes(bytes(255 - byte for byte in data))
+
+    async def main():
+        first = create_read_stream(path)
+        second = create_read_stream(other)
+        dest = create_write_stream(tmp_path / "out")
+        first.pipe(dest, end=False)
+        second.pipe(dest, end=False)
+        await gone(first, second)
+        dest.end()
+        await gone(dest)
+        return first.bytes_read, second.bytes_read
+
+    assert run(main) == (len(data), len(data))
+    written = (tmp_path / "out").read_bytes()
+    assert sorted(written) == sorted(data + other.read_bytes())
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="needs a second file system")
+def test_across_file_systems(run, big, tmp_path, trips):
+    path, data = big
+    out = f"/dev/shm/penstock-test-{os.getpid()}"
+
+    async def main():
+        await pipeline(create_read_stream(path), create_write_stream(out))
+        await pipeline(create_read_stream(out), create_write_stream(tmp_path / "back"))
+
+    try:
+        run(main)
+    finally:
+        os.unlink(out)
+    assert (tmp_path / "back").read_bytes() == data
+    assert sum(trips) == 2 * len(data)

@@ -13,7 +13,7 @@ import warnings
 import weakref
 
 import pytest
-from conftest import closed, eventually, gone, open_fds, until
+from file_helpers import closed, eventually, gone, open_fds, until
 
 from penstock import AbortController, pipeline
 from penstock.fs import create_read_stream, create_write_stream

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from conftest import eventually
+from file_helpers import eventually
 
 from penstock.fs import _workers
 from penstock.fs._workers import Strand

@@ -4,7 +4,7 @@ import os
 import threading
 
 import pytest
-from conftest import closed, until
+from file_helpers import closed, until
 
 from penstock.fs import create_read_stream
 

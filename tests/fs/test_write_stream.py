@@ -10,7 +10,7 @@ import textwrap
 import threading
 
 import pytest
-from conftest import closed, until
+from file_helpers import closed, until
 
 from penstock.fs import create_write_stream
 

@@ -34,7 +34,11 @@ def test_what_was_pushed_together_comes_together(run):
 def test_a_batch_is_bounded_however_fast_the_source(run, mark):
     async def main():
         left = list(range(1000))
-        stream = Readable(object_mode=True, high_water_mark=mark, read=lambda size: stream.push(left.pop(0) if left else None))
+        stream = Readable(
+            object_mode=True,
+            high_water_mark=mark,
+            read=lambda size: stream.push(left.pop(0) if left else None),
+        )
         got = [batch async for batch in stream.batches()]
         assert [item for batch in got for item in batch] == list(range(1000))
         assert max(map(len, got)) <= mark + 1

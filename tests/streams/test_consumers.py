@@ -145,7 +145,9 @@ def test_errors_of_the_source(run, name):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 1000])
-@pytest.mark.parametrize("text", ["", "a", "a\n", "\n", "\n\n", "ab\ncd", "ab\r\ncd\r\n", "a\rb\n\r\n", "grün\nblau\n", "x" * 50])
+@pytest.mark.parametrize(
+    "text", ["", "a", "a\n", "\n", "\n\n", "ab\ncd", "ab\r\ncd\r\n", "a\rb\n\r\n", "grün\nblau\n", "x" * 50]
+)
 def test_lines(run, source, size, text):
     async def main():
         data = text.encode()

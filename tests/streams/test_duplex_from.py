@@ -52,7 +52,9 @@ def test_a_pair(run, as_mapping):
         taken = []
         readable = Readable(read=chunks_of(b"r"))
         writable = Writable(write=taken.append)
-        stream = Duplex.from_({"readable": readable, "writable": writable} if as_mapping else (readable, writable))
+        stream = Duplex.from_(
+            {"readable": readable, "writable": writable} if as_mapping else (readable, writable)
+        )
         got = collected(stream)
         finished = []
         stream.end(b"w", callback=finished.append)

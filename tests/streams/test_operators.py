@@ -103,7 +103,9 @@ async def later(value, turns=1):
 @pytest.mark.parametrize("concurrency", [1, 2, 8])
 def test_map(run, source, gathered, concurrency):
     async def main():
-        assert await gathered(source(9).map(lambda i: i * 2, concurrency=concurrency)) == list(range(0, 18, 2))
+        assert await gathered(source(9).map(lambda i: i * 2, concurrency=concurrency)) == list(
+            range(0, 18, 2)
+        )
 
     run(main)
 
@@ -195,7 +197,14 @@ def test_drop(run, source, gathered, count, expected):
 
 def test_a_chain(run, source, gathered):
     async def main():
-        chain = source(20).drop(1).filter(lambda i: i % 2).map(lambda i: later(i * 10)).tap(lambda i: None).take(3)
+        chain = (
+            source(20)
+            .drop(1)
+            .filter(lambda i: i % 2)
+            .map(lambda i: later(i * 10))
+            .tap(lambda i: None)
+            .take(3)
+        )
         assert await gathered(chain) == [10, 30, 50]
 
     run(main)
@@ -203,7 +212,12 @@ def test_a_chain(run, source, gathered):
 
 def test_a_chain_with_concurrency_in_it(run, source, gathered):
     async def main():
-        chain = source(20).map(lambda i: later(i, 5), concurrency=4).filter(lambda i: i % 2).flat_map(lambda i: [i, -i])
+        chain = (
+            source(20)
+            .map(lambda i: later(i, 5), concurrency=4)
+            .filter(lambda i: i % 2)
+            .flat_map(lambda i: [i, -i])
+        )
         assert await gathered(chain.take(5)) == [1, -1, 3, -3, 5]
 
     run(main)
@@ -489,7 +503,9 @@ def failing_at(n, error, turns=None):
 @pytest.mark.parametrize("turns", [None, 0, 2])
 @pytest.mark.parametrize("concurrency", [1, 3])
 @pytest.mark.parametrize("name", ["map", "filter", "flat_map", "tap"])
-def test_a_failing_function_fails_the_result_and_destroys_the_source(run, source, gathered, name, turns, concurrency):
+def test_a_failing_function_fails_the_result_and_destroys_the_source(
+    run, source, gathered, name, turns, concurrency
+):
     async def main():
         error = RuntimeError("boom")
         stream = source(9)
@@ -557,7 +573,9 @@ def test_an_error_of_the_source_is_raised_once(run, gathered, concurrency):
 
         with reported() as contexts:
             with pytest.raises(RuntimeError) as caught:
-                await gathered(Readable.from_(items()).map(lambda i: i, concurrency=concurrency).filter(lambda i: True))
+                await gathered(
+                    Readable.from_(items()).map(lambda i: i, concurrency=concurrency).filter(lambda i: True)
+                )
             await quiet()
         assert caught.value is error
         assert contexts == []

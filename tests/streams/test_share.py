@@ -113,7 +113,9 @@ def test_a_late_consumer_starts_at_the_oldest_that_is_kept(run):
 
 def test_bytes_are_counted_as_bytes(run):
     async def main():
-        shared = broadcast(Readable(read=chunks_of(*[b"x" * 10] * 50), high_water_mark=10), high_water_mark=35)
+        shared = broadcast(
+            Readable(read=chunks_of(*[b"x" * 10] * 50), high_water_mark=10), high_water_mark=35
+        )
         consumer = shared.consumer()
         await quiet()
         assert 35 <= shared.buffered < 45
@@ -162,7 +164,9 @@ def test_cancel(run, make):
     async def main():
         source = counting(10**9)
         shared = make(source, high_water_mark=4)
-        readings = [asyncio.ensure_future(consumer.to_list()) for consumer in (shared.consumer(), shared.consumer())]
+        readings = [
+            asyncio.ensure_future(consumer.to_list()) for consumer in (shared.consumer(), shared.consumer())
+        ]
         readings.append(asyncio.ensure_future(stuck(shared.consumer())))
         await quiet()
         shared.cancel(RuntimeError("enough"))

@@ -89,4 +89,6 @@ def _text(encoding: object) -> str:
 
 
 def _unknown(encoding: object) -> UnknownEncodingError:
-    return UnknownEncodingError(f"unknown encoding {encoding!r}; use a name such as 'utf8', 'latin1' or 'utf16le'")
+    return UnknownEncodingError(
+        f"unknown encoding {encoding!r}; use a name such as 'utf8', 'latin1' or 'utf16le'"
+    )

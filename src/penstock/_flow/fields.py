@@ -10,7 +10,17 @@ import re
 from importlib import import_module
 from importlib.resources import files
 
-_MODULES = ("fifo", "ticks", "events", "runner", "lifecycle", "readable_side", "writable_side", "stream", "link")
+_MODULES = (
+    "fifo",
+    "ticks",
+    "events",
+    "runner",
+    "lifecycle",
+    "readable_side",
+    "writable_side",
+    "stream",
+    "link",
+)
 _CLASS = re.compile(r"cdef class (\w+)")
 _FIELD = re.compile(r"    cdef (?:readonly |public )?([\w ]+?) (\w+) *(?:#.*)?$")
 _NUMBERS = {"int", "bint", "signed char", "unsigned char", "Py_ssize_t", "long long", "double"}

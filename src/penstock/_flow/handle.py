@@ -25,7 +25,7 @@ class Ready:
 READY = Ready()
 
 
-class failed:  # noqa: N801 - reads as a value: ``return failed(error)``
+class failed:
     """Awaited, it raises at once."""
 
     __slots__ = ("_error",)
@@ -95,7 +95,9 @@ class Handle(Generic[T]):
 
     def _check_done(self) -> None:
         if not self._done:
-            raise asyncio.InvalidStateError(f"{type(self).__name__} is not done; await it, or add a done callback")
+            raise asyncio.InvalidStateError(
+                f"{type(self).__name__} is not done; await it, or add a done callback"
+            )
 
     def _abandoned(self) -> None:
         """The task that awaited was cancelled."""
@@ -123,7 +125,10 @@ class Handle(Generic[T]):
     def __del__(self) -> None:
         if self._error is not None and not self._seen and not self._loop.is_closed():
             self._loop.call_exception_handler(
-                {"message": f"{type(self).__name__} failed and nobody asked for its error", "exception": self._error}
+                {
+                    "message": f"{type(self).__name__} failed and nobody asked for its error",
+                    "exception": self._error,
+                }
             )
 
 

@@ -328,4 +328,6 @@ class Lifecycle(EventEmitter):
 
 
 def _twice(what):
-    return MultipleCompletionError(f"{what} completed twice; a hook completes once, by returning or by its Completion")
+    return MultipleCompletionError(
+        f"{what} completed twice; a hook completes once, by returning or by its Completion"
+    )

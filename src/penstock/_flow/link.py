@@ -1,7 +1,6 @@
 """pipe() and unpipe(): the link that carries chunks from a readable to a writable. Rules P1 to P10."""
 
 from penstock._flow.events import Listener
-from penstock._flow.stream import Stream
 from penstock._flow.ticks import current_queue
 
 _TICK_SOURCE_ENDED = 1
@@ -39,7 +38,11 @@ class PipeListener(Listener):
         if self._on == _ON_ERROR:
             self._pipe._failed(arg)
         elif self._on == _ON_UNPIPE:
-            if arg is self._pipe._source and not self._pipe._gone and self._pipe not in self._pipe._source._r_pipes:
+            if (
+                arg is self._pipe._source
+                and not self._pipe._gone
+                and self._pipe not in self._pipe._source._r_pipes
+            ):
                 self._pipe._cleanup()
         else:
             self._notify0()
@@ -170,7 +173,9 @@ class Pipe(Listener):
         if self._on_drain is not None and dest._w_need_drain and source._r_await is not None:
             self._drained()
         # They hold the pipe as it holds them.
-        self._on_end = self._on_unpipe = self._on_error = self._on_close = self._on_finish = self._on_drain = None
+        self._on_end = self._on_unpipe = self._on_error = self._on_close = self._on_finish = (
+            self._on_drain
+        ) = None
 
 
 def pipe(source, dest, end, own_write):
@@ -214,7 +219,13 @@ def sole_destination(source):
     That is: one pipe, whose listener is the only one for 'data', no text decoding, flowing, and nothing buffered.
     """
     pipes = source._r_pipes
-    if pipes is None or len(pipes) != 1 or source._r_flowing != 1 or source._r_length or source._r_decoder is not None:
+    if (
+        pipes is None
+        or len(pipes) != 1
+        or source._r_flowing != 1
+        or source._r_length
+        or source._r_decoder is not None
+    ):
         return None
     link = pipes[0]
     if source._data_handler is not link or link._own_write:

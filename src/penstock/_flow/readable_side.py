@@ -105,7 +105,9 @@ class ReadableSide(Lifecycle):
     def _checked(self, chunk, encoding):
         """The chunk as bytes or, where the stream decodes, as the text that it is; None once an error is reported."""
         if isinstance(chunk, str):
-            if self._r_decoder is not None and (encoding is None or encoding_name(encoding) == self._r_encoding):
+            if self._r_decoder is not None and (
+                encoding is None or encoding_name(encoding) == self._r_encoding
+            ):
                 return chunk
             if encoding is not None:
                 return encode(chunk, encoding)
@@ -148,7 +150,12 @@ class ReadableSide(Lifecycle):
         if not front:
             self._r_chunks += 1
             self._r_bytes += size
-        if self._r_flowing == 1 and self._r_length == 0 and not self._r_sync and self._data_handler is not None:
+        if (
+            self._r_flowing == 1
+            and self._r_length == 0
+            and not self._r_sync
+            and self._data_handler is not None
+        ):
             if self._r_await is not None:
                 self._forget_drains()
             self._r_did_read = True
@@ -338,13 +345,20 @@ class ReadableSide(Lifecycle):
         return hook
 
     def _read_default(self):
-        raise NotImplementedHookError("this Readable has no _read: give read=, or override _read in a subclass")
+        raise NotImplementedHookError(
+            "this Readable has no _read: give read=, or override _read in a subclass"
+        )
 
     def _read_done(self, value):
         """The value of a _read hook: what it read."""
         if value is None or value is True or value is False:
             return
-        if not self._r_object and not isinstance(value, str) and byte_chunk(value) is not None and len(value) == 0:
+        if (
+            not self._r_object
+            and not isinstance(value, str)
+            and byte_chunk(value) is not None
+            and len(value) == 0
+        ):
             value = None
         self._push(value, None)
 
@@ -539,5 +553,3 @@ class ReadableSide(Lifecycle):
         self._r_hook_self = False
         self._unstall()
         Lifecycle._release(self)
-
-

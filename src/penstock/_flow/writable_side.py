@@ -6,7 +6,6 @@ from types import MethodType
 from penstock._flow.chunk import byte_chunk, invalid_chunk, size_of
 from penstock._flow.decoding import encode
 from penstock._flow.fifo import Fifo
-from penstock._flow.lifecycle import Lifecycle
 from penstock._flow.readable_side import ReadableSide
 from penstock.errors import (
     AlreadyFinishedError,
@@ -43,7 +42,9 @@ class WritableSide(ReadableSide):
     def _w_checked(self, chunk, encoding):
         """The chunk as it is queued. Raises for what is none, before any state is looked at (W1)."""
         if chunk is None:
-            raise NullChunkError("write(None): None marks the end of a stream and cannot be a chunk; call end()")
+            raise NullChunkError(
+                "write(None): None marks the end of a stream and cannot be a chunk; call end()"
+            )
         if self._w_object:
             return chunk
         if isinstance(chunk, str):
@@ -171,7 +172,10 @@ class WritableSide(ReadableSide):
     def _on_write(self, error):
         """W2: the write in flight is done."""
         if not self._w_expecting:
-            self._fail(MultipleCompletionError("_write or _writev completed twice; it completes once for each call"), False)
+            self._fail(
+                MultipleCompletionError("_write or _writev completed twice; it completes once for each call"),
+                False,
+            )
             return
         sync = self._w_sync
         callback = self._w_callback
@@ -427,7 +431,9 @@ class WritableSide(ReadableSide):
         if self._w_final_done:
             # 'finish' may be on its way; it is not told any more.
             self._w_prefinished = False
-            self._fail(error if error is not None else MultipleCompletionError("_final completed twice"), False)
+            self._fail(
+                error if error is not None else MultipleCompletionError("_final completed twice"), False
+            )
             return
         self._w_final_done = True
         self._w_pending -= 1

@@ -16,7 +16,7 @@ _FIRST_CALL = _MIB
 _LARGEST_CALL = 8 * _MIB
 _LONG_CALL_SECONDS = 0.005
 #: Seconds after which a worker comes back to have somebody look whether the bytes may still go this way.
-_SLICE_SECONDS = 0.02
+_SLICE_SECONDS = 0.25
 # Fruitless writes in a row, after which the file is taken to be broken.
 _MOST_RETRIES = 5
 

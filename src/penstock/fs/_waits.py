@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import threading
@@ -81,8 +82,10 @@ class Interrupt:
         poll.register(self._fds[0], select.POLLIN)
         with waiting():
             while not poll.poll(_PAUSE_MS if fd < 0 else _LOOK_MS):
-                if self._loop.is_closed() or not threading.main_thread().is_alive():
+                if self._loop.is_closed():
                     raise Interrupted
+                if not threading.main_thread().is_alive():
+                    raise OSError(errno.ECANCELED, "the interpreter is shutting down")
                 if fd < 0:
                     break
         self.check()

@@ -10,6 +10,7 @@ import contextlib
 from fmt import ferr
 
 import penstock as P
+from penstock import fs
 
 OPTS = {
     "hwm": "high_water_mark",
@@ -115,11 +116,11 @@ def from_iterable(source, opts):
 
 
 def open_read(path, o):
-    return P.create_read_stream(path, **{FILE_OPTS[k]: v for k, v in o.items()})
+    return fs.create_read_stream(path, **{FILE_OPTS[k]: v for k, v in o.items()})
 
 
 def open_write(path, o):
-    return P.create_write_stream(path, **{FILE_OPTS[k]: v for k, v in o.items()})
+    return fs.create_write_stream(path, **{FILE_OPTS[k]: v for k, v in o.items()})
 
 
 # --- methods ----------------------------------------------------------------------------------------------

@@ -34,6 +34,7 @@ from penstock.errors import (
     WriteAfterEndError,
 )
 from penstock.finished import finished
+from penstock.fs import create_read_stream, create_write_stream
 from penstock.merge import merge
 from penstock.overflow import OverflowBuffer, StreamOverflowError
 from penstock.pipeline import Pipeline, pipeline
@@ -88,6 +89,8 @@ __all__ = [
     "backend",
     "broadcast",
     "compose",
+    "create_read_stream",
+    "create_write_stream",
     "duplex_pair",
     "finished",
     "get_default_high_water_mark",

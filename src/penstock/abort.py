@@ -69,7 +69,8 @@ def add_abort_signal(signal: AbortSignal, stream: S) -> S:
         raise InvalidArgTypeError(f"stream must be a stream, got {stream!r}")
 
     def abort() -> None:
-        stream.destroy(abort_error(signal))
+        if not stream._is_over():
+            stream.destroy(abort_error(signal))
 
     if signal.aborted:
         abort()

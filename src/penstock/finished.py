@@ -30,14 +30,17 @@ class Finished(Handle[None]):
         self._stream = stream
         can_read = isinstance(stream, Readable) and stream._has_side(True)
         can_write = isinstance(stream, Writable) and stream._has_side(False)
-        self._readable = can_read if readable is None else readable and can_read
-        self._writable = can_write if writable is None else writable and can_write
+        # A side that was switched off is none that would be waited for.
+        reads = can_read and not stream._is_disabled(True)
+        writes = can_write and not stream._is_disabled(False)
+        self._readable = reads if readable is None else readable and can_read
+        self._writable = writes if writable is None else writable and can_write
         self._cleanup = cleanup
         self._listeners: list[tuple[str, Callable[..., None]]] = []
         self._signal = signal
         # 'close' is waited for where it comes by itself and all of the stream is asked for.
         self._awaits_close = (
-            stream._will_emit_close() and self._readable == can_read and self._writable == can_write
+            stream._will_emit_close() and self._readable == reads and self._writable == writes
         )
         self._read_done = can_read and stream._read_side_done()
         self._write_done = can_write and stream._write_side_done()

@@ -1,6 +1,7 @@
 """Async iteration over a Readable."""
 
 import asyncio
+from asyncio import _get_running_loop
 
 from penstock._awaits import Ready
 from penstock._flow.lifecycle import aggregate
@@ -40,12 +41,9 @@ class ReadableIterator:
 
     def __del__(self):
         reading = self._reading
-        if reading is not None and reading.started and not reading.over:
-            try:
-                reading.finish(False)
-            except RuntimeError:
-                # The loop is gone, and with it everybody who could be told.
-                return
+        # Without a running loop there is nobody left who could be told.
+        if reading is not None and reading.started and not reading.over and _get_running_loop() is not None:
+            reading.finish(False)
 
 
 class Reading:

@@ -7,20 +7,26 @@ the stages in the middle are called by the reader itself.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
-from types import CoroutineType
+from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
-from penstock._flow.runner import is_awaitable
 from penstock.abort import AbortSignal
+from penstock.driving import COLLECT, EACH, FIND, MISSING, REDUCE, Drive, Step
 from penstock.errors import InvalidArgTypeError, MissingArgsError
 from penstock.pulling import Pull
-from penstock.stages import DROP, FILTER, MAP, PLAIN, TAKE, TAP, FlatStage, Stage, checked_int, null_result
-
-# The last step of a reader, after the kinds of the stages.
-_COLLECT, _EACH, _FIND, _REDUCE = 10, 11, 12, 13
-
-_MISSING: Any = object()
+from penstock.stages import (
+    DROP,
+    FILTER,
+    MAP,
+    PAIR,
+    TAKE,
+    TAP,
+    FlatStage,
+    Stage,
+    checked_int,
+    checked_signal,
+)
 
 Fn = Callable[..., Any]
 
@@ -36,7 +42,7 @@ def map_(
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
 ) -> Stage:
-    return Stage(source, MAP, fn, concurrency, high_water_mark, signal)
+    return Stage(source, MAP, fn, concurrency, high_water_mark, signal, 0)
 
 
 def filter_(
@@ -47,7 +53,7 @@ def filter_(
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
 ) -> Stage:
-    return Stage(source, FILTER, fn, concurrency, high_water_mark, signal)
+    return Stage(source, FILTER, fn, concurrency, high_water_mark, signal, 0)
 
 
 def tap(
@@ -58,7 +64,7 @@ def tap(
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
 ) -> Stage:
-    return Stage(source, TAP, fn, concurrency, high_water_mark, signal)
+    return Stage(source, TAP, fn, concurrency, high_water_mark, signal, 0)
 
 
 def flat_map(
@@ -69,7 +75,7 @@ def flat_map(
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
 ) -> Stage:
-    return FlatStage(source, MAP, fn, concurrency, high_water_mark, signal)
+    return FlatStage(source, MAP, fn, concurrency, high_water_mark, signal, 0)
 
 
 def take(source: Any, count: int, *, signal: AbortSignal | None = None) -> Stage:
@@ -85,7 +91,7 @@ def drop(source: Any, count: int, *, signal: AbortSignal | None = None) -> Stage
 
 async def to_list(source: Any, *, signal: AbortSignal | None = None) -> list[Any]:
     items: list[Any] = []
-    await _drive(source, [_COLLECT, items.append, 0], signal)
+    await _drive(source, Step(COLLECT, items.append, 0), signal)
     return items
 
 
@@ -99,15 +105,16 @@ async def for_each(
 ) -> None:
     _callable("for_each", fn)
     if _concurrent(concurrency, high_water_mark):
-        await _drive(_results(source, fn, concurrency, high_water_mark), [_COLLECT, _ignore, 0], signal)
+        calls = Stage(source, TAP, fn, concurrency, high_water_mark, None, 0)
+        await _drive(calls, Step(COLLECT, _ignore, 0), signal)
     else:
-        await _drive(source, [_EACH, fn, 0], signal)
+        await _drive(source, Step(EACH, fn, 0), signal)
 
 
-async def reduce(source: Any, fn: Fn, initial: Any = _MISSING, *, signal: AbortSignal | None = None) -> Any:
+async def reduce(source: Any, fn: Fn, initial: Any = MISSING, *, signal: AbortSignal | None = None) -> Any:
     _callable("reduce", fn)
-    result = await _drive(source, [_REDUCE, fn, 0], signal, initial)
-    if result is _MISSING:
+    result = await _drive(source, Step(REDUCE, fn, 0), signal, initial)
+    if result is MISSING:
         raise MissingArgsError("reduce() of an empty stream needs an initial value")
     return result
 
@@ -121,7 +128,7 @@ async def find(
     signal: AbortSignal | None = None,
 ) -> Any:
     found = await _search("find", source, fn, True, concurrency, high_water_mark, signal)
-    return None if found is _MISSING else found
+    return None if found is MISSING else found
 
 
 async def some(
@@ -132,7 +139,7 @@ async def some(
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
 ) -> bool:
-    return await _search("some", source, fn, True, concurrency, high_water_mark, signal) is not _MISSING
+    return await _search("some", source, fn, True, concurrency, high_water_mark, signal) is not MISSING
 
 
 async def every(
@@ -143,7 +150,7 @@ async def every(
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
 ) -> bool:
-    return await _search("every", source, fn, False, concurrency, high_water_mark, signal) is _MISSING
+    return await _search("every", source, fn, False, concurrency, high_water_mark, signal) is MISSING
 
 
 async def _search(
@@ -155,47 +162,14 @@ async def _search(
     high_water_mark: int | None,
     signal: AbortSignal | None,
 ) -> Any:
-    """The first item for which the truth of ``fn(item)`` is ``wanted``, or _MISSING."""
+    """The first item for which the truth of ``fn(item)`` is ``wanted``, or MISSING."""
     _callable(name, fn)
     if not _concurrent(concurrency, high_water_mark):
-        return await _drive(source, [_FIND, fn, wanted], signal, _MISSING)
+        return await _drive(source, Step(FIND, fn, int(wanted)), signal, MISSING)
 
-    def pair(item: Any) -> Any:
-        verdict = fn(item)
-        return _Paired(item, verdict) if is_awaitable(verdict) else (item, verdict)
-
-    pairs = Stage(source, MAP, pair, concurrency, high_water_mark, None)
-    found = await _drive(pairs, [_FIND, lambda each: each[1], wanted], signal, _MISSING)
-    return found if found is _MISSING else found[0]
-
-
-class _Paired:
-    """Awaits a verdict and gives it together with the item that it is about."""
-
-    __slots__ = ("_item", "_verdict")
-
-    def __init__(self, item: Any, verdict: Awaitable[Any]) -> None:
-        self._item = item
-        self._verdict = verdict
-
-    def __await__(self) -> Generator[Any, None, tuple[Any, Any]]:
-        verdict = yield from self._verdict.__await__()
-        return self._item, verdict
-
-    def close(self) -> None:
-        close = getattr(self._verdict, "close", None)
-        if close is not None:
-            close()
-
-
-def _results(source: Any, fn: Fn, concurrency: int, high_water_mark: int | None) -> Stage:
-    """A stage that calls ``fn`` for its own sake."""
-
-    def call(item: Any) -> Any:
-        done = fn(item)
-        return _Paired(None, done) if is_awaitable(done) else (None, done)
-
-    return Stage(source, MAP, call, concurrency, high_water_mark, None)
+    pairs = Stage(source, PAIR, fn, concurrency, high_water_mark, None, 0)
+    found = await _drive(pairs, Step(FIND, itemgetter(1), int(wanted)), signal, MISSING)
+    return found if found is MISSING else found[0]
 
 
 def _ignore(item: Any) -> None:
@@ -217,27 +191,33 @@ def _concurrent(concurrency: Any, high_water_mark: Any) -> bool:
 # ---- the reader
 
 
-async def _drive(source: Any, last: list[Any], signal: AbortSignal | None, value: Any = None) -> Any:
+async def _drive(source: Any, last: Step, signal: AbortSignal | None, value: Any = None) -> Any:
     """Read ``source`` to its end, or to where the last step has enough; return the value of the last step.
 
     Stages without a life of their own are taken apart: their steps run here, on the items of the stream before them.
     """
-    if signal is not None and not isinstance(signal, AbortSignal):
-        raise InvalidArgTypeError(
-            f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}"
-        )
+    checked_signal(signal)
     steps = [last]
     stages: list[Stage] = []
     while isinstance(source, Stage) and source.is_idle():
-        steps.insert(0, [source.kind, source.fn, source.count])
+        steps.insert(0, Step(source.kind, source.fn, source.count))
         stages.append(source)
         source = source.source
     pull = Pull(source, None, signal)
     for stage in stages:
         stage.run_by(pull)
+    nothing = any(stage.kind == TAKE and stage.count == 0 for stage in stages)
+    drive = Drive(source, steps, value, nothing)
     failure: BaseException | None = None
     try:
-        value = await _loop(pull, steps, value)
+        pending = drive.run()
+        while True:
+            if pending is not None:
+                pending = drive.resume(await pending)
+            elif drive.stopped or not await pull.more():
+                break
+            else:
+                pending = drive.run()
     except BaseException as error:
         failure = error
         raise
@@ -246,56 +226,6 @@ async def _drive(source: Any, last: list[Any], signal: AbortSignal | None, value
         pull.leave()
         for stage in stages:
             stage.conclude(complete, failure)
-    return value
-
-
-async def _loop(pull: Pull, steps: list[list[Any]], value: Any) -> Any:
-    read = pull.read
-    source = pull.source
-    plain = PLAIN
-    stop = any(step[0] == TAKE and step[2] == 0 for step in steps)
-    while not stop:
-        item = None if source.destroyed else read()
-        if item is None:
-            if await pull.more():
-                continue
-            break
-        for step in steps:
-            kind, fn, extra = step
-            if kind == MAP:
-                item = fn(item)
-                if type(item) not in plain:
-                    if type(item) is CoroutineType or is_awaitable(item):
-                        item = await item
-                    if item is None:
-                        raise null_result("map")
-            elif kind == _REDUCE:
-                if value is _MISSING:
-                    value = item
-                else:
-                    value = fn(value, item)
-                    if type(value) not in plain and (type(value) is CoroutineType or is_awaitable(value)):
-                        value = await value
-            elif kind == _COLLECT:
-                fn(item)
-            elif kind == TAKE:
-                step[2] = extra - 1
-                stop = stop or extra == 1
-            elif kind == DROP:
-                if extra:
-                    step[2] = extra - 1
-                    break
-            else:
-                verdict = fn(item)
-                if (
-                    verdict is not None
-                    and type(verdict) not in plain
-                    and (type(verdict) is CoroutineType or is_awaitable(verdict))
-                ):
-                    verdict = await verdict
-                if kind == FILTER:
-                    if not verdict:
-                        break
-                elif kind == _FIND and bool(verdict) is extra:
-                    return item
-    return value
+        # An error's traceback holds this frame, which must not hold the error.
+        failure = None
+    return drive.value

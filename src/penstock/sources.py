@@ -1,5 +1,6 @@
 """Readable.from_(): a Readable over whatever can be iterated or awaited."""
 
+from asyncio import sleep
 from collections.abc import AsyncIterable, Iterable
 
 from penstock._flow.runner import is_awaitable
@@ -161,6 +162,9 @@ class FromAsync(Readable):
 
     async def _destroy(self, error):
         items = self._items
+        # A step that is under way was cancelled; it has to leave the generator first.
+        while self._pulling:
+            await sleep(0)
         if error is not None and hasattr(items, "athrow"):
             try:
                 await items.athrow(error)

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import threading
 
 import pytest
 from file_helpers import closed, gone, until
@@ -714,3 +715,68 @@ def test_across_file_systems(run, big, tmp_path, trips):
         os.unlink(out)
     assert (tmp_path / "back").read_bytes() == data
     assert sum(trips) == 2 * len(data)
+
+
+STOPS = {
+    "listener": lambda source, dest, other: source.on("data", lambda chunk: None),
+    "first chunk": lambda source, dest, other: source.once("data", lambda chunk: None),
+    "listener in front": lambda source, dest, other: source.prepend_listener("data", lambda chunk: None),
+    "readable": lambda source, dest, other: source.on("readable", lambda: None),
+    "decorator": lambda source, dest, other: source.on("data")(lambda chunk: None),
+    "pause": lambda source, dest, other: source.pause(),
+    "unpipe": lambda source, dest, other: source.unpipe(dest),
+    "unpipe all": lambda source, dest, other: source.unpipe(),
+    "second pipe": lambda source, dest, other: source.pipe(other),
+    "encoding": lambda source, dest, other: source.set_encoding("latin1"),
+    "write": lambda source, dest, other: dest.write(b"x"),
+    "cork": lambda source, dest, other: dest.cork(),
+    "end": lambda source, dest, other: dest.end(),
+    "destroy the source": lambda source, dest, other: source.destroy(),
+    "destroy the destination": lambda source, dest, other: dest.destroy(),
+}
+
+
+@pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="needs copy_file_range")
+@pytest.mark.parametrize("how", STOPS)
+def test_what_ends_a_trip_at_the_next_system_call(run, big, tmp_path, monkeypatch, how):
+    path, _ = big
+    monkeypatch.setattr("penstock.fs._move._SLICE_SECONDS", 1e9)
+    copy = os.copy_file_range
+    calls = []
+    stopping = threading.Event()
+
+    def slow(source, dest, count, *offsets):
+        calls.append(count)
+        if len(calls) == 3:
+            stopping.wait(10)
+        return copy(source, dest, 1000, *offsets)
+
+    monkeypatch.setattr(os, "copy_file_range", slow)
+    trips = []
+    move = Mover.move
+
+    def noted(self, *args):
+        trips.append(move(self, *args))
+        return trips[-1]
+
+    monkeypatch.setattr(Mover, "move", noted)
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(tmp_path / "out")
+        other = create_write_stream(tmp_path / "other")
+        source.pipe(dest)
+        while len(calls) < 3:
+            await asyncio.sleep(0.001)
+        for stream in (source, dest):
+            stream.on("error", lambda error: None)
+        STOPS[how](source, dest, other)
+        stopping.set()
+        while not trips:
+            await asyncio.sleep(0.001)
+        assert trips[0].nbytes == 3000
+        for stream in (source, dest, other):
+            stream.destroy()
+        await gone(source, dest, other)
+
+    run(main)

@@ -392,15 +392,24 @@ def test_closed_descriptor(run):
     assert run(main).errno == errno.EBADF
 
 
-def test_mutable_chunk_is_locked_until_it_is_written(run, tmp_path):
+def test_mutable_chunk_is_locked_until_it_is_written(run, tmp_path, monkeypatch):
+    from penstock.fs import _write_stream
+
+    go_on = threading.Event()
+    write_out = _write_stream.write_out
+    monkeypatch.setattr(_write_stream, "write_out", lambda *args: go_on.wait(10) and write_out(*args))
+
     async def main():
         chunk = bytearray(b"x" * 100_000)
         stream = create_write_stream(tmp_path / "out")
         await until(stream, "ready")
         await asyncio.sleep(0)
         stream.write(chunk)
-        with pytest.raises(BufferError):
-            chunk.clear()
+        try:
+            with pytest.raises(BufferError):
+                chunk.clear()
+        finally:
+            go_on.set()
         await finish(stream)
         chunk.clear()
 

@@ -1,6 +1,7 @@
 """The operators: results in order, early stops, concurrency, errors, and what becomes of the source."""
 
 import asyncio
+import tracemalloc
 
 import pytest
 from stream_tools import chunks_of, closed, quiet, reported
@@ -361,6 +362,31 @@ def test_a_listener_on_a_stage_in_the_middle_sees_what_passes(run, source):
         middle.on("end", lambda: seen.append("end"))
         assert await middle.map(lambda i: i).to_list() == [1, 2, 3, 4, 5]
         assert seen == ["end"]
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda s: s.for_each(lambda i: None),
+        lambda s: s.map(lambda i: i).filter(lambda i: i).reduce(lambda a, b: b),
+        lambda s: as_stream(s.filter(lambda i: False)),
+        lambda s: s.map(lambda i: i, concurrency=4).every(lambda i: True),
+        lambda s: s.for_each(lambda i: later(i, 0)),
+    ],
+)
+def test_memory_does_not_grow_with_what_passes(run, read):
+    async def main():
+        left = iter(range(20_000))
+        stream = Readable(object_mode=True, read=lambda size: stream.push(next(left, None)))
+        tracemalloc.start()
+        try:
+            await read(stream)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 250_000
 
     run(main)
 

@@ -22,6 +22,8 @@ cdef class EventEmitter(Ticked):
     cdef object _add(self, object event, object fn, bint first)
     cdef object _remove(self, object event, object fn)
     cdef object _store(self, object event, object handler)
+    @cython.locals(once=OnceListener)
+    cdef object _loosen_once(self)
     cdef Py_ssize_t _count(self, object event) except -1
     cdef bint _emit0(self, object event) except -1
     cdef bint _emit1(self, object event, object arg) except -1

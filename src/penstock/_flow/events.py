@@ -33,7 +33,8 @@ class OnceListener(Listener):
         self._fired = True
         emitter = self._emitter
         self._emitter = None
-        emitter._remove(self._event, self)
+        if emitter is not None:
+            emitter._remove(self._event, self)
         return True
 
     def _notify0(self):
@@ -234,6 +235,15 @@ class EventEmitter(Ticked):
         if event == "data":
             self._data_handler = handler
             self._data_listener = handler if isinstance(handler, Listener) else None
+
+    def _loosen_once(self):
+        """Let the listeners of once() go on without the emitter, which holds them."""
+        if self._events is not None:
+            for handler in self._events.values():
+                for fn in handler if type(handler) is list else (handler,):
+                    if isinstance(fn, OnceListener):
+                        once = fn
+                        once._emitter = None
 
     def _count(self, event):
         handler = None if self._events is None else self._events.get(event)

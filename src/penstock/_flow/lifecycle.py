@@ -55,6 +55,12 @@ class Completion:
         """Whether `resolve` or `reject` was called."""
         return bool(self._settled)
 
+    def _abandon(self):
+        """The loop is being shut down, and the hook will never be done."""
+        stream = self._stream
+        if stream is not None:
+            stream._destroy_stream(None)
+
     def _settle(self, error, value):
         stream = self._stream
         if self._settled:
@@ -212,9 +218,11 @@ class Lifecycle(EventEmitter):
     def _release(self):
         # Hooks and listeners are bound to the stream more often than not. Without those that can never be called again
         # nothing of penstock's own holds a closed stream in a cycle.
+        self._loosen_once()
         for event in _LAST_EVENTS:
-            if self._count(event):
-                self._store(event, None)
+            for fn in self.listeners(event) if self._count(event) else ():
+                if str(getattr(fn, "__module__", "")).startswith("penstock."):
+                    self._remove(event, fn)
         self._construct_hook = None
         self._destroy_hook = None
         self._destroy_error = None

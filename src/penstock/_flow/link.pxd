@@ -19,6 +19,7 @@ cdef class Pipe(Listener):
     cdef Stream _source
     cdef Stream _dest
     cdef bint _end                  # the source's end ends the destination
+    cdef bint _leaving              # unpipe() was called for this one
     cdef bint _gone
     cdef bint _own_write            # the destination's class has a write() of its own
     cdef PipeListener _on_end

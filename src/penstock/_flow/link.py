@@ -38,11 +38,7 @@ class PipeListener(Listener):
         if self._on == _ON_ERROR:
             self._pipe._failed(arg)
         elif self._on == _ON_UNPIPE:
-            if (
-                arg is self._pipe._source
-                and not self._pipe._gone
-                and self._pipe not in self._pipe._source._r_pipes
-            ):
+            if arg is self._pipe._source and self._pipe._leaving and not self._pipe._gone:
                 self._pipe._cleanup()
         else:
             self._notify0()
@@ -62,6 +58,7 @@ class Pipe(Listener):
         self._dest = dest
         self._end = end
         self._own_write = own_write
+        self._leaving = False
         self._gone = False
         self._on_drain = None
 
@@ -199,6 +196,7 @@ def unpipe(source, dest):
         source._r_pipes = []
         source._pause()
         for link in pipes:
+            link._leaving = True
             link._dest._emit1("unpipe", source)
         return
     for index in range(len(pipes)):
@@ -207,6 +205,7 @@ def unpipe(source, dest):
             break
     else:
         return
+    link._leaving = True
     source._r_pipes = pipes[:index] + pipes[index + 1 :]
     if not source._r_pipes:
         source._pause()

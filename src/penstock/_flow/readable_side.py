@@ -295,7 +295,8 @@ class ReadableSide(Lifecycle):
                 n = self._how_much(wanted)
         chunk = self._take(n) if n > 0 else None
         if chunk is None:
-            self._r_need_readable = self._r_length <= self._r_hwm
+            if self._r_length <= self._r_hwm:
+                self._r_need_readable = True
             n = 0
         else:
             # A bytearray that its owner has resized meanwhile must not leave a count behind.
@@ -384,7 +385,8 @@ class ReadableSide(Lifecycle):
         if not self._destroyed and self._errored is None and (self._r_length or self._r_ended):
             self._emit0("readable")
             self._r_emitted_readable = False
-        self._r_need_readable = self._r_flowing != 1 and not self._r_ended and self._r_length <= self._r_hwm
+        if self._r_flowing != 1 and not self._r_ended and self._r_length <= self._r_hwm:
+            self._r_need_readable = True
         self._flow()
 
     def _flow(self):
@@ -470,7 +472,8 @@ class ReadableSide(Lifecycle):
         if not self._has_readable:
             return
         if event == "data":
-            self._r_listening = self._count("readable") > 0
+            if self._count("readable"):
+                self._r_listening = True
             if self._r_flowing != 0:
                 self._resume()
         elif event == "readable" and not self._r_end_emitted and not self._r_listening:

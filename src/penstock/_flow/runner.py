@@ -106,7 +106,6 @@ class HookRunner:
             self._jobs.clear()
 
     async def _one(self, awaitable, completion, loop):
-        cancelled = False
         self._busy = True
         try:
             outcome = await awaitable
@@ -114,9 +113,12 @@ class HookRunner:
         except CancelledError as error:
             if self._stopped:
                 raise
+            if self._task is not None and self._task.cancelling() > 0:
+                # Not the hook's own: the loop is being shut down.
+                self._stopped = True
+                completion._abandon()
+                raise
             settle, outcome = completion.reject, error
-            # The hook's own, or the task's: the loop is being shut down.
-            cancelled = self._task is not None and self._task.cancelling() > 0
         except Exception as error:
             settle, outcome = completion.reject, error
         finally:
@@ -126,8 +128,6 @@ class HookRunner:
         except Exception as error:
             # What a listener raised while the stream went on; in a callback of the loop it would end up there too.
             loop.call_exception_handler({"message": "Exception in a penstock callback", "exception": error})
-        if cancelled:
-            raise CancelledError
 
 
 class _Resumed:

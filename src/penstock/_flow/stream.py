@@ -192,7 +192,9 @@ class Stream(WritableSide):
     # ---- for the rooms above
 
     def _read_side_done(self):
-        return bool(self._r_end_emitted or (self._r_ended and self._r_length == 0))
+        return bool(
+            self._errored is None and (self._r_end_emitted or (self._r_ended and self._r_length == 0))
+        )
 
     def _read_rest(self):
         """The next chunk that was buffered when the stream was destroyed, or None."""
@@ -213,7 +215,20 @@ class Stream(WritableSide):
         return not self._writable_done()
 
     def _write_side_done(self):
-        return bool(self._w_finished or (self._w_ended and self._w_length == 0))
+        return bool(self._errored is None and (self._w_finished or (self._w_ended and self._w_length == 0)))
+
+    def _is_disabled(self, readable):
+        return bool(self._r_disabled if readable else self._w_disabled)
+
+    def _is_over(self):
+        """Whether nothing is left that could be aborted."""
+        return bool(
+            self._errored is not None
+            or (
+                (not self._has_readable or self._r_end_emitted)
+                and (not self._has_writable or self._w_finished)
+            )
+        )
 
     def _side_stats(self, readable):
         """The fields of stats.SideStats."""
@@ -250,6 +265,7 @@ class Stream(WritableSide):
     def _count_direct(self, nbytes, chunks):
         """Bytes that went from this stream to its destination inside the kernel."""
         if self._has_readable:
+            self._r_did_read = True
             self._r_bytes += nbytes
             self._r_chunks += chunks
         else:

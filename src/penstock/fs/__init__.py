@@ -10,8 +10,9 @@ never read ahead. A writer holds what was written to it and not yet taken, which
 
 **The direct path.** A regular file piped to a regular file, with no listener for 'data', no encoding and no transform
 between, is copied inside the kernel (``copy_file_range``; reading and writing where that cannot be used). Events,
-counters, positions and errors are those of the ordinary way, and `pause`, `unpipe`, a listener or a write by somebody
-else take effect at the next boundary, after some milliseconds.
+positions and errors are those of the ordinary way. `pause`, `unpipe`, `destroy`, a listener, a second pipe or a write by
+somebody else take effect after the system call that is running, which moves at most 8 MiB; counters are brought up to
+date then, and at least some times a second.
 """
 
 from __future__ import annotations
@@ -98,8 +99,9 @@ def create_write_stream(
 
     ``atomic``: write to a new file beside the target, and put it in the target's place when all is written and synced,
     before 'finish'. Until then, and after an error or destroy(), the old file is whole (or the new one, where destroy()
-    comes during the rename); a crash may leave the temporary file (``.name.*.tmp``) behind. Owner (where permitted) and permissions of an existing file carry over, a
-    symbolic link stays one. Devices, FIFOs and sockets, which cannot be replaced, are written directly.
+    comes during the rename); a crash may leave the temporary file (``.name.*.tmp``) behind. Owner (where permitted) and
+    permissions of an existing file carry over, a symbolic link stays one. Devices, FIFOs and sockets, which cannot be
+    replaced, are written directly.
 
     Emits 'open' (with the descriptor) and 'ready' unless ``fd`` was given; 'drain', 'finish' and 'close'. What cannot
     be opened or written is reported by 'error', as the OSError that it is, with ``filename`` set; nothing more is

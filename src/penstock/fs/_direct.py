@@ -1,8 +1,9 @@
 """The direct path: a file piped to a file, with nobody looking at the bytes, is copied inside the kernel.
 
-A reader whose `_read` is outstanding asks here first. The bytes go directly in slices of some milliseconds; after each
-one it is asked again, so whatever the program did meanwhile (a listener, a pause, an unpipe, a write of its own to the
-destination) takes effect at the next boundary, and the bytes from there on go the ordinary way.
+A reader whose `_read` is outstanding asks here first. The bytes go directly, a fraction of a second long; then it is
+asked again, so whatever the program did meanwhile (a listener, a pause, an unpipe, a write of its own to the
+destination) counts from that boundary on. Where the program's act goes by a method of one of the two streams, the
+boundary comes after the system call that is running.
 """
 
 from __future__ import annotations

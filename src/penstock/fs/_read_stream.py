@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from functools import partial
 from time import monotonic
-from typing import Self, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Self, TypeGuard, TypeVar
 
 from penstock._flow.lifecycle import Completion
 from penstock.abort import AbortSignal
@@ -39,8 +39,9 @@ class ReadStream(Readable):
     descriptor while it is open, else None. ``pending``: whether the file is still to be opened.
     """
 
-    # Until the constructor is through; destroy() may come from inside it, for a signal that is aborted already.
+    # Until the constructor is through, from which methods that are overridden here may be called.
     pending = False
+    _direct: DirectPath | None = None
 
     def __init__(
         self,
@@ -100,7 +101,6 @@ class ReadStream(Readable):
         self._chunk_wanted = 0
         self._chunk_answer: Completion | None = None
         self._burst_began = 0.0
-        self._direct: DirectPath | None = None
 
     # ---- open and close
 
@@ -310,8 +310,10 @@ class ReadStream(Readable):
 
     def pipe(self, dest: _W, *, end: bool = True) -> _W:
         """As `Readable.pipe`; to a WriteStream on a regular file the bytes may go inside the kernel."""
-        if self._direct is not None and isinstance(dest, WriteStream):
-            self._direct.expect(dest)
+        if self._direct is not None:
+            self._direct.stop()
+            if isinstance(dest, WriteStream):
+                self._direct.expect(dest)
         return super().pipe(dest, end=end)
 
     def unpipe(self, dest: Writable | None = None) -> Self:
@@ -327,6 +329,38 @@ class ReadStream(Readable):
             self._direct.stop()
         super().pause()
         return self
+
+    def set_encoding(self, encoding: str) -> Self:
+        """As `Readable.set_encoding`."""
+        if self._direct is not None:
+            self._direct.stop()
+        super().set_encoding(encoding)
+        return self
+
+    if not TYPE_CHECKING:
+        # As those of Readable. Who listens for the bytes gets them from the next boundary on.
+
+        def on(self, event, fn=None):
+            self._listened_to(event)
+            return super().on(event, fn)
+
+        add_listener = on
+
+        def once(self, event, fn=None):
+            self._listened_to(event)
+            return super().once(event, fn)
+
+        def prepend_listener(self, event, fn):
+            self._listened_to(event)
+            return super().prepend_listener(event, fn)
+
+        def prepend_once_listener(self, event, fn):
+            self._listened_to(event)
+            return super().prepend_once_listener(event, fn)
+
+    def _listened_to(self, event: str) -> None:
+        if self._direct is not None and event in ("data", "readable"):
+            self._direct.stop()
 
     def _takes_direct_path(self, dest: Writable) -> TypeGuard[WriteStream]:
         """Whether bytes may go to ``dest`` without anybody seeing them, when both are ready."""

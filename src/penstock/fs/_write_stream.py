@@ -34,7 +34,7 @@ class WriteStream(Writable):
     while it is open, else None. ``pending``: whether the file is still to be opened.
     """
 
-    # Until the constructor is through; destroy() may come from inside it, for a signal that is aborted already.
+    # Until the constructor is through, from which destroy() may be called.
     pending = False
 
     def __init__(
@@ -227,6 +227,12 @@ class WriteStream(Writable):
     def _free(self) -> bool:
         """Whether the file is open, nothing is on its way to it, and more may come."""
         return self._takes_more and self._file.regular and not self._busy
+
+    def cork(self) -> None:
+        """As `Writable.cork`."""
+        if self._borrower is not None:
+            self._borrower.stop()
+        super().cork()
 
     def _when_free(self, call: Callable[[], None]) -> None:
         """Call ``call()`` once, when a write is done or the file was opened or closed."""

@@ -1,0 +1,38 @@
+from collections.abc import Callable
+from typing import Any
+
+from penstock.abort import AbortSignal
+from penstock.pulling import Pull
+from penstock.readable import Readable
+
+MAP: int
+FILTER: int
+TAP: int
+TAKE: int
+DROP: int
+PAIR: int
+
+def checked_int(name: str, value: Any, least: int) -> int: ...
+def checked_signal(signal: Any) -> AbortSignal | None: ...
+def null_result(name: str) -> Exception: ...
+
+class Stage(Readable):
+    source: Readable
+    kind: int
+    fn: Callable[..., Any] | None
+    count: int
+    def __init__(
+        self,
+        source: Readable,
+        kind: int,
+        fn: Callable[..., Any] | None,
+        concurrency: int,
+        high_water_mark: int | None,
+        signal: AbortSignal | None,
+        count: int,
+    ) -> None: ...
+    def is_idle(self) -> bool: ...
+    def run_by(self, pull: Pull) -> None: ...
+    def conclude(self, complete: bool, error: BaseException | None) -> None: ...
+
+class FlatStage(Stage): ...

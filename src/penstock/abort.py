@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 from penstock.errors import AbortError, InvalidArgTypeError
 
 if TYPE_CHECKING:
-    from penstock._flow.lifecycle import Lifecycle
+    from penstock._flow.stream import Stream
 
-S = TypeVar("S", bound="Lifecycle")
+S = TypeVar("S", bound="Stream")
 
 
 class AbortSignal:

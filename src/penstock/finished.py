@@ -40,7 +40,7 @@ class Finished(Handle[None]):
         self._signal = signal
         # 'close' is waited for where it comes by itself and all of the stream is asked for.
         self._awaits_close = (
-            stream._will_emit_close() and self._readable == reads and self._writable == writes
+            stream._will_emit_close() and self._readable == can_read and self._writable == can_write
         )
         self._read_done = can_read and stream._read_side_done()
         self._write_done = can_write and stream._write_side_done()

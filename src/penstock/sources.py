@@ -133,6 +133,19 @@ def _close(items, error):
         close()
 
 
+class _Later:
+    """A coroutine that takes its first step in a task, not on the spot: read() never waits for what an item costs."""
+
+    def __init__(self, started):
+        self._started = started
+
+    def __await__(self):
+        return self._started.__await__()
+
+    def close(self):
+        self._started.close()
+
+
 class FromAsync(Readable):
     """An async iterator: pulled as far as there is room, by one task."""
 
@@ -141,7 +154,10 @@ class FromAsync(Readable):
         self._pulling = False
         Readable.__init__(self, **_defaults(options))
 
-    async def _read(self, size):
+    def _read(self, size):
+        return _Later(self._pull())
+
+    async def _pull(self):
         if self._pulling or self.destroyed:
             return
         self._pulling = True

@@ -69,7 +69,7 @@ def add_abort_signal(signal: AbortSignal, stream: S) -> S:
         raise InvalidArgTypeError(f"stream must be a stream, got {stream!r}")
 
     def abort() -> None:
-        if not stream._is_over():
+        if not stream._s_is_over():
             stream.destroy(abort_error(signal))
 
     if signal.aborted:

@@ -51,7 +51,7 @@ class Duplex(Readable, Writable):
         auto_destroy: bool = True,
         emit_close: bool = True,
     ) -> None:
-        self._start_duplex(
+        self._s_start_duplex(
             (read, write, writev, final, construct, destroy),
             mark(
                 "high_water_mark",

@@ -28,11 +28,11 @@ class Finished(Handle[None]):
     ) -> None:
         super().__init__()
         self._stream = stream
-        can_read = isinstance(stream, Readable) and stream._has_side(True)
-        can_write = isinstance(stream, Writable) and stream._has_side(False)
+        can_read = isinstance(stream, Readable) and stream._s_has_side(True)
+        can_write = isinstance(stream, Writable) and stream._s_has_side(False)
         # A side that was switched off is none that would be waited for.
-        reads = can_read and not stream._is_disabled(True)
-        writes = can_write and not stream._is_disabled(False)
+        reads = can_read and not stream._s_is_disabled(True)
+        writes = can_write and not stream._s_is_disabled(False)
         self._readable = reads if readable is None else readable and can_read
         self._writable = writes if writable is None else writable and can_write
         self._cleanup = cleanup
@@ -40,10 +40,10 @@ class Finished(Handle[None]):
         self._signal = signal
         # 'close' is waited for where it comes by itself and all of the stream is asked for.
         self._awaits_close = (
-            stream._will_emit_close() and self._readable == can_read and self._writable == can_write
+            stream._s_will_emit_close() and self._readable == can_read and self._writable == can_write
         )
-        self._read_done = can_read and stream._read_side_done()
-        self._write_done = can_write and stream._write_side_done()
+        self._read_done = can_read and stream._s_read_side_done()
+        self._write_done = can_write and stream._s_write_side_done()
         self._start(error, can_read, can_write)
 
     def _start(self, error: bool, can_read: bool, can_write: bool) -> None:
@@ -56,7 +56,7 @@ class Finished(Handle[None]):
         self._listen(SILENT_CLOSE, self._on_close)
         if stream.closed:
             next_tick(self._on_close)
-        elif stream._error_was_emitted():
+        elif stream._s_error_was_emitted():
             if not self._awaits_close:
                 next_tick(self._on_closed)
         elif (
@@ -64,7 +64,7 @@ class Finished(Handle[None]):
             and (not self._awaits_close or self._still_readable(can_read))
             and can_write
             and (self._write_done or not self._still_writable(can_write))
-            and not stream._writes_pending()
+            and not stream._w_writes_pending()
         ) or (
             not self._writable
             and (not self._awaits_close or self._still_writable(can_write))
@@ -117,8 +117,8 @@ class Finished(Handle[None]):
         stream = self._stream
         if stream.errored is not None:
             self._report(stream.errored)
-        elif (self._readable and not self._read_done and not stream._read_side_done()) or (
-            self._writable and not self._write_done and not stream._write_side_done()
+        elif (self._readable and not self._read_done and not stream._s_read_side_done()) or (
+            self._writable and not self._write_done and not stream._s_write_side_done()
         ):
             self._report(PrematureCloseError(f"{type(stream).__name__} was closed before it was done"))
         else:

@@ -26,11 +26,11 @@ class ReadableIterator:
 
     def __anext__(self):
         stream = self._stream
-        if self._reading.started and not stream._destroyed:
+        if self._reading.started and not stream._s_destroyed:
             # A loop over what is there never comes back to the event loop, and ticks would pile up.
-            if stream._queue is not None:
-                stream._queue.relieve()
-            chunk = stream._read_chunk(-1)
+            if stream._s_queue is not None:
+                stream._s_queue.relieve()
+            chunk = stream._r_read(-1)
             if chunk is not None:
                 return Ready(chunk)
         return self._reading.next()
@@ -88,7 +88,7 @@ class Reading:
             if not stream.destroyed:
                 chunk = stream.read()
             elif self._drain_on_error:
-                chunk = stream._read_rest()
+                chunk = stream._s_read_rest()
             if chunk is not None:
                 return chunk
             if self._error is not None:
@@ -114,7 +114,7 @@ class Reading:
         failed = self._error is not None
         if not failed and not self._destroy_on_return:
             self._let_go()
-        elif not completed or failed or (stream._auto_destroys() and not stream._half_done()):
+        elif not completed or failed or (stream._s_auto_destroys() and not stream._s_half_done()):
             if not stream.destroyed:
                 stream.destroy(None if stream.readable_ended or failed else AbortError())
         else:

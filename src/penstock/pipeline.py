@@ -176,9 +176,9 @@ class Pipeline(Handle[Any]):
             error = watch.exception()
             if (
                 isinstance(error, PrematureCloseError)
-                and source._end_received()
+                and source._s_end_received()
                 and source.errored is None
-                and not source._error_was_emitted()
+                and not source._s_error_was_emitted()
             ):
                 # Closed with its data still to be read: 'end' comes yet.
                 source.once("end", self._finish)
@@ -190,7 +190,7 @@ class Pipeline(Handle[Any]):
         source.pipe(dest, end=False)
         if not end:
             self._finish(None)
-        elif source._read_side_done():
+        elif source._s_read_side_done():
             next_tick(end_dest)
         else:
             source.once("end", end_dest)
@@ -320,7 +320,7 @@ class _Destroyer:
 
 
 def _can_read(stream: Any) -> bool:
-    return bool(stream._has_side(True) and stream.readable and not stream.readable_ended)
+    return bool(stream._s_has_side(True) and stream.readable and not stream.readable_ended)
 
 
 async def _writable_again(stream: Any, watch: Finished) -> None:

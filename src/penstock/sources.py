@@ -61,7 +61,7 @@ class FromIterator(Readable):
         self._pulling = False
         Readable.__init__(self, **_defaults(options))
 
-    def _call_read(self):
+    def _r_call_read(self):
         # A push may flow on and ask for more before it returns.
         if self._pulling:
             return
@@ -74,17 +74,17 @@ class FromIterator(Readable):
                         raise _null()
                     if is_awaitable(item):
                         # Stays pulling until the task that awaits is through.
-                        self._hook_returned(_READ, self._awaited(item))
+                        self._s_hook_returned(_READ, self._awaited(item))
                         return
                     self._plain = kind
-                if not self._push(item, None):
+                if not self._r_push(item, None):
                     self._pulling = False
                     return
         except Exception as error:
             self._pulling = False
-            self._fail(error, False)
+            self._s_fail(error, False)
             return
-        self._push_eof()
+        self._r_push_eof()
 
     async def _awaited(self, item):
         try:

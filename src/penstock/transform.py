@@ -22,7 +22,7 @@ class Transform(Duplex):
     """
 
     __slots__ = ()
-    _passthrough = False
+    _t_passthrough = False
 
     def __init__(
         self,
@@ -49,8 +49,8 @@ class Transform(Duplex):
         write_mark = pick(high_water_mark, writable_high_water_mark)
         if read_mark == 0 and write_mark is None:
             write_mark = 0
-        self._start_transform(transform, flush, self._passthrough)
-        self._start_duplex(
+        self._t_start(transform, flush, self._t_passthrough)
+        self._s_start_duplex(
             (None, None, None, None, construct, destroy),
             mark("high_water_mark", read_mark, object_mode or readable_object_mode),
             mark("high_water_mark", write_mark, object_mode or writable_object_mode),
@@ -66,4 +66,4 @@ class PassThrough(Transform):
     """A Transform that gives what it gets: a place to look at, delay or count what passes."""
 
     __slots__ = ()
-    _passthrough = True
+    _t_passthrough = True

@@ -5,7 +5,7 @@ cdef int _TRANSFORM
 cdef int _FLUSH
 
 cdef class Stream(WritableSide):
-    cdef unsigned char _is_transform
+    cdef unsigned char _t_active
     cdef unsigned char _t_pass               # PassThrough: the chunk is the output
     cdef unsigned char _t_hook_self          # _t_hook takes the stream as its first argument
     cdef unsigned char _t_held               # a write is complete but for room on the readable side
@@ -15,9 +15,9 @@ cdef class Stream(WritableSide):
     cdef object _t_outputs                   # the generator that a hook returned, while it gives more
     cdef object _t_room                      # a future: the readable side has room again
     cdef Py_ssize_t _t_before                # readable length before the transform call
-    cdef object _call_transform(self, object chunk)
-    cdef object _transform_returned(self, object result, int kind)
-    cdef object _transform_done(self, object error, object value)
-    cdef object _flush_done(self, object error, object value)
-    cdef object _pull_outputs(self)
-    cdef object _release_held(self)
+    cdef object _t_call_transform(self, object chunk)
+    cdef object _t_returned(self, object result, int kind)
+    cdef object _t_done(self, object error, object value)
+    cdef object _t_flush_done(self, object error, object value)
+    cdef object _t_pull_outputs(self)
+    cdef object _t_release_held(self)

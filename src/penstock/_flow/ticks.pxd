@@ -6,7 +6,7 @@ cdef int _CALL
 cdef Py_ssize_t _MANY_SLOTS
 
 cdef class Ticked:
-    cdef object _run_tick(self, int op, object arg)
+    cdef object _s_run_tick(self, int op, object arg)
 
 cdef class TickQueue:
     cdef object _loop

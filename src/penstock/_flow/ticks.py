@@ -18,7 +18,7 @@ _ATTRIBUTE = "_penstock_ticks"
 class Ticked:
     """What can be the target of a tick: it carries out one of its own operations."""
 
-    def _run_tick(self, op, arg):
+    def _s_run_tick(self, op, arg):
         raise NotImplementedError
 
 
@@ -65,7 +65,7 @@ class TickQueue:
                     target(*arg)
                 else:
                     ticked = target
-                    ticked._run_tick(op, arg)
+                    ticked._s_run_tick(op, arg)
             except Exception as error:
                 report(self._loop, "Exception in a penstock callback", error, target)
 

@@ -8,7 +8,7 @@ from typing import Any
 from penstock._flow.handle import Handle
 from penstock._flow.lifecycle import SILENT_CLOSE
 from penstock._flow.ticks import next_tick
-from penstock.abort import AbortSignal, abort_error
+from penstock.abort import AbortSignal, abort_error, checked_signal
 from penstock.errors import InvalidArgTypeError, PrematureCloseError
 from penstock.readable import Readable
 from penstock.writable import Writable
@@ -159,7 +159,8 @@ class Finished(Handle[None]):
                 future.cancel()
 
     def _abandoned(self) -> None:
-        self.cancel()
+        if not self._callbacks and all(future.done() for future in self._futures):
+            self.cancel()
 
 
 def finished(
@@ -182,4 +183,4 @@ def finished(
     """
     if not isinstance(stream, (Readable, Writable)):
         raise InvalidArgTypeError(f"finished() needs a stream, got {stream!r}")
-    return Finished(stream, readable, writable, error, signal, cleanup)
+    return Finished(stream, readable, writable, error, checked_signal(signal), cleanup)

@@ -11,10 +11,12 @@ import math
 import os
 import statistics
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Side = TypeVar("Side")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -23,16 +25,21 @@ class ProgramFailed(Exception):
     """A measured program ended with an error, or said nothing that can be read."""
 
 
+def child_environment() -> dict[str, str]:
+    """The environment of this process, in which a child finds what this process imports."""
+    path = [os.environ.get("PYTHONPATH"), str(ROOT)]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
+
+
 def run_once(command: Sequence[str], timeout: float) -> dict[str, Any]:
     """Run a program and return the JSON object of its last line.
 
     Raises ProgramFailed, with what the program wrote to stderr.
     """
-    path = os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT))))
     try:
         done = subprocess.run(
             command,
-            env=os.environ | {"PYTHONPATH": path},
+            env=child_environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -49,16 +56,21 @@ def run_once(command: Sequence[str], timeout: float) -> dict[str, Any]:
     return result
 
 
+def turns(sides: Iterable[Side], rounds: int) -> Iterator[Side]:
+    """Every side once a round, in an order that changes from round to round."""
+    order = list(sides)
+    for _ in range(rounds):
+        yield from order
+        order.append(order.pop(0))
+
+
 def run_in_turns(
     commands: Mapping[str, Sequence[str]], rounds: int, timeout: float
 ) -> dict[str, list[dict[str, Any]]]:
-    """Run every command once a round, in an order that changes from round to round; results by label."""
+    """The results of every command, each run once a round; by label."""
     results: dict[str, list[dict[str, Any]]] = {label: [] for label in commands}
-    for i in range(rounds):
-        labels = list(commands)
-        shift = i % len(labels)
-        for label in labels[shift:] + labels[:shift]:
-            results[label].append(run_once(commands[label], timeout))
+    for label in turns(commands, rounds):
+        results[label].append(run_once(commands[label], timeout))
     return results
 
 

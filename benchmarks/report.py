@@ -7,17 +7,18 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import penstock
+from benchmarks.pairing import Sample
 
 
 def machine() -> dict[str, Any]:
     """What the figures were measured on and with."""
     return {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "penstock": penstock.__version__,
@@ -73,20 +74,30 @@ def load_pyplot() -> Any:
     return pyplot
 
 
-def plot_ratios(path: str, title: str, label: str, ratios: Sequence[tuple[str, float, float, float]]) -> None:
-    """Draw a bar for each (name, median, least, greatest) ratio, on a logarithmic axis with a line at 1."""
+OURS = "#2a7f9e"
+THEIRS = "#c05a2e"
+
+
+def plot_bars(
+    path: str, title: str, label: str, bars: Sequence[tuple[str, Sample, str]], *, log: bool
+) -> None:
+    """Draw a bar for each (name, sample, colour): its median, and a line from the least to the greatest value."""
     pyplot = load_pyplot()
-    names = [name for name, *_ in ratios]
-    medians = [median for _, median, _, _ in ratios]
-    below = [median - least for _, median, least, _ in ratios]
-    above = [greatest - median for _, median, _, greatest in ratios]
-    drawing, axes = pyplot.subplots(figsize=(11, 1.2 + 0.22 * len(names)))
-    colours = ["#2a7f9e" if median >= 1 else "#c05a2e" for median in medians]
+    names = [name for name, _, _ in bars]
+    medians = [sample.median for _, sample, _ in bars]
+    below = [sample.median - min(sample.values) for _, sample, _ in bars]
+    above = [max(sample.values) - sample.median for _, sample, _ in bars]
+    drawing, axes = pyplot.subplots(figsize=(11, 1.4 + 0.22 * len(names)))
     axes.barh(
-        names, medians, xerr=[below, above], color=colours, error_kw={"elinewidth": 0.8, "ecolor": "#444444"}
+        names,
+        medians,
+        xerr=[below, above],
+        color=[colour for _, _, colour in bars],
+        error_kw={"elinewidth": 0.8, "ecolor": "#444444"},
     )
-    axes.axvline(1, color="#222222", linewidth=1)
-    axes.set_xscale("log")
+    if log:
+        axes.set_xscale("log")
+        axes.axvline(1, color="#222222", linewidth=1)
     axes.xaxis.set_major_formatter(pyplot.FuncFormatter(lambda value, _: f"{value:g}"))
     axes.invert_yaxis()
     axes.margins(y=0.01)

@@ -18,7 +18,17 @@ from typing import Any
 
 from benchmarks.node_list import GROUPS, Entry, entry, node_list
 from benchmarks.pairing import ROOT, ProgramFailed, Sample, geometric_mean, run_in_turns, run_once
-from benchmarks.report import figure, load_pyplot, machine, plot_ratios, progress, table, write_json
+from benchmarks.report import (
+    OURS,
+    THEIRS,
+    figure,
+    load_pyplot,
+    machine,
+    plot_bars,
+    progress,
+    table,
+    write_json,
+)
 
 NODE_MAIN = str(ROOT / "benchmarks" / "node" / "main.js")
 
@@ -330,14 +340,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     if options.plot:
         drawn = [row for row in rows if row.length == lengths[0]]
-        plot_ratios(
+        plot_bars(
             options.plot,
             f"penstock against Node {runner.node_version}, {titles[lengths[0]]}",
             "rate of penstock / rate of Node (medians; lines from least to greatest)",
-            [
-                (row.entry.name, row.ratio.median, min(row.ratio.values), max(row.ratio.values))
-                for row in drawn
-            ],
+            [(row.entry.name, row.ratio, OURS if row.ratio.median >= 1 else THEIRS) for row in drawn],
+            log=True,
         )
 
 

@@ -57,7 +57,7 @@ class Bench:
             self.result.set_exception(error)
 
 
-async def run_program(name: str, **parameters: Any) -> dict[str, Any]:
+async def run_program(function: Program, **parameters: Any) -> dict[str, Any]:
     """Run one program to its end and return what it reports; an error that nobody handles ends it."""
     bench = Bench()
 
@@ -65,5 +65,5 @@ async def run_program(name: str, **parameters: Any) -> dict[str, Any]:
         bench.fail(context.get("exception") or RuntimeError(context["message"]))
 
     asyncio.get_running_loop().set_exception_handler(unhandled)
-    await PROGRAMS[name](bench, **parameters)
+    await function(bench, **parameters)
     return await bench.result

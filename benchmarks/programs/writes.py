@@ -28,10 +28,7 @@ async def writable_manywrites(
 ) -> None:
     chunk = bytes(len)
     hook = at_once if sync == "yes" else a_tick_later
-    if writev == "yes":
-        s = Writable(writev=hook, high_water_mark=hwm)
-    else:
-        s = Writable(write=hook, high_water_mark=hwm)
+    s = Writable(**{"writev" if writev == "yes" else "write": hook}, high_water_mark=hwm)
     done = written if callback == "yes" else None
     k = 0
 
@@ -53,10 +50,8 @@ async def writable_manywrites(
 async def writable_uint8array(bench: Bench, n: int, kind: str) -> None:
     abc = bytearray(b"ABC")
     bench.start()
-    if kind == "writev":
-        s = Writable(writev=at_once)
-    else:
-        s = Writable(object_mode=kind == "object-mode", write=at_once)
+    name = "writev" if kind == "writev" else "write"
+    s = Writable(**{name: at_once}, object_mode=kind == "object-mode")
     for _ in range(n):
         s.write(abc)
     bench.end(n)

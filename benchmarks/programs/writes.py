@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.programs._bench import Bench, program
@@ -18,6 +19,10 @@ def a_tick_later(data: Any) -> Completion:
     return done
 
 
+def sink(hook: Callable[[Any], Any], by_batch: bool, **options: Any) -> Writable:
+    return Writable(writev=hook, **options) if by_batch else Writable(write=hook, **options)
+
+
 def written(error: BaseException | None) -> None:
     pass
 
@@ -28,7 +33,7 @@ async def writable_manywrites(
 ) -> None:
     chunk = bytes(len)
     hook = at_once if sync == "yes" else a_tick_later
-    s = Writable(**{"writev" if writev == "yes" else "write": hook}, high_water_mark=hwm)
+    s = sink(hook, writev == "yes", high_water_mark=hwm)
     done = written if callback == "yes" else None
     k = 0
 
@@ -50,8 +55,7 @@ async def writable_manywrites(
 async def writable_uint8array(bench: Bench, n: int, kind: str) -> None:
     abc = bytearray(b"ABC")
     bench.start()
-    name = "writev" if kind == "writev" else "write"
-    s = Writable(**{name: at_once}, object_mode=kind == "object-mode")
+    s = sink(at_once, kind == "writev", object_mode=kind == "object-mode")
     for _ in range(n):
         s.write(abc)
     bench.end(n)

@@ -11,7 +11,6 @@ from importlib import import_module
 from importlib.resources import files
 
 _MODULES = (
-    "fifo",
     "ticks",
     "events",
     "runner",

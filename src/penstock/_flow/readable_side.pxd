@@ -1,6 +1,7 @@
 cimport cython
 
-from penstock._flow.chunk cimport byte_chunk, size_of
+from penstock cimport _calls as calls
+from penstock._flow.chunk cimport byte_chunk
 from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle
 from penstock._flow.events cimport Listener, call1
@@ -51,7 +52,7 @@ cdef class ReadableSide(Lifecycle):
     cdef double _r_stalled_since             # 0 where it flows
     cdef object _r_start(self, object read, Py_ssize_t hwm, bint object_mode, object encoding)
     cdef bint _r_can_push(self) except -1
-    @cython.locals(size=Py_ssize_t)
+    @cython.locals(size=Py_ssize_t, data=bytes)
     cdef bint _r_push(self, object chunk, object encoding) except -1
     @cython.locals(size=Py_ssize_t)
     cdef bint _r_unshift(self, object chunk, object encoding) except -1
@@ -67,9 +68,9 @@ cdef class ReadableSide(Lifecycle):
     cdef object _r_take_first(self)
     @cython.locals(wanted=Py_ssize_t)
     cdef object _r_read(self, Py_ssize_t n)
+    @cython.locals(data=bytes, raised=calls.Raised)
     cdef object _r_call_read(self)
-    cdef object _r_resolve_read(self)
-    cdef object _r_read_default(self)
+    cdef object _r_find_hook(self)
     cdef object _r_read_done(self, object value)
     cdef object _r_announce(self)
     cdef object _r_announce_now(self)

@@ -3,7 +3,8 @@
 from time import monotonic as now
 from types import MethodType
 
-from penstock._flow.chunk import byte_chunk, invalid_chunk, size_of
+from penstock import _calls as calls
+from penstock._flow.chunk import byte_chunk, invalid_chunk
 from penstock._flow.decoding import encode, encoding_name, make_decoder
 from penstock._flow.events import call1
 from penstock._flow.fifo import Fifo
@@ -53,11 +54,16 @@ class ReadableSide(Lifecycle):
         """R1."""
         if chunk is None:
             return self._r_push_eof()
-        if not self._r_object and (type(chunk) is not bytes or encoding is not None):
+        if self._r_object:
+            size = 1
+        elif type(chunk) is bytes and encoding is None:
+            data = chunk
+            size = len(data)
+        else:
             chunk = self._r_checked(chunk, encoding)
             if chunk is None:
                 return False
-        size = 1 if self._r_object else size_of(chunk)
+            size = len(chunk)
         if size == 0:
             self._r_reading = False
             self._r_read_more()
@@ -151,9 +157,9 @@ class ReadableSide(Lifecycle):
             self._r_chunks += 1
             self._r_bytes += size
         if (
-            self._r_flowing == 1
+            not self._r_sync
+            and self._r_flowing == 1
             and self._r_length == 0
-            and not self._r_sync
             and self._s_data_handler is not None
         ):
             if self._r_await is not None:
@@ -203,7 +209,7 @@ class ReadableSide(Lifecycle):
             if self._r_object:
                 return 1
             if self._r_decoder is None or self._r_flowing == 1:
-                return size_of(self._r_buffer.first()) - self._r_offset
+                return self._r_buffer.first_size() - self._r_offset
             return self._r_length
         if n <= 0:
             return 0
@@ -227,11 +233,11 @@ class ReadableSide(Lifecycle):
             return None
         if self._r_object:
             return buffer.popleft()
-        first = buffer.first()
         offset = self._r_offset
-        left = size_of(first) - offset
+        left = buffer.first_size() - offset
         if n == left:
-            return self._r_take_first()
+            return self._r_take_first() if offset else buffer.popleft()
+        first = buffer.first()
         if n < left:
             self._r_offset = offset + n
             part = first[offset : offset + n]
@@ -310,45 +316,43 @@ class ReadableSide(Lifecycle):
                 self._r_end_readable()
         if chunk is not None and not self._s_error_emitted and not self._s_close_emitted:
             self._r_did_read = True
-            if self._s_data_handler is not None:
+            if self._s_data_listener is not None:
+                self._s_data_listener._notify1(chunk)
+            elif self._s_data_handler is not None:
                 self._r_emit_data(chunk)
         return chunk
 
     def _r_call_read(self):
-        hook = self._r_hook
+        if self._r_hook is None:
+            self._r_find_hook()
+        if self._r_hook_self:
+            result = calls.attempt_method(self._r_hook, self, self._r_size)
+        else:
+            result = calls.attempt(self._r_hook, self._r_size)
+        # push() returns a bool, and a hook is often nothing but a push().
+        if result is None or result is True or result is False:
+            return
+        if type(result) is calls.Raised:
+            raised = result
+            self._s_fail(raised.error, False)
+            return
         try:
-            if hook is None or not self._r_hook_self:
-                hook = self._r_resolve_read()
-            if hook is None:
-                result = self._r_read_default()
-            elif self._r_hook_self:
-                result = hook(self, self._r_size)
-            else:
-                result = hook(self._r_size)
-            # push() returns a bool, and a hook is often nothing but a push().
             if type(result) is bytes:
-                self._r_read_done(result)
-            elif result is not None and result is not True and result is not False:
+                data = result
+                self._r_push(data if len(data) else None, None)
+            else:
                 self._s_hook_returned(_READ, result)
         except Exception as error:
             self._s_fail(error, False)
 
-    def _r_resolve_read(self):
-        """The hook as it is called; looked up once, at the first read."""
-        hook = self._r_hook
-        if hook is None:
-            hook = getattr(self, "_read", None)
-            if type(hook) is MethodType and hook.__self__ is self:
-                # The function instead of the bound method: nothing then holds the stream in a cycle.
-                hook = hook.__func__
-                self._r_hook_self = True
-            self._r_hook = hook
-        return hook
-
-    def _r_read_default(self):
-        raise NotImplementedHookError(
-            "this Readable has no _read: give read=, or override _read in a subclass"
-        )
+    def _r_find_hook(self):
+        """Look the hook up, once, at the first read."""
+        hook = getattr(self, "_read", None)
+        if type(hook) is MethodType and hook.__self__ is self:
+            # The function instead of the bound method: nothing then holds the stream in a cycle.
+            hook = hook.__func__
+            self._r_hook_self = True
+        self._r_hook = _no_hook if hook is None else hook
 
     def _r_read_done(self, value):
         """The value of a _read hook: what it read."""
@@ -556,3 +560,7 @@ class ReadableSide(Lifecycle):
         self._r_hook_self = False
         self._r_unstall()
         Lifecycle._s_release(self)
+
+
+def _no_hook(size):
+    raise NotImplementedHookError("this Readable has no _read: give read=, or override _read in a subclass")

@@ -1,3 +1,4 @@
+from penstock cimport _calls as calls
 from penstock._flow.writable_side cimport WritableSide
 
 cdef int _TICK_TRANSFORMED
@@ -15,6 +16,7 @@ cdef class Stream(WritableSide):
     cdef object _t_outputs                   # the generator that a hook returned, while it gives more
     cdef object _t_room                      # a future: the readable side has room again
     cdef Py_ssize_t _t_before                # readable length before the transform call
+    @cython.locals(raised=calls.Raised)
     cdef object _t_call_transform(self, object chunk)
     cdef object _t_returned(self, object result, int kind)
     cdef object _t_done(self, object error, object value)

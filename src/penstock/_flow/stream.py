@@ -6,6 +6,7 @@ The public classes add methods to it and no state, so that a Duplex can be a Rea
 from time import monotonic as now
 from types import AsyncGeneratorType, GeneratorType, MethodType
 
+from penstock import _calls as calls
 from penstock._flow.runner import pump_outputs
 from penstock._flow.writable_side import WritableSide
 from penstock.errors import NotImplementedHookError
@@ -66,13 +67,12 @@ class Stream(WritableSide):
                 )
             )
             return
-        try:
-            result = hook(self, chunk) if self._t_hook_self else hook(chunk)
-        except Exception as error:
-            self._w_written(error)
-            return
+        result = calls.attempt_method(hook, self, chunk) if self._t_hook_self else calls.attempt(hook, chunk)
         if result is None or type(result) is bytes:
             self._t_done(None, result)
+        elif type(result) is calls.Raised:
+            raised = result
+            self._w_written(raised.error)
         else:
             self._t_returned(result, _TRANSFORM)
 

@@ -1,6 +1,7 @@
 cimport cython
 
-from penstock._flow.chunk cimport byte_chunk, size_of
+from penstock cimport _calls as calls
+from penstock._flow.chunk cimport byte_chunk
 from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle
 from penstock._flow.readable_side cimport ReadableSide
@@ -54,11 +55,13 @@ cdef class WritableSide(ReadableSide):
     cdef double _w_stalled_since
     cdef object _w_start(self, object write, object writev, object final, Py_ssize_t hwm, bint object_mode, object encoding)
     cdef object _w_checked(self, object chunk, object encoding)
-    @cython.locals(size=Py_ssize_t)
+    @cython.locals(size=Py_ssize_t, data=bytes)
     cdef bint _w_write(self, object chunk, object encoding, object callback) except -1
     cdef object _w_refuse(self, object callback)
     cdef object _w_find_hooks(self)
     cdef object _w_call_write(self, object chunk)
+    @cython.locals(raised=calls.Raised)
+    cdef object _w_returned(self, object result)
     cdef object _w_call_writev(self, list chunks)
     @cython.locals(sync=bint, waiting=bint, buffer=Fifo)
     cdef object _w_written(self, object error)

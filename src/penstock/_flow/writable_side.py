@@ -3,7 +3,8 @@
 from time import monotonic as now
 from types import MethodType
 
-from penstock._flow.chunk import byte_chunk, invalid_chunk, size_of
+from penstock import _calls as calls
+from penstock._flow.chunk import byte_chunk, invalid_chunk
 from penstock._flow.decoding import encode
 from penstock._flow.fifo import Fifo
 from penstock._flow.readable_side import ReadableSide
@@ -62,9 +63,14 @@ class WritableSide(ReadableSide):
 
     def _w_write(self, chunk, encoding, callback):
         """W1."""
-        if type(chunk) is not bytes:
+        if type(chunk) is bytes:
+            data = chunk
+            size = len(data)
+            if self._w_object:
+                size = 1
+        else:
             chunk = self._w_checked(chunk, encoding)
-        size = 1 if self._w_object else size_of(chunk)
+            size = 1 if self._w_object else len(chunk)
         if self._w_ending or self._s_destroyed:
             self._w_refuse(callback)
             return False
@@ -134,26 +140,23 @@ class WritableSide(ReadableSide):
                     )
                 )
             return
-        try:
-            result = hook(self, chunk) if self._w_hook_self else hook(chunk)
-        except Exception as error:
-            self._w_written(error)
-            return
+        result = calls.attempt_method(hook, self, chunk) if self._w_hook_self else calls.attempt(hook, chunk)
         if result is None:
             self._w_written(None)
+        else:
+            self._w_returned(result)
+
+    def _w_returned(self, result):
+        if result is None:
+            self._w_written(None)
+        elif type(result) is calls.Raised:
+            raised = result
+            self._w_written(raised.error)
         else:
             self._s_hook_returned(_WRITE, result)
 
     def _w_call_writev(self, chunks):
-        try:
-            result = self._w_many_hook(chunks)
-        except Exception as error:
-            self._w_written(error)
-            return
-        if result is None:
-            self._w_written(None)
-        else:
-            self._s_hook_returned(_WRITE, result)
+        self._w_returned(calls.attempt(self._w_many_hook, chunks))
 
     def _s_complete(self, kind, error, value):
         if kind == _WRITE:

@@ -37,6 +37,11 @@ def figure(value: float) -> str:
     return f"{value:.3g}"
 
 
+def spread(sample: Sample) -> str:
+    """The least and the greatest value."""
+    return f"{figure(min(sample.values))}-{figure(max(sample.values))}"
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns under a head, the first to the left and all others to the right."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]

@@ -29,6 +29,7 @@ from benchmarks.report import (
     machine,
     plot_bars,
     progress,
+    spread,
     table,
     write_json,
 )
@@ -207,7 +208,7 @@ def comparisons(rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 def report_text(rows: Sequence[Row], compared: Sequence[dict[str, Any]]) -> str:
     def cells(sample: Sample) -> list[str]:
-        return [figure(sample.median), f"{figure(min(sample.values))}-{figure(max(sample.values))}"]
+        return [figure(sample.median), spread(sample)]
 
     lines = [
         [

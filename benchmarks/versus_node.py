@@ -9,15 +9,15 @@ from __future__ import annotations
 import argparse
 import fnmatch
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.node_list import GROUPS, Entry, entry, node_list
-from benchmarks.pairing import ROOT, ProgramFailed, Sample, geometric_mean, run_in_turns, run_once
+from benchmarks.node_direct import Sides, measure_chunks, measure_copies, measure_memory
+from benchmarks.node_list import GROUPS, Entry, node_list
+from benchmarks.node_runner import Row, Runner
+from benchmarks.pairing import ProgramFailed, geometric_mean
 from benchmarks.report import (
     OURS,
     THEIRS,
@@ -26,94 +26,20 @@ from benchmarks.report import (
     machine,
     plot_bars,
     progress,
+    spread,
     table,
     write_json,
 )
 
-NODE_MAIN = str(ROOT / "benchmarks" / "node" / "main.js")
+TITLES = {"node": "Node's n", "long": "long n"}
 
-MEMORY_SUBJECTS = [
-    ("an idle Readable", "stream", "Readable"),
-    ("an idle Writable", "stream", "Writable"),
-    ("an idle Duplex", "stream", "Duplex"),
-    ("an idle Transform", "stream", "Transform"),
-    ("an idle PassThrough", "stream", "PassThrough"),
-    ("a queued chunk, readable side", "readable-chunk", "Readable"),
-    ("a queued chunk, writable side", "writable-chunk", "Writable"),
-    ("the first listener of a stream", "first-listener", "Readable"),
-    ("a further listener", "further-listener", "Readable"),
-]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One entry measured at one length."""
-
-    entry: Entry
-    length: str
-    penstock: Sample
-    node: Sample
-
-    @property
-    def ratio(self) -> Sample:
-        return self.penstock.over(self.node)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "name": self.entry.name,
-            "program": self.entry.program,
-            "parameters": self.entry.parameters(self.length),
-            "length": self.length,
-            "unit": self.entry.unit,
-            "group": self.entry.group,
-            "penstock": self.penstock.as_json(),
-            "node": self.node.as_json(),
-            "ratio": self.ratio.as_json(),
-        }
-
-
-class Runner:
-    """Runs programs on both sides, with the options of the command line."""
-
-    def __init__(self, node: str, options: argparse.Namespace, directory: str) -> None:
-        self._node = node
-        self._rounds = options.rounds
-        self._timeout = options.timeout
-        self._loop = options.loop
-        self._at_most = options.at_most
-        self._directory = directory
-        about = run_once([node, NODE_MAIN], self._timeout)
-        self.node_version: str = about["version"]
-        # Node's default mark has changed between versions; both sides have that of the Node that is here.
-        self.mark: int = about["mark"]
-
-    def arguments(self, each: Entry, length: str) -> list[str]:
-        parameters = each.parameters(length)
-        if self._at_most and "n" in parameters:
-            parameters["n"] = min(parameters["n"], self._at_most)
-        if each.needs_directory:
-            parameters["dir"] = self._directory
-        return [each.program, *(f"{key}={value}" for key, value in parameters.items())]
-
-    def penstock(self, arguments: Sequence[str]) -> list[str]:
-        own = [f"loop={self._loop}", f"mark={self.mark}"]
-        return [sys.executable, "-m", "benchmarks.programs", *arguments, *own]
-
-    def node(self, arguments: Sequence[str]) -> list[str]:
-        return [self._node, "--expose-gc", NODE_MAIN, *arguments]
-
-    def measure(self, each: Entry, length: str) -> Row:
-        arguments = self.arguments(each, length)
-        commands = {"penstock": self.penstock(arguments), "node": self.node(arguments)}
-        results = run_in_turns(commands, self._rounds, self._timeout)
-        return Row(each, length, Sample.of(results["penstock"]), Sample.of(results["node"]))
-
-    def memory(self, subject: str, kind: str) -> tuple[float, float]:
-        """Bytes for each object; counted, not timed, so once is enough."""
-        arguments = ["memory", f"subject={subject}", f"kind={kind}", "n=20000"]
-        ours = run_once(self.penstock(arguments), self._timeout)
-        theirs = run_once(self.node(arguments), self._timeout)
-        return float(ours["rate"]), float(theirs["rate"])
+# What is measured beside the list: the key in the stored results, the head of its table, and who measures it.
+DIRECT = {
+    "chunks": ("nanoseconds per chunk", measure_chunks),
+    "copies": ("a file piped to a file, MB/s", measure_copies),
+    "memory": ("bytes", measure_memory),
+}
+PARTS = ("list", *DIRECT)
 
 
 def find_node(given: str | None) -> str:
@@ -169,42 +95,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def nanoseconds(rates: Sample) -> Sample:
-    return Sample(tuple(1e9 / rate for rate in rates.values))
-
-
-def measure_direct(runner: Runner) -> dict[str, dict[str, Sample | None]]:
-    """Nanoseconds per chunk of a hook to hook pipe, and of each PassThrough stage that is put between."""
-    lengths = {stages: entry("pipe-passthrough", "chunks/s", 1e6, stages=stages) for stages in (0, 4)}
-    rows = {stages: runner.measure(each, "node") for stages, each in lengths.items()}
-    rounds = {
-        side: {stages: nanoseconds(getattr(row, side)) for stages, row in rows.items()}
-        for side in ("penstock", "node")
-    }
-
-    def stage(side: str) -> Sample:
-        pairs = zip(rounds[side][4].values, rounds[side][0].values, strict=True)
-        return Sample(tuple((four - none) / 4 for four, none in pairs))
-
-    returning = run_in_turns(
-        {"penstock": runner.penstock(["pipe-returned", f"n={rows[0].entry.node['n']}"])},
-        len(rows[0].penstock.values),
-        600,
-    )
-    return {
-        "a pass-through stage in a chain": {"penstock": stage("penstock"), "node": stage("node")},
-        "a read hook piped to a write hook": {"penstock": rounds["penstock"][0], "node": rounds["node"][0]},
-        "the same, the read hook returning its bytes": {
-            "penstock": nanoseconds(Sample.of(returning["penstock"])),
-            "node": None,
-        },
-    }
-
-
 def rows_text(rows: Sequence[Row]) -> str:
-    def spread(sample: Sample) -> str:
-        return f"{figure(min(sample.values))}-{figure(max(sample.values))}"
-
     lines = [
         [
             row.entry.name,
@@ -214,7 +105,7 @@ def rows_text(rows: Sequence[Row]) -> str:
             figure(row.node.median),
             spread(row.node),
             f"{row.ratio.median:.2f}",
-            f"{min(row.ratio.values):.2f}-{max(row.ratio.values):.2f}",
+            spread(row.ratio),
         ]
         for row in rows
     ]
@@ -249,6 +140,12 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         action="append",
         help="entries whose name contains PATTERN, or matches it as a shell pattern; may be repeated",
     )
+    parser.add_argument(
+        "--part",
+        choices=PARTS,
+        action="append",
+        help="measure only this part; may be repeated (default: all, or the list where there is --only)",
+    )
     parser.add_argument("--list", action="store_true", help="print the names of the entries and end")
     parser.add_argument("--json", metavar="FILE", help="store all results")
     parser.add_argument("--plot", metavar="FILE", help="draw the ratios (.png or .svg; needs matplotlib)")
@@ -260,6 +157,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.rounds < 1:
         parser.error("--rounds must be 1 or more")
+    options.part = options.part or (["list"] if options.only else PARTS)
+    if options.plot and "list" not in options.part:
+        parser.error("--plot draws the list; add --part list")
     return options
 
 
@@ -277,6 +177,44 @@ def selected(patterns: Sequence[str] | None) -> list[Entry]:
     return found
 
 
+def list_text(rows: Sequence[Row], lengths: Sequence[str], summaries: dict[str, Any]) -> str:
+    blocks = []
+    for length in lengths:
+        shown = [row for row in rows if row.length == length]
+        if length == "long" and "node" in lengths:
+            # The others have been shown.
+            shown = [row for row in shown if row.entry.long != row.entry.node]
+        if shown:
+            blocks.append(f"{TITLES[length]}\n{rows_text(shown)}")
+    blocks += [summary_text(TITLES[length], summaries[length]) for length in lengths]
+    return "\n\n".join(blocks)
+
+
+def direct_text(head: str, rows: dict[str, Sides]) -> str:
+    lines = [
+        [
+            name,
+            *(
+                cell
+                for sample in sides.values()
+                for cell in (("", "") if sample is None else (figure(sample.median), spread(sample)))
+            ),
+        ]
+        for name, sides in rows.items()
+    ]
+    return table([head, "penstock", "min-max", "node", "min-max"], lines)
+
+
+def plot(path: str, title: str, rows: Iterable[Row]) -> None:
+    plot_bars(
+        path,
+        title,
+        "rate of penstock / rate of Node (medians; lines from least to greatest)",
+        [(row.entry.name, row.ratio, OURS if row.ratio.median >= 1 else THEIRS) for row in rows],
+        log=True,
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     entries = selected(options.only)
@@ -289,64 +227,35 @@ def main(arguments: Sequence[str] | None = None) -> None:
     lengths = ("node", "long") if options.n == "both" else (options.n,)
     with tempfile.TemporaryDirectory(prefix="penstock-bench-", dir=options.dir) as directory:
         runner = Runner(node, options, directory)
-        rows = measure_rows(runner, entries, lengths)
-        direct = {} if options.only else measure_direct(runner)
-        memory = (
-            {}
-            if options.only
-            else {name: runner.memory(subject, kind) for name, subject, kind in MEMORY_SUBJECTS}
-        )
+        rows = measure_rows(runner, entries, lengths) if "list" in options.part else []
+        direct = {part: measure(runner) for part, (_, measure) in DIRECT.items() if part in options.part}
     about = machine() | {"node": runner.node_version, "loop": options.loop, "mark": runner.mark}
-    summaries = {length: summary([row for row in rows if row.length == length]) for length in lengths}
+    summaries = {length: summary([row for row in rows if row.length == length]) for length in lengths if rows}
 
     print(
         f"penstock {about['penstock']} ({about['backend']} backend, {options.loop}), Python {about['python']}, "
-        f"Node {runner.node_version}; medians of {options.rounds} rounds\n"
+        f"Node {runner.node_version}; medians of {options.rounds} rounds"
     )
-    titles = {"node": "Node's n", "long": "long n"}
-    for length in lengths:
-        shown = [row for row in rows if row.length == length]
-        if length == "long" and "node" in lengths:
-            shown = [row for row in shown if row.entry.long != row.entry.node]
-        if shown:
-            print(f"{titles[length]}\n{rows_text(shown)}\n")
-    for length in lengths:
-        print(summary_text(titles[length], summaries[length]) + "\n")
-    if direct:
-        lines = [
-            [name, *("" if sample is None else figure(sample.median) for sample in sides.values())]
-            for name, sides in direct.items()
-        ]
-        print(table(["nanoseconds per chunk", "penstock", "node"], lines) + "\n")
-    if memory:
-        lines = [[name, f"{ours:.0f}", f"{theirs:.0f}"] for name, (ours, theirs) in memory.items()]
-        print(table(["bytes", "penstock", "node"], lines))
+    if rows:
+        print("\n" + list_text(rows, lengths, summaries))
+    for part, measured in direct.items():
+        print("\n" + direct_text(DIRECT[part][0], measured))
     if options.json:
-        write_json(
-            options.json,
-            {
-                "machine": about,
-                "rounds": options.rounds,
-                "rows": [row.as_json() for row in rows],
-                "summary": summaries,
-                "nanoseconds_per_chunk": {
-                    name: {side: sample and sample.as_json() for side, sample in sides.items()}
-                    for name, sides in direct.items()
-                },
-                "bytes": {
-                    name: {"penstock": ours, "node": theirs} for name, (ours, theirs) in memory.items()
-                },
-            },
-        )
+        content: dict[str, Any] = {
+            "machine": about,
+            "rounds": options.rounds,
+            "rows": [row.as_json() for row in rows],
+            "summary": summaries,
+        }
+        for part, measured in direct.items():
+            content[part] = {
+                name: {side: sample and sample.as_json() for side, sample in sides.items()}
+                for name, sides in measured.items()
+            }
+        write_json(options.json, content)
     if options.plot:
         drawn = [row for row in rows if row.length == lengths[0]]
-        plot_bars(
-            options.plot,
-            f"penstock against Node {runner.node_version}, {titles[lengths[0]]}",
-            "rate of penstock / rate of Node (medians; lines from least to greatest)",
-            [(row.entry.name, row.ratio, OURS if row.ratio.median >= 1 else THEIRS) for row in drawn],
-            log=True,
-        )
+        plot(options.plot, f"penstock against Node {runner.node_version}, {TITLES[lengths[0]]}", drawn)
 
 
 if __name__ == "__main__":
@@ -354,5 +263,3 @@ if __name__ == "__main__":
         main()
     except ProgramFailed as error:
         sys.exit(str(error))
-    except (KeyboardInterrupt, subprocess.SubprocessError) as error:
-        sys.exit(f"interrupted: {error!r}")

@@ -27,6 +27,7 @@ from benchmarks.report import (
     machine,
     plot_bars,
     progress,
+    spread,
     table,
     write_json,
 )
@@ -120,7 +121,7 @@ def report_text(rows: Sequence[Row]) -> str:
             [
                 row.side.name,
                 figure(row.rate.median),
-                f"{figure(min(row.rate.values))}-{figure(max(row.rate.values))}",
+                spread(row.rate),
                 figure(row.cpu_seconds.median),
                 "" if row.ratio is None else f"{row.ratio.median:.2f}",
             ]

@@ -86,20 +86,19 @@ THEIRS = "#c05a2e"
 def plot_bars(
     path: str, title: str, label: str, bars: Sequence[tuple[str, Sample, str]], *, log: bool
 ) -> None:
-    """Draw a bar for each (name, sample, colour): its median, and a line from the least to the greatest value."""
+    """Draw a bar for each (name, sample, colour): its median, and a line from the least to the greatest value.
+
+    Bars start at 0, and on a logarithmic axis, which is for ratios, at 1.
+    """
     pyplot = load_pyplot()
     names = [name for name, _, _ in bars]
     medians = [sample.median for _, sample, _ in bars]
     below = [sample.median - min(sample.values) for _, sample, _ in bars]
     above = [max(sample.values) - sample.median for _, sample, _ in bars]
     drawing, axes = pyplot.subplots(figsize=(11, 1.4 + 0.22 * len(names)))
-    axes.barh(
-        names,
-        medians,
-        xerr=[below, above],
-        color=[colour for _, _, colour in bars],
-        error_kw={"elinewidth": 0.8, "ecolor": "#444444"},
-    )
+    base = 1 if log else 0
+    axes.barh(names, [median - base for median in medians], left=base, color=[colour for *_, colour in bars])
+    axes.errorbar(medians, names, xerr=[below, above], fmt="none", elinewidth=0.8, ecolor="#444444")
     if log:
         axes.set_xscale("log")
         axes.axvline(1, color="#222222", linewidth=1)
@@ -111,6 +110,5 @@ def plot_bars(
     axes.set_axisbelow(True)
     axes.set_xlabel(label)
     axes.set_title(title)
-    drawing.tight_layout()
-    drawing.savefig(path, dpi=150)
+    drawing.savefig(path, dpi=150, bbox_inches="tight")
     pyplot.close(drawing)

@@ -49,9 +49,9 @@ class Transform(Duplex):
         write_mark = pick(high_water_mark, writable_high_water_mark)
         if read_mark == 0 and write_mark is None:
             write_mark = 0
-        self._t_start(transform, flush, self._t_passthrough)
+        self._t_start(flush, self._t_passthrough)
         self._s_start_duplex(
-            (None, None, None, None, construct, destroy),
+            (None, transform, None, None, construct, destroy),
             mark("high_water_mark", read_mark, object_mode or readable_object_mode),
             mark("high_water_mark", write_mark, object_mode or writable_object_mode),
             object_mode or readable_object_mode,

@@ -14,6 +14,7 @@ _MODULES = (
     "ticks",
     "events",
     "runner",
+    "stalls",
     "lifecycle",
     "readable_side",
     "writable_side",

@@ -1,6 +1,5 @@
 """The readable side of a stream: its buffer, its two reading modes, its end. Rules R1 to R14."""
 
-from time import monotonic as now
 from types import MethodType
 
 from penstock import _calls as calls
@@ -9,6 +8,7 @@ from penstock._flow.decoding import encode, encoding_name, make_decoder
 from penstock._flow.events import call1
 from penstock._flow.fifo import Fifo
 from penstock._flow.lifecycle import Lifecycle
+from penstock._flow.stalls import Stalls
 from penstock.errors import (
     NotImplementedHookError,
     OutOfRangeError,
@@ -29,13 +29,15 @@ _READ = 10
 _ANY = -1
 _LARGEST_READ = 1 << 30
 
+_last_mark = 0
+_last_size = 0
+
 
 class ReadableSide(Lifecycle):
     def _r_start(self, read, hwm, object_mode, encoding):
         self._s_readable = True
         self._r_hook = read
         self._r_hwm = hwm
-        self._r_size = hwm
         self._r_object = object_mode
         self._r_sync = True
         self._r_flowing = -1
@@ -43,7 +45,7 @@ class ReadableSide(Lifecycle):
         self._s_half_open = True
         if encoding is not None:
             self._r_decoder = make_decoder(encoding)
-            self._r_encoding = encoding_name(encoding)
+            self._s_keep("encoding", encoding_name(encoding))
 
     # ---- data coming in
 
@@ -95,7 +97,7 @@ class ReadableSide(Lifecycle):
                 return False
             if self._r_decoder is not None and not isinstance(chunk, str):
                 # What comes back to the front is whole text; the decoder's state belongs to what is still to come.
-                decoder = make_decoder(self._r_encoding)
+                decoder = make_decoder(self._s_find("encoding"))
                 chunk = decoder.decode(bytes(chunk), True)
         size = 1 if self._r_object else len(chunk)
         if size == 0:
@@ -112,7 +114,7 @@ class ReadableSide(Lifecycle):
         """The chunk as bytes or, where the stream decodes, as the text that it is; None once an error is reported."""
         if isinstance(chunk, str):
             if self._r_decoder is not None and (
-                encoding is None or encoding_name(encoding) == self._r_encoding
+                encoding is None or encoding_name(encoding) == self._s_find("encoding")
             ):
                 return chunk
             if encoding is not None:
@@ -267,7 +269,6 @@ class ReadableSide(Lifecycle):
             self._r_hwm = 1
             while self._r_hwm < n:
                 self._r_hwm *= 2
-            self._r_size = self._r_hwm
         if n != 0:
             self._r_emitted_readable = False
         elif self._r_need_readable and (
@@ -316,8 +317,10 @@ class ReadableSide(Lifecycle):
                 self._r_end_readable()
         if chunk is not None and not self._s_error_emitted and not self._s_close_emitted:
             self._r_did_read = True
-            if self._s_data_listener is not None:
-                self._s_data_listener._notify1(chunk)
+            # In a variable: a listener that takes itself off the list is held by nothing else.
+            listener = self._s_data_listener
+            if listener is not None:
+                listener._notify1(chunk)
             elif self._s_data_handler is not None:
                 self._r_emit_data(chunk)
         return chunk
@@ -326,9 +329,9 @@ class ReadableSide(Lifecycle):
         if self._r_hook is None:
             self._r_find_hook()
         if self._r_hook_self:
-            result = calls.attempt_method(self._r_hook, self, self._r_size)
+            result = calls.attempt_method(self._r_hook, self, _size(self._r_hwm))
         else:
-            result = calls.attempt(self._r_hook, self._r_size)
+            result = calls.attempt(self._r_hook, _size(self._r_hwm))
         # push() returns a bool, and a hook is often nothing but a push().
         if result is None or result is True or result is False:
             return
@@ -515,14 +518,13 @@ class ReadableSide(Lifecycle):
         self._r_unstall()
 
     def _r_stall(self):
-        if self._r_stalled_since == 0:
-            self._r_stalls += 1
-            self._r_stalled_since = now()
+        if self._r_stalls is None:
+            self._r_stalls = Stalls()
+        self._r_stalls.begin()
 
     def _r_unstall(self):
-        if self._r_stalled_since != 0:
-            self._r_stalled += now() - self._r_stalled_since
-            self._r_stalled_since = 0
+        if self._r_stalls is not None:
+            self._r_stalls.end()
 
     # ---- text
 
@@ -530,7 +532,7 @@ class ReadableSide(Lifecycle):
         """R14."""
         decoder = make_decoder(encoding)
         self._r_decoder = decoder
-        self._r_encoding = encoding_name(encoding)
+        self._s_keep("encoding", encoding_name(encoding))
         buffer = self._r_buffer
         if buffer is None or buffer.size == 0:
             return
@@ -560,6 +562,15 @@ class ReadableSide(Lifecycle):
         self._r_hook_self = False
         self._r_unstall()
         Lifecycle._s_release(self)
+
+
+def _size(mark):
+    """A mark as the object that a hook gets; nearly all are the same."""
+    global _last_mark, _last_size
+    if mark != _last_mark:
+        _last_mark = mark
+        _last_size = mark
+    return _last_size
 
 
 def _no_hook(size):

@@ -3,11 +3,11 @@
 The public classes add methods to it and no state, so that a Duplex can be a Readable and a Writable at once.
 """
 
-from time import monotonic as now
-from types import AsyncGeneratorType, GeneratorType, MethodType
+from types import AsyncGeneratorType, GeneratorType
 
 from penstock import _calls as calls
 from penstock._flow.runner import pump_outputs
+from penstock._flow.stalls import stalls_of
 from penstock._flow.writable_side import WritableSide
 from penstock.errors import NotImplementedHookError
 
@@ -35,12 +35,17 @@ class Stream(WritableSide):
             self._w_disabled = self._w_ending = self._w_ended = self._w_finished = True
         self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
-    def _t_start(self, transform, flush, passthrough):
+    def _t_start(self, flush, passthrough):
         """Make a stream with two sides a Transform."""
         self._t_active = True
         self._t_pass = passthrough
-        self._t_hook = transform
-        self._t_flush_hook = flush
+        if flush is not None:
+            self._s_keep("flush", flush)
+
+    def _w_find_hooks(self):
+        if self._t_active:
+            self._w_hook = self._w_method(self._w_hook, "_transform")
+        WritableSide._w_find_hooks(self)
 
     def _w_call_write(self, chunk):
         if self._t_active:
@@ -53,13 +58,9 @@ class Stream(WritableSide):
             WritableSide._w_call_write(self, chunk)
 
     def _t_call_transform(self, chunk):
-        hook = self._t_hook
-        if hook is None:
-            hook = getattr(self, "_transform", None)
-            if type(hook) is MethodType and hook.__self__ is self:
-                hook = hook.__func__
-                self._t_hook_self = True
-            self._t_hook = hook
+        if not self._w_hooks_found:
+            self._w_find_hooks()
+        hook = self._w_hook
         if hook is None:
             self._w_written(
                 NotImplementedHookError(
@@ -67,7 +68,7 @@ class Stream(WritableSide):
                 )
             )
             return
-        result = calls.attempt_method(hook, self, chunk) if self._t_hook_self else calls.attempt(hook, chunk)
+        result = calls.attempt_method(hook, self, chunk) if self._w_hook_self else calls.attempt(hook, chunk)
         if result is None or type(result) is bytes:
             self._t_done(None, result)
         elif type(result) is calls.Raised:
@@ -78,7 +79,7 @@ class Stream(WritableSide):
 
     def _t_returned(self, result, kind):
         if type(result) is GeneratorType:
-            self._t_outputs = result
+            self._t_more = result
             self._t_flushing = kind == _FLUSH
             self._t_pull_outputs()
         elif type(result) is AsyncGeneratorType:
@@ -106,7 +107,7 @@ class Stream(WritableSide):
         if not self._t_active:
             WritableSide._w_call_final(self)
             return
-        hook = self._t_flush_hook if self._t_flush_hook is not None else getattr(self, "_flush", None)
+        hook = self._s_hook("flush", "_flush")
         if hook is None or self._s_destroyed:
             self._t_flush_done(None, None)
             return
@@ -143,19 +144,19 @@ class Stream(WritableSide):
 
     def _t_pull_outputs(self):
         """Push what a generator gives, as far as there is room; `_t_release_held` goes on when there is again."""
-        outputs = self._t_outputs
-        while self._t_outputs is outputs:
+        outputs = self._t_more
+        while self._t_more is outputs:
             try:
                 value = next(outputs)
             except StopIteration:
-                self._t_outputs = None
+                self._t_more = None
                 if self._t_flushing:
                     self._t_flush_done(None, None)
                 else:
                     self._t_done(None, None)
                 return
             except Exception as error:
-                self._t_outputs = None
+                self._t_more = None
                 if self._t_flushing:
                     self._t_flush_done(error, None)
                 else:
@@ -169,7 +170,7 @@ class Stream(WritableSide):
         return bool(value is None or self._r_push(value, None) or not self._r_length)
 
     def _t_wait_for_room(self, future):
-        self._t_room = future
+        self._t_more = future
 
     def _r_call_read(self):
         if self._t_active:
@@ -181,11 +182,11 @@ class Stream(WritableSide):
         if self._t_held:
             self._t_held = False
             self._w_written(None)
-        elif self._t_outputs is not None:
+        elif type(self._t_more) is GeneratorType:
             self._t_pull_outputs()
-        elif self._t_room is not None:
-            room = self._t_room
-            self._t_room = None
+        elif self._t_more is not None:
+            room = self._t_more
+            self._t_more = None
             if not room.done():
                 room.set_result(None)
 
@@ -230,25 +231,25 @@ class Stream(WritableSide):
     def _s_side_stats(self, readable):
         """The fields of stats.SideStats."""
         if readable:
-            stalled = self._r_stalled + (now() - self._r_stalled_since if self._r_stalled_since else 0.0)
+            stalls, stalled = stalls_of(self._r_stalls)
             return (
                 self._r_chunks,
                 self._r_bytes,
                 self._r_length,
                 self._r_hwm,
                 self._r_peak,
-                self._r_stalls,
+                stalls,
                 stalled,
                 bool(self._r_object),
             )
-        stalled = self._w_stalled + (now() - self._w_stalled_since if self._w_stalled_since else 0.0)
+        stalls, stalled = stalls_of(self._w_stalls)
         return (
             self._w_chunks,
             self._w_bytes,
             self._w_length,
             self._w_hwm,
             self._w_peak,
-            self._w_stalls,
+            stalls,
             stalled,
             bool(self._w_object),
         )
@@ -276,11 +277,8 @@ class Stream(WritableSide):
             WritableSide._s_run_tick(self, op, arg)
 
     def _s_release(self):
-        self._t_hook = None
-        self._t_hook_self = False
-        self._t_flush_hook = None
-        outputs = self._t_outputs
-        self._t_outputs = None
+        outputs = self._t_more
+        self._t_more = None
         WritableSide._s_release(self)
-        if outputs is not None:
+        if type(outputs) is GeneratorType:
             outputs.close()

@@ -39,12 +39,10 @@ async def compose_throughput(bench: Bench, n: int, streams: int, chunks: int) ->
 
     def run() -> None:
         c = compose(*pass_throughs(streams))
-        left = chunks
+        left = iter(range(chunks))
 
         def write() -> None:
-            nonlocal left
-            while left > 0:
-                left -= 1
+            for _ in left:
                 if not c.write(chunk):
                     c.once("drain", write)
                     return

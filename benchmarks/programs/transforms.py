@@ -18,16 +18,13 @@ async def transform_manytransforms(bench: Bench, n: int, sync: str, callback: st
     chunk = bytes(1024)
     s = Transform(transform=at_once if sync == "yes" else a_tick_later)
     done = written if callback == "yes" else None
-    k = 0
+    left = iter(range(n))
 
     def run() -> None:
-        nonlocal k
-        while k < n:
-            k += 1
+        for _ in left:
             if not s.write(chunk, callback=done):
-                break
-        if k >= n:
-            bench.end(n)
+                return
+        bench.end(n)
 
     bench.start()
     s.on("drain", run)

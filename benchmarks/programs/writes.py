@@ -35,16 +35,13 @@ async def writable_manywrites(
     hook = at_once if sync == "yes" else a_tick_later
     s = sink(hook, writev == "yes", high_water_mark=hwm)
     done = written if callback == "yes" else None
-    k = 0
+    left = iter(range(n))
 
     def run() -> None:
-        nonlocal k
-        while k < n:
-            k += 1
+        for _ in left:
             if not s.write(chunk, callback=done):
-                break
-        if k >= n:
-            bench.end(n)
+                return
+        bench.end(n)
 
     bench.start()
     s.on("drain", run)

@@ -21,7 +21,27 @@ cdef extern from *:
         PyObject *stack[3] = {NULL, owner, arg};
         return penstock_vectorcall(fn, stack + 1, 2);
     }
+
+    /* Whether getattr(owner, name) can find anything, without asking for it. */
+    static inline int penstock_may_have(PyObject *owner, PyObject *name) {
+        PyTypeObject *type = Py_TYPE(owner);
+        if (type->tp_dictoffset > 0) {
+            PyObject *own = *(PyObject **)((char *)owner + type->tp_dictoffset);
+            if (own == NULL || PyDict_GET_SIZE(own) == 0) return _PyType_Lookup(type, name) != NULL;
+        }
+        return 1;
+    }
+
+    /* Cython gives every object a dict at once. Python makes one when there is something to put into it. */
+    static inline void penstock_drop_empty_dict(PyObject *owner) {
+        if (Py_TYPE(owner)->tp_dictoffset > 0) {
+            PyObject **own = (PyObject **)((char *)owner + Py_TYPE(owner)->tp_dictoffset);
+            if (*own != NULL && PyDict_GET_SIZE(*own) == 0) Py_CLEAR(*own);
+        }
+    }
     """
+    bint penstock_may_have(object owner, object name)
+    void penstock_drop_empty_dict(object owner)
     PyObject *penstock_call(object fn, object arg)
     PyObject *penstock_call_method(object fn, object owner, object arg)
 
@@ -49,3 +69,10 @@ cdef inline object attempt(object fn, object arg):
 
 cdef inline object attempt_method(object fn, object owner, object arg):
     return outcome(penstock_call_method(fn, owner, arg))
+
+cdef inline object method_of(object owner, object name):
+    return getattr(owner, name, None) if penstock_may_have(owner, name) else None
+
+cdef inline int drop_empty_dict(object owner) except -1:
+    penstock_drop_empty_dict(owner)
+    return 0

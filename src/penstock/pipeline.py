@@ -19,6 +19,8 @@ from penstock.errors import (
     MissingArgsError,
     PrematureCloseError,
     StreamDestroyedError,
+    UnableToPipeError,
+    WriteAfterEndError,
 )
 from penstock.finished import Finished, finished
 from penstock.readable import Readable
@@ -138,15 +140,20 @@ class Pipeline(Handle[Any]):
         if not isinstance(stream, (Readable, Writable)):
             return
         reading = index < len(self.stages) - 1
+        # What comes out of the last stage is for others, and so are its errors once the flow is over.
+        goes_on = not reading and isinstance(stream, Readable) and _can_read(stream)
         if reading or self._end:
-            self._destroyers.append(_Destroyer(stream, reading, index > 0))
+            destroyer = _Destroyer(stream, reading, index > 0)
+            self._destroyers.append(destroyer)
+            if goes_on:
+                self._last_cleanup.append(destroyer.forget)
 
         def failed(error: BaseException) -> None:
             if not isinstance(error, (AbortError, PrematureCloseError)):
                 self._report(error)
 
         stream.on("error", failed)
-        if not reading and isinstance(stream, Readable) and _can_read(stream):
+        if goes_on:
             self._last_cleanup.append(lambda: stream.off("error", failed))
 
     def _join(self, current: Any, stream: Any, is_last: bool) -> None:
@@ -184,6 +191,9 @@ class Pipeline(Handle[Any]):
             else:
                 self._finish(error)
 
+        if dest.closed and dest._s_write_side_done():
+            # It will neither take anything nor say so.
+            next_tick(self._finish, UnableToPipeError(f"{type(dest).__name__} has finished and is closed"))
         dest.on("close", closed)
         source.pipe(dest, end=False)
         if not end:
@@ -216,8 +226,7 @@ class Pipeline(Handle[Any]):
             self._outcome = value
             if value is not None:
                 end.write(value)
-            if self._end:
-                end.end()
+            end.end()
             next_tick(self._finish)
 
     async def _pump(self, items: AsyncIterable[Any], stream: Any) -> None:
@@ -228,6 +237,10 @@ class Pipeline(Handle[Any]):
             if stream.writable_need_drain:
                 await stream.drain()
             async for chunk in iterator:
+                if stream.writable_ended:
+                    raise WriteAfterEndError(
+                        f"{type(stream).__name__} was ended before all was written to it"
+                    )
                 if not stream.write(chunk):
                     await _writable_again(stream, watch)
             if self._end or stream is not self.stages[-1]:

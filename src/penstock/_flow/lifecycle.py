@@ -3,6 +3,7 @@
 Rules L1 to L6. `Completion` is here because it is one half of how a hook reports back to its stream.
 """
 
+from penstock import _calls as calls
 from penstock._flow.events import EventEmitter
 from penstock._flow.runner import HookRunner, is_awaitable
 from penstock._flow.ticks import current_queue
@@ -107,13 +108,14 @@ def aggregate(inner, outer):
 class Lifecycle(EventEmitter):
     def _s_start(self, construct, destroy, auto_destroy, emit_close, signal):
         """The last step of a constructor: the common options, and the first tick of a stream that opens something."""
+        calls.drop_empty_dict(self)
         self._s_auto_destroy = auto_destroy
         self._s_emit_close = emit_close
         self._s_constructed = True
         if destroy is not None:
             self._s_keep("destroy", destroy)
         if construct is None:
-            construct = getattr(self, "_construct", None)
+            construct = calls.method_of(self, "_construct")
         if construct is not None:
             self._s_keep("construct", construct)
             self._s_constructed = False
@@ -136,7 +138,7 @@ class Lifecycle(EventEmitter):
     def _s_hook(self, option, method):
         """The hook that was given by keyword, or as a method of a subclass; None where there is neither."""
         hook = self._s_find(option)
-        return hook if hook is not None else getattr(self, method, None)
+        return hook if hook is not None else calls.method_of(self, method)
 
     def _s_tick(self, op, arg):
         queue = self._s_queue

@@ -6,6 +6,7 @@ The public classes add methods to it and no state, so that a Duplex can be a Rea
 from types import AsyncGeneratorType, GeneratorType
 
 from penstock import _calls as calls
+from penstock._flow.chunk import mark
 from penstock._flow.runner import pump_outputs
 from penstock._flow.stalls import stalls_of
 from penstock._flow.writable_side import WritableSide
@@ -17,30 +18,109 @@ _FLUSH = 31
 
 
 class Stream(WritableSide):
-    def _s_start_duplex(self, hooks, read_mark, write_mark, read_objects, write_objects, text, sides, signal):
-        """The constructor of everything with two sides; see Duplex for what these are."""
-        read, write, writev, final, construct, destroy = hooks
-        encoding, default_encoding, decode_strings = text
-        readable, writable, allow_half_open, auto_destroy, emit_close = sides
-        self._r_start(read, read_mark, read_objects, encoding)
-        self._w_start(write, writev, final, write_mark, write_objects, default_encoding)
+    def _s_init_duplex(
+        self,
+        *,
+        read=None,
+        write=None,
+        writev=None,
+        final=None,
+        destroy=None,
+        construct=None,
+        high_water_mark=None,
+        readable_high_water_mark=None,
+        writable_high_water_mark=None,
+        object_mode=False,
+        readable_object_mode=False,
+        writable_object_mode=False,
+        encoding=None,
+        default_encoding=None,
+        decode_strings=True,
+        readable=True,
+        writable=True,
+        allow_half_open=True,
+        signal=None,
+        auto_destroy=True,
+        emit_close=True,
+    ):
+        """The constructor of Duplex."""
+        if high_water_mark is not None:
+            readable_high_water_mark = writable_high_water_mark = high_water_mark
+        if object_mode:
+            readable_object_mode = writable_object_mode = True
+        self._r_start(
+            read,
+            mark("high_water_mark", readable_high_water_mark, readable_object_mode),
+            readable_object_mode,
+            encoding,
+        )
+        self._w_start(
+            write,
+            writev,
+            final,
+            mark("high_water_mark", writable_high_water_mark, writable_object_mode),
+            writable_object_mode,
+            default_encoding,
+        )
         self._w_keep_text = not decode_strings
         self._s_half_open = allow_half_open
-        if self._t_active:
-            # Output of the very first write goes straight to whoever listens already (T2).
-            self._r_sync = False
         if not readable:
             self._r_disabled = self._r_ended = self._r_end_emitted = True
         if not writable:
             self._w_disabled = self._w_ending = self._w_ended = self._w_finished = True
         self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
-    def _t_start(self, flush, passthrough):
-        """Make a stream with two sides a Transform."""
+    def _t_init(
+        self,
+        *,
+        transform=None,
+        flush=None,
+        destroy=None,
+        construct=None,
+        high_water_mark=None,
+        readable_high_water_mark=None,
+        writable_high_water_mark=None,
+        object_mode=False,
+        readable_object_mode=False,
+        writable_object_mode=False,
+        encoding=None,
+        default_encoding=None,
+        decode_strings=True,
+        allow_half_open=True,
+        signal=None,
+        auto_destroy=True,
+        emit_close=True,
+    ):
+        """The constructor of Transform."""
+        if high_water_mark is not None:
+            readable_high_water_mark = writable_high_water_mark = high_water_mark
+        elif readable_high_water_mark == 0 and writable_high_water_mark is None:
+            writable_high_water_mark = 0
+        if object_mode:
+            readable_object_mode = writable_object_mode = True
         self._t_active = True
-        self._t_pass = passthrough
+        self._t_pass = self._t_passthrough
         if flush is not None:
             self._s_keep("flush", flush)
+        self._r_start(
+            None,
+            mark("high_water_mark", readable_high_water_mark, readable_object_mode),
+            readable_object_mode,
+            encoding,
+        )
+        # Output of the very first write goes straight to whoever listens already (T2).
+        self._r_sync = False
+        self._w_start(
+            transform,
+            None,
+            None,
+            mark("high_water_mark", writable_high_water_mark, writable_object_mode),
+            writable_object_mode,
+            default_encoding,
+        )
+        self._w_keep_text = not decode_strings
+        self._s_half_open = allow_half_open
+        self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
     def _w_find_hooks(self):
         if self._t_active:

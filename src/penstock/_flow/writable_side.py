@@ -117,7 +117,7 @@ class WritableSide(ReadableSide):
         """Look the hooks up, once, at the first write."""
         self._w_hooks_found = True
         if self._w_many_hook is None:
-            self._w_many_hook = getattr(self, "_writev", None)
+            self._w_many_hook = calls.method_of(self, "_writev")
         self._w_hook = self._w_method(self._w_hook, "_write")
 
     def _w_method(self, hook, name):

@@ -7,6 +7,7 @@ both sides, so a ratio above 1 says that penstock did more of them a second.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import fnmatch
 import shutil
 import sys
@@ -54,18 +55,28 @@ def find_node(given: str | None) -> str:
     return node
 
 
-def measure_rows(runner: Runner, entries: Iterable[Entry], lengths: Sequence[str]) -> list[Row]:
+def measure_rows(
+    runner: Runner, entries: Iterable[Entry], lengths: Sequence[str]
+) -> tuple[list[Row], list[str]]:
+    """The rows, and what was said by programs that failed; the others are measured all the same."""
     rows: list[Row] = []
+    failures: list[str] = []
     for each in entries:
+        measured: dict[str, Row] = {}
         for length in lengths:
-            if length == "long" and "node" in lengths and each.long == each.node:
+            if length == "long" and "node" in measured and each.is_long:
                 # Node's own n is long: one measurement stands for both.
-                rows.append(Row(each, "long", rows[-1].penstock, rows[-1].node))
+                measured[length] = dataclasses.replace(measured["node"], length=length)
                 continue
-            row = runner.measure(each, length)
-            rows.append(row)
-            progress(f"{figure(row.ratio.median):>6}  {each.name} ({length} n)")
-    return rows
+            try:
+                row = measured[length] = runner.measure(each, length)
+            except ProgramFailed as error:
+                failures.append(str(error))
+                progress(f"failed  {each.name} ({TITLES[length]}): {error}")
+            else:
+                progress(f"{figure(row.ratio.median):>6}  {each.name} ({TITLES[length]})")
+        rows += measured.values()
+    return rows, failures
 
 
 def by_program(rows: Iterable[Row]) -> dict[str, float]:
@@ -177,16 +188,14 @@ def selected(patterns: Sequence[str] | None) -> list[Entry]:
     return found
 
 
-def list_text(rows: Sequence[Row], lengths: Sequence[str], summaries: dict[str, Any]) -> str:
+def list_text(by_length: dict[str, list[Row]], summaries: dict[str, Any]) -> str:
     blocks = []
-    for length in lengths:
-        shown = [row for row in rows if row.length == length]
-        if length == "long" and "node" in lengths:
-            # The others have been shown.
-            shown = [row for row in shown if row.entry.long != row.entry.node]
+    for length, rows in by_length.items():
+        # With both lengths asked for, those whose only length is Node's have been shown.
+        shown = [row for row in rows if len(by_length) == 1 or length == "node" or not row.entry.is_long]
         if shown:
             blocks.append(f"{TITLES[length]}\n{rows_text(shown)}")
-    blocks += [summary_text(TITLES[length], summaries[length]) for length in lengths]
+    blocks += [summary_text(TITLES[length], content) for length, content in summaries.items()]
     return "\n\n".join(blocks)
 
 
@@ -227,17 +236,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     lengths = ("node", "long") if options.n == "both" else (options.n,)
     with tempfile.TemporaryDirectory(prefix="penstock-bench-", dir=options.dir) as directory:
         runner = Runner(node, options, directory)
-        rows = measure_rows(runner, entries, lengths) if "list" in options.part else []
+        rows, failures = measure_rows(runner, entries, lengths) if "list" in options.part else ([], [])
         direct = {part: measure(runner) for part, (_, measure) in DIRECT.items() if part in options.part}
     about = machine() | {"node": runner.node_version, "loop": options.loop, "mark": runner.mark}
-    summaries = {length: summary([row for row in rows if row.length == length]) for length in lengths if rows}
+    by_length = {length: [row for row in rows if row.length == length] for length in lengths}
+    summaries = {length: summary(members) for length, members in by_length.items() if members}
 
     print(
         f"penstock {about['penstock']} ({about['backend']} backend, {options.loop}), Python {about['python']}, "
         f"Node {runner.node_version}; medians of {options.rounds} rounds"
     )
     if rows:
-        print("\n" + list_text(rows, lengths, summaries))
+        print("\n" + list_text(by_length, summaries))
     for part, measured in direct.items():
         print("\n" + direct_text(DIRECT[part][0], measured))
     if options.json:
@@ -245,6 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "machine": about,
             "rounds": options.rounds,
             "rows": [row.as_json() for row in rows],
+            "failures": failures,
             "summary": summaries,
         }
         for part, measured in direct.items():
@@ -254,8 +265,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             }
         write_json(options.json, content)
     if options.plot:
-        drawn = [row for row in rows if row.length == lengths[0]]
-        plot(options.plot, f"penstock against Node {runner.node_version}, {TITLES[lengths[0]]}", drawn)
+        title = f"penstock against Node {runner.node_version}, {TITLES[lengths[0]]}"
+        plot(options.plot, title, by_length[lengths[0]])
+    if failures:
+        raise SystemExit("\n".join(["failed:", *failures]))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ from benchmarks.pairing import Sample, run_in_turns, run_once, turns
 # Of penstock and of Node; None where only one has such a thing.
 Sides = dict[str, Sample | None]
 
+# Stages of the chain from which the cost of one is taken.
+STAGES = 4
+
 COPIED = 512 * MIB
 
 MEMORY_SUBJECTS = [
@@ -34,24 +37,27 @@ def nanoseconds(rates: Sample) -> Sample:
 
 def measure_chunks(runner: Runner) -> dict[str, Sides]:
     """Nanoseconds per chunk of a pipe from hook to hook, and of each PassThrough stage that is put between."""
-    entries = {stages: entry("pipe-passthrough", "chunks/s", 1e6, stages=stages) for stages in (0, 4)}
-    rows = {stages: runner.measure(each, "node") for stages, each in entries.items()}
-    ours = {stages: nanoseconds(row.penstock) for stages, row in rows.items()}
-    theirs = {stages: nanoseconds(row.node) for stages, row in rows.items()}
-
-    def stage(times: dict[int, Sample]) -> Sample:
-        pairs = zip(times[4].values, times[0].values, strict=True)
-        return Sample(tuple((four - none) / 4 for four, none in pairs))
-
+    direct, chain = (entry("pipe-passthrough", "chunks/s", 1e6, stages=stages) for stages in (0, STAGES))
     returned = entry("pipe-returned", "chunks/s", 1e6)
-    returning = run_in_turns(
-        {"penstock": runner.penstock(runner.arguments(returned, "node"))}, runner.rounds, runner.timeout
-    )
+    ours = {each.name: runner.penstock(runner.arguments(each, "node")) for each in (direct, chain, returned)}
+    theirs = {each.name: runner.node(runner.arguments(each, "node")) for each in (direct, chain)}
+    commands = {f"penstock {name}": command for name, command in ours.items()}
+    commands |= {f"node {name}": command for name, command in theirs.items()}
+    results = run_in_turns(commands, runner.rounds, runner.timeout)
+    times = {label: nanoseconds(Sample.of(result)) for label, result in results.items()}
+
+    def stage(side: str) -> Sample:
+        pairs = zip(times[f"{side} {chain.name}"].values, times[f"{side} {direct.name}"].values, strict=True)
+        return Sample(tuple((long - short) / STAGES for long, short in pairs))
+
     return {
-        "a pass-through stage in a chain": {"penstock": stage(ours), "node": stage(theirs)},
-        "a read hook piped to a write hook": {"penstock": ours[0], "node": theirs[0]},
+        "a pass-through stage in a chain": {"penstock": stage("penstock"), "node": stage("node")},
+        "a read hook piped to a write hook": {
+            "penstock": times[f"penstock {direct.name}"],
+            "node": times[f"node {direct.name}"],
+        },
         "the same, the read hook returning its bytes": {
-            "penstock": nanoseconds(Sample.of(returning["penstock"])),
+            "penstock": times[f"penstock {returned.name}"],
             "node": None,
         },
     }

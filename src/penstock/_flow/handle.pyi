@@ -2,7 +2,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any, Generic, TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 class Ready:
     """Awaited, it is done at once, with None."""
@@ -17,13 +17,13 @@ class failed:
     def __init__(self, error: BaseException) -> None: ...
     def __await__(self) -> Generator[Any]: ...
 
-class Handle(Generic[T]):
+class Handle(Generic[_T]):
     """An operation under way: awaitable as often as one likes, with callbacks that run the moment it is done."""
 
     _loop: asyncio.AbstractEventLoop
     _seen: bool
     def __init__(self) -> None: ...
-    def _settle(self, error: BaseException | None, value: T | None = None) -> None: ...
+    def _settle(self, error: BaseException | None, value: _T | None = None) -> None: ...
     def done(self) -> bool:
         """Whether the operation has ended."""
 
@@ -33,10 +33,10 @@ class Handle(Generic[T]):
     def exception(self) -> BaseException | None:
         """The error, or None. Raises asyncio.InvalidStateError while the operation goes on."""
 
-    def result(self) -> T | None:
+    def result(self) -> _T | None:
         """The value. Raises the error, and asyncio.InvalidStateError while the operation goes on."""
 
     def _abandoned(self) -> None: ...
-    def __await__(self) -> Generator[Any, None, T | None]: ...
+    def __await__(self) -> Generator[Any, None, _T | None]: ...
     def wait(self) -> Coroutine[Any, Any, None]:
         """Wait for the end, whatever it is: an error is not raised."""

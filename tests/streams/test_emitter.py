@@ -1,6 +1,7 @@
 """EventEmitter: who is called, in which order, and what leaves emit()."""
 
 import asyncio
+import sys
 import weakref
 
 import pytest
@@ -302,3 +303,25 @@ async def test_a_coroutine_listener_that_fails_after_destroy_is_reported():
         stream.destroy()
         await quiet()
     assert [context["exception"] for context in contexts] == [error]
+
+
+def test_listeners_without_memory_loses_no_reference(emitter):
+    testcapi = pytest.importorskip("_testcapi")
+
+    def listener():
+        raise AssertionError("not to be called")
+
+    for _ in range(40):
+        emitter.once("x", listener)
+    references = sys.getrefcount(listener)
+    failures = 0
+    for allocations in range(30):
+        testcapi.set_nomemory(allocations, allocations + 1)
+        try:
+            emitter.listeners("x")
+        except MemoryError:
+            failures += 1
+        finally:
+            testcapi.remove_mem_hooks()
+    assert failures > 0
+    assert sys.getrefcount(listener) == references

@@ -173,8 +173,11 @@ class EventEmitter(Ticked):
         handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             return []
-        handlers = handler if type(handler) is list else [handler]
-        return [_function(item) for item in handlers]
+        functions = []
+        # No comprehension: Cython 3.3 drops an item of one twice when there is no memory for the list to grow.
+        for item in handler if type(handler) is list else [handler]:
+            functions.append(_function(item))
+        return functions
 
     def event_names(self):
         """The events that have a listener."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstock.abort import Left
 from penstock.errors import AbortError
 from penstock.finished import finished
 
@@ -23,7 +24,7 @@ async def dispose(stream: Any) -> None:
     watch = finished(stream)
     await watch.wait()
     error = watch.exception()
-    if error is not None and not isinstance(error, _GivenUp):
+    if error is not None and not isinstance(error, (_GivenUp, Left)):
         raise error
 
 

@@ -30,8 +30,8 @@ class Pull:
         self.error: BaseException | None = None
         self._signal = signal
         self._waiter: asyncio.Future[None] | None = None
-        self._wake = self._resolve if wake is None else wake
-        source.on("readable", self._wake)
+        self._wake = wake
+        source.on("readable", self._woken)
         self._watch = finished(source, writable=False)
         self._watch.add_done_callback(self._finished)
         if signal is not None:
@@ -45,8 +45,10 @@ class Pull:
             self.ended = True
         elif self.error is None:
             self.error = error
+        # The source and its listener hold each other.
+        self.source.off("readable", self._woken)
         if not self.left:
-            self._wake()
+            self._woken()
 
     def _abort(self) -> None:
         assert self._signal is not None
@@ -60,7 +62,7 @@ class Pull:
             self.error = error
         if not self.source.destroyed:
             self.source.destroy(error if isinstance(error, AbortError) else Left())
-        self._wake()
+        self._woken()
 
     def leave(self) -> None:
         """Stop reading. A source that has not ended is destroyed with AbortError, as by leaving an iteration early."""
@@ -83,15 +85,18 @@ class Pull:
     def release(self) -> None:
         """Stop reading and leave the source as it is."""
         self.left = True
-        self.source.off("readable", self._wake)
+        self.source.off("readable", self._woken)
         self._watch.cancel()
 
-    # ---- for a reader that is a coroutine
-
-    def _resolve(self) -> None:
+    def _woken(self) -> None:
+        if self._wake is not None:
+            self._wake()
+            return
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+
+    # ---- for a reader that is a coroutine
 
     async def more(self) -> bool:
         """Wait after ``read()`` gave None: True to read again, False at the end; raises the error of the source."""

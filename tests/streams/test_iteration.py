@@ -632,3 +632,13 @@ async def test_an_abandoned_step_leaves_no_report():
         await quiet()
     assert contexts == []
     assert stream.destroyed
+
+
+@looped
+async def test_leaving_a_loop_and_then_the_stream_is_no_error():
+    stream = numbers(None)
+    async with stream:
+        async for chunk in stream:
+            if chunk == 3:
+                break
+    assert stream.closed

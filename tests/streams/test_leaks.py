@@ -18,6 +18,7 @@ from penstock import (
     Transform,
     Writable,
     backend,
+    consumers,
     finished,
     on,
     once,
@@ -480,3 +481,14 @@ async def test_a_destroyed_stream_lets_its_buffer_go_with_it(no_gc):
 async def test_an_unused_stream_goes_at_once(no_gc):
     dead = [weakref.ref(make()) for make in (Readable, Writable, Duplex, Transform, PassThrough, Sink, Upper)]
     assert [ref() for ref in dead] == [None] * len(dead)
+
+
+@needs_counts
+@looped
+async def test_a_stream_that_was_read_whole_is_not_held(no_gc):
+    source = Readable.from_([b"a", b"b"], object_mode=False)
+    seen = weakref.ref(source)
+    assert await consumers.bytes(source) == b"ab"
+    del source
+    await quiet()
+    assert seen() is None

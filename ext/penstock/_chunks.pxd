@@ -23,7 +23,7 @@ cdef class ChunkQueue:
     cdef Py_ssize_t _count          # chunks queued
     cdef Py_ssize_t _total_bytes    # bytes queued: the sum of all sizes
     cdef int _busy                  # calls that rely on the front chunks staying where they are
-    cdef object _sought             # bytes that read_until() looked for last, or None
+    cdef object _sought             # bytes that _seek() looked for last, or None
     cdef Py_ssize_t _sought_from    # offset in bytes before which _sought does not begin
 
     # Where n is a number of bytes to take, the caller has made sure that 0 <= n <= _total_bytes.
@@ -31,6 +31,7 @@ cdef class ChunkQueue:
     cdef int _check_idle(self, str method) except -1
     cdef int _append(self, object chunk) except -1
     cdef int _appendleft(self, object chunk) except -1
+    cdef int _append_copy(self, const char* data, Py_ssize_t n) except -1
     cdef object _popleft(self)
     cdef bytes _read(self, Py_ssize_t n)
     cdef int _consume(self, Py_ssize_t n) except -1
@@ -38,6 +39,9 @@ cdef class ChunkQueue:
     # The offset of the first `sub` (length > 0) that lies inside [start, stop), or -1.
     cdef Py_ssize_t _search(self, const char* sub, Py_ssize_t length, Py_ssize_t start,
                             Py_ssize_t stop) except -2
+    # The offset of the first `sub` (not empty) that ends by `stop`, or -1. Asked again for the same `sub`, it
+    # goes on where it stopped.
+    cdef Py_ssize_t _seek(self, bytes sub, Py_ssize_t stop) except -2
     # One writev, or pwritev where offset >= 0: the bytes taken, or -1 where it would block. Unlike
     # writev_to() it makes no exception for that.
     cdef Py_ssize_t _writev(self, int fd, long long offset) except -2

@@ -72,6 +72,9 @@ cdef enum:
     KEPT_CAPACITY = 1024        # entries; a larger array is given back when the queue runs empty
     INLINE_ENTRIES = 64         # iovecs that need no allocation
     MAX_ENTRIES = 1024          # iovecs in one call; 1024 is the IOV_MAX of every system at hand
+    JOINED_PART = 512           # bytes: a longer copy is a chunk of its own
+    JOINED_BYTES = 4096         # size up to which a chunk takes such copies in
+    COPY_BYTES = 65536          # largest chunk made by copying: malloc maps larger ones, and that costs page faults
     MAX_WRITE_BYTES = 1 << 30   # in one call: macOS refuses sums over INT_MAX, Linux cuts them there
 
 include "_chunks_args.pxi"
@@ -96,6 +99,14 @@ cdef class ChunkQueue:
         """Put a chunk in front of all others."""
         self._appendleft(buffer)
 
+    def append_copy(self, buffer, n=None):
+        """Copy the first n bytes of a buffer, or all of it, to the end."""
+        cdef _Pin pin = _pin_buffer("buffer", buffer)
+        cdef Py_ssize_t size = pin.view.len if n is None else _size_of("n", n)
+        if size > pin.view.len:
+            raise ValueError(f"n is {n}, but the buffer has only {pin.view.len} bytes")
+        self._append_copy(<const char*>pin.view.buf, size)
+
     def extend(self, iterable):
         """Append every buffer of an iterable."""
         if PyObject_CheckBuffer(iterable):
@@ -113,6 +124,21 @@ cdef class ChunkQueue:
         """Take up to n bytes."""
         cdef Py_ssize_t size = _size_of("n", n)
         return self._read(min(size, self._total_bytes))
+
+    def read_view(self, n):
+        """Take up to n bytes of the front chunk, as a read-only view."""
+        cdef Py_ssize_t size = _size_of("n", n)
+        self._check_idle("read_view")
+        if self._count == 0:
+            return memoryview(b"")
+        self._busy += 1  # see views()
+        try:
+            size = min(size, self._at(0).size)
+            view = _view_of(self._at(0), size)
+        finally:
+            self._busy -= 1
+        self._drop_bytes(size)
+        return view
 
     def peek(self, n):
         """Up to n bytes, which stay in the queue."""
@@ -171,16 +197,11 @@ cdef class ChunkQueue:
         if length == 0:
             raise ValueError("sub must not be empty")
         self._check_idle("read_until")
-        if self._sought is None or wanted != <bytes>self._sought:
-            self._sought = wanted
-            self._sought_from = 0
         stop = self._total_bytes
         if limit < stop - length:
             stop = limit + length
-        at = self._search(PyBytes_AS_STRING(wanted), length, self._sought_from, stop)
+        at = self._seek(wanted, stop)
         if at < 0:
-            if stop - length + 1 > self._sought_from:
-                self._sought_from = stop - length + 1
             if self._sought_from > limit:
                 raise ValueError(f"sub ({wanted!r}) does not begin within the limit of {max} bytes (max)")
             return None
@@ -246,6 +267,30 @@ cdef class ChunkQueue:
         self._check_idle("appendleft")
         return self._put(chunk, True)
 
+    cdef int _append_copy(self, const char* data, Py_ssize_t n) except -1:
+        cdef ChunkRef* last
+        cdef PyObject* keeper
+        cdef bytes joined
+        cdef Py_ssize_t part
+        if n <= JOINED_PART and self._count and not self._busy:
+            last = self._at(self._count - 1)
+            if last.size + n <= JOINED_BYTES and PyBytes_CheckExact(<object>last.keeper):
+                joined = PyBytes_FromStringAndSize(NULL, last.size + n)
+                memcpy(PyBytes_AS_STRING(joined), last.data, last.size)
+                memcpy(PyBytes_AS_STRING(joined) + last.size, data, n)
+                keeper = last.keeper
+                last.data, last.size, last.keeper = PyBytes_AS_STRING(joined), last.size + n, <PyObject*>joined
+                self._total_bytes += n
+                Py_INCREF(joined)  # the reference that the ref owns, instead of the one to the old keeper
+                Py_DECREF(keeper)  # last, for it may call back
+                return 0
+        while n > 0:
+            part = min(n, COPY_BYTES)
+            self._put(PyBytes_FromStringAndSize(data, part), False)
+            data += part
+            n -= part
+        return 0
+
     cdef object _popleft(self):
         cdef ChunkRef* front
         cdef object result
@@ -306,7 +351,31 @@ cdef class ChunkQueue:
 
     cdef Py_ssize_t _search(self, const char* sub, Py_ssize_t length, Py_ssize_t start,
                             Py_ssize_t stop) except -2:
+        cdef ChunkRef* front
+        cdef Py_ssize_t end
+        cdef const char* hit
+        # Mostly it lies in the front chunk, and needs no window.
+        if self._count:
+            front = self._at(0)
+            end = min(front.size, stop)
+            if start <= end - length:
+                hit = _locate(front.data + start, end - start, sub, length)
+                if hit != NULL:
+                    return hit - front.data
+                start = end - length + 1
+            if end == stop:
+                return -1
         return _search_refs(self, sub, length, start, stop)
+
+    cdef Py_ssize_t _seek(self, bytes sub, Py_ssize_t stop) except -2:
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(sub), at
+        if sub is not self._sought and sub != self._sought:
+            self._sought = sub
+            self._sought_from = 0
+        at = self._search(PyBytes_AS_STRING(sub), length, self._sought_from, stop)
+        if at < 0 and stop - length + 1 > self._sought_from:
+            self._sought_from = stop - length + 1
+        return at
 
     cdef Py_ssize_t _writev(self, int fd, long long offset) except -2:
         cdef iovec inline_entries[INLINE_ENTRIES]

@@ -7,6 +7,7 @@ for am_send, and use the coroutine functions of `penstock.asyncio`, which here d
 """
 
 cimport cython
+from cpython.exc cimport PyErr_WriteUnraisable
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 
@@ -36,10 +37,27 @@ cdef extern from *:
         return (PySendResult)penstock_attempt_send(self, arg, result);
     }
 
-    /* Slots of our own: a method of the class would add a traceback to every StopIteration. */
+    static int penstock_attempt_unused(PyObject *);
+    static void penstock_attempt_warn(PyObject *);
+    static destructor penstock_attempt_free;
+
+    static void penstock_attempt_dealloc(PyObject *self) {
+        if (penstock_attempt_unused(self)) {
+            PyObject *type, *value, *traceback;
+            PyErr_Fetch(&type, &value, &traceback);
+            penstock_attempt_warn(self);
+            PyErr_Restore(type, value, traceback);
+        }
+        penstock_attempt_free(self);
+    }
+
+    /* Slots of our own. A method of the class would add a traceback to every StopIteration; __dealloc__ would put
+       the exception under way aside each time, and __del__ be called only once for a place on the freelist. */
     static void penstock_attempt_install(PyTypeObject *type) {
         type->tp_as_async->am_send = penstock_attempt_am_send;
         type->tp_iternext = penstock_attempt_next;
+        penstock_attempt_free = type->tp_dealloc;
+        type->tp_dealloc = penstock_attempt_dealloc;
     }
     """
     void penstock_attempt_install(PyTypeObject *type)
@@ -59,6 +77,8 @@ cdef enum:
     NEXT
     DRAIN
 
+cdef bytes NEWLINE = b"\n"
+cdef str ERROR = "error"
 cdef tuple _NAMES = ("read", "readline", "readuntil", "readexactly", "__anext__", "drain")
 
 
@@ -143,17 +163,25 @@ cdef class Attempt:
     def __repr__(self):
         return f"<coroutine object {self.__qualname__} at {id(self):#x}>"
 
-    def __del__(self):
-        if not self._started and self._stream is not None:
-            warn(f"coroutine '{self.__qualname__}' was never awaited", RuntimeWarning, stacklevel=2)
+
+cdef bint attempt_unused "penstock_attempt_unused"(PyObject *me) noexcept:
+    return not (<Attempt>me)._started
 
 
-cdef inline Attempt _attempt_of(object stream, int kind, object first, object second):
+cdef void attempt_warn "penstock_attempt_warn"(PyObject *me) noexcept:
+    # The object has no references left, and must not get any.
+    cdef str name = _NAMES[(<Attempt>me)._kind]
+    try:
+        warn(f"coroutine 'StreamReader.{name}' was never awaited", RuntimeWarning, stacklevel=2)
+    except BaseException:
+        # Where warnings are errors it is printed, as for every coroutine: nothing can be raised here.
+        PyErr_WriteUnraisable(name)
+
+
+cdef inline Attempt _attempt_of(object stream, int kind):
     cdef Attempt self = Attempt.__new__(Attempt)
     self._stream = stream
     self._kind = kind
-    self._first = first
-    self._second = second
     return self
 
 
@@ -166,12 +194,12 @@ cdef int attempt_send "penstock_attempt_send"(PyObject *me, PyObject *arg, PyObj
             raise TypeError("can't send non-None value to a just-started coroutine")
         self._started = True
         if self._kind == DRAIN:
-            if (<WriterCore>self._stream)._drain_now():
+            if (<WriterCore>self._stream)._has_nothing_to_drain():
                 value = None
             else:
                 value = _waiting(self._stream._await_drain())
         else:
-            value = (<LazyReader>self._stream)._attempt(self._kind, self._first, self._second)
+            value = (<LazyReader>self._stream)._attempt(self)
         if type(value) is not _Waiting:
             Py_INCREF(value)  # the caller's reference
             result[0] = <PyObject *>value
@@ -197,56 +225,65 @@ cdef class LazyReader(ReaderCore):
     """The reads of a `StreamReader` as attempts."""
 
     def read(self, n=-1):
-        return _attempt_of(self, READ, n, None)
-
-    def readline(self, *, limit=None, long_lines="error"):
-        return _attempt_of(self, READLINE, limit, long_lines)
-
-    def readuntil(self, separator=b"\n", *, limit=None):
-        return _attempt_of(self, READUNTIL, separator, limit)
+        cdef Attempt call = _attempt_of(self, READ)
+        call._n = n
+        return call
 
     def readexactly(self, n):
-        return _attempt_of(self, READEXACTLY, n, None)
+        cdef Attempt call = _attempt_of(self, READEXACTLY)
+        call._n = n
+        return call
+
+    def readline(self, *, limit=None, long_lines=ERROR):
+        cdef Attempt call = _attempt_of(self, READLINE)
+        call._first = limit
+        call._second = long_lines
+        return call
+
+    def readuntil(self, separator=NEWLINE, *, limit=None):
+        cdef Attempt call = _attempt_of(self, READUNTIL)
+        call._first = separator
+        call._second = limit
+        return call
 
     def __anext__(self):
-        return _attempt_of(self, NEXT, None, None)
+        return _attempt_of(self, NEXT)
 
-    cdef object _attempt(self, int kind, object first, object second):
+    cdef object _attempt(self, Attempt call):
+        cdef int kind = call._kind
         cdef object result = None
-        cdef Py_ssize_t n
-        if kind == READEXACTLY:
-            n = first
-            if n > 0 and self._exception is None:
-                result = self._take_exactly(n)
-            return _waiting(self._await_readexactly(first)) if result is None else result
-        if kind == READ:
-            n = first
-            if n > 0 and self._exception is None:
-                result = self._take_some(n)
-            return _waiting(self._await_read(first)) if result is None else result
         if self._exception is None:
-            if kind == NEXT:
-                result = self._take_line(self._limit, "error")
-                if result is not None:
-                    if not result:
-                        raise StopAsyncIteration
-                    return result
+            # The common cases at once; the others, and every error, are the coroutines' business.
+            if kind == READEXACTLY:
+                if call._n > 0:
+                    result = self._take_exactly(call._n)
+            elif kind == READ:
+                if call._n > 0:
+                    result = self._take_some(call._n)
             elif kind == READUNTIL:
-                if type(first) is bytes and first and second is None:
-                    result = self._take_until(first, self._limit)
-            elif first is None and second == "error":
-                result = self._take_line(self._limit, "error")
+                if type(call._first) is bytes and call._first and call._second is None:
+                    result = self._take_until(call._first, self._limit)
+            elif kind == NEXT:
+                result = self._take_line(self._limit, ERROR)
+                if result is not None and not result:
+                    raise StopAsyncIteration
+            elif call._first is None and call._second is ERROR:
+                result = self._take_line(self._limit, ERROR)
             if result is not None:
                 return result
+        if kind == READEXACTLY:
+            return _waiting(self._await_readexactly(call._n))
+        if kind == READ:
+            return _waiting(self._await_read(call._n))
         if kind == READUNTIL:
-            return _waiting(self._await_readuntil(first, limit=second))
+            return _waiting(self._await_readuntil(call._first, limit=call._second))
         if kind == NEXT:
             return _waiting(self._await___anext__())
-        return _waiting(self._await_readline(limit=first, long_lines=second))
+        return _waiting(self._await_readline(limit=call._first, long_lines=call._second))
 
 
 cdef class LazyWriter(WriterCore):
     """`StreamWriter.drain` as an attempt."""
 
     def drain(self):
-        return _attempt_of(self, DRAIN, None, None)
+        return _attempt_of(self, DRAIN)

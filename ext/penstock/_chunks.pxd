@@ -34,6 +34,9 @@ cdef class ChunkQueue:
     cdef int _append_copy(self, const char* data, Py_ssize_t n) except -1
     cdef object _popleft(self)
     cdef bytes _read(self, Py_ssize_t n)
+    # The bytes up to and with `sub` (not empty) where at most `limit` come before it and all that is inside of the
+    # front chunk, and not all of it; else None, and a search is needed.
+    cdef bytes _read_near(self, bytes sub, Py_ssize_t limit)
     cdef int _consume(self, Py_ssize_t n) except -1
     cdef void _copy_out(self, char* target, Py_ssize_t n) noexcept
     # The offset of the first `sub` (length > 0) that lies inside [start, stop), or -1.
@@ -48,6 +51,7 @@ cdef class ChunkQueue:
 
     # Storage; these are for the queue itself.
     cdef ChunkRef* _at(self, Py_ssize_t index) noexcept
+    cdef bytes _split(self, ChunkRef* front, Py_ssize_t n)
     cdef int _put(self, object chunk, bint in_front) except -1
     cdef int _reserve(self) except -1
     cdef void _drop_front(self) noexcept

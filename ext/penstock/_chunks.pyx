@@ -41,6 +41,8 @@ cdef extern from "Python.h":
     # NULL for the exception means: clamp to what Py_ssize_t can hold.
     Py_ssize_t PyNumber_AsSsize_t(object value, PyObject* overflow) except? -1
     void Py_DECREF(PyObject* value) noexcept
+    Py_ssize_t Py_REFCNT(PyObject* value) noexcept
+    Py_ssize_t Py_SIZE(PyObject* value) noexcept
 
     ctypedef int (*visitproc)(PyObject* value, void* arg) noexcept
     ctypedef int (*traverseproc)(PyObject* self, visitproc visit, void* arg) noexcept
@@ -49,6 +51,13 @@ cdef extern from "Python.h":
         traverseproc tp_traverse
         inquiry tp_clear
     bint PyType_IS_GC(PyTypeObject* type)
+
+cdef extern from *:
+    """
+    /* A bytes object keeps the hash of what it had been. */
+    #define penstock_forget_hash(op) (((PyBytesObject *)(op))->ob_shash = -1)
+    """
+    void forget_hash "penstock_forget_hash"(PyObject* value)
 
 cdef extern from "<string.h>" nogil:
     const void* memmem(const void* haystack, size_t size, const void* needle, size_t length)
@@ -72,6 +81,7 @@ cdef enum:
     KEPT_CAPACITY = 1024        # entries; a larger array is given back when the queue runs empty
     INLINE_ENTRIES = 64         # iovecs that need no allocation
     MAX_ENTRIES = 1024          # iovecs in one call; 1024 is the IOV_MAX of every system at hand
+    POOLED_BYTES = 480          # shorter bytes objects come from pymalloc
     JOINED_PART = 512           # bytes: a longer copy is a chunk of its own
     JOINED_BYTES = 4096         # size up to which a chunk takes such copies in
     COPY_BYTES = 65536          # largest chunk made by copying: malloc maps larger ones, and that costs page faults
@@ -320,16 +330,42 @@ cdef class ChunkQueue:
     cdef bytes _read(self, Py_ssize_t n):
         cdef bytes result
         cdef ChunkRef* front
-        self._check_idle("read")
+        if self._busy:
+            self._check_idle("read")
         if n == 0:
             return b""
         front = self._at(0)
+        if n < front.size:
+            return self._split(front, n)
         if front.size == n and _is_whole_bytes(front):
             result = <bytes>front.keeper
         else:
-            result = PyBytes_FromStringAndSize(NULL, n)
+            result = _new_bytes(n)
             self._copy_out(PyBytes_AS_STRING(result), n)
         self._drop_bytes(n)
+        return result
+
+    cdef bytes _read_near(self, bytes sub, Py_ssize_t limit):
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(sub)
+        cdef ChunkRef* front
+        cdef const char* hit
+        if self._count == 0 or self._busy:
+            return None
+        front = self._at(0)
+        hit = _locate(front.data, front.size, PyBytes_AS_STRING(sub), length)
+        if hit == NULL or hit - front.data > limit or hit - front.data + length == front.size:
+            return None
+        return self._split(front, hit - front.data + length)
+
+    cdef inline bytes _split(self, ChunkRef* front, Py_ssize_t n):
+        """Take less than the whole front chunk."""
+        cdef bytes result = _new_bytes(n)
+        memcpy(PyBytes_AS_STRING(result), front.data, n)
+        front.data += n
+        front.size -= n
+        self._total_bytes -= n
+        if self._sought_from:
+            self._sought_from = max(0, self._sought_from - n)
         return result
 
     cdef int _consume(self, Py_ssize_t n) except -1:
@@ -517,6 +553,30 @@ cdef class ChunkQueue:
         for index in range(count):
             Py_DECREF(refs[(head + index) & mask].keeper)
         PyMem_Free(refs)
+
+
+cdef PyObject* _recent[2]       # the last results that were longer than what pymalloc has pools for
+cdef int _older = 0             # the index of the older one
+
+cdef bytes _new_bytes(Py_ssize_t n):
+    """Uninitialised bytes. Memory of a recent result that nobody has any more is used again: malloc is slow here."""
+    cdef PyObject* recent
+    cdef bytes result
+    global _older
+    if n < POOLED_BYTES or n > COPY_BYTES:
+        return PyBytes_FromStringAndSize(NULL, n)
+    recent = _recent[_older]
+    if recent != NULL and Py_REFCNT(recent) == 1 and Py_SIZE(recent) == n:
+        result = <bytes>recent
+        forget_hash(recent)
+    else:
+        result = PyBytes_FromStringAndSize(NULL, n)
+        Py_INCREF(result)  # the reference that _recent owns
+        _recent[_older] = <PyObject*>result
+        if recent != NULL:
+            Py_DECREF(recent)
+    _older ^= 1
+    return result
 
 
 cdef object _taken_or_raise(Py_ssize_t taken):

@@ -328,6 +328,10 @@ class ChunkQueue:
         self._drop_bytes(len(result))
         return result
 
+    def _read_near(self, sub: bytes, limit: int) -> bytes | None:
+        """A shortcut of the compiled queue, which is none here: None says that a search is needed."""
+        return None
+
     def _check_idle(self, method: str) -> None:
         if self._busy:
             raise BufferError(f"{method}() is not possible while a write of this ChunkQueue is under way")

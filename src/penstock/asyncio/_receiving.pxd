@@ -22,24 +22,37 @@ cdef class ReaderCore:
     cdef Py_ssize_t _want_bytes             # COUNT: so many; SEPARATOR: the limit
     cdef bytes _want_separator
 
+    @cython.final
     cdef int _receive(self, object area, Py_ssize_t n) except -1
+    @cython.final
     cdef int _arrived(self) except -1
+    @cython.final
     cdef bint _is_due(self) except -1
-    cdef object _took(self, object data)
-    cpdef object _take_some(self, Py_ssize_t n)
-    cpdef object _take_exactly(self, Py_ssize_t n)
+    @cython.final
+    @cython.locals(queue=ChunkQueue)
+    cdef object _take_some(self, Py_ssize_t n)
+    @cython.final
+    @cython.locals(queue=ChunkQueue)
+    cdef object _take_exactly(self, Py_ssize_t n)
+    @cython.final
     @cython.locals(at=Py_ssize_t, size=Py_ssize_t, over=Py_ssize_t, queue=ChunkQueue)
-    cpdef object _take_until(self, bytes separator, Py_ssize_t limit)
+    cdef object _take_until(self, bytes separator, Py_ssize_t limit)
+    @cython.final
     @cython.locals(at=Py_ssize_t, end=Py_ssize_t, over=Py_ssize_t, size=Py_ssize_t)
-    cpdef object _take_until_any(self, list separators, Py_ssize_t limit)
+    cdef object _take_until_any(self, list separators, Py_ssize_t limit)
+    @cython.final
     @cython.locals(at=Py_ssize_t, total=Py_ssize_t, queue=ChunkQueue)
-    cpdef object _take_line(self, Py_ssize_t limit, str long_lines)
+    cdef object _take_line(self, Py_ssize_t limit, str long_lines)
+    @cython.final
     cdef object _take_long_line(self, Py_ssize_t length, bint ended, Py_ssize_t limit, str long_lines)
+    @cython.final
     cdef bint _is_long(self, Py_ssize_t limit) except -1
+    @cython.final
     cdef bint _skip_on(self) except -1
-    cpdef Py_ssize_t _limit_of(self, object limit) except -1
-    cpdef object _wait(self, str name, int want, Py_ssize_t count, object separator)
-    cpdef object _end_wait(self)
+    @cython.final
+    cdef Py_ssize_t _limit_of(self, object limit) except -1
+    @cython.final
+    cdef object _wait(self, str name, int want, Py_ssize_t count, object separator)
 
 cdef class LineIterator:
     cdef ReaderCore _reader
@@ -54,8 +67,13 @@ cdef class ProtocolCore:
     cdef public bint _owns_transport        # nobody else writes to the transport
     cdef ChunkQueue _backlog                # what was written while the transport was full, or None
 
+    @cython.final
     cdef int _start(self, object area, bint plain) except -1
+    @cython.final
     cdef int _deliver(self, ReaderCore reader, Py_ssize_t n) except -1
+    @cython.final
     cdef int _hold(self, object data) except -1
+    @cython.final
     cdef int _pass_on(self, bint everything) except -1
+    @cython.final
     cdef bint _holds(self) noexcept

@@ -13,6 +13,7 @@ COUNT = 1
 SEPARATOR = 2
 END = 3
 
+ERROR = "error"
 _NEWLINE = b"\n"
 #: Fed data below this many bytes is copied: a short piece joins others, a long one is kept as the object it is.
 _COPIED_BYTES = 512
@@ -124,10 +125,14 @@ class ReaderCore:
         return self._queue.peek(n)
 
     def _view(self, n):
-        return self._took(self._queue.read_view(n))
+        view = self._queue.read_view(n)
+        self._maybe_resume_transport()
+        return view
 
     def _fill(self, buffer):
-        return self._took(self._queue.readinto(buffer))
+        n = self._queue.readinto(buffer)
+        self._maybe_resume_transport()
+        return n
 
     @property
     def _buffer(self):
@@ -167,7 +172,7 @@ class ReaderCore:
         return self._wait(name, COUNT, n, None)
 
     def _wait_for_separator(self, name, separator, limit):
-        return self._wait(name, SEPARATOR, limit, separator)
+        return self._wait(name, SEPARATOR, self._limit_of(limit), separator)
 
     def _wait_for_end(self, name):
         return self._wait(name, END, 0, None)
@@ -183,16 +188,14 @@ class ReaderCore:
 
     # ---- taking what is there
 
-    def _took(self, data):
-        if self._paused:
-            self._maybe_resume_transport()
-        return data
-
     def _take_some(self, n):
         queue = self._queue
         if queue._total_bytes == 0:
             return b"" if self._eof else None
-        return self._took(queue._read(min(n, queue._total_bytes)))
+        data = queue._read(min(n, queue._total_bytes))
+        if self._paused:
+            self._maybe_resume_transport()
+        return data
 
     def _take_exactly(self, n):
         queue = self._queue
@@ -200,10 +203,18 @@ class ReaderCore:
             if self._eof:
                 raise IncompleteReadError(queue._read(queue._total_bytes), n)
             return None
-        return self._took(queue._read(n))
+        data = queue._read(n)
+        if self._paused:
+            self._maybe_resume_transport()
+        return data
 
     def _take_until(self, separator, limit):
         queue = self._queue
+        data = queue._read_near(separator, limit)
+        if data is not None:
+            if self._paused:
+                self._maybe_resume_transport()
+            return data
         size = len(separator)
         at = queue._seek(separator, queue._total_bytes)
         if at < 0:
@@ -215,7 +226,10 @@ class ReaderCore:
             return None
         if at > limit:
             raise LimitOverrunError("Separator is found, but chunk is longer than limit", at)
-        return self._took(queue._read(at + size))
+        data = queue._read(at + size)
+        if self._paused:
+            self._maybe_resume_transport()
+        return data
 
     def _take_until_any(self, separators, limit):
         # The shortest first: of two that end at the same place it is the one that counts.
@@ -237,12 +251,20 @@ class ReaderCore:
             return None
         if first > limit:
             raise LimitOverrunError("Separator is found, but chunk is longer than limit", first)
-        return self._took(queue._read(last))
+        data = queue._read(last)
+        if self._paused:
+            self._maybe_resume_transport()
+        return data
 
     def _take_line(self, limit, long_lines):
         queue = self._queue
         if self._skipping and not self._skip_on():
             return b"" if self._eof else None
+        data = queue._read_near(_NEWLINE, limit)
+        if data is not None:
+            if self._paused:
+                self._maybe_resume_transport()
+            return data
         at = queue._seek(_NEWLINE, queue._total_bytes)
         if at < 0:
             total = queue._total_bytes
@@ -253,12 +275,17 @@ class ReaderCore:
             return None
         if at > limit:
             return self._take_long_line(at, True, limit, long_lines)
-        return self._took(queue._read(at + 1))
+        data = queue._read(at + 1)
+        if self._paused:
+            self._maybe_resume_transport()
+        return data
 
     def _take_long_line(self, length, ended, limit, long_lines):
         queue = self._queue
         if long_lines == "split":
-            return self._took(queue._read(limit))
+            data = queue._read(limit)
+            self._maybe_resume_transport()
+            return data
         queue.consume(length + ended)
         self._maybe_resume_transport()
         if long_lines == "skip":
@@ -286,6 +313,22 @@ class ReaderCore:
             self._skipping = False
         self._maybe_resume_transport()
         return at >= 0
+
+    # The same, for the coroutines that have waited.
+
+    def _some(self, n):
+        return self._take_some(n)
+
+    def _exactly(self, n):
+        return self._take_exactly(n)
+
+    def _until(self, separator, limit):
+        if type(separator) is list:
+            return self._take_until_any(separator, self._limit_of(limit))
+        return self._take_until(separator, self._limit_of(limit))
+
+    def _line(self, limit, long_lines):
+        return self._take_line(self._limit_of(limit), long_lines)
 
     def _limit_of(self, limit):
         if limit is None:
@@ -319,19 +362,17 @@ class ReaderCore:
         separator = separator_of(separator)
         if self._exception is not None:
             raise self._exception
-        if type(separator) is list:
-            return self._take_until_any(separator, self._limit_of(limit))
-        return self._take_until(separator, self._limit_of(limit))
+        return self._until(separator, limit)
 
-    def readline_nowait(self, *, limit=None, long_lines="error"):
+    def readline_nowait(self, *, limit=None, long_lines=ERROR):
         """The next line, or None where it is not whole yet; ``b""`` at the end. Options and errors as of `readline`."""
         if self._exception is not None:
             raise self._exception
-        if limit is None:
-            return self._take_line(self._limit, long_lines)
+        if limit is None and long_lines is ERROR:
+            return self._take_line(self._limit, ERROR)
         return self._take_line(self._limit_of(limit), checked_long_lines(long_lines))
 
-    def read_lines_nowait(self, max_lines=None, *, limit=None, long_lines="error"):
+    def read_lines_nowait(self, max_lines=None, *, limit=None, long_lines=ERROR):
         """A list of the whole lines that are there, at most ``max_lines``; at the end also what follows the last."""
         if self._exception is not None:
             raise self._exception
@@ -365,7 +406,7 @@ class LineIterator:
     def __next__(self):
         if self._reader._exception is not None:
             raise self._reader._exception
-        line = self._reader._take_line(self._reader._limit, "error")
+        line = self._reader._take_line(self._reader._limit, ERROR)
         if not line:
             raise StopIteration
         return line

@@ -1,3 +1,5 @@
+cimport cython
+
 from penstock.asyncio._receiving cimport ProtocolCore, ReaderCore
 
 cdef class WriterCore:
@@ -11,5 +13,7 @@ cdef class WriterCore:
     cdef bint _plain_drain                  # nobody overrides the protocol's _drain_helper()
     cdef int _drains                        # that did not wait, since one did
 
-    cpdef bint _drain_now(self) except -1
+    @cython.final
+    cdef bint _has_nothing_to_drain(self) except -1
+    @cython.final
     cdef object _read_error(self)

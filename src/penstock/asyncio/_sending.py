@@ -63,6 +63,9 @@ class WriterCore:
         return reader.exception()
 
     def _drain_now(self):
+        return self._has_nothing_to_drain()
+
+    def _has_nothing_to_drain(self):
         """Whether `drain` has nothing to do. Raises what it would raise."""
         error = self._read_error()
         if error is not None:

@@ -8,7 +8,7 @@ from asyncio import events, format_helpers
 from typing import TYPE_CHECKING, Any
 
 from penstock._backend import backend
-from penstock.asyncio._receiving import ReaderCore, checked_long_lines, separator_of
+from penstock.asyncio._receiving import ReaderCore, separator_of
 from penstock.asyncio._standing import Standing
 
 if TYPE_CHECKING:
@@ -74,15 +74,17 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         the rest then passes for a line. ``long_lines`` is the way on: ``"skip"`` leaves such a line out, whole;
         ``"split"`` gives it in pieces of ``limit`` bytes, of which only the last ends with a newline.
         """
-        if self._exception is not None:
-            raise self._exception
-        most = self._limit_of(limit)
-        checked_long_lines(long_lines)
-        while (line := self._take_line(most, long_lines)) is None:
+        # Keyword arguments cost more than the line.
+        if limit is None and long_lines == "error":
+            line = self.readline_nowait()
+        else:
+            line = self.readline_nowait(limit=limit, long_lines=long_lines)
+        while line is None:
             try:
-                await self._wait_for_separator("readuntil", b"\n", most)
+                await self._wait_for_separator("readuntil", b"\n", limit)
             finally:
                 self._end_wait()
+            line = self._line(limit, long_lines)
         return line
 
     async def readuntil(self, separator: Any = b"\n", *, limit: int | None = None) -> bytes:
@@ -91,65 +93,63 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         ``limit``: most bytes before the separator, where it is not the reader's. Raises `asyncio.LimitOverrunError` where
         there are more, which leaves them in the buffer, and `asyncio.IncompleteReadError` at the end of the stream.
         """
-        wanted = separator_of(separator)
-        most = self._limit_of(limit)
-        if self._exception is not None:
-            raise self._exception
-        if isinstance(wanted, list):
-            while (data := self._take_until_any(wanted, most)) is None:
-                try:
-                    await self._wait_for_any("readuntil")
-                finally:
-                    self._end_wait()
+        if limit is None:
+            data = self.readuntil_nowait(separator)
+        else:
+            data = self.readuntil_nowait(separator, limit=limit)
+        if data is not None:
             return data
-        while (data := self._take_until(wanted, most)) is None:
+        wanted = separator_of(separator)
+        while data is None:
             try:
-                await self._wait_for_separator("readuntil", wanted, most)
+                if isinstance(wanted, list):
+                    await self._wait_for_any("readuntil")
+                else:
+                    await self._wait_for_separator("readuntil", wanted, limit)
             finally:
                 self._end_wait()
+            data = self._until(wanted, limit)
         return data
 
     async def read(self, n: int = -1) -> bytes:
         """Up to ``n`` bytes as soon as one is there, ``b""`` at the end; with ``n`` below 0, all until the end."""
-        if self._exception is not None:
-            raise self._exception
-        if n == 0:
-            return b""
         if n < 0:
+            if self._exception is not None:
+                raise self._exception
             while not self._eof:
                 try:
                     await self._wait_for_end("read")
                 finally:
                     self._end_wait()
-            return self._take_some(self._buffered()) or b""
-        while (data := self._take_some(n)) is None:
+            return self._some(self._buffered()) or b""
+        data = self.read_nowait(n)
+        while data is None:
             try:
                 await self._wait_for_any("read")
             finally:
                 self._end_wait()
+            data = self._some(n)
         return data
 
     async def readexactly(self, n: int) -> bytes:
         """``n`` bytes. Raises `asyncio.IncompleteReadError` where the stream ends before."""
-        if n < 0:
-            raise ValueError("readexactly size can not be less than zero")
-        if self._exception is not None:
-            raise self._exception
-        if n == 0:
-            return b""
-        while (data := self._take_exactly(n)) is None:
+        data = self.readexactly_nowait(n)
+        while data is None:
             try:
                 await self._wait_for_bytes("readexactly", n)
             finally:
                 self._end_wait()
+            data = self._exactly(n)
         return data
 
     def __aiter__(self) -> StreamReader:
         return self
 
     async def __anext__(self) -> bytes:
-        line = await self.readline()
-        if line == b"":
+        line = self.readline_nowait()
+        if line is None:
+            line = await self.readline()
+        if not line:
             raise StopAsyncIteration
         return line
 
@@ -195,13 +195,12 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         """
         if max_lines is not None and max_lines <= 0:
             raise ValueError(f"max_lines must be above 0 or None, not {max_lines}")
-        most = self._limit_of(limit)
         while True:
-            lines = self.read_lines_nowait(max_lines, limit=most, long_lines=long_lines)
+            lines = self.read_lines_nowait(max_lines, limit=limit, long_lines=long_lines)
             if lines or (self._eof and not self._buffered()):
                 return lines
             try:
-                await self._wait_for_separator("read_lines", b"\n", most)
+                await self._wait_for_separator("read_lines", b"\n", limit)
             finally:
                 self._end_wait()
 

@@ -82,6 +82,7 @@ cdef enum:
     INLINE_ENTRIES = 64         # iovecs that need no allocation
     MAX_ENTRIES = 1024          # iovecs in one call; 1024 is the IOV_MAX of every system at hand
     POOLED_BYTES = 480          # shorter bytes objects come from pymalloc
+    RECENT = 8                  # long results whose memory may be used again
     JOINED_PART = 512           # bytes: a longer copy is a chunk of its own
     JOINED_BYTES = 4096         # size up to which a chunk takes such copies in
     COPY_BYTES = 65536          # largest chunk made by copying: malloc maps larger ones, and that costs page faults
@@ -296,7 +297,9 @@ cdef class ChunkQueue:
                 return 0
         while n > 0:
             part = min(n, COPY_BYTES)
-            self._put(PyBytes_FromStringAndSize(data, part), False)
+            joined = _new_bytes(part)
+            memcpy(PyBytes_AS_STRING(joined), data, part)
+            self._put(joined, False)
             data += part
             n -= part
         return 0
@@ -555,27 +558,41 @@ cdef class ChunkQueue:
         PyMem_Free(refs)
 
 
-cdef PyObject* _recent[2]       # the last results that were longer than what pymalloc has pools for
-cdef int _older = 0             # the index of the older one
+cdef PyObject* _recent[RECENT]      # the last results that were longer than what pymalloc has pools for
+cdef PyObject* _blocks[RECENT]      # the last ones of COPY_BYTES, the size in which much data comes
+cdef int _next_recent = 0           # the index of the oldest
+cdef int _next_block = 0
 
 cdef bytes _new_bytes(Py_ssize_t n):
-    """Uninitialised bytes. Memory of a recent result that nobody has any more is used again: malloc is slow here."""
-    cdef PyObject* recent
+    """Uninitialised bytes; the memory of a recent result that nobody has any more is used again.
+
+    For these sizes malloc and free cost more than a copy, all the more where they give memory back to the system.
+    """
+    global _next_recent, _next_block
     cdef bytes result
-    global _older
     if n < POOLED_BYTES or n > COPY_BYTES:
         return PyBytes_FromStringAndSize(NULL, n)
-    recent = _recent[_older]
-    if recent != NULL and Py_REFCNT(recent) == 1 and Py_SIZE(recent) == n:
-        result = <bytes>recent
-        forget_hash(recent)
+    if n == COPY_BYTES:
+        result = _renewed(_blocks, _next_block, n)
+        _next_block = (_next_block + 1) % RECENT
     else:
-        result = PyBytes_FromStringAndSize(NULL, n)
-        Py_INCREF(result)  # the reference that _recent owns
-        _recent[_older] = <PyObject*>result
-        if recent != NULL:
-            Py_DECREF(recent)
-    _older ^= 1
+        result = _renewed(_recent, _next_recent, n)
+        _next_recent = (_next_recent + 1) % RECENT
+    return result
+
+
+cdef bytes _renewed(PyObject** recent, int oldest, Py_ssize_t n):
+    """A result of before that only `recent` refers to, or a new one in the place of the oldest."""
+    cdef PyObject* known = recent[oldest]
+    cdef bytes result
+    if known != NULL and Py_REFCNT(known) == 1 and Py_SIZE(known) == n:
+        forget_hash(known)
+        return <bytes>known
+    result = PyBytes_FromStringAndSize(NULL, n)
+    Py_INCREF(result)  # the reference that `recent` owns
+    recent[oldest] = <PyObject*>result
+    if known != NULL:
+        Py_DECREF(known)
     return result
 
 

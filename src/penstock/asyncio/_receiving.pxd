@@ -23,9 +23,13 @@ cdef class ReaderCore:
     cdef bytes _want_separator
 
     @cython.final
-    cdef int _receive(self, object area, Py_ssize_t n) except -1
+    cdef int _receive(self, object area, Py_ssize_t n, bint pause) except -1
     @cython.final
     cdef int _arrived(self) except -1
+    @cython.final
+    cdef bint _is_full(self) except -1
+    @cython.final
+    cdef int _pause(self) except -1
     @cython.final
     cdef bint _is_due(self) except -1
     @cython.final
@@ -63,14 +67,17 @@ cdef class ProtocolCore:
     cdef public bint _connection_lost
     cdef object _area                       # a writable view that the loop receives into
     cdef bint _plain                        # what is received goes to the buffer, nobody overrides it
+    cdef bint _pauses_late                  # the transport of a full reader is paused when more comes, not before
     cdef object _send                       # the transport's write()
     cdef public bint _owns_transport        # nobody else writes to the transport
     cdef ChunkQueue _backlog                # what was written while the transport was full, or None
 
     @cython.final
-    cdef int _start(self, object area, bint plain) except -1
+    cdef int _start(self, object area, bint plain, bint pauses_late) except -1
     @cython.final
     cdef int _deliver(self, ReaderCore reader, Py_ssize_t n) except -1
+    @cython.final
+    cdef bint _make_room(self, ReaderCore reader) except -1
     @cython.final
     cdef int _hold(self, object data) except -1
     @cython.final

@@ -17,6 +17,8 @@ ERROR = "error"
 _NEWLINE = b"\n"
 #: Fed data below this many bytes is copied: a short piece joins others, a long one is kept as the object it is.
 _COPIED_BYTES = 512
+#: Bytes that are still received while the transport is being paused.
+_LAST_BYTES = 1 << 12
 #: Bytes that a backlog gives to the transport at once; larger chunks go as they are.
 _PASSED_BYTES = 1 << 17
 
@@ -54,31 +56,38 @@ class ReaderCore:
             self._queue.append_copy(data)
         self._arrived()
 
-    def _receive(self, area, n):
+    def _receive(self, area, n, pause):
         self._queue.append_copy(area, n)
-        self._arrived()
+        if self._waiter is None or self._is_due():
+            self._wakeup_waiter()
+            if pause and self._is_full():
+                self._pause()
         return 0
 
     def _arrived(self):
-        if self._waiter is not None:
-            if not self._is_due():
-                # The one reader needs more than there is, so there is nothing to pause for.
-                return 0
+        if self._waiter is None or self._is_due():
             self._wakeup_waiter()
-        if (
+            if self._is_full():
+                self._pause()
+        return 0
+
+    def _is_full(self):
+        """Whether the transport is to be paused. One read that needs more than there is keeps it going."""
+        return (
             self._queue._total_bytes > 2 * self._limit
             and not self._paused
             and self._transport is not None
-            # What waits for the end wants all of it.
-            and (self._waiter is None or self._want != END)
-        ):
-            try:
-                self._transport.pause_reading()
-            except NotImplementedError:
-                # It cannot be paused: all is buffered. Forgotten, so as not to try again.
-                self._transport = None
-            else:
-                self._paused = True
+            and (self._waiter is None or self._is_due())
+        )
+
+    def _pause(self):
+        try:
+            self._transport.pause_reading()
+        except NotImplementedError:
+            # It cannot be paused: all is buffered. Forgotten, so as not to try again.
+            self._transport = None
+        else:
+            self._paused = True
         return 0
 
     def _is_due(self):
@@ -420,19 +429,25 @@ class ProtocolCore:
     has room. Only where nobody else can write to the transport: their bytes would overtake these.
     """
 
-    def _start(self, area, plain):
+    def _start(self, area, plain, pauses_late):
         self._area = area
         self._plain = plain
+        self._pauses_late = pauses_late
         self._send = None
         self._owns_transport = False
         self._backlog = None
         return 0
 
-    def _set_up(self, area, plain):
-        self._start(area, plain)
+    def _set_up(self, area, plain, pauses_late):
+        self._start(area, plain, pauses_late)
 
     def get_buffer(self, sizehint):
         """The memory that the loop receives into; shared by all connections of the loop."""
+        if self._pauses_late and self._plain:
+            reference = self._stream_reader_wr
+            reader = None if reference is None else reference()
+            if isinstance(reader, ReaderCore) and self._make_room(reader):
+                return self._area[:_LAST_BYTES]
         return self._area
 
     def buffer_updated(self, nbytes):
@@ -445,8 +460,15 @@ class ProtocolCore:
             self.data_received(bytes(self._area[:nbytes]))
 
     def _deliver(self, reader, n):
-        reader._receive(self._area, n)
+        reader._receive(self._area, n, not self._pauses_late)
         return 0
+
+    def _make_room(self, reader):
+        """Pause a full reader's transport; whether that was needed."""
+        if not reader._is_full():
+            return False
+        reader._pause()
+        return True
 
     # ---- writing
 

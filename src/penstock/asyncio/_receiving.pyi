@@ -66,7 +66,7 @@ class ProtocolCore:
     _paused: bool
     _connection_lost: bool
     _owns_transport: bool
-    def _set_up(self, area: memoryview, plain: bool) -> None: ...
+    def _set_up(self, area: memoryview, plain: bool, pauses_late: bool) -> None: ...
     def get_buffer(self, sizehint: int) -> memoryview:
         """The memory that the loop receives into; shared by all connections of the loop."""
     def buffer_updated(self, nbytes: int) -> None:

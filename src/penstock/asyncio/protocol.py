@@ -50,7 +50,9 @@ class StreamReaderProtocol(
             not isinstance(stream_reader, ReaderCore)
             or type(stream_reader).feed_data is ReaderCore.feed_data
         )
-        self._set_up(_area_of(loop), plain)
+        # asyncio takes a descriptor out of its selector to pause a transport. Most readers are empty again before
+        # more comes, so that is left until it does. uvloop must not be paused from within get_buffer().
+        self._set_up(_area_of(loop), plain, isinstance(loop, asyncio.BaseEventLoop))
 
     def data_received(self, data: bytes) -> None:
         """Data from a transport that makes ``bytes`` of it, as those of pipes do."""

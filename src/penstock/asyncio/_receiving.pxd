@@ -8,12 +8,31 @@ cdef int COUNT
 cdef int SEPARATOR
 cdef int END
 
+cdef int PENDING
+cdef int DONE
+cdef int CANCELLED
+
+cdef class Waiter:
+    cdef public bint _asyncio_future_blocking
+    cdef object _loop
+    cdef int _state                         # PENDING, ...
+    cdef object _error                      # what result() raises
+    cdef object _callback                   # the task's, and its context
+    cdef object _context
+    cdef bint _taken                        # the task has asked for the result
+
+    @cython.final
+    cdef object _tell(self)
+    @cython.final
+    cdef object resume(self)
+
 cdef class ReaderCore:
     cdef ChunkQueue _queue                  # what was received and not read
     cdef public Py_ssize_t _limit           # bytes; half of what is buffered before the transport is paused
     cdef public bint _eof                   # feed_eof() was called
     cdef public bint _paused                # the transport was paused by this reader
     cdef bint _skipping                     # the buffer begins inside of a long line that is to be skipped
+    cdef bint _deferred                     # tasks go on in the next turn of the loop
     cdef public object _exception           # what every read raises, or None
     cdef public object _transport           # that can be paused, or None
     cdef public object _loop
@@ -23,6 +42,7 @@ cdef class ReaderCore:
     cdef bytes _want_separator
 
     @cython.final
+    @cython.locals(waiter=Waiter)
     cdef int _receive(self, object area, Py_ssize_t n, bint pause) except -1
     @cython.final
     cdef int _arrived(self) except -1

@@ -4,7 +4,7 @@ A reader's bytes are in a `ChunkQueue`. A read that has to wait says for what, a
 for each piece that comes; where it is there already, no future is made.
 """
 
-from asyncio import IncompleteReadError, LimitOverrunError
+from asyncio import CancelledError, IncompleteReadError, LimitOverrunError, current_task
 
 from penstock import _backend
 
@@ -12,6 +12,10 @@ ANY = 0
 COUNT = 1
 SEPARATOR = 2
 END = 3
+
+PENDING = 0
+DONE = 1
+CANCELLED = 2
 
 ERROR = "error"
 _NEWLINE = b"\n"
@@ -21,6 +25,133 @@ _COPIED_BYTES = 512
 _LAST_BYTES = 1 << 12
 #: Bytes that a backlog gives to the transport at once; larger chunks go as they are.
 _PASSED_BYTES = 1 << 17
+
+
+class Waiter:
+    """The future of one read: it can resume the task that awaits it at once, without a turn of the loop.
+
+    A task takes any object for a future that has ``_asyncio_future_blocking`` and these methods. asyncio's own future
+    tells the task by `call_soon`, so that what came waits for the next turn; a protocol's callback is as good a place to
+    go on at, and `resume` does that.
+    """
+
+    def __init__(self, loop):
+        self._asyncio_future_blocking = False
+        self._loop = loop
+        self._state = PENDING
+        self._error = None
+        self._callback = None
+        self._context = None
+        self._taken = False
+
+    # ---- for the coroutine
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._state == PENDING:
+            self._asyncio_future_blocking = True
+            return self
+        self.result()
+        raise StopIteration
+
+    # ---- for the task
+
+    def get_loop(self):
+        """The loop of the task."""
+        return self._loop
+
+    def add_done_callback(self, fn, *, context=None):
+        """Call ``fn(self)`` when done; the task's, of which there is one."""
+        assert self._callback is None, "a Waiter is for one task"
+        self._callback = fn
+        self._context = context
+        if self._state != PENDING:
+            self._tell()
+
+    def remove_done_callback(self, fn):
+        """Forget the callback; how many there were."""
+        found = int(self._callback is not None and self._callback == fn)
+        if found:
+            self._callback = None
+        return found
+
+    def done(self):
+        """Whether there is nothing to wait for any more."""
+        return self._state != PENDING
+
+    def cancelled(self):
+        """Whether the task was cancelled."""
+        return self._state == CANCELLED
+
+    def result(self):
+        """None, or raise what the waiting ended with."""
+        self._taken = True
+        if self._error is not None:
+            raise self._error
+        return None
+
+    def exception(self):
+        """What the waiting ended with, or None."""
+        if self._state == CANCELLED:
+            raise self._error
+        return self._error
+
+    def cancel(self, msg=None):
+        """End the waiting, as the task is cancelled."""
+        if self._state != PENDING:
+            return False
+        self._state = CANCELLED
+        self._error = CancelledError() if msg is None else CancelledError(msg)
+        self._tell()
+        return True
+
+    # ---- for the reader
+
+    def set_result(self, result):
+        """End the waiting; the task goes on in the next turn."""
+        self._state = DONE
+        self._tell()
+
+    def set_exception(self, error):
+        """Let the task raise ``error``."""
+        self._state = DONE
+        self._error = error() if isinstance(error, type) else error
+        self._tell()
+
+    def _tell(self):
+        if self._callback is not None:
+            self._loop.call_soon(self._callback, self, context=self._context)
+
+    def resume(self):
+        """End the waiting; the task goes on here and now, if no other is running."""
+        self._state = DONE
+        if self._callback is None:
+            return
+        if self._context is None or current_task(self._loop) is not None:
+            self._tell()
+            return
+        try:
+            self._context.run(self._callback, self)
+        except (SystemExit, KeyboardInterrupt) as error:
+            # The task has it too. These end the loop, and not the connection that happened to wake the task.
+            self._loop.call_soon(_raise, error)
+        except RuntimeError:
+            if self._taken:
+                raise
+            # The task's context is one that this runs in.
+            self._tell()
+
+    def __repr__(self):
+        return f"<Waiter {('pending', 'done', 'cancelled')[self._state]}>"
+
+
+def _raise(error):
+    raise error
 
 
 class ReaderCore:
@@ -36,6 +167,8 @@ class ReaderCore:
         self._eof = False
         self._paused = False
         self._skipping = False
+        # In debug mode the loop is to see, and to time, every step of a task.
+        self._deferred = loop.get_debug()
         self._exception = None
         self._transport = None
         self._waiter = None
@@ -59,7 +192,14 @@ class ReaderCore:
     def _receive(self, area, n, pause):
         self._queue.append_copy(area, n)
         if self._waiter is None or self._is_due():
-            self._wakeup_waiter()
+            if type(self._waiter) is Waiter and not self._deferred:
+                waiter = self._waiter
+                self._waiter = None
+                self._want = ANY
+                if waiter._state == PENDING:
+                    waiter.resume()
+            else:
+                self._wakeup_waiter()
             if pause and self._is_full():
                 self._pause()
         return 0
@@ -171,7 +311,7 @@ class ReaderCore:
         self._want = want
         self._want_bytes = count
         self._want_separator = separator
-        self._waiter = self._loop.create_future()
+        self._waiter = Waiter(self._loop)
         return self._waiter
 
     def _wait_for_any(self, name):

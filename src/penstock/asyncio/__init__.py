@@ -2,6 +2,7 @@
 
 from asyncio import IncompleteReadError, LimitOverrunError
 
+from penstock.asyncio.bridges import StreamTransport, as_duplex, as_pair, as_readable, as_writable
 from penstock.asyncio.connections import (
     open_connection,
     open_unix_connection,
@@ -19,7 +20,12 @@ __all__ = [
     "LimitOverrunError",
     "StreamReader",
     "StreamReaderProtocol",
+    "StreamTransport",
     "StreamWriter",
+    "as_duplex",
+    "as_pair",
+    "as_readable",
+    "as_writable",
     "create_subprocess_exec",
     "create_subprocess_shell",
     "install",

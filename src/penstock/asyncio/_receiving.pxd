@@ -6,7 +6,6 @@ from penstock._chunks cimport ChunkQueue
 cdef int ANY
 cdef int COUNT
 cdef int SEPARATOR
-cdef int END
 
 cdef int PENDING
 cdef int DONE

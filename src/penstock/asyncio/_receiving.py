@@ -11,7 +11,6 @@ from penstock import _backend
 ANY = 0
 COUNT = 1
 SEPARATOR = 2
-END = 3
 
 PENDING = 0
 DONE = 1
@@ -93,7 +92,6 @@ class Waiter:
         self._taken = True
         if self._error is not None:
             raise self._error
-        return None
 
     def exception(self):
         """What the waiting ended with, or None."""
@@ -238,7 +236,7 @@ class ReaderCore:
             if self._queue._seek(self._want_separator, self._queue._total_bytes) >= 0:
                 return True
             return self._queue._total_bytes + 1 - len(self._want_separator) > self._want_bytes
-        return self._want != END
+        return True
 
     def feed_eof(self):
         """Say that no more comes."""
@@ -322,9 +320,6 @@ class ReaderCore:
 
     def _wait_for_separator(self, name, separator, limit):
         return self._wait(name, SEPARATOR, self._limit_of(limit), separator)
-
-    def _wait_for_end(self, name):
-        return self._wait(name, END, 0, None)
 
     def _end_wait(self):
         self._waiter = None
@@ -685,7 +680,9 @@ def separator_of(separator):
 def separator_bytes(separator):
     if isinstance(separator, (bytes, bytearray, memoryview)):
         return bytes(separator)
-    raise TypeError(f"separator must be a bytes-like object or a tuple of them, not {type(separator).__name__}")
+    raise TypeError(
+        f"separator must be a bytes-like object or a tuple of them, not {type(separator).__name__}"
+    )
 
 
 def checked_long_lines(long_lines):

@@ -10,7 +10,7 @@ class ReaderCore:
     _limit: int
     _eof: bool
     _paused: bool
-    _exception: BaseException | None
+    _exception: Exception | None
     _transport: Any
     _loop: AbstractEventLoop
     _waiter: Future[None] | None
@@ -21,9 +21,9 @@ class ReaderCore:
         """Take in bytes that were received."""
     def feed_eof(self) -> None:
         """Say that no more comes."""
-    def exception(self) -> BaseException | None:
+    def exception(self) -> Exception | None:
         """The exception that reads raise, or None."""
-    def set_exception(self, exc: BaseException) -> None:
+    def set_exception(self, exc: Exception) -> None:
         """Let every read, and the one that waits, raise ``exc``."""
     def set_transport(self, transport: Any) -> None:
         """Name the transport that is paused when too much is buffered."""
@@ -33,7 +33,6 @@ class ReaderCore:
     def _wait_for_any(self, name: str) -> Future[None]: ...
     def _wait_for_bytes(self, name: str, n: int) -> Future[None]: ...
     def _wait_for_separator(self, name: str, separator: bytes, limit: int | None) -> Future[None]: ...
-    def _wait_for_end(self, name: str) -> Future[None]: ...
     def _end_wait(self) -> None: ...
     def _maybe_resume_transport(self) -> None: ...
     def _some(self, n: int) -> bytes | None: ...
@@ -78,6 +77,7 @@ class ProtocolCore:
     def resume_writing(self) -> None:
         """The transport's buffer is below its low-water mark."""
     def _drop_backlog(self) -> None: ...
+    def _face(self, transport: Any) -> Any: ...
 
 def separator_of(separator: Any) -> bytes | list[bytes]:
     """One separator as bytes, several as a list of bytes, the shortest first."""

@@ -71,7 +71,13 @@ class WriterCore:
         if error is not None:
             raise error
         core = self._core
-        if core is None or not self._plain_drain or core._paused or core._connection_lost or self._is_closing():
+        if (
+            core is None
+            or not self._plain_drain
+            or core._paused
+            or core._connection_lost
+            or self._is_closing()
+        ):
             return False
         self._drains += 1
         return self._drains < _DRAINS_IN_A_ROW

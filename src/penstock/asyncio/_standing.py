@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 
 class Standing(type):
@@ -14,7 +14,7 @@ class Standing(type):
     """
 
     #: asyncio's class for each of penstock's that stands in its place now.
-    stands_for: dict[type, type] = {}
+    stands_for: ClassVar[dict[type, type]] = {}
 
     def __instancecheck__(cls, instance: Any) -> bool:
         if super().__instancecheck__(instance):

@@ -45,7 +45,12 @@ async def open_connection(
 
 
 async def start_server(
-    client_connected_cb: Connected, host: Any = None, port: Any = None, *, limit: int = DEFAULT_LIMIT, **kwds: Any
+    client_connected_cb: Connected,
+    host: Any = None,
+    port: Any = None,
+    *,
+    limit: int = DEFAULT_LIMIT,
+    **kwds: Any,
 ) -> asyncio.Server:
     """Serve, as `asyncio.start_server`: ``client_connected_cb(reader, writer)`` for every connection.
 

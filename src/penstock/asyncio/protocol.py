@@ -36,6 +36,11 @@ class StreamReaderProtocol(
 ):
     """`asyncio.StreamReaderProtocol` that lets the loop receive into memory that is there already."""
 
+    _client_connected_cb: Any
+    _loop: asyncio.AbstractEventLoop
+    _reject_connection: bool
+    _stream_reader: Any
+
     def __init__(
         self,
         stream_reader: asyncio.StreamReader | None,
@@ -47,8 +52,7 @@ class StreamReaderProtocol(
         super().__init__(stream_reader, client_connected_cb, loop=loop)  # type: ignore[arg-type]
         # A subclass that sees the data itself keeps on seeing it.
         plain = type(self).data_received is StreamReaderProtocol.data_received and (
-            not isinstance(stream_reader, ReaderCore)
-            or type(stream_reader).feed_data is ReaderCore.feed_data
+            not isinstance(stream_reader, ReaderCore) or type(stream_reader).feed_data is ReaderCore.feed_data
         )
         # asyncio takes a descriptor out of its selector to pause a transport. Most readers are empty again before
         # more comes, so that is left until it does. uvloop must not be paused from within get_buffer().

@@ -80,8 +80,9 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         else:
             line = self.readline_nowait(limit=limit, long_lines=long_lines)
         while line is None:
+            waiter = self._wait_for_separator("readuntil", b"\n", limit)
             try:
-                await self._wait_for_separator("readuntil", b"\n", limit)
+                await waiter
             finally:
                 self._end_wait()
             line = self._line(limit, long_lines)
@@ -93,19 +94,19 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         ``limit``: most bytes before the separator, where it is not the reader's. Raises `asyncio.LimitOverrunError` where
         there are more, which leaves them in the buffer, and `asyncio.IncompleteReadError` at the end of the stream.
         """
-        if limit is None:
-            data = self.readuntil_nowait(separator)
-        else:
-            data = self.readuntil_nowait(separator, limit=limit)
+        data = self.readuntil_nowait(separator) if limit is None else None
         if data is not None:
             return data
         wanted = separator_of(separator)
+        if limit is not None:
+            data = self.readuntil_nowait(separator, limit=limit)
         while data is None:
+            if isinstance(wanted, list):
+                waiter = self._wait_for_any("readuntil")
+            else:
+                waiter = self._wait_for_separator("readuntil", wanted, limit)
             try:
-                if isinstance(wanted, list):
-                    await self._wait_for_any("readuntil")
-                else:
-                    await self._wait_for_separator("readuntil", wanted, limit)
+                await waiter
             finally:
                 self._end_wait()
             data = self._until(wanted, limit)
@@ -114,18 +115,15 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
     async def read(self, n: int = -1) -> bytes:
         """Up to ``n`` bytes as soon as one is there, ``b""`` at the end; with ``n`` below 0, all until the end."""
         if n < 0:
-            if self._exception is not None:
-                raise self._exception
-            while not self._eof:
-                try:
-                    await self._wait_for_end("read")
-                finally:
-                    self._end_wait()
-            return self._some(self._buffered()) or b""
+            blocks = []
+            while block := await self.read(max(self._limit, self._buffered())):
+                blocks.append(block)
+            return b"".join(blocks)
         data = self.read_nowait(n)
         while data is None:
+            waiter = self._wait_for_any("read")
             try:
-                await self._wait_for_any("read")
+                await waiter
             finally:
                 self._end_wait()
             data = self._some(n)
@@ -135,8 +133,9 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         """``n`` bytes. Raises `asyncio.IncompleteReadError` where the stream ends before."""
         data = self.readexactly_nowait(n)
         while data is None:
+            waiter = self._wait_for_bytes("readexactly", n)
             try:
-                await self._wait_for_bytes("readexactly", n)
+                await waiter
             finally:
                 self._end_wait()
             data = self._exactly(n)
@@ -160,8 +159,9 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         if self._exception is not None:
             raise self._exception
         while self._buffered() < least and not self._eof:
+            waiter = self._wait_for_bytes(name, least)
             try:
-                await self._wait_for_bytes(name, least)
+                await waiter
             finally:
                 self._end_wait()
 
@@ -199,8 +199,9 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
             lines = self.read_lines_nowait(max_lines, limit=limit, long_lines=long_lines)
             if lines or (self._eof and not self._buffered()):
                 return lines
+            waiter = self._wait_for_separator("read_lines", b"\n", limit)
             try:
-                await self._wait_for_separator("read_lines", b"\n", limit)
+                await waiter
             finally:
                 self._end_wait()
 

@@ -18,6 +18,10 @@ __all__ = ["DEVNULL", "PIPE", "STDOUT", "Process", "create_subprocess_exec", "cr
 class SubprocessStreamProtocol(subprocess.SubprocessStreamProtocol):
     """`asyncio.subprocess.SubprocessStreamProtocol` with penstock's streams."""
 
+    _limit: int
+    _loop: asyncio.AbstractEventLoop
+    _pipe_fds: list[int]
+
     def connection_made(self, transport: Any) -> None:
         """The process runs; make the streams of its pipes."""
         self._transport = transport
@@ -58,7 +62,12 @@ async def create_subprocess_exec(
 
 
 async def create_subprocess_shell(
-    cmd: Any, stdin: Any = None, stdout: Any = None, stderr: Any = None, limit: int = DEFAULT_LIMIT, **kwds: Any
+    cmd: Any,
+    stdin: Any = None,
+    stdout: Any = None,
+    stderr: Any = None,
+    limit: int = DEFAULT_LIMIT,
+    **kwds: Any,
 ) -> Process:
     """Run a shell command, as `asyncio.create_subprocess_shell`; the pipes have penstock's readers and writer."""
     loop, factory = _factory(limit)

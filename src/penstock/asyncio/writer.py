@@ -19,10 +19,10 @@ else:
     from penstock._attempts import LazyWriter as _Core
 
 _AsyncioReader = asyncio.StreamReader
-_drain_helper = asyncio.StreamReaderProtocol._drain_helper
+_drain_helper = asyncio.StreamReaderProtocol._drain_helper  # type: ignore[attr-defined]
 
 
-class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):
+class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ignore[misc]
     """`asyncio.StreamWriter`, which also tells backpressure, and keeps a backlog at a cost that is linear.
 
     `write` returns whether there is room for more; `send` writes and waits for room. ``bytearray`` and ``memoryview``
@@ -30,7 +30,11 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):
     """
 
     def __init__(
-        self, transport: Any, protocol: Any, reader: asyncio.StreamReader | None, loop: asyncio.AbstractEventLoop
+        self,
+        transport: Any,
+        protocol: Any,
+        reader: asyncio.StreamReader | None,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         # drain() expects that the reader has an exception() method.
         assert reader is None or isinstance(reader, _AsyncioReader)

@@ -38,8 +38,6 @@ class WriterCore:
             self._write(data)
             return True
         if core._holds():
-            if not isinstance(data, bytes):
-                raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}")
             core._hold(data)
             return False
         self._write(data)
@@ -90,9 +88,16 @@ class WriterCore:
 
 
 def frozen(data):
-    """What nobody can change any more: a copy, unless it is that already, or no bytes at all."""
-    if isinstance(data, bytearray):
-        return bytes(data)
-    if isinstance(data, memoryview):
-        return data if type(data.obj) is bytes and data.contiguous and data.itemsize == 1 else bytes(data)
-    return data
+    """The same bytes where nobody can change them: a copy, unless they are that already. Raises TypeError."""
+    if isinstance(data, bytes):
+        return data
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise TypeError(
+            f"data argument must be a bytes-like object, not {type(data).__name__!r}"
+        ) from None
+    # A view of bytes goes as it is.
+    if type(view.obj) is bytes and view.c_contiguous and view.itemsize == 1:
+        return view
+    return bytes(view)

@@ -25,8 +25,8 @@ def as_readable(source: Any, **options: Any) -> Readable:
     ``options`` are those of `Readable`. Destroying it closes a transport; the transport of a reader is its writer's.
     Raises InvalidArgTypeError for another source, and for object mode.
     """
-    if isinstance(source, asyncio.BaseTransport):
-        reader, close = _take_over(source)
+    if _reads(source):
+        reader, close = _source_of(source)
         return Readable(read=_read_hook(reader), destroy=close, **_byte_mode(options))
     if not isinstance(source, _AsyncioReader):
         raise InvalidArgTypeError(f"source must be an asyncio reader or transport, got {source!r}")
@@ -48,7 +48,7 @@ def as_duplex(reader: Any, writer: Any = None, **options: Any) -> Duplex:
     Its end closes the sending side where the transport can do that alone; destroying it closes the connection, and
     drops what is not sent where there is an error. ``options`` are those of `Duplex`. Raises InvalidArgTypeError.
     """
-    if writer is None and isinstance(reader, asyncio.BaseTransport):
+    if writer is None and _reads(reader) and _writes(reader):
         reader, writer = _pair_of(reader)
     if not isinstance(reader, _AsyncioReader) or not isinstance(writer, _AsyncioWriter):
         raise InvalidArgTypeError(
@@ -241,7 +241,7 @@ def _write_hook(writer: Any) -> Any:
 
 def _close_hook(writer: Any) -> Any:
     async def close(error: BaseException | None) -> None:
-        if error is not None:
+        if error is not None and not writer.is_closing():
             writer.transport.abort()
         writer.close()
         try:
@@ -254,27 +254,53 @@ def _close_hook(writer: Any) -> Any:
     return close
 
 
-def _pair_of(transport: Any) -> tuple[StreamReader, StreamWriter]:
-    """A reader and a writer that take a transport over from its protocol."""
-    loop = asyncio.get_running_loop()
-    reader = StreamReader(loop=loop)
-    protocol = StreamReaderProtocol(reader, loop=loop)
+def _reads(thing: Any) -> bool:
+    """Whether it is a transport that receives. uvloop's are of no class of asyncio, and have all methods of both."""
+    if type(thing).__module__.startswith("uvloop"):
+        return hasattr(thing, "resume_reading") and not type(thing).__name__.startswith("Write")
+    # asyncio's transport of a pipe's writing end is a Transport too, of which half is not implemented.
+    return (
+        isinstance(thing, asyncio.ReadTransport)
+        and type(thing).pause_reading is not asyncio.ReadTransport.pause_reading
+    )
+
+
+def _writes(thing: Any) -> bool:
+    """Whether it is a transport that sends."""
+    if type(thing).__module__.startswith("uvloop"):
+        return hasattr(thing, "write") and not type(thing).__name__.startswith("Read")
+    return isinstance(thing, asyncio.WriteTransport) and type(thing).write is not asyncio.WriteTransport.write
+
+
+def _take_over(transport: Any, reader: StreamReader | None) -> StreamReaderProtocol:
+    """Give a transport a protocol of ours. What its old one has received is that one's."""
+    protocol = StreamReaderProtocol(reader, loop=asyncio.get_running_loop())
+    # uvloop chooses where to receive into when it starts to read.
+    reads = reader is not None and transport.is_reading()
+    if reads:
+        transport.pause_reading()
     transport.set_protocol(protocol)
     protocol.connection_made(transport)
-    return reader, StreamWriter(transport, protocol, reader, loop)
+    if reads:
+        transport.resume_reading()
+    return protocol
 
 
-def _take_over(transport: Any) -> tuple[StreamReader, Any]:
-    if isinstance(transport, asyncio.Transport):
+def _pair_of(transport: Any) -> tuple[StreamReader, StreamWriter]:
+    loop = asyncio.get_running_loop()
+    reader = StreamReader(loop=loop)
+    return reader, StreamWriter(transport, _take_over(transport, reader), reader, loop)
+
+
+def _source_of(transport: Any) -> tuple[StreamReader, Any]:
+    """A reader of a transport, and the hook that closes it."""
+    if _writes(transport):
         reader, writer = _pair_of(transport)
         return reader, _close_hook(writer)
-    loop = asyncio.get_running_loop()
-    reader = StreamReader(loop=loop)
-    protocol = StreamReaderProtocol(reader, loop=loop)
-    transport.set_protocol(protocol)
-    protocol.connection_made(transport)
+    reader = StreamReader(loop=asyncio.get_running_loop())
+    _take_over(transport, reader)
 
-    async def close(error: BaseException | None) -> None:
+    def close(error: BaseException | None) -> None:
         transport.close()
 
     return reader, close
@@ -283,12 +309,8 @@ def _take_over(transport: Any) -> tuple[StreamReader, Any]:
 def _writer_of(sink: Any) -> Any:
     if isinstance(sink, _AsyncioWriter):
         return sink
-    if isinstance(sink, asyncio.Transport):
+    if _writes(sink) and _reads(sink):
         return _pair_of(sink)[1]
-    if isinstance(sink, asyncio.WriteTransport):
-        loop = asyncio.get_running_loop()
-        protocol = StreamReaderProtocol(None, loop=loop)
-        sink.set_protocol(protocol)
-        protocol.connection_made(sink)
-        return StreamWriter(sink, protocol, None, loop)
+    if _writes(sink):
+        return StreamWriter(sink, _take_over(sink, None), None, asyncio.get_running_loop())
     raise InvalidArgTypeError(f"sink must be an asyncio writer or transport, got {sink!r}")

@@ -182,7 +182,12 @@ def test_reads_that_do_not_wait(reading):
         assert reader.readline_nowait() == b""
         assert reader.read_nowait() == b""
         reader.set_exception(OSError("gone"))
-        for call in (reader.read_nowait, reader.readline_nowait, reader.readuntil_nowait, reader.read_lines_nowait):
+        for call in (
+            reader.read_nowait,
+            reader.readline_nowait,
+            reader.readuntil_nowait,
+            reader.read_lines_nowait,
+        ):
             with pytest.raises(OSError, match="gone"):
                 call()
 
@@ -275,6 +280,25 @@ def test_a_read_is_woken_once(run):
             assert steps == 2
 
     run(main)
+
+
+def test_the_private_buffer_of_asyncio(reading):
+    """Libraries reach for it: what they change there is changed."""
+
+    async def main(reader):
+        reader.feed_data(b"abcdef")
+        del reader._buffer[:2]
+        reader._buffer += b"gh"
+        reader._buffer[0:1] = b"C"
+        assert await reader.readexactly(3) == b"Cde"
+        reader._buffer.extend(b"i")
+        assert len(reader._buffer) == 4
+        reader._buffer.clear()
+        assert reader.read_nowait() is None
+        reader._buffer = bytearray(b"new")
+        assert await reader.read(10) == b"new"
+
+    reading(main)
 
 
 def test_small_pieces_take_little_memory():

@@ -59,7 +59,9 @@ async def trace(cls, limit, script, ending):
         return await getattr(reader, name)(argument)
 
     def note(what):
-        told.append((what, bytes(reader._buffer), reader.at_eof(), transport.paused, repr(reader.exception())))
+        told.append(
+            (what, bytes(reader._buffer), reader.at_eof(), transport.paused, repr(reader.exception()))
+        )
 
     for name, argument in script:
         if name == "feed_data":
@@ -96,7 +98,13 @@ async def trace(cls, limit, script, ending):
     if ending in ("error", "both"):
         reader.set_exception(ConnectionResetError("gone"))
     if ending != "none":
-        for name, argument in [("readexactly", 3), ("readline", None), ("readuntil", b"\n"), ("read", -1), ("next", 0)]:
+        for name, argument in [
+            ("readexactly", 3),
+            ("readline", None),
+            ("readuntil", b"\n"),
+            ("read", -1),
+            ("next", 0),
+        ]:
             note(describe(await asyncio.gather(call(name, argument), return_exceptions=True)))
     return told
 
@@ -106,7 +114,12 @@ def describe(results):
     if not isinstance(result, BaseException):
         assert type(result) is bytes
         return result
-    return type(result).__name__, str(result), getattr(result, "partial", None), getattr(result, "consumed", None)
+    return (
+        type(result).__name__,
+        str(result),
+        getattr(result, "partial", None),
+        getattr(result, "consumed", None),
+    )
 
 
 @settings(max_examples=150, deadline=None)
@@ -145,7 +158,9 @@ def test_a_second_reader_is_refused():
             reader = cls()
             first = asyncio.create_task(reader.readexactly(5))
             await asyncio.sleep(0)
-            with pytest.raises(RuntimeError, match=r"read\(\) called while another coroutine is already waiting"):
+            with pytest.raises(
+                RuntimeError, match=r"read\(\) called while another coroutine is already waiting"
+            ):
                 await reader.read(1)
             reader.feed_data(b"12345")
             assert await first == b"12345"

@@ -30,7 +30,9 @@ def test_a_conversation_with_cat(run):
 def test_communicate(run):
     async def main():
         code = "import sys; d = sys.stdin.buffer.read(); sys.stdout.buffer.write(d[::-1]); sys.stderr.write('done')"
-        process = await create_subprocess_exec(sys.executable, "-c", code, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+        process = await create_subprocess_exec(
+            sys.executable, "-c", code, stdin=PIPE, stdout=PIPE, stderr=PIPE
+        )
         data = bytes(range(256)) * 4000
         out, err = await process.communicate(bytearray(data))
         assert (out, err, process.returncode) == (data[::-1], b"done", 0)

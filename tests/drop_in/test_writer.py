@@ -188,7 +188,7 @@ def test_buffers_may_be_used_again(run, filled):
 
 def test_what_cannot_be_written(run):
     async def main():
-        async with connected() as (_, writer, peer):
+        async with connected() as (_, writer, _):
             for wrong in ("text", 7, None):
                 with pytest.raises(TypeError):
                     writer.write(wrong)
@@ -224,7 +224,7 @@ def test_send_waits_for_room(run):
 
 def test_drain_lets_others_run(run):
     async def main():
-        async with connected() as (_, writer, peer):
+        async with connected() as (_, writer, _):
             turns = 0
 
             async def other():
@@ -272,7 +272,7 @@ def test_the_backlog_goes_with_the_connection(run):
 
 def test_the_low_mark_is_a_quarter_of_the_high_one(run):
     async def main():
-        async with connected() as (_, writer, peer):
+        async with connected() as (_, writer, _):
             low, high = writer.transport.get_write_buffer_limits()
             assert high == 4 * low
 
@@ -281,7 +281,7 @@ def test_the_low_mark_is_a_quarter_of_the_high_one(run):
 
 def test_the_callers_own_marks_stay(run):
     async def main():
-        async with connected() as (_, writer, peer):
+        async with connected() as (_, writer, _):
             writer.transport.set_write_buffer_limits(high=0)
             assert writer.transport.get_write_buffer_limits() == (0, 0)
             assert writer.transport.get_write_buffer_size() == 0

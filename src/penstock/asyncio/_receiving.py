@@ -281,9 +281,9 @@ class ReaderCore:
         self._maybe_resume_transport()
         return n
 
-    @property
-    def _buffer(self):
-        return self._queue.peek(self._queue._total_bytes)
+    def _replace(self, data):
+        self._queue.clear()
+        self._queue._append(data)
 
     # ---- waiting
 

@@ -15,8 +15,7 @@ class ReaderCore:
     _loop: AbstractEventLoop
     _waiter: Future[None] | None
     def _open(self, limit: int, loop: AbstractEventLoop) -> None: ...
-    @property
-    def _buffer(self) -> bytes: ...
+    def _replace(self, data: bytes) -> None: ...
     def feed_data(self, data: Any) -> None:
         """Take in bytes that were received."""
     def feed_eof(self) -> None:

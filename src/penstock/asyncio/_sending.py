@@ -94,9 +94,7 @@ def frozen(data):
     try:
         view = memoryview(data)
     except TypeError:
-        raise TypeError(
-            f"data argument must be a bytes-like object, not {type(data).__name__!r}"
-        ) from None
+        raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}") from None
     # A view of bytes goes as it is.
     if type(view.obj) is bytes and view.c_contiguous and view.itemsize == 1:
         return view

@@ -8,6 +8,7 @@ from asyncio import events, format_helpers
 from typing import TYPE_CHECKING, Any
 
 from penstock._backend import backend
+from penstock.asyncio._buffer import BufferCopy
 from penstock.asyncio._receiving import ReaderCore, separator_of
 from penstock.asyncio._standing import Standing
 
@@ -65,6 +66,14 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         if self._paused:
             info.append("paused")
         return "<{}>".format(" ".join(info))
+
+    @property
+    def _buffer(self) -> BufferCopy:
+        return BufferCopy(self)
+
+    @_buffer.setter
+    def _buffer(self, data: Any) -> None:
+        self._replace(bytes(data))
 
     async def readline(self, *, limit: int | None = None, long_lines: LongLines = "error") -> bytes:
         """The next line with its newline; what is left at the end of the stream, at last ``b""``.

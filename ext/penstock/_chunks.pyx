@@ -82,7 +82,8 @@ cdef enum:
     INLINE_ENTRIES = 64         # iovecs that need no allocation
     MAX_ENTRIES = 1024          # iovecs in one call; 1024 is the IOV_MAX of every system at hand
     POOLED_BYTES = 480          # shorter bytes objects come from pymalloc
-    RECENT = 8                  # long results whose memory may be used again
+    RECENT = 2                  # long results whose memory may be used again: the one in hand and the one before
+    RECENT_BLOCKS = 8           # the same for those of COPY_BYTES, several of which come at once
     JOINED_PART = 512           # bytes: a longer copy is a chunk of its own
     JOINED_BYTES = 4096         # size up to which a chunk takes such copies in
     COPY_BYTES = 65536          # largest chunk made by copying: malloc maps larger ones, and that costs page faults
@@ -110,13 +111,22 @@ cdef class ChunkQueue:
         """Put a chunk in front of all others."""
         self._appendleft(buffer)
 
-    def append_copy(self, buffer, n=None):
-        """Copy the first n bytes of a buffer, or all of it, to the end."""
+    def append_copy(self, buffer, n=None, first=0):
+        """Copy the first n bytes of a buffer, or all of it, to the end; the first of them as one chunk."""
         cdef _Pin pin = _pin_buffer("buffer", buffer)
         cdef Py_ssize_t size = pin.view.len if n is None else _size_of("n", n)
+        cdef Py_ssize_t part = _size_of("first", first)
+        cdef bytes whole
         if size > pin.view.len:
             raise ValueError(f"n is {n}, but the buffer has only {pin.view.len} bytes")
-        self._append_copy(<const char*>pin.view.buf, size)
+        if part > size:
+            raise ValueError(f"first is {first}, but only {size} bytes are to be copied")
+        if part:
+            whole = _new_bytes(part)
+            memcpy(PyBytes_AS_STRING(whole), pin.view.buf, part)
+            self._put(whole, False)
+        if part < size:
+            self._append_copy(<const char*>pin.view.buf + part, size - part)
 
     def extend(self, iterable):
         """Append every buffer of an iterable."""
@@ -558,9 +568,9 @@ cdef class ChunkQueue:
         PyMem_Free(refs)
 
 
-cdef PyObject* _recent[RECENT]      # the last results that were longer than what pymalloc has pools for
-cdef PyObject* _blocks[RECENT]      # the last ones of COPY_BYTES, the size in which much data comes
-cdef int _next_recent = 0           # the index of the oldest
+cdef PyObject* _recent[RECENT]          # the last results that were longer than what pymalloc has pools for
+cdef PyObject* _blocks[RECENT_BLOCKS]   # the last ones of COPY_BYTES, the size in which much data comes
+cdef int _next_recent = 0               # the index of the oldest
 cdef int _next_block = 0
 
 cdef bytes _new_bytes(Py_ssize_t n):
@@ -574,7 +584,7 @@ cdef bytes _new_bytes(Py_ssize_t n):
         return PyBytes_FromStringAndSize(NULL, n)
     if n == COPY_BYTES:
         result = _renewed(_blocks, _next_block, n)
-        _next_block = (_next_block + 1) % RECENT
+        _next_block = (_next_block + 1) % RECENT_BLOCKS
     else:
         result = _renewed(_recent, _next_recent, n)
         _next_recent = (_next_recent + 1) % RECENT

@@ -44,12 +44,13 @@ class ChunkQueue:
     def appendleft(self, buffer: ReadableBuffer) -> None:
         """Put a chunk in front of all others. Raises what `append()` does."""
 
-    def append_copy(self, buffer: ReadableBuffer, n: int | None = None) -> None:
+    def append_copy(self, buffer: ReadableBuffer, n: int | None = None, first: int = 0) -> None:
         """Copy the first n bytes of a buffer to the end, or all of it where n is not given.
 
         For a buffer that is used again, as the one that data is received into. Short pieces are joined to the
         last chunk while that is short too, so that many of them take little more than their bytes; long ones
-        become chunks of at most 64 KiB. Raises `ValueError` where the buffer has fewer bytes, and what
+        become chunks of at most 64 KiB. ``first`` bytes, where given, become one chunk, for a reader who will ask for
+        just these. Raises `ValueError` where the buffer has fewer bytes, and what
         `append()` does.
         """
 

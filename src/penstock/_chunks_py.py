@@ -141,12 +141,18 @@ class ChunkQueue:
             self._bytes_out = total
             self._sought_from = 0
 
-    def append_copy(self, buffer: ReadableBuffer, n: int | None = None) -> None:
-        """Copy the first n bytes of a buffer, or all of it, to the end."""
+    def append_copy(self, buffer: ReadableBuffer, n: int | None = None, first: int = 0) -> None:
+        """Copy the first n bytes of a buffer, or all of it, to the end; the first of them as one chunk."""
         view = _view_of("buffer", buffer)
         size = view.nbytes if n is None else _size_of("n", n)
         if size > view.nbytes:
             raise ValueError(f"n is {n}, but the buffer has only {view.nbytes} bytes")
+        part = _size_of("first", first)
+        if part > size:
+            raise ValueError(f"first is {first}, but only {size} bytes are to be copied")
+        if part:
+            self.append(bytes(view[:part]))
+            view, size = view[part:], size - part
         if size <= _JOINED_PART and self._chunks and not self._busy:
             last = self._chunks[-1]
             left = last.view.nbytes - last.start

@@ -187,6 +187,16 @@ def test_append_copy_joins_what_is_short(queue_cls):
     assert (bytes(view), content(queue)) == (b"first", b"firstsecond")
 
 
+def test_append_copy_can_make_its_first_bytes_a_chunk(queue_cls):
+    queue = queue_of(queue_cls, b"abc")
+    queue.append_copy(b"x" * 300_000 + b"yz", None, 100_001)
+    assert [queue.popleft(), len(queue.read(100_001)), queue.nbytes] == [b"abc", 100_001, 200_001]
+    queue.clear()
+    queue.append_copy(bytearray(b"12345"), 4, 4)
+    assert queue.popleft() == b"1234"
+    assert not queue
+
+
 def test_append_copy_does_not_join_a_mutable_chunk(queue_cls):
     data = bytearray(b"abc")
     queue = queue_of(queue_cls, data)
@@ -378,6 +388,7 @@ BAD_CALLS = {
     "view-negative": (lambda q: q.read_view(-5), ValueError, "-5"),
     "append-copy-str": (lambda q: q.append_copy("text"), TypeError, "buffer must be .* not str: encode"),
     "append-copy-more": (lambda q: q.append_copy(b"abc", 4), ValueError, "n is 4, but .* only 3 bytes"),
+    "append-copy-first": (lambda q: q.append_copy(b"abc", 2, 3), ValueError, "first is 3, but only 2 bytes"),
     "append-copy-negative": (lambda q: q.append_copy(b"abc", -1), ValueError, "n must be 0 or more, not -1"),
     "consume-negative": (lambda q: q.consume(-1), ValueError, "-1"),
     "consume-more": (lambda q: q.consume(2**70), ValueError, f"n is {2**70}, but only 3 bytes"),

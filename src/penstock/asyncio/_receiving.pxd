@@ -7,6 +7,9 @@ cdef int ANY
 cdef int COUNT
 cdef int SEPARATOR
 
+cdef str ERROR
+cdef bytes _NEWLINE
+
 cdef int PENDING
 cdef int DONE
 cdef int CANCELLED
@@ -41,7 +44,7 @@ cdef class ReaderCore:
     cdef bytes _want_separator
 
     @cython.final
-    @cython.locals(waiter=Waiter)
+    @cython.locals(waiter=Waiter, first=Py_ssize_t)
     cdef int _receive(self, object area, Py_ssize_t n, bint pause) except -1
     @cython.final
     cdef int _arrived(self) except -1

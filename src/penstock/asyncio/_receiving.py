@@ -188,7 +188,11 @@ class ReaderCore:
         self._arrived()
 
     def _receive(self, area, n, pause):
-        self._queue.append_copy(area, n)
+        first = 0
+        if self._want == COUNT and self._queue._total_bytes == 0 and self._want_bytes <= n:
+            # What the waiting read wants becomes one chunk, which it is given as it is.
+            first = self._want_bytes
+        self._queue.append_copy(area, n, first)
         if self._waiter is None or self._is_due():
             if type(self._waiter) is Waiter and not self._deferred:
                 waiter = self._waiter
@@ -472,7 +476,7 @@ class ReaderCore:
         return self._take_until(separator, self._limit_of(limit))
 
     def _line(self, limit, long_lines):
-        return self._take_line(self._limit_of(limit), long_lines)
+        return self._take_line(self._limit_of(limit), checked_long_lines(long_lines))
 
     def _limit_of(self, limit):
         if limit is None:
@@ -508,13 +512,11 @@ class ReaderCore:
             raise self._exception
         return self._until(separator, limit)
 
-    def readline_nowait(self, *, limit=None, long_lines=ERROR):
-        """The next line, or None where it is not whole yet; ``b""`` at the end. Options and errors as of `readline`."""
+    def readline_nowait(self):
+        """The next line, or None where it is not whole yet; ``b""`` at the end. Raises ValueError as `readline` does."""
         if self._exception is not None:
             raise self._exception
-        if limit is None and long_lines is ERROR:
-            return self._take_line(self._limit, ERROR)
-        return self._take_line(self._limit_of(limit), checked_long_lines(long_lines))
+        return self._take_line(self._limit, ERROR)
 
     def read_lines_nowait(self, max_lines=None, *, limit=None, long_lines=ERROR):
         """A list of the whole lines that are there, at most ``max_lines``; at the end also what follows the last."""

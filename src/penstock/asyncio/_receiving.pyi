@@ -48,8 +48,8 @@ class ReaderCore:
         """``n`` bytes, or None where fewer are there. Raises `asyncio.IncompleteReadError` at the end."""
     def readuntil_nowait(self, separator: Any = b"\n", *, limit: int | None = None) -> bytes | None:
         """The bytes up to and with ``separator``, or None where it is not there. Raises what `readuntil` does."""
-    def readline_nowait(self, *, limit: int | None = None, long_lines: LongLines = "error") -> bytes | None:
-        """The next line, or None where it is not whole yet; ``b""`` at the end. Options and errors as of `readline`."""
+    def readline_nowait(self) -> bytes | None:
+        """The next line, or None where it is not whole yet; ``b""`` at the end. Raises ValueError as `readline` does."""
     def read_lines_nowait(
         self, max_lines: int | None = None, *, limit: int | None = None, long_lines: LongLines = "error"
     ) -> list[bytes]:

@@ -83,11 +83,12 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         the rest then passes for a line. ``long_lines`` is the way on: ``"skip"`` leaves such a line out, whole;
         ``"split"`` gives it in pieces of ``limit`` bytes, of which only the last ends with a newline.
         """
-        # Keyword arguments cost more than the line.
-        if limit is None and long_lines == "error":
-            line = self.readline_nowait()
-        else:
-            line = self.readline_nowait(limit=limit, long_lines=long_lines)
+        line = self.readline_nowait() if limit is None and long_lines == "error" else None
+        if line is not None:
+            return line
+        if self._exception is not None:
+            raise self._exception
+        line = self._line(limit, long_lines)
         while line is None:
             waiter = self._wait_for_separator("readuntil", b"\n", limit)
             try:

@@ -28,6 +28,7 @@ from penstock.errors import (
     PushAfterEofError,
     StreamDestroyedError,
     StreamError,
+    StreamOverflowError,
     UnableToPipeError,
     UnknownEncodingError,
     UnshiftAfterEndError,
@@ -36,7 +37,7 @@ from penstock.errors import (
 from penstock.finished import finished
 from penstock.fs import create_read_stream, create_write_stream
 from penstock.merge import merge
-from penstock.overflow import OverflowBuffer, StreamOverflowError
+from penstock.overflow import OverflowBuffer
 from penstock.pipeline import Pipeline, pipeline
 from penstock.readable import Readable
 from penstock.running import run

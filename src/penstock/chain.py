@@ -53,7 +53,7 @@ def join(left: Any, right: Any) -> Chain | Pipeline | Any:
 
 def _extend(stages: tuple[Any, ...], stage: Any) -> Any:
     if isinstance(stage, Writable):
-        if not stage._has_side(True):
+        if not stage._s_has_side(True):
             return pipeline(*stages, stage)
     elif isinstance(stage, Readable) or not callable(stage):
         return NotImplemented

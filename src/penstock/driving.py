@@ -48,10 +48,10 @@ class Drive:
     def run(self):
         stream = self._stream
         while not self.stopped:
-            if stream._queue is not None:
+            if stream._s_queue is not None:
                 # A loop over what is there never comes back to the event loop, and ticks would pile up.
-                stream._queue.relieve()
-            item = None if stream._destroyed else stream._read_chunk(-1)
+                stream._s_queue.relieve()
+            item = None if stream._s_destroyed else stream._r_read(-1)
             if item is None:
                 return None
             pending = self._apply(0, item, None, False)

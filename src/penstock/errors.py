@@ -23,6 +23,7 @@ __all__ = [
     "PushAfterEofError",
     "StreamDestroyedError",
     "StreamError",
+    "StreamOverflowError",
     "UnableToPipeError",
     "UnknownEncodingError",
     "UnshiftAfterEndError",
@@ -46,6 +47,12 @@ class StreamDestroyedError(StreamError):
     """A call on a destroyed stream, or a queued write that destroy() dropped."""
 
     code = "ERR_STREAM_DESTROYED"
+
+
+class StreamOverflowError(StreamError):
+    """A chunk was refused, because a buffer with ``overflow="error"`` is full."""
+
+    code = "ERR_INVALID_STATE"
 
 
 class WriteAfterEndError(StreamError):

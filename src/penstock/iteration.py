@@ -26,11 +26,11 @@ class ReadableIterator:
 
     def __anext__(self):
         stream = self._stream
-        if self._reading.started and not stream._destroyed:
+        if self._reading.started and not stream._s_destroyed:
             # A loop over what is there never comes back to the event loop, and ticks would pile up.
-            if stream._queue is not None:
-                stream._queue.relieve()
-            chunk = stream._read_chunk(-1)
+            if stream._s_queue is not None:
+                stream._s_queue.relieve()
+            chunk = stream._r_read(-1)
             if chunk is not None:
                 return Ready(chunk)
         return self._reading.next()
@@ -55,7 +55,7 @@ class Reading:
         self._drain_on_error = drain_on_error
         self._ended = False
         self._error = None
-        self._waiter = None
+        self._waiters = []
         self._watch = None
 
     def _start(self):
@@ -65,9 +65,11 @@ class Reading:
         self._watch.add_done_callback(self._finished)
 
     def _wake(self):
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        waiters = self._waiters
+        self._waiters = []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _finished(self, watch):
         error = watch.exception()
@@ -78,17 +80,17 @@ class Reading:
         self._wake()
 
     async def next(self):
-        if self.over:
-            raise StopAsyncIteration
-        if not self.started:
-            self._start()
         stream = self._stream
+        if not self.started and not self.over:
+            self._start()
         while True:
+            if self.over:
+                raise StopAsyncIteration
             chunk = None
             if not stream.destroyed:
                 chunk = stream.read()
             elif self._drain_on_error:
-                chunk = stream._read_rest()
+                chunk = stream._s_read_rest()
             if chunk is not None:
                 return chunk
             if self._error is not None:
@@ -98,9 +100,10 @@ class Reading:
             if self._ended:
                 self.finish(True)
                 raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
             try:
-                await self._waiter
+                await waiter
             except asyncio.CancelledError:
                 self.finish(False)
                 raise
@@ -114,13 +117,18 @@ class Reading:
         failed = self._error is not None
         if not failed and not self._destroy_on_return:
             self._let_go()
-        elif not completed or failed or (stream._auto_destroys() and not stream._half_done()):
+        elif not completed or failed or (stream._s_auto_destroys() and not stream._s_half_done()):
             if not stream.destroyed:
+                if not self.started:
+                    # The watch takes the error: that the stream was given up is for nobody to hear of.
+                    self._start()
                 stream.destroy(None if stream.readable_ended or failed else AbortError())
         else:
             self._let_go()
         # The stream still holds the listener.
         self._stream = self._watch = None
+        # Steps that wait beside the one that was the last.
+        self._wake()
 
     def _let_go(self):
         if self.started:

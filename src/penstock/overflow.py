@@ -9,16 +9,10 @@ from typing import Any, Literal
 from penstock._flow.chunk import mark
 from penstock._flow.lifecycle import Completion
 from penstock.duplex import Duplex
-from penstock.errors import InvalidArgValueError, StreamError
+from penstock.errors import InvalidArgValueError, StreamOverflowError
 
 Policy = Literal["block", "error", "drop-oldest", "drop-newest"]
 _POLICIES = ("block", "error", "drop-oldest", "drop-newest")
-
-
-class StreamOverflowError(StreamError):
-    """A chunk was refused, because a buffer with ``overflow="error"`` is full."""
-
-    code = "ERR_INVALID_STATE"
 
 
 class OverflowBuffer(Duplex):

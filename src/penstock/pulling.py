@@ -75,7 +75,7 @@ class Pull:
         if not source.readable_ended:
             # The watch stays: that the source was given up is no error that anybody has to hear of.
             source.destroy(AbortError())
-        elif source._auto_destroys() and not source._half_done():
+        elif source._s_auto_destroys() and not source._s_half_done():
             source.destroy()
         else:
             self.release()

@@ -45,10 +45,8 @@ class Readable(Stream):
         auto_destroy=True,
         emit_close=True,
     ):
-        self._start_readable(
-            read, mark("high_water_mark", high_water_mark, object_mode), object_mode, encoding
-        )
-        self._start(construct, destroy, auto_destroy, emit_close, signal)
+        self._r_start(read, mark("high_water_mark", high_water_mark, object_mode), object_mode, encoding)
+        self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
     # ---- for the one who makes the data
 
@@ -59,11 +57,11 @@ class Readable(Stream):
         stream; in object mode it is any object. A wrong chunk destroys the stream with InvalidArgTypeError, a push
         after the end with PushAfterEofError; after destroy() it is dropped.
         """
-        return bool(self._push(chunk, encoding))
+        return bool(self._r_push(chunk, encoding))
 
     def unshift(self, chunk, encoding=None):
         """Put a chunk that was read back to the front. Return as `push` does; an error after the 'end' event."""
-        return bool(self._unshift(chunk, encoding))
+        return bool(self._r_unshift(chunk, encoding))
 
     # ---- for the one who reads it
 
@@ -74,19 +72,19 @@ class Readable(Stream):
         stream fetch. In object mode ``size`` does not matter. Raises OutOfRangeError above 1 GiB.
         """
         if size is None:
-            return self._read_chunk(-1)
+            return self._r_read(-1)
         if isinstance(size, bool) or not isinstance(size, int):
             raise InvalidArgTypeError(f"size must be an int or None, got {size!r}")
-        return self._read_chunk(size if size > 0 else 0)
+        return self._r_read(size if size > 0 else 0)
 
     def pause(self):
         """Stop the flow of 'data' events; return the stream."""
-        self._pause()
+        self._r_pause()
         return self
 
     def resume(self):
         """Let 'data' events flow, into nothing where there is no listener; return the stream."""
-        self._resume()
+        self._r_resume()
         return self
 
     def is_paused(self):
@@ -99,7 +97,7 @@ class Readable(Stream):
         The end of this stream ends ``dest`` unless ``end`` is False. An error of one is not an error of the other:
         `pipeline` is the form that handles errors.
         """
-        if not self._has_readable:
+        if not self._s_readable:
             raise CannotPipeError("pipe() on a stream that cannot be read")
         from penstock.writable import Writable
 
@@ -115,7 +113,7 @@ class Readable(Stream):
 
     def set_encoding(self, encoding):
         """From here on give ``str`` chunks, decoded from ``encoding``; return the stream. Raises UnknownEncodingError."""
-        self._set_encoding(encoding)
+        self._r_set_encoding(encoding)
         return self
 
     def iterator(self, *, destroy_on_return=True, drain_on_error=False):
@@ -148,10 +146,10 @@ class Readable(Stream):
     def readable(self):
         """Whether there may still be something to read."""
         return bool(
-            self._has_readable
+            self._s_readable
             and not self._r_disabled
-            and not self._destroyed
-            and not self._error_emitted
+            and not self._s_destroyed
+            and not self._s_error_emitted
             and not self._r_end_emitted
         )
 
@@ -183,7 +181,7 @@ class Readable(Stream):
     @property
     def readable_encoding(self):
         """The encoding of the text chunks, or None."""
-        return self._r_encoding
+        return self._s_find("encoding")
 
     @property
     def readable_did_read(self):
@@ -195,7 +193,7 @@ class Readable(Stream):
         """Whether the stream was destroyed or failed before its end."""
         return bool(
             not self._r_disabled
-            and (self._destroyed or self._errored is not None)
+            and (self._s_destroyed or self._s_errored is not None)
             and not self._r_end_emitted
         )
 

@@ -1,6 +1,6 @@
 """Readable.from_(): a Readable over whatever can be iterated or awaited."""
 
-from asyncio import sleep
+from asyncio import Future, sleep
 from collections.abc import AsyncIterable, Iterable
 
 from penstock._flow.runner import is_awaitable
@@ -61,7 +61,7 @@ class FromIterator(Readable):
         self._pulling = False
         Readable.__init__(self, **_defaults(options))
 
-    def _call_read(self):
+    def _r_call_read(self):
         # A push may flow on and ask for more before it returns.
         if self._pulling:
             return
@@ -72,19 +72,24 @@ class FromIterator(Readable):
                 if kind is not self._plain:
                     if item is None:
                         raise _null()
-                    if is_awaitable(item):
+                    if kind is Future and item.done() and not item.cancelled():
+                        item = item.result()
+                        if item is None:
+                            raise _null()
+                    elif is_awaitable(item):
                         # Stays pulling until the task that awaits is through.
-                        self._hook_returned(_READ, self._awaited(item))
+                        self._s_hook_returned(_READ, self._awaited(item))
                         return
-                    self._plain = kind
-                if not self._push(item, None):
+                    else:
+                        self._plain = kind
+                if not self._r_push(item, None):
                     self._pulling = False
                     return
         except Exception as error:
             self._pulling = False
-            self._fail(error, False)
+            self._s_fail(error, False)
             return
-        self._push_eof()
+        self._r_push_eof()
 
     async def _awaited(self, item):
         try:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterable, Iterable
 
 from penstock._flow.runner import HookRunner, is_awaitable
-from penstock.abort import AbortSignal
+from penstock.abort import checked_signal
 from penstock.errors import (
     AbortError,
     InvalidArgTypeError,
@@ -42,15 +42,6 @@ def checked_int(name, value, least):
     if value < least:
         raise OutOfRangeError(f"{name} must be {least} or more, got {value}")
     return value
-
-
-def checked_signal(signal):
-    """``signal``, an AbortSignal or None. Raises InvalidArgTypeError."""
-    if signal is not None and not isinstance(signal, AbortSignal):
-        raise InvalidArgTypeError(
-            f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}"
-        )
-    return signal
 
 
 def null_result(name):
@@ -118,7 +109,7 @@ class Stage(Readable):
         """Whether nobody looks at this stream, so that its step may as well be another's."""
         return not (
             self._started
-            or self._destroyed
+            or self._s_destroyed
             or self._concurrency > 1
             or self._abort_signal is not None
             or self.event_names()
@@ -132,7 +123,7 @@ class Stage(Readable):
 
     def conclude(self, complete, error):
         """The reader that did the work is done: so is this stream."""
-        if self._destroyed:
+        if self._s_destroyed:
             return
         if complete:
             self.push(None)
@@ -142,7 +133,7 @@ class Stage(Readable):
 
     # ---- run as a stream
 
-    def _call_read(self):
+    def _r_call_read(self):
         if self._driven:
             return
         self._wanted = True
@@ -157,7 +148,7 @@ class Stage(Readable):
 
     def _pump(self):
         """Give what is wanted, as far as it is there."""
-        if self._pumping or self._pull is None or self._destroyed:
+        if self._pumping or self._pull is None or self._s_destroyed:
             return
         if self._abort_signal is not None and self._abort_signal.aborted:
             self.destroy(self._pull.error)
@@ -173,7 +164,7 @@ class Stage(Readable):
     def _work(self):
         """Give results while they are wanted, and call the function for what comes, while there is room."""
         stream = self.source
-        while self._wanted and not self._destroyed:
+        while self._wanted and not self._s_destroyed:
             if self._slots:
                 slot = self._slots[0]
                 if slot._state != _PENDING:
@@ -184,17 +175,17 @@ class Stage(Readable):
                     continue
                 if self._busy >= self._concurrency or len(self._slots) >= self._limit:
                     return
-            if stream._queue is not None:
+            if stream._s_queue is not None:
                 # Where nothing of what comes is passed on, ticks would pile up.
-                stream._queue.relieve()
-            item = None if stream._destroyed else stream._read_chunk(-1)
+                stream._s_queue.relieve()
+            item = None if stream._s_destroyed else stream._r_read(-1)
             if item is None:
                 if not self._slots:
                     pull = self._pull
                     if pull is not None and pull.error is not None:
                         raise pull.error
                     if pull is not None and pull.ended:
-                        self._push(None, None)
+                        self._r_push(None, None)
                 return
             if self.fn is None:
                 self._wanted = self._give(item, None)
@@ -234,14 +225,14 @@ class Stage(Readable):
         if kind == _MAP:
             if value is None:
                 raise null_result("map")
-            return self._push(value, None)
+            return self._r_push(value, None)
         if kind == _FILTER:
-            return self._push(item, None) if value else True
+            return self._r_push(item, None) if value else True
         if kind == _PAIR:
-            return self._push((item, value), None)
+            return self._r_push((item, value), None)
         if kind == _TAKE:
             self.count -= 1
-            more = self._push(item, None)
+            more = self._r_push(item, None)
             if self.count == 0:
                 self._enough()
                 return False
@@ -249,13 +240,13 @@ class Stage(Readable):
         if kind == _DROP and self.count:
             self.count -= 1
             return True
-        return self._push(item, None)
+        return self._r_push(item, None)
 
     def _enough(self):
         self._wanted = False
         if self._pull is not None:
             self._pull.leave()
-        self._push(None, None)
+        self._r_push(None, None)
 
     def _abandon(self):
         """Cancel what is under way."""
@@ -292,13 +283,13 @@ class FlatStage(Stage):
     def is_idle(self):
         return False
 
-    def _call_read(self):
-        Stage._call_read(self)
+    def _r_call_read(self):
+        Stage._r_call_read(self)
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
     def _work(self):
-        while self._wanted and not self._destroyed and self._async_items is None:
+        while self._wanted and not self._s_destroyed and self._async_items is None:
             if self._items is None:
                 Stage._work(self)
                 if self._items is None:
@@ -310,14 +301,14 @@ class FlatStage(Stage):
         for item in self._items:
             if item is None:
                 raise null_result("flat_map")
-            if not self._push(item, None):
+            if not self._r_push(item, None):
                 self._wanted = False
                 return
         self._items = None
 
     def _give(self, item, value):
         if isinstance(value, (str, bytes, bytearray, memoryview)):
-            return self._push(value, None)
+            return self._r_push(value, None)
         if isinstance(value, AsyncIterable):
             self._async_items = aiter(value)
             self._task = asyncio.get_running_loop().create_task(self._expand_async())
@@ -339,11 +330,11 @@ class FlatStage(Stage):
                 if item is None:
                     raise null_result("flat_map")
                 self._wanted = self.push(item)
-                if not self._wanted and not self._destroyed:
+                if not self._wanted and not self._s_destroyed:
                     self._room = asyncio.get_running_loop().create_future()
                     await self._room
                     self._room = None
-                if self._destroyed:
+                if self._s_destroyed:
                     return
             self._async_items = None
         except Exception as error:

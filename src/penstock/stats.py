@@ -85,20 +85,20 @@ def stream_stats(stream: Any) -> StreamStats:
     """The counters of ``stream`` as they are now."""
     return StreamStats(
         type(stream).__name__,
-        SideStats(*stream._side_stats(True)) if stream._has_side(True) else None,
-        SideStats(*stream._side_stats(False)) if stream._has_side(False) else None,
+        SideStats(*stream._s_side_stats(True)) if stream._s_has_side(True) else None,
+        SideStats(*stream._s_side_stats(False)) if stream._s_has_side(False) else None,
     )
 
 
 def flow_stats(stages: Sequence[Any]) -> list[StreamStats]:
     """The counters of those stages that are streams, in order."""
-    return [stream_stats(stage) for stage in stages if hasattr(stage, "_side_stats")]
+    return [stream_stats(stage) for stage in stages if hasattr(stage, "_s_side_stats")]
 
 
 def bottleneck(stages: Sequence[Any]) -> Any:
     """The stage that the others wait for: the last that held its writers up, or the source where none did."""
     waits = [
-        stage._side_stats(False)[6] if hasattr(stage, "_side_stats") and stage._has_side(False) else 0.0
+        stage._s_side_stats(False)[6] if hasattr(stage, "_s_side_stats") and stage._s_has_side(False) else 0.0
         for stage in stages
     ]
     longest = max(waits)
@@ -122,7 +122,7 @@ def _lines(stages: Sequence[Any], slowest: Any) -> Iterator[str]:
     width = max(map(len, names))
     for index, (stage, name) in enumerate(zip(stages, names, strict=True)):
         line = f"{'   ' if index == 0 else '-> '}{name:<{width}}"
-        if hasattr(stage, "_side_stats"):
+        if hasattr(stage, "_s_side_stats"):
             stats = stream_stats(stage)
             for label, side in (("in", stats.writable), ("out", stats.readable)):
                 if side is not None:

@@ -47,7 +47,7 @@ class Writable(Stream):
         emit_close=True,
     ):
         self._w_keep_text = not decode_strings
-        self._start_writable(
+        self._w_start(
             write,
             writev,
             final,
@@ -55,7 +55,7 @@ class Writable(Stream):
             object_mode,
             default_encoding,
         )
-        self._start(construct, destroy, auto_destroy, emit_close, signal)
+        self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
     def write(self, chunk, encoding=None, callback=None):
         """Queue a chunk; return False when the writer should wait for 'drain' before it goes on.
@@ -67,14 +67,14 @@ class Writable(Stream):
         Raises InvalidArgTypeError or NullChunkError for what is no chunk. After end() and after destroy() it returns
         False and reports WriteAfterEndError or StreamDestroyedError to the callback and, after end(), as 'error'.
         """
-        return bool(self._write_chunk(chunk, encoding, callback))
+        return bool(self._w_write(chunk, encoding, callback))
 
     def end(self, chunk=None, encoding=None, callback=None):
         """No more will be written, but for ``chunk``; 'finish' follows when all is taken. Return the stream.
 
         ``callback(error)`` is called just before 'finish' with None, or with the error that came in its way.
         """
-        self._end(chunk, encoding, callback)
+        self._w_end(chunk, encoding, callback)
         return self
 
     def cork(self):
@@ -83,7 +83,7 @@ class Writable(Stream):
 
     def uncork(self):
         """Take one `cork` back; with the last one what was held back is written."""
-        self._uncork_once()
+        self._w_uncork_once()
 
     def corked(self):
         """``with w.corked():`` holds chunks back inside the block."""
@@ -91,11 +91,11 @@ class Writable(Stream):
 
     def drain(self):
         """Awaitable: done when there is room, at once where there is. Raises what the stream fails with meanwhile."""
-        if self._w_need_drain and not self._w_ending and not self._destroyed and self._errored is None:
+        if self._w_need_drain and not self._w_ending and not self._s_destroyed and self._s_errored is None:
             from penstock.waiting import Drained
 
             return Drained(self)
-        return READY if self._errored is None else failed(self._errored)
+        return READY if self._s_errored is None else failed(self._s_errored)
 
     def send(self, chunk, encoding=None):
         """Write a chunk and, where the stream asks for it, wait for room: ``await w.send(chunk)``.
@@ -105,12 +105,12 @@ class Writable(Stream):
         """
         if self._w_ending:
             return failed(WriteAfterEndError("send() after end()"))
-        if self._destroyed or self._errored is not None:
-            error = self._errored
+        if self._s_destroyed or self._s_errored is not None:
+            error = self._s_errored
             return failed(
                 error if error is not None else StreamDestroyedError("send() on a stream that was destroyed")
             )
-        if self._write_chunk(chunk, encoding, None):
+        if self._w_write(chunk, encoding, None):
             return READY
         return self.drain()
 
@@ -129,10 +129,10 @@ class Writable(Stream):
     def writable(self):
         """Whether write() may be called."""
         return bool(
-            self._has_writable
+            self._s_writable
             and not self._w_disabled
-            and not self._destroyed
-            and self._errored is None
+            and not self._s_destroyed
+            and self._s_errored is None
             and not self._w_ending
         )
 
@@ -144,7 +144,7 @@ class Writable(Stream):
     @property
     def writable_need_drain(self):
         """Whether write() has said False and 'drain' is still to come."""
-        return bool(self._w_need_drain and not self._w_ending and not self._destroyed)
+        return bool(self._w_need_drain and not self._w_ending and not self._s_destroyed)
 
     @property
     def writable_high_water_mark(self):
@@ -175,7 +175,9 @@ class Writable(Stream):
     def writable_aborted(self):
         """Whether the stream was destroyed or failed before it finished."""
         return bool(
-            not self._w_disabled and (self._destroyed or self._errored is not None) and not self._w_finished
+            not self._w_disabled
+            and (self._s_destroyed or self._s_errored is not None)
+            and not self._w_finished
         )
 
 

@@ -16,22 +16,22 @@ cdef class OnceListener(Listener):
 cdef class EventEmitter(Ticked):
     cdef dict __dict__
     cdef object __weakref__
-    cdef dict _events           # event -> a callable, or a list of several; None until the first listener
-    cdef object _data_handler   # what _events holds for 'data'
-    cdef Listener _data_listener  # ... where that is one of penstock's own
-    cdef object _add(self, object event, object fn, bint first)
-    cdef object _remove(self, object event, object fn)
-    cdef object _store(self, object event, object handler)
+    cdef dict _s_events           # event -> a callable, or a list of several; None until the first listener
+    cdef object _s_data_handler   # what _s_events holds for 'data'
+    cdef Listener _s_data_listener  # ... where that is one of penstock's own
+    cdef object _s_add(self, object event, object fn, bint first)
+    cdef object _s_remove(self, object event, object fn)
+    cdef object _s_store(self, object event, object handler)
     @cython.locals(once=OnceListener)
-    cdef object _loosen_once(self)
-    cdef Py_ssize_t _count(self, object event) except -1
-    cdef bint _emit0(self, object event) except -1
-    cdef bint _emit1(self, object event, object arg) except -1
+    cdef object _s_loosen_once(self)
+    cdef Py_ssize_t _s_count(self, object event) except -1
+    cdef bint _s_emit0(self, object event) except -1
+    cdef bint _s_emit1(self, object event, object arg) except -1
     @cython.locals(fn=object)
-    cdef object _call_all1(self, list handlers, object arg)
-    cdef object _added(self, object event)
-    cdef object _removed(self, object event)
-    cdef object _unlistened(self, object error)
+    cdef object _s_call_all1(self, list handlers, object arg)
+    cdef object _s_added(self, object event)
+    cdef object _s_removed(self, object event)
+    cdef object _s_unlistened(self, object error)
 
 @cython.locals(listener=Listener)
 cpdef object call0(object emitter, object fn)
@@ -41,3 +41,4 @@ cpdef object call1(object emitter, object fn, object arg)
 cdef bint _matches(object listener, object fn) except -1
 @cython.locals(once=OnceListener)
 cdef object _function(object listener)
+cpdef object _settle(object emitter, object result)

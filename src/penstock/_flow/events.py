@@ -34,7 +34,7 @@ class OnceListener(Listener):
         emitter = self._emitter
         self._emitter = None
         if emitter is not None:
-            emitter._remove(self._event, self)
+            emitter._s_remove(self._event, self)
         return True
 
     def _notify0(self):
@@ -56,7 +56,7 @@ class OnceListener(Listener):
 def _settle(emitter, result):
     # A coroutine listener runs as a task of its own; its failure destroys the stream.
     if result is not None and hasattr(type(result), "__await__"):
-        watch = getattr(emitter, "_watch_listener", None)
+        watch = getattr(emitter, "_s_watch_listener", None)
         if watch is not None:
             watch(result)
 
@@ -126,7 +126,7 @@ class EventEmitter(Ticked):
         """
         if fn is None:
             return _Decorator(self, event, False)
-        self._add(event, _check(event, fn), False)
+        self._s_add(event, _check(event, fn), False)
         return self
 
     add_listener = on
@@ -135,42 +135,42 @@ class EventEmitter(Ticked):
         """Call ``fn`` at the next ``event`` only; return the emitter. Without ``fn``, a decorator."""
         if fn is None:
             return _Decorator(self, event, True)
-        self._add(event, OnceListener(self, event, _check(event, fn)), False)
+        self._s_add(event, OnceListener(self, event, _check(event, fn)), False)
         return self
 
     def prepend_listener(self, event, fn):
         """Like `on`, but before all listeners that are there now."""
-        self._add(event, _check(event, fn), True)
+        self._s_add(event, _check(event, fn), True)
         return self
 
     def prepend_once_listener(self, event, fn):
         """Like `once`, but before all listeners that are there now."""
-        self._add(event, OnceListener(self, event, _check(event, fn)), True)
+        self._s_add(event, OnceListener(self, event, _check(event, fn)), True)
         return self
 
     def off(self, event, fn):
         """Remove the latest registration of ``fn`` for ``event``, if there is one; return the emitter."""
-        self._remove(event, fn)
+        self._s_remove(event, fn)
         return self
 
     remove_listener = off
 
     def remove_all_listeners(self, event=None):
         """Remove every listener of ``event``, or of all events; return the emitter."""
-        if self._events is not None:
-            for name in list(self._events) if event is None else [event]:
-                if name in self._events:
-                    self._store(name, None)
-        self._removed("readable" if event is None else event)
+        if self._s_events is not None:
+            for name in list(self._s_events) if event is None else [event]:
+                if name in self._s_events:
+                    self._s_store(name, None)
+        self._s_removed("readable" if event is None else event)
         return self
 
     def listener_count(self, event):
         """How many listeners ``event`` has."""
-        return self._count(event)
+        return self._s_count(event)
 
     def listeners(self, event):
         """The listeners of ``event``, in order."""
-        handler = None if self._events is None else self._events.get(event)
+        handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             return []
         handlers = handler if type(handler) is list else [handler]
@@ -178,7 +178,7 @@ class EventEmitter(Ticked):
 
     def event_names(self):
         """The events that have a listener."""
-        return [] if self._events is None else list(self._events)
+        return [] if self._s_events is None else list(self._s_events)
 
     def emit(self, event, *args):
         """Call the listeners of ``event`` with ``args``; return whether there was any.
@@ -187,13 +187,13 @@ class EventEmitter(Ticked):
         """
         count = len(args)
         if count == 0 and event != "error":
-            return bool(self._emit0(event))
+            return bool(self._s_emit0(event))
         if count == 1:
-            return bool(self._emit1(event, args[0]))
-        handler = None if self._events is None else self._events.get(event)
+            return bool(self._s_emit1(event, args[0]))
+        handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             if event == "error":
-                self._unlistened(args[0] if args else None)
+                self._s_unlistened(args[0] if args else None)
             return False
         for fn in list(handler) if type(handler) is list else [handler]:
             _call_many(self, fn, args)
@@ -201,58 +201,58 @@ class EventEmitter(Ticked):
 
     # ---- for the streams
 
-    def _add(self, event, fn, first):
-        if self._events is None:
-            self._events = {}
-        handler = self._events.get(event)
+    def _s_add(self, event, fn, first):
+        if self._s_events is None:
+            self._s_events = {}
+        handler = self._s_events.get(event)
         if handler is None:
-            self._store(event, fn)
+            self._s_store(event, fn)
         elif type(handler) is list:
             # A new list: an emission that is going on keeps the one that it started with.
-            self._store(event, [fn, *handler] if first else [*handler, fn])
+            self._s_store(event, [fn, *handler] if first else [*handler, fn])
         else:
-            self._store(event, [fn, handler] if first else [handler, fn])
-        self._added(event)
+            self._s_store(event, [fn, handler] if first else [handler, fn])
+        self._s_added(event)
 
-    def _remove(self, event, fn):
-        handler = None if self._events is None else self._events.get(event)
+    def _s_remove(self, event, fn):
+        handler = None if self._s_events is None else self._s_events.get(event)
         if type(handler) is list:
             index = len(handler) - 1
             while index >= 0 and not _matches(handler[index], fn):
                 index -= 1
             if index >= 0:
                 rest = handler[:index] + handler[index + 1 :]
-                self._store(event, rest[0] if len(rest) == 1 else rest)
+                self._s_store(event, rest[0] if len(rest) == 1 else rest)
         elif handler is not None and _matches(handler, fn):
-            self._store(event, None)
-        self._removed(event)
+            self._s_store(event, None)
+        self._s_removed(event)
 
-    def _store(self, event, handler):
+    def _s_store(self, event, handler):
         if handler is None:
-            del self._events[event]
+            del self._s_events[event]
         else:
-            self._events[event] = handler
+            self._s_events[event] = handler
         if event == "data":
-            self._data_handler = handler
-            self._data_listener = handler if isinstance(handler, Listener) else None
+            self._s_data_handler = handler
+            self._s_data_listener = handler if isinstance(handler, Listener) else None
 
-    def _loosen_once(self):
+    def _s_loosen_once(self):
         """Let the listeners of once() go on without the emitter, which holds them."""
-        if self._events is not None:
-            for handler in self._events.values():
+        if self._s_events is not None:
+            for handler in self._s_events.values():
                 for fn in handler if type(handler) is list else (handler,):
                     if isinstance(fn, OnceListener):
                         once = fn
                         once._emitter = None
 
-    def _count(self, event):
-        handler = None if self._events is None else self._events.get(event)
+    def _s_count(self, event):
+        handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             return 0
         return len(handler) if type(handler) is list else 1
 
-    def _emit0(self, event):
-        handler = None if self._events is None else self._events.get(event)
+    def _s_emit0(self, event):
+        handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             return False
         if type(handler) is list:
@@ -262,34 +262,34 @@ class EventEmitter(Ticked):
             call0(self, handler)
         return True
 
-    def _emit1(self, event, arg):
-        handler = None if self._events is None else self._events.get(event)
+    def _s_emit1(self, event, arg):
+        handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             if event == "error":
-                self._unlistened(arg)
+                self._s_unlistened(arg)
             return False
         if type(handler) is list:
-            self._call_all1(handler, arg)
+            self._s_call_all1(handler, arg)
         else:
             call1(self, handler, arg)
         return True
 
-    def _call_all1(self, handlers, arg):
+    def _s_call_all1(self, handlers, arg):
         for fn in handlers:
             call1(self, fn, arg)
 
-    def _added(self, event):
+    def _s_added(self, event):
         return None
 
-    def _removed(self, event):
+    def _s_removed(self, event):
         return None
 
-    def _unlistened(self, error):
+    def _s_unlistened(self, error):
         if isinstance(error, BaseException):
             raise error
         raise StreamError(f"'error' event without a listener: {error!r}")
 
-    def _watch_listener(self, awaitable):
+    def _s_watch_listener(self, awaitable):
         queue = current_queue()
 
         async def run():

@@ -11,15 +11,16 @@ from importlib import import_module
 from importlib.resources import files
 
 _MODULES = (
-    "fifo",
     "ticks",
     "events",
     "runner",
+    "stalls",
     "lifecycle",
     "readable_side",
     "writable_side",
     "stream",
     "link",
+    "handle",
 )
 _CLASS = re.compile(r"cdef class (\w+)")
 _FIELD = re.compile(r"    cdef (?:readonly |public )?([\w ]+?) (\w+) *(?:#.*)?$")

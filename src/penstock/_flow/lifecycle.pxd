@@ -1,5 +1,6 @@
 cimport cython
 
+from penstock cimport _calls as calls
 from penstock._flow.events cimport EventEmitter
 from penstock._flow.runner cimport HookRunner, is_awaitable
 from penstock._flow.ticks cimport TickQueue, current_queue
@@ -23,34 +24,37 @@ cdef class Completion:
     cdef object _attach(self, Lifecycle stream, int kind)
 
 cdef class Lifecycle(EventEmitter):
-    cdef unsigned char _has_readable     # the stream has a readable side
-    cdef unsigned char _has_writable
-    cdef unsigned char _destroyed
-    cdef unsigned char _closed           # _destroy is done; 'close' comes with the next tick
-    cdef unsigned char _close_emitted
-    cdef unsigned char _error_emitted
-    cdef unsigned char _constructed
-    cdef unsigned char _construct_called
-    cdef unsigned char _auto_destroy
-    cdef unsigned char _emit_close
-    cdef object _errored                 # the first error, or None
-    cdef object _destroy_error           # what destroy() was called with
-    cdef TickQueue _queue                # of the loop in which the stream is used
-    cdef object _construct_hook
-    cdef object _destroy_hook
-    cdef dict _runners                   # hook kind -> HookRunner, for async hooks
-    cdef object _tick(self, int op, object arg)
-    cdef object _start(self, object construct, object destroy, bint auto_destroy, bint emit_close, object signal)
-    cdef object _destroy_stream(self, object error)
-    cdef object _before_destroy(self)
-    cdef object _call_destroy(self, object error)
-    cdef object _after_destroy(self, object error)
-    cdef object _after_construct(self)
-    cdef object _emit_error(self, object error)
-    cdef object _fail(self, object error, bint deferred)
-    @cython.locals(done=Completion, runner=HookRunner)
-    cdef object _hook_returned(self, int kind, object result)
-    cdef object _complete(self, int kind, object error, object value)
-    cdef object _completed_again(self, int kind, object error)
-    cdef object _stop_runners(self, bint all_of_them)
-    cdef object _release(self)
+    cdef unsigned char _s_readable     # the stream has a readable side
+    cdef unsigned char _s_writable
+    cdef unsigned char _s_destroyed
+    cdef unsigned char _s_closed           # _destroy is done; 'close' comes with the next tick
+    cdef unsigned char _s_close_emitted
+    cdef unsigned char _s_error_emitted
+    cdef unsigned char _s_constructed
+    cdef unsigned char _s_construct_called
+    cdef unsigned char _s_auto_destroy
+    cdef unsigned char _s_emit_close
+    cdef unsigned char _s_half_open      # allow_half_open
+    cdef object _s_errored                 # the first error, or None
+    cdef TickQueue _s_queue                # of the loop in which the stream is used
+    cdef dict _s_kept                    # what few streams have; see _s_keep
+    cdef object _s_keep(self, object name, object value)
+    cdef object _s_find(self, object name)
+    cdef object _s_hook(self, object option, object method)
+    cdef object _s_tick(self, int op, object arg)
+    cdef object _s_start(self, object construct, object destroy, bint auto_destroy, bint emit_close, object signal)
+    cdef object _s_destroy_stream(self, object error)
+    cdef object _s_before_destroy(self)
+    cdef object _s_call_destroy(self, object error)
+    cdef object _s_after_destroy(self, object error)
+    cdef object _s_after_construct(self)
+    cdef object _s_emit_error(self, object error)
+    cdef object _s_fail(self, object error, bint deferred)
+    @cython.locals(done=Completion, runner=HookRunner, runners=dict)
+    cdef object _s_hook_returned(self, int kind, object result)
+    cdef object _s_complete(self, int kind, object error, object value)
+    cdef object _s_completed_again(self, int kind, object error)
+    @cython.locals(runners=dict)
+    cdef object _s_stop_runners(self, bint all_of_them)
+    cdef object _s_release(self)
+    cdef object _s_drop_listeners(self)

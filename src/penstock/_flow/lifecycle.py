@@ -3,6 +3,7 @@
 Rules L1 to L6. `Completion` is here because it is one half of how a hook reports back to its stream.
 """
 
+from penstock import _calls as calls
 from penstock._flow.events import EventEmitter
 from penstock._flow.runner import HookRunner, is_awaitable
 from penstock._flow.ticks import current_queue
@@ -22,6 +23,9 @@ _TICK_ERROR = 4
 _CONSTRUCT = 1
 _DESTROY = 2
 _DESTROY_AWAITED = 3
+
+# What a closed stream needs no more: its hooks, the tasks that serve them, the error that it was destroyed with.
+_KEPT_WHILE_OPEN = ("construct", "destroy", "final", "flush", "runners", "error")
 
 
 class Completion:
@@ -59,7 +63,7 @@ class Completion:
         """The loop is being shut down, and the hook will never be done."""
         stream = self._stream
         if stream is not None:
-            stream._destroy_stream(None)
+            stream._s_destroy_stream(None)
 
     def _settle(self, error, value):
         stream = self._stream
@@ -67,28 +71,28 @@ class Completion:
             if stream is None:
                 self._again = True
             else:
-                stream._completed_again(self._kind, error)
+                stream._s_completed_again(self._kind, error)
             return
         self._settled = True
         if stream is None:
             self._error = error
             self._value = value
         else:
-            stream._complete(self._kind, error, value)
+            stream._s_complete(self._kind, error, value)
 
     def _attach(self, stream, kind):
         if self._stream is not None:
             error = InvalidReturnValueError(
                 "a hook returned a Completion that another call had returned before; make a new one for each call"
             )
-            stream._complete(kind, error, None)
+            stream._s_complete(kind, error, None)
             return
         self._stream = stream
         self._kind = kind
         if self._settled:
-            stream._complete(kind, self._error, self._value)
+            stream._s_complete(kind, self._error, self._value)
             if self._again:
-                stream._completed_again(kind, None)
+                stream._s_completed_again(kind, None)
         self._error = self._value = None
 
 
@@ -102,63 +106,82 @@ def aggregate(inner, outer):
 
 
 class Lifecycle(EventEmitter):
-    def _start(self, construct, destroy, auto_destroy, emit_close, signal):
+    def _s_start(self, construct, destroy, auto_destroy, emit_close, signal):
         """The last step of a constructor: the common options, and the first tick of a stream that opens something."""
-        self._auto_destroy = auto_destroy
-        self._emit_close = emit_close
-        self._constructed = True
-        self._construct_hook = construct if construct is not None else getattr(self, "_construct", None)
-        self._destroy_hook = destroy
-        if self._construct_hook is not None:
-            self._constructed = False
-            self._tick(_TICK_CONSTRUCT, None)
+        calls.drop_empty_dict(self)
+        self._s_auto_destroy = auto_destroy
+        self._s_emit_close = emit_close
+        self._s_constructed = True
+        if destroy is not None:
+            self._s_keep("destroy", destroy)
+        if construct is None:
+            construct = calls.method_of(self, "_construct")
+        if construct is not None:
+            self._s_keep("construct", construct)
+            self._s_constructed = False
+            self._s_tick(_TICK_CONSTRUCT, None)
         if signal is not None:
             from penstock.abort import add_abort_signal
 
             add_abort_signal(signal, self)
 
-    def _tick(self, op, arg):
-        queue = self._queue
+    def _s_keep(self, name, value):
+        """Keep what few streams have: a field for it in each of them would cost more than it is worth."""
+        if self._s_kept is None:
+            self._s_kept = {}
+        self._s_kept[name] = value
+
+    def _s_find(self, name):
+        """What was kept under ``name``, or None."""
+        return None if self._s_kept is None else self._s_kept.get(name)
+
+    def _s_hook(self, option, method):
+        """The hook that was given by keyword, or as a method of a subclass; None where there is neither."""
+        hook = self._s_find(option)
+        return hook if hook is not None else calls.method_of(self, method)
+
+    def _s_tick(self, op, arg):
+        queue = self._s_queue
         if queue is None:
             queue = current_queue()
-            self._queue = queue
+            self._s_queue = queue
         queue.add(self, op, arg)
 
-    def _run_tick(self, op, arg):
+    def _s_run_tick(self, op, arg):
         if op == _TICK_CLOSE:
             try:
-                if arg is not None and not self._error_emitted:
-                    self._error_emitted = True
-                    self._emit1("error", arg)
+                if arg is not None and not self._s_error_emitted:
+                    self._s_error_emitted = True
+                    self._s_emit1("error", arg)
             finally:
-                self._close_emitted = True
-                self._emit0("close" if self._emit_close else SILENT_CLOSE)
-                self._release()
+                self._s_close_emitted = True
+                self._s_emit0("close" if self._s_emit_close else SILENT_CLOSE)
+                self._s_release()
         elif op == _TICK_ERROR:
-            self._emit_error(arg)
+            self._s_emit_error(arg)
         elif op == _TICK_CONSTRUCT:
             try:
-                result = self._construct_hook()
+                result = self._s_find("construct")()
             except Exception as error:
-                self._complete(_CONSTRUCT, error, None)
+                self._s_complete(_CONSTRUCT, error, None)
             else:
                 if result is None:
-                    self._complete(_CONSTRUCT, None, None)
+                    self._s_complete(_CONSTRUCT, None, None)
                 else:
-                    self._hook_returned(_CONSTRUCT, result)
+                    self._s_hook_returned(_CONSTRUCT, result)
         elif op == _TICK_CONSTRUCTED:
-            if self._construct_called:
-                self._fail(arg if arg is not None else _twice("_construct"), False)
+            if self._s_construct_called:
+                self._s_fail(arg if arg is not None else _twice("_construct"), False)
                 return
-            self._construct_called = True
-            self._constructed = True
-            self._construct_hook = None
-            if self._destroyed:
-                self._call_destroy(aggregate(arg, self._destroy_error))
+            self._s_construct_called = True
+            self._s_constructed = True
+            del self._s_kept["construct"]
+            if self._s_destroyed:
+                self._s_call_destroy(aggregate(arg, self._s_find("error")))
             elif arg is not None:
-                self._fail(arg, True)
+                self._s_fail(arg, True)
             else:
-                self._after_construct()
+                self._s_after_construct()
 
     # ---- destruction
 
@@ -169,92 +192,93 @@ class Lifecycle(EventEmitter):
         """
         if error is not None and not isinstance(error, BaseException):
             raise InvalidArgTypeError(f"destroy() needs an exception or None, got {error!r}")
-        self._destroy_stream(error)
+        self._s_destroy_stream(error)
         return self
 
-    def _destroy_stream(self, error):
-        if self._destroyed:
+    def _s_destroy_stream(self, error):
+        if self._s_destroyed:
             return
-        self._before_destroy()
-        if self._errored is None:
-            self._errored = error
-        self._destroyed = True
-        if self._runners is not None:
-            self._stop_runners(False)
-        if self._constructed:
-            self._call_destroy(error)
-        else:
-            self._destroy_error = error
+        self._s_before_destroy()
+        if self._s_errored is None:
+            self._s_errored = error
+        self._s_destroyed = True
+        self._s_stop_runners(False)
+        if self._s_constructed:
+            self._s_call_destroy(error)
+        elif error is not None:
+            self._s_keep("error", error)
 
-    def _before_destroy(self):
+    def _s_before_destroy(self):
         return None
 
-    def _call_destroy(self, error):
-        hook = self._destroy_hook if self._destroy_hook is not None else getattr(self, "_destroy", None)
+    def _s_call_destroy(self, error):
+        hook = self._s_hook("destroy", "_destroy")
         if hook is None:
-            self._after_destroy(error)
+            self._s_after_destroy(error)
             return
         try:
             result = hook(error)
         except Exception as raised:
-            self._after_destroy(raised)
+            self._s_after_destroy(raised)
             return
         if isinstance(result, Completion):
-            self._hook_returned(_DESTROY, result)
+            self._s_hook_returned(_DESTROY, result)
         elif is_awaitable(result):
-            self._destroy_error = error
-            self._hook_returned(_DESTROY_AWAITED, result)
+            self._s_keep("error", error)
+            self._s_hook_returned(_DESTROY_AWAITED, result)
         else:
-            self._after_destroy(error)
+            self._s_after_destroy(error)
 
-    def _after_destroy(self, error):
-        if self._closed:
+    def _s_after_destroy(self, error):
+        if self._s_closed:
             return
-        if self._errored is None:
-            self._errored = error
-        self._closed = True
-        self._tick(_TICK_CLOSE, error)
+        if self._s_errored is None:
+            self._s_errored = error
+        self._s_closed = True
+        self._s_tick(_TICK_CLOSE, error)
 
-    def _release(self):
+    def _s_release(self):
         # Hooks and listeners are bound to the stream more often than not. Without those that can never be called again
         # nothing of penstock's own holds a closed stream in a cycle.
-        self._loosen_once()
+        if self._s_events is not None:
+            self._s_drop_listeners()
+        self._s_stop_runners(True)
+        if self._s_kept is not None:
+            for name in _KEPT_WHILE_OPEN:
+                self._s_kept.pop(name, None)
+
+    def _s_drop_listeners(self):
+        self._s_loosen_once()
         for event in _LAST_EVENTS:
-            for fn in self.listeners(event) if self._count(event) else ():
+            for fn in self.listeners(event) if self._s_count(event) else ():
                 if str(getattr(fn, "__module__", "")).startswith("penstock."):
-                    self._remove(event, fn)
-        self._construct_hook = None
-        self._destroy_hook = None
-        self._destroy_error = None
-        if self._runners is not None:
-            self._stop_runners(True)
-            self._runners = None
+                    self._s_remove(event, fn)
 
-    def _fail(self, error, deferred):
+    def _s_fail(self, error, deferred):
         """L3: how every failure inside a stream is reported."""
-        if self._destroyed:
+        if self._s_destroyed:
             return
-        if self._auto_destroy:
-            self._destroy_stream(error)
+        if self._s_auto_destroy:
+            self._s_destroy_stream(error)
             return
-        if self._errored is None:
-            self._errored = error
+        if self._s_errored is None:
+            self._s_errored = error
         if deferred:
-            self._tick(_TICK_ERROR, error)
+            self._s_tick(_TICK_ERROR, error)
         else:
-            self._emit_error(error)
+            self._s_emit_error(error)
 
-    def _emit_error(self, error):
-        if not self._error_emitted:
-            self._error_emitted = True
-            self._emit1("error", error)
+    def _s_emit_error(self, error):
+        if not self._s_error_emitted:
+            self._s_error_emitted = True
+            self._s_emit1("error", error)
 
     # ---- hooks that are done later
 
-    def _after_construct(self):
+    def _s_after_construct(self):
         return None
 
-    def _hook_returned(self, kind, result):
+    def _s_hook_returned(self, kind, result):
         """Take what a hook returned, other than None: a Completion, an awaitable, or a value."""
         if isinstance(result, Completion):
             done = result
@@ -262,34 +286,38 @@ class Lifecycle(EventEmitter):
         elif is_awaitable(result):
             done = Completion()
             done._attach(self, kind)
-            if self._runners is None:
-                self._runners = {}
-            runner = self._runners.get(kind)
+            runners = self._s_find("runners")
+            if runners is None:
+                runners = {}
+                self._s_keep("runners", runners)
+            runner = runners.get(kind)
             if runner is None:
-                runner = self._runners[kind] = HookRunner()
+                runner = runners[kind] = HookRunner()
             runner.submit(result, done)
         else:
-            self._complete(kind, None, result)
+            self._s_complete(kind, None, result)
 
-    def _complete(self, kind, error, value):
+    def _s_complete(self, kind, error, value):
         """A hook of the given kind is done."""
         if kind == _CONSTRUCT:
-            self._tick(_TICK_CONSTRUCTED, error)
+            self._s_tick(_TICK_CONSTRUCTED, error)
         elif kind == _DESTROY:
-            self._after_destroy(error)
+            self._s_after_destroy(error)
         elif kind == _DESTROY_AWAITED:
-            self._after_destroy(error if error is not None else self._destroy_error)
+            self._s_after_destroy(error if error is not None else self._s_find("error"))
 
-    def _completed_again(self, kind, error):
+    def _s_completed_again(self, kind, error):
         if kind == _CONSTRUCT:
-            self._tick(_TICK_CONSTRUCTED, error)
+            self._s_tick(_TICK_CONSTRUCTED, error)
         elif kind != _DESTROY and kind != _DESTROY_AWAITED:
-            self._fail(error if error is not None else _twice("the hook"), False)
+            self._s_fail(error if error is not None else _twice("the hook"), False)
 
-    def _stop_runners(self, all_of_them):
-        for kind, runner in self._runners.items():
-            if all_of_them or kind > _DESTROY_AWAITED:
-                runner.stop()
+    def _s_stop_runners(self, all_of_them):
+        runners = self._s_find("runners")
+        if runners is not None:
+            for kind, runner in runners.items():
+                if all_of_them or kind > _DESTROY_AWAITED:
+                    runner.stop()
 
     def aclose(self):
         """Give the stream up and wait until it is closed: ``await stream.aclose()``.
@@ -308,31 +336,31 @@ class Lifecycle(EventEmitter):
 
     # ---- for the rooms above
 
-    def _error_was_emitted(self):
-        return bool(self._error_emitted)
+    def _s_error_was_emitted(self):
+        return bool(self._s_error_emitted)
 
-    def _will_emit_close(self):
-        return bool(self._auto_destroy and self._emit_close and not self._closed)
+    def _s_will_emit_close(self):
+        return bool(self._s_auto_destroy and self._s_emit_close and not self._s_closed)
 
-    def _has_side(self, readable):
-        return bool(self._has_readable if readable else self._has_writable)
+    def _s_has_side(self, readable):
+        return bool(self._s_readable if readable else self._s_writable)
 
     # ---- what can be seen
 
     @property
     def destroyed(self):
         """Whether destroy() was called, by whomever."""
-        return bool(self._destroyed)
+        return bool(self._s_destroyed)
 
     @property
     def closed(self):
         """Whether everything is released; the 'close' event follows at the next tick."""
-        return bool(self._closed)
+        return bool(self._s_closed)
 
     @property
     def errored(self):
         """The error that the stream failed with, or None."""
-        return self._errored
+        return self._s_errored
 
 
 def _twice(what):

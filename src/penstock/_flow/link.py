@@ -25,13 +25,13 @@ class PipeListener(Listener):
         if self._on == _ON_DRAIN:
             pipe._drained()
         elif self._on == _ON_END:
-            pipe._source._remove("end", self)
+            pipe._source._s_remove("end", self)
             pipe._source_ended()
         elif self._on == _ON_CLOSE:
-            pipe._dest._remove("finish", pipe._on_finish)
+            pipe._dest._s_remove("finish", pipe._on_finish)
             pipe._unpipe()
         elif self._on == _ON_FINISH:
-            pipe._dest._remove("close", pipe._on_close)
+            pipe._dest._s_remove("close", pipe._on_close)
             pipe._unpipe()
 
     def _notify1(self, arg):
@@ -73,26 +73,26 @@ class Pipe(Listener):
         if source._r_end_emitted:
             current_queue().add(self, _TICK_SOURCE_ENDED, None)
         else:
-            source._add("end", self._on_end, False)
-        dest._add("unpipe", self._on_unpipe, False)
-        source._add("data", self, False)
-        dest._add("error", self._on_error, True)
-        dest._add("close", self._on_close, False)
-        dest._add("finish", self._on_finish, False)
-        dest._emit1("pipe", source)
-        if dest._w_need_drain and not dest._w_ending and not dest._destroyed:
+            source._s_add("end", self._on_end, False)
+        dest._s_add("unpipe", self._on_unpipe, False)
+        source._s_add("data", self, False)
+        dest._s_add("error", self._on_error, True)
+        dest._s_add("close", self._on_close, False)
+        dest._s_add("finish", self._on_finish, False)
+        dest._s_emit1("pipe", source)
+        if dest._w_need_drain and not dest._w_ending and not dest._s_destroyed:
             self._wait()
         elif source._r_flowing != 1:
-            source._resume()
+            source._r_resume()
 
     def _notify1(self, chunk):
         """P5."""
         dest = self._dest
         try:
-            ok = dest.write(chunk) if self._own_write else dest._write_chunk(chunk, None, None)
+            ok = dest.write(chunk) if self._own_write else dest._w_write(chunk, None, None)
         except Exception as error:
             # A chunk that the destination cannot take is the destination's failure, not the reader's.
-            dest._destroy_stream(error)
+            dest._s_destroy_stream(error)
             return
         if not ok:
             self._wait()
@@ -110,11 +110,11 @@ class Pipe(Listener):
             source._r_multi_await = False
         else:
             source._r_await.add(self._dest)
-        source._stall()
-        source._pause()
+        source._r_stall()
+        source._r_pause()
         if self._on_drain is None and not self._gone:
             self._on_drain = PipeListener(self, _ON_DRAIN)
-            self._dest._add("drain", self._on_drain, False)
+            self._dest._s_add("drain", self._on_drain, False)
 
     def _drained(self):
         """P7."""
@@ -127,9 +127,9 @@ class Pipe(Listener):
                 source._r_await = None
             waiting = source._r_await is not None
         if not waiting:
-            source._unstall()
-            if source._data_handler is not None:
-                source._resume()
+            source._r_unstall()
+            if source._s_data_handler is not None:
+                source._r_resume()
 
     def _source_ended(self):
         """P2."""
@@ -138,19 +138,19 @@ class Pipe(Listener):
         else:
             self._unpipe()
 
-    def _run_tick(self, op, arg):
+    def _s_run_tick(self, op, arg):
         self._source_ended()
 
     def _failed(self, error):
         """P9."""
         dest = self._dest
         self._unpipe()
-        dest._remove("error", self._on_error)
-        if dest._count("error") == 0:
-            if not dest._error_emitted:
-                dest._fail(error, False)
+        dest._s_remove("error", self._on_error)
+        if dest._s_count("error") == 0:
+            if not dest._s_error_emitted:
+                dest._s_fail(error, False)
             else:
-                dest._emit1("error", error)
+                dest._s_emit1("error", error)
 
     def _unpipe(self):
         unpipe(self._source, self._dest)
@@ -159,14 +159,14 @@ class Pipe(Listener):
         source = self._source
         dest = self._dest
         self._gone = True
-        dest._remove("close", self._on_close)
-        dest._remove("finish", self._on_finish)
+        dest._s_remove("close", self._on_close)
+        dest._s_remove("finish", self._on_finish)
         if self._on_drain is not None:
-            dest._remove("drain", self._on_drain)
-        dest._remove("error", self._on_error)
-        dest._remove("unpipe", self._on_unpipe)
-        source._remove("end", self._on_end)
-        source._remove("data", self)
+            dest._s_remove("drain", self._on_drain)
+        dest._s_remove("error", self._on_error)
+        dest._s_remove("unpipe", self._on_unpipe)
+        source._s_remove("end", self._on_end)
+        source._s_remove("data", self)
         if self._on_drain is not None and dest._w_need_drain and source._r_await is not None:
             self._drained()
         # They hold the pipe as it holds them.
@@ -194,10 +194,10 @@ def unpipe(source, dest):
         return
     if dest is None:
         source._r_pipes = []
-        source._pause()
+        source._r_pause()
         for link in pipes:
             link._leaving = True
-            link._dest._emit1("unpipe", source)
+            link._dest._s_emit1("unpipe", source)
         return
     for index in range(len(pipes)):
         link = pipes[index]
@@ -208,8 +208,8 @@ def unpipe(source, dest):
     link._leaving = True
     source._r_pipes = pipes[:index] + pipes[index + 1 :]
     if not source._r_pipes:
-        source._pause()
-    dest._emit1("unpipe", source)
+        source._r_pause()
+    dest._s_emit1("unpipe", source)
 
 
 def sole_destination(source):
@@ -227,6 +227,6 @@ def sole_destination(source):
     ):
         return None
     link = pipes[0]
-    if source._data_handler is not link or link._own_write:
+    if source._s_data_handler is not link or link._own_write:
         return None
     return link._dest

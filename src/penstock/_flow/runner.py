@@ -169,7 +169,7 @@ async def pump_outputs(outputs, stream):
         async for value in outputs:
             if stream.destroyed:
                 return
-            if not stream._push_output(value):
+            if not stream._t_push_output(value):
                 room = get_running_loop().create_future()
-                stream._wait_for_room(room)
+                stream._t_wait_for_room(room)
                 await room

@@ -3,10 +3,12 @@
 The public classes add methods to it and no state, so that a Duplex can be a Readable and a Writable at once.
 """
 
-from time import monotonic as now
-from types import AsyncGeneratorType, GeneratorType, MethodType
+from types import AsyncGeneratorType, GeneratorType
 
+from penstock import _calls as calls
+from penstock._flow.chunk import mark
 from penstock._flow.runner import pump_outputs
+from penstock._flow.stalls import stalls_of
 from penstock._flow.writable_side import WritableSide
 from penstock.errors import NotImplementedHookError
 
@@ -16,242 +18,318 @@ _FLUSH = 31
 
 
 class Stream(WritableSide):
-    def _start_duplex(self, hooks, read_mark, write_mark, read_objects, write_objects, text, sides, signal):
-        """The constructor of everything with two sides; see Duplex for what these are."""
-        read, write, writev, final, construct, destroy = hooks
-        encoding, default_encoding, decode_strings = text
-        readable, writable, allow_half_open, auto_destroy, emit_close = sides
-        self._start_readable(read, read_mark, read_objects, encoding)
-        self._start_writable(write, writev, final, write_mark, write_objects, default_encoding)
+    def _s_init_duplex(
+        self,
+        *,
+        read=None,
+        write=None,
+        writev=None,
+        final=None,
+        destroy=None,
+        construct=None,
+        high_water_mark=None,
+        readable_high_water_mark=None,
+        writable_high_water_mark=None,
+        object_mode=False,
+        readable_object_mode=False,
+        writable_object_mode=False,
+        encoding=None,
+        default_encoding=None,
+        decode_strings=True,
+        readable=True,
+        writable=True,
+        allow_half_open=True,
+        signal=None,
+        auto_destroy=True,
+        emit_close=True,
+    ):
+        """The constructor of Duplex."""
+        if high_water_mark is not None:
+            readable_high_water_mark = writable_high_water_mark = high_water_mark
+        if object_mode:
+            readable_object_mode = writable_object_mode = True
+        self._r_start(
+            read,
+            mark("high_water_mark", readable_high_water_mark, readable_object_mode),
+            readable_object_mode,
+            encoding,
+        )
+        self._w_start(
+            write,
+            writev,
+            final,
+            mark("high_water_mark", writable_high_water_mark, writable_object_mode),
+            writable_object_mode,
+            default_encoding,
+        )
         self._w_keep_text = not decode_strings
-        self._half_open = allow_half_open
-        if self._is_transform:
-            # Output of the very first write goes straight to whoever listens already (T2).
-            self._r_sync = False
+        self._s_half_open = allow_half_open
         if not readable:
             self._r_disabled = self._r_ended = self._r_end_emitted = True
         if not writable:
             self._w_disabled = self._w_ending = self._w_ended = self._w_finished = True
-        self._start(construct, destroy, auto_destroy, emit_close, signal)
+        self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
-    def _start_transform(self, transform, flush, passthrough):
-        """Make a stream with two sides a Transform."""
-        self._is_transform = True
-        self._t_pass = passthrough
-        self._t_hook = transform
-        self._t_flush_hook = flush
+    def _t_init(
+        self,
+        *,
+        transform=None,
+        flush=None,
+        destroy=None,
+        construct=None,
+        high_water_mark=None,
+        readable_high_water_mark=None,
+        writable_high_water_mark=None,
+        object_mode=False,
+        readable_object_mode=False,
+        writable_object_mode=False,
+        encoding=None,
+        default_encoding=None,
+        decode_strings=True,
+        allow_half_open=True,
+        signal=None,
+        auto_destroy=True,
+        emit_close=True,
+    ):
+        """The constructor of Transform."""
+        if high_water_mark is not None:
+            readable_high_water_mark = writable_high_water_mark = high_water_mark
+        elif readable_high_water_mark == 0 and writable_high_water_mark is None:
+            writable_high_water_mark = 0
+        if object_mode:
+            readable_object_mode = writable_object_mode = True
+        self._t_active = True
+        self._t_pass = self._t_passthrough
+        if flush is not None:
+            self._s_keep("flush", flush)
+        self._r_start(
+            None,
+            mark("high_water_mark", readable_high_water_mark, readable_object_mode),
+            readable_object_mode,
+            encoding,
+        )
+        # Output of the very first write goes straight to whoever listens already (T2).
+        self._r_sync = False
+        self._w_start(
+            transform,
+            None,
+            None,
+            mark("high_water_mark", writable_high_water_mark, writable_object_mode),
+            writable_object_mode,
+            default_encoding,
+        )
+        self._w_keep_text = not decode_strings
+        self._s_half_open = allow_half_open
+        self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
-    def _call_write(self, chunk):
-        if self._is_transform:
+    def _w_find_hooks(self):
+        if self._t_active:
+            self._w_hook = self._w_method(self._w_hook, "_transform")
+        WritableSide._w_find_hooks(self)
+
+    def _w_call_write(self, chunk):
+        if self._t_active:
             self._t_before = self._r_length
             if self._t_pass:
-                self._transform_done(None, chunk)
+                self._t_done(None, chunk)
             else:
-                self._call_transform(chunk)
+                self._t_call_transform(chunk)
         else:
-            WritableSide._call_write(self, chunk)
+            WritableSide._w_call_write(self, chunk)
 
-    def _call_transform(self, chunk):
-        hook = self._t_hook
+    def _t_call_transform(self, chunk):
+        if not self._w_hooks_found:
+            self._w_find_hooks()
+        hook = self._w_hook
         if hook is None:
-            hook = getattr(self, "_transform", None)
-            if type(hook) is MethodType and hook.__self__ is self:
-                hook = hook.__func__
-                self._t_hook_self = True
-            self._t_hook = hook
-        if hook is None:
-            self._on_write(
+            self._w_written(
                 NotImplementedHookError(
                     "this Transform has no _transform: give transform=, or override _transform in a subclass"
                 )
             )
             return
-        try:
-            result = hook(self, chunk) if self._t_hook_self else hook(chunk)
-        except Exception as error:
-            self._on_write(error)
-            return
+        result = calls.attempt_method(hook, self, chunk) if self._w_hook_self else calls.attempt(hook, chunk)
         if result is None or type(result) is bytes:
-            self._transform_done(None, result)
+            self._t_done(None, result)
+        elif type(result) is calls.Raised:
+            raised = result
+            self._w_written(raised.error)
         else:
-            self._transform_returned(result, _TRANSFORM)
+            self._t_returned(result, _TRANSFORM)
 
-    def _transform_returned(self, result, kind):
+    def _t_returned(self, result, kind):
         if type(result) is GeneratorType:
-            self._t_outputs = result
+            self._t_more = result
             self._t_flushing = kind == _FLUSH
-            self._pull_outputs()
+            self._t_pull_outputs()
         elif type(result) is AsyncGeneratorType:
-            self._hook_returned(kind, pump_outputs(result, self))
+            self._s_hook_returned(kind, pump_outputs(result, self))
         else:
-            self._hook_returned(kind, result)
+            self._s_hook_returned(kind, result)
 
-    def _transform_done(self, error, value):
+    def _t_done(self, error, value):
         """T1: one chunk is transformed; its write completes now, on a tick, or when there is room for more."""
         if error is not None:
-            self._on_write(error)
+            self._w_written(error)
             return
         # push() returns a bool, and in byte mode a hook is often nothing but a push().
         if value is not None and (self._r_object or (value is not True and value is not False)):
-            self._push(value, None)
+            self._r_push(value, None)
         if self._r_ended:
-            self._tick(_TICK_TRANSFORMED, None)
+            self._s_tick(_TICK_TRANSFORMED, None)
         elif self._w_ended or self._t_before == self._r_length or self._r_length < self._r_hwm:
-            self._on_write(None)
+            self._w_written(None)
         else:
             self._t_held = True
 
-    def _call_final(self):
+    def _w_call_final(self):
         """T3."""
-        if not self._is_transform:
-            WritableSide._call_final(self)
+        if not self._t_active:
+            WritableSide._w_call_final(self)
             return
-        hook = self._t_flush_hook if self._t_flush_hook is not None else getattr(self, "_flush", None)
-        if hook is None or self._destroyed:
-            self._flush_done(None, None)
+        hook = self._s_hook("flush", "_flush")
+        if hook is None or self._s_destroyed:
+            self._t_flush_done(None, None)
             return
         try:
             result = hook()
         except Exception as error:
-            self._on_final(error)
+            self._w_on_final(error)
             return
         if result is None:
-            self._flush_done(None, None)
+            self._t_flush_done(None, None)
         else:
-            self._transform_returned(result, _FLUSH)
+            self._t_returned(result, _FLUSH)
 
-    def _flush_done(self, error, value):
+    def _t_flush_done(self, error, value):
         if error is None:
             if value is not None and (self._r_object or (value is not True and value is not False)):
-                self._push(value, None)
-            self._push(None, None)
-        self._on_final(error)
+                self._r_push(value, None)
+            self._r_push(None, None)
+        self._w_on_final(error)
 
-    def _complete(self, kind, error, value):
+    def _s_complete(self, kind, error, value):
         if kind == _TRANSFORM:
-            self._transform_done(error, value)
+            self._t_done(error, value)
         elif kind == _FLUSH:
-            self._flush_done(error, value)
+            self._t_flush_done(error, value)
         else:
-            WritableSide._complete(self, kind, error, value)
+            WritableSide._s_complete(self, kind, error, value)
 
-    def _completed_again(self, kind, error):
+    def _s_completed_again(self, kind, error):
         if kind == _FLUSH:
-            self._on_final(error)
+            self._w_on_final(error)
         else:
-            WritableSide._completed_again(self, kind, error)
+            WritableSide._s_completed_again(self, kind, error)
 
-    def _pull_outputs(self):
-        """Push what a generator gives, as far as there is room; `_release_held` goes on when there is again."""
-        outputs = self._t_outputs
-        while self._t_outputs is outputs:
+    def _t_pull_outputs(self):
+        """Push what a generator gives, as far as there is room; `_t_release_held` goes on when there is again."""
+        outputs = self._t_more
+        while self._t_more is outputs:
             try:
                 value = next(outputs)
             except StopIteration:
-                self._t_outputs = None
+                self._t_more = None
                 if self._t_flushing:
-                    self._flush_done(None, None)
+                    self._t_flush_done(None, None)
                 else:
-                    self._transform_done(None, None)
+                    self._t_done(None, None)
                 return
             except Exception as error:
-                self._t_outputs = None
+                self._t_more = None
                 if self._t_flushing:
-                    self._flush_done(error, None)
+                    self._t_flush_done(error, None)
                 else:
-                    self._transform_done(error, None)
+                    self._t_done(error, None)
                 return
-            if value is not None and not self._push(value, None) and self._r_length:
+            if value is not None and not self._r_push(value, None) and self._r_length:
                 return
 
-    def _push_output(self, value):
+    def _t_push_output(self, value):
         """For an async generator of outputs: push one; return whether there is room for the next."""
-        return bool(value is None or self._push(value, None) or not self._r_length)
+        return bool(value is None or self._r_push(value, None) or not self._r_length)
 
-    def _wait_for_room(self, future):
-        self._t_room = future
+    def _t_wait_for_room(self, future):
+        self._t_more = future
 
-    def _call_read(self):
-        if self._is_transform:
-            self._release_held()
+    def _r_call_read(self):
+        if self._t_active:
+            self._t_release_held()
         else:
-            WritableSide._call_read(self)
+            WritableSide._r_call_read(self)
 
-    def _release_held(self):
+    def _t_release_held(self):
         if self._t_held:
             self._t_held = False
-            self._on_write(None)
-        elif self._t_outputs is not None:
-            self._pull_outputs()
-        elif self._t_room is not None:
-            room = self._t_room
-            self._t_room = None
+            self._w_written(None)
+        elif type(self._t_more) is GeneratorType:
+            self._t_pull_outputs()
+        elif self._t_more is not None:
+            room = self._t_more
+            self._t_more = None
             if not room.done():
                 room.set_result(None)
 
     # ---- for the rooms above
 
-    def _read_side_done(self):
+    def _s_read_side_done(self):
         return bool(
-            self._errored is None and (self._r_end_emitted or (self._r_ended and self._r_length == 0))
+            self._s_errored is None and (self._r_end_emitted or (self._r_ended and self._r_length == 0))
         )
 
-    def _read_rest(self):
+    def _s_read_rest(self):
         """The next chunk that was buffered when the stream was destroyed, or None."""
         if self._r_length == 0:
             return None
         size = 1 if self._r_object else len(self._r_buffer.first()) - self._r_offset
         self._r_length -= size
-        return self._take(size)
+        return self._r_take(size)
 
-    def _end_received(self):
+    def _s_end_received(self):
         return bool(self._r_ended)
 
-    def _auto_destroys(self):
-        return bool(self._auto_destroy)
+    def _s_auto_destroys(self):
+        return bool(self._s_auto_destroy)
 
-    def _half_done(self):
+    def _s_half_done(self):
         """Whether a writable side is still open, which the end of the readable side leaves alone."""
-        return not self._writable_done()
+        return not self._r_writable_done()
 
-    def _write_side_done(self):
-        return bool(self._errored is None and (self._w_finished or (self._w_ended and self._w_length == 0)))
+    def _s_write_side_done(self):
+        return bool(self._s_errored is None and (self._w_finished or (self._w_ended and self._w_length == 0)))
 
-    def _is_disabled(self, readable):
+    def _s_is_disabled(self, readable):
         return bool(self._r_disabled if readable else self._w_disabled)
 
-    def _is_over(self):
+    def _s_is_over(self):
         """Whether nothing is left that could be aborted."""
         return bool(
-            self._errored is not None
-            or (
-                (not self._has_readable or self._r_end_emitted)
-                and (not self._has_writable or self._w_finished)
-            )
+            self._s_errored is not None
+            or ((not self._s_readable or self._r_end_emitted) and (not self._s_writable or self._w_finished))
         )
 
-    def _side_stats(self, readable):
+    def _s_side_stats(self, readable):
         """The fields of stats.SideStats."""
         if readable:
-            stalled = self._r_stalled + (now() - self._r_stalled_since if self._r_stalled_since else 0.0)
+            stalls, stalled = stalls_of(self._r_stalls)
             return (
                 self._r_chunks,
                 self._r_bytes,
                 self._r_length,
                 self._r_hwm,
                 self._r_peak,
-                self._r_stalls,
+                stalls,
                 stalled,
                 bool(self._r_object),
             )
-        stalled = self._w_stalled + (now() - self._w_stalled_since if self._w_stalled_since else 0.0)
+        stalls, stalled = stalls_of(self._w_stalls)
         return (
             self._w_chunks,
             self._w_bytes,
             self._w_length,
             self._w_hwm,
             self._w_peak,
-            self._w_stalls,
+            stalls,
             stalled,
             bool(self._w_object),
         )
@@ -262,9 +340,9 @@ class Stream(WritableSide):
 
         return stream_stats(self)
 
-    def _count_direct(self, nbytes, chunks):
+    def _s_count_direct(self, nbytes, chunks):
         """Bytes that went from this stream to its destination inside the kernel."""
-        if self._has_readable:
+        if self._s_readable:
             self._r_did_read = True
             self._r_bytes += nbytes
             self._r_chunks += chunks
@@ -272,18 +350,15 @@ class Stream(WritableSide):
             self._w_bytes += nbytes
             self._w_chunks += chunks
 
-    def _run_tick(self, op, arg):
+    def _s_run_tick(self, op, arg):
         if op == _TICK_TRANSFORMED:
-            self._on_write(None)
+            self._w_written(None)
         else:
-            WritableSide._run_tick(self, op, arg)
+            WritableSide._s_run_tick(self, op, arg)
 
-    def _release(self):
-        self._t_hook = None
-        self._t_hook_self = False
-        self._t_flush_hook = None
-        outputs = self._t_outputs
-        self._t_outputs = None
-        WritableSide._release(self)
-        if outputs is not None:
+    def _s_release(self):
+        outputs = self._t_more
+        self._t_more = None
+        WritableSide._s_release(self)
+        if type(outputs) is GeneratorType:
             outputs.close()

@@ -1,9 +1,11 @@
 cimport cython
 
-from penstock._flow.chunk cimport byte_chunk, size_of
+from penstock cimport _calls as calls
+from penstock._flow.chunk cimport byte_chunk
 from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle
 from penstock._flow.readable_side cimport ReadableSide
+from penstock._flow.stalls cimport Stalls
 
 cdef int _TICK_AFTER_WRITE
 cdef int _TICK_AFTER_CALLBACK
@@ -41,42 +43,41 @@ cdef class WritableSide(ReadableSide):
     cdef Py_ssize_t _w_pending               # writes, and _final, whose end was not yet told
     cdef object _w_hook                      # the _write hook
     cdef object _w_many_hook                 # the _writev hook
-    cdef object _w_final_hook
     cdef object _w_callback                  # of the write in flight: a callable, or a list of them
     cdef list _w_tick_info                   # [callback, count] of an after-write tick that can still grow
-    cdef list _w_end_callbacks
     cdef object _w_encoding                  # for str chunks; None refuses them
     cdef Py_ssize_t _w_chunks                # chunks written, ever
     cdef long long _w_bytes
     cdef Py_ssize_t _w_peak                  # the highest _w_length
-    cdef Py_ssize_t _w_stalls                # how often write() told a healthy stream's writer to wait
-    cdef double _w_stalled                   # for how long, in seconds
-    cdef double _w_stalled_since
-    cdef object _start_writable(self, object write, object writev, object final, Py_ssize_t hwm, bint object_mode, object encoding)
+    cdef Stalls _w_stalls                    # how often and how long write() told a healthy stream's writer to wait
+    cdef object _w_start(self, object write, object writev, object final, Py_ssize_t hwm, bint object_mode, object encoding)
     cdef object _w_checked(self, object chunk, object encoding)
-    @cython.locals(size=Py_ssize_t)
-    cdef bint _write_chunk(self, object chunk, object encoding, object callback) except -1
-    cdef object _refuse(self, object callback)
-    cdef object _find_hooks(self)
-    cdef object _call_write(self, object chunk)
-    cdef object _call_writev(self, list chunks)
+    @cython.locals(size=Py_ssize_t, data=bytes)
+    cdef bint _w_write(self, object chunk, object encoding, object callback) except -1
+    cdef object _w_refuse(self, object callback)
+    cdef object _w_find_hooks(self)
+    cdef object _w_method(self, object hook, object name)
+    cdef object _w_call_write(self, object chunk)
+    @cython.locals(raised=calls.Raised)
+    cdef object _w_returned(self, object result)
+    cdef object _w_call_writev(self, list chunks)
     @cython.locals(sync=bint, waiting=bint, buffer=Fifo)
-    cdef object _on_write(self, object error)
-    cdef object _after_write(self, Py_ssize_t count, object callback)
-    cdef object _unstall_writers(self)
-    cdef object _write_failed(self, object callback, object error)
-    cdef object _run_callback(self, object callback, object error)
+    cdef object _w_written(self, object error)
+    cdef object _w_after_write(self, Py_ssize_t count, object callback)
+    cdef object _w_unstall_writers(self)
+    cdef object _w_write_failed(self, object callback, object error)
+    cdef object _w_run_callback(self, object callback, object error)
     @cython.locals(buffer=Fifo, chunks=list, callbacks=list)
-    cdef object _flush_buffered(self)
+    cdef object _w_flush_buffered(self)
     @cython.locals(buffer=Fifo)
-    cdef object _fail_buffered(self)
-    cdef object _uncork_once(self)
-    cdef object _end(self, object chunk, object encoding, object callback)
-    cdef bint _need_finish(self) except -1
-    cdef object _finish_check(self, bint deferred)
-    cdef object _prefinish(self)
-    cdef object _call_final(self)
-    cdef object _on_final(self, object error)
-    cdef object _finish(self)
-    cdef object _end_callbacks(self, object error)
-    cdef object _add_end_callback(self, object callback)
+    cdef object _w_fail_buffered(self)
+    cdef object _w_uncork_once(self)
+    cdef object _w_end(self, object chunk, object encoding, object callback)
+    cdef bint _w_need_finish(self) except -1
+    cdef object _w_finish_check(self, bint deferred)
+    cdef object _w_prefinish(self)
+    cdef object _w_call_final(self)
+    cdef object _w_on_final(self, object error)
+    cdef object _w_finish(self)
+    cdef object _w_run_end_callbacks(self, object error)
+    cdef object _w_add_end_callback(self, object callback)

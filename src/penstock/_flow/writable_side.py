@@ -1,12 +1,13 @@
 """The writable side of a stream: its queue, drain, cork, and the end. Rules W1 to W10."""
 
-from time import monotonic as now
 from types import MethodType
 
-from penstock._flow.chunk import byte_chunk, invalid_chunk, size_of
+from penstock import _calls as calls
+from penstock._flow.chunk import byte_chunk, invalid_chunk
 from penstock._flow.decoding import encode
 from penstock._flow.fifo import Fifo
 from penstock._flow.readable_side import ReadableSide
+from penstock._flow.stalls import Stalls
 from penstock.errors import (
     AlreadyFinishedError,
     MultipleCompletionError,
@@ -28,11 +29,12 @@ _FINAL = 21
 
 
 class WritableSide(ReadableSide):
-    def _start_writable(self, write, writev, final, hwm, object_mode, encoding):
-        self._has_writable = True
+    def _w_start(self, write, writev, final, hwm, object_mode, encoding):
+        self._s_writable = True
         self._w_hook = write
         self._w_many_hook = writev
-        self._w_final_hook = final
+        if final is not None:
+            self._s_keep("final", final)
         self._w_hwm = hwm
         self._w_object = object_mode
         self._w_encoding = encoding
@@ -60,13 +62,18 @@ class WritableSide(ReadableSide):
             raise invalid_chunk(chunk)
         return data
 
-    def _write_chunk(self, chunk, encoding, callback):
+    def _w_write(self, chunk, encoding, callback):
         """W1."""
-        if type(chunk) is not bytes:
+        if type(chunk) is bytes:
+            data = chunk
+            size = len(data)
+            if self._w_object:
+                size = 1
+        else:
             chunk = self._w_checked(chunk, encoding)
-        size = 1 if self._w_object else size_of(chunk)
-        if self._w_ending or self._destroyed:
-            self._refuse(callback)
+            size = 1 if self._w_object else len(chunk)
+        if self._w_ending or self._s_destroyed:
+            self._w_refuse(callback)
             return False
         self._w_pending += 1
         self._w_chunks += 1
@@ -74,7 +81,7 @@ class WritableSide(ReadableSide):
         self._w_length += size
         if self._w_length > self._w_peak:
             self._w_peak = self._w_length
-        if self._w_writing or self._w_corked or self._errored is not None or not self._constructed:
+        if self._w_writing or self._w_corked or self._s_errored is not None or not self._s_constructed:
             if self._w_buffer is None:
                 self._w_buffer = Fifo()
             self._w_buffer.append(chunk)
@@ -85,94 +92,94 @@ class WritableSide(ReadableSide):
             self._w_writing = True
             self._w_expecting = True
             self._w_sync = True
-            self._call_write(chunk)
+            self._w_call_write(chunk)
             self._w_sync = False
         if self._w_length < self._w_hwm or self._w_length == 0:
-            return self._errored is None and not self._destroyed
+            return self._s_errored is None and not self._s_destroyed
         self._w_need_drain = True
-        if self._w_stalled_since == 0:
-            self._w_stalls += 1
-            self._w_stalled_since = now()
+        if self._w_stalls is None:
+            self._w_stalls = Stalls()
+        self._w_stalls.begin()
         return False
 
-    def _refuse(self, callback):
+    def _w_refuse(self, callback):
         """A write after end() or destroy(): report it, and return the error."""
         if self._w_ending:
             error = WriteAfterEndError("write() after end()")
         else:
             error = StreamDestroyedError("write() on a stream that was destroyed")
         if callback is not None:
-            self._tick(_TICK_CALLBACK, (callback, error))
-        self._fail(error, True)
+            self._s_tick(_TICK_CALLBACK, (callback, error))
+        self._s_fail(error, True)
         return error
 
-    def _find_hooks(self):
+    def _w_find_hooks(self):
         """Look the hooks up, once, at the first write."""
         self._w_hooks_found = True
         if self._w_many_hook is None:
-            self._w_many_hook = getattr(self, "_writev", None)
-        if self._w_hook is None:
-            hook = getattr(self, "_write", None)
+            self._w_many_hook = calls.method_of(self, "_writev")
+        self._w_hook = self._w_method(self._w_hook, "_write")
+
+    def _w_method(self, hook, name):
+        if hook is None:
+            hook = getattr(self, name, None)
             if type(hook) is MethodType and hook.__self__ is self:
                 # The function instead of the bound method: nothing then holds the stream in a cycle.
                 hook = hook.__func__
                 self._w_hook_self = True
-            self._w_hook = hook
+        return hook
 
-    def _call_write(self, chunk):
+    def _w_call_write(self, chunk):
         """Hand one chunk to the hook, and take what it returns."""
         if not self._w_hooks_found:
-            self._find_hooks()
+            self._w_find_hooks()
         hook = self._w_hook
         if hook is None:
             if self._w_many_hook is not None:
-                self._call_writev([chunk])
+                self._w_call_writev([chunk])
             else:
-                self._on_write(
+                self._w_written(
                     NotImplementedHookError(
                         "this Writable has no _write: give write= or writev=, or override _write in a subclass"
                     )
                 )
             return
-        try:
-            result = hook(self, chunk) if self._w_hook_self else hook(chunk)
-        except Exception as error:
-            self._on_write(error)
-            return
+        result = calls.attempt_method(hook, self, chunk) if self._w_hook_self else calls.attempt(hook, chunk)
         if result is None:
-            self._on_write(None)
+            self._w_written(None)
         else:
-            self._hook_returned(_WRITE, result)
+            self._w_returned(result)
 
-    def _call_writev(self, chunks):
-        try:
-            result = self._w_many_hook(chunks)
-        except Exception as error:
-            self._on_write(error)
-            return
+    def _w_returned(self, result):
         if result is None:
-            self._on_write(None)
+            self._w_written(None)
+        elif type(result) is calls.Raised:
+            raised = result
+            self._w_written(raised.error)
         else:
-            self._hook_returned(_WRITE, result)
+            self._s_hook_returned(_WRITE, result)
 
-    def _complete(self, kind, error, value):
+    def _w_call_writev(self, chunks):
+        self._w_returned(calls.attempt(self._w_many_hook, chunks))
+
+    def _s_complete(self, kind, error, value):
         if kind == _WRITE:
-            self._on_write(error)
+            self._w_written(error)
         elif kind == _FINAL:
-            self._on_final(error)
+            self._w_on_final(error)
         else:
-            ReadableSide._complete(self, kind, error, value)
+            ReadableSide._s_complete(self, kind, error, value)
 
-    def _completed_again(self, kind, error):
+    def _s_completed_again(self, kind, error):
         if kind == _FINAL:
-            self._on_final(error)
+            self._w_on_final(error)
         else:
-            ReadableSide._completed_again(self, kind, error)
+            ReadableSide._s_completed_again(self, kind, error)
 
-    def _on_write(self, error):
+    def _w_written(self, error):
         """W2: the write in flight is done."""
         if not self._w_expecting:
-            self._fail(
+            self._s_fail(
                 MultipleCompletionError("_write or _writev completed twice; it completes once for each call"),
                 False,
             )
@@ -188,62 +195,61 @@ class WritableSide(ReadableSide):
         self._w_length = self._w_length - self._w_writelen if waiting else 0
         self._w_writelen = 0
         if error is not None:
-            if self._errored is None:
-                self._errored = error
+            if self._s_errored is None:
+                self._s_errored = error
             if sync:
-                self._tick(_TICK_WRITE_FAILED, (callback, error))
+                self._s_tick(_TICK_WRITE_FAILED, (callback, error))
             else:
-                self._write_failed(callback, error)
+                self._w_write_failed(callback, error)
             return
         if waiting:
-            self._flush_buffered()
+            self._w_flush_buffered()
         if not sync:
-            self._after_write(1, callback)
+            self._w_after_write(1, callback)
         elif callback is None:
             if self._w_need_drain and self._w_length == 0 and not self._w_after_pending:
                 self._w_after_pending = True
-                self._tick(_TICK_AFTER_WRITE, None)
+                self._s_tick(_TICK_AFTER_WRITE, None)
             else:
                 self._w_pending -= 1
                 if self._w_ending:
-                    self._finish_check(True)
+                    self._w_finish_check(True)
         elif self._w_tick_info is not None and self._w_tick_info[0] is callback:
             self._w_tick_info[1] += 1
         else:
             self._w_tick_info = [callback, 1]
             self._w_after_pending = True
-            self._tick(_TICK_AFTER_CALLBACK, self._w_tick_info)
+            self._s_tick(_TICK_AFTER_CALLBACK, self._w_tick_info)
 
-    def _after_write(self, count, callback):
+    def _w_after_write(self, count, callback):
         """W3."""
         self._w_after_pending = False
-        if self._w_need_drain and not self._w_ending and not self._destroyed and self._w_length == 0:
+        if self._w_need_drain and not self._w_ending and not self._s_destroyed and self._w_length == 0:
             self._w_need_drain = False
-            self._unstall_writers()
-            self._emit0("drain")
+            self._w_unstall_writers()
+            self._s_emit0("drain")
         while count > 0:
             count -= 1
             self._w_pending -= 1
             if callback is not None:
-                self._run_callback(callback, None)
-        if self._destroyed:
-            self._fail_buffered()
+                self._w_run_callback(callback, None)
+        if self._s_destroyed:
+            self._w_fail_buffered()
         if self._w_ending:
-            self._finish_check(True)
+            self._w_finish_check(True)
 
-    def _unstall_writers(self):
-        if self._w_stalled_since != 0:
-            self._w_stalled += now() - self._w_stalled_since
-            self._w_stalled_since = 0
+    def _w_unstall_writers(self):
+        if self._w_stalls is not None:
+            self._w_stalls.end()
 
-    def _write_failed(self, callback, error):
+    def _w_write_failed(self, callback, error):
         self._w_pending -= 1
         if callback is not None:
-            self._run_callback(callback, error)
-        self._fail_buffered()
-        self._fail(error, False)
+            self._w_run_callback(callback, error)
+        self._w_fail_buffered()
+        self._s_fail(error, False)
 
-    def _run_callback(self, callback, error):
+    def _w_run_callback(self, callback, error):
         if type(callback) is list:
             for each in callback:
                 each(error)
@@ -252,31 +258,31 @@ class WritableSide(ReadableSide):
 
     # ---- what is buffered
 
-    def _uncork_once(self):
+    def _w_uncork_once(self):
         """W4."""
         if self._w_corked:
             self._w_corked -= 1
             if not self._w_writing:
-                self._flush_buffered()
+                self._w_flush_buffered()
 
-    def _flush_buffered(self):
+    def _w_flush_buffered(self):
         """W5."""
         buffer = self._w_buffer
         if (
             self._w_corked
             or self._w_flushing
-            or self._destroyed
-            or not self._constructed
+            or self._s_destroyed
+            or not self._s_constructed
             or buffer is None
             or buffer.size == 0
         ):
             return
         if not self._w_hooks_found:
-            self._find_hooks()
+            self._w_find_hooks()
         self._w_flushing = True
         # A write that fails on the spot ends the loop; an older error of a stream that stays up does not.
-        before = self._errored
-        while buffer.size and not self._w_writing and self._errored is before:
+        before = self._s_errored
+        while buffer.size and not self._w_writing and self._s_errored is before:
             self._w_writing = True
             self._w_expecting = True
             self._w_sync = True
@@ -291,16 +297,16 @@ class WritableSide(ReadableSide):
                 self._w_pending -= len(chunks) - 1
                 self._w_writelen = self._w_length
                 self._w_callback = callbacks if callbacks else None
-                self._call_writev(chunks)
+                self._w_call_writev(chunks)
             else:
                 chunk = buffer.popleft()
                 self._w_writelen = 1 if self._w_object else len(chunk)
                 self._w_callback = buffer.popleft()
-                self._call_write(chunk)
+                self._w_call_write(chunk)
             self._w_sync = False
         self._w_flushing = False
 
-    def _fail_buffered(self):
+    def _w_fail_buffered(self):
         """W6."""
         if self._w_writing:
             return
@@ -310,209 +316,209 @@ class WritableSide(ReadableSide):
             callback = buffer.popleft()
             self._w_length -= 1 if self._w_object else len(chunk)
             if callback is not None:
-                callback(self._errored if self._errored is not None else _dropped("write"))
-        if self._w_end_callbacks is not None:
-            self._end_callbacks(self._errored if self._errored is not None else _dropped("end"))
+                callback(self._s_errored if self._s_errored is not None else _dropped("write"))
+        if self._s_find("ended") is not None:
+            self._w_run_end_callbacks(self._s_errored if self._s_errored is not None else _dropped("end"))
 
-    def _end_callbacks(self, error):
-        callbacks = self._w_end_callbacks
-        self._w_end_callbacks = None
+    def _w_run_end_callbacks(self, error):
+        callbacks = self._s_find("ended")
         if callbacks is not None:
+            del self._s_kept["ended"]
             for callback in callbacks:
                 callback(error)
 
-    def _before_destroy(self):
-        if (self._w_buffer is not None and self._w_buffer.size) or self._w_end_callbacks is not None:
-            self._tick(_TICK_FAIL_BUFFERED, None)
+    def _s_before_destroy(self):
+        if (self._w_buffer is not None and self._w_buffer.size) or self._s_find("ended") is not None:
+            self._s_tick(_TICK_FAIL_BUFFERED, None)
 
     # ---- the end
 
-    def _end(self, chunk, encoding, callback):
+    def _w_end(self, chunk, encoding, callback):
         """W7."""
         error = None
         if chunk is not None:
             chunk = self._w_checked(chunk, encoding)
-            if self._w_ending or self._destroyed:
-                error = self._refuse(None)
+            if self._w_ending or self._s_destroyed:
+                error = self._w_refuse(None)
             else:
-                self._write_chunk(chunk, encoding, None)
+                self._w_write(chunk, encoding, None)
         if self._w_corked:
             self._w_corked = 1
-            self._uncork_once()
+            self._w_uncork_once()
         if error is not None:
             pass
-        elif self._errored is None and not self._w_ending:
-            if callback is not None and not self._destroyed:
-                self._add_end_callback(callback)
+        elif self._s_errored is None and not self._w_ending:
+            if callback is not None and not self._s_destroyed:
+                self._w_add_end_callback(callback)
                 callback = None
             self._w_ending = True
-            self._finish_check(True)
+            self._w_finish_check(True)
             self._w_ended = True
-            if self._destroyed:
+            if self._s_destroyed:
                 error = _dropped("end")
         elif self._w_finished:
             error = AlreadyFinishedError("end() on a stream that has finished")
-        elif self._destroyed:
+        elif self._s_destroyed:
             error = _dropped("end")
         if callback is None:
             return
         if error is not None:
-            self._tick(_TICK_CALLBACK, (callback, error))
-        elif self._errored is not None:
-            self._tick(_TICK_CALLBACK, (callback, self._errored))
+            self._s_tick(_TICK_CALLBACK, (callback, error))
+        elif self._s_errored is not None:
+            self._s_tick(_TICK_CALLBACK, (callback, self._s_errored))
         elif self._w_finished:
-            self._tick(_TICK_CALLBACK, (callback, None))
+            self._s_tick(_TICK_CALLBACK, (callback, None))
         else:
-            self._add_end_callback(callback)
+            self._w_add_end_callback(callback)
 
-    def _add_end_callback(self, callback):
-        if self._w_end_callbacks is None:
-            self._w_end_callbacks = []
-        self._w_end_callbacks.append(callback)
+    def _w_add_end_callback(self, callback):
+        callbacks = self._s_find("ended")
+        if callbacks is None:
+            self._s_keep("ended", [callback])
+        else:
+            callbacks.append(callback)
 
-    def _need_finish(self):
+    def _w_need_finish(self):
         return (
             self._w_ending
-            and not self._destroyed
-            and self._constructed
+            and not self._s_destroyed
+            and self._s_constructed
             and self._w_length == 0
-            and self._errored is None
+            and self._s_errored is None
             and not self._w_flushing
             and (self._w_buffer is None or self._w_buffer.size == 0)
             and not self._w_finished
             and not self._w_writing
-            and not self._error_emitted
-            and not self._close_emitted
+            and not self._s_error_emitted
+            and not self._s_close_emitted
         )
 
-    def _finish_check(self, deferred):
+    def _w_finish_check(self, deferred):
         """W8."""
-        if not self._need_finish():
+        if not self._w_need_finish():
             return
-        self._prefinish()
+        self._w_prefinish()
         if self._w_pending == 0:
             if deferred:
                 self._w_pending += 1
-                self._tick(_TICK_FINISH_CHECK, None)
-            elif self._need_finish():
+                self._s_tick(_TICK_FINISH_CHECK, None)
+            elif self._w_need_finish():
                 self._w_pending += 1
-                self._finish()
+                self._w_finish()
 
-    def _prefinish(self):
+    def _w_prefinish(self):
         """W9."""
         if self._w_prefinished or self._w_final_called:
             return
         self._w_final_called = True
         self._w_sync = True
         self._w_pending += 1
-        self._call_final()
+        self._w_call_final()
         self._w_sync = False
 
-    def _call_final(self):
-        hook = self._w_final_hook if self._w_final_hook is not None else getattr(self, "_final", None)
+    def _w_call_final(self):
+        hook = self._s_hook("final", "_final")
         if hook is None:
             # Nothing to wait for: the stream has finished as soon as what is pending was told.
             self._w_final_done = True
             self._w_prefinished = True
             self._w_pending -= 1
-            self._emit0("prefinish")
+            self._s_emit0("prefinish")
             return
         try:
             result = hook()
         except Exception as error:
-            self._on_final(error)
+            self._w_on_final(error)
             return
         if result is None:
-            self._on_final(None)
+            self._w_on_final(None)
         else:
-            self._hook_returned(_FINAL, result)
+            self._s_hook_returned(_FINAL, result)
 
-    def _on_final(self, error):
+    def _w_on_final(self, error):
         if self._w_final_done:
             # 'finish' may be on its way; it is not told any more.
             self._w_prefinished = False
-            self._fail(
+            self._s_fail(
                 error if error is not None else MultipleCompletionError("_final completed twice"), False
             )
             return
         self._w_final_done = True
         self._w_pending -= 1
         if error is None:
-            if self._need_finish():
+            if self._w_need_finish():
                 self._w_prefinished = True
-                self._emit0("prefinish")
+                self._s_emit0("prefinish")
                 self._w_pending += 1
-                self._tick(_TICK_FINISH, None)
+                self._s_tick(_TICK_FINISH, None)
             return
         if self._w_sync:
             # end() has not returned: its callback hears of it on a tick, before 'error' does.
-            if not self._auto_destroy and self._w_end_callbacks is not None:
-                self._tick(_TICK_FAIL_BUFFERED, None)
+            if not self._s_auto_destroy and self._s_find("ended") is not None:
+                self._s_tick(_TICK_FAIL_BUFFERED, None)
         else:
-            self._end_callbacks(error)
-        self._fail(error, self._w_sync)
+            self._w_run_end_callbacks(error)
+        self._s_fail(error, self._w_sync)
 
-    def _finish(self):
+    def _w_finish(self):
         """W10."""
         self._w_pending -= 1
         self._w_finished = True
-        self._unstall_writers()
-        if self._w_end_callbacks is not None:
-            self._end_callbacks(None)
-        self._emit0("finish")
-        if self._auto_destroy and (not self._has_readable or self._r_end_emitted or self._r_disabled):
-            self._destroy_stream(None)
+        self._w_unstall_writers()
+        self._w_run_end_callbacks(None)
+        self._s_emit0("finish")
+        if self._s_auto_destroy and (not self._s_readable or self._r_end_emitted or self._r_disabled):
+            self._s_destroy_stream(None)
 
-    def _run_tick(self, op, arg):
+    def _s_run_tick(self, op, arg):
         if op == _TICK_AFTER_WRITE:
-            self._after_write(1, None)
+            self._w_after_write(1, None)
         elif op == _TICK_AFTER_CALLBACK:
             self._w_tick_info = None
-            self._after_write(arg[1], arg[0])
+            self._w_after_write(arg[1], arg[0])
         elif op == _TICK_WRITE_FAILED:
-            self._write_failed(arg[0], arg[1])
+            self._w_write_failed(arg[0], arg[1])
         elif op == _TICK_FAIL_BUFFERED:
-            self._fail_buffered()
+            self._w_fail_buffered()
         elif op == _TICK_CALLBACK:
             arg[0](arg[1])
         elif op == _TICK_FINISH:
             if self._w_prefinished:
-                self._finish()
+                self._w_finish()
         elif op == _TICK_FINISH_CHECK:
-            if self._need_finish():
-                self._finish()
+            if self._w_need_finish():
+                self._w_finish()
             else:
                 self._w_pending -= 1
         else:
-            ReadableSide._run_tick(self, op, arg)
+            ReadableSide._s_run_tick(self, op, arg)
 
     # ---- the stream as a whole
 
-    def _writes_pending(self):
+    def _w_writes_pending(self):
         return bool(self._w_pending)
 
-    def _after_construct(self):
-        if self._has_readable and self._r_need_readable:
-            self._read_more()
-        if self._has_writable:
+    def _s_after_construct(self):
+        if self._s_readable and self._r_need_readable:
+            self._r_read_more()
+        if self._s_writable:
             if not self._w_writing:
-                self._flush_buffered()
-            self._finish_check(False)
+                self._w_flush_buffered()
+            self._w_finish_check(False)
 
-    def _writable_done(self):
-        return not self._has_writable or self._w_finished or self._w_disabled
+    def _r_writable_done(self):
+        return not self._s_writable or self._w_finished or self._w_disabled
 
-    def _end_writable(self):
-        if not self._w_ending and not self._destroyed and not self._w_disabled:
-            self._end(None, None, None)
+    def _r_end_writable(self):
+        if not self._w_ending and not self._s_destroyed and not self._w_disabled:
+            self._w_end(None, None, None)
 
-    def _release(self):
+    def _s_release(self):
         self._w_hook = None
         self._w_many_hook = None
         self._w_hook_self = False
-        self._w_final_hook = None
-        self._unstall_writers()
-        ReadableSide._release(self)
+        self._w_unstall_writers()
+        ReadableSide._s_release(self)
 
 
 def _dropped(what):

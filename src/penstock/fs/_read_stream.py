@@ -382,6 +382,6 @@ class ReadStream(Readable):
     def _count_moved(self, nbytes: int, chunks: int) -> None:
         """``nbytes`` were moved directly; reading goes on behind them."""
         self.bytes_read += nbytes
-        self._count_direct(nbytes, chunks)
+        self._s_count_direct(nbytes, chunks)
         offset, limit = self._rewind()
         self._block_reader = BlockReader(self._file, offset, limit)

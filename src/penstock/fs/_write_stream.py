@@ -252,7 +252,7 @@ class WriteStream(Writable):
         """The borrower is done and has added ``nbytes`` to the file."""
         self._borrower = None
         self._advance(nbytes)
-        self._count_direct(nbytes, chunks)
+        self._s_count_direct(nbytes, chunks)
         calls, self._after_loan = self._after_loan, []
         for call in calls:
             call()

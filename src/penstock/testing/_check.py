@@ -48,7 +48,7 @@ class Log:
         for name in LIFE:
             stream.on(name, self._listener(name))
         # Asked for now: it is also False for a stream that is closed.
-        self.closes_itself: bool = stream._will_emit_close()
+        self.closes_itself: bool = stream._s_will_emit_close()
 
     def _listener(self, name: str) -> Callable[..., None]:
         def note(*args: Any) -> None:

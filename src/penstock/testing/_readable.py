@@ -62,7 +62,7 @@ class ReadableCheck(Check):
         await self.until(lambda: "end" in log.events or "error" in log.events, "R5", "'end' did not come")
         require(not log.errors, "L3", f"reading by {how} failed with {log.errors}")
         require(log.stream.readable_ended, "R8", "readable_ended must be True after 'end'")
-        if not log.stream._half_done():
+        if not log.stream._s_half_done():
             await self.closed(log)
         await rest()
         log.verify()

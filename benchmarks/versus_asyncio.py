@@ -1,6 +1,6 @@
 """penstock.asyncio beside asyncio's own streams: every case on both in turn, the ratio of each pair, their median.
 
-    python benchmarks/versus_asyncio.py [--loop uvloop] [--rounds 7] [case ...]
+    python -m benchmarks.versus_asyncio [--loop uvloop] [--rounds 7] [case ...]
 
 Figures are CPU time of the process that holds the streams. Cases of the reader alone feed it and read what is there.
 Cases over sockets run in a process of their own each time, in two regimes: "fresh", and "warm", in which malloc has

@@ -14,7 +14,7 @@ cdef int PENDING
 cdef int DONE
 cdef int CANCELLED
 
-cdef class Waiter:
+cdef class _Waiter:
     cdef public bint _asyncio_future_blocking
     cdef object _loop
     cdef int _state                         # PENDING, ...
@@ -44,7 +44,7 @@ cdef class ReaderCore:
     cdef bytes _want_separator
 
     @cython.final
-    @cython.locals(waiter=Waiter, first=Py_ssize_t)
+    @cython.locals(waiter=_Waiter, first=Py_ssize_t)
     cdef int _receive(self, object area, Py_ssize_t n, bint pause) except -1
     @cython.final
     cdef int _arrived(self) except -1
@@ -80,7 +80,7 @@ cdef class ReaderCore:
     @cython.final
     cdef object _wait(self, str name, int want, Py_ssize_t count, object separator)
 
-cdef class LineIterator:
+cdef class _LineIterator:
     cdef ReaderCore _reader
 
 cdef class ProtocolCore:

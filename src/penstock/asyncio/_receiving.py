@@ -26,7 +26,7 @@ _LAST_BYTES = 1 << 12
 _PASSED_BYTES = 1 << 17
 
 
-class Waiter:
+class _Waiter:
     """The future of one read: it can resume the task that awaits it at once, without a turn of the loop.
 
     A task takes any object for a future that has ``_asyncio_future_blocking`` and these methods. asyncio's own future
@@ -66,7 +66,7 @@ class Waiter:
 
     def add_done_callback(self, fn, *, context=None):
         """Call ``fn(self)`` when done; the task's, of which there is one."""
-        assert self._callback is None, "a Waiter is for one task"
+        assert self._callback is None, "a waiter is for one task"
         self._callback = fn
         self._context = context
         if self._state != PENDING:
@@ -194,7 +194,7 @@ class ReaderCore:
             first = self._want_bytes
         self._queue.append_copy(area, n, first)
         if self._waiter is None or self._is_due():
-            if type(self._waiter) is Waiter and not self._deferred:
+            if type(self._waiter) is _Waiter and not self._deferred:
                 waiter = self._waiter
                 self._waiter = None
                 self._want = ANY
@@ -313,7 +313,7 @@ class ReaderCore:
         self._want = want
         self._want_bytes = count
         self._want_separator = separator
-        self._waiter = Waiter(self._loop)
+        self._waiter = _Waiter(self._loop)
         return self._waiter
 
     def _wait_for_any(self, name):
@@ -537,10 +537,10 @@ class ReaderCore:
 
     def lines_nowait(self):
         """An iterator over the whole lines that are there, for a plain ``for``."""
-        return LineIterator(self)
+        return _LineIterator(self)
 
 
-class LineIterator:
+class _LineIterator:
     """The whole lines that a reader has; see `ReaderCore.lines_nowait`."""
 
     def __init__(self, reader):
@@ -667,19 +667,19 @@ def separator_of(separator):
     if type(separator) is bytes and separator:
         return separator
     if isinstance(separator, tuple):
-        several = sorted([separator_bytes(one) for one in separator], key=len)
+        several = sorted([_separator_bytes(one) for one in separator], key=len)
         if not several:
             raise ValueError("Separator should contain at least one element")
         if not several[0]:
             raise ValueError("Separator should be at least one-byte string")
         return several if len(several) > 1 else several[0]
-    one = separator_bytes(separator)
+    one = _separator_bytes(separator)
     if not one:
         raise ValueError("Separator should be at least one-byte string")
     return one
 
 
-def separator_bytes(separator):
+def _separator_bytes(separator):
     if isinstance(separator, (bytes, bytearray, memoryview)):
         return bytes(separator)
     raise TypeError(

@@ -2,7 +2,7 @@ from asyncio import AbstractEventLoop, Future
 from collections.abc import Iterator
 from typing import Any, Literal
 
-LongLines = Literal["error", "skip", "split"]
+_LongLines = Literal["error", "skip", "split"]
 
 class ReaderCore:
     """The buffer of a `StreamReader`, and the reads that do not wait."""
@@ -51,7 +51,7 @@ class ReaderCore:
     def readline_nowait(self) -> bytes | None:
         """The next line, or None where it is not whole yet; ``b""`` at the end. Raises ValueError as `readline` does."""
     def read_lines_nowait(
-        self, max_lines: int | None = None, *, limit: int | None = None, long_lines: LongLines = "error"
+        self, max_lines: int | None = None, *, limit: int | None = None, long_lines: _LongLines = "error"
     ) -> list[bytes]:
         """A list of the whole lines that are there, at most ``max_lines``; at the end also what follows the last."""
     def lines_nowait(self) -> Iterator[bytes]:
@@ -76,10 +76,9 @@ class ProtocolCore:
     def resume_writing(self) -> None:
         """The transport's buffer is below its low-water mark."""
     def _drop_backlog(self) -> None: ...
-    def _face(self, transport: Any) -> Any: ...
 
 def separator_of(separator: Any) -> bytes | list[bytes]:
     """One separator as bytes, several as a list of bytes, the shortest first."""
 
-def checked_long_lines(long_lines: str) -> LongLines:
+def checked_long_lines(long_lines: str) -> _LongLines:
     """The argument, where it is one of those that there are."""

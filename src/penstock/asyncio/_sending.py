@@ -33,7 +33,7 @@ class WriterCore:
         """
         core = self._core
         if type(data) is not bytes:
-            data = frozen(data)
+            data = _frozen(data)
         if core is None:
             self._write(data)
             return True
@@ -87,7 +87,7 @@ class WriterCore:
         return long_run
 
 
-def frozen(data):
+def _frozen(data):
     """The same bytes where nobody can change them: a copy, unless they are that already. Raises TypeError."""
     if isinstance(data, bytes):
         return data

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import events, format_helpers
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from penstock._backend import backend
 from penstock.asyncio._buffer import BufferCopy
@@ -15,9 +15,9 @@ from penstock.asyncio._standing import Standing
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-    from penstock.asyncio._receiving import LongLines
-
 DEFAULT_LIMIT = 2**16
+#: What is done about a line that is longer than the limit.
+LongLines = Literal["error", "skip", "split"]
 
 # Python 3.11 hands over the result of a compiled attempt without a StopIteration; later ones are fastest with
 # coroutine functions.

@@ -117,10 +117,11 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
         """Go on over TLS. ``options`` are those of `asyncio.loop.start_tls` that this version of Python has."""
         protocol = self._protocol
         server_side = protocol._client_connected_cb is not None
+        face = getattr(protocol, "_face", None)
         await self.drain()
         transport = await self._loop.start_tls(
             self.transport,
-            protocol._face(self._get_channel()) if isinstance(protocol, ProtocolCore) else protocol,
+            protocol if face is None else face(self._get_channel()),
             sslcontext,
             server_side=server_side,
             server_hostname=server_hostname,

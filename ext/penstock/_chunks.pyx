@@ -77,7 +77,7 @@ cdef extern from "<unistd.h>" nogil:
     const int _SC_IOV_MAX
 
 cdef enum:
-    FIRST_CAPACITY = 16         # entries of the first array
+    FIRST_CAPACITY = 4          # entries of the first array, which an idle queue keeps
     KEPT_CAPACITY = 1024        # entries; a larger array is given back when the queue runs empty
     INLINE_ENTRIES = 64         # iovecs that need no allocation
     MAX_ENTRIES = 1024          # iovecs in one call; 1024 is the IOV_MAX of every system at hand

@@ -87,10 +87,10 @@ cdef class ProtocolCore:
     cdef public object _stream_reader_wr    # a weak reference, or None
     cdef public bint _paused                # the transport has said so, or there is a backlog
     cdef public bint _connection_lost
+    cdef public object _transport           # or None
     cdef object _area                       # a writable view that the loop receives into
     cdef bint _plain                        # what is received goes to the buffer, nobody overrides it
     cdef bint _pauses_late                  # the transport of a full reader is paused when more comes, not before
-    cdef object _send                       # the transport's write()
     cdef public bint _owns_transport        # nobody else writes to the transport
     cdef ChunkQueue _backlog                # what was written while the transport was full, or None
 

@@ -570,7 +570,6 @@ class ProtocolCore:
         self._area = area
         self._plain = plain
         self._pauses_late = pauses_late
-        self._send = None
         self._owns_transport = False
         self._backlog = None
         return 0
@@ -609,11 +608,6 @@ class ProtocolCore:
 
     # ---- writing
 
-    def _connect(self, transport, owned):
-        """Send through ``transport``; ``owned`` where nobody else does."""
-        self._send = getattr(transport, "write", None)  # a pipe may have only the other direction
-        self._owns_transport = owned
-
     def _holds(self):
         """Whether a write is to wait here."""
         return self._paused and self._owns_transport and not self._connection_lost
@@ -635,7 +629,7 @@ class ProtocolCore:
                 # Small ones together, for each write is a system call, or an entry to keep.
                 backlog._appendleft(chunk)
                 chunk = backlog._read(min(_PASSED_BYTES, backlog._total_bytes))
-            self._send(chunk)
+            self._transport.write(chunk)
         if backlog._total_bytes == 0:
             self._backlog = None
         return 0
@@ -659,7 +653,7 @@ class ProtocolCore:
                     waiter.set_result(None)
 
     def _drop_backlog(self):
-        self._backlog = self._send = None
+        self._backlog = None
 
 
 def separator_of(separator):

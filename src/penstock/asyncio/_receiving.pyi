@@ -64,12 +64,12 @@ class ProtocolCore:
     _paused: bool
     _connection_lost: bool
     _owns_transport: bool
+    _transport: Any
     def _set_up(self, area: memoryview, plain: bool, pauses_late: bool) -> None: ...
     def get_buffer(self, sizehint: int) -> memoryview:
         """The memory that the loop receives into; shared by all connections of the loop."""
     def buffer_updated(self, nbytes: int) -> None:
         """``nbytes`` were received."""
-    def _connect(self, transport: Any, owned: bool) -> None: ...
     def _share_transport(self) -> None: ...
     def pause_writing(self) -> None:
         """The transport's buffer is over its high-water mark."""

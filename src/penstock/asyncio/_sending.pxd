@@ -7,8 +7,6 @@ cdef class WriterCore:
     cdef public object _reader              # or None
     cdef public object _loop
     cdef object _channel                    # the transport
-    cdef object _write                      # its write()
-    cdef object _is_closing                 # its is_closing()
     cdef ProtocolCore _core                 # the protocol, where it is one of ours
     cdef bint _plain_drain                  # nobody overrides the protocol's _drain_helper()
     cdef int _drains                        # that did not wait, since one did

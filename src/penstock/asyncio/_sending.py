@@ -20,8 +20,6 @@ class WriterCore:
 
     def _use(self, transport):
         self._channel = transport
-        self._write = transport.write
-        self._is_closing = transport.is_closing
 
     def _get_channel(self):
         return self._channel
@@ -35,12 +33,12 @@ class WriterCore:
         if type(data) is not bytes:
             data = _frozen(data)
         if core is None:
-            self._write(data)
+            self._channel.write(data)
             return True
         if core._holds():
             core._hold(data)
             return False
-        self._write(data)
+        self._channel.write(data)
         return not core._paused
 
     def writelines(self, data):
@@ -74,7 +72,7 @@ class WriterCore:
             or not self._plain_drain
             or core._paused
             or core._connection_lost
-            or self._is_closing()
+            or self._channel.is_closing()
         ):
             return False
         self._drains += 1

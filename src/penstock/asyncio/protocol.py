@@ -50,6 +50,8 @@ class StreamReaderProtocol(
         if loop is None:
             loop = getattr(events, "_get_event_loop", events.get_event_loop)()
         super().__init__(stream_reader, client_connected_cb, loop=loop)  # type: ignore[arg-type]
+        # An empty deque takes ten times the memory of a list, and an idle connection has no waiters.
+        self._drain_waiters: list[asyncio.Future[None]] = []
         # A subclass that sees the data itself keeps on seeing it.
         plain = type(self).data_received is StreamReaderProtocol.data_received and (
             not isinstance(stream_reader, ReaderCore) or type(stream_reader).feed_data is ReaderCore.feed_data
@@ -75,7 +77,6 @@ class StreamReaderProtocol(
         if reader is not None:
             reader.set_transport(transport)
         self._over_ssl = transport.get_extra_info("sslcontext") is not None
-        self._connect(transport, False)
         face = self._face(transport)
         if face is not self:
             transport.set_protocol(face)
@@ -120,7 +121,7 @@ class StreamReaderProtocol(
         adjust(transport)
         self._transport = transport
         self._over_ssl = transport.get_extra_info("sslcontext") is not None
-        self._connect(transport, False)
+        self._owns_transport = False
         reader = self._stream_reader
         if reader is not None and not reader._paused:
             reader._transport = transport
@@ -133,6 +134,8 @@ class StreamReaderProtocol(
 
 class _Face(asyncio.BufferedProtocol):
     """A `StreamReaderProtocol` as nothing but a buffered one."""
+
+    __slots__ = ("buffer_updated", "get_buffer", "protocol")
 
     def __init__(self, protocol: StreamReaderProtocol) -> None:
         self.protocol = protocol

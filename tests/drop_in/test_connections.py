@@ -5,9 +5,11 @@ import contextlib
 import gc
 import os
 import socket
+import tracemalloc
 
 import pytest
 
+import penstock
 from penstock.asyncio import (
     StreamReader,
     StreamReaderProtocol,
@@ -223,6 +225,48 @@ def test_connections_leave_nothing_behind(run):
             for _ in range(100):
                 await visit()
             assert await count() == before
+
+    run(main)
+
+
+@pytest.mark.skipif(
+    penstock.backend != "c", reason="the fields of the pure-Python backend are in dictionaries"
+)
+def test_an_idle_connection_takes_no_more_memory_than_asyncios(run):
+    async def main():
+        async def serve(reader, writer):
+            while line := await reader.readline():
+                writer.write(line)
+            writer.close()
+
+        async def taken_by(open_with, serve_with):
+            async with await serve_with(serve, "127.0.0.1", 0) as server:
+                address = server.sockets[0].getsockname()
+                held = []
+
+                async def visit():
+                    reader, writer = await open_with(*address)
+                    writer.write(b"hello\n")
+                    assert await reader.readline() == b"hello\n"
+                    held.append((reader, writer))
+
+                for _ in range(5):
+                    await visit()
+                gc.collect()
+                tracemalloc.start()
+                for _ in range(50):
+                    await visit()
+                gc.collect()
+                taken, _ = tracemalloc.get_traced_memory()
+                tracemalloc.stop()
+                for _, writer in held:
+                    writer.close()
+                    await writer.wait_closed()
+                return taken
+
+        assert await taken_by(open_connection, start_server) <= await taken_by(
+            asyncio.open_connection, asyncio.start_server
+        )
 
     run(main)
 

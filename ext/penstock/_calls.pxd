@@ -22,21 +22,22 @@ cdef extern from *:
         return penstock_vectorcall(fn, stack + 1, 2);
     }
 
-    /* Whether getattr(owner, name) can find anything, without asking for it. */
+    /* Whether getattr(owner, name) can find anything, without asking for it; a class with a __getattr__ is asked. */
     static inline int penstock_may_have(PyObject *owner, PyObject *name) {
         PyTypeObject *type = Py_TYPE(owner);
-        if (type->tp_dictoffset > 0) {
+        if (type->tp_dictoffset > 0 && type->tp_getattro == PyObject_GenericGetAttr) {
             PyObject *own = *(PyObject **)((char *)owner + type->tp_dictoffset);
             if (own == NULL || PyDict_GET_SIZE(own) == 0) return _PyType_Lookup(type, name) != NULL;
         }
         return 1;
     }
 
-    /* Cython gives every object a dict at once. Python makes one when there is something to put into it. */
+    /* Cython gives every object a dict at once. Python makes one when there is something to put into it. One that
+       somebody else holds stays: what they put into it are attributes. */
     static inline void penstock_drop_empty_dict(PyObject *owner) {
         if (Py_TYPE(owner)->tp_dictoffset > 0) {
             PyObject **own = (PyObject **)((char *)owner + Py_TYPE(owner)->tp_dictoffset);
-            if (*own != NULL && PyDict_GET_SIZE(*own) == 0) Py_CLEAR(*own);
+            if (*own != NULL && PyDict_GET_SIZE(*own) == 0 && Py_REFCNT(*own) == 1) Py_CLEAR(*own);
         }
     }
     """

@@ -815,3 +815,28 @@ def stream_with(kind, hook):
     stream = base(**others, **{kind: hook})
     stream.end(b"x")
     return stream
+
+
+@pytest.mark.parametrize("attributes", [{}, {"color": "red"}], ids=["bare", "with-attributes"])
+@looped
+async def test_hooks_that_getattr_gives(attributes):
+    calls = []
+
+    class Forwarding(Duplex):
+        def __init__(self):
+            vars(self).update(attributes)
+            super().__init__()
+
+        def __getattr__(self, name):
+            if name in ("_construct", "_destroy", "_read", "_writev", "_final"):
+                return lambda *args: calls.append(name)
+            raise AttributeError(name)
+
+    stream = Forwarding()
+    await asyncio.sleep(0)
+    stream.read()
+    stream.end(b"last")
+    await asyncio.sleep(0)
+    stream.destroy()
+    await closed(stream)
+    assert calls == ["_construct", "_read", "_writev", "_final", "_destroy"]

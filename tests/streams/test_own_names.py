@@ -48,3 +48,16 @@ async def test_a_subclass_with_attributes_of_everyday_names():
     await penstock.pipeline(Readable.from_([b"a", b"b", b"c"]), stage, Writable(write=got.append))
     assert b"".join(bytes(chunk) for chunk in got) == b"1:a 2:b 3:c "
     assert stage._count == 3
+
+
+@looped
+async def test_attributes_set_through_a_dict_that_was_taken_before_init():
+    class Early(Readable):
+        def __init__(self):
+            own = vars(self)
+            super().__init__()
+            own["name"] = "mine"
+
+    stream = Early()
+    assert stream.name == "mine"
+    assert vars(stream)["name"] == "mine"

@@ -23,7 +23,7 @@ cdef class ChunkQueue:
     cdef Py_ssize_t _count          # chunks queued
     cdef Py_ssize_t _total_bytes    # bytes queued: the sum of all sizes
     cdef int _busy                  # calls that rely on the front chunks staying where they are
-    cdef object _sought             # bytes that read_until() looked for last, or None
+    cdef object _sought             # bytes that _seek() looked for last, or None
     cdef Py_ssize_t _sought_from    # offset in bytes before which _sought does not begin
 
     # Where n is a number of bytes to take, the caller has made sure that 0 <= n <= _total_bytes.
@@ -31,19 +31,27 @@ cdef class ChunkQueue:
     cdef int _check_idle(self, str method) except -1
     cdef int _append(self, object chunk) except -1
     cdef int _appendleft(self, object chunk) except -1
+    cdef int _append_copy(self, const char* data, Py_ssize_t n) except -1
     cdef object _popleft(self)
     cdef bytes _read(self, Py_ssize_t n)
+    # The bytes up to and with `sub` (not empty) where at most `limit` come before it and all that is inside of the
+    # front chunk, and not all of it; else None, and a search is needed.
+    cdef bytes _read_near(self, bytes sub, Py_ssize_t limit)
     cdef int _consume(self, Py_ssize_t n) except -1
     cdef void _copy_out(self, char* target, Py_ssize_t n) noexcept
     # The offset of the first `sub` (length > 0) that lies inside [start, stop), or -1.
     cdef Py_ssize_t _search(self, const char* sub, Py_ssize_t length, Py_ssize_t start,
                             Py_ssize_t stop) except -2
+    # The offset of the first `sub` (not empty) that ends by `stop`, or -1. Asked again for the same `sub`, it
+    # goes on where it stopped.
+    cdef Py_ssize_t _seek(self, bytes sub, Py_ssize_t stop) except -2
     # One writev, or pwritev where offset >= 0: the bytes taken, or -1 where it would block. Unlike
     # writev_to() it makes no exception for that.
     cdef Py_ssize_t _writev(self, int fd, long long offset) except -2
 
     # Storage; these are for the queue itself.
     cdef ChunkRef* _at(self, Py_ssize_t index) noexcept
+    cdef bytes _split(self, ChunkRef* front, Py_ssize_t n)
     cdef int _put(self, object chunk, bint in_front) except -1
     cdef int _reserve(self) except -1
     cdef void _drop_front(self) noexcept

@@ -41,6 +41,8 @@ cdef extern from "Python.h":
     # NULL for the exception means: clamp to what Py_ssize_t can hold.
     Py_ssize_t PyNumber_AsSsize_t(object value, PyObject* overflow) except? -1
     void Py_DECREF(PyObject* value) noexcept
+    Py_ssize_t Py_REFCNT(PyObject* value) noexcept
+    Py_ssize_t Py_SIZE(PyObject* value) noexcept
 
     ctypedef int (*visitproc)(PyObject* value, void* arg) noexcept
     ctypedef int (*traverseproc)(PyObject* self, visitproc visit, void* arg) noexcept
@@ -49,6 +51,13 @@ cdef extern from "Python.h":
         traverseproc tp_traverse
         inquiry tp_clear
     bint PyType_IS_GC(PyTypeObject* type)
+
+cdef extern from *:
+    """
+    /* A bytes object keeps the hash of what it had been. */
+    #define penstock_forget_hash(op) (((PyBytesObject *)(op))->ob_shash = -1)
+    """
+    void forget_hash "penstock_forget_hash"(PyObject* value)
 
 cdef extern from "<string.h>" nogil:
     const void* memmem(const void* haystack, size_t size, const void* needle, size_t length)
@@ -68,10 +77,16 @@ cdef extern from "<unistd.h>" nogil:
     const int _SC_IOV_MAX
 
 cdef enum:
-    FIRST_CAPACITY = 16         # entries of the first array
+    FIRST_CAPACITY = 4          # entries of the first array, which an idle queue keeps
     KEPT_CAPACITY = 1024        # entries; a larger array is given back when the queue runs empty
     INLINE_ENTRIES = 64         # iovecs that need no allocation
     MAX_ENTRIES = 1024          # iovecs in one call; 1024 is the IOV_MAX of every system at hand
+    POOLED_BYTES = 480          # shorter bytes objects come from pymalloc
+    RECENT = 2                  # long results whose memory may be used again: the one in hand and the one before
+    RECENT_BLOCKS = 8           # the same for those of COPY_BYTES, several of which come at once
+    JOINED_PART = 512           # bytes: a longer copy is a chunk of its own
+    JOINED_BYTES = 4096         # size up to which a chunk takes such copies in
+    COPY_BYTES = 65536          # largest chunk made by copying: malloc maps larger ones, and that costs page faults
     MAX_WRITE_BYTES = 1 << 30   # in one call: macOS refuses sums over INT_MAX, Linux cuts them there
 
 include "_chunks_args.pxi"
@@ -96,6 +111,23 @@ cdef class ChunkQueue:
         """Put a chunk in front of all others."""
         self._appendleft(buffer)
 
+    def append_copy(self, buffer, n=None, first=0):
+        """Copy the first n bytes of a buffer, or all of it, to the end; the first of them as one chunk."""
+        cdef _Pin pin = _pin_buffer("buffer", buffer)
+        cdef Py_ssize_t size = pin.view.len if n is None else _size_of("n", n)
+        cdef Py_ssize_t part = _size_of("first", first)
+        cdef bytes whole
+        if size > pin.view.len:
+            raise ValueError(f"n is {n}, but the buffer has only {pin.view.len} bytes")
+        if part > size:
+            raise ValueError(f"first is {first}, but only {size} bytes are to be copied")
+        if part:
+            whole = _new_bytes(part)
+            memcpy(PyBytes_AS_STRING(whole), pin.view.buf, part)
+            self._put(whole, False)
+        if part < size:
+            self._append_copy(<const char*>pin.view.buf + part, size - part)
+
     def extend(self, iterable):
         """Append every buffer of an iterable."""
         if PyObject_CheckBuffer(iterable):
@@ -113,6 +145,21 @@ cdef class ChunkQueue:
         """Take up to n bytes."""
         cdef Py_ssize_t size = _size_of("n", n)
         return self._read(min(size, self._total_bytes))
+
+    def read_view(self, n):
+        """Take up to n bytes of the front chunk, as a read-only view."""
+        cdef Py_ssize_t size = _size_of("n", n)
+        self._check_idle("read_view")
+        if self._count == 0:
+            return memoryview(b"")
+        self._busy += 1  # see views()
+        try:
+            size = min(size, self._at(0).size)
+            view = _view_of(self._at(0), size)
+        finally:
+            self._busy -= 1
+        self._drop_bytes(size)
+        return view
 
     def peek(self, n):
         """Up to n bytes, which stay in the queue."""
@@ -171,16 +218,11 @@ cdef class ChunkQueue:
         if length == 0:
             raise ValueError("sub must not be empty")
         self._check_idle("read_until")
-        if self._sought is None or wanted != <bytes>self._sought:
-            self._sought = wanted
-            self._sought_from = 0
         stop = self._total_bytes
         if limit < stop - length:
             stop = limit + length
-        at = self._search(PyBytes_AS_STRING(wanted), length, self._sought_from, stop)
+        at = self._seek(wanted, stop)
         if at < 0:
-            if stop - length + 1 > self._sought_from:
-                self._sought_from = stop - length + 1
             if self._sought_from > limit:
                 raise ValueError(f"sub ({wanted!r}) does not begin within the limit of {max} bytes (max)")
             return None
@@ -246,6 +288,32 @@ cdef class ChunkQueue:
         self._check_idle("appendleft")
         return self._put(chunk, True)
 
+    cdef int _append_copy(self, const char* data, Py_ssize_t n) except -1:
+        cdef ChunkRef* last
+        cdef PyObject* keeper
+        cdef bytes joined
+        cdef Py_ssize_t part
+        if n <= JOINED_PART and self._count and not self._busy:
+            last = self._at(self._count - 1)
+            if last.size + n <= JOINED_BYTES and PyBytes_CheckExact(<object>last.keeper):
+                joined = PyBytes_FromStringAndSize(NULL, last.size + n)
+                memcpy(PyBytes_AS_STRING(joined), last.data, last.size)
+                memcpy(PyBytes_AS_STRING(joined) + last.size, data, n)
+                keeper = last.keeper
+                last.data, last.size, last.keeper = PyBytes_AS_STRING(joined), last.size + n, <PyObject*>joined
+                self._total_bytes += n
+                Py_INCREF(joined)  # the reference that the ref owns, instead of the one to the old keeper
+                Py_DECREF(keeper)  # last, for it may call back
+                return 0
+        while n > 0:
+            part = min(n, COPY_BYTES)
+            joined = _new_bytes(part)
+            memcpy(PyBytes_AS_STRING(joined), data, part)
+            self._put(joined, False)
+            data += part
+            n -= part
+        return 0
+
     cdef object _popleft(self):
         cdef ChunkRef* front
         cdef object result
@@ -275,16 +343,42 @@ cdef class ChunkQueue:
     cdef bytes _read(self, Py_ssize_t n):
         cdef bytes result
         cdef ChunkRef* front
-        self._check_idle("read")
+        if self._busy:
+            self._check_idle("read")
         if n == 0:
             return b""
         front = self._at(0)
+        if n < front.size:
+            return self._split(front, n)
         if front.size == n and _is_whole_bytes(front):
             result = <bytes>front.keeper
         else:
-            result = PyBytes_FromStringAndSize(NULL, n)
+            result = _new_bytes(n)
             self._copy_out(PyBytes_AS_STRING(result), n)
         self._drop_bytes(n)
+        return result
+
+    cdef bytes _read_near(self, bytes sub, Py_ssize_t limit):
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(sub)
+        cdef ChunkRef* front
+        cdef const char* hit
+        if self._count == 0 or self._busy:
+            return None
+        front = self._at(0)
+        hit = _locate(front.data, front.size, PyBytes_AS_STRING(sub), length)
+        if hit == NULL or hit - front.data > limit or hit - front.data + length == front.size:
+            return None
+        return self._split(front, hit - front.data + length)
+
+    cdef inline bytes _split(self, ChunkRef* front, Py_ssize_t n):
+        """Take less than the whole front chunk."""
+        cdef bytes result = _new_bytes(n)
+        memcpy(PyBytes_AS_STRING(result), front.data, n)
+        front.data += n
+        front.size -= n
+        self._total_bytes -= n
+        if self._sought_from:
+            self._sought_from = max(0, self._sought_from - n)
         return result
 
     cdef int _consume(self, Py_ssize_t n) except -1:
@@ -306,7 +400,31 @@ cdef class ChunkQueue:
 
     cdef Py_ssize_t _search(self, const char* sub, Py_ssize_t length, Py_ssize_t start,
                             Py_ssize_t stop) except -2:
+        cdef ChunkRef* front
+        cdef Py_ssize_t end
+        cdef const char* hit
+        # Mostly it lies in the front chunk, and needs no window.
+        if self._count:
+            front = self._at(0)
+            end = min(front.size, stop)
+            if start <= end - length:
+                hit = _locate(front.data + start, end - start, sub, length)
+                if hit != NULL:
+                    return hit - front.data
+                start = end - length + 1
+            if end == stop:
+                return -1
         return _search_refs(self, sub, length, start, stop)
+
+    cdef Py_ssize_t _seek(self, bytes sub, Py_ssize_t stop) except -2:
+        cdef Py_ssize_t length = PyBytes_GET_SIZE(sub), at
+        if sub is not self._sought and sub != self._sought:
+            self._sought = sub
+            self._sought_from = 0
+        at = self._search(PyBytes_AS_STRING(sub), length, self._sought_from, stop)
+        if at < 0 and stop - length + 1 > self._sought_from:
+            self._sought_from = stop - length + 1
+        return at
 
     cdef Py_ssize_t _writev(self, int fd, long long offset) except -2:
         cdef iovec inline_entries[INLINE_ENTRIES]
@@ -448,6 +566,44 @@ cdef class ChunkQueue:
         for index in range(count):
             Py_DECREF(refs[(head + index) & mask].keeper)
         PyMem_Free(refs)
+
+
+cdef PyObject* _recent[RECENT]          # the last results that were longer than what pymalloc has pools for
+cdef PyObject* _blocks[RECENT_BLOCKS]   # the last ones of COPY_BYTES, the size in which much data comes
+cdef int _next_recent = 0               # the index of the oldest
+cdef int _next_block = 0
+
+cdef bytes _new_bytes(Py_ssize_t n):
+    """Uninitialised bytes; the memory of a recent result that nobody has any more is used again.
+
+    For these sizes malloc and free cost more than a copy, all the more where they give memory back to the system.
+    """
+    global _next_recent, _next_block
+    cdef bytes result
+    if n < POOLED_BYTES or n > COPY_BYTES:
+        return PyBytes_FromStringAndSize(NULL, n)
+    if n == COPY_BYTES:
+        result = _renewed(_blocks, _next_block, n)
+        _next_block = (_next_block + 1) % RECENT_BLOCKS
+    else:
+        result = _renewed(_recent, _next_recent, n)
+        _next_recent = (_next_recent + 1) % RECENT
+    return result
+
+
+cdef bytes _renewed(PyObject** recent, int oldest, Py_ssize_t n):
+    """A result of before that only `recent` refers to, or a new one in the place of the oldest."""
+    cdef PyObject* known = recent[oldest]
+    cdef bytes result
+    if known != NULL and Py_REFCNT(known) == 1 and Py_SIZE(known) == n:
+        forget_hash(known)
+        return <bytes>known
+    result = PyBytes_FromStringAndSize(NULL, n)
+    Py_INCREF(result)  # the reference that `recent` owns
+    recent[oldest] = <PyObject*>result
+    if known != NULL:
+        Py_DECREF(known)
+    return result
 
 
 cdef object _taken_or_raise(Py_ssize_t taken):

@@ -44,6 +44,16 @@ class ChunkQueue:
     def appendleft(self, buffer: ReadableBuffer) -> None:
         """Put a chunk in front of all others. Raises what `append()` does."""
 
+    def append_copy(self, buffer: ReadableBuffer, n: int | None = None, first: int = 0) -> None:
+        """Copy the first n bytes of a buffer to the end, or all of it where n is not given.
+
+        For a buffer that is used again, as the one that data is received into. Short pieces are joined to the
+        last chunk while that is short too, so that many of them take little more than their bytes; long ones
+        become chunks of at most 64 KiB. ``first`` bytes, where given, become one chunk, for a reader who will ask for
+        just these. Raises `ValueError` where the buffer has fewer bytes, and what
+        `append()` does.
+        """
+
     def extend(self, iterable: Iterable[ReadableBuffer]) -> None:
         """Append every buffer of an iterable, in order.
 
@@ -64,6 +74,12 @@ class ChunkQueue:
 
         Where the front chunk is a whole `bytes` object of just that size, it is returned itself; otherwise
         the bytes are copied once.
+        """
+
+    def read_view(self, n: int) -> memoryview:
+        """Take up to n bytes without a copy: a read-only view of the front chunk, and of no more than that.
+
+        The view keeps the chunk alive. It is empty where the queue is.
         """
 
     def peek(self, n: int) -> bytes:

@@ -23,6 +23,9 @@ __all__ = ["ChunkQueue"]
 _MAX_FD = 2**31 - 1
 _MAX_ENTRIES = 1024  # buffers in one gather write, where the system allows as many
 _MAX_WRITE_BYTES = 1 << 30  # in one call: macOS refuses sums over INT_MAX, Linux cuts them there
+_JOINED_PART = 512  # bytes: a longer copy is a chunk of its own
+_JOINED_BYTES = 4096  # size up to which a chunk takes such copies in
+_COPY_BYTES = 65536  # largest chunk made by copying: malloc maps larger ones, and that costs page faults
 _FIRST_BLOCK_BYTES = 256  # how much a search joins and looks at first
 
 try:
@@ -106,7 +109,7 @@ class ChunkQueue:
     _bytes_in: int
     _bytes_out: int
     _busy: int
-    _sought: bytes | None  # what read_until() looked for last
+    _sought: bytes | None  # what _seek() looked for last
     _sought_from: int  # the offset before which it does not begin
 
     # Not __init__: a second call of that must not empty the queue.
@@ -138,6 +141,31 @@ class ChunkQueue:
             self._bytes_out = total
             self._sought_from = 0
 
+    def append_copy(self, buffer: ReadableBuffer, n: int | None = None, first: int = 0) -> None:
+        """Copy the first n bytes of a buffer, or all of it, to the end; the first of them as one chunk."""
+        view = _view_of("buffer", buffer)
+        size = view.nbytes if n is None else _size_of("n", n)
+        if size > view.nbytes:
+            raise ValueError(f"n is {n}, but the buffer has only {view.nbytes} bytes")
+        part = _size_of("first", first)
+        if part > size:
+            raise ValueError(f"first is {first}, but only {size} bytes are to be copied")
+        if part:
+            self.append(bytes(view[:part]))
+            view, size = view[part:], size - part
+        if size <= _JOINED_PART and self._chunks and not self._busy:
+            last = self._chunks[-1]
+            left = last.view.nbytes - last.start
+            if left + size <= _JOINED_BYTES and type(last.owner) is bytes:
+                joined = self._admit(b"".join((last.view[last.start :], view[:size])))
+                if joined is not None:
+                    self._chunks[-1] = joined
+                    self._bytes_in += size
+                    last.view.release()
+                return
+        for at in range(0, size, _COPY_BYTES):
+            self.append(bytes(view[at : min(size, at + _COPY_BYTES)]))
+
     def extend(self, iterable: Iterable[ReadableBuffer]) -> None:
         """Append every buffer of an iterable."""
         try:
@@ -166,11 +194,18 @@ class ChunkQueue:
 
     def read(self, n: int) -> bytes:
         """Take up to n bytes."""
+        return self._read(_size_of("n", n))
+
+    def read_view(self, n: int) -> memoryview:
+        """Take up to n bytes of the front chunk, as a read-only view."""
         size = _size_of("n", n)
-        self._check_idle("read")
-        result = self._peek(size)
-        self._drop_bytes(len(result))
-        return result
+        self._check_idle("read_view")
+        if not self._chunks:
+            return memoryview(b"")
+        front = self._chunks[0]
+        view = front.view[front.start : front.start + min(size, front.view.nbytes)].toreadonly()
+        self._drop_bytes(view.nbytes)
+        return view
 
     def peek(self, n: int) -> bytes:
         """Up to n bytes, which stay in the queue."""
@@ -209,13 +244,8 @@ class ChunkQueue:
         if not wanted:
             raise ValueError("sub must not be empty")
         self._check_idle("read_until")
-        if wanted != self._sought:
-            self._sought, self._sought_from = wanted, 0
-        stop = min(self.nbytes, limit + len(wanted))
-        at = self._search(wanted, self._sought_from, stop)
+        at = self._seek(wanted, min(self.nbytes, limit + len(wanted)))
         if at < 0:
-            if stop - len(wanted) + 1 > self._sought_from:
-                self._sought_from = stop - len(wanted) + 1
             if self._sought_from > limit:
                 raise ValueError(f"sub ({wanted!r}) does not begin within the limit of {max} bytes (max)")
             return None
@@ -276,7 +306,7 @@ class ChunkQueue:
     @property
     def nbytes(self) -> int:
         """Bytes queued."""
-        return self._bytes_in - self._bytes_out
+        return self._total_bytes
 
     def __len__(self) -> int:
         return len(self._chunks)
@@ -289,6 +319,24 @@ class ChunkQueue:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a ChunkQueue cannot be copied or pickled")
+
+    # The names under which compiled modules reach the compiled queue; there the two are C calls.
+    _append = append
+    _appendleft = appendleft
+
+    @property
+    def _total_bytes(self) -> int:
+        return self._bytes_in - self._bytes_out
+
+    def _read(self, n: int) -> bytes:
+        self._check_idle("read")
+        result = self._peek(n)
+        self._drop_bytes(len(result))
+        return result
+
+    def _read_near(self, sub: bytes, limit: int) -> bytes | None:
+        """A shortcut of the compiled queue, which is none here: None says that a search is needed."""
+        return None
 
     def _check_idle(self, method: str) -> None:
         if self._busy:
@@ -363,6 +411,15 @@ class ChunkQueue:
             self._busy -= 1
         self._drop_bytes(taken)
         return taken
+
+    def _seek(self, sub: bytes, stop: int) -> int:
+        """The offset of the first `sub` that ends by `stop`, or -1; asked again, it goes on where it stopped."""
+        if sub != self._sought:
+            self._sought, self._sought_from = sub, 0
+        at = self._search(sub, self._sought_from, stop)
+        if at < 0 and stop - len(sub) + 1 > self._sought_from:
+            self._sought_from = stop - len(sub) + 1
+        return at
 
     def _search(self, sub: bytes, start: int, stop: int) -> int:
         """Offset of the first `sub` that lies inside [start, stop), or -1; in linear time.

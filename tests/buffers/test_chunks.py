@@ -147,6 +147,64 @@ def test_views_do_not_copy_and_outlive_the_queue(queue_cls):
     assert not is_locked(data)
 
 
+def test_read_view_takes_from_the_front_chunk_alone(queue_cls):
+    queue = queue_of(queue_cls, b"abcdef", b"gh")
+    first = queue.read_view(2)
+    assert (first.readonly, bytes(first), content(queue)) == (True, b"ab", b"cdefgh")
+    rest = queue.read_view(100)
+    assert bytes(rest) == b"cdef"
+    assert rest.obj is not None
+    assert bytes(queue.read_view(1)) == b"g"
+    queue.clear()
+    assert bytes(queue.read_view(5)) == b""
+
+
+def test_append_copy_leaves_the_buffer_free(queue_cls):
+    source = bytearray(b"abcdef")
+    queue = queue_cls()
+    queue.append_copy(source, 4)
+    assert not is_locked(source)
+    source[:] = b"ABCDEF"
+    queue.append_copy(source)
+    assert content(queue) == b"abcdABCDEF"
+    queue.append_copy(source, 0)
+    assert queue.nbytes == 10
+
+
+def test_append_copy_joins_what_is_short(queue_cls):
+    queue = queue_cls()
+    for _ in range(4096):
+        queue.append_copy(b"ab")
+    assert queue.nbytes == 8192
+    assert len(queue) == 2
+    queue.append_copy(bytes(200_000))
+    assert [len(queue.popleft()) for _ in range(3)] == [4096, 4096, 65536]
+    # What was handed out is not what later copies are joined to.
+    queue.clear()
+    queue.append_copy(b"first")
+    view = queue.views(5)[0]
+    queue.append_copy(b"second")
+    assert (bytes(view), content(queue)) == (b"first", b"firstsecond")
+
+
+def test_append_copy_can_make_its_first_bytes_a_chunk(queue_cls):
+    queue = queue_of(queue_cls, b"abc")
+    queue.append_copy(b"x" * 300_000 + b"yz", None, 100_001)
+    assert [queue.popleft(), len(queue.read(100_001)), queue.nbytes] == [b"abc", 100_001, 200_001]
+    queue.clear()
+    queue.append_copy(bytearray(b"12345"), 4, 4)
+    assert queue.popleft() == b"1234"
+    assert not queue
+
+
+def test_append_copy_does_not_join_a_mutable_chunk(queue_cls):
+    data = bytearray(b"abc")
+    queue = queue_of(queue_cls, data)
+    queue.append_copy(b"def")
+    assert queue.popleft() is data
+    assert content(queue) == b"def"
+
+
 def test_readinto(queue_cls):
     queue = queue_of(queue_cls, b"ab", bytearray(b"cde"), b"f")
     target = bytearray(4)
@@ -327,6 +385,11 @@ BAD_CALLS = {
     "read-none": (lambda q: q.read(None), TypeError, "n must be an int, not NoneType"),
     "peek-negative": (lambda q: q.peek(-5), ValueError, "-5"),
     "views-float": (lambda q: q.views(2.5), TypeError, "float"),
+    "view-negative": (lambda q: q.read_view(-5), ValueError, "-5"),
+    "append-copy-str": (lambda q: q.append_copy("text"), TypeError, "buffer must be .* not str: encode"),
+    "append-copy-more": (lambda q: q.append_copy(b"abc", 4), ValueError, "n is 4, but .* only 3 bytes"),
+    "append-copy-first": (lambda q: q.append_copy(b"abc", 2, 3), ValueError, "first is 3, but only 2 bytes"),
+    "append-copy-negative": (lambda q: q.append_copy(b"abc", -1), ValueError, "n must be 0 or more, not -1"),
     "consume-negative": (lambda q: q.consume(-1), ValueError, "-1"),
     "consume-more": (lambda q: q.consume(2**70), ValueError, f"n is {2**70}, but only 3 bytes"),
     "until-empty": (lambda q: q.read_until(b"", 5), ValueError, "sub must not be empty"),

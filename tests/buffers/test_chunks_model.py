@@ -81,12 +81,38 @@ class ChunkQueueMachine(RuleBasedStateMachine):
         self.queue.extend(iter(many))
         self.chunks += [(data, data) for data in many if data]
 
+    @rule(data=texts, n=st.one_of(st.none(), sizes))
+    def append_copy(self, data, n):
+        source = bytearray(data)
+        if n is not None and n > len(data):
+            with pytest.raises(ValueError, match="has only"):
+                self.queue.append_copy(source, n)
+            return
+        chunks = len(self.queue)
+        self.queue.append_copy(source, n)
+        copied = data[:n]
+        if len(self.queue) > chunks:
+            self.chunks.append((None, copied))
+        elif copied:
+            # Joined to the last chunk, which is a new object now.
+            self.chunks[-1] = (None, self.chunks[-1][1] + copied)
+        source[:] = b"?" * len(source)
+
+    @rule(n=sizes)
+    def read_view(self, n):
+        expected = self.chunks[0][1][:n] if self.chunks else b""
+        view = self.queue.read_view(n)
+        assert view.readonly
+        assert view == expected
+        self.lent.append((view, expected))
+        self.take(len(expected))
+
     @precondition(lambda self: self.chunks)
     @rule()
     def popleft(self):
         owner, rest = self.chunks.pop(0)
         got = self.queue.popleft()
-        if len(owner) == len(rest):
+        if owner is not None and len(owner) == len(rest):
             assert got is owner
         else:
             assert bytes(got) == rest

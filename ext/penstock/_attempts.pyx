@@ -1,0 +1,289 @@
+# cython: language_level=3
+"""The awaitable operations of asyncio's streams, for Python 3.11.
+
+There an `await` takes the result of an object with the slot am_send as it is. A coroutine of Python costs three times as
+much; a coroutine of Cython, or an iterator, ends with a StopIteration, which costs more. Later versions do not ask
+for am_send, and use the coroutine functions of `penstock.asyncio`, which here do the waiting.
+"""
+
+cimport cython
+from cpython.exc cimport PyErr_WriteUnraisable
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+
+from warnings import warn
+
+cdef extern from *:
+    """
+    static int penstock_attempt_send(PyObject *, PyObject *, PyObject **);
+
+    static PyObject *penstock_attempt_next(PyObject *self) {
+        PyObject *value = NULL, *stop;
+        int outcome = penstock_attempt_send(self, Py_None, &value);
+        if (outcome == PYGEN_NEXT) return value;
+        if (outcome == PYGEN_ERROR) return NULL;
+        if (value != Py_None) {
+            stop = PyObject_CallOneArg(PyExc_StopIteration, value);
+            if (stop != NULL) {
+                PyErr_SetObject(PyExc_StopIteration, stop);
+                Py_DECREF(stop);
+            }
+        }
+        Py_DECREF(value);
+        return NULL;
+    }
+
+    static PySendResult penstock_attempt_am_send(PyObject *self, PyObject *arg, PyObject **result) {
+        return (PySendResult)penstock_attempt_send(self, arg, result);
+    }
+
+    static int penstock_attempt_unused(PyObject *);
+    static void penstock_attempt_warn(PyObject *);
+    static destructor penstock_attempt_free;
+
+    static void penstock_attempt_dealloc(PyObject *self) {
+        if (penstock_attempt_unused(self)) {
+            PyObject *type, *value, *traceback;
+            PyErr_Fetch(&type, &value, &traceback);
+            penstock_attempt_warn(self);
+            PyErr_Restore(type, value, traceback);
+        }
+        penstock_attempt_free(self);
+    }
+
+    /* Slots of our own. A method of the class would add a traceback to every StopIteration; __dealloc__ would put
+       the exception under way aside each time, and __del__ be called only once for a place on the freelist. */
+    static void penstock_attempt_install(PyTypeObject *type) {
+        type->tp_as_async->am_send = penstock_attempt_am_send;
+        type->tp_iternext = penstock_attempt_next;
+        penstock_attempt_free = type->tp_dealloc;
+        type->tp_dealloc = penstock_attempt_dealloc;
+    }
+    """
+    void penstock_attempt_install(PyTypeObject *type)
+
+cdef extern from "Python.h":
+    ctypedef enum PySendResult:
+        PYGEN_RETURN
+        PYGEN_ERROR
+        PYGEN_NEXT
+    PySendResult PyIter_Send(object coroutine, object value, PyObject **result) except PYGEN_ERROR
+
+cdef enum:
+    READ
+    READLINE
+    READUNTIL
+    READEXACTLY
+    NEXT
+    DRAIN
+
+cdef bytes NEWLINE = b"\n"
+cdef str ERROR = "error"
+cdef tuple _NAMES = ("read", "readline", "readuntil", "readexactly", "__anext__", "drain")
+
+
+@cython.final
+cdef class _Waiting:
+    """What an attempt gives that has to wait: the coroutine that does."""
+
+    cdef object coroutine
+
+
+cdef _Waiting _waiting(object coroutine):
+    cdef _Waiting self = _Waiting.__new__(_Waiting)
+    self.coroutine = coroutine
+    return self
+
+
+@cython.final
+@cython.freelist(64)
+cdef class Attempt:
+    """A coroutine that makes one attempt, and only where this has to wait runs a coroutine that waits.
+
+    As with every coroutine, nothing happens before it is awaited, and one that never is gives a warning.
+    """
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise NotImplementedError  # the slot is replaced below
+
+    def send(self, value):
+        """Go on, as the method of a coroutine does."""
+        cdef PyObject *result = NULL
+        cdef int outcome = attempt_send(<PyObject *>self, <PyObject *>value, &result)
+        given = <object>result
+        Py_XDECREF(result)  # `given` has its own reference
+        if outcome == PYGEN_NEXT:
+            return given
+        raise StopIteration(given)
+
+    def throw(self, kind, value=None, traceback=None):
+        """Raise an exception where the coroutine waits."""
+        inner = self._inner
+        self._started = True
+        if inner is not None:
+            try:
+                return inner.throw(kind if value is None else value)
+            except BaseException:
+                self._inner = None
+                raise
+        if isinstance(kind, BaseException):
+            error = kind
+        elif isinstance(value, BaseException):
+            error = value
+        else:
+            error = kind() if value is None else kind(value)
+        raise error if traceback is None else error.with_traceback(traceback)
+
+    def close(self):
+        """End the coroutine where it waits."""
+        inner, self._inner = self._inner, None
+        self._started = True
+        if inner is not None:
+            inner.close()
+
+    @property
+    def __name__(self):
+        return _NAMES[self._kind]
+
+    @property
+    def __qualname__(self):
+        return f"{type(self._stream).__name__}.{_NAMES[self._kind]}"
+
+    @property
+    def cr_await(self):
+        """The coroutine that waits, or None."""
+        return self._inner
+
+    def __repr__(self):
+        return f"<coroutine object {self.__qualname__} at {id(self):#x}>"
+
+
+cdef bint attempt_unused "penstock_attempt_unused"(PyObject *me) noexcept:
+    return not (<Attempt>me)._started
+
+
+cdef void attempt_warn "penstock_attempt_warn"(PyObject *me) noexcept:
+    # The object has no references left, and must not get any.
+    cdef str name = _NAMES[(<Attempt>me)._kind]
+    try:
+        warn(f"coroutine 'StreamReader.{name}' was never awaited", RuntimeWarning, stacklevel=2)
+    except BaseException:
+        # Where warnings are errors it is printed, as for every coroutine: nothing can be raised here.
+        PyErr_WriteUnraisable(name)
+
+
+cdef inline Attempt _attempt_of(object stream, int kind):
+    cdef Attempt self = Attempt.__new__(Attempt)
+    self._stream = stream
+    self._kind = kind
+    return self
+
+
+cdef int attempt_send "penstock_attempt_send"(PyObject *me, PyObject *arg, PyObject **result) except -1:
+    cdef Attempt self = <Attempt>me
+    cdef object value
+    cdef int outcome
+    if not self._started:
+        if <object>arg is not None:
+            raise TypeError("can't send non-None value to a just-started coroutine")
+        self._started = True
+        if self._kind == DRAIN:
+            if (<WriterCore>self._stream)._has_nothing_to_drain():
+                value = None
+            else:
+                value = _waiting(self._stream._await_drain())
+        else:
+            value = (<LazyReader>self._stream)._attempt(self)
+        if type(value) is not _Waiting:
+            Py_INCREF(value)  # the caller's reference
+            result[0] = <PyObject *>value
+            return PYGEN_RETURN
+        self._inner = (<_Waiting>value).coroutine
+    elif self._inner is None:
+        raise RuntimeError("cannot reuse already awaited coroutine")
+    value = self._inner  # keeps it alive if it is closed from within
+    try:
+        outcome = PyIter_Send(value, <object>arg, result)
+    except BaseException:
+        self._inner = None
+        raise
+    if outcome != PYGEN_NEXT:
+        self._inner = None
+    return outcome
+
+
+penstock_attempt_install(<PyTypeObject *>Attempt)
+
+
+cdef class LazyReader(ReaderCore):
+    """The reads of a `StreamReader` as attempts."""
+
+    def read(self, n=-1):
+        cdef Attempt call = _attempt_of(self, READ)
+        call._n = n
+        return call
+
+    def readexactly(self, n):
+        cdef Attempt call = _attempt_of(self, READEXACTLY)
+        call._n = n
+        return call
+
+    def readline(self, *, limit=None, long_lines=ERROR):
+        cdef Attempt call = _attempt_of(self, READLINE)
+        call._first = limit
+        call._second = long_lines
+        return call
+
+    def readuntil(self, separator=NEWLINE, *, limit=None):
+        cdef Attempt call = _attempt_of(self, READUNTIL)
+        call._first = separator
+        call._second = limit
+        return call
+
+    def __anext__(self):
+        return _attempt_of(self, NEXT)
+
+    cdef object _attempt(self, Attempt call):
+        cdef int kind = call._kind
+        cdef object result = None
+        if self._exception is None:
+            # The common cases at once; the others, and every error, are the coroutines' business.
+            if kind == READEXACTLY:
+                if call._n > 0:
+                    result = self._take_exactly(call._n)
+            elif kind == READ:
+                if call._n > 0:
+                    result = self._take_some(call._n)
+            elif kind == READUNTIL:
+                if type(call._first) is bytes and call._first and call._second is None:
+                    result = self._take_until(call._first, self._limit)
+            elif kind == NEXT:
+                result = self._take_line(self._limit, ERROR)
+                if result is not None and not result:
+                    raise StopAsyncIteration
+            elif call._first is None and call._second is ERROR:
+                result = self._take_line(self._limit, ERROR)
+            if result is not None:
+                return result
+        if kind == READEXACTLY:
+            return _waiting(self._await_readexactly(call._n))
+        if kind == READ:
+            return _waiting(self._await_read(call._n))
+        if kind == READUNTIL:
+            return _waiting(self._await_readuntil(call._first, limit=call._second))
+        if kind == NEXT:
+            return _waiting(self._await___anext__())
+        return _waiting(self._await_readline(limit=call._first, long_lines=call._second))
+
+
+cdef class LazyWriter(WriterCore):
+    """`StreamWriter.drain` as an attempt."""
+
+    def drain(self):
+        return _attempt_of(self, DRAIN)

@@ -1,0 +1,17 @@
+cimport cython
+
+from penstock.asyncio._receiving cimport ProtocolCore, ReaderCore
+
+cdef class WriterCore:
+    cdef public object _protocol
+    cdef public object _reader              # or None
+    cdef public object _loop
+    cdef object _channel                    # the transport
+    cdef ProtocolCore _core                 # the protocol, where it is one of ours
+    cdef bint _plain_drain                  # nobody overrides the protocol's _drain_helper()
+    cdef int _drains                        # that did not wait, since one did
+
+    @cython.final
+    cdef bint _has_nothing_to_drain(self) except -1
+    @cython.final
+    cdef object _read_error(self)

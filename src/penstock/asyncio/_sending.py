@@ -1,0 +1,99 @@
+"""The inner part of the writers: what runs for every write."""
+
+from penstock.asyncio._receiving import ProtocolCore, ReaderCore
+
+#: So many drains may find nothing to wait for before one lets other tasks run.
+_DRAINS_IN_A_ROW = 64
+
+
+class WriterCore:
+    """A `StreamWriter`'s way to its transport."""
+
+    def _open(self, transport, protocol, reader, loop, plain_drain):
+        self._protocol = protocol
+        self._core = protocol if isinstance(protocol, ProtocolCore) else None
+        self._reader = reader
+        self._loop = loop
+        self._plain_drain = plain_drain
+        self._drains = 0
+        self._use(transport)
+
+    def _use(self, transport):
+        self._channel = transport
+
+    def _get_channel(self):
+        return self._channel
+
+    def write(self, data):
+        """Send ``data``, or queue it where the peer is slow; return False where the writer should wait in `drain`.
+
+        Nothing is lost by writing on: memory grows. ``data`` may be changed afterwards: what can change is copied.
+        """
+        core = self._core
+        if type(data) is not bytes:
+            data = _frozen(data)
+        if core is None:
+            self._channel.write(data)
+            return True
+        if core._holds():
+            core._hold(data)
+            return False
+        self._channel.write(data)
+        return not core._paused
+
+    def writelines(self, data):
+        """Write several pieces as one; return as `write` does."""
+        core = self._core
+        if core is not None and core._holds():
+            for piece in data:
+                self.write(piece)
+            return False
+        return self.write(b"".join(data))
+
+    def _read_error(self):
+        reader = self._reader
+        if reader is None:
+            return None
+        if isinstance(reader, ReaderCore):
+            return reader._exception
+        return reader.exception()
+
+    def _drain_now(self):
+        return self._has_nothing_to_drain()
+
+    def _has_nothing_to_drain(self):
+        """Whether `drain` has nothing to do. Raises what it would raise."""
+        error = self._read_error()
+        if error is not None:
+            raise error
+        core = self._core
+        if (
+            core is None
+            or not self._plain_drain
+            or core._paused
+            or core._connection_lost
+            or self._channel.is_closing()
+        ):
+            return False
+        self._drains += 1
+        return self._drains < _DRAINS_IN_A_ROW
+
+    def _drained(self):
+        """Count anew; whether it is time to let others run."""
+        long_run = self._drains >= _DRAINS_IN_A_ROW
+        self._drains = 0
+        return long_run
+
+
+def _frozen(data):
+    """The same bytes where nobody can change them: a copy, unless they are that already. Raises TypeError."""
+    if isinstance(data, bytes):
+        return data
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}") from None
+    # A view of bytes goes as it is.
+    if type(view.obj) is bytes and view.c_contiguous and view.itemsize == 1:
+        return view
+    return bytes(view)

@@ -1,0 +1,172 @@
+"""The protocol between a transport and a pair of streams."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio import coroutines, events
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from penstock.asyncio._receiving import ProtocolCore, ReaderCore
+from penstock.asyncio._standing import Standing
+from penstock.asyncio.writer import StreamWriter
+
+#: Bytes that are received at once.
+AREA_BYTES = 1 << 18
+#: Bytes that a pipe's transport is made to read at once: what a pipe holds, in a block that malloc need not map.
+PIPE_BYTES = 1 << 16
+
+_areas: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
+
+
+def _area_of(loop: asyncio.AbstractEventLoop) -> memoryview:
+    """The memory that a loop receives into. One for all its connections: between two callbacks nothing is in it."""
+    try:
+        return _areas[loop]
+    except KeyError:
+        area = _areas[loop] = memoryview(bytearray(AREA_BYTES))
+        return area
+    except TypeError:  # a loop that nobody can refer to weakly, or no loop
+        return memoryview(bytearray(AREA_BYTES))
+
+
+class StreamReaderProtocol(
+    ProtocolCore, asyncio.StreamReaderProtocol, asyncio.BufferedProtocol, metaclass=Standing
+):
+    """`asyncio.StreamReaderProtocol` that lets the loop receive into memory that is there already."""
+
+    _client_connected_cb: Any
+    _loop: asyncio.AbstractEventLoop
+    _reject_connection: bool
+    _stream_reader: Any
+
+    def __init__(
+        self,
+        stream_reader: asyncio.StreamReader | None,
+        client_connected_cb: Any = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if loop is None:
+            loop = getattr(events, "_get_event_loop", events.get_event_loop)()
+        super().__init__(stream_reader, client_connected_cb, loop=loop)  # type: ignore[arg-type]
+        # An empty deque takes ten times the memory of a list, and an idle connection has no waiters.
+        self._drain_waiters: list[asyncio.Future[None]] = []
+        # A subclass that sees the data itself keeps on seeing it.
+        plain = type(self).data_received is StreamReaderProtocol.data_received and (
+            not isinstance(stream_reader, ReaderCore) or type(stream_reader).feed_data is ReaderCore.feed_data
+        )
+        # asyncio takes a descriptor out of its selector to pause a transport. Most readers are empty again before
+        # more comes, so that is left until it does. uvloop must not be paused from within get_buffer().
+        self._set_up(_area_of(loop), plain, isinstance(loop, asyncio.BaseEventLoop))
+
+    def data_received(self, data: bytes) -> None:
+        """Data from a transport that makes ``bytes`` of it, as those of pipes do."""
+        reader = self._stream_reader
+        if reader is not None:
+            reader.feed_data(data)
+
+    def connection_made(self, transport: Any) -> None:
+        """The connection stands; a server's callback is called."""
+        if self._reject_connection:
+            super().connection_made(transport)
+            return
+        adjust(transport)
+        self._transport = transport
+        reader = self._stream_reader
+        if reader is not None:
+            reader.set_transport(transport)
+        self._over_ssl = transport.get_extra_info("sslcontext") is not None
+        face = self._face(transport)
+        if face is not self:
+            transport.set_protocol(face)
+        callback = self._client_connected_cb
+        if callback is None:
+            return
+        writer = StreamWriter(transport, self, reader, self._loop)
+        if sys.version_info < (3, 13):
+            self._stream_writer = writer
+        self._own_transport()
+        result = callback(reader, writer)
+        if coroutines.iscoroutine(result):
+            self._task = self._loop.create_task(result)
+            self._task.add_done_callback(self._handler_done)
+        self._strong_reader = None
+
+    def _handler_done(self, task: asyncio.Task[Any]) -> None:
+        transport = self._transport
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._loop.call_exception_handler(
+                {
+                    "message": "Unhandled exception in client_connected_cb",
+                    "exception": error,
+                    "transport": transport,
+                }
+            )
+        if transport is not None and (error is not None or task.cancelled()):
+            transport.close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The connection is closed; the reader ends, or raises ``exc``."""
+        super().connection_lost(exc)  # type: ignore[arg-type]
+        self._drop_backlog()
+
+    def _own_transport(self) -> None:
+        """Nobody else writes to the transport, as far as this class knows."""
+        if type(self) is StreamReaderProtocol and self._transport is not None:
+            self._owns_transport = True
+
+    def _replace_transport(self, transport: Any) -> None:
+        adjust(transport)
+        self._transport = transport
+        self._over_ssl = transport.get_extra_info("sslcontext") is not None
+        self._owns_transport = False
+        reader = self._stream_reader
+        if reader is not None and not reader._paused:
+            reader._transport = transport
+
+    def _face(self, transport: Any) -> asyncio.BaseProtocol:
+        """What this transport is to be given as its protocol."""
+        # uvloop asks for a buffer only where the protocol is no asyncio.Protocol, which this one has to be.
+        return _Face(self) if type(transport).__module__.startswith("uvloop") else self
+
+
+class _Face(asyncio.BufferedProtocol):
+    """A `StreamReaderProtocol` as nothing but a buffered one."""
+
+    __slots__ = ("buffer_updated", "get_buffer", "protocol")
+
+    def __init__(self, protocol: StreamReaderProtocol) -> None:
+        self.protocol = protocol
+        self.get_buffer = protocol.get_buffer  # type: ignore[method-assign]
+        self.buffer_updated = protocol.buffer_updated  # type: ignore[method-assign]
+
+    def connection_made(self, transport: Any) -> None:
+        self.protocol.connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.protocol.connection_lost(exc)
+
+    def eof_received(self) -> bool | None:
+        return self.protocol.eof_received()
+
+    def pause_writing(self) -> None:
+        self.protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.protocol.resume_writing()
+
+
+def adjust(transport: Any) -> None:
+    """Set what a transport has wrong by default."""
+    try:
+        low, high = transport.get_write_buffer_limits()
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        pass
+    else:
+        # uvloop's low mark is 16 bytes, for 16 KiB: with it a writer waits until everything is sent.
+        if low * 1024 <= high // 4 and low:
+            transport.set_write_buffer_limits(high=high, low=high // 4)
+    if getattr(transport, "max_size", 0) > PIPE_BYTES and not hasattr(transport, "write"):
+        transport.max_size = PIPE_BYTES

@@ -1,0 +1,222 @@
+"""The reader, as asyncio's and with what has been asked for there."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio import events, format_helpers
+from typing import TYPE_CHECKING, Any, Literal
+
+from penstock._backend import backend
+from penstock.asyncio._buffer import BufferCopy
+from penstock.asyncio._receiving import ReaderCore, separator_of
+from penstock.asyncio._standing import Standing
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+DEFAULT_LIMIT = 2**16
+#: What is done about a line that is longer than the limit.
+LongLines = Literal["error", "skip", "split"]
+
+# Python 3.11 hands over the result of a compiled attempt without a StopIteration; later ones are fastest with
+# coroutine functions.
+LAZY = backend == "c" and sys.version_info < (3, 12)
+
+if TYPE_CHECKING or not LAZY:
+    _Core = ReaderCore
+else:
+    from penstock._attempts import LazyReader as _Core
+
+
+class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
+    """`asyncio.StreamReader`, with the received bytes in a `ChunkQueue`.
+
+    What is there already is handed out without a future and without a task; a read that waits is woken once, when
+    what it asked for has come. ``limit`` is the longest line, and half of what is buffered before the transport is
+    paused.
+
+    One coroutine reads at a time. The methods ``..._nowait`` never wait: they return None where what they are asked
+    for is not there yet.
+    """
+
+    def __init__(self, limit: int = DEFAULT_LIMIT, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        if limit <= 0:
+            raise ValueError("Limit cannot be <= 0")
+        if loop is None:
+            loop = getattr(events, "_get_event_loop", events.get_event_loop)()
+        self._open(limit, loop)
+        if loop.get_debug():
+            self._source_traceback = format_helpers.extract_stack(sys._getframe(1))
+
+    def __repr__(self) -> str:
+        info = ["StreamReader"]
+        if buffered := self._buffered():
+            info.append(f"{buffered} bytes")
+        if self._eof:
+            info.append("eof")
+        if self._limit != DEFAULT_LIMIT:
+            info.append(f"limit={self._limit}")
+        if self._waiter:
+            info.append(f"waiter={self._waiter!r}")
+        if self._exception:
+            info.append(f"exception={self._exception!r}")
+        if self._transport:
+            info.append(f"transport={self._transport!r}")
+        if self._paused:
+            info.append("paused")
+        return "<{}>".format(" ".join(info))
+
+    @property
+    def _buffer(self) -> BufferCopy:
+        return BufferCopy(self)
+
+    @_buffer.setter
+    def _buffer(self, data: Any) -> None:
+        self._replace(bytes(data))
+
+    async def readline(self, *, limit: int | None = None, long_lines: LongLines = "error") -> bytes:
+        """The next line with its newline; what is left at the end of the stream, at last ``b""``.
+
+        ``limit``: the longest line, without its newline, where it is not the reader's. A longer one raises ValueError
+        and its bytes are gone: all of it if its end had been received, else what had come of it, as in asyncio, where
+        the rest then passes for a line. ``long_lines`` is the way on: ``"skip"`` leaves such a line out, whole;
+        ``"split"`` gives it in pieces of ``limit`` bytes, of which only the last ends with a newline.
+        """
+        line = self.readline_nowait() if limit is None and long_lines == "error" else None
+        if line is not None:
+            return line
+        if self._exception is not None:
+            raise self._exception
+        line = self._line(limit, long_lines)
+        while line is None:
+            waiter = self._wait_for_separator("readuntil", b"\n", limit)
+            try:
+                await waiter
+            finally:
+                self._end_wait()
+            line = self._line(limit, long_lines)
+        return line
+
+    async def readuntil(self, separator: Any = b"\n", *, limit: int | None = None) -> bytes:
+        """The bytes up to and with ``separator``; of a tuple of separators, with the one that ends first.
+
+        ``limit``: most bytes before the separator, where it is not the reader's. Raises `asyncio.LimitOverrunError` where
+        there are more, which leaves them in the buffer, and `asyncio.IncompleteReadError` at the end of the stream.
+        """
+        data = self.readuntil_nowait(separator) if limit is None else None
+        if data is not None:
+            return data
+        wanted = separator_of(separator)
+        if limit is not None:
+            data = self.readuntil_nowait(separator, limit=limit)
+        while data is None:
+            if isinstance(wanted, list):
+                waiter = self._wait_for_any("readuntil")
+            else:
+                waiter = self._wait_for_separator("readuntil", wanted, limit)
+            try:
+                await waiter
+            finally:
+                self._end_wait()
+            data = self._until(wanted, limit)
+        return data
+
+    async def read(self, n: int = -1) -> bytes:
+        """Up to ``n`` bytes as soon as one is there, ``b""`` at the end; with ``n`` below 0, all until the end."""
+        if n < 0:
+            blocks = []
+            while block := await self.read(max(self._limit, self._buffered())):
+                blocks.append(block)
+            return b"".join(blocks)
+        data = self.read_nowait(n)
+        while data is None:
+            waiter = self._wait_for_any("read")
+            try:
+                await waiter
+            finally:
+                self._end_wait()
+            data = self._some(n)
+        return data
+
+    async def readexactly(self, n: int) -> bytes:
+        """``n`` bytes. Raises `asyncio.IncompleteReadError` where the stream ends before."""
+        data = self.readexactly_nowait(n)
+        while data is None:
+            waiter = self._wait_for_bytes("readexactly", n)
+            try:
+                await waiter
+            finally:
+                self._end_wait()
+            data = self._exactly(n)
+        return data
+
+    def __aiter__(self) -> StreamReader:
+        return self
+
+    async def __anext__(self) -> bytes:
+        line = self.readline_nowait()
+        if line is None:
+            line = await self.readline()
+        if not line:
+            raise StopAsyncIteration
+        return line
+
+    # ---- what asyncio has not got
+
+    async def _come(self, name: str, least: int) -> None:
+        """Wait until ``least`` bytes are there, or the end."""
+        if self._exception is not None:
+            raise self._exception
+        while self._buffered() < least and not self._eof:
+            waiter = self._wait_for_bytes(name, least)
+            try:
+                await waiter
+            finally:
+                self._end_wait()
+
+    async def peek(self, n: int, *, at_least: int = 1) -> bytes:
+        """Up to ``n`` bytes, which stay in the buffer, as soon as ``at_least`` so many are there; fewer at the end."""
+        if not 0 <= at_least <= n:
+            raise ValueError(f"at_least must be from 0 to n ({n}), not {at_least}")
+        await self._come("peek", at_least)
+        return self._peek(n)
+
+    async def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fill a writable buffer with what is there, at least a byte; return how many, 0 at the end."""
+        if not memoryview(buffer).nbytes:
+            return 0
+        await self._come("readinto", 1)
+        return self._fill(buffer)
+
+    async def read_view(self, n: int = sys.maxsize) -> memoryview:
+        """As ``read(n)``, without a copy: a read-only memoryview of what was received in one piece; empty at the end."""
+        if n <= 0:
+            raise ValueError(f"n must be above 0, not {n}")
+        await self._come("read_view", 1)
+        return self._view(n)
+
+    async def read_lines(
+        self, max_lines: int | None = None, *, limit: int | None = None, long_lines: LongLines = "error"
+    ) -> list[bytes]:
+        """All whole lines that are there, at least one, at most ``max_lines``; an empty list at the end.
+
+        Options and errors are those of `readline`.
+        """
+        if max_lines is not None and max_lines <= 0:
+            raise ValueError(f"max_lines must be above 0 or None, not {max_lines}")
+        while True:
+            lines = self.read_lines_nowait(max_lines, limit=limit, long_lines=long_lines)
+            if lines or (self._eof and not self._buffered()):
+                return lines
+            waiter = self._wait_for_separator("read_lines", b"\n", limit)
+            try:
+                await waiter
+            finally:
+                self._end_wait()
+
+
+if LAZY:
+    for _name in ("read", "readline", "readuntil", "readexactly", "__anext__"):
+        setattr(StreamReader, f"_await_{_name}", getattr(StreamReader, _name))
+        setattr(StreamReader, _name, getattr(_Core, _name))

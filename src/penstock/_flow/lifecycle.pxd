@@ -1,6 +1,6 @@
 cimport cython
 
-from penstock cimport _calls as calls
+cimport penstock._calls as calls
 from penstock._flow.events cimport EventEmitter
 from penstock._flow.runner cimport HookRunner, is_awaitable
 from penstock._flow.ticks cimport TickQueue, current_queue

@@ -1,6 +1,6 @@
 cimport cython
 
-from penstock cimport _calls as calls
+cimport penstock._calls as calls
 from penstock._flow.chunk cimport byte_chunk
 from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle

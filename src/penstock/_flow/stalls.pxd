@@ -1,4 +1,4 @@
-from penstock cimport _clock as clock
+cimport penstock._clock as clock
 
 cdef class Stalls:
     cdef Py_ssize_t count

@@ -1,4 +1,4 @@
-from penstock cimport _calls as calls
+cimport penstock._calls as calls
 from penstock._flow.chunk cimport mark
 from penstock._flow.stalls cimport stalls_of
 from penstock._flow.writable_side cimport WritableSide

@@ -13,7 +13,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 # Hand-written Cython: the buffers, each with a pure-Python twin in src/penstock.
-NATIVE = ["_ring", "_chunks", "_awaits"]
+NATIVE = ["_ring", "_chunks", "_awaits", "_syscalls"]
 # Python sources that Cython compiles as they stand, typed by the .pxd beside each.
 COMPILED = sorted(
     str(path.relative_to("src/penstock").with_suffix("")).replace(os.sep, ".")

@@ -75,7 +75,7 @@ class Channel:
     """The hooks of a socket's stream, on a descriptor that does not block.
 
     `layer`: what encrypts, if anything does: it has the methods ``write(chunk)``, ``writev(chunks)``, ``final()``,
-    ``received(data)`` and ``received_end()``, and uses `put` and `deliver`.
+    ``read()``, ``received(data)`` and ``received_end()``, and uses `put`, `sent_all` and `deliver`.
     `carrier`: what moves received bytes on inside the kernel: ``carry()`` says whether it has taken care of them.
     `borrower`: who has the descriptor for writing, in the place of the queue; told by ``writable()``.
     """
@@ -146,18 +146,15 @@ class Channel:
 
     def read(self, size):
         """The ``_read`` hook."""
-        if self._ended or self._closed:
+        if self._closed or (self._ended and self.layer is None):
             return
         self._wanted = True
         if self._rest is not None:
             self._give_rest()
-        elif not self._reading and self.fd >= 0:
+        elif self.layer is not None and self.layer.read():
+            return
+        elif not self._reading and self.fd >= 0 and not self._ended:
             self._start_reading()
-
-    def read_now(self):
-        """Look at once whether something has come, as if the loop had said so."""
-        if self.fd >= 0 and not self._ended:
-            self.on_readable()
 
     def _start_reading(self):
         self._loop.add_reader(self.fd, self.on_readable)
@@ -193,9 +190,9 @@ class Channel:
             self._take(data)
         else:
             self._ended = True
-            self._wanted = False
             self._stop_reading()
             if self.layer is None:
+                self._wanted = False
                 self._stream._r_push(None, None)
             else:
                 self.layer.received_end()
@@ -308,15 +305,12 @@ class Channel:
         if not self._held():
             self._send_queued()
 
-    def sent_all(self):
-        """For the layer's hooks: None where all that was put is sent, else the Completion of that."""
+    def sent_all(self, done):
+        """For the layer: whether all that was put is sent; if not, ``done`` is resolved when it is."""
         if self._queue is None or self._queue.nbytes == 0:
-            return None
-        return self._pending()
-
-    def pending(self):
-        """For the layer's hooks: a Completion that is resolved when the queue, then not empty, has become so."""
-        return self._pending()
+            return True
+        self._done = done
+        return False
 
     def final(self):
         """The ``_final`` hook: everything is written."""

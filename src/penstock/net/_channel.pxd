@@ -53,6 +53,11 @@ cdef class Channel:
     cdef public object layer
     cdef public object carrier
     cdef readonly object borrower
+    cdef public object feeder
+    cdef public bint brisk
+    cpdef object hold(self)
+    cpdef object resume(self)
+    cpdef object read_failed(self, object error)
     cdef object _start_reading(self)
     cdef object _stop_reading(self)
     cpdef object on_readable(self)
@@ -80,3 +85,8 @@ cdef class Channel:
     cdef object _all_sent(self)
     cdef object _write_failed(self, object error)
     cdef object _tell_free(self)
+    cpdef object lend(self, object borrower)
+    cpdef object wait_writable(self)
+    cpdef object count_out(self, Py_ssize_t size)
+    cpdef object count_in(self, Py_ssize_t size)
+    cpdef object returned(self)

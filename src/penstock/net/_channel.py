@@ -77,7 +77,10 @@ class Channel:
     `layer`: what encrypts, if anything does: it has the methods ``write(chunk)``, ``writev(chunks)``, ``final()``,
     ``read()``, ``received(data)`` and ``received_end()``, and uses `put`, `sent_all` and `deliver`.
     `carrier`: what moves received bytes on inside the kernel: ``carry()`` says whether it has taken care of them.
-    `borrower`: who has the descriptor for writing, in the place of the queue; told by ``writable()``.
+    `borrower`: who has the descriptor for writing, in the place of the queue; told by ``writable()``, and asked by
+    ``stop()`` to make room for others; ``dest_gone()`` says that the socket is destroyed.
+    `feeder`: whose pipe leads here, told by ``dest_gone()`` too.
+    `brisk`: whether the last receive filled all the room it had, so that more is likely to be there.
     """
 
     def __init__(self, stream, loop):
@@ -99,6 +102,7 @@ class Channel:
         self._done = None
         self._final_done = None
         self._free_calls = None
+        self.brisk = False
         self.bytes_in = 0
         self.bytes_out = 0
         self.watched = False
@@ -106,6 +110,7 @@ class Channel:
         self.layer = None
         self.carrier = None
         self.borrower = None
+        self.feeder = None
 
     def open(self, fd):
         """The socket is connected: from here on bytes may flow."""
@@ -136,11 +141,19 @@ class Channel:
             done.reject(error)
         if final_done is not None:
             final_done.reject(error)
+        carrier = self.carrier
+        self.carrier = None
+        if carrier is not None:
+            carrier.leave()
+        feeder = self.borrower if self.borrower is not None else self.feeder
+        self.borrower = self.feeder = None
+        if feeder is not None:
+            feeder.dest_gone()
         self._tell_free()
 
     def forget(self):
-        """The stream is closed: let go of it, for the two hold one another."""
-        self.layer = self.carrier = self.borrower = None
+        """The stream is closed, and its layer, which holds it, is of no use any more."""
+        self.layer = None
 
     # ---- what comes in
 
@@ -155,6 +168,20 @@ class Channel:
             return
         elif not self._reading and self.fd >= 0 and not self._ended:
             self._start_reading()
+
+    def hold(self):
+        """For the carrier: stop reading, though more is wanted."""
+        self._stop_reading()
+
+    def resume(self):
+        """For the carrier: go on reading, if more is wanted."""
+        if self._wanted and not self._reading and self.fd >= 0 and not self._ended:
+            self._start_reading()
+
+    def read_failed(self, error):
+        """For the carrier: receiving has failed."""
+        self._stop_reading()
+        self._stream._s_fail(error, False)
 
     def _start_reading(self):
         self._loop.add_reader(self.fd, self.on_readable)
@@ -177,8 +204,7 @@ class Channel:
         try:
             data = receive(self.fd, self._pieces)
         except OSError as error:
-            self._stop_reading()
-            self._stream._s_fail(error, False)
+            self.read_failed(error)
             return
         if data is None:
             return
@@ -207,10 +233,8 @@ class Channel:
         if not more:
             self._wanted = False
         # Where all that comes is taken on the spot, more may come at once.
-        if size == _PIECE_BYTES and self._stream._r_length == 0:
-            self._pieces = 2
-        else:
-            self._pieces = 1
+        self.brisk = size == _PIECE_BYTES
+        self._pieces = 2 if self.brisk and self._stream._r_length == 0 else 1
 
     def _take_pieces(self, pieces):
         size = 0
@@ -220,6 +244,7 @@ class Channel:
         if self.layer is not None:
             self.layer.received(b"".join(pieces))
             return
+        self.brisk = True
         full = size == self._pieces * _PIECE_BYTES
         self._rest = pieces
         pieces.reverse()
@@ -322,6 +347,8 @@ class Channel:
         """Shut the sending side down, when the queue is empty."""
         if self.fd < 0 or self.borrower is not None or (self._queue is not None and self._queue.nbytes):
             self._final_done = Completion()
+            if self.borrower is not None:
+                self.borrower.stop()
             return self._final_done
         self._stream._shut_down()
         return None
@@ -332,6 +359,8 @@ class Channel:
 
     def _pending(self):
         self._done = Completion()
+        if self.borrower is not None:
+            self.borrower.stop()
         return self._done
 
     def _queued(self, chunk):

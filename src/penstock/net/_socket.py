@@ -7,13 +7,14 @@ import contextlib
 import socket
 import ssl as _ssl
 import struct
+import sys
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from penstock._flow.lifecycle import Completion
 from penstock._flow.ticks import next_tick
 from penstock.abort import AbortSignal
+from penstock.direct import Borrower, DirectTarget, Trip
 from penstock.duplex import Duplex
 from penstock.errors import (
     AlreadyConnectedError,
@@ -21,9 +22,13 @@ from penstock.errors import (
     NotConnectedError,
     OutOfRangeError,
 )
+from penstock.fs._write_stream import WriteStream
 from penstock.net._address import Lookup, Place, find_addresses, parse_place, readable_address
+from penstock.net._carrier import Carrier
 from penstock.net._channel import Channel
 from penstock.net._connector import Connector
+from penstock.net._sendfile import SendFile
+from penstock.writable import Writable
 
 if TYPE_CHECKING:
     from penstock.net._server import Server
@@ -31,11 +36,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Socket"]
 
+_W = TypeVar("_W", bound=Writable)
+
 #: Seconds after which the next address of a host is tried beside the one before it (RFC 8305).
 ATTEMPT_DELAY = 0.25
 
 
-class Socket(Duplex):
+class Socket(Duplex, DirectTarget):
     """A stream over a TCP connection or a Unix socket: what `connect` gives and what a server's 'connection' brings.
 
     Made by hand it is not connected; call `connect`. ``sock``: take this connected `socket.socket` over; the Socket
@@ -331,6 +338,68 @@ class Socket(Duplex):
     def tls(self) -> _ssl.SSLObject | None:
         """The `ssl.SSLObject`, for the certificate, the cipher and the protocol chosen; None without TLS."""
         return None if self._secure is None else self._secure.object
+
+    # ---- the direct paths
+
+    def pipe(self, dest: _W, *, end: bool = True) -> _W:
+        """As `Readable.pipe`; to another socket or a file the bytes may go inside the kernel."""
+        if isinstance(dest, (Socket, WriteStream)) and sys.platform == "linux":
+            self._channel.carrier = self._channel.carrier or Carrier(self, self._channel)
+        return super().pipe(dest, end=end)
+
+    def unpipe(self, dest: Writable | None = None) -> Self:
+        """As `Readable.unpipe`."""
+        super().unpipe(dest)
+        if self._channel.carrier is not None:
+            self._channel.carrier.leave()
+        return self
+
+    def cork(self) -> None:
+        """As `Writable.cork`."""
+        self._hurry()
+        super().cork()
+
+    def _count_spliced(self, size: int) -> None:
+        """``size`` bytes have left for a file inside the kernel."""
+        self._s_count_direct(size, 1)
+
+    @property
+    def _takes_files(self) -> bool:
+        return sys.platform == "linux" and self._channel.layer is None
+
+    @property
+    def _takes_more(self) -> bool:
+        return not (self.destroyed or self.errored is not None or self.writable_ended or self.writable_corked)
+
+    @property
+    def _busy(self) -> bool:
+        return self._takes_more and not self._is_idle
+
+    @property
+    def _free(self) -> bool:
+        return self._takes_more and self._is_idle
+
+    @property
+    def _is_idle(self) -> bool:
+        return self._channel.idle and not self.writable_length and not self.writable_need_drain
+
+    def _when_free(self, call: Callable[[], None]) -> None:
+        self._channel.when_free(call)
+
+    def _lend(self, borrower: Borrower) -> None:
+        # The channel is lent to the trip itself, which the borrower can stop by _hurry().
+        pass
+
+    def _carry(self, trip: Trip) -> None:
+        SendFile(self._channel, trip)
+
+    def _hurry(self) -> None:
+        if self._channel.borrower is not None:
+            self._channel.borrower.stop()
+
+    def _returned(self, nbytes: int, chunks: int) -> None:
+        self._s_count_written(nbytes, chunks)
+        self._channel.returned()
 
     # ---- what can be seen
 

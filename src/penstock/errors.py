@@ -16,7 +16,7 @@ __all__ = [
     "HttpError",
     "HttpProtocolError",
     "HttpTimeoutError",
-    "IncompleteBodyError",
+    "IncompleteMessageError",
     "InvalidArgTypeError",
     "InvalidArgValueError",
     "InvalidHeaderError",
@@ -205,8 +205,8 @@ class HttpProtocolError(HttpError, ValueError):
         self.status = status
 
 
-class IncompleteBodyError(HttpError, ConnectionError):
-    """The connection was closed before the body was whole."""
+class IncompleteMessageError(HttpError, ConnectionError):
+    """The connection was closed before a message was whole."""
 
     code = "ECONNRESET"
     status = 400

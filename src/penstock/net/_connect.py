@@ -72,6 +72,8 @@ class Connecting(Handle[Socket]):
         self._settle(error, self.socket)
 
     def _abandoned(self) -> None:
+        # What follows is what was asked for, no error that somebody would have to hear of.
+        self._seen = True
         self.socket.destroy()
 
     async def __aenter__(self) -> Socket:

@@ -112,6 +112,8 @@ class Server(EventEmitter):
         self._retry: asyncio.TimerHandle | None = None
         self._unlink: list[tuple[str | bytes, int, int]] = []
         self._closing = False
+        # 'close' is on its way, and was emitted.
+        self._told = False
         self._closed = False
         self._close_waiters: list[asyncio.Future[None]] = []
 
@@ -143,7 +145,7 @@ class Server(EventEmitter):
             raise OutOfRangeError(f"backlog must be at least 1, got {backlog}")
         places = [] if sock is not None else _places(address)
         handle = Listening()
-        self._closing = self._closed = False
+        self._closing = self._told = self._closed = False
         options = _Options(backlog, reuse_port, ipv6_only, unlink)
         self._opening = self._loop.create_task(self._open(places, sock, options, handle))
         return handle
@@ -415,11 +417,12 @@ class Server(EventEmitter):
         await self.aclose()
 
     def _check_closed(self) -> None:
-        if self._closing and not self._closed and not self._connections and self._opening is None:
-            self._closed = True
+        if self._closing and not self._told and not self._connections and self._opening is None:
+            self._told = True
             next_tick(self._tell_closed)
 
     def _tell_closed(self) -> None:
+        self._closed = True
         waiters, self._close_waiters = self._close_waiters, []
         for waiter in waiters:
             if not waiter.done():
@@ -463,7 +466,9 @@ class Server(EventEmitter):
         return address[1] if isinstance(address, tuple) else None
 
     def __repr__(self) -> str:
-        return f"<Server {self.addresses if self.listening else 'closed'}, {len(self._connections)} connections>"
+        return (
+            f"<Server {self.addresses if self.listening else 'closed'}, {len(self._connections)} connections>"
+        )
 
 
 class _Options:
@@ -504,8 +509,8 @@ def _is_abandoned(path: str | bytes) -> bool:
             return False
     except OSError:
         return False
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
+    # A socket of another type cannot connect to one that is in use, but is told so, and its server hears nothing.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         return probe.connect_ex(path) == errno.ECONNREFUSED
 
 

@@ -192,9 +192,9 @@ class Socket(Duplex, DirectTarget):
         if self._secure is not None:
             self._secure.close(error)
         sock = self._sock
-        if sock is not None and self._local is None:
-            with contextlib.suppress(OSError):
-                self._local = sock.getsockname()
+        # Who asks afterwards, for a log, still gets them.
+        self._local_name()
+        self._peer_name()
         self._channel.close(error)
         if sock is not None:
             sock.close()
@@ -257,7 +257,9 @@ class Socket(Duplex, DirectTarget):
             ):
                 if value is not None and hasattr(socket, name):
                     if value < 1:
-                        raise OutOfRangeError(f"the times and the count of keep-alive are at least 1, got {value}")
+                        raise OutOfRangeError(
+                            f"the times and the count of keep-alive are at least 1, got {value}"
+                        )
                     sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), int(value))
         return self
 
@@ -319,11 +321,12 @@ class Socket(Duplex, DirectTarget):
         `ssl.SSLContext`; True is the default one of a client, which checks the server's certificate against
         ``server_hostname``.
 
-        Raises ssl.SSLError, TimeoutError after ``handshake_timeout`` seconds, or what else the handshake fails with; the
+        Raises NotConnectedError, ssl.SSLError, TimeoutError after ``handshake_timeout`` seconds, or what else the handshake fails with; the
         socket is destroyed then.
         """
         from penstock.net._tls import Secure
 
+        self._connected_socket("start_tls()")
         secure = Secure(self, self._channel, context, server_side, server_hostname, handshake_timeout)
         self._secure = secure
         await secure.start()

@@ -157,8 +157,8 @@ class Secure:
         self._stream.emit("secure")
         if done is not None and not self._over:
             self._write_early(early, done)
-        if not self._over:
-            self._decrypt()
+        # After whoever awaits the handshake has said what is to become of the bytes.
+        asyncio.get_running_loop().call_soon(self._decrypt)
 
     def _send_or_fail(self) -> None:
         try:

@@ -220,10 +220,12 @@ def test_ipv6(run):
 
 def test_from_a_local_address(run):
     async def main():
-        async with serving(greet) as server:
-            async with net.connect(server.port, HOST, local_address=("127.0.0.9", 0)) as client:
-                assert client.local_address == "127.0.0.9"
-                client.resume()
+        async with (
+            serving(greet) as server,
+            net.connect(server.port, HOST, local_address=("127.0.0.9", 0)) as client,
+        ):
+            assert client.local_address == "127.0.0.9"
+            client.resume()
 
     run(main)
 

@@ -319,10 +319,9 @@ def test_an_async_handler(run):
         async def shout(stream):
             stream.end((await received(stream)).upper())
 
-        async with serving(shout, allow_half_open=True) as server:
-            async with net.connect(server.port, HOST) as client:
-                client.end(b"quiet")
-                assert await received(client) == b"QUIET"
+        async with serving(shout, allow_half_open=True) as server, net.connect(server.port, HOST) as client:
+            client.end(b"quiet")
+            assert await received(client) == b"QUIET"
 
     run(main)
 

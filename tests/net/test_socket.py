@@ -284,7 +284,7 @@ def test_addresses(run):
 
 def test_options(run):
     async def main():
-        async with pair() as (client, there):
+        async with pair() as (client, _there):
             assert client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             assert client.set_no_delay(False) is client
             assert not client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
@@ -342,7 +342,7 @@ def test_destroy_closes_at_once(run):
 
 def test_destroy_with_an_error(run):
     async def main():
-        async with pair() as (client, there):
+        async with pair() as (client, _there):
             error = RuntimeError("enough")
             seen = note(client, "error", "close")
             client.destroy(error)
@@ -372,7 +372,7 @@ def test_destroy_while_connecting(run):
 
 def test_pending_writes_hear_of_the_end(run):
     async def main():
-        async with pair() as (client, there):
+        async with pair() as (client, _there):
             told = []
             client.write(bytes(20_000_000), None, lambda error: told.append(("first", type(error))))
             client.write(b"x", None, lambda error: told.append(("second", type(error))))
@@ -416,7 +416,7 @@ def test_writing_to_a_peer_that_is_gone(run):
             stream = streams[0]
             errors = errors_of(stream)
             peer.reset()
-            with pytest.raises(OSError, match="Broken pipe|reset"):
+            with pytest.raises(OSError, match=r"Broken pipe|reset"):
                 while True:
                     await stream.send(b"is anybody there? ")
                     await asyncio.sleep(0)
@@ -488,7 +488,7 @@ def test_timeout_waits_while_something_happens(run):
 
 def test_timeout_is_off_after_the_end(run):
     async def main():
-        async with pair() as (client, there):
+        async with pair() as (client, _there):
             seen = note(client, "timeout")
             client.set_timeout(0.01)
             client.destroy()

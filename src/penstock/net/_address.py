@@ -100,7 +100,7 @@ async def find_addresses(
     host = place.host
     if host is None and not passive:
         host = "localhost"
-    found = _without_lookup(host, place.port, family, passive)
+    found: Sequence[Any] | None = _without_lookup(host, place.port, family, passive)
     if found is None:
         if lookup is not None:
             found = await lookup(host, place.port, family)
@@ -110,13 +110,13 @@ async def find_addresses(
             found = await loop.getaddrinfo(
                 host, place.port, family=family, type=socket.SOCK_STREAM, flags=flags
             )
-    addresses = [Address(each[0], each[2], each[4]) for each in found]
+    addresses = [Address(each[0], each[2], each[4]) for each in found or ()]
     if not addresses:
         raise socket.gaierror(socket.EAI_NONAME, f"{host} has no address")
     return addresses
 
 
-def _without_lookup(host: str | None, port: int, family: int, passive: bool) -> list[Any] | None:
+def _without_lookup(host: str | None, port: int, family: int, passive: bool) -> Sequence[Any] | None:
     """What can be told without asking anybody: the addresses of a number, or of no name at all."""
     if host is None or host == "":
         # Every address; one socket takes both families where the system has both.

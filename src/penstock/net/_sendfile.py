@@ -28,6 +28,7 @@ _TURN_BYTES = 2 * 1024 * 1024
 #: Seconds after which a trip ends so that the source can look whether the bytes may still go this way.
 _TRIP_SECONDS = 0.25
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+_probe = os.preadv
 
 
 class SendFile:
@@ -107,7 +108,7 @@ class SendFile:
         while known < end:
             step = min(known + _PROBE_BYTES, end)
             try:
-                os.preadv(self._trip.file.fd, [self._byte], step - 1, _NOWAIT)
+                _probe(self._trip.file.fd, [self._byte], step - 1, _NOWAIT)
             except OSError:
                 # It is not there, or the file system cannot tell.
                 break

@@ -74,10 +74,9 @@ class Socket(Duplex, DirectTarget):
         "_accepted_by",
         "_channel",
         "_connecting",
-        "_half_open",
         "_idle_seconds",
-        "_idle_told",
         "_idle_timer",
+        "_idle_told",
         "_local",
         "_no_delay",
         "_peer",
@@ -321,8 +320,8 @@ class Socket(Duplex, DirectTarget):
         `ssl.SSLContext`; True is the default one of a client, which checks the server's certificate against
         ``server_hostname``.
 
-        Raises NotConnectedError, ssl.SSLError, TimeoutError after ``handshake_timeout`` seconds, or what else the handshake fails with; the
-        socket is destroyed then.
+        Raises NotConnectedError; ssl.SSLError, TimeoutError after ``handshake_timeout`` seconds, or what else the
+        handshake fails with, and the socket is destroyed then.
         """
         from penstock.net._tls import Secure
 

@@ -4,6 +4,7 @@ What is in the pipe counts as written: the destination is lent to the route unti
 otherwise goes behind it.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -22,10 +23,8 @@ CANNOT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 def open_pipe():
     """A pipe for a route: its two ends and how much it holds. Raises OSError."""
     ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
+    with contextlib.suppress(OSError):
         fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-    except OSError:
-        pass
     return ends[0], ends[1], fcntl.fcntl(ends[1], fcntl.F_GETPIPE_SZ)
 
 

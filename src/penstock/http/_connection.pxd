@@ -65,6 +65,7 @@ cdef class HttpConnection(Carrier):
     cdef bint _can_parse(self) except -1
     cdef object _rest(self)
     cdef object _discarded(self, Py_ssize_t size)
+    cdef object _dropped(self, Py_ssize_t size)
     cdef object _work(self)
     cdef object _serve(self)
     @cython.locals(size=Py_ssize_t, limit=Py_ssize_t)

@@ -194,6 +194,9 @@ class HttpConnection(Carrier):
     def _discarded(self, size):
         """``size`` bytes of a body came that nobody reads."""
 
+    def _dropped(self, size):
+        """``size`` bytes came after the last that matter."""
+
     def on_message_complete(self):
         self._in_message = False
         self._body_full = False
@@ -227,6 +230,7 @@ class HttpConnection(Carrier):
     def _notify1(self, chunk):
         if self._failed is not None or self._gone:
             # What the peer still sends while it is told of the end.
+            self._dropped(size_of(chunk))
             return
         if self._held is not None:
             self._held = bytes(self._rest()) + bytes(chunk)
@@ -277,6 +281,12 @@ class HttpConnection(Carrier):
         """Give the parser a piece of what is held."""
         held = self._held
         size = size_of(held) - self._held_at
+        if not self._in_message and held[self._held_at] == 10:
+            # The parser skips line breaks before a message, even where they lack their CR.
+            self._failed = HttpProtocolError("the peer sent a bare line feed before a message")
+            self._held = None
+            self._refused(self._failed)
+            return
         limit = size
         if not self._in_message or self._in_head:
             limit = _HEAD_PIECE
@@ -346,9 +356,7 @@ class HttpConnection(Carrier):
             if kind == "HttpParserCallbackError" and error.__context__ is not None:
                 self._failed = error.__context__
             else:
-                self._failed = HttpProtocolError(
-                    f"the peer sent what is no HTTP/1.1: {error}", _status_of(kind)
-                )
+                self._failed = HttpProtocolError(f"the peer sent what is no HTTP/1.1: {error}")
                 self._failed.__cause__ = error
         self._held = None
         self._refused(self._failed)
@@ -398,7 +406,3 @@ def _parser_errors():
     from httptools import HttpParserError
 
     return HttpParserError
-
-
-def _status_of(kind):
-    return 501 if kind == "HttpParserInvalidMethodError" else 400

@@ -419,12 +419,12 @@ class Outgoing(Writable):
 
     def _s_call_destroy(self, error):
         carrier = self._carrier
+        self._s_after_destroy(error)
         if carrier is not None:
             if self._w_finished and error is None:
                 carrier._outgoing_finished(self)
             else:
                 carrier._outgoing_given_up(self, error)
-        self._s_after_destroy(error)
 
 
 _NEVER_TRAILERS = frozenset(

@@ -26,6 +26,7 @@ cdef class ServerConnection(HttpConnection):
     cdef Py_ssize_t _served              # responses that were sent
     cdef long long _progress             # a count of bytes in both directions at the last look
     cdef double _since                   # when it last changed
+    cdef double _ended_at                # when all was sent to a peer that gets nothing more, 0 for not
     cdef double _head_since              # when the head that is awaited was first missed, 0 for not
     @cython.locals(queue=list, last=ServerRequest)
     cdef bint _has_room(self) except -1

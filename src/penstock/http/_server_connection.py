@@ -62,6 +62,7 @@ class ServerConnection(HttpConnection):
         self._progress = -1
         self._since = 0.0
         self._head_since = 0.0
+        self._ended_at = 0.0
         self._c_start(socket, limits)
 
     # ---- messages
@@ -289,6 +290,13 @@ class ServerConnection(HttpConnection):
         if self._discard_left < 0 and self._response is None:
             self._end_socket()
 
+    def _dropped(self, size):
+        self._discard_left -= size
+        if self._discard_left < 0 and not self._paused:
+            # The rest of its time, it has to wait.
+            self._paused = True
+            self._socket._r_pause()
+
     def _body_wanted(self, incoming):
         request = incoming
         if request is self._incoming:
@@ -373,7 +381,8 @@ class ServerConnection(HttpConnection):
         if self._failed is None:
             self._failed = HttpError("the connection is being closed")
         self._held = None
-        self._since = 0.0
+        self._discard_left = _MOST_DISCARDED_BYTES
+        self._ended_at = 0.0
         socket = self._socket
         if self._paused:
             self._paused = False
@@ -463,8 +472,9 @@ class ServerConnection(HttpConnection):
             self._since = now
         quiet = now - self._since
         if self._ending:
-            silent = quiet > _LINGER_SECONDS and not socket._w_length
-            if silent or self._is_over(quiet, self._limits.idle_time):
+            if self._ended_at == 0 or socket._w_length:
+                self._ended_at = now
+            if now - self._ended_at > _LINGER_SECONDS or self._is_over(quiet, self._limits.idle_time):
                 socket._s_destroy_stream(None)
             return
         if self._response is not None:

@@ -27,6 +27,14 @@ cdef extern from "<sys/uio.h>" nogil:
         size_t iov_len
     Py_ssize_t readv(int fd, const iovec* entries, int count)
 
+cdef extern from "<poll.h>" nogil:
+    struct pollfd:
+        int fd
+        short events
+        short revents
+    int poll(pollfd* entries, unsigned long count, int timeout)
+    const short POLLERR
+
 cdef extern from "<unistd.h>" nogil:
     Py_ssize_t write(int fd, const void* data, size_t size)
 
@@ -222,6 +230,14 @@ cpdef Py_ssize_t sendfile(int dest, int source, long long offset, Py_ssize_t siz
         if error != errno.EINTR:
             return _failed(error)
         PyErr_CheckSignals()
+
+
+cpdef bint has_error(int fd) except -1:
+    """Whether a socket has an error to report."""
+    cdef pollfd entry
+    entry.fd = fd
+    entry.events = entry.revents = 0
+    return poll(&entry, 1, 0) > 0 and (entry.revents & POLLERR) != 0
 
 
 cdef Py_ssize_t _failed(int error) except -2:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -70,3 +71,10 @@ def sendfile(dest: int, source: int, offset: int, size: int) -> int:
         return os.sendfile(dest, source, offset, size)
     except BlockingIOError:
         return -1
+
+
+def has_error(fd: int) -> bool:
+    """Whether a socket has an error to report, when all that has come is received."""
+    poll = select.poll()
+    poll.register(fd, 0)
+    return any(events & select.POLLERR for _, events in poll.poll(0))

@@ -20,3 +20,6 @@ def splice(source: int, dest: int, size: int) -> int:
 
 def sendfile(dest: int, source: int, offset: int, size: int) -> int:
     """Send up to ``size`` bytes of a file; 0 at its end, -1 where it would block. Raises OSError as `splice`."""
+
+def has_error(fd: int) -> bool:
+    """Whether a socket has an error to report, when all that has come is received."""

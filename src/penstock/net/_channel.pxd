@@ -4,7 +4,7 @@ from penstock._flow.chunk cimport size_of
 from penstock._flow.lifecycle cimport Completion
 from penstock._flow.stream cimport Stream
 from penstock._flow.ticks cimport Ticked, TickQueue, current_queue
-from penstock._syscalls cimport gather, receive, send
+from penstock._syscalls cimport gather, has_error, receive, send
 
 cdef Py_ssize_t _PIECE_BYTES
 cdef int _MOST_PIECES
@@ -31,6 +31,7 @@ cdef class Channel:
     cdef Stream _stream
     cdef object _loop
     cdef readonly int fd            # -1 before it is open and after it is closed
+    cdef bint _tells_once           # the loop may drop its watch
     cdef bint _wanted               # the stream has asked for more
     cdef bint _reading              # the loop watches for something to read
     cdef bint _ended                # the peer has ended its side
@@ -61,6 +62,7 @@ cdef class Channel:
     cdef object _start_reading(self)
     cdef object _stop_reading(self)
     cpdef object on_readable(self)
+    cdef object _receive(self)
     @cython.locals(size=Py_ssize_t)
     cdef object _take(self, object data)
     @cython.locals(size=Py_ssize_t)

@@ -4,13 +4,14 @@ The loop says when the descriptor is ready. A write goes out at once where the k
 same burst of callbacks are small change: they wait until the burst is over and leave together.
 """
 
+from asyncio import BaseEventLoop
 from time import monotonic as now
 
 from penstock._backend import ChunkQueue
 from penstock._flow.chunk import size_of
 from penstock._flow.lifecycle import Completion
 from penstock._flow.ticks import Ticked, current_queue, report
-from penstock._syscalls import gather, receive, send
+from penstock._syscalls import gather, has_error, receive, send
 from penstock.errors import StreamDestroyedError
 
 _PIECE_BYTES = 65536
@@ -86,6 +87,8 @@ class Channel:
     def __init__(self, stream, loop):
         self._stream = stream
         self._loop = loop
+        # uvloop tells of a descriptor with an error once, and never again, though there may be more to receive.
+        self._tells_once = not isinstance(loop, BaseEventLoop)
         self.fd = -1
         self._wanted = False
         self._reading = False
@@ -195,6 +198,12 @@ class Channel:
 
     def on_readable(self):
         """For the loop."""
+        self._receive()
+        if self._tells_once and self._reading and has_error(self.fd):
+            self._stop_reading()
+            self._loop.call_soon(self.resume)
+
+    def _receive(self):
         if not self._wanted:
             # The reader was left where it was, in case that more is wanted before more comes.
             self._stop_reading()

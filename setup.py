@@ -12,13 +12,13 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-# Hand-written Cython: the buffers, each with a pure-Python twin in src/penstock.
-NATIVE = ["_ring", "_chunks", "_awaits", "_syscalls"]
+# Hand-written Cython, each module with a pure-Python twin in src/penstock.
+NATIVE = ["_ring", "_chunks", "_awaits", "_calls", "_flow.fifo", "_syscalls"]
 # Python sources that Cython compiles as they stand, typed by the .pxd beside each.
 COMPILED = sorted(
     str(path.relative_to("src/penstock").with_suffix("")).replace(os.sep, ".")
     for path in Path("src/penstock").rglob("*.pxd")
-    if path.with_suffix(".py").exists() and path.stem != "__init__"
+    if path.with_suffix(".py").exists() and path.stem not in ("__init__", "fifo")
 )
 
 SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-wrapv -fno-omit-frame-pointer"
@@ -39,7 +39,7 @@ def extensions() -> list[Extension]:
     from Cython.Build import cythonize
 
     compile_args, link_args = flags()
-    sources = {name: f"ext/penstock/{name}.pyx" for name in NATIVE}
+    sources = {name: f"ext/penstock/{name.replace('.', '/')}.pyx" for name in NATIVE}
     sources |= {name: f"src/penstock/{name.replace('.', '/')}.py" for name in COMPILED}
     modules = [
         Extension(f"penstock.{name}", [path], extra_compile_args=compile_args, extra_link_args=link_args)

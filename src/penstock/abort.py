@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from penstock.errors import AbortError, InvalidArgTypeError
 
@@ -59,12 +59,19 @@ def abort_error(signal: AbortSignal) -> AbortError:
     return error
 
 
-def add_abort_signal(signal: AbortSignal, stream: S) -> S:
-    """Destroy ``stream`` with AbortError when ``signal`` aborts, at once if it has; return the stream."""
-    if not isinstance(signal, AbortSignal):
+def checked_signal(signal: Any) -> AbortSignal | None:
+    """``signal``, an AbortSignal or None. Raises InvalidArgTypeError."""
+    if signal is not None and not isinstance(signal, AbortSignal):
         raise InvalidArgTypeError(
             f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}"
         )
+    return signal
+
+
+def add_abort_signal(signal: AbortSignal, stream: S) -> S:
+    """Destroy ``stream`` with AbortError when ``signal`` aborts, at once if it has; return the stream."""
+    if checked_signal(signal) is None:
+        raise InvalidArgTypeError("add_abort_signal() needs a signal, got None")
     if not hasattr(stream, "destroy"):
         raise InvalidArgTypeError(f"stream must be a stream, got {stream!r}")
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from penstock._flow.chunk import mark
-from penstock.abort import AbortSignal
+from penstock._flow.stream import Stream
 from penstock.closing import leave_duplex
 from penstock.errors import InvalidArgTypeError
 from penstock.readable import Readable
 from penstock.writable import Writable
+
+if TYPE_CHECKING:
+    from penstock.abort import AbortSignal
 
 Hook = Callable[..., Any]
 
@@ -26,49 +28,37 @@ class Duplex(Readable, Writable):
 
     __slots__ = ()
 
-    def __init__(
-        self,
-        *,
-        read: Hook | None = None,
-        write: Hook | None = None,
-        writev: Hook | None = None,
-        final: Hook | None = None,
-        destroy: Hook | None = None,
-        construct: Hook | None = None,
-        high_water_mark: int | None = None,
-        readable_high_water_mark: int | None = None,
-        writable_high_water_mark: int | None = None,
-        object_mode: bool = False,
-        readable_object_mode: bool = False,
-        writable_object_mode: bool = False,
-        encoding: str | None = None,
-        default_encoding: str | None = None,
-        decode_strings: bool = True,
-        readable: bool = True,
-        writable: bool = True,
-        allow_half_open: bool = True,
-        signal: AbortSignal | None = None,
-        auto_destroy: bool = True,
-        emit_close: bool = True,
-    ) -> None:
-        self._s_start_duplex(
-            (read, write, writev, final, construct, destroy),
-            mark(
-                "high_water_mark",
-                pick(high_water_mark, readable_high_water_mark),
-                object_mode or readable_object_mode,
-            ),
-            mark(
-                "high_water_mark",
-                pick(high_water_mark, writable_high_water_mark),
-                object_mode or writable_object_mode,
-            ),
-            object_mode or readable_object_mode,
-            object_mode or writable_object_mode,
-            (encoding, default_encoding, decode_strings),
-            (readable, writable, allow_half_open, auto_destroy, emit_close),
-            signal,
-        )
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            read: Hook | None = None,
+            write: Hook | None = None,
+            writev: Hook | None = None,
+            final: Hook | None = None,
+            destroy: Hook | None = None,
+            construct: Hook | None = None,
+            high_water_mark: int | None = None,
+            readable_high_water_mark: int | None = None,
+            writable_high_water_mark: int | None = None,
+            object_mode: bool = False,
+            readable_object_mode: bool = False,
+            writable_object_mode: bool = False,
+            encoding: str | None = None,
+            default_encoding: str | None = None,
+            decode_strings: bool = True,
+            readable: bool = True,
+            writable: bool = True,
+            allow_half_open: bool = True,
+            signal: AbortSignal | None = None,
+            auto_destroy: bool = True,
+            emit_close: bool = True,
+        ) -> None: ...
+
+    else:
+        # Compiled where the rest of the core is.
+        __init__ = Stream._s_init_duplex
 
     @staticmethod
     def from_(source: Any, **options: Any) -> Duplex:
@@ -88,8 +78,3 @@ class Duplex(Readable, Writable):
 
     async def __aexit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         await leave_duplex(self, error)
-
-
-def pick(common: int | None, own: int | None) -> int | None:
-    """The mark of one side: the common one wins over the side's own."""
-    return own if common is None else common

@@ -169,7 +169,7 @@ class _Written:
         (chunk, taken), self._item = self._item, None
         if chunk is None:
             # The function comes to its end first, and so does what it gives; then the stream has finished.
-            next_tick(asyncio.get_running_loop().call_soon, taken.resolve)
+            next_tick(next_tick, taken.resolve)
             self._ended = True
             raise StopAsyncIteration
         next_tick(taken.resolve)

@@ -8,7 +8,7 @@ from typing import Any
 from penstock._flow.handle import Handle
 from penstock._flow.lifecycle import SILENT_CLOSE
 from penstock._flow.ticks import next_tick
-from penstock.abort import AbortSignal, abort_error
+from penstock.abort import AbortSignal, abort_error, checked_signal
 from penstock.errors import InvalidArgTypeError, PrematureCloseError
 from penstock.readable import Readable
 from penstock.writable import Writable
@@ -33,14 +33,14 @@ class Finished(Handle[None]):
         # A side that was switched off is none that would be waited for.
         reads = can_read and not stream._s_is_disabled(True)
         writes = can_write and not stream._s_is_disabled(False)
-        self._readable = reads if readable is None else readable and can_read
-        self._writable = writes if writable is None else writable and can_write
+        self._readable = reads and readable is not False
+        self._writable = writes and writable is not False
         self._cleanup = cleanup
         self._listeners: list[tuple[str, Callable[..., None]]] = []
         self._signal = signal
         # 'close' is waited for where it comes by itself and all of the stream is asked for.
         self._awaits_close = (
-            stream._s_will_emit_close() and self._readable == can_read and self._writable == can_write
+            stream._s_will_emit_close() and self._readable == reads and self._writable == writes
         )
         self._read_done = can_read and stream._s_read_side_done()
         self._write_done = can_write and stream._s_write_side_done()
@@ -159,7 +159,8 @@ class Finished(Handle[None]):
                 future.cancel()
 
     def _abandoned(self) -> None:
-        self.cancel()
+        if not self._callbacks and all(future.done() for future in self._futures):
+            self.cancel()
 
 
 def finished(
@@ -182,4 +183,4 @@ def finished(
     """
     if not isinstance(stream, (Readable, Writable)):
         raise InvalidArgTypeError(f"finished() needs a stream, got {stream!r}")
-    return Finished(stream, readable, writable, error, signal, cleanup)
+    return Finished(stream, readable, writable, error, checked_signal(signal), cleanup)

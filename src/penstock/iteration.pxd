@@ -9,7 +9,7 @@ cdef class Reading:
     cdef bint _drain_on_error
     cdef bint _ended                        # the stream is done and has no error
     cdef object _error
-    cdef object _waiter                     # the future of a step that waits for data
+    cdef list _waiters                      # the futures of the steps that wait for data
     cdef object _watch                      # the handle of finished()
 
 cdef class ReadableIterator:

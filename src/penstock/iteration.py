@@ -55,7 +55,7 @@ class Reading:
         self._drain_on_error = drain_on_error
         self._ended = False
         self._error = None
-        self._waiter = None
+        self._waiters = []
         self._watch = None
 
     def _start(self):
@@ -65,9 +65,11 @@ class Reading:
         self._watch.add_done_callback(self._finished)
 
     def _wake(self):
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        waiters = self._waiters
+        self._waiters = []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _finished(self, watch):
         error = watch.exception()
@@ -78,12 +80,12 @@ class Reading:
         self._wake()
 
     async def next(self):
-        if self.over:
-            raise StopAsyncIteration
-        if not self.started:
-            self._start()
         stream = self._stream
+        if not self.started and not self.over:
+            self._start()
         while True:
+            if self.over:
+                raise StopAsyncIteration
             chunk = None
             if not stream.destroyed:
                 chunk = stream.read()
@@ -98,9 +100,10 @@ class Reading:
             if self._ended:
                 self.finish(True)
                 raise StopAsyncIteration
-            self._waiter = asyncio.get_running_loop().create_future()
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
             try:
-                await self._waiter
+                await waiter
             except asyncio.CancelledError:
                 self.finish(False)
                 raise
@@ -116,11 +119,16 @@ class Reading:
             self._let_go()
         elif not completed or failed or (stream._s_auto_destroys() and not stream._s_half_done()):
             if not stream.destroyed:
+                if not self.started:
+                    # The watch takes the error: that the stream was given up is for nobody to hear of.
+                    self._start()
                 stream.destroy(None if stream.readable_ended or failed else AbortError())
         else:
             self._let_go()
         # The stream still holds the listener.
         self._stream = self._watch = None
+        # Steps that wait beside the one that was the last.
+        self._wake()
 
     def _let_go(self):
         if self.started:

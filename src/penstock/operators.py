@@ -11,7 +11,7 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any
 
-from penstock.abort import AbortSignal
+from penstock.abort import AbortSignal, checked_signal
 from penstock.driving import COLLECT, EACH, FIND, MISSING, REDUCE, Drive, Step
 from penstock.errors import InvalidArgTypeError, MissingArgsError
 from penstock.pulling import Pull
@@ -25,7 +25,6 @@ from penstock.stages import (
     FlatStage,
     Stage,
     checked_int,
-    checked_signal,
 )
 
 Fn = Callable[..., Any]

@@ -11,7 +11,7 @@ from typing import Any
 from penstock._flow.handle import Handle
 from penstock._flow.runner import is_awaitable
 from penstock._flow.ticks import next_tick
-from penstock.abort import AbortController, AbortSignal, abort_error
+from penstock.abort import AbortController, AbortSignal, abort_error, checked_signal
 from penstock.errors import (
     AbortError,
     InvalidArgTypeError,
@@ -19,6 +19,8 @@ from penstock.errors import (
     MissingArgsError,
     PrematureCloseError,
     StreamDestroyedError,
+    UnableToPipeError,
+    WriteAfterEndError,
 )
 from penstock.finished import Finished, finished
 from penstock.readable import Readable
@@ -70,45 +72,49 @@ class Pipeline(Handle[Any]):
         if self._outer is not None:
             self._outer.add_listener(self._abort)
         current: Any = None
-        last = len(self.stages) - 1
-        for index, stage in enumerate(self.stages):
-            if isinstance(stage, (Readable, Writable)):
-                self._watch(stage, index < last, index > 0)
-            if index == 0:
-                current = self._first(stage)
-            elif isinstance(stage, (Readable, Writable)):
-                self._join(current, stage, index == last)
-                current = stage
-            elif callable(stage):
-                current = self._call(stage, current, index, index == last)
-            else:
-                raise InvalidArgTypeError(f"stage {index} must be a stream or a function, got {stage!r}")
+        watched = 0
+        try:
+            for index in range(len(self.stages)):
+                self._watch(index)
+                watched += 1
+                current = self._connect(current, index)
+        except BaseException as error:
+            # A function failed, or gave what is none. That is raised; the stages are given up all the same.
+            for index in range(watched, len(self.stages)):
+                self._watch(index)
+            self._seen = True
+            self._conclude(error, False)
+            raise
         self._last = current
         if self._outer is not None and self._outer.aborted:
             next_tick(self._abort)
 
-    def _first(self, stage: Any) -> Any:
-        if isinstance(stage, Readable):
+    def _connect(self, current: Any, index: int) -> Any:
+        """Join a stage to what comes before it; return what the next one reads."""
+        stage = self.stages[index]
+        is_last = index == len(self.stages) - 1
+        if isinstance(stage, (Readable, Writable)):
+            if index > 0:
+                self._join(current, stage, is_last)
             return stage
+        return self._first(stage) if index == 0 else self._call(stage, current, index, is_last)
+
+    def _first(self, stage: Any) -> Any:
         # A Future is iterable too, for the sake of ``await``.
         if is_awaitable(stage):
             return from_iterable(stage, {})
         if isinstance(stage, (Iterable, AsyncIterable)):
             return stage
-        if callable(stage):
-            made = stage()
-            if not isinstance(made, (Iterable, AsyncIterable)):
-                raise InvalidReturnValueError(
-                    f"stage 0 must return an iterable or async iterable, got {made!r}"
-                )
-            return made
-        raise InvalidArgTypeError(f"stage 0 must be a Readable, an iterable or a function, got {stage!r}")
+        made = stage()
+        if not isinstance(made, (Iterable, AsyncIterable)):
+            raise _wrong_return(0, "an iterable or async iterable", made)
+        return made
 
     def _call(self, stage: Callable[..., Any], current: Any, index: int, is_last: bool) -> Any:
         made = stage(_async_iterable(current))
         if not is_last:
             if not isinstance(made, AsyncIterable):
-                raise InvalidReturnValueError(f"stage {index} must return an async iterable, got {made!r}")
+                raise _wrong_return(index, "an async iterable", made)
             return made
         # A last stage that is a function has a stream for its outcome all the same.
         end = PassThrough(object_mode=True)
@@ -122,42 +128,41 @@ class Pipeline(Handle[Any]):
             self._open += 1
             self._spawn(self._pump(made, end))
         else:
-            raise InvalidReturnValueError(
-                f"stage {index} must return an awaitable or async iterable, got {made!r}"
-            )
+            raise _wrong_return(index, "an awaitable or async iterable", made)
         destroyer = _Destroyer(end, False, True)
         self._destroyers.append(destroyer)
         self._last_cleanup.append(destroyer.forget)
         return end
 
-    def _watch(self, stream: Any, reading: bool, writing: bool) -> None:
-        """Destroy the stream when the flow fails, and take its errors for the flow's."""
+    def _watch(self, index: int) -> None:
+        """Destroy a stage that is a stream when the flow fails, and take its errors for the flow's."""
+        stream = self.stages[index]
+        if not isinstance(stream, (Readable, Writable)):
+            return
+        reading = index < len(self.stages) - 1
+        # What comes out of the last stage is for others, and so are its errors once the flow is over.
+        goes_on = not reading and isinstance(stream, Readable) and _can_read(stream)
         if reading or self._end:
-            self._destroyers.append(_Destroyer(stream, reading, writing))
+            destroyer = _Destroyer(stream, reading, index > 0)
+            self._destroyers.append(destroyer)
+            if goes_on:
+                self._last_cleanup.append(destroyer.forget)
 
         def failed(error: BaseException) -> None:
             if not isinstance(error, (AbortError, PrematureCloseError)):
                 self._report(error)
 
         stream.on("error", failed)
-        if not reading and isinstance(stream, Readable) and _can_read(stream):
+        if goes_on:
             self._last_cleanup.append(lambda: stream.off("error", failed))
 
     def _join(self, current: Any, stream: Any, is_last: bool) -> None:
-        if not isinstance(stream, Writable):
-            raise InvalidArgTypeError(
-                f"{stream!r} cannot be written; only the first stage may be a pure Readable"
-            )
         if isinstance(current, Readable):
             self._open += 2
             self._pipe(current, stream, is_last)
-        elif isinstance(current, (Iterable, AsyncIterable)):
+        else:
             self._open += 1
             self._spawn(self._pump(_async_iterable(current), stream))
-        else:
-            raise InvalidArgTypeError(
-                f"{current!r} cannot be read; only the last stage may be a pure Writable"
-            )
 
     def _pipe(self, source: Any, dest: Any, is_last: bool) -> None:
         end = self._end or not is_last
@@ -186,6 +191,9 @@ class Pipeline(Handle[Any]):
             else:
                 self._finish(error)
 
+        if dest.closed and dest._s_write_side_done():
+            # It will neither take anything nor say so.
+            next_tick(self._finish, UnableToPipeError(f"{type(dest).__name__} has finished and is closed"))
         dest.on("close", closed)
         source.pipe(dest, end=False)
         if not end:
@@ -218,8 +226,7 @@ class Pipeline(Handle[Any]):
             self._outcome = value
             if value is not None:
                 end.write(value)
-            if self._end:
-                end.end()
+            end.end()
             next_tick(self._finish)
 
     async def _pump(self, items: AsyncIterable[Any], stream: Any) -> None:
@@ -230,6 +237,10 @@ class Pipeline(Handle[Any]):
             if stream.writable_need_drain:
                 await stream.drain()
             async for chunk in iterator:
+                if stream.writable_ended:
+                    raise WriteAfterEndError(
+                        f"{type(stream).__name__} was ended before all was written to it"
+                    )
                 if not stream.write(chunk):
                     await _writable_again(stream, watch)
             if self._end or stream is not self.stages[-1]:
@@ -319,6 +330,34 @@ class _Destroyer:
                 )
 
 
+def _check(stages: tuple[Any, ...]) -> None:
+    """What can be seen to be no stage is refused before anything has begun."""
+    for index, stage in enumerate(stages):
+        if not isinstance(stage, (Readable, Writable)):
+            if callable(stage) or (index == 0 and _can_iterate(stage)):
+                continue
+            wanted = "a Readable, an iterable or a function" if index == 0 else "a stream or a function"
+            raise InvalidArgTypeError(f"stage {index} must be {wanted}, got {stage!r}")
+        if index > 0 and not (isinstance(stage, Writable) and not stage._s_is_disabled(False)):
+            raise InvalidArgTypeError(
+                f"stage {index} cannot be written, and only the first may be a pure Readable: {stage!r}"
+            )
+        if index < len(stages) - 1 and not (isinstance(stage, Readable) and not stage._s_is_disabled(True)):
+            raise InvalidArgTypeError(
+                f"stage {index} cannot be read, and only the last may be a pure Writable: {stage!r}"
+            )
+
+
+def _can_iterate(source: Any) -> bool:
+    return isinstance(source, (Iterable, AsyncIterable)) or is_awaitable(source)
+
+
+def _wrong_return(index: int, wanted: str, made: Any) -> InvalidReturnValueError:
+    if isinstance(made, CoroutineType):
+        made.close()
+    return InvalidReturnValueError(f"stage {index} must return {wanted}, got {made!r}")
+
+
 def _can_read(stream: Any) -> bool:
     return bool(stream._s_has_side(True) and stream.readable and not stream.readable_ended)
 
@@ -365,6 +404,7 @@ def pipeline(*stages: Any, signal: AbortSignal | None = None, end: bool = True) 
         stages = tuple(stages[0])
     if len(stages) < 2:
         raise MissingArgsError(f"pipeline() needs a source and a sink, got {len(stages)} stage(s)")
-    flow = Pipeline(stages, signal, end)
+    _check(stages)
+    flow = Pipeline(stages, checked_signal(signal), end)
     flow._start()
     return flow

@@ -181,7 +181,7 @@ class Readable(Stream):
     @property
     def readable_encoding(self):
         """The encoding of the text chunks, or None."""
-        return self._r_encoding
+        return self._s_find("encoding")
 
     @property
     def readable_did_read(self):

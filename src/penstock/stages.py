@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterable, Iterable
 
 from penstock._flow.runner import HookRunner, is_awaitable
-from penstock.abort import AbortSignal
+from penstock.abort import checked_signal
 from penstock.errors import (
     AbortError,
     InvalidArgTypeError,
@@ -42,15 +42,6 @@ def checked_int(name, value, least):
     if value < least:
         raise OutOfRangeError(f"{name} must be {least} or more, got {value}")
     return value
-
-
-def checked_signal(signal):
-    """``signal``, an AbortSignal or None. Raises InvalidArgTypeError."""
-    if signal is not None and not isinstance(signal, AbortSignal):
-        raise InvalidArgTypeError(
-            f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}"
-        )
-    return signal
 
 
 def null_result(name):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from penstock._flow.chunk import mark
-from penstock.abort import AbortSignal
-from penstock.duplex import Duplex, Hook, pick
+from typing import TYPE_CHECKING
+
+from penstock._flow.stream import Stream
+from penstock.duplex import Duplex
+
+if TYPE_CHECKING:
+    from penstock.abort import AbortSignal
+    from penstock.duplex import Hook
 
 
 class Transform(Duplex):
@@ -24,42 +29,33 @@ class Transform(Duplex):
     __slots__ = ()
     _t_passthrough = False
 
-    def __init__(
-        self,
-        *,
-        transform: Hook | None = None,
-        flush: Hook | None = None,
-        destroy: Hook | None = None,
-        construct: Hook | None = None,
-        high_water_mark: int | None = None,
-        readable_high_water_mark: int | None = None,
-        writable_high_water_mark: int | None = None,
-        object_mode: bool = False,
-        readable_object_mode: bool = False,
-        writable_object_mode: bool = False,
-        encoding: str | None = None,
-        default_encoding: str | None = None,
-        decode_strings: bool = True,
-        allow_half_open: bool = True,
-        signal: AbortSignal | None = None,
-        auto_destroy: bool = True,
-        emit_close: bool = True,
-    ) -> None:
-        read_mark = pick(high_water_mark, readable_high_water_mark)
-        write_mark = pick(high_water_mark, writable_high_water_mark)
-        if read_mark == 0 and write_mark is None:
-            write_mark = 0
-        self._t_start(transform, flush, self._t_passthrough)
-        self._s_start_duplex(
-            (None, None, None, None, construct, destroy),
-            mark("high_water_mark", read_mark, object_mode or readable_object_mode),
-            mark("high_water_mark", write_mark, object_mode or writable_object_mode),
-            object_mode or readable_object_mode,
-            object_mode or writable_object_mode,
-            (encoding, default_encoding, decode_strings),
-            (True, True, allow_half_open, auto_destroy, emit_close),
-            signal,
-        )
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            transform: Hook | None = None,
+            flush: Hook | None = None,
+            destroy: Hook | None = None,
+            construct: Hook | None = None,
+            high_water_mark: int | None = None,
+            readable_high_water_mark: int | None = None,
+            writable_high_water_mark: int | None = None,
+            object_mode: bool = False,
+            readable_object_mode: bool = False,
+            writable_object_mode: bool = False,
+            encoding: str | None = None,
+            default_encoding: str | None = None,
+            decode_strings: bool = True,
+            allow_half_open: bool = True,
+            signal: AbortSignal | None = None,
+            auto_destroy: bool = True,
+            emit_close: bool = True,
+        ) -> None: ...
+
+    else:
+        # Compiled where the rest of the core is.
+        __init__ = Stream._t_init
 
 
 class PassThrough(Transform):

@@ -9,8 +9,8 @@ from typing import Any
 
 from penstock._flow.lifecycle import SILENT_CLOSE
 from penstock._flow.ticks import running_loop
-from penstock.abort import AbortSignal
-from penstock.errors import AbortError, InvalidArgTypeError, PrematureCloseError
+from penstock.abort import AbortSignal, abort_error, checked_signal
+from penstock.errors import InvalidArgTypeError, PrematureCloseError
 
 
 class _Wait:
@@ -81,8 +81,9 @@ async def once(emitter: Any, event: str, *, signal: AbortSignal | None = None) -
     """
     if not hasattr(emitter, "on"):
         raise InvalidArgTypeError(f"once() needs an EventEmitter, got {emitter!r}")
+    checked_signal(signal)
     if signal is not None and signal.aborted:
-        raise AbortError() from signal.reason
+        raise abort_error(signal)
     wait = _Wait(emitter)
     wait.listen(event, lambda *args: wait.resolve(list(args)))
     if event != "error":
@@ -91,7 +92,7 @@ async def once(emitter: Any, event: str, *, signal: AbortSignal | None = None) -
         return list(await wait)
 
     def aborted() -> None:
-        wait.reject(AbortError())
+        wait.reject(abort_error(signal))
 
     signal.add_listener(aborted)
     try:
@@ -113,7 +114,7 @@ class on:
         if not hasattr(emitter, "on"):
             raise InvalidArgTypeError(f"on() needs an EventEmitter, got {emitter!r}")
         # The emitter's listeners hold the events, and nobody but the loop holds the iterator.
-        self._events = _Events(emitter, event, close, signal)
+        self._events = _Events(emitter, event, close, checked_signal(signal))
 
     def __aiter__(self) -> on:
         return self
@@ -137,7 +138,7 @@ class _Events:
         self._queue: deque[list[Any]] = deque()
         self._error: BaseException | None = None
         self._ended = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiters: list[asyncio.Future[None]] = []
         self._signal = signal
         self._listeners: list[tuple[str, Any]] = []
         self._listen(event, lambda *args: self._take(list(args)))
@@ -147,7 +148,7 @@ class _Events:
             self._listen(name, lambda *_: self._end())
         if signal is not None:
             if signal.aborted:
-                self._fail(AbortError())
+                self._abort()
             signal.add_listener(self._abort)
 
     def _listen(self, event: str, fn: Any) -> None:
@@ -163,15 +164,18 @@ class _Events:
         self._wake()
 
     def _abort(self) -> None:
-        self._fail(AbortError())
+        assert self._signal is not None
+        self._fail(abort_error(self._signal))
 
     def _end(self) -> None:
         self._ended = True
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     async def next(self) -> list[Any]:
         while True:
@@ -184,8 +188,9 @@ class _Events:
             if self._ended:
                 self.close()
                 raise StopAsyncIteration
-            self._waiter = running_loop().create_future()
-            await self._waiter
+            waiter = running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
 
     def close(self) -> None:
         self._ended = True
@@ -194,3 +199,5 @@ class _Events:
             self._emitter.off(event, fn)
         if self._signal is not None:
             self._signal.remove_listener(self._abort)
+        # A step that another task waits for.
+        self._wake()

@@ -171,8 +171,63 @@ async def test_leaving_the_loop_takes_the_listeners_away():
 
 
 @looped
+async def test_steps_that_are_taken_at_the_same_time():
+    emitter = EventEmitter()
+    events = on(emitter, "x", close=("done",))
+
+    async def step():
+        return await anext(events, None)
+
+    steps = [asyncio.create_task(step()) for _ in range(4)]
+    await quiet()
+    emitter.emit("x", 1)
+    emitter.emit("x", 2)
+    await quiet()
+    assert [task.done() for task in steps] == [True, True, False, False]
+    emitter.emit("done")
+    assert await asyncio.gather(*steps) == [[1], [2], None, None]
+
+
+@looped
+async def test_aclose_ends_a_step_that_is_waited_for():
+    events = on(EventEmitter(), "x")
+
+    async def step():
+        return await anext(events, None)
+
+    task = asyncio.create_task(step())
+    await quiet()
+    await events.aclose()
+    assert await task is None
+
+
+@looped
+async def test_the_reason_of_the_signal_is_the_cause():
+    reason = ValueError("user went away")
+    for wait in (
+        lambda signal: once(EventEmitter(), "x", signal=signal),
+        lambda signal: anext(on(EventEmitter(), "x", signal=signal)),
+    ):
+        for early in (True, False):
+            controller = AbortController()
+            if early:
+                controller.abort(reason)
+            else:
+                soon(controller.abort, reason)
+            with pytest.raises(AbortError) as caught:
+                await wait(controller.signal)
+            assert caught.value.__cause__ is reason
+
+
+@looped
 async def test_wrong_arguments():
     with pytest.raises(InvalidArgTypeError, match=r"once\(\) needs an EventEmitter, got 3"):
         await once(3, "x")
     with pytest.raises(InvalidArgTypeError, match=r"on\(\) needs an EventEmitter, got 3"):
         on(3, "x")
+    for wrong in (
+        lambda: once(EventEmitter(), "x", signal=5),
+        lambda: anext(on(EventEmitter(), "x", signal=5)),
+    ):
+        with pytest.raises(InvalidArgTypeError, match="signal must be an AbortSignal"):
+            await wrong()

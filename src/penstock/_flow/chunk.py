@@ -22,14 +22,6 @@ def byte_chunk(chunk):
         return bytes(view)
 
 
-def size_of(chunk):
-    """The length of a chunk; most are bytes, and those are quick to ask."""
-    if type(chunk) is bytes:
-        data = chunk
-        return len(data)
-    return len(chunk)
-
-
 def mark(name, value, object_mode):
     """The high-water mark called ``name``: ``value``, or the default of the mode for None."""
     if value is None:

@@ -11,10 +11,10 @@ from importlib import import_module
 from importlib.resources import files
 
 _MODULES = (
-    "fifo",
     "ticks",
     "events",
     "runner",
+    "stalls",
     "lifecycle",
     "readable_side",
     "writable_side",

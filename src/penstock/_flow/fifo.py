@@ -43,6 +43,10 @@ class Fifo:
     def first(self):
         return self._slots[self._head]
 
+    def first_size(self):
+        """The length of the oldest item."""
+        return len(self._slots[self._head])
+
     def replace_first(self, item):
         self._slots[self._head] = item
         return 0

@@ -1,4 +1,6 @@
+from typing import final
+
+@final
 class Fifo:
-    @property
-    def size(self) -> int: ...
+    size: int
     def __init__(self) -> None: ...

@@ -1,5 +1,6 @@
 cimport cython
 
+from penstock cimport _calls as calls
 from penstock._flow.events cimport EventEmitter
 from penstock._flow.runner cimport HookRunner, is_awaitable
 from penstock._flow.ticks cimport TickQueue, current_queue
@@ -33,12 +34,13 @@ cdef class Lifecycle(EventEmitter):
     cdef unsigned char _s_construct_called
     cdef unsigned char _s_auto_destroy
     cdef unsigned char _s_emit_close
+    cdef unsigned char _s_half_open      # allow_half_open
     cdef object _s_errored                 # the first error, or None
-    cdef object _s_destroy_error           # what destroy() was called with
     cdef TickQueue _s_queue                # of the loop in which the stream is used
-    cdef object _s_construct_hook
-    cdef object _s_destroy_hook
-    cdef dict _s_runners                   # hook kind -> HookRunner, for async hooks
+    cdef dict _s_kept                    # what few streams have; see _s_keep
+    cdef object _s_keep(self, object name, object value)
+    cdef object _s_find(self, object name)
+    cdef object _s_hook(self, object option, object method)
     cdef object _s_tick(self, int op, object arg)
     cdef object _s_start(self, object construct, object destroy, bint auto_destroy, bint emit_close, object signal)
     cdef object _s_destroy_stream(self, object error)
@@ -48,9 +50,10 @@ cdef class Lifecycle(EventEmitter):
     cdef object _s_after_construct(self)
     cdef object _s_emit_error(self, object error)
     cdef object _s_fail(self, object error, bint deferred)
-    @cython.locals(done=Completion, runner=HookRunner)
+    @cython.locals(done=Completion, runner=HookRunner, runners=dict)
     cdef object _s_hook_returned(self, int kind, object result)
     cdef object _s_complete(self, int kind, object error, object value)
     cdef object _s_completed_again(self, int kind, object error)
+    @cython.locals(runners=dict)
     cdef object _s_stop_runners(self, bint all_of_them)
     cdef object _s_release(self)

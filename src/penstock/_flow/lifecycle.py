@@ -3,6 +3,7 @@
 Rules L1 to L6. `Completion` is here because it is one half of how a hook reports back to its stream.
 """
 
+from penstock import _calls as calls
 from penstock._flow.events import EventEmitter
 from penstock._flow.runner import HookRunner, is_awaitable
 from penstock._flow.ticks import current_queue
@@ -22,6 +23,9 @@ _TICK_ERROR = 4
 _CONSTRUCT = 1
 _DESTROY = 2
 _DESTROY_AWAITED = 3
+
+# What a closed stream needs no more: its hooks, the tasks that serve them, the error that it was destroyed with.
+_KEPT_WHILE_OPEN = ("construct", "destroy", "final", "flush", "runners", "error")
 
 
 class Completion:
@@ -104,18 +108,37 @@ def aggregate(inner, outer):
 class Lifecycle(EventEmitter):
     def _s_start(self, construct, destroy, auto_destroy, emit_close, signal):
         """The last step of a constructor: the common options, and the first tick of a stream that opens something."""
+        calls.drop_empty_dict(self)
         self._s_auto_destroy = auto_destroy
         self._s_emit_close = emit_close
         self._s_constructed = True
-        self._s_construct_hook = construct if construct is not None else getattr(self, "_construct", None)
-        self._s_destroy_hook = destroy
-        if self._s_construct_hook is not None:
+        if destroy is not None:
+            self._s_keep("destroy", destroy)
+        if construct is None:
+            construct = calls.method_of(self, "_construct")
+        if construct is not None:
+            self._s_keep("construct", construct)
             self._s_constructed = False
             self._s_tick(_TICK_CONSTRUCT, None)
         if signal is not None:
             from penstock.abort import add_abort_signal
 
             add_abort_signal(signal, self)
+
+    def _s_keep(self, name, value):
+        """Keep what few streams have: a field for it in each of them would cost more than it is worth."""
+        if self._s_kept is None:
+            self._s_kept = {}
+        self._s_kept[name] = value
+
+    def _s_find(self, name):
+        """What was kept under ``name``, or None."""
+        return None if self._s_kept is None else self._s_kept.get(name)
+
+    def _s_hook(self, option, method):
+        """The hook that was given by keyword, or as a method of a subclass; None where there is neither."""
+        hook = self._s_find(option)
+        return hook if hook is not None else calls.method_of(self, method)
 
     def _s_tick(self, op, arg):
         queue = self._s_queue
@@ -138,7 +161,7 @@ class Lifecycle(EventEmitter):
             self._s_emit_error(arg)
         elif op == _TICK_CONSTRUCT:
             try:
-                result = self._s_construct_hook()
+                result = self._s_find("construct")()
             except Exception as error:
                 self._s_complete(_CONSTRUCT, error, None)
             else:
@@ -152,9 +175,9 @@ class Lifecycle(EventEmitter):
                 return
             self._s_construct_called = True
             self._s_constructed = True
-            self._s_construct_hook = None
+            del self._s_kept["construct"]
             if self._s_destroyed:
-                self._s_call_destroy(aggregate(arg, self._s_destroy_error))
+                self._s_call_destroy(aggregate(arg, self._s_find("error")))
             elif arg is not None:
                 self._s_fail(arg, True)
             else:
@@ -179,18 +202,17 @@ class Lifecycle(EventEmitter):
         if self._s_errored is None:
             self._s_errored = error
         self._s_destroyed = True
-        if self._s_runners is not None:
-            self._s_stop_runners(False)
+        self._s_stop_runners(False)
         if self._s_constructed:
             self._s_call_destroy(error)
-        else:
-            self._s_destroy_error = error
+        elif error is not None:
+            self._s_keep("error", error)
 
     def _s_before_destroy(self):
         return None
 
     def _s_call_destroy(self, error):
-        hook = self._s_destroy_hook if self._s_destroy_hook is not None else getattr(self, "_destroy", None)
+        hook = self._s_hook("destroy", "_destroy")
         if hook is None:
             self._s_after_destroy(error)
             return
@@ -202,7 +224,7 @@ class Lifecycle(EventEmitter):
         if isinstance(result, Completion):
             self._s_hook_returned(_DESTROY, result)
         elif is_awaitable(result):
-            self._s_destroy_error = error
+            self._s_keep("error", error)
             self._s_hook_returned(_DESTROY_AWAITED, result)
         else:
             self._s_after_destroy(error)
@@ -223,12 +245,10 @@ class Lifecycle(EventEmitter):
             for fn in self.listeners(event) if self._s_count(event) else ():
                 if str(getattr(fn, "__module__", "")).startswith("penstock."):
                     self._s_remove(event, fn)
-        self._s_construct_hook = None
-        self._s_destroy_hook = None
-        self._s_destroy_error = None
-        if self._s_runners is not None:
-            self._s_stop_runners(True)
-            self._s_runners = None
+        self._s_stop_runners(True)
+        if self._s_kept is not None:
+            for name in _KEPT_WHILE_OPEN:
+                self._s_kept.pop(name, None)
 
     def _s_fail(self, error, deferred):
         """L3: how every failure inside a stream is reported."""
@@ -262,11 +282,13 @@ class Lifecycle(EventEmitter):
         elif is_awaitable(result):
             done = Completion()
             done._attach(self, kind)
-            if self._s_runners is None:
-                self._s_runners = {}
-            runner = self._s_runners.get(kind)
+            runners = self._s_find("runners")
+            if runners is None:
+                runners = {}
+                self._s_keep("runners", runners)
+            runner = runners.get(kind)
             if runner is None:
-                runner = self._s_runners[kind] = HookRunner()
+                runner = runners[kind] = HookRunner()
             runner.submit(result, done)
         else:
             self._s_complete(kind, None, result)
@@ -278,7 +300,7 @@ class Lifecycle(EventEmitter):
         elif kind == _DESTROY:
             self._s_after_destroy(error)
         elif kind == _DESTROY_AWAITED:
-            self._s_after_destroy(error if error is not None else self._s_destroy_error)
+            self._s_after_destroy(error if error is not None else self._s_find("error"))
 
     def _s_completed_again(self, kind, error):
         if kind == _CONSTRUCT:
@@ -287,9 +309,11 @@ class Lifecycle(EventEmitter):
             self._s_fail(error if error is not None else _twice("the hook"), False)
 
     def _s_stop_runners(self, all_of_them):
-        for kind, runner in self._s_runners.items():
-            if all_of_them or kind > _DESTROY_AWAITED:
-                runner.stop()
+        runners = self._s_find("runners")
+        if runners is not None:
+            for kind, runner in runners.items():
+                if all_of_them or kind > _DESTROY_AWAITED:
+                    runner.stop()
 
     def aclose(self):
         """Give the stream up and wait until it is closed: ``await stream.aclose()``.

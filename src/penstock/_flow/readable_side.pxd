@@ -1,8 +1,10 @@
 cimport cython
 
-from penstock._flow.chunk cimport byte_chunk, size_of
+from penstock cimport _calls as calls
+from penstock._flow.chunk cimport byte_chunk
 from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle
+from penstock._flow.stalls cimport Stalls
 from penstock._flow.events cimport Listener, call1
 
 cdef int _TICK_READ_MORE
@@ -14,6 +16,8 @@ cdef int _TICK_LISTENING
 cdef int _TICK_END_WRITABLE
 cdef int _READ
 cdef Py_ssize_t _ANY
+cdef Py_ssize_t _last_mark
+cdef object _last_size
 
 cdef class ReadableSide(Lifecycle):
     cdef unsigned char _r_object             # object mode
@@ -30,28 +34,23 @@ cdef class ReadableSide(Lifecycle):
     cdef unsigned char _r_did_read
     cdef unsigned char _r_hook_self          # _r_hook takes the stream as its first argument
     cdef unsigned char _r_multi_await        # _r_await is a set of destinations
-    cdef unsigned char _s_half_open            # allow_half_open
     cdef signed char _r_flowing              # -1 not decided, 0 no, 1 yes
     cdef signed char _r_paused               # -1 neither, 0 resume() last, 1 pause() last
     cdef Fifo _r_buffer                      # chunks not yet read; made when the first one waits
     cdef Py_ssize_t _r_offset                # of the first chunk, how much is read (bytes or characters)
     cdef Py_ssize_t _r_length                # bytes, characters or objects in the buffer
     cdef Py_ssize_t _r_hwm
-    cdef object _r_size                      # _r_hwm as the object that _read gets
     cdef object _r_hook                      # the _read hook
     cdef object _r_decoder
-    cdef object _r_encoding
     cdef list _r_pipes                       # Pipe objects, in the order of pipe()
     cdef object _r_await                     # the destination, or set of them, that must drain first
     cdef Py_ssize_t _r_chunks                # chunks that came in, ever
     cdef long long _r_bytes                  # their bytes (characters, objects)
     cdef Py_ssize_t _r_peak                  # the highest _r_length
-    cdef Py_ssize_t _r_stalls                # how often a destination stopped the flow
-    cdef double _r_stalled                   # for how long, in seconds
-    cdef double _r_stalled_since             # 0 where it flows
+    cdef Stalls _r_stalls                    # how often and how long a destination stopped the flow
     cdef object _r_start(self, object read, Py_ssize_t hwm, bint object_mode, object encoding)
     cdef bint _r_can_push(self) except -1
-    @cython.locals(size=Py_ssize_t)
+    @cython.locals(size=Py_ssize_t, data=bytes)
     cdef bint _r_push(self, object chunk, object encoding) except -1
     @cython.locals(size=Py_ssize_t)
     cdef bint _r_unshift(self, object chunk, object encoding) except -1
@@ -65,11 +64,11 @@ cdef class ReadableSide(Lifecycle):
     @cython.locals(buffer=Fifo, left=Py_ssize_t, offset=Py_ssize_t, parts=list)
     cdef object _r_take(self, Py_ssize_t n)
     cdef object _r_take_first(self)
-    @cython.locals(wanted=Py_ssize_t)
+    @cython.locals(wanted=Py_ssize_t, listener=Listener)
     cdef object _r_read(self, Py_ssize_t n)
+    @cython.locals(data=bytes, raised=calls.Raised)
     cdef object _r_call_read(self)
-    cdef object _r_resolve_read(self)
-    cdef object _r_read_default(self)
+    cdef object _r_find_hook(self)
     cdef object _r_read_done(self, object value)
     cdef object _r_announce(self)
     cdef object _r_announce_now(self)
@@ -86,3 +85,5 @@ cdef class ReadableSide(Lifecycle):
     cdef object _r_set_encoding(self, object encoding)
     cdef bint _r_writable_done(self) except -1
     cdef object _r_end_writable(self)
+
+cdef object _size(Py_ssize_t mark)

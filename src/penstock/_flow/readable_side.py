@@ -1,13 +1,14 @@
 """The readable side of a stream: its buffer, its two reading modes, its end. Rules R1 to R14."""
 
-from time import monotonic as now
 from types import MethodType
 
-from penstock._flow.chunk import byte_chunk, invalid_chunk, size_of
+from penstock import _calls as calls
+from penstock._flow.chunk import byte_chunk, invalid_chunk
 from penstock._flow.decoding import encode, encoding_name, make_decoder
 from penstock._flow.events import call1
 from penstock._flow.fifo import Fifo
 from penstock._flow.lifecycle import Lifecycle
+from penstock._flow.stalls import Stalls
 from penstock.errors import (
     NotImplementedHookError,
     OutOfRangeError,
@@ -28,13 +29,15 @@ _READ = 10
 _ANY = -1
 _LARGEST_READ = 1 << 30
 
+_last_mark = 0
+_last_size = 0
+
 
 class ReadableSide(Lifecycle):
     def _r_start(self, read, hwm, object_mode, encoding):
         self._s_readable = True
         self._r_hook = read
         self._r_hwm = hwm
-        self._r_size = hwm
         self._r_object = object_mode
         self._r_sync = True
         self._r_flowing = -1
@@ -42,7 +45,7 @@ class ReadableSide(Lifecycle):
         self._s_half_open = True
         if encoding is not None:
             self._r_decoder = make_decoder(encoding)
-            self._r_encoding = encoding_name(encoding)
+            self._s_keep("encoding", encoding_name(encoding))
 
     # ---- data coming in
 
@@ -53,11 +56,16 @@ class ReadableSide(Lifecycle):
         """R1."""
         if chunk is None:
             return self._r_push_eof()
-        if not self._r_object and (type(chunk) is not bytes or encoding is not None):
+        if self._r_object:
+            size = 1
+        elif type(chunk) is bytes and encoding is None:
+            data = chunk
+            size = len(data)
+        else:
             chunk = self._r_checked(chunk, encoding)
             if chunk is None:
                 return False
-        size = 1 if self._r_object else size_of(chunk)
+            size = len(chunk)
         if size == 0:
             self._r_reading = False
             self._r_read_more()
@@ -89,7 +97,7 @@ class ReadableSide(Lifecycle):
                 return False
             if self._r_decoder is not None and not isinstance(chunk, str):
                 # What comes back to the front is whole text; the decoder's state belongs to what is still to come.
-                decoder = make_decoder(self._r_encoding)
+                decoder = make_decoder(self._s_find("encoding"))
                 chunk = decoder.decode(bytes(chunk), True)
         size = 1 if self._r_object else len(chunk)
         if size == 0:
@@ -106,7 +114,7 @@ class ReadableSide(Lifecycle):
         """The chunk as bytes or, where the stream decodes, as the text that it is; None once an error is reported."""
         if isinstance(chunk, str):
             if self._r_decoder is not None and (
-                encoding is None or encoding_name(encoding) == self._r_encoding
+                encoding is None or encoding_name(encoding) == self._s_find("encoding")
             ):
                 return chunk
             if encoding is not None:
@@ -151,9 +159,9 @@ class ReadableSide(Lifecycle):
             self._r_chunks += 1
             self._r_bytes += size
         if (
-            self._r_flowing == 1
+            not self._r_sync
+            and self._r_flowing == 1
             and self._r_length == 0
-            and not self._r_sync
             and self._s_data_handler is not None
         ):
             if self._r_await is not None:
@@ -203,7 +211,7 @@ class ReadableSide(Lifecycle):
             if self._r_object:
                 return 1
             if self._r_decoder is None or self._r_flowing == 1:
-                return size_of(self._r_buffer.first()) - self._r_offset
+                return self._r_buffer.first_size() - self._r_offset
             return self._r_length
         if n <= 0:
             return 0
@@ -227,11 +235,11 @@ class ReadableSide(Lifecycle):
             return None
         if self._r_object:
             return buffer.popleft()
-        first = buffer.first()
         offset = self._r_offset
-        left = size_of(first) - offset
+        left = buffer.first_size() - offset
         if n == left:
-            return self._r_take_first()
+            return self._r_take_first() if offset else buffer.popleft()
+        first = buffer.first()
         if n < left:
             self._r_offset = offset + n
             part = first[offset : offset + n]
@@ -261,7 +269,6 @@ class ReadableSide(Lifecycle):
             self._r_hwm = 1
             while self._r_hwm < n:
                 self._r_hwm *= 2
-            self._r_size = self._r_hwm
         if n != 0:
             self._r_emitted_readable = False
         elif self._r_need_readable and (
@@ -310,45 +317,45 @@ class ReadableSide(Lifecycle):
                 self._r_end_readable()
         if chunk is not None and not self._s_error_emitted and not self._s_close_emitted:
             self._r_did_read = True
-            if self._s_data_handler is not None:
+            # In a variable: a listener that takes itself off the list is held by nothing else.
+            listener = self._s_data_listener
+            if listener is not None:
+                listener._notify1(chunk)
+            elif self._s_data_handler is not None:
                 self._r_emit_data(chunk)
         return chunk
 
     def _r_call_read(self):
-        hook = self._r_hook
+        if self._r_hook is None:
+            self._r_find_hook()
+        if self._r_hook_self:
+            result = calls.attempt_method(self._r_hook, self, _size(self._r_hwm))
+        else:
+            result = calls.attempt(self._r_hook, _size(self._r_hwm))
+        # push() returns a bool, and a hook is often nothing but a push().
+        if result is None or result is True or result is False:
+            return
+        if type(result) is calls.Raised:
+            raised = result
+            self._s_fail(raised.error, False)
+            return
         try:
-            if hook is None or not self._r_hook_self:
-                hook = self._r_resolve_read()
-            if hook is None:
-                result = self._r_read_default()
-            elif self._r_hook_self:
-                result = hook(self, self._r_size)
-            else:
-                result = hook(self._r_size)
-            # push() returns a bool, and a hook is often nothing but a push().
             if type(result) is bytes:
-                self._r_read_done(result)
-            elif result is not None and result is not True and result is not False:
+                data = result
+                self._r_push(data if len(data) else None, None)
+            else:
                 self._s_hook_returned(_READ, result)
         except Exception as error:
             self._s_fail(error, False)
 
-    def _r_resolve_read(self):
-        """The hook as it is called; looked up once, at the first read."""
-        hook = self._r_hook
-        if hook is None:
-            hook = getattr(self, "_read", None)
-            if type(hook) is MethodType and hook.__self__ is self:
-                # The function instead of the bound method: nothing then holds the stream in a cycle.
-                hook = hook.__func__
-                self._r_hook_self = True
-            self._r_hook = hook
-        return hook
-
-    def _r_read_default(self):
-        raise NotImplementedHookError(
-            "this Readable has no _read: give read=, or override _read in a subclass"
-        )
+    def _r_find_hook(self):
+        """Look the hook up, once, at the first read."""
+        hook = getattr(self, "_read", None)
+        if type(hook) is MethodType and hook.__self__ is self:
+            # The function instead of the bound method: nothing then holds the stream in a cycle.
+            hook = hook.__func__
+            self._r_hook_self = True
+        self._r_hook = _no_hook if hook is None else hook
 
     def _r_read_done(self, value):
         """The value of a _read hook: what it read."""
@@ -511,14 +518,13 @@ class ReadableSide(Lifecycle):
         self._r_unstall()
 
     def _r_stall(self):
-        if self._r_stalled_since == 0:
-            self._r_stalls += 1
-            self._r_stalled_since = now()
+        if self._r_stalls is None:
+            self._r_stalls = Stalls()
+        self._r_stalls.begin()
 
     def _r_unstall(self):
-        if self._r_stalled_since != 0:
-            self._r_stalled += now() - self._r_stalled_since
-            self._r_stalled_since = 0
+        if self._r_stalls is not None:
+            self._r_stalls.end()
 
     # ---- text
 
@@ -526,7 +532,7 @@ class ReadableSide(Lifecycle):
         """R14."""
         decoder = make_decoder(encoding)
         self._r_decoder = decoder
-        self._r_encoding = encoding_name(encoding)
+        self._s_keep("encoding", encoding_name(encoding))
         buffer = self._r_buffer
         if buffer is None or buffer.size == 0:
             return
@@ -556,3 +562,16 @@ class ReadableSide(Lifecycle):
         self._r_hook_self = False
         self._r_unstall()
         Lifecycle._s_release(self)
+
+
+def _size(mark):
+    """A mark as the object that a hook gets; nearly all are the same."""
+    global _last_mark, _last_size
+    if mark != _last_mark:
+        _last_mark = mark
+        _last_size = mark
+    return _last_size
+
+
+def _no_hook(size):
+    raise NotImplementedHookError("this Readable has no _read: give read=, or override _read in a subclass")

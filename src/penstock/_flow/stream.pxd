@@ -1,3 +1,6 @@
+from penstock cimport _calls as calls
+from penstock._flow.chunk cimport mark
+from penstock._flow.stalls cimport stalls_of
 from penstock._flow.writable_side cimport WritableSide
 
 cdef int _TICK_TRANSFORMED
@@ -7,14 +10,12 @@ cdef int _FLUSH
 cdef class Stream(WritableSide):
     cdef unsigned char _t_active
     cdef unsigned char _t_pass               # PassThrough: the chunk is the output
-    cdef unsigned char _t_hook_self          # _t_hook takes the stream as its first argument
     cdef unsigned char _t_held               # a write is complete but for room on the readable side
-    cdef unsigned char _t_flushing           # _t_outputs are those of _flush
-    cdef object _t_hook                      # the _transform hook
-    cdef object _t_flush_hook
-    cdef object _t_outputs                   # the generator that a hook returned, while it gives more
-    cdef object _t_room                      # a future: the readable side has room again
+    cdef unsigned char _t_flushing           # _t_more is that of _flush
+    cdef object _t_more                      # the generator that a hook returned, while it gives more; for an async
+                                             # one, a future: the readable side has room again
     cdef Py_ssize_t _t_before                # readable length before the transform call
+    @cython.locals(raised=calls.Raised)
     cdef object _t_call_transform(self, object chunk)
     cdef object _t_returned(self, object result, int kind)
     cdef object _t_done(self, object error, object value)

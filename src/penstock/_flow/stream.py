@@ -3,10 +3,12 @@
 The public classes add methods to it and no state, so that a Duplex can be a Readable and a Writable at once.
 """
 
-from time import monotonic as now
-from types import AsyncGeneratorType, GeneratorType, MethodType
+from types import AsyncGeneratorType, GeneratorType
 
+from penstock import _calls as calls
+from penstock._flow.chunk import mark
 from penstock._flow.runner import pump_outputs
+from penstock._flow.stalls import stalls_of
 from penstock._flow.writable_side import WritableSide
 from penstock.errors import NotImplementedHookError
 
@@ -16,30 +18,114 @@ _FLUSH = 31
 
 
 class Stream(WritableSide):
-    def _s_start_duplex(self, hooks, read_mark, write_mark, read_objects, write_objects, text, sides, signal):
-        """The constructor of everything with two sides; see Duplex for what these are."""
-        read, write, writev, final, construct, destroy = hooks
-        encoding, default_encoding, decode_strings = text
-        readable, writable, allow_half_open, auto_destroy, emit_close = sides
-        self._r_start(read, read_mark, read_objects, encoding)
-        self._w_start(write, writev, final, write_mark, write_objects, default_encoding)
+    def _s_init_duplex(
+        self,
+        *,
+        read=None,
+        write=None,
+        writev=None,
+        final=None,
+        destroy=None,
+        construct=None,
+        high_water_mark=None,
+        readable_high_water_mark=None,
+        writable_high_water_mark=None,
+        object_mode=False,
+        readable_object_mode=False,
+        writable_object_mode=False,
+        encoding=None,
+        default_encoding=None,
+        decode_strings=True,
+        readable=True,
+        writable=True,
+        allow_half_open=True,
+        signal=None,
+        auto_destroy=True,
+        emit_close=True,
+    ):
+        """The constructor of Duplex."""
+        if high_water_mark is not None:
+            readable_high_water_mark = writable_high_water_mark = high_water_mark
+        if object_mode:
+            readable_object_mode = writable_object_mode = True
+        self._r_start(
+            read,
+            mark("high_water_mark", readable_high_water_mark, readable_object_mode),
+            readable_object_mode,
+            encoding,
+        )
+        self._w_start(
+            write,
+            writev,
+            final,
+            mark("high_water_mark", writable_high_water_mark, writable_object_mode),
+            writable_object_mode,
+            default_encoding,
+        )
         self._w_keep_text = not decode_strings
         self._s_half_open = allow_half_open
-        if self._t_active:
-            # Output of the very first write goes straight to whoever listens already (T2).
-            self._r_sync = False
         if not readable:
             self._r_disabled = self._r_ended = self._r_end_emitted = True
         if not writable:
             self._w_disabled = self._w_ending = self._w_ended = self._w_finished = True
         self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
-    def _t_start(self, transform, flush, passthrough):
-        """Make a stream with two sides a Transform."""
+    def _t_init(
+        self,
+        *,
+        transform=None,
+        flush=None,
+        destroy=None,
+        construct=None,
+        high_water_mark=None,
+        readable_high_water_mark=None,
+        writable_high_water_mark=None,
+        object_mode=False,
+        readable_object_mode=False,
+        writable_object_mode=False,
+        encoding=None,
+        default_encoding=None,
+        decode_strings=True,
+        allow_half_open=True,
+        signal=None,
+        auto_destroy=True,
+        emit_close=True,
+    ):
+        """The constructor of Transform."""
+        if high_water_mark is not None:
+            readable_high_water_mark = writable_high_water_mark = high_water_mark
+        elif readable_high_water_mark == 0 and writable_high_water_mark is None:
+            writable_high_water_mark = 0
+        if object_mode:
+            readable_object_mode = writable_object_mode = True
         self._t_active = True
-        self._t_pass = passthrough
-        self._t_hook = transform
-        self._t_flush_hook = flush
+        self._t_pass = self._t_passthrough
+        if flush is not None:
+            self._s_keep("flush", flush)
+        self._r_start(
+            None,
+            mark("high_water_mark", readable_high_water_mark, readable_object_mode),
+            readable_object_mode,
+            encoding,
+        )
+        # Output of the very first write goes straight to whoever listens already (T2).
+        self._r_sync = False
+        self._w_start(
+            transform,
+            None,
+            None,
+            mark("high_water_mark", writable_high_water_mark, writable_object_mode),
+            writable_object_mode,
+            default_encoding,
+        )
+        self._w_keep_text = not decode_strings
+        self._s_half_open = allow_half_open
+        self._s_start(construct, destroy, auto_destroy, emit_close, signal)
+
+    def _w_find_hooks(self):
+        if self._t_active:
+            self._w_hook = self._w_method(self._w_hook, "_transform")
+        WritableSide._w_find_hooks(self)
 
     def _w_call_write(self, chunk):
         if self._t_active:
@@ -52,13 +138,9 @@ class Stream(WritableSide):
             WritableSide._w_call_write(self, chunk)
 
     def _t_call_transform(self, chunk):
-        hook = self._t_hook
-        if hook is None:
-            hook = getattr(self, "_transform", None)
-            if type(hook) is MethodType and hook.__self__ is self:
-                hook = hook.__func__
-                self._t_hook_self = True
-            self._t_hook = hook
+        if not self._w_hooks_found:
+            self._w_find_hooks()
+        hook = self._w_hook
         if hook is None:
             self._w_written(
                 NotImplementedHookError(
@@ -66,19 +148,18 @@ class Stream(WritableSide):
                 )
             )
             return
-        try:
-            result = hook(self, chunk) if self._t_hook_self else hook(chunk)
-        except Exception as error:
-            self._w_written(error)
-            return
+        result = calls.attempt_method(hook, self, chunk) if self._w_hook_self else calls.attempt(hook, chunk)
         if result is None or type(result) is bytes:
             self._t_done(None, result)
+        elif type(result) is calls.Raised:
+            raised = result
+            self._w_written(raised.error)
         else:
             self._t_returned(result, _TRANSFORM)
 
     def _t_returned(self, result, kind):
         if type(result) is GeneratorType:
-            self._t_outputs = result
+            self._t_more = result
             self._t_flushing = kind == _FLUSH
             self._t_pull_outputs()
         elif type(result) is AsyncGeneratorType:
@@ -106,7 +187,7 @@ class Stream(WritableSide):
         if not self._t_active:
             WritableSide._w_call_final(self)
             return
-        hook = self._t_flush_hook if self._t_flush_hook is not None else getattr(self, "_flush", None)
+        hook = self._s_hook("flush", "_flush")
         if hook is None or self._s_destroyed:
             self._t_flush_done(None, None)
             return
@@ -143,19 +224,19 @@ class Stream(WritableSide):
 
     def _t_pull_outputs(self):
         """Push what a generator gives, as far as there is room; `_t_release_held` goes on when there is again."""
-        outputs = self._t_outputs
-        while self._t_outputs is outputs:
+        outputs = self._t_more
+        while self._t_more is outputs:
             try:
                 value = next(outputs)
             except StopIteration:
-                self._t_outputs = None
+                self._t_more = None
                 if self._t_flushing:
                     self._t_flush_done(None, None)
                 else:
                     self._t_done(None, None)
                 return
             except Exception as error:
-                self._t_outputs = None
+                self._t_more = None
                 if self._t_flushing:
                     self._t_flush_done(error, None)
                 else:
@@ -169,7 +250,7 @@ class Stream(WritableSide):
         return bool(value is None or self._r_push(value, None) or not self._r_length)
 
     def _t_wait_for_room(self, future):
-        self._t_room = future
+        self._t_more = future
 
     def _r_call_read(self):
         if self._t_active:
@@ -181,11 +262,11 @@ class Stream(WritableSide):
         if self._t_held:
             self._t_held = False
             self._w_written(None)
-        elif self._t_outputs is not None:
+        elif type(self._t_more) is GeneratorType:
             self._t_pull_outputs()
-        elif self._t_room is not None:
-            room = self._t_room
-            self._t_room = None
+        elif self._t_more is not None:
+            room = self._t_more
+            self._t_more = None
             if not room.done():
                 room.set_result(None)
 
@@ -230,25 +311,25 @@ class Stream(WritableSide):
     def _s_side_stats(self, readable):
         """The fields of stats.SideStats."""
         if readable:
-            stalled = self._r_stalled + (now() - self._r_stalled_since if self._r_stalled_since else 0.0)
+            stalls, stalled = stalls_of(self._r_stalls)
             return (
                 self._r_chunks,
                 self._r_bytes,
                 self._r_length,
                 self._r_hwm,
                 self._r_peak,
-                self._r_stalls,
+                stalls,
                 stalled,
                 bool(self._r_object),
             )
-        stalled = self._w_stalled + (now() - self._w_stalled_since if self._w_stalled_since else 0.0)
+        stalls, stalled = stalls_of(self._w_stalls)
         return (
             self._w_chunks,
             self._w_bytes,
             self._w_length,
             self._w_hwm,
             self._w_peak,
-            self._w_stalls,
+            stalls,
             stalled,
             bool(self._w_object),
         )
@@ -281,11 +362,8 @@ class Stream(WritableSide):
             WritableSide._s_run_tick(self, op, arg)
 
     def _s_release(self):
-        self._t_hook = None
-        self._t_hook_self = False
-        self._t_flush_hook = None
-        outputs = self._t_outputs
-        self._t_outputs = None
+        outputs = self._t_more
+        self._t_more = None
         WritableSide._s_release(self)
-        if outputs is not None:
+        if type(outputs) is GeneratorType:
             outputs.close()

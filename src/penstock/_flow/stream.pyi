@@ -3,24 +3,13 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from penstock._flow.writable_side import WritableSide
-from penstock.abort import AbortSignal
 from penstock.stats import StreamStats
 
 _Hook: TypeAlias = Callable[..., Any] | None
 
 class Stream(WritableSide):
-    def _s_start_duplex(
-        self,
-        hooks: tuple[_Hook, _Hook, _Hook, _Hook, _Hook, _Hook],
-        read_mark: int,
-        write_mark: int,
-        read_objects: bool,
-        write_objects: bool,
-        text: tuple[str | None, str | None, bool],
-        sides: tuple[bool, bool, bool, bool, bool],
-        signal: AbortSignal | None,
-    ) -> None: ...
-    def _t_start(self, transform: _Hook, flush: _Hook, passthrough: bool) -> None: ...
+    _s_init_duplex: Any  # typed where they are the constructors
+    _t_init: Any
     def _t_push_output(self, value: Any) -> bool: ...
     def _t_wait_for_room(self, future: asyncio.Future[None]) -> None: ...
     def _s_read_side_done(self) -> bool: ...

@@ -1,9 +1,11 @@
 cimport cython
 
-from penstock._flow.chunk cimport byte_chunk, size_of
+from penstock cimport _calls as calls
+from penstock._flow.chunk cimport byte_chunk
 from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle
 from penstock._flow.readable_side cimport ReadableSide
+from penstock._flow.stalls cimport Stalls
 
 cdef int _TICK_AFTER_WRITE
 cdef int _TICK_AFTER_CALLBACK
@@ -41,24 +43,23 @@ cdef class WritableSide(ReadableSide):
     cdef Py_ssize_t _w_pending               # writes, and _final, whose end was not yet told
     cdef object _w_hook                      # the _write hook
     cdef object _w_many_hook                 # the _writev hook
-    cdef object _w_final_hook
     cdef object _w_callback                  # of the write in flight: a callable, or a list of them
     cdef list _w_tick_info                   # [callback, count] of an after-write tick that can still grow
-    cdef list _w_end_callbacks
     cdef object _w_encoding                  # for str chunks; None refuses them
     cdef Py_ssize_t _w_chunks                # chunks written, ever
     cdef long long _w_bytes
     cdef Py_ssize_t _w_peak                  # the highest _w_length
-    cdef Py_ssize_t _w_stalls                # how often write() told a healthy stream's writer to wait
-    cdef double _w_stalled                   # for how long, in seconds
-    cdef double _w_stalled_since
+    cdef Stalls _w_stalls                    # how often and how long write() told a healthy stream's writer to wait
     cdef object _w_start(self, object write, object writev, object final, Py_ssize_t hwm, bint object_mode, object encoding)
     cdef object _w_checked(self, object chunk, object encoding)
-    @cython.locals(size=Py_ssize_t)
+    @cython.locals(size=Py_ssize_t, data=bytes)
     cdef bint _w_write(self, object chunk, object encoding, object callback) except -1
     cdef object _w_refuse(self, object callback)
     cdef object _w_find_hooks(self)
+    cdef object _w_method(self, object hook, object name)
     cdef object _w_call_write(self, object chunk)
+    @cython.locals(raised=calls.Raised)
+    cdef object _w_returned(self, object result)
     cdef object _w_call_writev(self, list chunks)
     @cython.locals(sync=bint, waiting=bint, buffer=Fifo)
     cdef object _w_written(self, object error)

@@ -1,12 +1,13 @@
 """The writable side of a stream: its queue, drain, cork, and the end. Rules W1 to W10."""
 
-from time import monotonic as now
 from types import MethodType
 
-from penstock._flow.chunk import byte_chunk, invalid_chunk, size_of
+from penstock import _calls as calls
+from penstock._flow.chunk import byte_chunk, invalid_chunk
 from penstock._flow.decoding import encode
 from penstock._flow.fifo import Fifo
 from penstock._flow.readable_side import ReadableSide
+from penstock._flow.stalls import Stalls
 from penstock.errors import (
     AlreadyFinishedError,
     MultipleCompletionError,
@@ -32,7 +33,8 @@ class WritableSide(ReadableSide):
         self._s_writable = True
         self._w_hook = write
         self._w_many_hook = writev
-        self._w_final_hook = final
+        if final is not None:
+            self._s_keep("final", final)
         self._w_hwm = hwm
         self._w_object = object_mode
         self._w_encoding = encoding
@@ -62,9 +64,14 @@ class WritableSide(ReadableSide):
 
     def _w_write(self, chunk, encoding, callback):
         """W1."""
-        if type(chunk) is not bytes:
+        if type(chunk) is bytes:
+            data = chunk
+            size = len(data)
+            if self._w_object:
+                size = 1
+        else:
             chunk = self._w_checked(chunk, encoding)
-        size = 1 if self._w_object else size_of(chunk)
+            size = 1 if self._w_object else len(chunk)
         if self._w_ending or self._s_destroyed:
             self._w_refuse(callback)
             return False
@@ -90,9 +97,9 @@ class WritableSide(ReadableSide):
         if self._w_length < self._w_hwm or self._w_length == 0:
             return self._s_errored is None and not self._s_destroyed
         self._w_need_drain = True
-        if self._w_stalled_since == 0:
-            self._w_stalls += 1
-            self._w_stalled_since = now()
+        if self._w_stalls is None:
+            self._w_stalls = Stalls()
+        self._w_stalls.begin()
         return False
 
     def _w_refuse(self, callback):
@@ -110,14 +117,17 @@ class WritableSide(ReadableSide):
         """Look the hooks up, once, at the first write."""
         self._w_hooks_found = True
         if self._w_many_hook is None:
-            self._w_many_hook = getattr(self, "_writev", None)
-        if self._w_hook is None:
-            hook = getattr(self, "_write", None)
+            self._w_many_hook = calls.method_of(self, "_writev")
+        self._w_hook = self._w_method(self._w_hook, "_write")
+
+    def _w_method(self, hook, name):
+        if hook is None:
+            hook = getattr(self, name, None)
             if type(hook) is MethodType and hook.__self__ is self:
                 # The function instead of the bound method: nothing then holds the stream in a cycle.
                 hook = hook.__func__
                 self._w_hook_self = True
-            self._w_hook = hook
+        return hook
 
     def _w_call_write(self, chunk):
         """Hand one chunk to the hook, and take what it returns."""
@@ -134,26 +144,23 @@ class WritableSide(ReadableSide):
                     )
                 )
             return
-        try:
-            result = hook(self, chunk) if self._w_hook_self else hook(chunk)
-        except Exception as error:
-            self._w_written(error)
-            return
+        result = calls.attempt_method(hook, self, chunk) if self._w_hook_self else calls.attempt(hook, chunk)
         if result is None:
             self._w_written(None)
+        else:
+            self._w_returned(result)
+
+    def _w_returned(self, result):
+        if result is None:
+            self._w_written(None)
+        elif type(result) is calls.Raised:
+            raised = result
+            self._w_written(raised.error)
         else:
             self._s_hook_returned(_WRITE, result)
 
     def _w_call_writev(self, chunks):
-        try:
-            result = self._w_many_hook(chunks)
-        except Exception as error:
-            self._w_written(error)
-            return
-        if result is None:
-            self._w_written(None)
-        else:
-            self._s_hook_returned(_WRITE, result)
+        self._w_returned(calls.attempt(self._w_many_hook, chunks))
 
     def _s_complete(self, kind, error, value):
         if kind == _WRITE:
@@ -232,9 +239,8 @@ class WritableSide(ReadableSide):
             self._w_finish_check(True)
 
     def _w_unstall_writers(self):
-        if self._w_stalled_since != 0:
-            self._w_stalled += now() - self._w_stalled_since
-            self._w_stalled_since = 0
+        if self._w_stalls is not None:
+            self._w_stalls.end()
 
     def _w_write_failed(self, callback, error):
         self._w_pending -= 1
@@ -332,18 +338,18 @@ class WritableSide(ReadableSide):
             self._w_length -= 1 if self._w_object else len(chunk)
             if callback is not None:
                 callback(self._s_errored if self._s_errored is not None else _dropped("write"))
-        if self._w_end_callbacks is not None:
+        if self._s_find("ended") is not None:
             self._w_run_end_callbacks(self._s_errored if self._s_errored is not None else _dropped("end"))
 
     def _w_run_end_callbacks(self, error):
-        callbacks = self._w_end_callbacks
-        self._w_end_callbacks = None
+        callbacks = self._s_find("ended")
         if callbacks is not None:
+            del self._s_kept["ended"]
             for callback in callbacks:
                 callback(error)
 
     def _s_before_destroy(self):
-        if (self._w_buffer is not None and self._w_buffer.size) or self._w_end_callbacks is not None:
+        if (self._w_buffer is not None and self._w_buffer.size) or self._s_find("ended") is not None:
             self._s_tick(_TICK_FAIL_BUFFERED, None)
 
     # ---- the end
@@ -387,9 +393,11 @@ class WritableSide(ReadableSide):
             self._w_add_end_callback(callback)
 
     def _w_add_end_callback(self, callback):
-        if self._w_end_callbacks is None:
-            self._w_end_callbacks = []
-        self._w_end_callbacks.append(callback)
+        callbacks = self._s_find("ended")
+        if callbacks is None:
+            self._s_keep("ended", [callback])
+        else:
+            callbacks.append(callback)
 
     def _w_need_finish(self):
         return (
@@ -430,7 +438,7 @@ class WritableSide(ReadableSide):
         self._w_sync = False
 
     def _w_call_final(self):
-        hook = self._w_final_hook if self._w_final_hook is not None else getattr(self, "_final", None)
+        hook = self._s_hook("final", "_final")
         if hook is None:
             # Nothing to wait for: the stream has finished as soon as what is pending was told.
             self._w_final_done = True
@@ -467,7 +475,7 @@ class WritableSide(ReadableSide):
             return
         if self._w_sync:
             # end() has not returned: its callback hears of it on a tick, before 'error' does.
-            if not self._s_auto_destroy and self._w_end_callbacks is not None:
+            if not self._s_auto_destroy and self._s_find("ended") is not None:
                 self._s_tick(_TICK_FAIL_BUFFERED, None)
         else:
             self._w_run_end_callbacks(error)
@@ -478,8 +486,7 @@ class WritableSide(ReadableSide):
         self._w_pending -= 1
         self._w_finished = True
         self._w_unstall_writers()
-        if self._w_end_callbacks is not None:
-            self._w_run_end_callbacks(None)
+        self._w_run_end_callbacks(None)
         self._s_emit0("finish")
         if self._s_auto_destroy and (not self._s_readable or self._r_end_emitted or self._r_disabled):
             self._s_destroy_stream(None)
@@ -531,7 +538,6 @@ class WritableSide(ReadableSide):
         self._w_hook = None
         self._w_many_hook = None
         self._w_hook_self = False
-        self._w_final_hook = None
         self._w_unstall_writers()
         ReadableSide._s_release(self)
 

@@ -1,0 +1,92 @@
+"""Measures that stand beside the list: nanoseconds per chunk, a file copied, bytes of memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.copying import MIB, check_and_remove, make_source
+from benchmarks.node_list import entry
+from benchmarks.node_runner import Runner
+from benchmarks.pairing import Sample, run_in_turns, run_once, turns
+
+# Of penstock and of Node; None where only one has such a thing.
+Sides = dict[str, Sample | None]
+
+# Stages of the chain from which the cost of one is taken.
+STAGES = 4
+
+COPIED = 512 * MIB
+
+MEMORY_SUBJECTS = [
+    ("an idle Readable", "stream", "Readable"),
+    ("an idle Writable", "stream", "Writable"),
+    ("an idle Duplex", "stream", "Duplex"),
+    ("an idle Transform", "stream", "Transform"),
+    ("an idle PassThrough", "stream", "PassThrough"),
+    ("a queued chunk, readable side", "readable-chunk", "Readable"),
+    ("a queued chunk, writable side", "writable-chunk", "Writable"),
+    ("the first listener of a stream", "first-listener", "Readable"),
+    ("a further listener", "further-listener", "Readable"),
+]
+
+
+def nanoseconds(rates: Sample) -> Sample:
+    return Sample(tuple(1e9 / rate for rate in rates.values))
+
+
+def measure_chunks(runner: Runner) -> dict[str, Sides]:
+    """Nanoseconds per chunk of a pipe from hook to hook, and of each PassThrough stage that is put between."""
+    direct, chain = (entry("pipe-passthrough", "chunks/s", 1e6, stages=stages) for stages in (0, STAGES))
+    returned = entry("pipe-returned", "chunks/s", 1e6)
+    ours = {each.name: runner.penstock(runner.arguments(each, "node")) for each in (direct, chain, returned)}
+    theirs = {each.name: runner.node(runner.arguments(each, "node")) for each in (direct, chain)}
+    commands = {f"penstock {name}": command for name, command in ours.items()}
+    commands |= {f"node {name}": command for name, command in theirs.items()}
+    results = run_in_turns(commands, runner.rounds, runner.timeout)
+    times = {label: nanoseconds(Sample.of(result)) for label, result in results.items()}
+
+    def stage(side: str) -> Sample:
+        pairs = zip(times[f"{side} {chain.name}"].values, times[f"{side} {direct.name}"].values, strict=True)
+        return Sample(tuple((long - short) / STAGES for long, short in pairs))
+
+    return {
+        "a pass-through stage in a chain": {"penstock": stage("penstock"), "node": stage("node")},
+        "a read hook piped to a write hook": {
+            "penstock": times[f"penstock {direct.name}"],
+            "node": times[f"node {direct.name}"],
+        },
+        "the same, the read hook returning its bytes": {
+            "penstock": times[f"penstock {returned.name}"],
+            "node": None,
+        },
+    }
+
+
+def measure_copies(runner: Runner) -> dict[str, Sides]:
+    """MB/s of a file piped to a new file, with marks of 64 KiB and with those that file streams have by default."""
+    directory = Path(runner.directory)
+    source, dest = directory / "source", directory / "dest"
+    make_source(source, COPIED)
+    rows: dict[str, Sides] = {}
+    for name, mark in (("marks of 64 KiB", 65536), ("the default marks of each", 0)):
+        arguments = ["file-copy", f"source={source}", f"dest={dest}", f"hwm={mark}"]
+        commands = {"penstock": runner.penstock(arguments), "node": runner.node(arguments)}
+        results: dict[str, list[dict[str, Any]]] = {side: [] for side in commands}
+        for side in turns(commands, runner.rounds):
+            results[side].append(run_once(commands[side], runner.timeout))
+            check_and_remove(source, dest, f"{side}: file-copy")
+        rows[name] = {side: Sample.of(results[side]) for side in commands}
+    source.unlink()
+    return rows
+
+
+def measure_memory(runner: Runner) -> dict[str, Sides]:
+    """Bytes for each object; counted, not timed, so once is enough."""
+    rows: dict[str, Sides] = {}
+    for name, subject, kind in MEMORY_SUBJECTS:
+        arguments = ["memory", f"subject={subject}", f"kind={kind}", "n=20000"]
+        commands = {"penstock": runner.penstock(arguments), "node": runner.node(arguments)}
+        results = run_in_turns(commands, 1, runner.timeout)
+        rows[name] = {side: Sample.of(result) for side, result in results.items()}
+    return rows

@@ -1,0 +1,36 @@
+"""Finds programs by name, importing the modules that hold them."""
+
+from __future__ import annotations
+
+import importlib
+
+from benchmarks.programs._bench import PROGRAMS, Program
+
+MODULES = (
+    "pipes",
+    "reads",
+    "sources",
+    "writes",
+    "transforms",
+    "lifecycles",
+    "operators",
+    "composition",
+    "files",
+    "memory",
+)
+
+
+def find_program(name: str) -> Program:
+    """The program of that name; ``LIBRARY:TASK`` is in the module of tasks for that library, the others are here.
+
+    Raises KeyError, with the names that there are.
+    """
+    library, colon, _ = name.partition(":")
+    if colon:
+        importlib.import_module(f"benchmarks.tasks.with_{library}")
+    else:
+        for module in MODULES:
+            importlib.import_module(f"benchmarks.programs.{module}")
+    if name not in PROGRAMS:
+        raise KeyError(f"no program {name!r}; there are {', '.join(sorted(PROGRAMS))}")
+    return PROGRAMS[name]

@@ -1,0 +1,78 @@
+cimport cython
+
+cdef extern from *:
+    """
+    /* PyObject_Vectorcall without its second look at the result. `args` has a slot in front that the callee may use. */
+    static inline PyObject *penstock_vectorcall(PyObject *fn, PyObject **args, size_t count) {
+        PyTypeObject *type = Py_TYPE(fn);
+        if (PyType_HasFeature(type, Py_TPFLAGS_HAVE_VECTORCALL)) {
+            vectorcallfunc call = *(vectorcallfunc *)((char *)fn + type->tp_vectorcall_offset);
+            if (call != NULL) return call(fn, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        }
+        return PyObject_Vectorcall(fn, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+    }
+
+    static inline PyObject *penstock_call(PyObject *fn, PyObject *arg) {
+        PyObject *stack[2] = {NULL, arg};
+        return penstock_vectorcall(fn, stack + 1, 1);
+    }
+
+    static inline PyObject *penstock_call_method(PyObject *fn, PyObject *owner, PyObject *arg) {
+        PyObject *stack[3] = {NULL, owner, arg};
+        return penstock_vectorcall(fn, stack + 1, 2);
+    }
+
+    /* Whether getattr(owner, name) can find anything, without asking for it. */
+    static inline int penstock_may_have(PyObject *owner, PyObject *name) {
+        PyTypeObject *type = Py_TYPE(owner);
+        if (type->tp_dictoffset > 0) {
+            PyObject *own = *(PyObject **)((char *)owner + type->tp_dictoffset);
+            if (own == NULL || PyDict_GET_SIZE(own) == 0) return _PyType_Lookup(type, name) != NULL;
+        }
+        return 1;
+    }
+
+    /* Cython gives every object a dict at once. Python makes one when there is something to put into it. */
+    static inline void penstock_drop_empty_dict(PyObject *owner) {
+        if (Py_TYPE(owner)->tp_dictoffset > 0) {
+            PyObject **own = (PyObject **)((char *)owner + Py_TYPE(owner)->tp_dictoffset);
+            if (*own != NULL && PyDict_GET_SIZE(*own) == 0) Py_CLEAR(*own);
+        }
+    }
+    """
+    bint penstock_may_have(object owner, object name)
+    void penstock_drop_empty_dict(object owner)
+    PyObject *penstock_call(object fn, object arg)
+    PyObject *penstock_call_method(object fn, object owner, object arg)
+
+cdef extern from "Python.h":
+    ctypedef struct PyObject:
+        pass
+    void Py_DECREF(PyObject *)
+
+@cython.final
+cdef class Raised:
+    cdef readonly object error
+
+cdef object caught()
+
+cdef inline object outcome(PyObject *result):
+    if result is NULL:
+        return caught()
+    cdef object value = <object>result
+    # The reference that the call gave; `value` has its own.
+    Py_DECREF(result)
+    return value
+
+cdef inline object attempt(object fn, object arg):
+    return outcome(penstock_call(fn, arg))
+
+cdef inline object attempt_method(object fn, object owner, object arg):
+    return outcome(penstock_call_method(fn, owner, arg))
+
+cdef inline object method_of(object owner, object name):
+    return getattr(owner, name, None) if penstock_may_have(owner, name) else None
+
+cdef inline int drop_empty_dict(object owner) except -1:
+    penstock_drop_empty_dict(owner)
+    return 0

@@ -1,0 +1,46 @@
+"""Calls of hooks, without what they would cost compiled code.
+
+`attempt`: a call whose exception comes back as a value.
+
+A ``try`` costs compiled code a save of the exception state at every call, more than the rest of a hook's call; so the
+hooks are called through here. On the backend that is not compiled these are the plain functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+class Raised:
+    """What `attempt` gives for a call that raised ``error``."""
+
+    __slots__ = ("error",)
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+def attempt(fn: Callable[[Any], Any], arg: Any) -> Any:
+    """``fn(arg)``, or a `Raised`. What is no Exception (KeyboardInterrupt, CancelledError) is raised as usual."""
+    try:
+        return fn(arg)
+    except Exception as error:
+        return Raised(error)
+
+
+def attempt_method(fn: Callable[[Any, Any], Any], owner: Any, arg: Any) -> Any:
+    """``fn(owner, arg)``, or a `Raised`."""
+    try:
+        return fn(owner, arg)
+    except Exception as error:
+        return Raised(error)
+
+
+def method_of(owner: Any, name: str) -> Any:
+    """``owner``'s method of that name, or None; a hook that most streams do not have."""
+    return getattr(owner, name, None)
+
+
+def drop_empty_dict(owner: object) -> None:
+    """Give back the dict that a compiled object starts with, where nothing is in it."""

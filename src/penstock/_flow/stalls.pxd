@@ -1,0 +1,11 @@
+from penstock cimport _clock as clock
+
+cdef class Stalls:
+    cdef Py_ssize_t count
+    cdef double _over       # seconds of the stalls that are over
+    cdef double _since      # when the one that lasts began; 0 where none does
+    cdef object begin(self)
+    cdef object end(self)
+    cdef double seconds(self)
+
+cpdef tuple stalls_of(Stalls stalls)

@@ -1,0 +1,28 @@
+"""How often and for how long somebody had to wait for a stream."""
+
+from penstock import _clock as clock
+
+
+class Stalls:
+    """Made when a stream stalls for the first time."""
+
+    def begin(self):
+        if self._since == 0:
+            self.count += 1
+            self._since = clock.monotonic()
+
+    def end(self):
+        if self._since != 0:
+            self._over += clock.monotonic() - self._since
+            self._since = 0
+
+    def seconds(self):
+        """The time of all stalls, that of the one that lasts included."""
+        return self._over + (clock.monotonic() - self._since if self._since else 0.0)
+
+
+def stalls_of(stalls):
+    """Count and seconds; of a stream that never stalled, too."""
+    if stalls is None:
+        return 0, 0.0
+    return stalls.count, stalls.seconds()

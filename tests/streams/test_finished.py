@@ -1,0 +1,650 @@
+"""finished(): what counts as done, what as failed, when it is told, and what is left on the stream afterwards."""
+
+import asyncio
+import gc
+
+import pytest
+from stream_tools import Events, closed, looped, quiet, reported
+
+from penstock import (
+    AbortController,
+    AbortError,
+    Completion,
+    Duplex,
+    InvalidArgTypeError,
+    PassThrough,
+    PrematureCloseError,
+    Readable,
+    StreamDestroyedError,
+    Transform,
+    Writable,
+    finished,
+    next_tick,
+)
+
+
+class Boom(Exception):
+    """What the streams of these tests fail with."""
+
+
+def sink(**options):
+    return Writable(write=lambda chunk: None, **options)
+
+
+def source(**options):
+    """A readable that ends at once, when it is read."""
+    return Readable(read=lambda size: b"", **options)
+
+
+def both(**options):
+    return Duplex(read=lambda size: b"", write=lambda chunk: None, **options)
+
+
+def outcomes(stream, events=None, **options):
+    """The outcomes that a watch reports, and, where ``events`` is given, when it does among them."""
+    told = [] if events is None else events
+    watch = finished(stream, **options)
+    watch.add_done_callback(lambda done: told.append(("told", done.exception())))
+    return told
+
+
+# ---- what is done, and when it is told
+
+
+@looped
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (source, ["end", "close", ("told", None)]),
+        (sink, ["finish", "close", ("told", None)]),
+        (both, ["finish", "end", "close", ("told", None)]),
+        (lambda: both(writable=False), ["end", "close", ("told", None)]),
+        (lambda: both(readable=False), ["finish", "close", ("told", None)]),
+        (PassThrough, ["finish", "end", "close", ("told", None)]),
+    ],
+    ids=["readable", "writable", "duplex", "duplex-readable", "duplex-writable", "passthrough"],
+)
+async def test_it_waits_for_the_close_that_follows_by_itself(make, expected):
+    stream = make()
+    events = Events(stream, "end", "finish", "error", "close")
+    outcomes(stream, events)
+    if isinstance(stream, Writable):
+        stream.end()
+        await quiet()
+    if isinstance(stream, Readable):
+        stream.resume()
+    await quiet()
+    assert events == expected
+
+
+@looped
+@pytest.mark.parametrize("option", ["auto_destroy", "emit_close"])
+async def test_it_waits_for_no_close_that_does_not_come(option):
+    for make, drive, event in (
+        (source, lambda stream: stream.resume(), "end"),
+        (sink, lambda stream: stream.end(), "finish"),
+    ):
+        stream = make(**{option: False})
+        events = Events(stream, event, "close")
+        outcomes(stream, events)
+        drive(stream)
+        await quiet()
+        assert events == [event, ("told", None)]
+
+
+@looped
+async def test_a_side_that_is_left_out_is_not_waited_for():
+    stream = both()
+    events = Events(stream, "end", "finish", "close")
+    outcomes(stream, events, readable=False)
+    stream.end()
+    await quiet()
+    assert events == ["finish", ("told", None)]
+    stream = both()
+    events = Events(stream, "end", "finish", "close")
+    outcomes(stream, events, writable=False)
+    stream.resume()
+    await quiet()
+    assert events == ["end", ("told", None)]
+
+
+@looped
+@pytest.mark.parametrize(
+    "option", [{"readable": False}, {"writable": False}, {"readable": True, "writable": True}]
+)
+async def test_options_that_name_a_side_that_the_stream_has_not_change_nothing(option):
+    for make, drive, last in (
+        (source, lambda stream: stream.resume(), "writable"),
+        (lambda: both(readable=False), lambda stream: stream.end(), "readable"),
+    ):
+        if option.get(last) is None:
+            continue
+        stream = make()
+        events = Events(stream, "close")
+        outcomes(stream, events, **option)
+        drive(stream)
+        await quiet()
+        assert events == ["close", ("told", None)]
+
+
+@looped
+@pytest.mark.parametrize("make", [source, sink, both], ids=["readable", "writable", "duplex"])
+async def test_one_destroyed_inside_its_last_event_is_told_at_once(make):
+    stream = make()
+    events = Events(stream, "close")
+    last = "finish" if isinstance(stream, Writable) else "end"
+
+    def give_up():
+        events.append(last)
+        stream.destroy()
+
+    if isinstance(stream, Readable) and isinstance(stream, Writable):
+        stream.resume()
+        await quiet()
+    stream.on(last, give_up)
+    outcomes(stream, events)
+    if last == "finish":
+        stream.end()
+    else:
+        stream.resume()
+    await quiet()
+    assert events == [last, ("told", None), "close"]
+
+
+@looped
+async def test_a_half_open_duplex_is_not_done():
+    stream = both()
+    told = outcomes(stream)
+    stream.resume()
+    await quiet()
+    assert stream.readable_ended
+    assert told == []
+    stream.end()
+    await closed(stream)
+    assert told == [("told", None)]
+
+
+@looped
+async def test_it_is_told_once_however_much_follows():
+    stream = both(auto_destroy=False)
+    told = outcomes(stream)
+    stream.resume().end()
+    await quiet()
+    stream.destroy(Boom())
+    await quiet()
+    assert told == [("told", None)]
+
+
+# ---- failures
+
+
+@looped
+@pytest.mark.parametrize("make", [source, sink, both, PassThrough])
+async def test_the_error_of_the_stream(make):
+    stream = make()
+    error = Boom()
+    events = Events(stream, "error", "close")
+    outcomes(stream, events)
+    stream.destroy(error)
+    await quiet()
+    assert events == [("error", error), ("told", error), "close"]
+
+
+@looped
+@pytest.mark.parametrize("make", [source, sink, both, PassThrough])
+async def test_a_stream_closed_before_it_was_done(make):
+    for options in ({}, {"emit_close": False}, {"auto_destroy": False}):
+        stream = make(**options)
+        told = outcomes(stream)
+        stream.destroy()
+        await quiet()
+        assert len(told) == 1
+        assert isinstance(told[0][1], PrematureCloseError)
+        assert type(stream).__name__ in str(told[0][1])
+
+
+@looped
+async def test_only_the_sides_that_are_asked_for_count():
+    stream = both()
+    told = outcomes(stream, readable=False)
+    stream.end()
+    await quiet()
+    stream.destroy()
+    await quiet()
+    assert told == [("told", None)]
+    stream = both()
+    stream.end()
+    await quiet()
+    told = outcomes(stream, writable=False)
+    stream.destroy()
+    await quiet()
+    assert [type(error) for _, error in told] == [PrematureCloseError]
+    stream = both()
+    told = outcomes(stream, readable=False, writable=False)
+    stream.destroy()
+    await quiet()
+    assert told == [("told", None)]
+
+
+@looped
+@pytest.mark.parametrize("chunk", [None, b"left"])
+async def test_closed_after_the_end_was_received(chunk):
+    """It was not done where data was still to be read; where there was none, nothing is missing."""
+    stream = Readable(read=lambda size: None)
+    told = outcomes(stream)
+    if chunk is not None:
+        stream.push(chunk)
+    stream.push(None)
+    stream.destroy()
+    await quiet()
+    assert [type(error) for _, error in told] == [type(None) if chunk is None else PrematureCloseError]
+
+
+@looped
+async def test_error_false_leaves_the_error_event_to_others():
+    stream = sink()
+    error = Boom()
+    told = outcomes(stream, error=False)
+    with reported() as contexts:
+        stream.destroy(error)
+        await quiet()
+    assert [context["exception"] for context in contexts] == [error]
+    # It is still told, when the stream is closed.
+    assert told == [("told", error)]
+
+
+@looped
+async def test_an_error_of_a_stream_that_stays_up():
+    stream = sink(auto_destroy=False)
+    told = outcomes(stream)
+    failing = Writable(write=lambda chunk: 1 / 0, auto_destroy=False)
+    failing_told = outcomes(failing)
+    failing.write(b"x")
+    stream.write(b"x")
+    await quiet()
+    assert told == []
+    assert [type(error) for _, error in failing_told] == [ZeroDivisionError]
+    assert not failing.destroyed
+
+
+# ---- streams that are done, closed or broken before
+
+
+@looped
+@pytest.mark.parametrize("make", [source, sink, both, PassThrough])
+@pytest.mark.parametrize("how", ["done", "failed", "destroyed"])
+async def test_a_stream_that_is_closed_already(make, how):
+    stream = make()
+    error = Boom() if how == "failed" else None
+    if how == "done":
+        if isinstance(stream, Writable):
+            stream.end()
+        if isinstance(stream, Readable):
+            stream.resume()
+    else:
+        stream.destroy(error)
+    await closed(stream)
+    told = outcomes(stream)
+    assert told == [], "on a tick, not inside the call"
+    order = []
+    next_tick(order.append, "tick")
+    await quiet()
+    assert len(told) == 1
+    if how == "destroyed":
+        assert isinstance(told[0][1], PrematureCloseError)
+    else:
+        assert told == [("told", error)]
+
+
+@looped
+async def test_a_stream_that_is_done_and_stays_open():
+    for make, drive in ((source, Readable.resume), (sink, Writable.end)):
+        stream = make(auto_destroy=False)
+        drive(stream)
+        await quiet()
+        told = outcomes(stream)
+        assert told == []
+        await quiet(3)
+        assert told == [("told", None)]
+
+
+@looped
+async def test_one_side_that_is_done_already():
+    stream = both()
+    stream.resume()
+    await quiet()
+    assert outcomes(stream) == []
+    told = outcomes(stream, writable=False)
+    whole = outcomes(stream)
+    await quiet()
+    assert told == [("told", None)]
+    assert whole == []
+    stream.end()
+    await quiet()
+    assert whole == [("told", None)]
+
+
+@looped
+async def test_a_stream_that_failed_and_stays_up():
+    stream = Writable(write=lambda chunk: 1 / 0, auto_destroy=False)
+    stream.on("error", lambda error: None)
+    stream.write(b"x")
+    await quiet()
+    told = outcomes(stream)
+    assert told == []
+    await quiet()
+    assert [type(error) for _, error in told] == [ZeroDivisionError]
+
+
+@looped
+async def test_watched_while_it_is_being_destroyed():
+    """Never before the destruction is complete."""
+    released = asyncio.Event()
+
+    async def destroy(error):
+        await released.wait()
+
+    stream = Writable(write=lambda chunk: None, destroy=destroy)
+    stream.destroy()
+    told = outcomes(stream)
+    await quiet()
+    assert told == []
+    released.set()
+    await quiet()
+    assert [type(error) for _, error in told] == [PrematureCloseError]
+
+
+# ---- signal
+
+
+@looped
+async def test_a_signal_ends_the_watch_at_once_and_leaves_the_stream_alone():
+    stream = PassThrough()
+    controller = AbortController()
+    told = outcomes(stream, signal=controller.signal)
+    reason = Boom()
+    controller.abort(reason)
+    assert [type(error) for _, error in told] == [AbortError]
+    assert told[0][1].__cause__ is reason
+    assert not stream.destroyed
+    stream.resume().end(b"still alive")
+    assert await closed(stream) is None
+    assert len(told) == 1
+
+
+@looped
+async def test_a_signal_that_has_aborted_before():
+    stream = PassThrough()
+    controller = AbortController()
+    controller.abort()
+    told = outcomes(stream, signal=controller.signal)
+    assert told == []
+    await quiet()
+    assert [type(error) for _, error in told] == [AbortError]
+    assert not stream.destroyed
+
+
+@looped
+async def test_a_signal_after_the_end_changes_nothing():
+    stream = sink()
+    controller = AbortController()
+    watch = finished(stream, signal=controller.signal)
+    stream.end()
+    await watch
+    controller.abort()
+    await quiet()
+    assert watch.exception() is None
+
+
+@looped
+async def test_a_signal_of_a_closed_stream():
+    stream = sink()
+    stream.end()
+    await closed(stream)
+    controller = AbortController()
+    watch = finished(stream, signal=controller.signal)
+    controller.abort()
+    assert await watch is None
+
+
+# ---- what it leaves behind
+
+
+def listeners(stream):
+    return {name: stream.listener_count(name) for name in ("end", "finish", "error", "close")}
+
+
+NONE = {"end": 0, "finish": 0, "error": 0, "close": 0}
+
+
+@looped
+async def test_its_listeners_stay_and_catch_late_errors():
+    stream = sink(auto_destroy=False)
+    watch = finished(stream)
+    stream.end()
+    await watch
+    assert stream.listener_count("error") == 1
+    # Nobody else listens, and nothing is reported.
+    stream.destroy(Boom())
+    await quiet()
+    assert watch.exception() is None
+
+
+@looped
+async def test_cancel_takes_them_away():
+    stream = PassThrough()
+    told = []
+    watch = finished(stream)
+    watch.add_done_callback(told.append)
+    assert stream.listener_count("error") == 1
+    watch.cancel()
+    assert listeners(stream) == NONE
+    assert not watch.done()
+    stream.resume().end()
+    await closed(stream)
+    await quiet()
+    assert told == []
+    watch.cancel()
+
+
+@looped
+async def test_cancel_cancels_who_awaits():
+    stream = PassThrough()
+    watch = finished(stream)
+
+    async def wait():
+        await watch
+
+    task = asyncio.create_task(wait())
+    await quiet(3)
+    watch.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@looped
+async def test_cleanup_takes_them_away_when_it_is_done():
+    for outcome in (None, Boom()):
+        stream = sink(auto_destroy=False)
+        stream.on("error", lambda error: None)
+        watch = finished(stream, cleanup=True)
+        if outcome is None:
+            stream.end()
+            await watch
+        else:
+            stream.destroy(outcome)
+            with pytest.raises(Boom):
+                await watch
+        assert listeners(stream) == {**NONE, "error": 1}
+
+
+@looped
+async def test_a_closed_stream_has_none_left():
+    stream = PassThrough()
+    watch = finished(stream)
+    stream.resume().end()
+    await watch
+    assert listeners(stream) == NONE
+
+
+@looped
+async def test_a_cancelled_wait_stops_watching_and_leaves_the_stream_alone():
+    stream = PassThrough()
+
+    async def wait():
+        await finished(stream)
+
+    task = asyncio.create_task(wait())
+    await quiet(3)
+    assert stream.listener_count("close") == 1
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert listeners(stream) == NONE
+    assert not stream.destroyed
+
+
+@looped
+async def test_a_cancelled_wait_does_not_take_the_others_along():
+    stream = PassThrough()
+    watch = finished(stream)
+    told = []
+
+    async def wait():
+        return await watch
+
+    first, second = asyncio.create_task(wait()), asyncio.create_task(wait())
+    await quiet(3)
+    first.cancel()
+    await quiet(3)
+    assert first.cancelled()
+    assert not second.done()
+    watch.add_done_callback(told.append)
+    second.cancel()
+    await quiet(3)
+    assert second.cancelled()
+    # There is a callback yet to be called.
+    stream.resume().end()
+    await closed(stream)
+    assert told == [watch]
+
+
+# ---- the handle
+
+
+@looped
+async def test_it_can_be_awaited_as_often_as_one_likes():
+    stream = PassThrough()
+    watch = finished(stream)
+    waits = [asyncio.create_task(watch.wait()) for _ in range(3)]
+    await quiet(3)
+    stream.destroy(Boom())
+    await asyncio.gather(*waits)
+    for _ in range(2):
+        with pytest.raises(Boom):
+            await watch
+    with pytest.raises(Boom):
+        watch.result()
+    assert isinstance(watch.exception(), Boom)
+    assert watch.done()
+
+
+@looped
+async def test_what_cannot_be_asked_yet():
+    watch = finished(PassThrough())
+    assert not watch.done()
+    for ask in (watch.result, watch.exception):
+        with pytest.raises(asyncio.InvalidStateError, match="not done"):
+            ask()
+    watch.cancel()
+
+
+@looped
+async def test_callbacks_run_in_order_at_the_very_moment():
+    stream = sink()
+    order = []
+    stream.on("close", lambda: order.append("before"))
+    watch = finished(stream)
+    stream.on("close", lambda: order.append("after"))
+    watch.add_done_callback(lambda done: order.append(1))
+    watch.add_done_callback(lambda done: order.append(2))
+    stream.end()
+    await closed(stream)
+    assert order == ["before", 1, 2, "after"]
+
+
+@looped
+async def test_a_callback_that_is_added_late_runs_on_a_tick():
+    stream = sink()
+    watch = finished(stream)
+    stream.end()
+    await watch
+    told = []
+    watch.add_done_callback(told.append)
+    assert told == []
+    await quiet(3)
+    assert told == [watch]
+
+
+@looped
+@pytest.mark.parametrize("make", [sink, source, both])
+async def test_an_error_that_nobody_asks_for_is_reported_once(make):
+    stream = make()
+    error = Boom()
+    finished(stream)
+    with reported() as contexts:
+        stream.destroy(error)
+        await quiet()
+        del stream
+        gc.collect()
+        await quiet()
+    assert [context["exception"] for context in contexts] == [error]
+    assert "nobody asked" in contexts[0]["message"]
+
+
+@looped
+async def test_streams_of_all_kinds_can_be_awaited_together():
+    streams = [source(), sink(), both(), Transform(transform=lambda chunk: chunk), PassThrough()]
+    waits = asyncio.gather(*(finished(stream).wait() for stream in streams))
+    await quiet(3)
+    for stream in streams:
+        if isinstance(stream, Writable):
+            stream.end()
+        if isinstance(stream, Readable):
+            stream.resume()
+    await waits
+    assert all(stream.closed for stream in streams)
+
+
+@looped
+async def test_a_write_that_was_dropped_is_not_the_outcome():
+    """The outcome is the stream's, not that of the writes that it took along."""
+    under_way = Completion()
+    stream = Writable(write=lambda chunk: under_way)
+    told = []
+    stream.write(b"in flight")
+    stream.write(b"queued", callback=told.append)
+    watch = finished(stream)
+    stream.destroy()
+    with pytest.raises(PrematureCloseError):
+        await watch
+    under_way.resolve()
+    assert [type(error) for error in told] == [StreamDestroyedError]
+
+
+# ---- wrong use
+
+
+@looped
+@pytest.mark.parametrize("wrong", [None, 5, "stream", [], asyncio.Event])
+async def test_what_is_no_stream(wrong):
+    with pytest.raises(InvalidArgTypeError, match=r"finished\(\) needs a stream"):
+        finished(wrong)
+
+
+@looped
+async def test_what_is_no_signal():
+    stream = sink()
+    with pytest.raises(InvalidArgTypeError, match=r"signal must be an AbortSignal.*5"):
+        finished(stream, signal=5)
+    assert listeners(stream) == NONE

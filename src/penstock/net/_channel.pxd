@@ -1,6 +1,5 @@
 cimport cython
 
-from penstock._flow.chunk cimport size_of
 from penstock._flow.lifecycle cimport Completion
 from penstock._flow.stream cimport Stream
 from penstock._flow.ticks cimport Ticked, TickQueue, current_queue
@@ -92,3 +91,6 @@ cdef class Channel:
     cpdef object count_out(self, Py_ssize_t size)
     cpdef object count_in(self, Py_ssize_t size)
     cpdef object returned(self)
+
+@cython.locals(data=bytes)
+cdef Py_ssize_t size_of(object chunk) except -1

@@ -8,7 +8,6 @@ from asyncio import BaseEventLoop
 from time import monotonic as now
 
 from penstock._backend import ChunkQueue
-from penstock._flow.chunk import size_of
 from penstock._flow.lifecycle import Completion
 from penstock._flow.ticks import Ticked, current_queue, report
 from penstock._syscalls import gather, has_error, receive, send
@@ -540,3 +539,10 @@ class Channel:
             self._stop_writer()
         if self._free_calls is not None and self.idle:
             self._tell_free()
+
+
+def size_of(chunk):
+    if type(chunk) is bytes:
+        data = chunk
+        return len(data)
+    return len(chunk)

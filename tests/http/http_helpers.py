@@ -44,7 +44,10 @@ async def peer_of(handler=None, **options):
 async def raw_server(talk):
     """A server of the standard library's that runs ``talk(reader, writer)``; yields its URL."""
 
+    tasks = set()
+
     async def connected(reader, writer):
+        tasks.add(asyncio.current_task())
         try:
             with contextlib.suppress(ConnectionError):
                 await talk(reader, writer)
@@ -59,7 +62,8 @@ async def raw_server(talk):
     finally:
         server.close()
         await server.wait_closed()
-        await asyncio.sleep(0.01)
+        if tasks:
+            await asyncio.wait(tasks)
 
 
 class Answer:

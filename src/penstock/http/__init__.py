@@ -82,7 +82,7 @@ def request(
 
     ``url``: http or https. ``headers``: a mapping, or pairs. ``body``: bytes, str, a Readable or an iterable of bytes,
     which is sent and ends the request; without it write the body yourself and call ``end()``. Awaiting a request to
-    which nothing was written ends it. ``agent``: an `Agent`, which keeps connections; without one, the request has a
+    which nothing was written or piped ends it. ``agent``: an `Agent`, which keeps connections; without one, the request has a
     connection of its own. ``timeout``: a `Timeouts`, or seconds for everything. ``redirects``: how many to follow, none
     where not given; credentials are not sent to another origin, and a body that was a stream cannot be sent again.
     ``signal``: an `AbortSignal` that gives the request up. ``high_water_mark``: bytes, for both bodies.

@@ -172,12 +172,18 @@ class Agent:
         from penstock import net
 
         where = (self._socket_path,) if self._socket_path is not None else (target.hostname, target.port)
-        return await net.connect(
+        connecting = net.connect(
             *where,
             ssl=context,
             server_hostname=target.hostname if context is not None else None,
             allow_half_open=True,
         )
+        try:
+            return await connecting
+        except asyncio.CancelledError:
+            # It may have been connected just before.
+            connecting.socket.destroy()
+            raise
 
     def _leave(self, key: Key) -> None:
         """A connection is gone, or was not had: there is room for another."""
@@ -444,7 +450,12 @@ class _Exchange:
         send_body(self.request, body)
         if not self.request.writable_ended and not self.request._body_to_come:
             self.request.end()
-        self._agent._dispatch(self)
+        # When the connection that has brought the redirect is free, as it mostly is then.
+        self._agent._loop.call_soon(self._send_on, self.request)
+
+    def _send_on(self, request: ClientRequest) -> None:
+        if not request.destroyed:
+            self._agent._dispatch(self)
 
 
 def _drop(response: ClientResponse) -> None:

@@ -13,11 +13,13 @@ cdef class ClientRequest(Outgoing):
     cdef public object _answer           # the Handle of the response
     cdef public bint _body_to_come       # somebody feeds the body in
     cdef public bint _redirecting        # the exchange goes on with another request
+    cdef bint _completed                 # the exchange is over, as it should be
     cdef public object _owner            # who decides about redirects
     cdef list _information               # 1xx responses that came and were not told yet
     cdef str _host
     cdef bint _keep_alive
     cpdef bint _can_repeat(self) except -1
+    cdef bint _is_fed(self) except -1
     cpdef bint _has_written(self) except -1
     cpdef object _begin_again(self)
     cpdef object _complete(self)

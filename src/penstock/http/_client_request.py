@@ -36,6 +36,7 @@ class ClientRequest(Outgoing):
         self._answer = Handle()
         self._body_to_come = False
         self._redirecting = False
+        self._completed = False
         self._information = None
         self._owner = None
         Outgoing.__init__(self, None, high_water_mark)
@@ -65,6 +66,14 @@ class ClientRequest(Outgoing):
     def _can_repeat(self):
         """Whether it may be sent once more: it has no body, and asking twice does no harm."""
         return bool(self._body_bytes == 0 and self._w_ending and self.method in _HARMLESS)
+
+    def _s_is_over(self):
+        """Whether nothing is left to abort; the response is a part of it."""
+        return bool(self._s_destroyed)
+
+    def _is_fed(self):
+        """Whether a pipe or a pipeline leads here."""
+        return bool(self._s_count("unpipe") or self._s_count("finish"))
 
     def _has_written(self):
         """Whether there was any body."""
@@ -117,7 +126,7 @@ class ClientRequest(Outgoing):
         if not self._answer.done():
             self._answer._settle(None, response)
         self.emit("upgrade", response, socket)
-        self._s_destroy_stream(None)
+        self._complete()
 
     # ---- its own end
 
@@ -132,7 +141,13 @@ class ClientRequest(Outgoing):
     def _complete(self):
         """The exchange is over, unless it goes on elsewhere."""
         if not self._redirecting:
+            self._completed = True
             self._s_destroy_stream(None)
+
+    def _s_call_destroy(self, error):
+        self._s_after_destroy(error)
+        if not self._completed and self._carrier is not None:
+            self._carrier._outgoing_given_up(self, error)
 
     def _s_run_tick(self, op, arg):
         if op == _TICK_CLOSE:
@@ -149,7 +164,9 @@ class ClientRequest(Outgoing):
         Outgoing._s_run_tick(self, op, arg)
 
     def __await__(self):
-        if not self._w_ending and not self._w_chunks and not self._s_destroyed and not self._body_to_come:
+        if not (
+            self._w_ending or self._w_chunks or self._s_destroyed or self._body_to_come or self._is_fed()
+        ):
             self._w_end(None, None, None)
         return _awaiting(self)
 

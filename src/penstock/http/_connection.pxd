@@ -1,6 +1,5 @@
 cimport cython
 
-from penstock._flow.chunk cimport size_of
 from penstock._flow.events cimport Listener
 from penstock._flow.stream cimport Stream
 from penstock.http._carrier cimport Carrier

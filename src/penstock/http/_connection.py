@@ -4,7 +4,6 @@ httptools cannot be stopped inside what it is given, so it is given what came pi
 several messages, and what is left waits here.
 """
 
-from penstock._flow.chunk import size_of
 from penstock._flow.events import Listener
 from penstock.errors import HttpProtocolError
 from penstock.http._carrier import Carrier
@@ -126,29 +125,29 @@ class HttpConnection(Carrier):
 
     def on_url(self, url):
         self._url = url if self._url is None else self._url + url
-        self._count_header(size_of(url))
+        self._count_header(len(url))
 
     def on_status(self, status):
         self._url = status if self._url is None else self._url + status
-        self._count_header(size_of(status))
+        self._count_header(len(status))
 
     def on_header(self, name, value):
         fields = self._fields
         if len(fields) >= self._most_headers:
             self._refuse(f"more than {self._most_headers} header fields", 431)
-        self._count_header(size_of(name) + size_of(value) + 4)
+        self._count_header(len(name) + len(value) + 4)
         if value.endswith((b" ", b"\t")):
             value = value.rstrip()
         fields.append((name, value))
         if not self._in_head:
             return
-        size = size_of(name)
+        size = len(name)
         if size == 4:
             if name.lower() == b"host":
                 self._host_count += 1
         elif size == 14:
             if name.lower() == b"content-length":
-                if size_of(value) > _MOST_LENGTH_DIGITS:
+                if len(value) > _MOST_LENGTH_DIGITS:
                     self._refuse("a Content-Length beyond all bounds", 413)
                 self._length = int(value)
         elif size == 17:
@@ -174,7 +173,7 @@ class HttpConnection(Carrier):
         self._fields = []
 
     def on_body(self, data):
-        size = size_of(data)
+        size = len(data)
         self._body_bytes += size
         if 0 <= self._most_body_bytes < self._body_bytes:
             self._refuse(f"a body of more than {self._most_body_bytes} bytes", 413)
@@ -230,7 +229,7 @@ class HttpConnection(Carrier):
     def _notify1(self, chunk):
         if self._failed is not None or self._gone:
             # What the peer still sends while it is told of the end.
-            self._dropped(size_of(chunk))
+            self._dropped(len(chunk))
             return
         if self._held is not None:
             self._held = bytes(self._rest()) + bytes(chunk)
@@ -280,7 +279,7 @@ class HttpConnection(Carrier):
     def _feed(self):
         """Give the parser a piece of what is held."""
         held = self._held
-        size = size_of(held) - self._held_at
+        size = len(held) - self._held_at
         if not self._in_message and held[self._held_at] == 10:
             # The parser skips line breaks before a message, even where they lack their CR.
             self._failed = HttpProtocolError("the peer sent a bare line feed before a message")

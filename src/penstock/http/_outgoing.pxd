@@ -1,6 +1,5 @@
 cimport cython
 
-from penstock._flow.chunk cimport size_of
 from penstock._flow.stream cimport Stream
 from penstock.http._carrier cimport Carrier
 from penstock.writable cimport Writable

@@ -3,7 +3,6 @@
 from email.utils import formatdate
 from time import time
 
-from penstock._flow.chunk import size_of
 from penstock.errors import ContentLengthMismatchError, HeadersSentError, InvalidHeaderError
 from penstock.http._headers import check_name, check_value, header_items
 from penstock.writable import Writable
@@ -201,7 +200,7 @@ class Outgoing(Writable):
     def _put(self, first, chunk, last):
         """Hand up to three pieces to the socket, as one write. ``first`` and ``last`` may be None."""
         socket = self._carrier._socket
-        if chunk is None or size_of(chunk) == 0:
+        if chunk is None or len(chunk) == 0:
             if first is None:
                 first = last
             elif last is not None:
@@ -210,7 +209,7 @@ class Outgoing(Writable):
                 socket._w_write(first, None, None)
         elif first is None and last is None:
             socket._w_write(chunk, None, None)
-        elif size_of(chunk) <= _JOINED_BYTES:
+        elif len(chunk) <= _JOINED_BYTES:
             if first is None:
                 first = b""
             socket._w_write(b"".join((first, chunk) if last is None else (first, chunk, last)), None, None)
@@ -228,7 +227,7 @@ class Outgoing(Writable):
         if self._past:
             raise HeadersSentError("write() while a file is being sent")
         head = None if self._head_sent else self._make_head(-1)
-        size = size_of(chunk)
+        size = len(chunk)
         if self._framing == _NO_BODY:
             chunk = None
         elif self._framing == _BY_LENGTH:
@@ -344,7 +343,7 @@ class Outgoing(Writable):
         else:
             if type(chunk) is not bytes:
                 chunk = self._w_checked(chunk, encoding)
-            self._put_whole(chunk, size_of(chunk))
+            self._put_whole(chunk, len(chunk))
         if self._in_handler and callback is None and not self._s_destroyed:
             # The connection finishes the message when the handler has returned: nearly always without any tick.
             self._w_ending = True

@@ -45,6 +45,7 @@ cdef extern from *:
     #ifdef __linux__
     #include <fcntl.h>
     #include <sys/sendfile.h>
+    #include <sys/uio.h>
     static ssize_t penstock_splice(int source, int dest, size_t size) {
         return splice(source, NULL, dest, NULL, size, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     }
@@ -52,7 +53,17 @@ cdef extern from *:
         off_t at = (off_t)offset;
         return sendfile(dest, source, &at, size);
     }
+    /* Whether one byte of a file can be had without waiting for the disk. */
+    static int penstock_has_byte(int fd, long long offset) {
+        char byte;
+        struct iovec entry = {&byte, 1};
+        return preadv2(fd, &entry, 1, (off_t)offset, RWF_NOWAIT) >= 0;
+    }
     #else
+    static int penstock_has_byte(int fd, long long offset) {
+        (void)fd; (void)offset;
+        return 0;
+    }
     static ssize_t penstock_splice(int source, int dest, size_t size) {
         (void)source; (void)dest; (void)size;
         errno = ENOSYS;
@@ -65,6 +76,7 @@ cdef extern from *:
     }
     #endif
     """
+    bint penstock_has_byte(int fd, long long offset) nogil
     Py_ssize_t penstock_splice(int source, int dest, size_t size) nogil
     Py_ssize_t penstock_sendfile(int dest, int source, long long offset, size_t size) nogil
 
@@ -230,6 +242,17 @@ cpdef Py_ssize_t sendfile(int dest, int source, long long offset, Py_ssize_t siz
         if error != errno.EINTR:
             return _failed(error)
         PyErr_CheckSignals()
+
+
+cpdef Py_ssize_t in_memory(int fd, long long offset, Py_ssize_t size, Py_ssize_t step) except -1:
+    """How much of the part of a file the kernel has in memory, as far as one byte in every `step` tells."""
+    cdef Py_ssize_t known = 0, end
+    while known < size:
+        end = min(known + step, size)
+        if not penstock_has_byte(fd, offset + end - 1):
+            break
+        known = end
+    return known
 
 
 cpdef bint has_error(int fd) except -1:

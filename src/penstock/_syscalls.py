@@ -73,6 +73,23 @@ def sendfile(dest: int, source: int, offset: int, size: int) -> int:
         return -1
 
 
+def in_memory(fd: int, offset: int, size: int, step: int) -> int:
+    """How many of ``size`` bytes of a file the kernel has in memory, as far as one byte in every ``step`` tells."""
+    if not hasattr(os, "RWF_NOWAIT"):
+        return 0
+    byte = bytearray(1)
+    known = 0
+    while known < size:
+        end = min(known + step, size)
+        try:
+            os.preadv(fd, [byte], offset + end - 1, os.RWF_NOWAIT)
+        except OSError:
+            # It is not there, or the file system cannot tell.
+            break
+        known = end
+    return known
+
+
 def has_error(fd: int) -> bool:
     """Whether a socket has an error to report, when all that has come is received."""
     poll = select.poll()

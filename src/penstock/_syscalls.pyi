@@ -21,5 +21,11 @@ def splice(source: int, dest: int, size: int) -> int:
 def sendfile(dest: int, source: int, offset: int, size: int) -> int:
     """Send up to ``size`` bytes of a file; 0 at its end, -1 where it would block. Raises OSError as `splice`."""
 
+def in_memory(fd: int, offset: int, size: int, step: int) -> int:
+    """How many of ``size`` bytes of a file the kernel has in memory, as far as one byte in every ``step`` tells.
+
+    0 where the system or the file cannot say.
+    """
+
 def has_error(fd: int) -> bool:
     """Whether a socket has an error to report, when all that has come is received."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import os
 import sys
@@ -249,11 +248,8 @@ def test_a_file_that_is_not_in_memory(run, file, trips, monkeypatch):
         fetched.append(at)
         return fetch(opened, at)
 
-    def unknown(*args):
-        raise BlockingIOError(errno.EAGAIN, "not in memory")
-
     monkeypatch.setattr(_sendfile, "_fetch", noted)
-    monkeypatch.setattr(_sendfile, "_probe", unknown)
+    monkeypatch.setattr(_sendfile, "in_memory", lambda *args: 0)
     run(main)
     assert len(fetched) >= SIZE // _sendfile._FETCH_BYTES
 
@@ -327,7 +323,10 @@ def test_a_proxy_both_ways(run):
             upstream = await net.connect(server.port, HOST, allow_half_open=True)
             await asyncio.gather(pipeline(stream, upstream), pipeline(upstream, stream))
 
-        async with serving(lambda stream: stream.pipe(stream)) as server, serving(proxy, allow_half_open=True) as front:
+        async with (
+            serving(lambda stream: stream.pipe(stream)) as server,
+            serving(proxy, allow_half_open=True) as front,
+        ):
             async with net.connect(front.port, HOST, allow_half_open=True) as client:
                 coming = asyncio.create_task(received(client))
                 for at in range(0, SIZE, 100_000):

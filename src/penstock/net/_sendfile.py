@@ -8,7 +8,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from penstock._syscalls import sendfile
+from penstock._syscalls import in_memory, sendfile
 from penstock.direct import Moved, Trip
 from penstock.fs._files import OpenFile
 
@@ -27,8 +27,6 @@ _FETCH_BYTES = 256 * 1024
 _TURN_BYTES = 2 * 1024 * 1024
 #: Seconds after which a trip ends so that the source can look whether the bytes may still go this way.
 _TRIP_SECONDS = 0.25
-_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
-_probe = os.preadv
 
 
 class SendFile:
@@ -41,9 +39,8 @@ class SendFile:
         self._moved = 0
         self._over = False
         self._fetching = False
-        # Offset in the file up to which it is in memory, and a byte to find that out with.
+        # Offset in the file up to which it is in memory.
         self._known = 0
-        self._byte = bytearray(1)
         self._began = monotonic()
         channel.lend(self)
         self._step()
@@ -102,19 +99,12 @@ class SendFile:
                 return
 
     def _in_memory(self, at: int, size: int) -> int:
-        """How many bytes from ``at`` on the kernel has in memory, as far as one can tell; ``size`` at most."""
-        end = at + size
+        """How many bytes from ``at`` on, of ``size``, need no disk."""
         known = max(at, self._known)
-        while known < end:
-            step = min(known + _PROBE_BYTES, end)
-            try:
-                _probe(self._trip.file.fd, [self._byte], step - 1, _NOWAIT)
-            except OSError:
-                # It is not there, or the file system cannot tell.
-                break
-            known = step
-        self._known = known
-        return min(known, end) - at
+        if known < at + size:
+            known += in_memory(self._trip.file.fd, known, at + size - known, _PROBE_BYTES)
+            self._known = known
+        return min(known - at, size)
 
     def _fetch(self, at: int) -> None:
         self._fetching = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl as _ssl
+from collections.abc import Generator
 from types import TracebackType
 from typing import Any
 
@@ -70,6 +71,10 @@ class Connecting(Handle[Socket]):
         for event, fn in (("connect", self._connected), ("error", self._failed), ("close", self._closed)):
             self.socket.off(event, fn)
         self._settle(error, self.socket)
+
+    def __await__(self) -> Generator[Any, None, Socket]:
+        yield from super().__await__()
+        return self.socket
 
     def _abandoned(self) -> None:
         # What follows is what was asked for, no error that somebody would have to hear of.

@@ -9,7 +9,7 @@ import os
 import socket
 import ssl as _ssl
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, Self
 
@@ -42,6 +42,14 @@ _ALREADY_GONE = (
 
 class Listening(Handle["Server"]):
     """`Server.listen` under way; awaited, it is the server."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+
+    def __await__(self) -> Generator[Any, None, Server]:
+        yield from super().__await__()
+        return self._server
 
 
 class Server(EventEmitter):
@@ -144,7 +152,7 @@ class Server(EventEmitter):
         if backlog < 1:
             raise OutOfRangeError(f"backlog must be at least 1, got {backlog}")
         places = [] if sock is not None else _places(address)
-        handle = Listening()
+        handle = Listening(self)
         self._closing = self._told = self._closed = False
         options = _Options(backlog, reuse_port, ipv6_only, unlink)
         self._opening = self._loop.create_task(self._open(places, sock, options, handle))

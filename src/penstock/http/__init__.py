@@ -28,20 +28,25 @@ from penstock.http._client_request import ClientRequest
 from penstock.http._headers import HeaderFields, Headers
 from penstock.http._incoming import ClientResponse, ServerRequest
 from penstock.http._limits import Limits
+from penstock.http._reverse_proxy import ReverseProxy
 from penstock.http._send_file import send_file
 from penstock.http._server import Handler, Server
 from penstock.http._server_response import ServerResponse
+from penstock.http._static import StaticFiles
 from penstock.http._timeouts import Timeouts
 
 __all__ = [
     "Agent",
     "ClientRequest",
     "ClientResponse",
+    "Handler",
     "Headers",
     "Limits",
+    "ReverseProxy",
     "Server",
     "ServerRequest",
     "ServerResponse",
+    "StaticFiles",
     "Timeouts",
     "create_server",
     "get",

@@ -76,9 +76,12 @@ class Outgoing(Writable):
         self._refuse_if_fixed("append_header")
         lower = check_name(name)
         before = self._fields.get(lower)
-        values = [] if before is None else before[1] if type(before[1]) is list else [before[1]]
-        more = value if isinstance(value, (list, tuple)) else [value]
-        self._fields[lower] = (name, [*values, *[check_value(name, item) for item in more]])
+        values = [
+            check_value(name, item) for item in (value if isinstance(value, (list, tuple)) else [value])
+        ]
+        if before is not None:
+            values = [*(before[1] if type(before[1]) is list else [before[1]]), *values]
+        self._fields[lower] = (name, values[0] if len(values) == 1 else values)
         return self
 
     def set_headers(self, headers):

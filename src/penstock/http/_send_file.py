@@ -18,7 +18,7 @@ from penstock.fs._options import StrPath, check_path
 from penstock.http._server_response import ServerResponse
 from penstock.throttle import throttle as make_throttle
 
-__all__ = ["SendFile", "send_file"]
+__all__ = ["SendFile", "inside", "send_file"]
 
 # A file up to this size is read by the call that opens it.
 _SMALL_FILE = 64 * 1024
@@ -221,7 +221,7 @@ def _gone() -> BaseException:
 
 def _open(path: str | bytes, root: str | bytes | None) -> _Opened:
     if root is not None:
-        path = _inside(path, root)
+        path = inside(path, root)
     # Not to wait for a writer, where it is a FIFO.
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
@@ -240,7 +240,7 @@ def _open(path: str | bytes, root: str | bytes | None) -> _Opened:
             os.close(fd)
 
 
-def _inside(path: str | bytes, root: str | bytes) -> str:
+def inside(path: str | bytes, root: str | bytes) -> str:
     """``path`` in ``root``. Raises FileNotFoundError where it leads out of it."""
     base = os.path.realpath(os.fsdecode(root))
     whole = os.path.realpath(os.path.join(base, os.fsdecode(path).lstrip("/" + os.sep)))

@@ -155,7 +155,8 @@ class Channel:
         self._tell_free()
 
     def forget(self):
-        """The stream is closed, and its layer, which holds it, is of no use any more."""
+        """After `close`: let go of the stream, which holds this channel. Nothing looks for it any more."""
+        self._stream = None
         self.layer = None
 
     # ---- what comes in
@@ -184,7 +185,8 @@ class Channel:
     def read_failed(self, error):
         """For the carrier: receiving has failed."""
         self._stop_reading()
-        self._stream._s_fail(error, False)
+        if not self._closed:
+            self._stream._s_fail(error, False)
 
     def _start_reading(self):
         self._loop.add_reader(self.fd, self.on_readable)
@@ -204,7 +206,7 @@ class Channel:
             self._loop.call_soon(self.resume)
 
     def _receive(self):
-        if not self._wanted:
+        if self._closed or not self._wanted:
             # The reader was left where it was, in case that more is wanted before more comes.
             self._stop_reading()
             return
@@ -270,7 +272,7 @@ class Channel:
         rest = self._rest
         more = True
         try:
-            while rest:
+            while rest and not self._closed:
                 more = self._stream._r_push(rest.pop(), None)
         except BaseException:
             if rest:
@@ -290,6 +292,8 @@ class Channel:
 
     def deliver(self, data):
         """For the layer: push what it has decrypted; None is the end. Whether more is wanted."""
+        if self._closed:
+            return False
         more = self._stream._r_push(data, None)
         if not more:
             self._wanted = False
@@ -359,7 +363,8 @@ class Channel:
             if self.borrower is not None:
                 self.borrower.stop()
             return self._final_done
-        self._stream._shut_down()
+        if not self._closed:
+            self._stream._shut_down()
         return None
 
     def _held(self):
@@ -480,7 +485,7 @@ class Channel:
         self._done = None
         if done is not None:
             done.reject(error)
-        else:
+        elif not self._closed:
             self._stream._s_fail(error, False)
 
     # ---- the direct path to this socket

@@ -82,6 +82,7 @@ class Socket(Duplex, DirectTarget):
         "_peer",
         "_secure",
         "_sock",
+        "_tls",
     )
 
     def __init__(
@@ -103,6 +104,7 @@ class Socket(Duplex, DirectTarget):
         self._sock: socket.socket | None = None
         self._connecting: _Attempt | None = None
         self._secure: Secure | None = None
+        self._tls: _ssl.SSLObject | None = None
         self._accepted_by: Server | None = None
         self._peer: Any = None
         self._local: Any = None
@@ -200,7 +202,12 @@ class Socket(Duplex, DirectTarget):
         server, self._accepted_by = self._accepted_by, None
         if server is not None:
             server._gone(self)
-        next_tick(self._channel.forget)
+        next_tick(self._forget)
+
+    def _forget(self) -> None:
+        """Nothing holds a closed socket in a cycle."""
+        self._secure = None
+        self._channel.forget()
 
     def reset_and_destroy(self) -> Self:
         """Close the connection by a reset: the peer gets an error instead of an end. Return the socket.
@@ -328,18 +335,19 @@ class Socket(Duplex, DirectTarget):
         self._connected_socket("start_tls()")
         secure = Secure(self, self._channel, context, server_side, server_hostname, handshake_timeout)
         self._secure = secure
+        self._tls = secure.object
         await secure.start()
         return self
 
     @property
     def encrypted(self) -> bool:
         """Whether TLS was started."""
-        return self._secure is not None
+        return self._tls is not None
 
     @property
     def tls(self) -> _ssl.SSLObject | None:
         """The `ssl.SSLObject`, for the certificate, the cipher and the protocol chosen; None without TLS."""
-        return None if self._secure is None else self._secure.object
+        return self._tls
 
     # ---- the direct paths
 

@@ -10,6 +10,7 @@ aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed")
 pytest.importorskip("httptools", reason="the other end is penstock.http")
 
 from aiohttp import web  # noqa: E402
+from file_helpers import gone  # noqa: E402
 
 from penstock import InvalidArgTypeError, Readable, consumers, create_read_stream, http, pipeline  # noqa: E402
 from penstock.adapters.aiohttp import body_of, payload_of, send_stream  # noqa: E402
@@ -40,9 +41,14 @@ class Slow(Readable):
 
 def test_a_download(run, big):
     path, content = big
+    sources = []
+
+    def opened(path):
+        sources.append(create_read_stream(path))
+        return sources[-1]
 
     async def download(request):
-        return await send_stream(request, create_read_stream(path), status=201, headers={"X-One": "1"})
+        return await send_stream(request, opened(path), status=201, headers={"X-One": "1"})
 
     async def main():
         async with serving(download) as url, http.Agent() as agent:
@@ -51,6 +57,7 @@ def test_a_download(run, big):
                 assert (response.status_code, response.headers["x-one"]) == (201, "1")
                 assert await consumers.bytes(response) == content
             assert await consumers.bytes(await agent.request(url, method="HEAD")) == b""
+            await gone(*sources)
 
     run(main)
 

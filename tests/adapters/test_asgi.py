@@ -11,6 +11,7 @@ uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("starlette", reason="starlette is not installed")
 pytest.importorskip("httptools", reason="the client is penstock.http")
 
+from file_helpers import gone  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.background import BackgroundTask  # noqa: E402
 from starlette.responses import PlainTextResponse  # noqa: E402
@@ -53,6 +54,12 @@ class Slow(Readable):
 
 def test_a_download(run, big):
     path, content = big
+    sources = []
+
+    def opened(path):
+        sources.append(create_read_stream(path))
+        return sources[-1]
+
     done = []
 
     async def note():
@@ -62,7 +69,7 @@ def test_a_download(run, big):
         task = BackgroundTask(note)
         headers = {"X-One": "1", "Content-Length": str(len(content))}
         response = StreamResponse(
-            create_read_stream(path), 201, headers, media_type="application/x-test", background=task
+            opened(path), 201, headers, media_type="application/x-test", background=task
         )
         response.set_cookie("a", "b")
         return response
@@ -78,6 +85,7 @@ def test_a_download(run, big):
             head = await http.request(url, method="HEAD")
             assert head.headers["content-length"] == str(len(content))
             assert await consumers.bytes(head) == b""
+            await gone(*sources)
         assert done
 
     run(main)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from penstock._flow.events import EventEmitter
 from penstock._flow.handle import Handle
@@ -18,10 +18,7 @@ from penstock.http._limits import Limits
 from penstock.http._server_connection import ServerConnection
 from penstock.http._server_response import ServerResponse
 
-if TYPE_CHECKING:
-    from penstock.net import Listening
-
-__all__ = ["Handler", "Server"]
+__all__ = ["Handler", "Listening", "Server"]
 
 Handler = Callable[[ServerRequest, ServerResponse], object]
 
@@ -29,6 +26,15 @@ _HIGH_WATER_MARK = 64 * 1024
 # How often connections are looked at: a tenth of the shortest time, and within these bounds.
 _SHORTEST_ROUND = 0.02
 _LONGEST_ROUND = 1.0
+
+
+class Listening(Handle["Server"]):
+    """`Server.listen` under way; awaited, it is the server."""
+
+    def __await__(self) -> Generator[Any, None, Server]:
+        server = yield from super().__await__()
+        assert server is not None
+        return server
 
 
 class Server(EventEmitter):
@@ -78,7 +84,7 @@ class Server(EventEmitter):
 
     # ---- listening
 
-    def listen(self, *address: Any, **options: Any) -> Handle[Server]:
+    def listen(self, *address: Any, **options: Any) -> Listening:
         """Start to listen; awaited, the result is the server. Address and options as for a `penstock.net` server."""
         from penstock import net
 
@@ -215,9 +221,9 @@ class Server(EventEmitter):
         await self.aclose()
 
 
-def _as_mine(below: Listening, server: Server) -> Handle[Server]:
+def _as_mine(below: Handle[Any], server: Server) -> Listening:
     """The handle of a listen(), with the HTTP server as its result."""
-    handle: Handle[Server] = Handle()
+    handle = Listening()
 
     def done(finished: Any) -> None:
         error = finished.exception()

@@ -10,7 +10,7 @@ import weakref
 import pytest
 from net_helpers import HOST, Peer, closed, note, pair, payload, peer_of, received, serving, until
 
-from penstock import PrematureCloseError, Writable, backend, finished, net, pipeline
+from penstock import PrematureCloseError, Writable, backend, create_read_stream, finished, net, pipeline
 
 ASK = b"how are you?"
 ANSWER = b"well, thank you"
@@ -319,5 +319,43 @@ def test_an_idle_socket_is_small(run):
             assert (after - before) / 200 < 3500
             for peer in peers + more:
                 peer.close()
+
+    run(main)
+
+
+@pytest.mark.parametrize("looked", [False, True])
+def test_a_slow_client_costs_no_memory(run, tmp_path, looked):
+    """Neither where the bytes go inside the kernel nor where somebody sees them."""
+    path = tmp_path / "large"
+    with path.open("wb") as made:
+        made.truncate(1 << 30)
+
+    async def main():
+        import tracemalloc
+
+        def serve(stream):
+            stream.on("error", lambda error: None)
+            reader = create_read_stream(path)
+            readers.append(reader)
+            if looked:
+                reader.on("data", lambda chunk: None)
+            reader.pipe(stream)
+
+        readers = []
+        async with serving(serve) as server:
+            tracemalloc.start()
+            try:
+                peer = await Peer.to(server.port)
+                for _ in range(40):
+                    assert len(await peer.receive(200_000)) == 200_000
+                    await asyncio.sleep(0.002)
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert peak < 8 * 1024 * 1024
+            assert readers[0].bytes_read < 30_000_000
+            peer.close()
+            readers[0].destroy()
+            await closed(*readers)
 
     run(main)

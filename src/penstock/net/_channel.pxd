@@ -14,7 +14,7 @@ cdef int _MOST_ROUNDS
 cdef int _TICK_BURST
 cdef object _ATTRIBUTE
 
-cdef class Burst(Ticked):
+cdef class _Burst(Ticked):
     cdef TickQueue _queue
     cdef list _channels
     cdef bint _scheduled            # the tick is queued
@@ -23,7 +23,7 @@ cdef class Burst(Ticked):
     @cython.locals(queue=TickQueue, channel=Channel, channels=list)
     cdef object _s_run_tick(self, int op, object arg)
 
-cdef Burst current_burst(object loop)
+cdef _Burst _current_burst(object loop)
 
 cdef class Channel:
     cdef object __weakref__
@@ -93,4 +93,4 @@ cdef class Channel:
     cpdef object returned(self)
 
 @cython.locals(data=bytes)
-cdef Py_ssize_t size_of(object chunk) except -1
+cdef Py_ssize_t _size_of(object chunk) except -1

@@ -28,7 +28,7 @@ _TICK_BURST = 1
 _ATTRIBUTE = "_penstock_burst"
 
 
-class Burst(Ticked):
+class _Burst(Ticked):
     """The channels that have written since the loop ran its callbacks last.
 
     One tick for all of them: it puts itself behind every other tick, and so comes when there are none.
@@ -64,10 +64,10 @@ class Burst(Ticked):
                 report(queue._loop, "Exception in a penstock callback", error, channel._stream)
 
 
-def current_burst(loop):
+def _current_burst(loop):
     burst = getattr(loop, _ATTRIBUTE, None)
     if burst is None:
-        burst = Burst(current_queue())
+        burst = _Burst(current_queue())
         setattr(loop, _ATTRIBUTE, burst)
     return burst
 
@@ -235,7 +235,7 @@ class Channel:
                 self.layer.received_end()
 
     def _take(self, data):
-        size = size_of(data)
+        size = _size_of(data)
         self.bytes_in += size
         if self.layer is not None:
             self.layer.received(data)
@@ -250,7 +250,7 @@ class Channel:
     def _take_pieces(self, pieces):
         size = 0
         for piece in pieces:
-            size += size_of(piece)
+            size += _size_of(piece)
         self.bytes_in += size
         if self.layer is not None:
             self.layer.received(b"".join(pieces))
@@ -310,7 +310,7 @@ class Channel:
         """The ``_write`` hook."""
         if self.layer is not None:
             return self.layer.write(chunk)
-        size = size_of(chunk)
+        size = _size_of(chunk)
         if self._held() or (self._burst and size < _LARGE_BYTES):
             self._queued(chunk)
             return self._pending()
@@ -389,13 +389,13 @@ class Channel:
             self.active_at = now()
         if not self._burst:
             self._burst = True
-            current_burst(self._loop).add(self)
+            _current_burst(self._loop).add(self)
         if self._burst_bytes >= _BURST_BYTES and not self._yielding:
             self._yielding = True
             self._loop.call_soon(self._yielded)
 
     def _burst_over(self):
-        """For Burst."""
+        """For _Burst."""
         self._burst = False
         if not self._yielding:
             self._burst_bytes = 0
@@ -547,7 +547,7 @@ class Channel:
             self._tell_free()
 
 
-def size_of(chunk):
+def _size_of(chunk):
     if type(chunk) is bytes:
         data = chunk
         return len(data)

@@ -4,10 +4,6 @@ from typing import Any
 
 from penstock._flow.lifecycle import Completion
 from penstock._flow.stream import Stream
-from penstock._flow.ticks import Ticked
-
-class Burst(Ticked):
-    """The channels that have written since the loop ran its callbacks last."""
 
 class Channel:
     """The hooks of a socket's stream, on a descriptor that does not block."""

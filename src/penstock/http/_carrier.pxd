@@ -8,3 +8,4 @@ cdef class Carrier(Listener):
     cdef object _outgoing_finished(self, object outgoing)
     cdef object _outgoing_given_up(self, object outgoing, object error)
     cdef object _handler_done(self, object outgoing, object error)
+    cdef object _await_drain(self)

@@ -18,5 +18,8 @@ class Carrier(Listener):
     def _outgoing_given_up(self, outgoing, error):
         """``outgoing`` was destroyed before its end."""
 
+    def _await_drain(self):
+        """A message waits for room in the socket."""
+
     def _handler_done(self, outgoing, error):
         """The asynchronous handler that makes ``outgoing`` is through."""

@@ -120,7 +120,8 @@ class ClientConnection(HttpConnection):
         self._incoming = None
         if not response.complete:
             response.complete = True
-            response.raw_trailers = self._fields
+            if self._fields is not None:
+                response.raw_trailers = self._fields
             if not response._s_destroyed:
                 response._r_push_eof()
         self._over = True

@@ -23,7 +23,10 @@ cdef class HttpConnection(Carrier):
     cdef object __weakref__
     cdef object _limits
     cdef object _parser                  # of httptools; None until bytes come
-    cdef list _listeners                 # of the socket, None when it was let go
+    cdef SocketListener _on_end          # None when the socket was let go
+    cdef SocketListener _on_close
+    cdef SocketListener _on_error
+    cdef SocketListener _on_drain        # made when the first drain is awaited
     cdef Incoming _incoming              # the message that is being received
     cdef object _held                    # bytes that came and were not parsed yet, or None
     cdef Py_ssize_t _held_at             # where in them to go on

@@ -78,36 +78,39 @@ class HttpConnection(Carrier):
         self._most_headers = limits.headers
         self._most_body_bytes = -1 if limits.body_bytes is None else limits.body_bytes
         self._forget_message()
-        self._listeners = [
-            SocketListener(self, _ON_END),
-            SocketListener(self, _ON_CLOSE),
-            SocketListener(self, _ON_ERROR),
-            SocketListener(self, _ON_DRAIN),
-        ]
-        socket._s_add("end", self._listeners[0], False)
-        socket._s_add("close", self._listeners[1], False)
-        socket._s_add("error", self._listeners[2], False)
-        socket._s_add("drain", self._listeners[3], False)
+        self._on_end = SocketListener(self, _ON_END)
+        self._on_close = SocketListener(self, _ON_CLOSE)
+        self._on_error = SocketListener(self, _ON_ERROR)
+        self._on_drain = None
+        socket._s_add("end", self._on_end, False)
+        socket._s_add("close", self._on_close, False)
+        socket._s_add("error", self._on_error, False)
         socket._s_add("data", self, False)
 
     def _c_release(self):
         """Leave the socket alone, and let go of what holds this connection in a cycle."""
         socket = self._socket
-        if self._listeners is not None:
+        if self._on_end is not None:
             socket._s_remove("data", self)
-            socket._s_remove("end", self._listeners[0])
-            socket._s_remove("close", self._listeners[1])
-            socket._s_remove("error", self._listeners[2])
-            socket._s_remove("drain", self._listeners[3])
-        self._listeners = None
+            socket._s_remove("end", self._on_end)
+            socket._s_remove("close", self._on_close)
+            socket._s_remove("error", self._on_error)
+        if self._on_drain is not None:
+            socket._s_remove("drain", self._on_drain)
+        self._on_end = self._on_close = self._on_error = self._on_drain = None
         self._parser = None
         self._held = None
+
+    def _await_drain(self):
+        if self._on_drain is None and not self._gone and not self._detached:
+            self._on_drain = SocketListener(self, _ON_DRAIN)
+            self._socket._s_add("drain", self._on_drain, False)
 
     # ---- what the parser finds
 
     def _forget_message(self):
         self._url = None
-        self._fields = []
+        self._fields = None
         self._host_count = 0
         self._length = -1
         self._chunked = False
@@ -133,6 +136,8 @@ class HttpConnection(Carrier):
 
     def on_header(self, name, value):
         fields = self._fields
+        if fields is None:
+            fields = self._fields = []
         if len(fields) >= self._most_headers:
             self._refuse(f"more than {self._most_headers} header fields", 431)
         self._count_header(len(name) + len(value) + 4)
@@ -166,11 +171,13 @@ class HttpConnection(Carrier):
     def on_headers_complete(self):
         self._in_head = False
         self._header_bytes = 0
+        if self._fields is None:
+            self._fields = []
         if 0 <= self._most_body_bytes < self._length:
             self._refuse(f"a body of {self._length} bytes, with at most {self._most_body_bytes} allowed", 413)
         self._head_came()
         # What is still to come of this message are trailers.
-        self._fields = []
+        self._fields = None
 
     def on_body(self, data):
         size = len(data)

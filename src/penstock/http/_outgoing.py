@@ -280,6 +280,7 @@ class Outgoing(Writable):
         """The write is done when the socket has room again."""
         if self._carrier._socket._w_need_drain:
             self._waiting = True
+            self._carrier._await_drain()
         else:
             self._w_written(None)
 
@@ -397,6 +398,7 @@ class Outgoing(Writable):
             return
         if self._carrier._socket._w_need_drain:
             self._waiting = True
+            self._carrier._await_drain()
         else:
             self._w_on_final(None)
 

@@ -51,7 +51,7 @@ class ServerConnection(HttpConnection):
     def __init__(self, server, socket, limits, high_water_mark):
         self._server = server
         self._high_water_mark = high_water_mark
-        self._queue = []
+        self._queue = None
         self._request = None
         self._response = None
         self._runner = None
@@ -112,6 +112,8 @@ class ServerConnection(HttpConnection):
             request._whole()
         self._incoming = request
         self._discarding = False
+        if self._queue is None:
+            self._queue = []
         self._queue.append(request)
 
     def _message_came(self):
@@ -119,7 +121,8 @@ class ServerConnection(HttpConnection):
         self._incoming = None
         if not request.complete:
             request.complete = True
-            request.raw_trailers = self._fields
+            if self._fields is not None:
+                request.raw_trailers = self._fields
             if not request._s_destroyed:
                 request._r_push_eof()
         if self._rest_due:
@@ -338,7 +341,7 @@ class ServerConnection(HttpConnection):
         incoming = self._incoming
         if incoming is not None:
             self._incoming = None
-            if incoming in self._queue:
+            if self._queue and incoming in self._queue:
                 self._queue.remove(incoming)
             else:
                 self._break_off(incoming, error)
@@ -421,7 +424,7 @@ class ServerConnection(HttpConnection):
         error = self._socket._s_errored
         incoming = self._incoming
         self._incoming = None
-        self._queue.clear()
+        self._queue = None
         if incoming is not None and not incoming._s_destroyed:
             broken = IncompleteMessageError(
                 "the connection was closed before the body of the request was whole"
@@ -505,6 +508,10 @@ class ServerConnection(HttpConnection):
                     self._end_socket()
             return
         self._head_since = 0
+        if quiet and not self._in_message and self._held is None:
+            # An idle connection costs as little as it can; a parser is quickly made.
+            self._parser = None
+            self._queue = None
         if self._is_over(quiet, self._limits.idle_time if self._in_message else self._limits.keep_alive_time):
             self._end_socket()
 

@@ -111,9 +111,11 @@ class Bench:
 
     def proxied(self, command: Callable[[int], Command], size: int) -> dict[str, Any]:
         """Bytes from C's sender through the program to C's sink."""
-        with self.peers.running(self.peers.command("sink"), self.timeout) as sink:
-            with self.peers.running(command(port_of(sink)), self.timeout) as proxy:
-                run_to_end(self.peers.command("send", port_of(proxy), size), self.timeout)
+        with (
+            self.peers.running(self.peers.command("sink"), self.timeout) as sink,
+            self.peers.running(command(port_of(sink)), self.timeout) as proxy,
+        ):
+            run_to_end(self.peers.command("send", port_of(proxy), size), self.timeout)
         return last_line(proxy)
 
     def drained(self, command: Command) -> dict[str, Any]:

@@ -281,7 +281,7 @@ def test_a_closed_socket_is_freed_at_once(run, way):
                 else:
                     client.resume()
                 client.write(b"x" * 100)
-                await until(lambda: client.bytes_read)
+                await until(lambda stream=client: stream.bytes_read)
                 if way == "destroy":
                     client.destroy()
                 else:

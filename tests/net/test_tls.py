@@ -20,13 +20,15 @@ def echo(stream):
 def test_what_is_sent_comes_back(run, server_tls, client_tls, size):
     async def main():
         data = payload(size)
-        async with serving(echo, ssl=server_tls) as server:
-            async with net.connect(server.port, "localhost", ssl=client_tls) as client:
-                assert client.encrypted
-                assert client.tls.version() == "TLSv1.3"
-                client.end(data)
-                assert await received(client) == data
-                assert client.bytes_read > size
+        async with (
+            serving(echo, ssl=server_tls) as server,
+            net.connect(server.port, "localhost", ssl=client_tls) as client,
+        ):
+            assert client.encrypted
+            assert client.tls.version() == "TLSv1.3"
+            client.end(data)
+            assert await received(client) == data
+            assert client.bytes_read > size
 
     run(main)
 

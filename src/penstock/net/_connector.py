@@ -62,11 +62,12 @@ class Connector:
         self._stop_timer()
         address = self._left.pop(0)
         try:
-            sock = socket.socket(address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, address.protocol)
+            sock = socket.socket(address.family, socket.SOCK_STREAM, address.protocol)
         except OSError as error:
             self._failed(None, error)
             return
         self._open.add(sock)
+        sock.setblocking(False)
         try:
             if self._local is not None and address.family != socket.AF_UNIX:
                 sock.bind(self._local)

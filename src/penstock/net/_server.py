@@ -27,7 +27,6 @@ BACKLOG = 511
 _ACCEPTED_AT_ONCE = 64
 #: Seconds to wait after the system has refused a connection for want of descriptors or memory.
 _RETRY_SECONDS = 0.1
-_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 # The peer was gone before it was accepted, or the network had something to say about it.
 _ALREADY_GONE = (
     errno.ECONNABORTED,
@@ -118,6 +117,8 @@ class Server(EventEmitter):
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening: asyncio.Task[None] | None = None
         self._retry: asyncio.TimerHandle | None = None
+        # The system has refused the last connection, for want of descriptors for one.
+        self._refused = False
         self._unlink: list[tuple[str | bytes, int, int]] = []
         self._closing = False
         # 'close' is on its way, and was emitted.
@@ -151,6 +152,8 @@ class Server(EventEmitter):
             raise ServerAlreadyListeningError("listen() on a server that listens already; close it first")
         if backlog < 1:
             raise OutOfRangeError(f"backlog must be at least 1, got {backlog}")
+        if sock is not None and not isinstance(sock, socket.socket):
+            raise InvalidArgTypeError(f"sock must be a socket.socket, got {sock!r}")
         places = [] if sock is not None else _places(address)
         handle = Listening(self)
         self._closing = self._told = self._closed = False
@@ -201,7 +204,7 @@ class Server(EventEmitter):
             # The port that the first address was given, for all of them.
             where = (where[0], bound[0].getsockname()[1], *where[2:])
         try:
-            sock = socket.socket(address.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, address.protocol)
+            sock = socket.socket(address.family, socket.SOCK_STREAM, address.protocol)
         except OSError as error:
             if error.errno == errno.EAFNOSUPPORT and where[0] == "::":
                 # A system without IPv6.
@@ -209,6 +212,7 @@ class Server(EventEmitter):
                 return
             raise
         try:
+            sock.setblocking(False)
             if place.path is not None:
                 _bind_path(sock, place.path, options.unlink)
                 if place.path[:1] not in ("\0", b"\0"):
@@ -253,10 +257,12 @@ class Server(EventEmitter):
                 if error.errno in _ALREADY_GONE:
                     continue
                 self._stop_accepting()
-                if error.errno in _EXHAUSTED:
-                    self._retry = self._loop.call_later(_RETRY_SECONDS, self._start_accepting)
-                self._report(error)
+                self._retry = self._loop.call_later(_RETRY_SECONDS, self._start_accepting)
+                if not self._refused:
+                    self._refused = True
+                    self._run(self.emit, "error", error)
                 return
+            self._refused = False
             self._accepted(sock, peer)
             if not self._listeners:
                 return
@@ -336,9 +342,6 @@ class Server(EventEmitter):
             call(*args)
         except Exception as error:
             report(self._loop, "Exception in a listener of a server", error, self)
-
-    def _report(self, error: OSError) -> None:
-        self._run(self.emit, "error", error)
 
     def _refuses(self, peer: Any) -> bool:
         if self.max_connections is not None and len(self._connections) >= self.max_connections:

@@ -80,6 +80,20 @@ def pipe_ends():
 # ---- a file into a socket
 
 
+@contextlib.asynccontextmanager
+async def sending(path, place, **options):
+    """A server that pipes a file into every connection."""
+    readers = []
+
+    def serve(stream):
+        readers.append(create_read_stream(path))
+        readers[-1].pipe(stream)
+
+    async with net.create_server(serve, **options) as server:
+        yield await server.listen(*place)
+        await closed(*readers)
+
+
 @pytest.mark.parametrize(
     "reading", [{}, {"start": 100_001}, {"end": 4_999_999}, {"start": 7, "end": 7}, {"start": SIZE}]
 )
@@ -108,13 +122,16 @@ def test_text_before_and_after_the_file(run, file, trips):
         async def serve(stream):
             stream.write(b"before ")
             reader = create_read_stream(file)
+            readers.append(reader)
             reader.pipe(stream, end=False)
             await finished(reader)
             stream.end(b" after")
 
         async with serving(serve) as server, net.connect(server.port, HOST) as client:
             assert await received(client) == b"before " + DATA + b" after"
+            await closed(*readers)
 
+    readers = []
     run(main)
     assert trips
 
@@ -129,6 +146,7 @@ def test_a_write_during_the_trip_goes_behind_what_was_sent(run, file, trips):
             before, after = (await received(client)).split(MARK)
             assert before + after == DATA
             assert before
+            await closed(reader)
 
     run(main)
     assert len(trips) > 1
@@ -146,6 +164,7 @@ def test_a_listener_in_the_middle_sees_all_that_is_left(run, file, trips):
             rest = b"".join(seen)
             assert rest
             assert DATA.endswith(rest)
+            await closed(reader)
 
     run(main)
     assert trips
@@ -163,6 +182,7 @@ def test_unpipe_in_the_middle(run, file, trips):
             rest = await received(reader)
             assert start + rest == DATA
             assert start
+            await closed(reader)
 
     run(main)
     assert trips
@@ -183,6 +203,7 @@ def test_pause_and_resume(run, file, trips):
                 assert there.bytes_written == before
                 reader.resume()
             assert await coming == DATA
+            await closed(reader)
 
     run(main)
     assert trips
@@ -246,10 +267,7 @@ def test_a_file_that_is_not_in_memory(run, file, trips, monkeypatch):
     """Then a worker fetches it, and the loop does not wait for the disk."""
 
     async def main():
-        def serve(stream):
-            create_read_stream(file).pipe(stream)
-
-        async with serving(serve) as server, net.connect(server.port, HOST) as client:
+        async with sending(file, (0, HOST)) as server, net.connect(server.port, HOST) as client:
             assert await received(client) == DATA
 
     fetched = []
@@ -267,11 +285,8 @@ def test_a_file_that_is_not_in_memory(run, file, trips, monkeypatch):
 
 def test_tls_takes_the_ordinary_way(run, file, trips, server_tls, client_tls):
     async def main():
-        def serve(stream):
-            create_read_stream(file).pipe(stream)
-
         async with (
-            serving(serve, ssl=server_tls) as server,
+            sending(file, (0, HOST), ssl=server_tls) as server,
             net.connect(server.port, "localhost", ssl=client_tls) as client,
         ):
             assert await received(client) == DATA
@@ -282,10 +297,9 @@ def test_tls_takes_the_ordinary_way(run, file, trips, server_tls, client_tls):
 
 def test_into_a_unix_socket(run, file, trips, tmp_path):
     async def main():
-        async with net.create_server(lambda stream: create_read_stream(file).pipe(stream)) as server:
-            await server.listen(tmp_path / "socket")
-            async with net.connect(tmp_path / "socket") as client:
-                assert await received(client) == DATA
+        place = tmp_path / "socket"
+        async with sending(file, (place,)), net.connect(place) as client:
+            assert await received(client) == DATA
 
     run(main)
     assert trips
@@ -656,13 +670,17 @@ def test_a_download_that_is_given_up(run, tmp_path, pipes, who):
 def test_a_transform_between(run, file, trips):
     async def main():
         async def serve(stream):
-            await pipeline(create_read_stream(file), PassThrough(), stream)
+            readers.append(create_read_stream(file))
+            await pipeline(readers[0], PassThrough(), stream)
 
         async with serving(serve) as server, net.connect(server.port, HOST) as client:
             through = PassThrough()
             client.pipe(through)
             assert await received(through) == DATA
             assert pipe_ends() == []
+            await closed(*readers)
+
+    readers = []
 
     run(main)
     assert not trips

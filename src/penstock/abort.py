@@ -51,6 +51,13 @@ class AbortController:
         self.signal._abort(reason)
 
 
+class Left(AbortError):
+    """A stream was given up by its reader, who has left before the end: by choice, or by failing."""
+
+    def __init__(self) -> None:
+        super().__init__("The reader left before the end of the stream")
+
+
 def abort_error(signal: AbortSignal) -> AbortError:
     """The error of an operation that ``signal`` stopped."""
     error = AbortError()

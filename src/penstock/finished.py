@@ -1,122 +1,148 @@
 """finished(): when a stream is done, or why it will never be. Rules F1 to F5."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
+from penstock._flow.events import Listener
 from penstock._flow.handle import Handle
 from penstock._flow.lifecycle import SILENT_CLOSE
-from penstock._flow.ticks import next_tick
-from penstock.abort import AbortSignal, abort_error, checked_signal
+from penstock._flow.ticks import current_queue
+from penstock.abort import abort_error, checked_signal
 from penstock.errors import InvalidArgTypeError, PrematureCloseError
 from penstock.readable import Readable
 from penstock.writable import Writable
 
+_ON_END = 1
+_ON_FINISH = 2
+_ON_ERROR = 3
+_ON_CLOSE = 4
+_ON_CLOSED = 5
+_ON_ABORT = 6
 
-class Finished(Handle[None]):
+
+class FinishedListener(Listener):
+    """One event of the stream that is watched."""
+
+    def __init__(self, handle, on):
+        self._handle = handle
+        self._on = on
+
+    def _notify0(self):
+        self._handle._happened(self._on, None)
+
+    def _notify1(self, arg):
+        self._handle._happened(self._on, arg)
+
+    def _s_run_tick(self, op, arg):
+        self._handle._happened(op, None)
+
+    def __call__(self, *args):
+        self._handle._happened(self._on, args[0] if args else None)
+
+
+class Finished(Handle):
     """The watch over a stream that `finished` returns."""
 
-    def __init__(
-        self,
-        stream: Any,
-        readable: bool | None,
-        writable: bool | None,
-        error: bool,
-        signal: AbortSignal | None,
-        cleanup: bool,
-    ) -> None:
-        super().__init__()
+    def __init__(self, stream, readable, writable, error, signal, cleanup):
+        Handle.__init__(self)
         self._stream = stream
-        can_read = isinstance(stream, Readable) and stream._s_has_side(True)
-        can_write = isinstance(stream, Writable) and stream._s_has_side(False)
+        self._signal = signal
+        self._cleanup = cleanup
+        self._listeners = []
+        self._begin(stream, readable, writable)
+        self._watch(stream, error)
+        if signal is not None:
+            if signal.aborted:
+                self._on_tick(_ON_ABORT)
+            elif not stream.closed:
+                signal.add_listener(self._on_abort)
+
+    def _begin(self, stream, readable, writable):
+        can_read = stream._s_readable
+        can_write = stream._s_writable
         # A side that was switched off is none that would be waited for.
-        reads = can_read and not stream._s_is_disabled(True)
-        writes = can_write and not stream._s_is_disabled(False)
+        reads = can_read and not stream._r_disabled
+        writes = can_write and not stream._w_disabled
         self._readable = reads and readable is not False
         self._writable = writes and writable is not False
-        self._cleanup = cleanup
-        self._listeners: list[tuple[str, Callable[..., None]]] = []
-        self._signal = signal
         # 'close' is waited for where it comes by itself and all of the stream is asked for.
         self._awaits_close = (
             stream._s_will_emit_close() and self._readable == reads and self._writable == writes
         )
         self._read_done = can_read and stream._s_read_side_done()
         self._write_done = can_write and stream._s_write_side_done()
-        self._start(error, can_read, can_write)
 
-    def _start(self, error: bool, can_read: bool, can_write: bool) -> None:
-        stream = self._stream
-        self._listen("end", self._on_end)
-        self._listen("finish", self._on_finish)
+    def _watch(self, stream, error):
+        self._listen(stream, "end", _ON_END)
+        self._listen(stream, "finish", _ON_FINISH)
         if error:
-            self._listen("error", self._report)
-        self._listen("close", self._on_close)
-        self._listen(SILENT_CLOSE, self._on_close)
-        if stream.closed:
-            next_tick(self._on_close)
-        elif stream._s_error_was_emitted():
+            self._listen(stream, "error", _ON_ERROR)
+        self._listen(stream, "close", _ON_CLOSE)
+        if not stream._s_emit_close:
+            self._listen(stream, SILENT_CLOSE, _ON_CLOSE)
+        if stream._s_closed:
+            self._on_tick(_ON_CLOSE)
+        elif stream._s_error_emitted:
             if not self._awaits_close:
-                next_tick(self._on_closed)
+                self._on_tick(_ON_CLOSED)
         elif (
             not self._readable
-            and (not self._awaits_close or self._still_readable(can_read))
-            and can_write
-            and (self._write_done or not self._still_writable(can_write))
-            and not stream._w_writes_pending()
+            and (not self._awaits_close or self._still_readable())
+            and stream._s_writable
+            and (self._write_done or not self._still_writable())
+            and not stream._w_pending
         ) or (
             not self._writable
-            and (not self._awaits_close or self._still_writable(can_write))
-            and can_read
-            and (self._read_done or not self._still_readable(can_read))
+            and (not self._awaits_close or self._still_writable())
+            and stream._s_readable
+            and (self._read_done or not self._still_readable())
         ):
-            next_tick(self._on_closed)
-        signal = self._signal
-        if signal is not None:
-            if signal.aborted:
-                next_tick(self._on_abort)
-            elif not stream.closed:
-                signal.add_listener(self._on_abort)
+            self._on_tick(_ON_CLOSED)
 
-    def _still_readable(self, can_read: bool) -> bool:
-        return can_read and self._stream.readable and not self._stream.readable_ended
+    def _listen(self, stream, event, on):
+        listener = FinishedListener(self, on)
+        self._listeners.append(event)
+        self._listeners.append(listener)
+        stream._s_add(event, listener, False)
 
-    def _still_writable(self, can_write: bool) -> bool:
-        return can_write and self._stream.writable and not self._stream.writable_ended
+    def _on_tick(self, op):
+        current_queue().add(FinishedListener(self, op), op, None)
 
-    def _listen(self, event: str, fn: Callable[..., None]) -> None:
-        self._listeners.append((event, fn))
-        self._stream.on(event, fn)
-
-    def _on_finish(self) -> None:
-        self._write_done = True
-        if self._stream.destroyed:
-            self._awaits_close = False
-        if self._awaits_close and (self._readable or not self._stream_reads()):
-            return
-        if not self._readable or self._read_done:
-            self._report(None)
-
-    def _on_end(self) -> None:
-        self._read_done = True
-        if self._stream.destroyed:
-            self._awaits_close = False
-        if self._awaits_close and (self._writable or not self._stream_writes()):
-            return
-        if not self._writable or self._write_done:
-            self._report(None)
-
-    def _stream_reads(self) -> bool:
-        return isinstance(self._stream, Readable) and self._stream.readable
-
-    def _stream_writes(self) -> bool:
-        return isinstance(self._stream, Writable) and self._stream.writable
-
-    def _on_close(self) -> None:
+    def _still_readable(self):
         stream = self._stream
-        if stream.errored is not None:
-            self._report(stream.errored)
+        return stream._s_readable and stream.readable and not stream._r_end_emitted
+
+    def _still_writable(self):
+        stream = self._stream
+        return stream._s_writable and stream.writable and not stream._w_ending
+
+    def _happened(self, on, arg):
+        stream = self._stream
+        if on == _ON_FINISH:
+            self._write_done = True
+            if stream._s_destroyed:
+                self._awaits_close = False
+            if self._awaits_close and (self._readable or not (stream._s_readable and stream.readable)):
+                return
+            if not self._readable or self._read_done:
+                self._report(None)
+        elif on == _ON_END:
+            self._read_done = True
+            if stream._s_destroyed:
+                self._awaits_close = False
+            if self._awaits_close and (self._writable or not (stream._s_writable and stream.writable)):
+                return
+            if not self._writable or self._write_done:
+                self._report(None)
+        elif on == _ON_ERROR:
+            self._report(arg)
+        elif on == _ON_CLOSE:
+            self._stream_closed(stream)
+        elif on == _ON_CLOSED:
+            self._report(stream._s_errored)
+        else:
+            self._on_abort()
+
+    def _stream_closed(self, stream):
+        if stream._s_errored is not None:
+            self._report(stream._s_errored)
         elif (self._readable and not self._read_done and not stream._s_read_side_done()) or (
             self._writable and not self._write_done and not stream._s_write_side_done()
         ):
@@ -126,15 +152,11 @@ class Finished(Handle[None]):
         # Nothing comes any more, and the listeners hold the handle as it holds them.
         self._forget()
 
-    def _on_closed(self) -> None:
-        self._report(self._stream.errored)
-
-    def _on_abort(self) -> None:
-        assert self._signal is not None
+    def _on_abort(self):
         self._report(abort_error(self._signal))
 
-    def _report(self, error: BaseException | None) -> None:
-        if self._done:
+    def _report(self, error):
+        if self._is_done:
             return
         if self._signal is not None:
             self._signal.remove_listener(self._on_abort)
@@ -142,36 +164,31 @@ class Finished(Handle[None]):
             self._forget()
         self._settle(error)
 
-    def _forget(self) -> None:
-        listeners, self._listeners = self._listeners, []
-        for event, fn in listeners:
-            self._stream.off(event, fn)
+    def _forget(self):
+        listeners = self._listeners
+        self._listeners = []
+        stream = self._stream
+        for index in range(0, len(listeners), 2):
+            stream._s_remove(listeners[index], listeners[index + 1])
 
-    def cancel(self) -> None:
+    def cancel(self):
         """Stop watching: take the listeners away. Callbacks are not called any more; a task that awaits is cancelled."""
-        self._callbacks.clear()
+        self._callbacks = None
         if self._signal is not None:
             self._signal.remove_listener(self._on_abort)
         self._forget()
-        if not self._done:
-            futures, self._futures = self._futures, []
+        futures = self._futures
+        if not self._is_done and futures is not None:
+            self._futures = None
             for future in futures:
                 future.cancel()
 
-    def _abandoned(self) -> None:
-        if not self._callbacks and all(future.done() for future in self._futures):
+    def _abandoned(self):
+        if not self._has_waiters():
             self.cancel()
 
 
-def finished(
-    stream: Any,
-    *,
-    readable: bool | None = None,
-    writable: bool | None = None,
-    error: bool = True,
-    signal: AbortSignal | None = None,
-    cleanup: bool = False,
-) -> Finished:
+def finished(stream, *, readable=None, writable=None, error=True, signal=None, cleanup=False):
     """Watch ``stream`` until it is done; return an awaitable handle.
 
     Done is: 'end' for the readable side, 'finish' for the writable side, and 'close' where it follows by itself.

@@ -5,7 +5,7 @@ from asyncio import _get_running_loop
 
 from penstock._awaits import Ready
 from penstock._flow.lifecycle import aggregate
-from penstock.errors import AbortError
+from penstock.abort import Left
 from penstock.finished import finished
 
 
@@ -100,6 +100,8 @@ class Reading:
             if self._ended:
                 self.finish(True)
                 raise StopAsyncIteration
+            if stream._s_queue is not None and stream._s_queue.settle():
+                continue
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             try:
@@ -122,7 +124,7 @@ class Reading:
                 if not self.started:
                     # The watch takes the error: that the stream was given up is for nobody to hear of.
                     self._start()
-                stream.destroy(None if stream.readable_ended or failed else AbortError())
+                stream.destroy(None if stream.readable_ended or failed else Left())
         else:
             self._let_go()
         # The stream still holds the listener.

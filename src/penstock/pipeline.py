@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from types import CoroutineType
 from typing import Any
 
 from penstock._flow.handle import Handle
 from penstock._flow.runner import is_awaitable
 from penstock._flow.ticks import next_tick
-from penstock.abort import AbortController, AbortSignal, abort_error, checked_signal
+from penstock.abort import AbortSignal, Left, abort_error, checked_signal
 from penstock.errors import (
     AbortError,
     InvalidArgTypeError,
@@ -39,13 +39,16 @@ class Pipeline(Handle[Any]):
         self.stages: tuple[Any, ...] = stages
         self._outer = signal
         self._end = end
-        self._inner = AbortController()
         self._first_error: BaseException | None = None
         self._outcome: Any = None
         self._open = 0
         self._destroyers: deque[_Destroyer] = deque()
         self._last_cleanup: list[Callable[[], object]] = []
+        # Those that are at work.
         self._tasks: set[asyncio.Task[None]] = set()
+        # What the functions since the last stream read, and all streams that are read by functions.
+        self._feeds: list[Any] = []
+        self._read_by_functions: list[Any] = []
         self._last: Any = None
 
     @property
@@ -96,6 +99,7 @@ class Pipeline(Handle[Any]):
         if isinstance(stage, (Readable, Writable)):
             if index > 0:
                 self._join(current, stage, is_last)
+            self._feeds = []
             return stage
         return self._first(stage) if index == 0 else self._call(stage, current, index, is_last)
 
@@ -111,7 +115,11 @@ class Pipeline(Handle[Any]):
         return made
 
     def _call(self, stage: Callable[..., Any], current: Any, index: int, is_last: bool) -> Any:
-        made = stage(_async_iterable(current))
+        source = _async_iterable(current)
+        self._feeds.append(source)
+        if isinstance(source, Readable):
+            self._read_by_functions.append(source)
+        made = stage(source)
         if not is_last:
             if not isinstance(made, AsyncIterable):
                 raise _wrong_return(index, "an async iterable", made)
@@ -120,13 +128,13 @@ class Pipeline(Handle[Any]):
         end = PassThrough(object_mode=True)
         if is_awaitable(made):
             self._open += 1
-            task = self._spawn(self._await_last(made, end))
+            task = self._loop.create_task(self._await_last(made, end, self._feeds))
             if isinstance(made, CoroutineType):
                 # A flow that fails before its last stage has begun never awaits it.
                 task.add_done_callback(lambda _: made.close())
         elif isinstance(made, AsyncIterable):
             self._open += 1
-            self._spawn(self._pump(made, end))
+            self._loop.create_task(self._pump(made, end, self._feeds))
         else:
             raise _wrong_return(index, "an awaitable or async iterable", made)
         destroyer = _Destroyer(end, False, True)
@@ -162,14 +170,14 @@ class Pipeline(Handle[Any]):
             self._pipe(current, stream, is_last)
         else:
             self._open += 1
-            self._spawn(self._pump(_async_iterable(current), stream))
+            self._loop.create_task(self._pump(_async_iterable(current), stream, self._feeds))
 
     def _pipe(self, source: Any, dest: Any, is_last: bool) -> None:
         end = self._end or not is_last
         ended = False
 
         def closed() -> None:
-            if not ended:
+            if not ended and not self._has_left(dest.errored):
                 self._finish(PrematureCloseError("a stage was closed before its source had ended"))
 
         def end_dest(*_: Any) -> None:
@@ -189,7 +197,14 @@ class Pipeline(Handle[Any]):
                 source.once("end", self._finish)
                 source.once("error", self._finish)
             else:
-                self._finish(error)
+                self._finish(None if self._has_left(error) else error)
+
+        def written(watch: Finished) -> None:
+            error = watch.exception()
+            if self._has_left(error):
+                source.destroy(error)
+                error = None
+            self._finish(error)
 
         if dest.closed and dest._s_write_side_done():
             # It will neither take anything nor say so.
@@ -204,36 +219,78 @@ class Pipeline(Handle[Any]):
             source.once("end", end_dest)
         finished(source, writable=False).add_done_callback(read)
         watch = finished(dest, readable=False)
-        watch.add_done_callback(lambda done: self._finish(done.exception()))
+        watch.add_done_callback(written)
         if is_last and isinstance(dest, Readable) and _can_read(dest):
             self._last_cleanup.append(watch.cancel)
 
-    def _spawn(self, work: Any) -> asyncio.Task[None]:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def _await_last(self, awaitable: Any, end: Any) -> None:
-        try:
-            value = await awaitable
-        except asyncio.CancelledError as error:
-            self._finish(self._first_error or error)
-        except Exception as error:
+    async def _await_last(self, awaitable: Any, end: Any, feeds: list[Any]) -> None:
+        error, value = await self._run(lambda: awaitable, feeds)
+        if error is not None:
             end.destroy(error)
-            next_tick(self._finish, error)
         else:
             self._outcome = value
             if value is not None:
                 end.write(value)
             end.end()
-            next_tick(self._finish)
+        next_tick(self._finish, error)
 
-    async def _pump(self, items: AsyncIterable[Any], stream: Any) -> None:
-        """Write what an async iterable gives, waiting where the stream says so."""
-        iterator = aiter(items)
-        watch = finished(stream, readable=False)
+    async def _pump(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any]) -> None:
+        feeds = [*feeds, items]
+        error, _ = await self._run(lambda: self._write_all(items, stream, feeds), feeds)
+        if self._has_left(stream.errored) and isinstance(error, (Left, asyncio.CancelledError)):
+            error = None
+        self._finish(error)
+
+    async def _run(
+        self, work: Callable[[], Awaitable[Any]], feeds: list[Any]
+    ) -> tuple[BaseException | None, Any]:
+        """Do the work of a task, then give up what it has read; return the error, if any, and the value."""
+        error: BaseException | None = None
+        value = None
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
         try:
+            if self._first_error is not None:
+                raise self._first_error
+            value = await work()
+        except asyncio.CancelledError as caught:
+            error = self._first_error or caught
+        except Exception as caught:
+            error = caught
+        finally:
+            self._tasks.discard(task)
+        # Leaving ``async for`` does not close what it was over.
+        for feed in reversed(feeds):
+            try:
+                if isinstance(feed, Readable):
+                    if error is None:
+                        self._give_up(feed)
+                elif hasattr(feed, "aclose") and not getattr(feed, "ag_running", False):
+                    await feed.aclose()
+            except (Exception, asyncio.CancelledError) as caught:
+                error = error or self._first_error or caught
+        return error, value
+
+    def _give_up(self, stream: Any) -> None:
+        """A function is done: the stream that it read is of no use any more, and what comes before that."""
+        # The first stage needs nothing, nobody waits for it.
+        if stream is not self.stages[0] and not stream.destroyed and not stream.readable_ended:
+            stream.destroy(Left())
+
+    def _has_left(self, error: BaseException | None) -> bool:
+        """Whether a stream was given up because the function that reads it has stopped: no failure of the flow."""
+        return isinstance(error, Left) and any(stream.errored is error for stream in self._read_by_functions)
+
+    async def _write_all(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any]) -> None:
+        """Write what an async iterable gives, waiting where the stream says so."""
+        watch = finished(stream, readable=False)
+        task = asyncio.current_task()
+        assert task is not None
+        watch.add_done_callback(lambda done: task.cancel() if self._has_left(done.exception()) else None)
+        try:
+            iterator = aiter(items)
+            feeds.append(iterator)
             if stream.writable_need_drain:
                 await stream.drain()
             async for chunk in iterator:
@@ -246,18 +303,9 @@ class Pipeline(Handle[Any]):
             if self._end or stream is not self.stages[-1]:
                 stream.end()
                 await watch
-        except asyncio.CancelledError as error:
-            self._finish(self._first_error or error)
-        except Exception as error:
-            self._finish(error)
-        else:
-            self._finish(None)
         finally:
             watch.cancel()
             watch._seen = True
-            close = getattr(iterator, "aclose", None)
-            if close is not None:
-                await close()
 
     # ---- the end
 
@@ -285,7 +333,6 @@ class Pipeline(Handle[Any]):
             self._destroyers.popleft().destroy(self._first_error)
         if self._outer is not None:
             self._outer.remove_listener(self._abort)
-        self._inner.abort()
         if self._first_error is not None:
             for task in list(self._tasks):
                 if task is not asyncio.current_task():
@@ -297,6 +344,8 @@ class Pipeline(Handle[Any]):
             next_tick(self._settle, self._first_error, self._outcome)
 
     def _abandoned(self) -> None:
+        # Whoever cancels knows.
+        self._seen = True
         self._conclude(AbortError(), False)
 
 
@@ -395,10 +444,12 @@ def pipeline(*stages: Any, signal: AbortSignal | None = None, end: bool = True) 
     iterable (an async generator function); the sink a Writable or a function from an async iterable to an awaitable,
     whose value the pipeline returns. A list of stages as the only argument is taken apart.
 
-    An error of any stage destroys every stage and is raised once. Cancelling the task that awaits, and ``signal``,
-    do the same with AbortError. ``end=False`` leaves the sink open.
+    A function may stop reading before the end: what comes before it is given up. An error of any stage destroys every
+    stage and is raised once. Cancelling the task that awaits, and ``signal``, do the same with AbortError.
+    ``end=False`` leaves the sink open.
 
-    Raises MissingArgsError for fewer than two stages, InvalidArgTypeError for what is no stage.
+    Raises MissingArgsError for fewer than two stages, InvalidArgTypeError for what is no stage, InvalidReturnValueError
+    for a function that returns none.
     """
     if len(stages) == 1 and isinstance(stages[0], (list, tuple)):
         stages = tuple(stages[0])

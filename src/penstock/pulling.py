@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from penstock.abort import AbortSignal, abort_error
+from penstock.abort import AbortSignal, Left, abort_error
 from penstock.errors import AbortError
 from penstock.finished import finished
 
@@ -59,7 +59,7 @@ class Pull:
         if self.error is None:
             self.error = error
         if not self.source.destroyed:
-            self.source.destroy(error if isinstance(error, AbortError) else AbortError())
+            self.source.destroy(error if isinstance(error, AbortError) else Left())
         self._wake()
 
     def leave(self) -> None:
@@ -74,7 +74,7 @@ class Pull:
             return
         if not source.readable_ended:
             # The watch stays: that the source was given up is no error that anybody has to hear of.
-            source.destroy(AbortError())
+            source.destroy(Left())
         elif source._s_auto_destroys() and not source._s_half_done():
             source.destroy()
         else:

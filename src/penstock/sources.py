@@ -1,6 +1,6 @@
 """Readable.from_(): a Readable over whatever can be iterated or awaited."""
 
-from asyncio import sleep
+from asyncio import Future, sleep
 from collections.abc import AsyncIterable, Iterable
 
 from penstock._flow.runner import is_awaitable
@@ -72,11 +72,16 @@ class FromIterator(Readable):
                 if kind is not self._plain:
                     if item is None:
                         raise _null()
-                    if is_awaitable(item):
+                    if kind is Future and item.done() and not item.cancelled():
+                        item = item.result()
+                        if item is None:
+                            raise _null()
+                    elif is_awaitable(item):
                         # Stays pulling until the task that awaits is through.
                         self._s_hook_returned(_READ, self._awaited(item))
                         return
-                    self._plain = kind
+                    else:
+                        self._plain = kind
                 if not self._r_push(item, None):
                     self._pulling = False
                     return

@@ -41,3 +41,4 @@ cpdef object call1(object emitter, object fn, object arg)
 cdef bint _matches(object listener, object fn) except -1
 @cython.locals(once=OnceListener)
 cdef object _function(object listener)
+cpdef object _settle(object emitter, object result)

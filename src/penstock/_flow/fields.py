@@ -20,6 +20,7 @@ _MODULES = (
     "writable_side",
     "stream",
     "link",
+    "handle",
 )
 _CLASS = re.compile(r"cdef class (\w+)")
 _FIELD = re.compile(r"    cdef (?:readonly |public )?([\w ]+?) (\w+) *(?:#.*)?$")

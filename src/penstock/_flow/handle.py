@@ -1,24 +1,17 @@
 """Awaitables of penstock's own: an outcome that may be there at once, and one that is waited for."""
 
-from __future__ import annotations
-
 import asyncio
-from collections.abc import Callable, Generator, Iterator
-from typing import Any, Generic, TypeVar
+from types import GenericAlias
 
-from penstock._flow.ticks import next_tick, running_loop
+from penstock._flow.ticks import current_queue, next_tick, running_loop
 
-T = TypeVar("T")
-
-_NOTHING: tuple[Any, ...] = ()
+_NOTHING = ()
 
 
 class Ready:
     """Awaited, it is done at once, with None."""
 
-    __slots__ = ()
-
-    def __await__(self) -> Iterator[Any]:
+    def __await__(self):
         return iter(_NOTHING)
 
 
@@ -28,64 +21,70 @@ READY = Ready()
 class failed:
     """Awaited, it raises at once."""
 
-    __slots__ = ("_error",)
-
-    def __init__(self, error: BaseException) -> None:
+    def __init__(self, error):
         self._error = error
 
-    def __await__(self) -> Generator[Any, None, None]:
+    def __await__(self):
         raise self._error
         yield
 
 
-class Handle(Generic[T]):
+class Handle:
     """An operation under way: awaitable as often as one likes, with callbacks that run the moment it is done.
 
     An error that nobody asks for, by awaiting, `exception`, `result` or a callback, goes to the loop's exception
     handler when the handle is dropped.
     """
 
-    def __init__(self) -> None:
-        self._error: BaseException | None = None
-        self._loop = running_loop()
-        self._done = False
-        self._value: T | None = None
-        self._seen = False
-        self._callbacks: list[Callable[[Any], object]] = []
-        self._futures: list[asyncio.Future[None]] = []
+    __class_getitem__ = classmethod(GenericAlias)
 
-    def _settle(self, error: BaseException | None, value: T | None = None) -> None:
-        if self._done:
+    def __init__(self):
+        self._error = None
+        self._loop = running_loop()
+        self._is_done = False
+        self._value = None
+        self._seen = False
+        self._callbacks = None
+        self._futures = None
+
+    def _settle(self, error, value=None):
+        if self._is_done:
             return
-        self._done = True
+        self._is_done = True
         self._error = error
         self._value = value
-        futures, self._futures = self._futures, []
-        for future in futures:
-            if not future.done():
-                future.set_result(None)
-        callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback(self)
+        futures = self._futures
+        self._futures = None
+        if futures is not None:
+            for future in futures:
+                if not future.done():
+                    future.set_result(None)
+        callbacks = self._callbacks
+        self._callbacks = None
+        if callbacks is not None:
+            for callback in callbacks:
+                callback(self)
 
-    def done(self) -> bool:
+    def done(self):
         """Whether the operation has ended."""
-        return self._done
+        return bool(self._is_done)
 
-    def add_done_callback(self, fn: Callable[[Any], object]) -> None:
+    def add_done_callback(self, fn):
         """Call ``fn(handle)`` at the very moment the operation ends; on a tick if it has."""
-        if self._done:
+        if self._is_done:
             next_tick(fn, self)
+        elif self._callbacks is None:
+            self._callbacks = [fn]
         else:
             self._callbacks.append(fn)
 
-    def exception(self) -> BaseException | None:
+    def exception(self):
         """The error, or None. Raises asyncio.InvalidStateError while the operation goes on."""
         self._check_done()
         self._seen = True
         return self._error
 
-    def result(self) -> T | None:
+    def result(self):
         """The value. Raises the error, and asyncio.InvalidStateError while the operation goes on."""
         self._check_done()
         self._seen = True
@@ -93,36 +92,47 @@ class Handle(Generic[T]):
             raise self._error
         return self._value
 
-    def _check_done(self) -> None:
-        if not self._done:
+    def _check_done(self):
+        if not self._is_done:
             raise asyncio.InvalidStateError(
                 f"{type(self).__name__} is not done; await it, or add a done callback"
             )
 
-    def _abandoned(self) -> None:
+    def _abandoned(self):
         """The task that awaited was cancelled."""
 
-    def __await__(self) -> Generator[Any, None, T | None]:
+    def _has_waiters(self):
+        if self._callbacks is not None and self._callbacks:
+            return True
+        return self._futures is not None and not all(future.done() for future in self._futures)
+
+    def __await__(self):
         self._seen = True
         yield from self._until_done()
         return self.result()
 
-    async def wait(self) -> None:
+    async def wait(self):
         """Wait for the end, whatever it is: an error is not raised."""
         await _Until(self)
 
-    def _until_done(self) -> Generator[Any, None, None]:
-        if not self._done:
+    def _until_done(self):
+        if not self._is_done:
+            # What is over as soon as the ticks have run costs no turn of the loop.
+            current_queue().settle()
+        if not self._is_done:
             future = self._loop.create_future()
-            self._futures.append(future)
+            if self._futures is None:
+                self._futures = [future]
+            else:
+                self._futures.append(future)
             try:
                 yield from future
             except asyncio.CancelledError:
-                if not self._done:
+                if not self._is_done:
                     self._abandoned()
                 raise
 
-    def __del__(self) -> None:
+    def __del__(self):
         if self._error is not None and not self._seen and not self._loop.is_closed():
             self._loop.call_exception_handler(
                 {
@@ -133,8 +143,8 @@ class Handle(Generic[T]):
 
 
 class _Until:
-    def __init__(self, handle: Handle[Any]) -> None:
+    def __init__(self, handle):
         self._handle = handle
 
-    def __await__(self) -> Generator[Any, None, None]:
+    def __await__(self):
         return self._handle._until_done()

@@ -57,3 +57,4 @@ cdef class Lifecycle(EventEmitter):
     @cython.locals(runners=dict)
     cdef object _s_stop_runners(self, bint all_of_them)
     cdef object _s_release(self)
+    cdef object _s_drop_listeners(self)

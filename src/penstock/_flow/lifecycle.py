@@ -240,15 +240,19 @@ class Lifecycle(EventEmitter):
     def _s_release(self):
         # Hooks and listeners are bound to the stream more often than not. Without those that can never be called again
         # nothing of penstock's own holds a closed stream in a cycle.
+        if self._s_events is not None:
+            self._s_drop_listeners()
+        self._s_stop_runners(True)
+        if self._s_kept is not None:
+            for name in _KEPT_WHILE_OPEN:
+                self._s_kept.pop(name, None)
+
+    def _s_drop_listeners(self):
         self._s_loosen_once()
         for event in _LAST_EVENTS:
             for fn in self.listeners(event) if self._s_count(event) else ():
                 if str(getattr(fn, "__module__", "")).startswith("penstock."):
                     self._s_remove(event, fn)
-        self._s_stop_runners(True)
-        if self._s_kept is not None:
-            for name in _KEPT_WHILE_OPEN:
-                self._s_kept.pop(name, None)
 
     def _s_fail(self, error, deferred):
         """L3: how every failure inside a stream is reported."""

@@ -5,7 +5,7 @@ from penstock._flow.chunk cimport byte_chunk
 from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle
 from penstock._flow.stalls cimport Stalls
-from penstock._flow.events cimport Listener, call1
+from penstock._flow.events cimport Listener, _settle
 
 cdef int _TICK_READ_MORE
 cdef int _TICK_RESUME

@@ -5,7 +5,7 @@ from types import MethodType
 from penstock import _calls as calls
 from penstock._flow.chunk import byte_chunk, invalid_chunk
 from penstock._flow.decoding import encode, encoding_name, make_decoder
-from penstock._flow.events import call1
+from penstock._flow.events import _settle
 from penstock._flow.fifo import Fifo
 from penstock._flow.lifecycle import Lifecycle
 from penstock._flow.stalls import Stalls
@@ -198,7 +198,9 @@ class ReadableSide(Lifecycle):
         if type(handler) is list:
             self._s_call_all1(handler, chunk)
         elif handler is not None:
-            call1(self, handler, chunk)
+            result = handler(chunk)
+            if result is not None:
+                _settle(self, result)
 
     # ---- data going out
 

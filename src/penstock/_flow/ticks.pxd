@@ -12,7 +12,9 @@ cdef class TickQueue:
     cdef object _loop
     cdef Fifo _fifo             # target, op, argument; three slots for each tick
     cdef bint _scheduled        # a drain is queued with the loop, or running
+    cdef bint _running          # inside a tick
     cdef object relieve(self)
+    cpdef bint settle(self) except -1
     cpdef object drain(self)
     @cython.locals(fifo=Fifo, op=int, ticked=Ticked)
     cdef object _run_all(self)

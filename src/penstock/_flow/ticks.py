@@ -27,6 +27,7 @@ class TickQueue:
         self._loop = loop
         self._fifo = Fifo()
         self._scheduled = False
+        self._running = False
 
     def add(self, target, op, arg):
         if not self._scheduled:
@@ -42,6 +43,16 @@ class TickQueue:
         if self._fifo.size > _MANY_SLOTS:
             self._run_all()
 
+    def settle(self):
+        """Run the ticks now, for a task that is about to wait; return whether there were any.
+
+        Not inside a tick: the rest of them come after it.
+        """
+        if self._running or self._fifo.size == 0:
+            return False
+        self._run_all()
+        return True
+
     def drain(self):
         """What the loop calls."""
         try:
@@ -56,18 +67,23 @@ class TickQueue:
     def _run_all(self):
         """Run ticks until none is left. An exception of one goes to the loop's handler and the others still run."""
         fifo = self._fifo
-        while fifo.size:
-            target = fifo.popleft()
-            op = fifo.popleft()
-            arg = fifo.popleft()
-            try:
-                if op == _CALL:
-                    target(*arg)
-                else:
-                    ticked = target
-                    ticked._s_run_tick(op, arg)
-            except Exception as error:
-                report(self._loop, "Exception in a penstock callback", error, target)
+        outer = self._running
+        self._running = True
+        try:
+            while fifo.size:
+                target = fifo.popleft()
+                op = fifo.popleft()
+                arg = fifo.popleft()
+                try:
+                    if op == _CALL:
+                        target(*arg)
+                    else:
+                        ticked = target
+                        ticked._s_run_tick(op, arg)
+                except Exception as error:
+                    report(self._loop, "Exception in a penstock callback", error, target)
+        finally:
+            self._running = outer
 
 
 def report(loop, message, error, source):

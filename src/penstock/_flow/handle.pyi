@@ -1,0 +1,42 @@
+import asyncio
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, Generic, TypeVar
+
+_T = TypeVar("_T")
+
+class Ready:
+    """Awaited, it is done at once, with None."""
+
+    def __await__(self) -> Generator[Any]: ...
+
+READY: Ready
+
+class failed:
+    """Awaited, it raises at once."""
+
+    def __init__(self, error: BaseException) -> None: ...
+    def __await__(self) -> Generator[Any]: ...
+
+class Handle(Generic[_T]):
+    """An operation under way: awaitable as often as one likes, with callbacks that run the moment it is done."""
+
+    _loop: asyncio.AbstractEventLoop
+    _seen: bool
+    def __init__(self) -> None: ...
+    def _settle(self, error: BaseException | None, value: _T | None = None) -> None: ...
+    def done(self) -> bool:
+        """Whether the operation has ended."""
+
+    def add_done_callback(self, fn: Callable[[Any], object]) -> None:
+        """Call ``fn(handle)`` at the very moment the operation ends; on a tick if it has."""
+
+    def exception(self) -> BaseException | None:
+        """The error, or None. Raises asyncio.InvalidStateError while the operation goes on."""
+
+    def result(self) -> _T | None:
+        """The value. Raises the error, and asyncio.InvalidStateError while the operation goes on."""
+
+    def _abandoned(self) -> None: ...
+    def __await__(self) -> Generator[Any, None, _T | None]: ...
+    def wait(self) -> Coroutine[Any, Any, None]:
+        """Wait for the end, whatever it is: an error is not raised."""

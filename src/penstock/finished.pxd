@@ -1,0 +1,42 @@
+cimport cython
+
+from penstock._flow.events cimport Listener
+from penstock._flow.handle cimport Handle
+from penstock._flow.stream cimport Stream
+from penstock._flow.ticks cimport current_queue
+
+cdef int _ON_END
+cdef int _ON_FINISH
+cdef int _ON_ERROR
+cdef int _ON_CLOSE
+cdef int _ON_CLOSED
+cdef int _ON_ABORT
+
+cdef class FinishedListener(Listener):
+    cdef Finished _handle
+    cdef int _on
+
+cdef class Finished(Handle):
+    cdef Stream _stream
+    cdef object _signal
+    cdef bint _cleanup
+    cdef bint _readable         # the readable side is waited for
+    cdef bint _writable
+    cdef bint _awaits_close
+    cdef bint _read_done
+    cdef bint _write_done
+    cdef list _listeners        # event, listener; two items for each
+    cdef object _begin(self, Stream stream, object readable, object writable)
+    cdef object _watch(self, Stream stream, bint error)
+    @cython.locals(listener=FinishedListener)
+    cdef object _listen(self, Stream stream, object event, int on)
+    cdef object _on_tick(self, int op)
+    cdef bint _still_readable(self) except -1
+    cdef bint _still_writable(self) except -1
+    @cython.locals(stream=Stream)
+    cdef object _happened(self, int on, object arg)
+    cdef object _stream_closed(self, Stream stream)
+    cpdef object _on_abort(self)
+    cdef object _report(self, object error)
+    @cython.locals(index=Py_ssize_t, listeners=list, stream=Stream)
+    cdef object _forget(self)

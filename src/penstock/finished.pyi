@@ -1,0 +1,30 @@
+from typing import Any
+
+from penstock._flow.handle import Handle
+from penstock.abort import AbortSignal
+
+class Finished(Handle[None]):
+    """The watch over a stream that `finished` returns."""
+
+    def __init__(
+        self,
+        stream: Any,
+        readable: bool | None,
+        writable: bool | None,
+        error: bool,
+        signal: AbortSignal | None,
+        cleanup: bool,
+    ) -> None: ...
+    def cancel(self) -> None:
+        """Stop watching: take the listeners away. Callbacks are not called any more; a task that awaits is cancelled."""
+
+def finished(
+    stream: Any,
+    *,
+    readable: bool | None = None,
+    writable: bool | None = None,
+    error: bool = True,
+    signal: AbortSignal | None = None,
+    cleanup: bool = False,
+) -> Finished:
+    """Watch ``stream`` until it is done; return an awaitable handle."""

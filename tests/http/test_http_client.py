@@ -293,10 +293,13 @@ def test_no_connection(run):
 def test_an_error_that_nobody_asks_for_is_reported(run):
     async def main():
         run.errors_wanted = True
-        request = http.get("http://127.0.0.1:1/")
-        await until(lambda: request.closed)
-        await asyncio.sleep(0.01)
-        del request
+
+        async def forget():
+            request = http.get("http://127.0.0.1:1/")
+            await until(lambda: request.closed)
+            await asyncio.sleep(0.01)
+
+        await forget()
         gc.collect()
         await asyncio.sleep(0)
         assert [type(context["exception"]) for context in run.errors] == [ConnectionRefusedError]

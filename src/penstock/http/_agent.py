@@ -381,6 +381,11 @@ class _Exchange:
 
     def _closed(self, request: ClientRequest) -> None:
         """A request is over: complete, or failed."""
+        # It and this exchange hold one another.
+        request._owner = None
+        for listener in request.listeners("close"):
+            if isinstance(listener, partial) and listener.func == self._closed:
+                request.off("close", listener)
         shown = self._shown
         if request is not self.request and request is not shown:
             # One that was redirected.

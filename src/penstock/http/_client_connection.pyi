@@ -11,10 +11,7 @@ class ClientConnection(HttpConnection):
     def __init__(self, owner: Any, socket: Duplex, limits: Limits, high_water_mark: int) -> None: ...
     free_since: float
     key: Any
-    @property
-    def exchanges(self) -> int:
-        """Requests that were sent on it."""
-
+    exchanges: int
     @property
     def socket(self) -> Duplex:
         """The stream below."""

@@ -11,18 +11,9 @@ class ClientRequest(Outgoing):
     def __init__(
         self, method: str, url: str, target: str, host: str, keep_alive: bool, high_water_mark: int
     ) -> None: ...
-    @property
-    def method(self) -> str:
-        """Such as ``"GET"``."""
-
-    @property
-    def url(self) -> str:
-        """What is asked for, without credentials and fragment."""
-
-    @property
-    def target(self) -> str:
-        """The first line's part of the url."""
-
+    method: str
+    url: str
+    target: str
     reused: bool
     response: ClientResponse | None
     _answer: Handle[ClientResponse]

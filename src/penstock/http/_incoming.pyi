@@ -7,9 +7,7 @@ class Incoming(Readable):
     """A message that came; the stream is its body."""
 
     def __init__(self, carrier: Carrier, high_water_mark: int) -> None: ...
-    @property
-    def http_version(self) -> str:
-        """``"1.1"`` or ``"1.0"``."""
+    http_version: str
     raw_headers: list[tuple[bytes, bytes]]
     raw_trailers: list[tuple[bytes, bytes]]
     complete: bool
@@ -28,14 +26,8 @@ class Incoming(Readable):
 class ServerRequest(Incoming):
     """A request that a server received; the stream is its body."""
 
-    @property
-    def method(self) -> str:
-        """Such as ``"GET"``."""
-
-    @property
-    def url(self) -> str:
-        """The target as it was sent, such as ``"/path?query"``."""
-
+    method: str
+    url: str
     @property
     def path(self) -> str:
         """The path of the target, percent-decoded."""

@@ -15,10 +15,7 @@ class ServerResponse(Outgoing):
     status_code: int
     status_message: str | None
     send_date: bool
-    @property
-    def request(self) -> ServerRequest:
-        """The request that it answers."""
-
+    request: ServerRequest
     @overload
     def write_head(
         self, status_code: int, reason: str | None = None, headers: HeaderFields | None = None

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import re
+import threading
 
 from net_helpers import HOST, Peer
 
@@ -26,6 +27,8 @@ async def serving(handler=None, **options):
         yield server
     finally:
         await server.aclose()
+        # Files that were being sent are closed in a thread, a moment later.
+        await until(lambda: not any(thread.name == "penstock-file" for thread in threading.enumerate()))
 
 
 @contextlib.asynccontextmanager

@@ -17,6 +17,7 @@ const programs = {
   ...require('./composition'),
   ...require('./files'),
   ...require('./memory'),
+  ...require('./sockets'),
 };
 
 let startTime;

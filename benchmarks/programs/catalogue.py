@@ -17,6 +17,7 @@ MODULES = (
     "composition",
     "files",
     "memory",
+    "sockets",
 )
 
 

@@ -97,3 +97,73 @@ async def two_stages(bench: Bench, n: int) -> None:
         total += value
     assert total == n * (n + 1)
     bench.end(n)
+
+
+@program("asyncio:net-pipe")
+async def net_pipe(bench: Bench, len: int, seconds: float) -> None:
+    """Chunks to a server of this process that writes them back; the rate is MiB/s there and back."""
+    received = 0
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+
+    server = await asyncio.start_server(echo, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    chunk = b"x" * len
+
+    async def pump() -> None:
+        while True:
+            writer.write(chunk)
+            await writer.drain()
+            # drain() alone does not give the reader its turn.
+            await asyncio.sleep(0)
+
+    async def take() -> None:
+        nonlocal received
+        while data := await reader.read(65536):
+            received += data.__len__()
+
+    bench.start()
+    tasks = [asyncio.create_task(pump()), asyncio.create_task(take())]
+    await asyncio.sleep(seconds)
+    bench.end(2 * received / (1024 * 1024))
+    for task in tasks:
+        task.cancel()
+
+
+@program("asyncio:net-proxy")
+async def net_proxy(bench: Bench, port: int) -> None:
+    """What comes in one connection goes to a port; MB/s."""
+
+    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        total = 0
+        _, upstream = await asyncio.open_connection("127.0.0.1", port)
+        bench.start()
+        while data := await reader.read(65536):
+            total += len(data)
+            upstream.write(data)
+            await upstream.drain()
+        upstream.write_eof()
+        bench.end(total / 1e6)
+
+    server = await asyncio.start_server(forward, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await bench.result
+
+
+@program("asyncio:net-send-file")
+async def net_send_file(bench: Bench, source: str) -> None:
+    """A file goes to one connection by the loop's own sendfile; MB/s."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bench.start()
+        with open(source, "rb") as file:
+            size = await asyncio.get_running_loop().sendfile(writer.transport, file)
+        bench.end(size / 1e6)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await bench.result

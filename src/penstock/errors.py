@@ -8,19 +8,29 @@ from __future__ import annotations
 
 __all__ = [
     "AbortError",
+    "AlreadyConnectedError",
     "AlreadyFinishedError",
     "CannotPipeError",
+    "ContentLengthMismatchError",
+    "HeadersSentError",
+    "HttpError",
+    "HttpProtocolError",
+    "HttpTimeoutError",
+    "IncompleteMessageError",
     "InvalidArgTypeError",
     "InvalidArgValueError",
+    "InvalidHeaderError",
     "InvalidReturnValueError",
     "MissingArgsError",
     "MultipleCompletionError",
     "NoRunningLoopError",
+    "NotConnectedError",
     "NotImplementedHookError",
     "NullChunkError",
     "OutOfRangeError",
     "PrematureCloseError",
     "PushAfterEofError",
+    "ServerAlreadyListeningError",
     "StreamDestroyedError",
     "StreamError",
     "StreamOverflowError",
@@ -112,6 +122,24 @@ class NoRunningLoopError(StreamError, RuntimeError):
     code = "ERR_NO_RUNNING_LOOP"
 
 
+class AlreadyConnectedError(StreamError, RuntimeError):
+    """connect() on a socket that was connected before."""
+
+    code = "EISCONN"
+
+
+class NotConnectedError(StreamError, RuntimeError):
+    """A call that needs a connection, on a socket without one."""
+
+    code = "ERR_SOCKET_CLOSED"
+
+
+class ServerAlreadyListeningError(StreamError, RuntimeError):
+    """listen() on a server that listens already."""
+
+    code = "ERR_SERVER_ALREADY_LISTEN"
+
+
 class NullChunkError(StreamError, TypeError):
     """None where a chunk is expected; None is the end-of-stream mark."""
 
@@ -158,3 +186,52 @@ class UnknownEncodingError(StreamError, LookupError):
     """An encoding that is not known."""
 
     code = "ERR_UNKNOWN_ENCODING"
+
+
+class HttpError(StreamError):
+    """Base of the errors of HTTP; ``status`` is what a server answers where it can still answer."""
+
+    code = "ERR_HTTP"
+    status = 500
+
+
+class HttpProtocolError(HttpError, ValueError):
+    """The peer sent what is no HTTP/1.1, or more than is allowed; ``status`` tells what it was."""
+
+    code = "HPE_INVALID"
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class IncompleteMessageError(HttpError, ConnectionError):
+    """The connection was closed before a message was whole."""
+
+    code = "ECONNRESET"
+    status = 400
+
+
+class HttpTimeoutError(HttpError, TimeoutError):
+    """The peer took too long."""
+
+    code = "ETIMEDOUT"
+    status = 408
+
+
+class HeadersSentError(HttpError, RuntimeError):
+    """A header was to be changed when the headers had been sent already."""
+
+    code = "ERR_HTTP_HEADERS_SENT"
+
+
+class InvalidHeaderError(HttpError, ValueError):
+    """A header, method, status or target that must not be sent, such as one with a line break in it."""
+
+    code = "ERR_INVALID_CHAR"
+
+
+class ContentLengthMismatchError(HttpError, ValueError):
+    """More or less was written than the Content-Length announced."""
+
+    code = "ERR_HTTP_CONTENT_LENGTH_MISMATCH"

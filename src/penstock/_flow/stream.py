@@ -350,6 +350,11 @@ class Stream(WritableSide):
             self._w_bytes += nbytes
             self._w_chunks += chunks
 
+    def _s_count_written(self, nbytes, chunks):
+        """Bytes that came to this stream, which may have a readable side as well, inside the kernel."""
+        self._w_bytes += nbytes
+        self._w_chunks += chunks
+
     def _s_run_tick(self, op, arg):
         if op == _TICK_TRANSFORMED:
             self._w_written(None)

@@ -69,6 +69,8 @@ cdef class WritableSide(ReadableSide):
     cdef object _w_run_callback(self, object callback, object error)
     @cython.locals(buffer=Fifo, chunks=list, callbacks=list)
     cdef object _w_flush_buffered(self)
+    @cython.locals(buffer=Fifo, chunks=list)
+    cdef list _w_take_waiting(self)
     @cython.locals(buffer=Fifo)
     cdef object _w_fail_buffered(self)
     cdef object _w_uncork_once(self)

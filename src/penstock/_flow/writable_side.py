@@ -306,6 +306,27 @@ class WritableSide(ReadableSide):
             self._w_sync = False
         self._w_flushing = False
 
+    def _w_take_waiting(self):
+        """For the hook at work: what was written meanwhile, to go with the write in flight; None where nothing was."""
+        buffer = self._w_buffer
+        if buffer is None or buffer.size == 0 or not self._w_writing or self._w_corked:
+            return None
+        chunks = []
+        callbacks = self._w_callback
+        if callbacks is None:
+            callbacks = []
+        elif type(callbacks) is not list:
+            callbacks = [callbacks]
+        while buffer.size:
+            chunks.append(buffer.popleft())
+            callback = buffer.popleft()
+            if callback is not None:
+                callbacks.append(callback)
+        self._w_pending -= len(chunks)
+        self._w_writelen = self._w_length
+        self._w_callback = callbacks if callbacks else None
+        return chunks
+
     def _w_fail_buffered(self):
         """W6."""
         if self._w_writing:

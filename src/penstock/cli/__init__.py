@@ -21,6 +21,8 @@ __all__ = ["main"]
 #: Subcommands: the module with the work, and what it does in a line.
 COMMANDS = {
     "copy": ("penstock.cli.copy", "copy a file, a pipe or a device"),
+    "serve": ("penstock.cli.serve", "serve the files of a folder by HTTP"),
+    "proxy": ("penstock.cli.proxy", "pass connections, or HTTP requests, on to another address"),
     "demo": ("penstock.cli.demo", "show what backpressure is for, in half a minute"),
 }
 

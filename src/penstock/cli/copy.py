@@ -9,15 +9,17 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from penstock.cli.ends import Source, Target, refuse_same_file
+from penstock.cli.ends import refuse_same_file, source_of, target_of
 from penstock.cli.failure import Failure, in_one_line
 from penstock.cli.signals import Stopping
 from penstock.cli.units import parse_rate, parse_size
+from penstock.errors import AbortError
 from penstock.pipeline import pipeline
 
 if TYPE_CHECKING:
     from penstock.codecs import Hashing
     from penstock.fs import ReadStream, WriteStream
+    from penstock.net import Socket
 
 __all__ = ["add_arguments", "run"]
 
@@ -28,8 +30,9 @@ _MARK = 1024 * 1024
 _NOBODY_READS = 141
 _DESCRIPTION = """\
 Copy SRC to DST, at the pace of the slower one and with bounded memory. Either may be a path to a file, a FIFO
-or a device, or - for standard input or output. A file appears under the name DST when it is whole, and not
-before."""
+or a device, an http:// or https:// URL (read by GET, written by PUT), a connection (tcp://HOST:PORT,
+tcp-listen://[HOST]:PORT, which waits for one, or unix://PATH), or - for standard input or output. A file
+appears under the name DST when it is whole, and not before."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,8 +79,8 @@ def _hash_name(text: str) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Copy; return the exit status. Raises Failure."""
-    source = Source(args.source)
-    target = Target(args.target, args.atomic)
+    source = source_of(args.source)
+    target = target_of(args.target, args.atomic)
     refuse_same_file(source, target)
     job = _Copy(args, source, target)
     with asyncio.Runner() as runner:
@@ -92,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
 class _Copy:
     """One copy: its stages and what came of it."""
 
-    def __init__(self, args: argparse.Namespace, source: Source, target: Target) -> None:
+    def __init__(self, args: argparse.Namespace, source: Any, target: Any) -> None:
         self._args = args
         self._source = source
         self._target = target
@@ -103,9 +106,8 @@ class _Copy:
     async def run(self) -> int:
         began = monotonic()
         try:
-            self._build()
             with Stopping() as stopping:
-                error = await self._flow(stopping)
+                error = await self._build(stopping) or await self._flow(stopping)
         finally:
             # Whatever has happened, a temporary file is gone before the loop is.
             for _, stream in self._stages:
@@ -120,12 +122,14 @@ class _Copy:
             return _NOBODY_READS
         raise self._failure(error) from None
 
-    def _build(self) -> None:
+    async def _build(self, stopping: Stopping) -> Exception | None:
+        """Make the stages; an error where that is given up, for there may be a connection to wait for."""
         args = self._args
         mark = _MARK if args.high_water_mark is None else args.high_water_mark
         add = self._stages.append
         try:
-            add(("read", self._source.open(_READ_MARK if args.high_water_mark is None else mark)))
+            read_mark = _READ_MARK if args.high_water_mark is None else mark
+            add(("read", await self._source.open(read_mark, stopping.signal)))
             if args.gzip or args.gunzip or args.hash:
                 from penstock import codecs
 
@@ -140,9 +144,12 @@ class _Copy:
                 from penstock.throttle import throttle
 
                 add(("throttle", throttle(args.throttle, high_water_mark=mark)))
-            add(("write", self._target.open(mark, self._source.permissions)))
+            add(("write", await self._target.open(mark, self._source.permissions, stopping.signal)))
         except OSError as error:
             raise self._failure(error) from None
+        except AbortError as error:
+            return error
+        return None
 
     async def _flow(self, stopping: Stopping) -> Exception | None:
         flow = pipeline(*(stream for _, stream in self._stages), signal=stopping.signal)
@@ -178,13 +185,13 @@ class _Copy:
         )
 
     @property
-    def _reader(self) -> ReadStream:
-        reader: ReadStream = self._stages[0][1]
+    def _reader(self) -> ReadStream | Socket:
+        reader: ReadStream | Socket = self._stages[0][1]
         return reader
 
     @property
-    def _writer(self) -> WriteStream:
-        writer: WriteStream = self._stages[-1][1]
+    def _writer(self) -> WriteStream | Socket:
+        writer: WriteStream | Socket = self._stages[-1][1]
         return writer
 
     def _failure(self, error: Exception) -> Failure:

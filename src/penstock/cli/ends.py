@@ -1,4 +1,4 @@
-"""The two ends of a copy: a path, or ``-`` for standard input and output.
+"""The two ends of a copy: a path, a URL, or ``-`` for standard input and output.
 
 What an end is gets looked at before anything is opened, so that a wrong one is refused while nothing has
 happened yet.
@@ -9,14 +9,44 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from typing import Any
 
+from penstock.abort import AbortSignal
 from penstock.cli.failure import Failure, in_one_line
 from penstock.fs import ReadStream, WriteStream, create_read_stream, create_write_stream
 
-__all__ = ["Source", "Target", "refuse_same_file"]
+__all__ = ["Source", "Target", "refuse_same_file", "source_of", "target_of"]
 
 _STDIN = 0
 _STDOUT = 1
+_HTTP = ("http://", "https://")
+_NETWORK = ("tcp://", "tcp-listen://", "unix://")
+
+
+def source_of(text: str) -> Any:
+    """The source that ``text`` names: a `Source`, or what stands in for one. Raises Failure."""
+    if text.startswith(_HTTP):
+        from penstock.cli.http_ends import HttpSource
+
+        return HttpSource(text)
+    if text.startswith(_NETWORK):
+        from penstock.cli.network_ends import NetworkSource
+
+        return NetworkSource(text)
+    return Source(text)
+
+
+def target_of(text: str, atomic: bool) -> Any:
+    """The target that ``text`` names: a `Target`, or what stands in for one. Raises Failure."""
+    if text.startswith(_HTTP):
+        from penstock.cli.http_ends import HttpTarget
+
+        return HttpTarget(text)
+    if text.startswith(_NETWORK):
+        from penstock.cli.network_ends import NetworkTarget
+
+        return NetworkTarget(text)
+    return Target(text, atomic)
 
 
 class Source:
@@ -52,7 +82,7 @@ class Source:
             return 0o666
         return stat.S_IMODE(self.status.st_mode) & 0o777
 
-    def open(self, high_water_mark: int) -> ReadStream:
+    async def open(self, high_water_mark: int, signal: AbortSignal) -> ReadStream:
         if not self.is_stdin:
             return create_read_stream(self._path, high_water_mark=high_water_mark)
         # A descriptor of its own, so that closing the stream leaves standard input open.
@@ -106,7 +136,7 @@ class Target:
     def is_terminal(self) -> bool:
         return self.is_stdout and os.isatty(_STDOUT)
 
-    def open(self, high_water_mark: int, permissions: int) -> WriteStream:
+    async def open(self, high_water_mark: int, permissions: int, signal: AbortSignal) -> WriteStream:
         if self.is_stdout:
             return create_write_stream(self.name, fd=os.dup(_STDOUT), high_water_mark=high_water_mark)
         return create_write_stream(
@@ -125,10 +155,11 @@ class Target:
         return ""
 
 
-def refuse_same_file(source: Source, target: Target) -> None:
+def refuse_same_file(source: Any, target: Any) -> None:
     """Raise Failure where the target is the very file that is read. Devices and pipes may be both."""
     if (
-        target.status is not None
+        source.status is not None
+        and target.status is not None
         and (stat.S_ISREG(source.status.st_mode) or stat.S_ISBLK(source.status.st_mode))
         and os.path.samestat(source.status, target.status)
     ):

@@ -1,4 +1,4 @@
-"""The direct path: a file piped to a file, with nobody looking at the bytes, is copied inside the kernel.
+"""The direct path: a file piped to a file or a socket, with nobody looking at the bytes, is moved inside the kernel.
 
 A reader whose `_read` is outstanding asks here first. The bytes go directly, a fraction of a second long; then it is
 asked again, so whatever the program did meanwhile (a listener, a pause, an unpipe, a write of its own to the
@@ -13,11 +13,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from penstock._flow.link import sole_destination
-from penstock.fs._move import Moved, Mover
+from penstock.direct import DirectTarget, Moved, Trip
+from penstock.fs._move import Mover
 
 if TYPE_CHECKING:
     from penstock.fs._read_stream import ReadStream
-    from penstock.fs._write_stream import WriteStream
 
 __all__ = ["DirectPath"]
 
@@ -32,24 +32,26 @@ class DirectPath:
     def __init__(self, source: ReadStream) -> None:
         self._source: ReadStream | None = source
         self._mover = Mover()
-        self._dest: WriteStream | None = None
-        self._likely: WriteStream | None = None
-        self._unfit: WriteStream | None = None
+        self._dest: DirectTarget | None = None
+        self._likely: DirectTarget | None = None
+        self._unfit: DirectTarget | None = None
         self._hold: TimerHandle | None = None
         # When the outstanding read was first put off, 0 where it was not.
         self._held_since = 0.0
         self._moved_bytes = 0
 
-    def expect(self, dest: WriteStream | None) -> None:
+    def expect(self, dest: DirectTarget | None) -> None:
         """The reader was piped to ``dest``, or unpiped from everything."""
         self._likely = dest
         if dest is None:
-            self._mover.stop()
+            self.stop()
             self._go_on(None)
 
     def stop(self) -> None:
         """Come to a boundary soon."""
         self._mover.stop()
+        if self._dest is not None:
+            self._dest._hurry()
 
     def end(self) -> None:
         """The reader is closed."""
@@ -95,7 +97,7 @@ class DirectPath:
             return self._put_off(source, None)
         return False
 
-    def _put_off(self, source: ReadStream, dest: WriteStream | None) -> bool:
+    def _put_off(self, source: ReadStream, dest: DirectTarget | None) -> bool:
         """Put the read off until ``dest`` is free, or a turn of the loop for None; False where it has waited enough."""
         loop = source._strand.loop
         now = loop.time()
@@ -124,14 +126,13 @@ class DirectPath:
         if self._source is not None:
             self._source._feed()
 
-    def _start(self, source: ReadStream, dest: WriteStream) -> None:
+    def _start(self, source: ReadStream, dest: DirectTarget) -> None:
         self._held_since = 0.0
         start, limit = source._rewind()
         self._mover.resume()
         self._dest = dest
         dest._lend(self)
-        job = partial(self._mover.move, source._file, start, limit, dest._file, dest._position)
-        source._strand.submit(job, self._moved)
+        dest._carry(Trip(source._file, source._strand, self._mover, start, limit, self._moved))
 
     def _moved(self, moved: Moved | None, _: BaseException | None) -> None:
         dest, self._dest = self._dest, None

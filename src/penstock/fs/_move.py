@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from time import monotonic
-from typing import NamedTuple
 
+from penstock.direct import Moved
 from penstock.fs._files import OpenFile
 
-__all__ = ["Moved", "Mover"]
+__all__ = ["Mover"]
 
 _MIB = 1024 * 1024
 #: Bytes that one system call moves: from the first to at most the last, so that a call does not last long.
@@ -19,14 +19,6 @@ _LONG_CALL_SECONDS = 0.005
 _SLICE_SECONDS = 0.25
 # Fruitless writes in a row, after which the file is taken to be broken.
 _MOST_RETRIES = 5
-
-
-class Moved(NamedTuple):
-    """What one trip moved. ``failed``: a system call did, of which the file that is to blame tells when it is used."""
-
-    nbytes: int
-    ended: bool
-    failed: bool
 
 
 class _Failed(Exception):

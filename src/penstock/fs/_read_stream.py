@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self, TypeGuard, TypeVar
 
 from penstock._flow.lifecycle import Completion
 from penstock.abort import AbortSignal
+from penstock.direct import DirectTarget
 from penstock.errors import OutOfRangeError
 from penstock.fs._blocks import LARGEST_BLOCK, Block, BlockReader, piece_size
 from penstock.fs._direct import DirectPath
@@ -17,7 +18,6 @@ from penstock.fs._files import OpenFile
 from penstock.fs._options import StrPath, check_flags, check_position, check_source
 from penstock.fs._waits import Interrupted
 from penstock.fs._workers import Strand
-from penstock.fs._write_stream import WriteStream
 from penstock.readable import Readable
 from penstock.writable import Writable
 
@@ -309,10 +309,10 @@ class ReadStream(Readable):
     # ---- the direct path
 
     def pipe(self, dest: _W, *, end: bool = True) -> _W:
-        """As `Readable.pipe`; to a WriteStream on a regular file the bytes may go inside the kernel."""
+        """As `Readable.pipe`; to a file or a socket the bytes may go inside the kernel."""
         if self._direct is not None:
             self._direct.stop()
-            if isinstance(dest, WriteStream):
+            if isinstance(dest, DirectTarget):
                 self._direct.expect(dest)
         return super().pipe(dest, end=end)
 
@@ -362,9 +362,9 @@ class ReadStream(Readable):
         if self._direct is not None and event in ("data", "readable"):
             self._direct.stop()
 
-    def _takes_direct_path(self, dest: Writable) -> TypeGuard[WriteStream]:
+    def _takes_direct_path(self, dest: Writable) -> TypeGuard[DirectTarget]:
         """Whether bytes may go to ``dest`` without anybody seeing them, when both are ready."""
-        return isinstance(dest, WriteStream) and dest._sees_no_chunks
+        return isinstance(dest, DirectTarget) and dest._takes_files
 
     def _rewind(self) -> tuple[int, int | None]:
         """Drop what was read ahead; return the offset of the next byte and how many there may be."""

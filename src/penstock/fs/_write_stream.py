@@ -6,12 +6,13 @@ import asyncio
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from penstock._backend import ChunkQueue
 from penstock._flow.chunk import get_default_high_water_mark
 from penstock._flow.lifecycle import Completion
 from penstock.abort import AbortSignal
+from penstock.direct import Borrower, DirectTarget, Trip
 from penstock.errors import InvalidArgValueError
 from penstock.fs._blocks import LARGEST_BLOCK
 from penstock.fs._files import OpenFile
@@ -21,13 +22,10 @@ from penstock.fs._waits import Interrupted
 from penstock.fs._workers import Strand
 from penstock.writable import Writable
 
-if TYPE_CHECKING:
-    from penstock.fs._direct import DirectPath
-
 __all__ = ["WriteStream"]
 
 
-class WriteStream(Writable):
+class WriteStream(Writable, DirectTarget):
     """What `create_write_stream` returns: a Writable over a file. Its arguments and events are described there.
 
     ``bytes_written``: bytes that the file has taken so far. ``path``: as it was given, or None. ``fd``: the descriptor
@@ -88,7 +86,7 @@ class WriteStream(Writable):
         self._file_atomic = atomic
         self._file_syncs = flush
         self._chunks_queued = ChunkQueue()
-        self._borrower: DirectPath | None = None
+        self._borrower: Borrower | None = None
         self._after_loan: list[Callable[[], None]] = []
         self._awaiting_free: list[Callable[[], None]] = []
 
@@ -203,7 +201,7 @@ class WriteStream(Writable):
     # ---- the direct path
 
     @property
-    def _sees_no_chunks(self) -> bool:
+    def _takes_files(self) -> bool:
         """Whether chunks go to a regular file and nowhere else, by the methods of this class."""
         cls = type(self)
         return (
@@ -244,9 +242,14 @@ class WriteStream(Writable):
             # After the ticks in which the streams take note of what has just happened.
             self._strand.loop.call_soon(call)
 
-    def _lend(self, borrower: DirectPath) -> None:
+    def _lend(self, borrower: Borrower) -> None:
         """Leave the file to ``borrower`` until it gives it back by `_returned`; writes wait, and ask it to hurry."""
         self._borrower = borrower
+
+    def _carry(self, trip: Trip) -> None:
+        """Have a worker move the bytes."""
+        job = partial(trip.mover.move, trip.file, trip.start, trip.limit, self._file, self._position)
+        trip.strand.submit(job, trip.done)
 
     def _returned(self, nbytes: int, chunks: int) -> None:
         """The borrower is done and has added ``nbytes`` to the file."""

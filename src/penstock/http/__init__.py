@@ -1,0 +1,116 @@
+"""HTTP/1.1, both ends, with bodies that are streams.
+
+::
+
+    async def handler(request, response):
+        await response.send_file("/srv" + request.path)
+
+    server = await http.create_server(handler).listen(8000)
+
+    response = await http.get("http://localhost:8000/file")
+    await pipeline(response, create_write_stream("file"))
+
+The parser is httptools' (``pip install penstock[http]``), TLS that of `ssl`.
+
+**Flow.** A handler that does not read leaves the client's bytes where they are; a client that does not read makes
+``response.write`` say False, and what is piped to it waits. Memory for a connection is bounded by the marks of its
+streams and those of its socket.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.abort import AbortSignal
+from penstock.http._agent import Agent
+from penstock.http._body import Body
+from penstock.http._client_request import ClientRequest
+from penstock.http._headers import HeaderFields, Headers
+from penstock.http._incoming import ClientResponse, ServerRequest
+from penstock.http._limits import Limits
+from penstock.http._reverse_proxy import ReverseProxy
+from penstock.http._send_file import send_file
+from penstock.http._server import Handler, Server
+from penstock.http._server_response import ServerResponse
+from penstock.http._static import StaticFiles
+from penstock.http._timeouts import Timeouts
+
+__all__ = [
+    "Agent",
+    "ClientRequest",
+    "ClientResponse",
+    "Handler",
+    "Headers",
+    "Limits",
+    "ReverseProxy",
+    "Server",
+    "ServerRequest",
+    "ServerResponse",
+    "StaticFiles",
+    "Timeouts",
+    "create_server",
+    "get",
+    "request",
+    "send_file",
+]
+
+
+def create_server(
+    handler: Handler | None = None, *, limits: Limits | None = None, **socket_options: Any
+) -> Server:
+    """A `Server`; ``await create_server(handler).listen(8000)`` starts it.
+
+    ``handler(request, response)`` is called with each `ServerRequest` and its `ServerResponse`, plain or async. It
+    answers when it likes, during the call or later; one request of a connection is answered after the other. What it
+    raises gives status 500, or cuts the response short where its head was sent, and goes to the loop's exception
+    handler. ``limits``: what clients may ask for, see `Limits`. ``socket_options``: those of
+    `penstock.net.create_server`, such as ``ssl``, ``max_connections`` and ``high_water_mark``.
+
+    Raises InvalidArgTypeError and InvalidArgValueError for wrong arguments, ImportError where httptools is missing.
+    """
+    return Server(handler, limits=limits, **socket_options)
+
+
+def request(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: HeaderFields | None = None,
+    body: Body | None = None,
+    agent: Agent | None = None,
+    timeout: Timeouts | float | None = None,
+    redirects: int = 0,
+    signal: AbortSignal | None = None,
+    high_water_mark: int | None = None,
+) -> ClientRequest:
+    """Send a request: a `ClientRequest`, a Writable that takes the body; awaited, it is the `ClientResponse`.
+
+    ``url``: http or https. ``headers``: a mapping, or pairs. ``body``: bytes, str, a Readable or an iterable of bytes,
+    which is sent and ends the request; without it write the body yourself and call ``end()``. Awaiting a request to
+    which nothing was written or piped ends it. ``agent``: an `Agent`, which keeps connections; without one, the request has a
+    connection of its own. ``timeout``: a `Timeouts`, or seconds for everything. ``redirects``: how many to follow, none
+    where not given; credentials are not sent to another origin, and a body that was a stream cannot be sent again.
+    ``signal``: an `AbortSignal` that gives the request up. ``high_water_mark``: bytes, for both bodies.
+
+    A status such as 404 is no error. The await raises OSError where there is no connection, HttpProtocolError,
+    IncompleteMessageError, HttpTimeoutError; cancelling it gives the request up. What happens to the response's body
+    later fails that stream: one that is cut short raises IncompleteMessageError. Read the response or destroy it:
+    until then it keeps its connection. Raises InvalidArgTypeError, InvalidArgValueError, InvalidHeaderError.
+    """
+    owner = agent if agent is not None else Agent(keep_alive=False)
+    return owner.request(
+        url,
+        method=method,
+        headers=headers,
+        body=body,
+        timeout=timeout,
+        redirects=redirects,
+        signal=signal,
+        high_water_mark=high_water_mark,
+    )
+
+
+def get(url: str, *, agent: Agent | None = None, **options: Any) -> ClientRequest:
+    """A GET request, ended at once; options as for `request`."""
+    owner = agent if agent is not None else Agent(keep_alive=False)
+    return owner.get(url, **options)

@@ -1,0 +1,98 @@
+"""The body of a client's request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from penstock.errors import InvalidArgTypeError
+from penstock.pipeline import pipeline
+from penstock.readable import Readable
+
+if TYPE_CHECKING:
+    from penstock.http._client_request import ClientRequest
+
+__all__ = ["Body", "check_body", "send_body"]
+
+Body = bytes | bytearray | memoryview | str | Readable | Iterable[bytes] | AsyncIterable[bytes]
+
+#: Seconds after which a body is sent although the server has not told the client to go on.
+_CONTINUE_SECONDS = 1.0
+
+
+def check_body(body: object) -> None:
+    """Raises InvalidArgTypeError for what cannot be a body."""
+    if body is None or isinstance(body, bytes | bytearray | memoryview | str | Readable):
+        return
+    if isinstance(body, dict) or not isinstance(body, Iterable | AsyncIterable):
+        hint = "; encode it first, for example with json.dumps(...)" if isinstance(body, dict) else ""
+        raise InvalidArgTypeError(
+            f"body must be bytes, str, a stream or an iterable of bytes, got {body!r}{hint}"
+        )
+
+
+def send_body(request: ClientRequest, body: Any) -> None:
+    """Write ``body`` to ``request`` and end it; None leaves both to the caller."""
+    if body is None:
+        return
+    if request.get_header("expect"):
+        _Welcome(request, body).start()
+    else:
+        _send(request, body)
+
+
+def _send(request: ClientRequest, body: Any) -> None:
+    request._body_to_come = True
+    if isinstance(body, str):
+        request.end(body.encode())
+    elif isinstance(body, bytes | bytearray | memoryview):
+        request.end(body)
+    else:
+        flow = pipeline(
+            body if isinstance(body, Readable) else Readable.from_(body, object_mode=False), request
+        )
+        # What fails destroys the request with its error, which is how its user hears of it.
+        flow.add_done_callback(lambda done: done.exception())
+
+
+class _Welcome:
+    """Sends the head, and the body when the server says that it wants it, or says nothing for a while."""
+
+    def __init__(self, request: ClientRequest, body: Any) -> None:
+        self._request = request
+        self._body = body.encode() if isinstance(body, str) else body
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        request = self._request
+        request._body_to_come = True
+        if isinstance(self._body, bytes | bytearray | memoryview) and not request.has_header(
+            "transfer-encoding"
+        ):
+            request.set_header("Content-Length", len(self._body))
+        request.once("socket", self._connected)
+        request.on("continue", self._go_on)
+        request.on("response", self._unwanted)
+        request.on("close", self._unwanted)
+        request.flush_headers()
+
+    def _connected(self, _: object) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_CONTINUE_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        self._stop()
+        if not self._request.destroyed:
+            _send(self._request, self._body)
+
+    def _unwanted(self, _: object = None) -> None:
+        self._stop()
+        if isinstance(self._body, Readable):
+            self._body.destroy()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._request.off("continue", self._go_on)
+        self._request.off("response", self._unwanted)
+        self._request.off("close", self._unwanted)

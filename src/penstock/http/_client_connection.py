@@ -1,0 +1,303 @@
+"""ClientConnection: responses that come on one connection, for one request after the other."""
+
+from penstock.errors import HttpProtocolError, IncompleteMessageError
+from penstock.http._connection import HttpConnection
+from penstock.http._incoming import ClientResponse
+
+
+class ClientConnection(HttpConnection):
+    """One connection of an `Agent`, over any Duplex. ``owner`` is told when it is free, and when it is gone."""
+
+    def __init__(self, owner, socket, limits, high_water_mark):
+        self._owner = owner
+        self._high_water_mark = high_water_mark
+        self._request = None
+        self._came = None
+        self._informational = 0
+        self._until_close = False
+        self._keeps = True
+        self._silent = True
+        self._over = False
+        self.exchanges = 0
+        self.free_since = 0.0
+        self.key = None
+        self._c_start(socket, limits)
+
+    @property
+    def socket(self):
+        """The stream below."""
+        return self._socket
+
+    @property
+    def usable(self):
+        """Whether another request may be sent on it."""
+        socket = self._socket
+        return bool(
+            self._keeps
+            and self._request is None
+            and not self._gone
+            and not self._detached
+            and not self._peer_ended
+            and self._failed is None
+            and not socket._s_destroyed
+            and not socket._w_ending
+        )
+
+    def begin(self, request):
+        """Send ``request``, and give it the response that comes."""
+        outgoing = request
+        self._request = outgoing
+        self._silent = True
+        self._over = False
+        outgoing.reused = self.exchanges > 0
+        self.exchanges += 1
+        outgoing.emit("socket", self._socket)
+        if not outgoing._s_destroyed:
+            outgoing._carry(self)
+
+    def count_bytes(self):
+        """Bytes that came and went so far."""
+        socket = self._socket
+        sent = getattr(socket, "bytes_written", None)
+        return socket._r_bytes + (socket._w_bytes - socket._w_length if sent is None else sent)
+
+    @property
+    def awaits_peer(self):
+        """Whether the peer is the one to move: to take what is written, or to send what is read."""
+        return bool(self._socket._w_length or not self._paused)
+
+    # ---- messages
+
+    def _make_parser(self):
+        from httptools import HttpResponseParser
+
+        self._parser = HttpResponseParser(self)
+        return self._parser
+
+    def _head_came(self):
+        parser = self._parser
+        request = self._request
+        status = parser.get_status_code()
+        if request is None:
+            self._refuse("a response that nobody has asked for", 502)
+        self._silent = False
+        version = parser.get_http_version()
+        if version != "1.1" and version != "1.0":
+            self._refuse(f"HTTP/{version}", 502)
+        if self._chunked and version == "1.0":
+            self._refuse("a chunked body in HTTP/1.0", 502)
+        if 100 <= status < 200 and status != 101:
+            self._informational = status
+            request._note_information(status, self._fields)
+            return
+        response = ClientResponse(self, self._high_water_mark)
+        response.status_code = status
+        response.status_message = "" if self._url is None else self._url.decode("latin-1")
+        response.http_version = version
+        response.url = request.url
+        response.raw_headers = self._fields
+        self._keeps = self._keeps and parser.should_keep_alive() and request._keep_alive
+        self._incoming = response
+        self._came = response
+        if request.method == "HEAD" or status == 204 or status == 304 or self._length == 0:
+            response._whole()
+            if request.method == "HEAD":
+                # The parser cannot know that there is no body.
+                self._parser = None
+                self._in_message = False
+                self._message_came()
+        elif status != 101 and self._length < 0 and not self._chunked:
+            self._until_close = True
+            self._keeps = False
+
+    def _message_came(self):
+        if self._informational:
+            self._informational = 0
+            return
+        response = self._incoming
+        if response is None:
+            return
+        self._incoming = None
+        if not response.complete:
+            response.complete = True
+            if self._fields is not None:
+                response.raw_trailers = self._fields
+            if not response._s_destroyed:
+                response._r_push_eof()
+        self._over = True
+
+    def _upgraded(self):
+        if self._came is None or self._came.status_code != 101:
+            self._refused(HttpProtocolError("the peer switched protocols without being asked", 502))
+
+    def _can_parse(self):
+        # What follows a "101 Switching Protocols" is another protocol.
+        return not (self._came is not None and self._came.status_code == 101) and HttpConnection._can_parse(
+            self
+        )
+
+    def _serve(self):
+        """Hand out the response, now that the parser has returned."""
+        request = self._request
+        if request is not None:
+            request._tell_information()
+        response = self._came
+        if response is not None:
+            self._came = None
+            if response.status_code == 101:
+                self._hand_over(request, response)
+                return
+            if request is not None:
+                request._response_came(response)
+        if self._over:
+            self._exchange_over()
+
+    def _hand_over(self, request, response):
+        self._incoming = None
+        self._request = None
+        self._keeps = False
+        socket = self._detach()
+        self._gone = True
+        self._owner._connection_gone(self)
+        response.complete = True
+        request._upgrade_came(response, socket)
+
+    def _exchange_over(self):
+        """The response is complete. The connection is free, when the request is, too."""
+        request = self._request
+        if request is not None:
+            if not request._w_finished and not request._s_destroyed:
+                if request._w_ending:
+                    # Its last bytes are on their way.
+                    return
+                self._keeps = False
+            self._request = None
+            self._over = False
+            request._complete()
+        if self._gone:
+            return
+        if self._keeps and not self._peer_ended and self._held is None:
+            self._owner._connection_free(self)
+        else:
+            self._close()
+
+    def _close(self):
+        """Nothing more is to be sent or read."""
+        self._keeps = False
+        socket = self._socket
+        if not socket._s_destroyed:
+            socket._s_destroy_stream(None)
+
+    def close(self):
+        """Close the connection, and give up what is under way."""
+        self._close()
+
+    def _outgoing_finished(self, outgoing):
+        if outgoing is self._request and self._over:
+            self._exchange_over()
+
+    def _outgoing_given_up(self, outgoing, error):
+        if outgoing is not self._request:
+            return
+        self._request = None
+        incoming = self._incoming
+        self._incoming = None
+        if incoming is not None and not incoming._s_destroyed:
+            incoming._s_destroy_stream(error)
+        self._close()
+
+    def _incoming_closed(self, incoming, error):
+        if incoming is self._incoming:
+            self._incoming = None
+            request = self._request
+            self._request = None
+            if request is not None:
+                request._complete()
+            self._close()
+
+    # ---- faults of the peer
+
+    def _refused(self, error):
+        self._failed = error
+        self._break_off(error)
+        self._close()
+
+    def _break_off(self, error):
+        incoming = self._incoming
+        self._incoming = None
+        self._came = None
+        if incoming is not None and not incoming._s_destroyed:
+            incoming._s_destroy_stream(error)
+        request = self._request
+        self._request = None
+        if request is not None:
+            if incoming is not None and request.response is incoming:
+                # It has its response, and that has the error.
+                request._complete()
+            else:
+                request._s_destroy_stream(error)
+
+    # ---- events of the socket
+
+    def _socket_drained(self):
+        if self._request is not None:
+            self._request._socket_drained()
+
+    def _settle_reading(self):
+        HttpConnection._settle_reading(self)
+        if self._peer_ended and self._held is None and not self._gone and not self._detached:
+            self._end_after_peer()
+
+    def _socket_ended(self):
+        self._peer_ended = True
+        if self._held is None and not self._working:
+            self._end_after_peer()
+
+    def _end_after_peer(self):
+        """The peer sends nothing more, and all that it has sent was looked at."""
+        self._keeps = False
+        if self._until_close and self._incoming is not None:
+            self._until_close = False
+            self._in_message = False
+            self._message_came()
+            self._exchange_over()
+        elif (self._request is None and self._incoming is None) or (self._silent and self._repeat()):
+            self._close()
+        else:
+            self._refused(
+                IncompleteMessageError(
+                    "the connection was closed before there was a response"
+                    if self._silent
+                    else "the connection was closed before the response was whole"
+                )
+            )
+
+    def _repeat(self):
+        """The connection was closed, as idle ones are, while the request was on its way: send it once more."""
+        request = self._request
+        if request is None or not request.reused or not request._can_repeat():
+            return False
+        self._request = None
+        request._begin_again()
+        self._owner._send_again(request)
+        return True
+
+    def _socket_closed(self):
+        if self._gone:
+            return
+        self._gone = True
+        error = self._socket._s_errored
+        if self._request is not None and self._silent and self._repeat():
+            pass
+        elif self._request is not None or self._incoming is not None:
+            broken = error
+            if broken is None or not self._silent:
+                broken = IncompleteMessageError(
+                    "the connection was closed before there was a response"
+                    if self._silent
+                    else "the connection was closed before the response was whole"
+                )
+                broken.__cause__ = error
+            self._break_off(broken)
+        self._c_release()
+        self._owner._connection_gone(self)

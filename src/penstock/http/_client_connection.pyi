@@ -1,0 +1,34 @@
+from typing import Any
+
+from penstock.duplex import Duplex
+from penstock.http._client_request import ClientRequest
+from penstock.http._connection import HttpConnection
+from penstock.http._limits import Limits
+
+class ClientConnection(HttpConnection):
+    """One connection of an `Agent`, over any Duplex."""
+
+    def __init__(self, owner: Any, socket: Duplex, limits: Limits, high_water_mark: int) -> None: ...
+    free_since: float
+    key: Any
+    exchanges: int
+    @property
+    def socket(self) -> Duplex:
+        """The stream below."""
+
+    @property
+    def usable(self) -> bool:
+        """Whether another request may be sent on it."""
+
+    @property
+    def awaits_peer(self) -> bool:
+        """Whether the peer is the one to move."""
+
+    def begin(self, request: ClientRequest) -> None:
+        """Send ``request``, and give it the response that comes."""
+
+    def count_bytes(self) -> int:
+        """Bytes that came and went so far."""
+
+    def close(self) -> None:
+        """Close the connection, and give up what is under way."""

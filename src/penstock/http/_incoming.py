@@ -1,0 +1,116 @@
+"""Messages that come: a server's requests and a client's responses, whose bodies are read as streams."""
+
+from urllib.parse import unquote
+
+from penstock.http._headers import Headers
+from penstock.readable import Readable
+
+
+class Incoming(Readable):
+    """A message that came; the stream is its body.
+
+    ``http_version``: ``"1.1"`` or ``"1.0"``. ``raw_headers``: the header fields as they came, pairs of bytes in order.
+    ``complete``: whether the whole message was received. ``socket``: the stream that it came on.
+
+    A body that is cut short fails the stream with IncompleteMessageError.
+    """
+
+    def __init__(self, carrier, high_water_mark):
+        self._carrier = carrier
+        self._headers = None
+        self._trailers = None
+        self.http_version = "1.1"
+        self.raw_headers = None
+        self.raw_trailers = []
+        self.complete = False
+        self._r_start(None, high_water_mark, False, None)
+        self._s_start(None, None, True, True, None)
+
+    @property
+    def headers(self):
+        """The header fields, a `Headers` mapping."""
+        if self._headers is None:
+            self._headers = Headers(self.raw_headers)
+        return self._headers
+
+    @property
+    def trailers(self):
+        """The fields that followed the body, a `Headers` mapping; there when 'end' was emitted."""
+        if self._trailers is None or not self.complete:
+            self._trailers = Headers(self.raw_trailers)
+        return self._trailers
+
+    @property
+    def socket(self):
+        """The stream that the message came on, such as a Socket."""
+        return self._carrier._socket
+
+    def _whole(self):
+        """The message has no body: the end is there without any event."""
+        self.complete = True
+        self._r_ended = True
+
+    def _forget_quietly(self):
+        """Close without events, where nobody has looked; return whether that is so."""
+        if self._s_events is not None or self._s_destroyed or self._r_did_read:
+            return False
+        self._s_destroyed = self._s_closed = self._s_close_emitted = True
+        self._r_buffer = None
+        self._r_length = 0
+        return True
+
+    def _is_read(self):
+        """Whether anybody reads the body, or has."""
+        return bool(
+            self._r_did_read or self._s_data_handler is not None or self._r_flowing == 1 or self._r_listening
+        )
+
+    def _r_call_read(self):
+        self._carrier._body_wanted(self)
+
+    def _s_call_destroy(self, error):
+        self._carrier._incoming_closed(self, error)
+        self._s_after_destroy(error)
+
+
+class ServerRequest(Incoming):
+    """A request that a server received; the stream is its body.
+
+    ``method``: such as ``"GET"``. ``url``: the target as it was sent, such as ``"/path?query"``. The rest is that of
+    `Incoming`.
+    """
+
+    def __init__(self, carrier, high_water_mark):
+        self.method = "GET"
+        self.url = ""
+        self._expects_continue = False
+        self._upgrades = False
+        self._keep_alive = True
+        Incoming.__init__(self, carrier, high_water_mark)
+
+    @property
+    def path(self):
+        """The path of the target, percent-decoded: ``"/a b"`` for ``"/a%20b?c"``; undecodable bytes become U+FFFD."""
+        path = self.url
+        if not path.startswith("/") and "://" in path:
+            path = "/" + path.split("://", 1)[1].partition("/")[2]
+        return unquote(path.partition("?")[0].partition("#")[0])
+
+    @property
+    def query_string(self):
+        """What follows the question mark of the target, as it was sent; ``urllib.parse.parse_qs`` takes it apart."""
+        return self.url.partition("?")[2].partition("#")[0]
+
+
+class ClientResponse(Incoming):
+    """A response that a client received; the stream is its body.
+
+    ``status_code``: such as 200. ``status_message``: such as ``"OK"``. ``url``: of the request that it answers. The
+    rest is that of `Incoming`.
+    """
+
+    def __init__(self, carrier, high_water_mark):
+        self.status_code = 0
+        self.status_message = ""
+        self.url = ""
+        Incoming.__init__(self, carrier, high_water_mark)

@@ -1,0 +1,44 @@
+from penstock.duplex import Duplex
+from penstock.http._carrier import Carrier
+from penstock.http._headers import Headers
+from penstock.readable import Readable
+
+class Incoming(Readable):
+    """A message that came; the stream is its body."""
+
+    def __init__(self, carrier: Carrier, high_water_mark: int) -> None: ...
+    http_version: str
+    raw_headers: list[tuple[bytes, bytes]]
+    raw_trailers: list[tuple[bytes, bytes]]
+    complete: bool
+    @property
+    def headers(self) -> Headers:
+        """The header fields, a `Headers` mapping."""
+
+    @property
+    def trailers(self) -> Headers:
+        """The fields that followed the body, a `Headers` mapping; there when 'end' was emitted."""
+
+    @property
+    def socket(self) -> Duplex:
+        """The stream that the message came on, such as a Socket."""
+
+class ServerRequest(Incoming):
+    """A request that a server received; the stream is its body."""
+
+    method: str
+    url: str
+    @property
+    def path(self) -> str:
+        """The path of the target, percent-decoded."""
+
+    @property
+    def query_string(self) -> str:
+        """What follows the question mark of the target, as it was sent."""
+
+class ClientResponse(Incoming):
+    """A response that a client received; the stream is its body."""
+
+    status_code: int
+    status_message: str
+    url: str

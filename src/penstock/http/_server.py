@@ -1,0 +1,239 @@
+"""Server: HTTP/1.1 on top of a `penstock.net` server, or of any Duplex."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+from penstock._flow.events import EventEmitter
+from penstock._flow.handle import Handle
+from penstock._flow.ticks import report, running_loop
+from penstock.duplex import Duplex
+from penstock.errors import InvalidArgTypeError, InvalidArgValueError
+from penstock.http._incoming import ServerRequest
+from penstock.http._limits import Limits
+from penstock.http._server_connection import ServerConnection
+from penstock.http._server_response import ServerResponse
+
+__all__ = ["Handler", "Listening", "Server"]
+
+Handler = Callable[[ServerRequest, ServerResponse], object]
+
+_HIGH_WATER_MARK = 64 * 1024
+# How often connections are looked at: a tenth of the shortest time, and within these bounds.
+_SHORTEST_ROUND = 0.02
+_LONGEST_ROUND = 1.0
+
+
+class Listening(Handle["Server"]):
+    """`Server.listen` under way; awaited, it is the server."""
+
+    def __await__(self) -> Generator[Any, None, Server]:
+        server = yield from super().__await__()
+        assert server is not None
+        return server
+
+
+class Server(EventEmitter):
+    """An HTTP server; `create_server` makes one and describes the options.
+
+    Events:
+
+    ``request(request, response)``
+        A request has come. Without a listener the answer is 404.
+    ``upgrade(request, socket)``, ``connect(request, socket)``
+        The client wants to speak another protocol, or CONNECT. The socket is the listener's: it answers, reads what
+        follows, and closes. Without a listener an upgrade is an ordinary request, and CONNECT is refused.
+    ``check_continue(request, response)``
+        In the place of 'request', where the client waits for `ServerResponse.write_continue`. Without a listener it
+        is told to go on when the handler reads the body.
+    ``client_error(error, socket)``
+        A client sent what is no HTTP, or was too slow. It is answered and closed in any case.
+    ``connection(socket)``, ``listening``, ``drop``, ``tls_error``, ``error``, ``close``
+        As for a `penstock.net` server.
+
+    ``async with server:`` closes it and its connections at the end.
+    """
+
+    def __init__(
+        self, handler: Handler | None = None, *, limits: Limits | None = None, **socket_options: Any
+    ) -> None:
+        super().__init__()
+        if handler is not None and not callable(handler):
+            raise InvalidArgTypeError(f"handler must be callable, got {handler!r}")
+        if limits is not None and not isinstance(limits, Limits):
+            raise InvalidArgTypeError(f"limits must be a penstock.http.Limits, got {limits!r}")
+        for taken in ("allow_half_open", "pause_on_connect"):
+            if taken in socket_options:
+                raise InvalidArgValueError(f"{taken} is not for an HTTP server to choose; leave it out")
+        self.limits = limits or Limits()
+        self._loop = running_loop()
+        self._socket_options = socket_options
+        self._mark = _HIGH_WATER_MARK
+        self._below: Any = None
+        self._connections: set[ServerConnection] = set()
+        self._closing = False
+        self._timer: asyncio.TimerHandle | None = None
+        shortest = self.limits.shortest_time()
+        self._round = None if shortest is None else min(max(shortest / 10, _SHORTEST_ROUND), _LONGEST_ROUND)
+        if handler is not None:
+            self.on("request", handler)
+
+    # ---- listening
+
+    def listen(self, *address: Any, **options: Any) -> Listening:
+        """Start to listen; awaited, the result is the server. Address and options as for a `penstock.net` server."""
+        from penstock import net
+
+        self._closing = False
+        if self._below is None:
+            self._below = net.create_server(self._connected, allow_half_open=True, **self._socket_options)
+            for event in ("listening", "drop", "tls_error", "error"):
+                if event != "error":
+                    self._below.on(event, self._passed_on(event))
+            self._below.on("close", self._below_closed)
+        return _as_mine(self._below.listen(*address, **options), self)
+
+    def _passed_on(self, event: str) -> Callable[..., None]:
+        def pass_on(*args: object) -> None:
+            self.emit(event, *args)
+
+        return pass_on
+
+    def _connected(self, socket: Any) -> None:
+        self.serve_connection(socket)
+
+    def serve_connection(self, socket: Duplex) -> None:
+        """Serve requests that come on ``socket``, any Duplex of bytes whose two sides end independently."""
+        if not isinstance(socket, Duplex):
+            raise InvalidArgTypeError(f"serve_connection() needs a Duplex, got {socket!r}")
+        connection = ServerConnection(self, socket, self.limits, self._mark)
+        self._connections.add(connection)
+        if self._timer is None and self._round is not None:
+            self._timer = self._loop.call_later(self._round, self._look)
+        if self.listener_count("connection"):
+            self.emit("connection", socket)
+
+    def address(self) -> Any:
+        """Where it listens: ``(host, port)`` or a path; None where it does not."""
+        return None if self._below is None else self._below.address()
+
+    @property
+    def port(self) -> int | None:
+        """The port on which it listens; None where it does not, and on a Unix socket."""
+        where = self.address()
+        return where[1] if isinstance(where, tuple) else None
+
+    @property
+    def listening(self) -> bool:
+        """Whether it accepts connections."""
+        return self._below is not None and bool(self._below.listening)
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
+
+    # ---- time
+
+    def _look(self) -> None:
+        self._timer = None
+        now = monotonic()
+        for connection in list(self._connections):
+            connection.check_time(now)
+        if self._connections and self._round is not None:
+            self._timer = self._loop.call_later(self._round, self._look)
+
+    # ---- for the connections
+
+    def _report(self, message: str, error: BaseException, request: ServerRequest) -> None:
+        self._loop.call_exception_handler(
+            {"message": f"{message} ({request.method} {request.url})", "exception": error, "request": request}
+        )
+
+    def _client_error(self, error: BaseException, socket: Duplex) -> None:
+        if self.listener_count("client_error"):
+            try:
+                self.emit("client_error", error, socket)
+            except Exception as raised:
+                report(self._loop, "Exception in a listener of an HTTP server", raised, self)
+
+    def _connection_gone(self, connection: ServerConnection) -> None:
+        self._connections.discard(connection)
+        if not self._connections and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._closing and self._below is None and not self._connections:
+            self.emit("close")
+
+    def _below_closed(self) -> None:
+        self.emit("close")
+
+    # ---- closing
+
+    def close(self, callback: Callable[[], object] | None = None) -> Self:
+        """Accept no more, close idle connections, and the others after the response that is under way; 'close' follows.
+
+        ``callback``: a listener for 'close'. Return the server.
+        """
+        if callback is not None:
+            self.once("close", callback)
+        self._closing = True
+        if self._below is not None:
+            self._below.close()
+        self.close_idle_connections()
+        if self._below is None and not self._connections:
+            self._loop.call_soon(self.emit, "close")
+        return self
+
+    def close_idle_connections(self) -> None:
+        """Close the connections on which no request is being received or answered."""
+        for connection in list(self._connections):
+            if self._closing or connection.idle:
+                connection.close_when_idle()
+
+    def close_all_connections(self) -> None:
+        """Destroy every connection."""
+        for connection in list(self._connections):
+            connection.socket.destroy()
+
+    async def wait_closed(self) -> None:
+        """Wait until it has closed and every connection is gone."""
+        if self._below is not None:
+            await self._below.wait_closed()
+
+    async def aclose(self) -> None:
+        """Accept no more, destroy every connection, and wait until all is closed."""
+        self.close()
+        self.close_all_connections()
+        if self._below is not None:
+            await self._below.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _as_mine(below: Handle[Any], server: Server) -> Listening:
+    """The handle of a listen(), with the HTTP server as its result."""
+    handle = Listening()
+
+    def done(finished: Any) -> None:
+        error = finished.exception()
+        if error is None:
+            handle._settle(None, server)
+            return
+        if server.listener_count("error"):
+            handle._seen = True
+            server.emit("error", error)
+        handle._settle(error)
+
+    below.add_done_callback(done)
+    return handle

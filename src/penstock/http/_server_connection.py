@@ -1,0 +1,543 @@
+"""ServerConnection: requests that come on one connection, answered one after the other."""
+
+from penstock._flow.lifecycle import Completion
+from penstock._flow.runner import HookRunner, is_awaitable
+from penstock.errors import (
+    HttpError,
+    HttpProtocolError,
+    HttpTimeoutError,
+    IncompleteMessageError,
+    StreamError,
+)
+from penstock.http._connection import HttpConnection
+from penstock.http._incoming import ServerRequest
+from penstock.http._server_response import ServerResponse, first_line
+
+# As in _server_response.
+_HANDLER = 40
+
+# How much of a body that nobody reads is received for the sake of keeping the connection.
+_MOST_DISCARDED_BYTES = 256 * 1024
+# How long the peer gets, after its last response, to stop sending. Closing before that could cost it the response.
+_LINGER_SECONDS = 2.0
+
+# Those of HTTP, of all that the parser knows.
+_METHODS = {
+    name.encode(): name
+    for name in (
+        *("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "QUERY", "SEARCH"),
+        *(
+            "COPY",
+            "LOCK",
+            "MKCOL",
+            "MOVE",
+            "PROPFIND",
+            "PROPPATCH",
+            "UNLOCK",
+            "BIND",
+            "REBIND",
+            "UNBIND",
+            "ACL",
+        ),
+        *("REPORT", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "LINK", "UNLINK", "PURGE"),
+        *("M-SEARCH", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE"),
+    )
+}
+
+
+class ServerConnection(HttpConnection):
+    """One connection of a `Server`, over any Duplex."""
+
+    def __init__(self, server, socket, limits, high_water_mark):
+        self._server = server
+        self._high_water_mark = high_water_mark
+        self._queue = None
+        self._request = None
+        self._response = None
+        self._runner = None
+        self._rest_due = False
+        self._ending = False
+        self._discard_left = 0
+        self._served = 0
+        self._progress = -1
+        self._since = 0.0
+        self._head_since = 0.0
+        self._ended_at = 0.0
+        self._c_start(socket, limits)
+
+    # ---- messages
+
+    def _make_parser(self):
+        from httptools import HttpRequestParser
+
+        self._parser = HttpRequestParser(self)
+        return self._parser
+
+    def _has_room(self):
+        queue = self._queue
+        if self._body_full or self._ending:
+            return False
+        if queue is None or len(queue) == 0:
+            return True
+        last = queue[len(queue) - 1]
+        return len(queue) < self._limits.pipelined and not last._upgrades
+
+    def _head_came(self):
+        parser = self._parser
+        method = _METHODS.get(parser.get_method())
+        if method is None:
+            self._refuse("a method that HTTP does not have", 501)
+        version = parser.get_http_version()
+        if version == "1.1":
+            if self._host_count != 1:
+                self._refuse("no Host header" if self._host_count == 0 else "several Host headers", 400)
+        elif version == "1.0":
+            if self._host_count > 1:
+                self._refuse("several Host headers", 400)
+            if self._chunked:
+                self._refuse("a chunked body in HTTP/1.0", 400)
+        else:
+            self._refuse(f"HTTP/{version}", 505)
+        request = ServerRequest(self, self._high_water_mark)
+        request.method = method
+        request.http_version = version
+        request.url = self._url.decode("latin-1")
+        request.raw_headers = self._fields
+        request._keep_alive = parser.should_keep_alive()
+        if (self._upgrade_named or method == "CONNECT") and parser.should_upgrade():
+            request._upgrades = True
+        if self._chunked or self._length > 0:
+            request._expects_continue = self._expects and version == "1.1"
+        else:
+            request._whole()
+        self._incoming = request
+        self._discarding = False
+        if self._queue is None:
+            self._queue = []
+        self._queue.append(request)
+
+    def _message_came(self):
+        request = self._incoming
+        self._incoming = None
+        if not request.complete:
+            request.complete = True
+            if self._fields is not None:
+                request.raw_trailers = self._fields
+            if not request._s_destroyed:
+                request._r_push_eof()
+        if self._rest_due:
+            self._rest_due = False
+            self._forget_request(request)
+
+    def _upgraded(self):
+        request = self._queue[len(self._queue) - 1]
+        wanted = "connect" if request.method == "CONNECT" else "upgrade"
+        if self._server._s_count(wanted):
+            if self._length > 0 or self._chunked:
+                self._queue.pop()
+                self._refused(HttpProtocolError("the peer sent an upgrade request with a body", 400))
+        elif wanted == "connect":
+            self._queue.pop()
+            self._refused(HttpProtocolError("the peer sent CONNECT to what is no proxy", 501))
+        else:
+            self._queue.pop()
+            self._parse_without_upgrade(request)
+
+    def _parse_without_upgrade(self, request):
+        """Nobody here speaks another protocol, so this is a request like any other; the parser took it for its last."""
+        fields = request.raw_headers
+        lines = [f"{request.method} {request.url} HTTP/{request.http_version}\r\n".encode("latin-1")]
+        for name, value in fields:
+            if name.lower() != b"upgrade":
+                lines.append(b"%s: %s\r\n" % (name, value))
+        lines.append(b"\r\n")
+        self._make_parser().feed_data(b"".join(lines))
+        again = self._queue[len(self._queue) - 1]
+        again.raw_headers = fields
+
+    # ---- requests that are answered
+
+    def _serve(self):
+        queue = self._queue
+        if self._response is not None or not queue:
+            if self._failed is not None and self._response is None and not self._ending:
+                self._answer_failure()
+            return
+        corked = len(queue) > 1
+        if corked:
+            self._socket._w_corked += 1
+        try:
+            while self._response is None and queue and not self._gone and not self._ending:
+                request = queue.pop(0)
+                if request._upgrades:
+                    self._hand_over(request)
+                    return
+                self._begin(request)
+        finally:
+            if corked:
+                self._socket._w_uncork_once()
+        if self._failed is not None and self._response is None and not queue and not self._ending:
+            self._answer_failure()
+
+    def _begin(self, request):
+        server = self._server
+        response = ServerResponse(
+            self, request, request._keep_alive and not server._closing, self._high_water_mark
+        )
+        self._request = request
+        self._response = response
+        response._in_handler = True
+        event = "request"
+        if request._expects_continue and server._s_count("check_continue"):
+            event = "check_continue"
+        handler = None if server._s_events is None else server._s_events.get(event)
+        try:
+            if handler is None:
+                response.status_code = 404
+                response.end()
+            elif type(handler) is list:
+                for each in handler:
+                    self._call(each, request, response)
+            else:
+                self._call(handler, request, response)
+        except Exception as error:
+            response._in_handler = False
+            self._handler_failed(request, response, error)
+        response._finish_after_handler()
+
+    def _call(self, handler, request, response):
+        result = handler(request, response)
+        if result is not None and is_awaitable(result):
+            done = Completion()
+            done._attach(response, _HANDLER)
+            runner = self._runner
+            if runner is None or runner._busy:
+                runner = self._runner = HookRunner()
+            response._runner = runner
+            runner.submit(result, done)
+
+    def _handler_done(self, outgoing, error):
+        response = outgoing
+        runner = response._runner
+        response._runner = None
+        if runner is not None and (self._gone or runner is not self._runner):
+            runner.stop()
+        if error is not None:
+            response._in_handler = False
+            self._handler_failed(response.request, response, error)
+
+    def _handler_failed(self, request, response, error):
+        """The handler raised: answer for it where that is still possible, and report it where it is the handler's."""
+        gone = self._gone or self._response is not response
+        status = 500
+        if isinstance(error, HttpError) and (error is request._s_errored or error is self._failed):
+            # The peer's fault, which the handler has only met.
+            status = error.status
+        elif not (gone and isinstance(error, (StreamError, ConnectionError))):
+            self._server._report("Exception in an HTTP handler", error, request)
+        if gone or response._w_ending or response._s_destroyed:
+            if not gone and response._ended_in_handler:
+                response._finish_after_handler()
+            return
+        if response._head_sent:
+            response._s_destroy_stream(None)
+            return
+        response._head_fixed = False
+        response._fields.clear()
+        response.status_code = status
+        response.status_message = None
+        response._keep_alive = response._keep_alive and status == 500
+        response.set_header("Content-Type", "text/plain")
+        response.end(first_line(status, None)[9:].replace("\r", "").encode())
+
+    def _outgoing_finished(self, outgoing):
+        """A response is with the socket: on to the next request."""
+        response = outgoing
+        if response is not self._response:
+            return
+        request = self._request
+        self._response = None
+        self._request = None
+        self._served += 1
+        if not response._keep_alive or self._ending or (self._server._closing and not self._queue):
+            self._forget_request(request)
+            self._end_socket()
+            return
+        if request.complete:
+            self._forget_request(request)
+        elif self._failed is None and self._incoming is request:
+            self._rest_due = True
+            if not request._is_read():
+                self._discard(request)
+        if self._peer_ended and not self._queue and self._held is None:
+            self._end_socket()
+        elif not self._working:
+            self._work()
+
+    def _forget_request(self, request):
+        """The exchange is over."""
+        if request is not None and not request._forget_quietly() and not request._is_read():
+            request._s_destroy_stream(None)
+
+    def _discard(self, request):
+        """Receive the rest of a body for nothing, or give the connection up where that is long."""
+        self._discard_left = _MOST_DISCARDED_BYTES
+        if request._expects_continue or self._length - self._body_bytes > _MOST_DISCARDED_BYTES:
+            self._end_socket()
+            return
+        self._discarding = True
+        self._body_full = False
+
+    def _discarded(self, size):
+        self._discard_left -= size
+        if self._discard_left < 0 and self._response is None:
+            self._end_socket()
+
+    def _dropped(self, size):
+        self._discard_left -= size
+        if self._discard_left < 0 and not self._paused:
+            # The rest of its time, it has to wait.
+            self._paused = True
+            self._socket._r_pause()
+
+    def _body_wanted(self, incoming):
+        request = incoming
+        if request is self._incoming:
+            if request._expects_continue and request is self._request and self._response is not None:
+                self._response.write_continue()
+            self._body_full = False
+            self._work()
+
+    def _incoming_closed(self, incoming, error):
+        if incoming is self._incoming:
+            # The response can still be sent; what comes of the body until then is dropped.
+            self._discarding = True
+            self._discard_left = _MOST_DISCARDED_BYTES
+            self._body_full = False
+            if self._response is not None and not self._response._head_sent:
+                self._response._keep_alive = False
+            if not self._working:
+                self._settle_reading()
+
+    def _outgoing_given_up(self, outgoing, error):
+        response = outgoing
+        if response is not self._response:
+            return
+        request = self._request
+        self._response = None
+        self._request = None
+        self._forget_request(request)
+        if self._gone:
+            return
+        if error is not None and not response._head_sent:
+            self._answer(500)
+        else:
+            self._socket._s_destroy_stream(None)
+
+    # ---- faults of the peer
+
+    def _refused(self, error):
+        self._failed = error
+        incoming = self._incoming
+        if incoming is not None:
+            self._incoming = None
+            if self._queue and incoming in self._queue:
+                self._queue.remove(incoming)
+            else:
+                self._break_off(incoming, error)
+        self._server._client_error(error, self._socket)
+
+    def _break_off(self, request, error):
+        """The body of a request will never be whole."""
+        if self._response is not None:
+            self._response._keep_alive = False
+        if not request._s_destroyed:
+            request._s_destroy_stream(error if request._is_read() else None)
+
+    def _answer_failure(self):
+        error = self._failed
+        if (
+            isinstance(error, HttpError)
+            and not isinstance(error, IncompleteMessageError)
+            and not self._rest_due
+        ):
+            self._answer(error.status)
+        else:
+            self._end_socket()
+
+    def _answer(self, status):
+        """Answer without a response object, and close."""
+        line = first_line(status, None)
+        text = line[9:].replace("\r", "")
+        self._socket._w_write(
+            f"{line}Connection: close\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode(),
+            None,
+            None,
+        )
+        self._end_socket()
+
+    def _end_socket(self):
+        """Send nothing more; take what still comes, for a while, so that the peer gets to read what was sent."""
+        if self._ending or self._gone:
+            return
+        self._ending = True
+        if self._failed is None:
+            self._failed = HttpError("the connection is being closed")
+        self._held = None
+        self._discard_left = _MOST_DISCARDED_BYTES
+        self._ended_at = 0.0
+        socket = self._socket
+        if self._paused:
+            self._paused = False
+            socket._r_resume()
+        if not socket._w_ending:
+            socket._w_end(None, None, None)
+
+    def _settle_reading(self):
+        if not self._ending:
+            HttpConnection._settle_reading(self)
+            if self._peer_ended and self._held is None:
+                self._end_after_peer()
+
+    # ---- events of the socket
+
+    def _socket_drained(self):
+        if self._response is not None:
+            self._response._socket_drained()
+
+    def _socket_ended(self):
+        self._peer_ended = True
+        if self._held is None and not self._ending:
+            self._end_after_peer()
+
+    def _end_after_peer(self):
+        """The peer sends nothing more, and all that it has sent was looked at."""
+        if self._in_message and self._failed is None:
+            self._refused(IncompleteMessageError("the connection was closed in the middle of a request"))
+        if self._response is None and not self._queue:
+            self._end_socket()
+
+    def _socket_closed(self):
+        if self._gone:
+            return
+        self._gone = True
+        error = self._socket._s_errored
+        incoming = self._incoming
+        self._incoming = None
+        self._queue = None
+        if incoming is not None and not incoming._s_destroyed:
+            broken = IncompleteMessageError(
+                "the connection was closed before the body of the request was whole"
+            )
+            broken.__cause__ = error
+            incoming._s_destroy_stream(broken if incoming._is_read() else None)
+        response = self._response
+        request = self._request
+        self._response = None
+        self._request = None
+        if response is not None and not response._s_destroyed:
+            response._s_destroy_stream(None)
+        if request is not None and request is not incoming:
+            self._forget_request(request)
+        self._c_release()
+        self._stop_runner()
+        self._server._connection_gone(self)
+
+    def _stop_runner(self):
+        runner = self._runner
+        if runner is not None and not runner._busy:
+            self._runner = None
+            runner.stop()
+
+    def _hand_over(self, request):
+        """An upgrade: the socket is the listener's."""
+        server = self._server
+        self._incoming = None
+        event = "connect" if request.method == "CONNECT" else "upgrade"
+        socket = self._detach()
+        self._gone = True
+        self._stop_runner()
+        server._connection_gone(self)
+        try:
+            server.emit(event, request, socket)
+        except Exception as error:
+            server._report("Exception in an HTTP upgrade handler", error, request)
+            socket._s_destroy_stream(None)
+
+    # ---- time
+
+    def check_time(self, now):
+        """Give up a peer that takes too long; the server calls this from time to time. ``now``: monotonic seconds."""
+        socket = self._socket
+        progress = self._count_bytes()
+        if progress != self._progress or self._since == 0:
+            self._progress = progress
+            self._since = now
+        quiet = now - self._since
+        if self._ending:
+            if self._ended_at == 0 or socket._w_length:
+                self._ended_at = now
+            if now - self._ended_at > _LINGER_SECONDS or self._is_over(quiet, self._limits.idle_time):
+                socket._s_destroy_stream(None)
+            return
+        if self._response is not None:
+            if socket._w_length or self._response._past:
+                if self._is_over(quiet, self._limits.idle_time):
+                    socket._s_destroy_stream(None)
+            elif (
+                self._in_message
+                and not self._in_head
+                and not self._paused
+                and self._incoming is self._request
+            ):
+                if self._is_over(quiet, self._limits.idle_time):
+                    self._refused(HttpTimeoutError("the client sent nothing more of the body"))
+            else:
+                self._since = now
+            return
+        self._stop_runner()
+        if self._in_head or not self._served:
+            if self._head_since == 0:
+                self._head_since = now
+            elif self._is_over(now - self._head_since, self._limits.header_time):
+                self._head_since = 0
+                self._failed = HttpTimeoutError("the client sent no whole request")
+                if self._in_head:
+                    self._answer(408)
+                else:
+                    self._end_socket()
+            return
+        self._head_since = 0
+        if quiet and not self._in_message and self._held is None:
+            # An idle connection costs as little as it can; a parser is quickly made.
+            self._parser = None
+            self._queue = None
+        if self._is_over(quiet, self._limits.idle_time if self._in_message else self._limits.keep_alive_time):
+            self._end_socket()
+
+    def _count_bytes(self):
+        """Bytes that came and went so far; what goes past a socket's own buffers is counted by itself alone."""
+        socket = self._socket
+        sent = getattr(socket, "bytes_written", None)
+        return socket._r_bytes + (socket._w_bytes - socket._w_length if sent is None else sent)
+
+    def _is_over(self, seconds, limit):
+        return limit is not None and seconds > limit
+
+    def close_when_idle(self):
+        """Close now where no request is being received or answered, else after the response."""
+        if self._response is not None:
+            if not self._response._head_sent:
+                self._response._keep_alive = False
+        elif not self._in_message and not self._queue and not self._gone:
+            self._end_socket()
+
+    @property
+    def idle(self):
+        """Whether no request is being received or answered."""
+        return bool(self._response is None and not self._in_message and not self._queue)
+
+    @property
+    def socket(self):
+        """The stream below."""
+        return self._socket

@@ -1,0 +1,351 @@
+"""Bodies that flow: at the pace of the slower end, whole or with an error."""
+
+import asyncio
+
+import pytest
+from http_helpers import answer, body_of, echo, hello, peer_of, raw_server, request, serving, until
+from net_helpers import Peer
+
+from penstock import IncompleteMessageError, Readable, Writable, http, pipeline
+
+MIB = 1024 * 1024
+
+
+def test_a_reader_that_waits_stops_the_client(run):
+    got = asyncio.Event()
+
+    async def handler(request, response):
+        await got.wait()
+        response.end(b"%d" % len(await body_of(request)))
+
+    async def main():
+        got.clear()
+        async with peer_of(handler) as peer:
+            size = 50 * MIB
+            await peer.send(request("POST /", f"Content-Length: {size}"))
+            sent = 0
+            while sent < size:
+                send = asyncio.ensure_future(peer.send(bytes(MIB)))
+                done, _ = await asyncio.wait([send], timeout=None if got.is_set() else 0.3)
+                if not done:
+                    # The client's and the server's buffers are full: far less than the body.
+                    assert sent < 20 * MIB
+                    got.set()
+                    await send
+                sent += MIB
+            assert got.is_set()
+            assert (await answer(peer)).body == b"%d" % size
+
+    run(main)
+
+
+def test_a_client_that_waits_stops_the_handler(run):
+    given = 0
+
+    async def handler(request, response):
+        nonlocal given
+        for _ in range(50):
+            given += MIB
+            await response.send(bytes(MIB))
+        response.end()
+
+    async def main():
+        async with peer_of(handler) as peer:
+            await peer.send(request("GET /"))
+            await until(lambda: given)
+            for _ in range(200):
+                await asyncio.sleep(0.001)
+            assert given < 20 * MIB
+            assert len((await answer(peer)).body) == 50 * MIB
+
+    run(main)
+
+
+@pytest.mark.parametrize("size", [0, 1, 16383, 16384, 16385, 65536, 65537, 1_000_003])
+def test_sizes_of_chunks(run, size):
+    async def main():
+        data = bytes(n % 251 for n in range(min(size, 1000))) * (size // 1000 + 1)
+        data = data[:size]
+        async with serving(echo) as server, http.Agent() as agent:
+            for body in (data, Readable.from_([data, b"tail"], object_mode=False)):
+                response = await agent.request(server.base, method="POST", body=body)
+                assert await body_of(response) == (data if body is data else data + b"tail")
+
+    run(main)
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_chunks_of_other_kinds(run, kind):
+    def handler(request, response):
+        response.write(kind(b"a" * 10))
+        response.write(kind(b"b" * 100_000))
+        response.write(b"")
+        response.end(kind(b"c"))
+
+    async def main():
+        async with peer_of(handler) as peer:
+            await peer.send(request("GET /"))
+            assert (await answer(peer)).body == b"a" * 10 + b"b" * 100_000 + b"c"
+
+    run(main)
+
+
+def test_corked_writes_are_chunks_of_their_own(run):
+    def handler(request, response):
+        with response.corked():
+            for n in range(5):
+                response.write(b"%d" % n * 1000)
+        response.end()
+
+    async def main():
+        async with peer_of(handler) as peer:
+            await peer.send(request("GET /") * 2)
+            for _ in range(2):
+                assert (await answer(peer)).body == b"".join(b"%d" % n * 1000 for n in range(5))
+
+    run(main)
+
+
+def test_a_body_that_is_cut_short_is_an_error(run):
+    errors = []
+
+    async def handler(request, response):
+        try:
+            await body_of(request)
+        except IncompleteMessageError as error:
+            errors.append(error)
+            raise
+
+    async def main():
+        for fields, part in (
+            (["Content-Length: 10"], b"abc"),
+            (["Transfer-Encoding: chunked"], b"3\r\nabc\r\n"),
+            (["Transfer-Encoding: chunked"], b"a\r\nabc"),
+        ):
+            async with peer_of(handler) as peer:
+                await peer.send(request("POST /", *fields, body=part))
+                peer.half_close()
+                await peer.rest()
+                peer.close()
+            async with peer_of(handler) as peer:
+                await peer.send(request("POST /", *fields, body=part))
+                await asyncio.sleep(0.01)
+                peer.reset()
+                await until(lambda: len(errors) == 2)
+            assert [error.code for error in errors] == ["ECONNRESET"] * 2
+            errors.clear()
+
+    run(main)
+
+
+def test_a_client_that_has_ended_its_side_still_gets_its_answer(run):
+    async def main():
+        async with peer_of(echo) as peer:
+            await peer.send(request("POST /", "Content-Length: 3", body=b"abc") * 3)
+            peer.half_close()
+            for _ in range(3):
+                assert (await answer(peer)).body == b"abc"
+            assert await peer.receive(1) == b""
+
+    run(main)
+
+
+def test_a_client_that_goes_closes_the_response(run):
+    closed = []
+
+    async def handler(request, response):
+        response.on("close", lambda: closed.append((response.writable_finished, request.destroyed)))
+        while not closed:
+            await response.send(b"x" * 10_000)
+            await asyncio.sleep(0)
+
+    async def main():
+        async with peer_of(handler) as peer:
+            await peer.send(request("GET /"))
+            await peer.receive(100_000)
+            peer.reset()
+            await until(lambda: closed)
+            assert closed[0][0] is False
+
+    run(main)
+
+
+def test_a_pipeline_into_a_response_hears_of_it(run):
+    results = []
+
+    async def handler(request, response):
+        async def forever():
+            while True:
+                yield b"x" * 10_000
+
+        try:
+            await pipeline(forever(), response)
+        except Exception as error:
+            results.append(type(error).__name__)
+
+    async def main():
+        async with peer_of(handler) as peer:
+            await peer.send(request("GET /"))
+            await peer.receive(100_000)
+            peer.close()
+            await until(lambda: results)
+            assert results == ["PrematureCloseError"]
+
+    run(main)
+
+
+def test_a_body_that_nobody_reads(run):
+    async def main():
+        async with peer_of(hello) as peer:
+            await peer.send(request("POST /1", "Content-Length: 100000", body=b"x" * 100_000))
+            assert (await answer(peer)).body == b"hello /1"
+            # It was received for nothing, and the connection is good.
+            await peer.send(request("GET /2"))
+            assert (await answer(peer)).body == b"hello /2"
+            await peer.send(request("POST /3", "Content-Length: 100000000", body=b"x" * 100_000))
+            assert (await answer(peer)).body == b"hello /3"
+            # Too much of it would follow.
+            assert await peer.receive(1) == b""
+
+    run(main)
+
+
+def test_a_body_that_is_given_up(run):
+    async def handler(request, response):
+        async for _ in request:
+            break
+        assert request.destroyed
+        response.status_code = 400
+        response.end("enough")
+
+    async def main():
+        async with peer_of(handler) as peer:
+            await peer.send(request("POST /", "Content-Length: 100000", body=b"x" * 50_000))
+            got = await answer(peer)
+            assert (got.status, got.body, got.headers["connection"]) == (400, b"enough", "close")
+
+    run(main)
+
+
+def test_an_exception_of_a_data_listener_is_not_the_clients_fault(run):
+    async def main():
+        run.errors_wanted = True
+        errors = []
+
+        def handler(request, response):
+            request.on("error", lambda error: (errors.append(error), response.end("so")))
+            request.on("data", lambda chunk: 1 / 0)
+
+        async with peer_of(handler) as peer:
+            await peer.send(request("POST /", "Content-Length: 5", body=b"x"))
+            await asyncio.sleep(0.01)
+            await peer.send(b"yyyy")
+            assert (await answer(peer)).body == b"so"
+        raised = errors + [context["exception"] for context in run.errors]
+        assert {type(error) for error in raised} == {ZeroDivisionError}
+
+    run(main)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+def test_the_end_of_a_response_is_told_from_a_cut(run, framing):
+    """A response whose connection ends with it is whole; any other that the connection ends before is not."""
+
+    async def talk(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        fields = {
+            "length": b"Content-Length: 10\r\n",
+            "chunked": b"Transfer-Encoding: chunked\r\n",
+            "close": b"",
+        }
+        part = b"3\r\nabc\r\n" if framing == "chunked" else b"abc"
+        writer.write(b"HTTP/1.1 200 OK\r\n" + fields[framing] + b"\r\n" + part)
+
+    async def main():
+        async with raw_server(talk) as url:
+            response = await http.get(url)
+            if framing == "close":
+                assert await body_of(response) == b"abc"
+            else:
+                with pytest.raises(IncompleteMessageError, match="whole"):
+                    await body_of(response)
+
+    run(main)
+
+
+def test_a_proxied_download_pauses_its_source(run):
+    """What a slow client does not take, the proxy does not fetch."""
+    given = 0
+
+    async def source(request, response):
+        nonlocal given
+        for _ in range(60):
+            given += MIB
+            await response.send(bytes(MIB))
+        response.end()
+
+    async def main():
+        async with serving(source) as far, http.Agent() as agent:
+
+            async def proxy(request, response):
+                answer = await agent.get(far.base)
+                response.set_header("Content-Type", "application/octet-stream")
+                await pipeline(answer, response)
+
+            async with peer_of(proxy) as peer:
+                await peer.send(request("GET /"))
+                await until(lambda: given)
+                for _ in range(300):
+                    await asyncio.sleep(0.001)
+                assert given < 40 * MIB
+                assert len((await answer(peer)).body) == 60 * MIB
+
+    run(main)
+
+
+def test_many_slow_downloads_at_once(run):
+    """All get their share, and every body is whole."""
+    block = bytes(range(256)) * 256
+
+    def handler(request, response):
+        pipeline(Readable.from_([block] * 8, object_mode=False), response).add_done_callback(
+            lambda done: None
+        )
+
+    async def download(port, n):
+        peer = await Peer.to(port)
+        try:
+            await peer.send(request(f"GET /{n}"))
+            got = await answer(peer)
+            assert got.body == block * 8
+        finally:
+            peer.close()
+
+    async def main():
+        async with serving(handler) as server:
+            await asyncio.gather(*[download(server.port, n) for n in range(60)])
+
+    run(main)
+
+
+def test_upload_into_a_sink_while_the_response_streams(run):
+    async def handler(request, response):
+        total = 0
+
+        def count(chunk):
+            nonlocal total
+            total += len(chunk)
+
+        await pipeline(request, Writable(write=count))
+        response.end(str(total))
+
+    async def main():
+        async def body():
+            for _ in range(100):
+                yield bytes(50_000)
+
+        async with serving(handler) as server:
+            response = await http.request(server.base, method="PUT", body=body())
+            assert await body_of(response) == b"5000000"
+
+    run(main)

@@ -1,0 +1,131 @@
+"""A small exchange, cut at every byte: what came is right, what did not come is an error, and nothing is left."""
+
+import asyncio
+
+import pytest
+from http_helpers import body_of, raw_server, request, serving
+from net_helpers import Peer
+
+from penstock import IncompleteMessageError, http
+
+REQUEST = request("POST /x", "Transfer-Encoding: chunked", body=b"3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n")
+RESPONSE = (
+    b"HTTP/1.1 100 Continue\r\n\r\n"
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: y\r\n\r\n"
+    b"3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n"
+)
+FIXED = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nabcde"
+
+
+@pytest.mark.parametrize("way", ["half_close", "reset"])
+def test_a_request_that_is_cut(run, way):
+    outcomes = []
+
+    async def handler(request, response):
+        try:
+            outcomes.append(await body_of(request))
+        except IncompleteMessageError as error:
+            outcomes.append(error)
+            raise
+        response.end(b"ok")
+
+    async def main():
+        async with serving(handler) as server:
+            for cut in range(len(REQUEST) + 1):
+                outcomes.clear()
+                peer = await Peer.to(server.port)
+                if cut:
+                    await peer.send(REQUEST[:cut])
+                if way == "reset":
+                    await asyncio.sleep(0.002)
+                    peer.reset()
+                else:
+                    peer.half_close()
+                    got = await peer.rest()
+                    assert got.startswith(b"HTTP/1.1 200") == (cut == len(REQUEST))
+                    peer.close()
+                while server.connections:
+                    await asyncio.sleep(0.001)
+                await asyncio.sleep(0.001)
+                if cut == len(REQUEST):
+                    assert outcomes == [b"abcde"]
+                else:
+                    assert all(isinstance(outcome, IncompleteMessageError) for outcome in outcomes)
+
+    run(main)
+
+
+def test_a_request_split_at_every_byte(run):
+    async def handler(request, response):
+        body = await body_of(request)
+        response.end(body + request.trailers["x-t"].encode())
+
+    async def main():
+        async with serving(handler) as server:
+            peer = await Peer.to(server.port)
+            for cut in range(1, len(REQUEST)):
+                await peer.send(REQUEST[:cut])
+                await asyncio.sleep(0.001)
+                await peer.send(REQUEST[cut:])
+                got = await peer.receive(len(b"HTTP/1.1 200 OK\r\n"))
+                assert got == b"HTTP/1.1 200 OK\r\n"
+                while not got.endswith(b"abcde1"):
+                    got += await peer.receive(1)
+            peer.close()
+
+    run(main)
+
+
+@pytest.mark.parametrize("whole", [RESPONSE, FIXED], ids=["chunked", "fixed"])
+@pytest.mark.parametrize("way", ["end", "reset"])
+def test_a_response_that_is_cut(run, whole, way):
+    async def main():
+        cut = 0
+
+        async def talk(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(whole[:cut])
+            await writer.drain()
+            if way == "reset":
+                await asyncio.sleep(0.002)
+                writer.transport.abort()
+
+        async with raw_server(talk) as url:
+            for cut in range(len(whole) + 1):
+                outcome = None
+                try:
+                    outcome = await body_of(await http.get(url))
+                except (IncompleteMessageError, ConnectionError) as error:
+                    outcome = error
+                if cut == len(whole):
+                    assert outcome == b"abcde"
+                else:
+                    assert isinstance(outcome, Exception), cut
+
+    run(main)
+
+
+@pytest.mark.parametrize("whole", [RESPONSE, FIXED], ids=["chunked", "fixed"])
+def test_a_response_split_at_every_byte(run, whole):
+    async def main():
+        async def talk(reader, writer):
+            cut = 0
+            while True:
+                try:
+                    await reader.readuntil(b"\r\n\r\n")
+                except asyncio.IncompleteReadError:
+                    return
+                cut += 1
+                writer.write(whole[:cut])
+                await writer.drain()
+                await asyncio.sleep(0.001)
+                writer.write(whole[cut:])
+
+        async with raw_server(talk) as url, http.Agent() as agent:
+            for _ in range(len(whole) - 1):
+                response = await agent.get(url)
+                assert await body_of(response) == b"abcde"
+                assert response.headers["x"] == "y"
+            assert agent.connections == 1
+
+    run(main)

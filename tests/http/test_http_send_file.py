@@ -1,0 +1,349 @@
+"""Files as answers: whole, in part, unchanged, and not there."""
+
+import asyncio
+import os
+from email.utils import formatdate
+
+import pytest
+from http_helpers import answer, body_of, peer_of, request, serving, until
+
+from penstock import HeadersSentError, InvalidArgTypeError, PrematureCloseError, http
+
+
+def sending(path, **options):
+    async def handler(request, response):
+        await response.send_file(path, **options)
+
+    return handler
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "note.txt"
+    path.write_bytes(b"0123456789")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    return path
+
+
+MODIFIED = formatdate(1_700_000_000, usegmt=True)
+
+
+def test_a_small_and_a_large_file(run, small, big):
+    path, content = big
+
+    async def main():
+        for each, data, kind in (
+            (small, b"0123456789", "text/plain; charset=utf-8"),
+            (path, content, "application/octet-stream"),
+        ):
+            async with peer_of(sending(each)) as peer:
+                for _ in range(2):
+                    await peer.send(request("GET /"))
+                    got = await answer(peer)
+                    assert got.body == data
+                    assert got.headers["content-type"] == kind
+                    assert got.headers["accept-ranges"] == "bytes"
+                    assert "transfer-encoding" not in got.headers
+                await peer.send(request("HEAD /"))
+                got = await answer(peer, head=True)
+                assert got.headers["content-length"] == str(len(data))
+
+    run(main)
+
+
+RANGES = {
+    "bytes=0-0": (0, 0),
+    "bytes=2-4": (2, 4),
+    "bytes=5-": (5, 9),
+    "bytes=-3": (7, 9),
+    "bytes=-100": (0, 9),
+    "bytes=0-100": (0, 9),
+    " bytes = 2 - 4 ": (2, 4),
+    "Bytes=9-9": (9, 9),
+}
+
+
+@pytest.mark.parametrize("field", RANGES)
+@pytest.mark.parametrize("large", [False, True])
+def test_ranges(run, tmp_path, small, field, large):
+    first, last = RANGES[field]
+    data = b"0123456789"
+    path = small
+    if large:
+        # Ten bytes, each for a tenth of a file that does not fit into memory at once.
+        scale = 50_000
+        path = tmp_path / "large.bin"
+        data = b"".join(b"%d" % n * scale for n in range(10))
+        path.write_bytes(data)
+        unit, _, span = field.partition("=")
+        begin, _, end = (part.strip() for part in span.partition("-"))
+        begin = str(int(begin) * scale) if begin else begin
+        end = str(int(end) * scale + (scale - 1 if begin else 0)) if end else end
+        field = f"{unit}={begin}-{end}"
+        first, last = first * scale, last * scale + scale - 1
+
+    async def main():
+        async with peer_of(sending(path)) as peer:
+            await peer.send(request("GET /", f"Range: {field}"))
+            got = await answer(peer)
+            assert got.status == 206
+            assert got.headers["content-range"] == f"bytes {first}-{last}/{len(data)}"
+            assert got.body == data[first : last + 1]
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["bytes=4-2", "bytes=a-b", "bytes=", "bytes=-", "lines=1-2", "bytes=0-1,3-4", "bytes=+1-2", "0-1"],
+)
+def test_ranges_that_are_left_aside(run, small, field):
+    async def main():
+        async with peer_of(sending(small)) as peer:
+            await peer.send(request("GET /", f"Range: {field}"))
+            got = await answer(peer)
+            assert (got.status, got.body) == (200, b"0123456789")
+
+    run(main)
+
+
+@pytest.mark.parametrize("field", ["bytes=10-", "bytes=10-20", "bytes=-0"])
+def test_ranges_outside_of_the_file(run, small, field):
+    async def main():
+        async with peer_of(sending(small)) as peer:
+            await peer.send(request("GET /", f"Range: {field}"))
+            got = await answer(peer)
+            assert (got.status, got.headers["content-range"], got.body) == (416, "bytes */10", b"")
+
+    run(main)
+
+
+def test_conditional_requests(run, small):
+    async def main():
+        async with peer_of(sending(small)) as peer:
+
+            async def ask(*fields, line="GET /"):
+                await peer.send(request(line, *fields))
+                return await answer(peer, head=line.startswith("HEAD"))
+
+            etag = (await ask()).headers["etag"]
+            assert (await ask()).headers["last-modified"] == MODIFIED
+            before = formatdate(1_600_000_000, usegmt=True)
+            after = formatdate(1_800_000_000, usegmt=True)
+            for status, *fields in (
+                (304, f"If-None-Match: {etag}"),
+                (304, f'If-None-Match: "x", W/{etag}'),
+                (304, "If-None-Match: *"),
+                (200, 'If-None-Match: "x"'),
+                (200, 'If-None-Match: "x"', f"If-Modified-Since: {after}"),
+                (304, f"If-Modified-Since: {MODIFIED}"),
+                (304, f"If-Modified-Since: {after}"),
+                (200, f"If-Modified-Since: {before}"),
+                (200, "If-Modified-Since: yesterday"),
+                (200, f"If-Match: {etag}"),
+                (200, "If-Match: *"),
+                (412, 'If-Match: "x"'),
+                (412, f"If-Match: W/{etag}"),
+                (412, f"If-Unmodified-Since: {before}"),
+                (200, f"If-Unmodified-Since: {MODIFIED}"),
+                (304, f"If-None-Match: {etag}", "Range: bytes=0-1"),
+                (206, "Range: bytes=0-1", f"If-Range: {etag}"),
+                (206, "Range: bytes=0-1", f"If-Range: {MODIFIED}"),
+                (200, "Range: bytes=0-1", 'If-Range: "x"'),
+                (200, "Range: bytes=0-1", f"If-Range: W/{etag}"),
+                (200, "Range: bytes=0-1", f"If-Range: {before}"),
+            ):
+                got = await ask(*fields)
+                assert got.status == status, fields
+                assert got.headers["etag"] == etag
+                if status == 304:
+                    assert "content-length" not in got.headers
+            assert (await ask(f"If-None-Match: {etag}", line="HEAD /")).status == 304
+
+    run(main)
+
+
+def test_what_is_not_there(run, tmp_path, small):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "link").symlink_to(small)
+    (tmp_path / "inside" / "ok").write_text("ok")
+
+    async def handler(request, response):
+        await response.send_file(request.path, root=tmp_path / "inside")
+
+    async def main():
+        for path in ("missing", "folder", "fifo", "note.txt/below"):
+            async with peer_of(sending(tmp_path / path)) as peer:
+                await peer.send(request("GET /"))
+                assert (await answer(peer)).status == 404
+        async with peer_of(handler) as peer:
+            for path, status in (
+                ("/ok", 200),
+                ("//ok", 200),
+                ("/../inside/ok", 200),
+                ("/../note.txt", 404),
+                ("/%2e%2e/note.txt", 404),
+                ("/..%2fnote.txt", 404),
+                (str(small), 404),
+                ("/link", 404),
+                ("/", 404),
+                ("/a%00b", 500),
+            ):
+                run.errors_wanted = status == 500
+                await peer.send(request(f"GET {path}"))
+                assert (await answer(peer)).status == status, path
+
+    run(main)
+
+
+def test_no_permission(run, small):
+    if os.geteuid() == 0:
+        pytest.skip("root may read everything")
+    small.chmod(0)
+
+    async def main():
+        async with peer_of(sending(small)) as peer:
+            await peer.send(request("GET /"))
+            assert (await answer(peer)).status == 403
+
+    run(main)
+
+
+def test_headers_of_ones_own(run, small):
+    async def handler(request, response):
+        response.set_header("Content-Type", "text/x-note").set_header("ETag", '"mine"')
+        await response.send_file(small)
+
+    async def main():
+        async with peer_of(handler) as peer:
+            await peer.send(request("GET /"))
+            got = await answer(peer)
+            assert (got.headers["content-type"], got.headers["etag"]) == ("text/x-note", '"mine"')
+
+    run(main)
+
+
+def test_wrong_uses(run, small):
+    async def handler(request, response):
+        with pytest.raises(InvalidArgTypeError):
+            response.send_file(5)
+        with pytest.raises(InvalidArgTypeError):
+            http.send_file(request, small)
+        response.write(b"begun")
+        with pytest.raises(HeadersSentError):
+            response.send_file(small)
+        response.end()
+
+    async def main():
+        async with peer_of(handler) as peer:
+            await peer.send(request("GET /"))
+            assert (await answer(peer)).body == b"begun"
+
+    run(main)
+
+
+def test_a_file_that_shrinks_is_cut_off_not_padded(run, tmp_path):
+    path = tmp_path / "shrinks"
+    size = 50_000_000
+    with path.open("wb") as file:
+        file.truncate(size)
+
+    async def main():
+        outcomes = []
+
+        async def handler(request, response):
+            try:
+                await response.send_file(path)
+            except Exception as error:
+                outcomes.append(error)
+
+        async with peer_of(handler) as peer:
+            await peer.send(request("GET /"))
+            await peer.receive(1_000_000)
+            os.truncate(path, 10)
+            rest = 0
+            try:
+                while data := await peer.receive(65536):
+                    rest += len(data)
+            except ConnectionError:
+                pass
+            assert rest + 1_000_000 < size
+            await until(lambda: outcomes)
+
+    run(main)
+
+
+def test_a_client_that_leaves(run, big):
+    path, _ = big
+    outcomes = []
+
+    async def handler(request, response):
+        try:
+            await response.send_file(path)
+        except PrematureCloseError as error:
+            outcomes.append(error)
+
+    async def main():
+        async with peer_of(handler) as peer:
+            await peer.send(request("GET /") * 20)
+            await peer.receive(500_000)
+            peer.reset()
+            await until(lambda: outcomes)
+            await until(lambda: not peer.server.connections)
+
+    run(main)
+
+
+def test_a_throttled_file(run, small, big):
+    path, content = big
+
+    async def main():
+        for each, data, rate in ((path, content, 20_000_000), (small, b"0123456789", 1000)):
+            async with peer_of(sending(each, throttle=rate)) as peer:
+                began = asyncio.get_running_loop().time()
+                await peer.send(request("GET /"))
+                assert (await answer(peer)).body == data
+                # At the earliest: the rate is kept; how much later depends on the machine.
+                assert asyncio.get_running_loop().time() - began >= len(data) / rate - 0.06
+
+    run(main)
+
+
+def test_a_plain_handler_need_not_wait(run, big):
+    path, content = big
+
+    async def main():
+        async with serving(lambda request, response: response.send_file(path)) as server:
+            assert await body_of(await http.get(server.base)) == content
+
+    run(main)
+
+
+def test_a_file_through_tls(run, big, server_tls, client_tls):
+    path, content = big
+
+    async def main():
+        async with (
+            serving(sending(path), ssl=server_tls) as server,
+            http.Agent(ssl=client_tls) as agent,
+        ):
+            for _ in range(2):
+                response = await agent.get(f"https://localhost:{server.port}/")
+                assert await body_of(response) == content
+
+    run(main)
+
+
+def test_a_piped_file(run, big):
+    """The form that Node has: no length is known, so it is chunked."""
+    from penstock import create_read_stream
+
+    path, content = big
+
+    async def main():
+        async with serving(lambda request, response: create_read_stream(path).pipe(response)) as server:
+            assert await body_of(await http.get(server.base)) == content
+
+    run(main)

@@ -1,0 +1,176 @@
+"""Peers and servers for the tests of sockets."""
+
+import asyncio
+import contextlib
+import random
+import shutil
+import socket
+import ssl
+import struct
+import subprocess
+
+import pytest
+
+from penstock import net
+
+HOST = "127.0.0.1"
+
+
+def payload(size, seed=1):
+    return random.Random(seed).randbytes(size)
+
+
+@contextlib.asynccontextmanager
+async def serving(listener=None, **options):
+    """A server on a free port of this machine, closed in the end."""
+    server = await net.create_server(listener, **options).listen(0, HOST)
+    try:
+        yield server
+    finally:
+        await server.aclose()
+
+
+@contextlib.asynccontextmanager
+async def pair(server_options=None, **options):
+    """Two connected sockets: the client's and the server's."""
+    accepted = asyncio.get_running_loop().create_future()
+    async with serving(accepted.set_result, **server_options or {}) as server:
+        client = await net.connect(server.port, HOST, **options)
+        there = await accepted
+        try:
+            yield client, there
+        finally:
+            client.destroy()
+            there.destroy()
+            await closed(client, there)
+
+
+async def closed(*streams):
+    """Wait for 'close' of each."""
+    for stream in streams:
+        await until(lambda stream=stream: stream.closed)
+    await asyncio.sleep(0)
+
+
+async def until(check):
+    while not check():
+        await asyncio.sleep(0.001)
+
+
+async def received(stream):
+    """All that comes."""
+    return b"".join([chunk async for chunk in stream])
+
+
+def note(stream, *names):
+    """The events of a stream, as they come."""
+    seen = []
+    for name in names:
+        stream.on(name, lambda *args, name=name: seen.append((name, *args) if args else name))
+    return seen
+
+
+def errors_of(stream):
+    seen = []
+    stream.on("error", seen.append)
+    return seen
+
+
+class Peer:
+    """The other end as the standard library has it: a plain socket and the loop's own calls."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.loop = asyncio.get_running_loop()
+
+    @classmethod
+    async def to(cls, port, **options):
+        sock = socket.socket()
+        sock.setblocking(False)
+        for name, value in options.items():
+            sock.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, (HOST, port))
+        except OSError:
+            sock.close()
+            raise
+        return cls(sock)
+
+    async def send(self, data):
+        await self.loop.sock_sendall(self.sock, data)
+
+    async def receive(self, size):
+        """Exactly ``size`` bytes, fewer at the end."""
+        got = b""
+        while len(got) < size and (data := await self.loop.sock_recv(self.sock, min(size - len(got), 65536))):
+            got += data
+        return got
+
+    async def rest(self):
+        parts = []
+        while data := await self.loop.sock_recv(self.sock, 1 << 18):
+            parts.append(data)
+        return b"".join(parts)
+
+    def half_close(self):
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.sock.close()
+
+    def reset(self):
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+
+@contextlib.asynccontextmanager
+async def peer_of(listener, **options):
+    """A plain peer of a penstock server, closed in the end."""
+    async with serving(listener, **options) as server:
+        peer = await Peer.to(server.port)
+        try:
+            yield peer
+        finally:
+            peer.close()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """The paths of a certificate for localhost, made for this run, and of its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("the openssl command is needed to make a certificate")
+    folder = tmp_path_factory.mktemp("certificate")
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *[
+                "openssl",
+                "req",
+                "-x509",
+                "-newkey",
+                "ec",
+                "-pkeyopt",
+                "ec_paramgen_curve:P-256",
+                "-nodes",
+                "-days",
+                "2",
+            ],
+            *["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+            *("-keyout", str(key), "-out", str(cert)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return cert, key
+
+
+@pytest.fixture
+def server_tls(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context
+
+
+@pytest.fixture
+def client_tls(certificate):
+    return ssl.create_default_context(cafile=certificate[0])

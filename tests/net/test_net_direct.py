@@ -1,0 +1,700 @@
+"""Bytes that go inside the kernel: the same as those that do not, and left without loss when somebody looks."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import sys
+
+import pytest
+from net_helpers import HOST, Peer, closed, errors_of, note, pair, payload, received, serving, until
+
+from penstock import (
+    PassThrough,
+    StreamError,
+    Writable,
+    create_read_stream,
+    create_write_stream,
+    finished,
+    net,
+    pipeline,
+)
+from penstock.net import _file_route, _sendfile
+from penstock.net._splice import PIPE_BYTES
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sendfile and splice as Linux has them")
+SIZE = 6_000_000
+DATA = payload(SIZE)
+# Nothing that would be in it by chance.
+MARK = b"<somebody else was here>"
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "data"
+    path.write_bytes(DATA)
+    return path
+
+
+@pytest.fixture
+def trips(monkeypatch):
+    """The trips of files into sockets."""
+    made = []
+    begin = _sendfile.SendFile.__init__
+
+    def noted(self, *args):
+        made.append(self)
+        begin(self, *args)
+
+    monkeypatch.setattr(_sendfile.SendFile, "__init__", noted)
+    return made
+
+
+@pytest.fixture
+def pipes(monkeypatch):
+    """The pipes that splice has made."""
+    made = []
+    from penstock.net import _splice
+
+    opened = _splice.open_pipe
+
+    def noted():
+        made.append(opened())
+        return made[-1]
+
+    # Compiled code does not look its own names up anew; the file route does.
+    monkeypatch.setattr(_file_route, "open_pipe", noted)
+    return made
+
+
+def pipe_ends():
+    """The descriptors of the pipes that splice has made, which are larger than others."""
+    found = []
+    for fd in map(int, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):
+            if fcntl.fcntl(fd, fcntl.F_GETPIPE_SZ) == PIPE_BYTES:
+                found.append(fd)
+    return found
+
+
+# ---- a file into a socket
+
+
+@contextlib.asynccontextmanager
+async def sending(path, place, **options):
+    """A server that pipes a file into every connection."""
+    readers = []
+
+    def serve(stream):
+        readers.append(create_read_stream(path))
+        readers[-1].pipe(stream)
+
+    async with net.create_server(serve, **options) as server:
+        yield await server.listen(*place)
+        await closed(*readers)
+
+
+@pytest.mark.parametrize(
+    "reading", [{}, {"start": 100_001}, {"end": 4_999_999}, {"start": 7, "end": 7}, {"start": SIZE}]
+)
+def test_a_file_into_a_socket(run, file, trips, reading):
+    async def main():
+        async def serve(stream):
+            reader = create_read_stream(file, **reading)
+            readers.append(reader)
+            await pipeline(reader, stream)
+            assert reader.bytes_read == stream.bytes_written == len(want)
+            assert reader.stats().readable.bytes == len(want)
+            assert stream.stats().writable.bytes == len(want)
+
+        async with serving(serve) as server, net.connect(server.port, HOST) as client:
+            assert await received(client) == want
+            await closed(*readers)
+
+    readers = []
+    want = DATA[reading.get("start", 0) : reading.get("end", SIZE) + 1]
+    run(main)
+    assert trips
+
+
+def test_text_before_and_after_the_file(run, file, trips):
+    async def main():
+        async def serve(stream):
+            stream.write(b"before ")
+            reader = create_read_stream(file)
+            readers.append(reader)
+            reader.pipe(stream, end=False)
+            await finished(reader)
+            stream.end(b" after")
+
+        async with serving(serve) as server, net.connect(server.port, HOST) as client:
+            assert await received(client) == b"before " + DATA + b" after"
+            await closed(*readers)
+
+    readers = []
+    run(main)
+    assert trips
+
+
+def test_a_write_during_the_trip_goes_behind_what_was_sent(run, file, trips):
+    async def main():
+        async with pair() as (client, there):
+            reader = create_read_stream(file)
+            reader.pipe(there)
+            await until(lambda: there.bytes_written)
+            there.write(MARK)
+            before, after = (await received(client)).split(MARK)
+            assert before + after == DATA
+            assert before
+            await closed(reader)
+
+    run(main)
+    assert len(trips) > 1
+
+
+def test_a_listener_in_the_middle_sees_all_that_is_left(run, file, trips):
+    async def main():
+        async with pair() as (client, there):
+            reader = create_read_stream(file)
+            reader.pipe(there)
+            await until(lambda: there.bytes_written)
+            seen = []
+            reader.on("data", seen.append)
+            assert await received(client) == DATA
+            rest = b"".join(seen)
+            assert rest
+            assert DATA.endswith(rest)
+            await closed(reader)
+
+    run(main)
+    assert trips
+
+
+def test_unpipe_in_the_middle(run, file, trips):
+    async def main():
+        async with pair() as (client, there):
+            reader = create_read_stream(file)
+            reader.pipe(there)
+            await until(lambda: there.bytes_written)
+            reader.unpipe(there)
+            there.end()
+            start = await received(client)
+            rest = await received(reader)
+            assert start + rest == DATA
+            assert start
+            await closed(reader)
+
+    run(main)
+    assert trips
+
+
+def test_pause_and_resume(run, file, trips):
+    async def main():
+        async with pair() as (client, there):
+            reader = create_read_stream(file)
+            reader.pipe(there)
+            coming = asyncio.create_task(received(client))
+            for _ in range(3):
+                await until(lambda: there.bytes_written)
+                reader.pause()
+                await asyncio.sleep(0.01)
+                before = there.bytes_written
+                await asyncio.sleep(0.01)
+                assert there.bytes_written == before
+                reader.resume()
+            assert await coming == DATA
+            await closed(reader)
+
+    run(main)
+    assert trips
+
+
+def test_a_slow_client_holds_the_file_back(run, tmp_path, trips):
+    path = tmp_path / "large"
+    with path.open("wb") as made:
+        made.truncate(1 << 30)
+
+    async def main():
+        async with serving(lambda stream: streams.append((create_read_stream(path), stream))) as server:
+            peer = await Peer.to(server.port)
+            await until(lambda: streams)
+            reader, stream = streams[0]
+            stream.on("error", lambda error: None)
+            reader.pipe(stream)
+            for _ in range(10):
+                await peer.receive(100_000)
+                await asyncio.sleep(0.005)
+            # No further than what the socket's buffers hold.
+            assert 1_000_000 <= stream.bytes_written < 20_000_000
+            assert reader.bytes_read <= stream.bytes_written + 65536
+            reader.destroy()
+            peer.close()
+            await closed(reader)
+            stream.destroy()
+
+    streams = []
+    run(main)
+    assert trips
+
+
+@pytest.mark.parametrize("who", ["reader", "stream", "peer"])
+def test_destroyed_in_the_middle(run, file, trips, who):
+    async def main():
+        async with serving(lambda stream: streams.append(stream)) as server:
+            peer = await Peer.to(server.port)
+            await until(lambda: streams)
+            (stream,) = streams
+            reader = create_read_stream(file)
+            flow = pipeline(reader, stream)
+            await until(lambda: stream.bytes_written)
+            if who == "peer":
+                peer.reset()
+            else:
+                (reader if who == "reader" else stream).destroy()
+            with pytest.raises((OSError, StreamError)) as caught:
+                await flow
+            await closed(reader, stream)
+            if who == "peer":
+                assert isinstance(caught.value, ConnectionError)
+            peer.close()
+
+    streams = []
+    run(main)
+    assert trips
+
+
+def test_a_file_that_is_not_in_memory(run, file, trips, monkeypatch):
+    """Then a worker fetches it, and the loop does not wait for the disk."""
+
+    async def main():
+        async with sending(file, (0, HOST)) as server, net.connect(server.port, HOST) as client:
+            assert await received(client) == DATA
+
+    fetched = []
+    fetch = _sendfile._fetch
+
+    def noted(opened, at):
+        fetched.append(at)
+        return fetch(opened, at)
+
+    monkeypatch.setattr(_sendfile, "_fetch", noted)
+    monkeypatch.setattr(_sendfile, "in_memory", lambda *args: 0)
+    run(main)
+    assert len(fetched) >= SIZE // _sendfile._FETCH_BYTES
+
+
+def test_tls_takes_the_ordinary_way(run, file, trips, server_tls, client_tls):
+    async def main():
+        async with (
+            sending(file, (0, HOST), ssl=server_tls) as server,
+            net.connect(server.port, "localhost", ssl=client_tls) as client,
+        ):
+            assert await received(client) == DATA
+
+    run(main)
+    assert not trips
+
+
+def test_into_a_unix_socket(run, file, trips, tmp_path):
+    async def main():
+        place = tmp_path / "socket"
+        async with sending(file, (place,)), net.connect(place) as client:
+            assert await received(client) == DATA
+
+    run(main)
+    assert trips
+
+
+# ---- a socket into a socket
+
+
+@contextlib.asynccontextmanager
+async def link(**options):
+    """A peer, two sockets of a proxy between, and another peer."""
+    accepted = asyncio.Queue()
+    async with serving(accepted.put_nowait, **options) as server:
+        left = await Peer.to(server.port)
+        source = await accepted.get()
+        right = await Peer.to(server.port)
+        dest = await accepted.get()
+        try:
+            yield left, source, dest, right
+        finally:
+            left.close()
+            right.close()
+            source.destroy()
+            dest.destroy()
+            await closed(source, dest)
+
+
+async def until_spliced(dest):
+    """Until a pipe has been made and something went through it."""
+    await until(lambda: pipe_ends() and dest.bytes_written)
+
+
+def test_a_socket_into_a_socket(run):
+    async def main():
+        async with link() as (left, source, dest, right):
+            source.pipe(dest)
+            coming = asyncio.create_task(right.rest())
+            await left.send(DATA)
+            assert len(pipe_ends()) == 2
+            left.half_close()
+            assert await coming == DATA
+            assert source.bytes_read == dest.bytes_written == SIZE
+            assert source.stats().readable.bytes == dest.stats().writable.bytes == SIZE
+
+    run(main)
+
+
+def test_a_proxy_both_ways(run):
+    async def main():
+        async def proxy(stream):
+            upstream = await net.connect(server.port, HOST, allow_half_open=True)
+            await asyncio.gather(pipeline(stream, upstream), pipeline(upstream, stream))
+
+        async with (
+            serving(lambda stream: stream.pipe(stream)) as server,
+            serving(proxy, allow_half_open=True) as front,
+            net.connect(front.port, HOST, allow_half_open=True) as client,
+        ):
+            coming = asyncio.create_task(received(client))
+            for at in range(0, SIZE, 100_000):
+                await client.send(DATA[at : at + 100_000])
+            client.end()
+            assert await coming == DATA
+
+    run(main)
+
+
+def test_a_few_bytes_need_no_pipe(run):
+    async def main():
+        async with link() as (left, source, dest, right):
+            source.pipe(dest)
+            for number in range(200):
+                await left.send(b"%d " % number)
+                assert await right.receive(len(b"%d " % number)) == b"%d " % number
+            assert pipe_ends() == []
+
+    run(main)
+
+
+def test_a_listener_on_the_source_in_the_middle(run):
+    async def main():
+        async with link() as (left, source, dest, right):
+            source.pipe(dest)
+            sending = asyncio.create_task(left.send(DATA))
+            await until_spliced(dest)
+            seen = []
+            source.on("data", seen.append)
+            coming = asyncio.create_task(right.rest())
+            await sending
+            left.half_close()
+            assert await coming == DATA
+            rest = b"".join(seen)
+            assert rest
+            assert DATA.endswith(rest)
+
+    run(main)
+
+
+def test_a_write_by_somebody_else_goes_behind_the_pipe(run):
+    async def main():
+        async with link() as (left, source, dest, right):
+            source.pipe(dest)
+            sending = asyncio.create_task(left.send(DATA))
+            await until_spliced(dest)
+            told = []
+            dest.write(MARK, None, told.append)
+            coming = asyncio.create_task(right.rest())
+            await sending
+            left.half_close()
+            before, after = (await coming).split(MARK)
+            assert before + after == DATA
+            assert before
+            assert told == [None]
+
+    run(main)
+
+
+def test_another_destination_in_the_middle(run):
+    async def main():
+        async with link() as (left, source, dest, right):
+            source.pipe(dest)
+            sending = asyncio.create_task(left.send(DATA))
+            await until_spliced(dest)
+            # The first destination is full, and stays so: it must not hold up the second.
+            source.unpipe(dest)
+            got = []
+            source.pipe(Writable(write=got.append))
+            await sending
+            left.half_close()
+            await until(lambda: source.readable_ended)
+            dest.end()
+            start = await right.rest()
+            assert start
+            assert start + b"".join(got) == DATA
+            await until(lambda: not pipe_ends())
+
+    run(main)
+
+
+def test_two_destinations_take_the_ordinary_way(run):
+    async def main():
+        async with link() as (left, source, dest, right):
+            got = []
+            source.pipe(dest)
+            source.pipe(Writable(write=got.append))
+            coming = asyncio.create_task(right.rest())
+            await left.send(DATA)
+            left.half_close()
+            assert await coming == DATA == b"".join(got)
+            assert pipe_ends() == []
+
+    run(main)
+
+
+def test_pausing_a_proxy(run):
+    async def main():
+        async with link() as (left, source, dest, right):
+            source.pipe(dest)
+            coming = asyncio.create_task(right.rest())
+            sending = asyncio.create_task(left.send(DATA * 2))
+            await until_spliced(dest)
+            source.pause()
+            await asyncio.sleep(0.02)
+            before = source.bytes_read
+            await asyncio.sleep(0.02)
+            assert source.bytes_read == before
+            source.resume()
+            await sending
+            left.half_close()
+            assert await coming == DATA * 2
+
+    run(main)
+
+
+def test_a_slow_reader_holds_the_source_back(run):
+    async def main():
+        async with link() as (left, source, dest, _right):
+            source.pipe(dest)
+            sending = asyncio.create_task(left.send(bytes(200_000_000)))
+            await until_spliced(dest)
+            await asyncio.sleep(0.1)
+            assert not sending.done()
+            assert source.bytes_read < 30_000_000
+            assert source.readable_length <= 2 * 65536
+            assert dest.writable_length <= 2 * 65536
+            sending.cancel()
+            source.on("error", lambda error: None)
+            dest.on("error", lambda error: None)
+
+    run(main)
+
+
+def test_the_timeout_of_a_proxied_socket(run):
+    async def main():
+        async with link() as (left, source, dest, right):
+            source.pipe(dest)
+            seen = note(dest, "timeout")
+            dest.set_timeout(0.1)
+            coming = asyncio.create_task(right.rest())
+            for _ in range(12):
+                await left.send(bytes(200_000))
+                await asyncio.sleep(0.02)
+            assert seen == []
+            await until(lambda: seen)
+            left.half_close()
+            await coming
+
+    run(main)
+
+
+@pytest.mark.parametrize("who", ["source", "dest", "left", "right"])
+def test_one_end_of_a_proxy_is_gone(run, who):
+    async def main():
+        async with link() as (left, source, dest, right):
+            flow = pipeline(source, dest)
+            sending = asyncio.create_task(left.send(bytes(100_000_000)))
+            await until_spliced(dest)
+            if who in ("source", "dest"):
+                {"source": source, "dest": dest}[who].destroy()
+            else:
+                sending.cancel()
+                await asyncio.wait([sending])
+                {"left": left, "right": right}[who].reset()
+                if who == "left":
+                    # While the destination is full the source is not read, and nobody hears what has become of it.
+                    with contextlib.suppress(ConnectionError):
+                        await right.rest()
+            with pytest.raises((OSError, StreamError)) as caught:
+                await flow
+            if who in ("left", "right"):
+                assert isinstance(caught.value, ConnectionError)
+            await closed(source, dest)
+            sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
+                await sending
+            assert pipe_ends() == []
+
+    run(main)
+
+
+def test_a_destination_that_is_given_up_while_the_source_lives(run):
+    async def main():
+        async with link() as (left, source, dest, _right):
+            source.pipe(dest)
+            sending = asyncio.create_task(left.send(DATA))
+            await until_spliced(dest)
+            dest.destroy()
+            await closed(dest)
+            assert pipe_ends() == []
+            got = []
+            source.pipe(Writable(write=got.append))
+            source.resume()
+            await sending
+            left.half_close()
+            await until(lambda: source.readable_ended)
+            assert DATA.endswith(b"".join(got))
+
+    run(main)
+
+
+# ---- a socket into a file
+
+
+@pytest.mark.parametrize("writing", [{}, {"flags": "a"}, {"flags": "r+", "start": 5}, {"atomic": True}])
+def test_a_socket_into_a_file(run, tmp_path, pipes, writing):
+    path = tmp_path / "out"
+    if "flags" in writing:
+        path.write_bytes(b"01234")
+
+    async def main():
+        async with pair() as (client, there):
+            writer = create_write_stream(path, **writing)
+            flow = pipeline(there, writer)
+            for at in range(0, SIZE, 100_000):
+                await client.send(DATA[at : at + 100_000])
+            client.end()
+            client.resume()
+            await flow
+            assert there.bytes_read == writer.bytes_written == SIZE
+
+    run(main)
+    assert path.read_bytes() == (b"01234" if "flags" in writing else b"") + DATA
+    assert pipes
+
+
+def test_a_listener_in_the_middle_of_a_download(run, tmp_path, pipes):
+    path = tmp_path / "out"
+
+    async def main():
+        async with pair() as (client, there):
+            writer = create_write_stream(path)
+            flow = pipeline(there, writer)
+            seen = []
+            for at in range(0, SIZE, 100_000):
+                await client.send(DATA[at : at + 100_000])
+                if pipes and seen.append not in there.listeners("data"):
+                    there.on("data", seen.append)
+            client.end()
+            client.resume()
+            await flow
+            assert DATA.endswith(b"".join(seen))
+            assert seen
+
+    run(main)
+    assert path.read_bytes() == DATA
+
+
+def test_a_full_disk(run, pipes):
+    async def main():
+        async with pair() as (client, there):
+            client.on("error", lambda error: None)
+            writer = create_write_stream("/tmp/penstock-full", flags="w")
+            flow = pipeline(there, writer)
+            sending = asyncio.ensure_future(pump(client))
+            with pytest.raises(OSError, match=r"large|space") as caught:
+                await flow
+            assert caught.value.filename == "/tmp/penstock-full"
+            await closed(there, writer)
+            with contextlib.suppress(Exception):
+                await sending
+
+    async def pump(client):
+        for _ in range(200):
+            await client.send(bytes(100_000))
+
+    import resource
+    import signal
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, limits[1]))
+    try:
+        run(main)
+        assert os.path.getsize("/tmp/penstock-full") == 3_000_000
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+        os.unlink("/tmp/penstock-full")
+    assert pipes
+
+
+@pytest.mark.parametrize("who", ["source", "writer"])
+def test_a_download_that_is_given_up(run, tmp_path, pipes, who):
+    async def main():
+        async with pair() as (client, there):
+            client.on("error", lambda error: None)
+            writer = create_write_stream(tmp_path / "out")
+            flow = pipeline(there, writer)
+            sending = asyncio.ensure_future(pump(client))
+            await until(lambda: pipes)
+            (there if who == "source" else writer).destroy()
+            with pytest.raises((OSError, StreamError)):
+                await flow
+            await closed(there, writer)
+            with contextlib.suppress(Exception):
+                await sending
+
+    async def pump(client):
+        for _ in range(1000):
+            await client.send(bytes(100_000))
+
+    run(main)
+
+
+# ---- what stands between takes the ordinary way
+
+
+def test_a_transform_between(run, file, trips):
+    async def main():
+        async def serve(stream):
+            readers.append(create_read_stream(file))
+            await pipeline(readers[0], PassThrough(), stream)
+
+        async with serving(serve) as server, net.connect(server.port, HOST) as client:
+            through = PassThrough()
+            client.pipe(through)
+            assert await received(through) == DATA
+            assert pipe_ends() == []
+            await closed(*readers)
+
+    readers = []
+
+    run(main)
+    assert not trips
+
+
+def test_errors_of_an_unfit_pair_come_once(run):
+    async def main():
+        async with link() as (left, source, dest, right):
+            errors = errors_of(source) + errors_of(dest)
+            source.pipe(dest)
+            coming = asyncio.create_task(right.rest())
+            await left.send(DATA)
+            left.half_close()
+            assert await coming == DATA
+            assert errors == []
+
+    run(main)

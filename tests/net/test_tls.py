@@ -1,0 +1,344 @@
+"""TLS: from the start, in the middle, with real peers, and what must not pass for an end."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+
+import pytest
+from net_helpers import HOST, Peer, closed, errors_of, note, payload, received, serving, until
+
+from penstock import PrematureCloseError, net, once
+from penstock.errors import AlreadyConnectedError, InvalidArgTypeError
+
+
+def echo(stream):
+    stream.pipe(stream)
+
+
+@pytest.mark.parametrize("size", [0, 1, 16384, 16385, 3_000_000])
+def test_what_is_sent_comes_back(run, server_tls, client_tls, size):
+    async def main():
+        data = payload(size)
+        async with (
+            serving(echo, ssl=server_tls) as server,
+            net.connect(server.port, "localhost", ssl=client_tls) as client,
+        ):
+            assert client.encrypted
+            assert client.tls.version() == "TLSv1.3"
+            client.end(data)
+            assert await received(client) == data
+            assert client.bytes_read > size
+
+    run(main)
+
+
+def test_written_before_the_handshake_is_done(run, server_tls, client_tls):
+    async def main():
+        async with serving(echo, ssl=server_tls) as server:
+            handle = net.connect(server.port, "localhost", ssl=client_tls)
+            client = handle.socket
+            seen = note(client, "connect", "secure")
+            await once(client, "connect")
+            await asyncio.sleep(0)
+            client.write(b"early ")
+            client.end(b"bird")
+            await handle
+            assert seen == ["connect", "secure"]
+            assert await received(client) == b"early bird"
+
+    run(main)
+
+
+def test_asyncio_as_the_client(run, server_tls, client_tls):
+    async def main():
+        data = payload(1_000_000)
+        async with serving(echo, ssl=server_tls) as server:
+            reader, writer = await asyncio.open_connection("localhost", server.port, ssl=client_tls)
+            writer.write(data)
+            assert await reader.readexactly(len(data)) == data
+            writer.close()
+            with contextlib.suppress(ssl.SSLError, ConnectionError):
+                await writer.wait_closed()
+
+    run(main)
+
+
+def test_asyncio_as_the_server(run, server_tls, client_tls):
+    async def main():
+        async def serve(reader, writer):
+            writer.write((await reader.readexactly(1_000_000))[::-1])
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(serve, HOST, 0, ssl=server_tls)
+        port = server.sockets[0].getsockname()[1]
+        data = payload(1_000_000)
+        async with net.connect(port, "localhost", ssl=client_tls) as client:
+            client.write(data)
+            assert await received(client) == data[::-1]
+        server.close()
+        await server.wait_closed()
+
+    run(main)
+
+
+def test_the_certificate_is_checked(run, server_tls, client_tls):
+    async def main():
+        async with serving(echo, ssl=server_tls) as server:
+            failures = note(server, "tls_error")
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await net.connect(server.port, "localhost", ssl=True)
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await net.connect(server.port, HOST, ssl=client_tls, server_hostname="example.org")
+            await until(lambda: len(failures) == 2)
+            assert all(isinstance(each[1], ssl.SSLError) for each in failures)
+            assert not server.connections
+
+    run(main)
+
+
+def test_starttls(run, server_tls, client_tls):
+    async def main():
+        async def serve(stream):
+            stream.write(b"ready\n")
+            assert await once(stream, "data") == [b"STARTTLS\n"]
+            stream.write(b"go\n")
+            await stream.start_tls(server_tls, server_side=True)
+            stream.pipe(stream)
+
+        async with serving(serve) as server:
+            client = await net.connect(server.port, HOST)
+            assert await once(client, "data") == [b"ready\n"]
+            client.write(b"STARTTLS\n")
+            assert await once(client, "data") == [b"go\n"]
+            assert await client.start_tls(client_tls, server_hostname="localhost") is client
+            with pytest.raises(AlreadyConnectedError):
+                await client.start_tls(client_tls, server_hostname="localhost")
+            client.end(b"secret")
+            assert await received(client) == b"secret"
+            await closed(client)
+
+    run(main)
+
+
+def test_plain_text_slipped_in_before_the_handshake(run, server_tls):
+    """What came before TLS must not be taken for what came inside it."""
+
+    async def main():
+        got = []
+        failed = []
+
+        async def serve(stream):
+            await once(stream, "readable")
+            assert stream.read(9) == b"STARTTLS\n"
+            try:
+                await stream.start_tls(server_tls, server_side=True)
+            except ssl.SSLError as error:
+                failed.append(error)
+            stream.on("data", got.append)
+
+        async with serving(serve) as server:
+            peer = await Peer.to(server.port)
+            await peer.send(b"STARTTLS\nEVIL COMMAND\n")
+            with contextlib.suppress(ConnectionError):
+                await peer.rest()
+            peer.close()
+        assert failed
+        assert got == []
+
+    run(main)
+
+
+def test_the_end_needs_a_notice(run, server_tls, client_tls):
+    """A connection that breaks off below TLS is an error to the reader, never a short success."""
+
+    async def main():
+        async def cut(stream):
+            # The client's complaint.
+            stream.on("error", lambda error: None)
+            stream.write(b"half of the st")
+            await until(lambda: stream.bytes_written)
+            # No close_notify: only TCP's end.
+            stream.sock.shutdown(socket.SHUT_WR)
+
+        async with serving(cut, ssl=server_tls) as server:
+            client = await net.connect(server.port, "localhost", ssl=client_tls)
+            seen = note(client, "data", "end", "error", "close")
+            await closed(client)
+            assert seen[0] == ("data", b"half of the st")
+            assert [each[0] for each in seen[1:-1]] == ["error"]
+            assert seen[-1] == "close"
+            assert isinstance(client.errored, ssl.SSLEOFError)
+
+    run(main)
+
+
+def test_half_open(run, server_tls, client_tls):
+    async def main():
+        async def answer(stream):
+            question = await received(stream)
+            for _ in range(50):
+                await stream.send(question * 1000)
+            stream.end()
+
+        async with serving(answer, ssl=server_tls, allow_half_open=True) as server:
+            client = await net.connect(server.port, "localhost", ssl=client_tls, allow_half_open=True)
+            client.end(b"why? ")
+            assert await received(client) == b"why? " * 50_000
+            await closed(client)
+
+    run(main)
+
+
+def test_a_slow_reader_holds_the_writer_back(run, server_tls, client_tls):
+    async def main():
+        chunk = payload(100_000)
+        sent = 0
+
+        async def pump(stream):
+            nonlocal sent
+            for _ in range(500):
+                await stream.send(chunk)
+                sent += 1
+            stream.end()
+
+        async with serving(pump, ssl=server_tls) as server:
+            client = await net.connect(server.port, "localhost", ssl=client_tls)
+            client.pause()
+            await asyncio.sleep(0.1)
+            assert sent < 200
+            assert client.readable_length <= 2 * 65536
+            total = 0
+            async for data in client:
+                total += len(data)
+            assert total == 500 * len(chunk)
+
+    run(main)
+
+
+def test_pause_in_the_middle_of_a_record(run, server_tls, client_tls):
+    async def main():
+        data = payload(2_000_000)
+        async with serving(lambda stream: stream.end(data), ssl=server_tls) as server:
+            client = await net.connect(server.port, "localhost", ssl=client_tls)
+            got = []
+
+            def take(chunk):
+                got.append(chunk)
+                client.pause()
+                asyncio.get_running_loop().call_soon(client.resume)
+
+            client.on("data", take)
+            await closed(client)
+            assert b"".join(got) == data
+
+    run(main)
+
+
+def test_a_peer_that_never_answers(run, client_tls):
+    async def main():
+        async with serving(lambda stream: None) as server:
+            client = await net.connect(server.port, HOST)
+            with pytest.raises(TimeoutError):
+                await client.start_tls(client_tls, server_hostname="localhost", handshake_timeout=0.02)
+            await closed(client)
+
+    run(main)
+
+
+def test_a_client_that_never_begins(run, server_tls):
+    async def main():
+        async with serving(echo, ssl=server_tls, handshake_timeout=0.02) as server:
+            failures = note(server, "tls_error")
+            peer = await Peer.to(server.port)
+            with contextlib.suppress(ConnectionResetError):
+                assert await peer.rest() == b""
+            assert isinstance(failures[0][1], TimeoutError)
+            peer.close()
+
+    run(main)
+
+
+def test_cut_at_every_byte_of_the_handshake(run, server_tls, client_tls):
+    async def main():
+        # What a client says first, from a handshake in memory.
+        outgoing = ssl.MemoryBIO()
+        client = client_tls.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+        with contextlib.suppress(ssl.SSLWantReadError):
+            client.do_handshake()
+        hello = outgoing.read()
+        async with serving(echo, ssl=server_tls) as server:
+            failures = note(server, "tls_error")
+            offsets = range(0, len(hello), 7)
+            for offset in offsets:
+                peer = await Peer.to(server.port)
+                await peer.send(hello[:offset])
+                peer.half_close()
+                with contextlib.suppress(ConnectionResetError):
+                    await peer.rest()
+                peer.close()
+            await until(lambda: len(failures) == len(offsets))
+            assert not server.connections
+
+    run(main)
+
+
+def test_destroyed_during_the_handshake(run, client_tls):
+    async def main():
+        async with serving(lambda stream: None) as server:
+            client = await net.connect(server.port, HOST)
+            shaking = asyncio.create_task(client.start_tls(client_tls, server_hostname="localhost"))
+            await asyncio.sleep(0.01)
+            client.destroy()
+            with pytest.raises(PrematureCloseError):
+                await shaking
+
+    run(main)
+
+
+def test_cancelled_during_the_handshake(run, client_tls):
+    async def main():
+        async with serving(lambda stream: None) as server:
+            client = await net.connect(server.port, HOST)
+            shaking = asyncio.create_task(client.start_tls(client_tls, server_hostname="localhost"))
+            await asyncio.sleep(0.01)
+            shaking.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await shaking
+            await closed(client)
+
+    run(main)
+
+
+def test_errors_inside_are_one_error(run, server_tls, client_tls):
+    async def main():
+        async def spoil(stream):
+            await until(lambda: stream.bytes_read)
+            # Bytes that are no record.
+            stream.sock.send(b"\x17\x03\x03\x00\x20" + bytes(32))
+
+        async with serving(spoil, ssl=server_tls) as server:
+            client = await net.connect(server.port, "localhost", ssl=client_tls)
+            errors = errors_of(client)
+            client.write(b"go")
+            client.resume()
+            await closed(client)
+            assert [type(error) for error in errors] == [ssl.SSLError]
+
+    run.errors_wanted = True
+    run(main)
+
+
+def test_wrong_contexts(run):
+    async def main():
+        async with serving(echo) as server:
+            client = await net.connect(server.port, HOST)
+            with pytest.raises(InvalidArgTypeError):
+                await client.start_tls("context")
+            with pytest.raises(InvalidArgTypeError):
+                await client.start_tls(True, server_side=True)
+            client.destroy()
+            await closed(client)
+
+    run(main)

@@ -6,7 +6,8 @@ AssertionError, that names the rule (the numbers are those of docs/stream-model.
     def test_my_stream():
         asyncio.run(check_readable(lambda: MyStream("..."), expected=b"..."))
 
-The factory is a function, plain or async, that returns a new stream each time it is called.
+The factory is a function, plain or async, that returns a new stream each time it is called. What the checks do and
+what they look for is on the same page.
 """
 
 from penstock.testing._check import RuleViolation

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
-from penstock.errors import InvalidArgTypeError
+from penstock._flow.ticks import next_tick
+from penstock.errors import AbortError, InvalidArgTypeError
 
 Factory = Callable[[], Any]
 Collected = Callable[[Any], Any]
+Failure = type[BaseException] | tuple[type[BaseException], ...]
 
 LIFE = ("end", "finish", "error", "close")
 # Turns of the loop in which work that needs nothing from outside has come to rest.
 TURNS = 50
+# Where a process sees its open descriptors, if anywhere.
+_DESCRIPTORS = "/dev/fd"
 
 
 class RuleViolation(AssertionError):
@@ -24,6 +30,7 @@ class RuleViolation(AssertionError):
     def __init__(self, rule: str, message: str) -> None:
         super().__init__(f"{rule}: {message}")
         self.rule = rule
+        self.message = message
 
 
 def require(holds: object, rule: str, message: str) -> None:
@@ -45,10 +52,16 @@ class Log:
         self.after: list[str] = []
         # Filled by `collect`, and by those who listen to 'data' themselves: that starts the flow.
         self.chunks: list[Any] = []
-        for name in LIFE:
-            stream.on(name, self._listener(name))
+        self._listeners = {name: self._listener(name) for name in LIFE}
+        self._listen()
         # Asked for now: it is also False for a stream that is closed.
         self.closes_itself: bool = stream._s_will_emit_close()
+
+    def _listen(self) -> None:
+        """A closed stream lets go of its listeners; `verify` wants to know what comes then."""
+        for name, fn in self._listeners.items():
+            if fn not in self.stream.listeners(name):
+                self.stream.on(name, fn)
 
     def _listener(self, name: str) -> Callable[..., None]:
         def note(*args: Any) -> None:
@@ -57,6 +70,9 @@ class Log:
             self.events.append(name)
             if name == "error":
                 self.errors.append(args[0])
+            elif name == "close" and self.events.count("close") == 1:
+                self._listeners.setdefault("data", lambda _: self.after.append("data"))
+                next_tick(self._listen)
 
         return note
 
@@ -68,24 +84,42 @@ class Log:
                 self.after.append("data")
             self.chunks.append(chunk)
 
+        self._listeners["data"] = take
         self.stream.on("data", take)
 
     def verify(self) -> None:
+        require(not self.after, "L2", f"{self.after} came after the last event of the stream: {self.events}")
         for name, rule in (("end", "R8"), ("finish", "W10"), ("close", "L2"), ("error", "L2")):
             count = self.events.count(name)
             require(count <= 1, rule, f"{name!r} was emitted {count} times: {self.events}")
-        require(not self.after, "L2", f"{self.after} came after the last event of the stream: {self.events}")
-        if "close" in self.events and self.stream.errored is None:
+        if "close" in self.events:
             require(self.stream.closed, "L2", "'close' was emitted and closed is still False")
+
+    def require_failure(self, failure: Failure, where: str) -> None:
+        """That the stream has failed with ``failure``, and with that only."""
+        require(self.errors, "L3", f"{where}: it was to fail, and emitted {self.events}")
+        require(
+            isinstance(self.errors[0], failure),
+            "L3",
+            f"{where}: it was to fail with {names(failure)}, and failed with {self.errors[0]!r}",
+        )
+        for name in ("end", "finish"):
+            require(
+                name not in self.events, "L3", f"{where}: {name!r} of a stream that failed: {self.events}"
+            )
 
 
 class Check:
     """What all checks share: streams from the factory, waiting with a limit, and nothing left behind."""
 
     def __init__(self, factory: Factory, kind: type, limit: float) -> None:
+        if not callable(factory):
+            raise InvalidArgTypeError(f"factory must be a function that returns a stream, got {factory!r}")
         self._factory = factory
         self._kind = kind
         self._limit = limit
+        # Open descriptors, before the first step and after each.
+        self._descriptors: list[int] = []
 
     async def made(self) -> Any:
         stream = self._factory()
@@ -93,7 +127,7 @@ class Check:
             stream = await stream
         if not isinstance(stream, self._kind) or getattr(stream, "destroyed", True):
             raise InvalidArgTypeError(
-                f"the factory must return a new {self._kind.__name__}, and gave {stream!r}"
+                f"factory must return a new {self._kind.__name__} at each call, got {stream!r}"
             )
         return stream
 
@@ -105,6 +139,8 @@ class Check:
         handler = loop.get_exception_handler()
         reports: list[dict[str, Any]] = []
         loop.set_exception_handler(lambda _, context: reports.append(context))
+        if not self._descriptors:
+            self._descriptors.append(_open_descriptors())
         try:
             stream = await self.made()
             log = Log(stream)
@@ -118,18 +154,29 @@ class Check:
                 stream.destroy()
             await self._tasks_gone(before)
         except RuleViolation as violation:
-            message = str(violation).split(": ", 1)[1]
-            raise RuleViolation(violation.rule, f"{message} (while checking: {name})") from None
+            raise RuleViolation(violation.rule, f"{violation.message} (while checking: {name})") from None
         finally:
             loop.set_exception_handler(handler)
         what = [context.get("exception") or context.get("message") for context in reports]
         require(not what, "L3", f"reported to the loop's exception handler while checking {name}: {what}")
+        self._descriptors.append(_open_descriptors())
 
     async def _tasks_gone(self, before: set[asyncio.Task[Any]]) -> None:
         left = asyncio.all_tasks() - before - {asyncio.current_task()}
         if left:
             _, left = await asyncio.wait(left, timeout=self._limit)
         require(not left, "L2", f"tasks of a closed stream still run: {left}")
+
+    def descriptors_closed(self) -> None:
+        """That no use of a stream left a descriptor open. A pool that keeps some open grows with its first uses only."""
+        counts = self._descriptors
+        steps = len(counts) - 1
+        growing = sum(after > before for before, after in pairwise(counts))
+        require(
+            growing * 2 < max(steps, 4),
+            "L2",
+            f"{counts[-1] - counts[0]} descriptors are open of {steps} streams that are closed",
+        )
 
     async def until(self, done: Callable[[], object], rule: str, message: str) -> None:
         """Wait until ``done()``; the rule is violated when that takes too long."""
@@ -141,6 +188,25 @@ class Check:
             turns += 1
             await asyncio.sleep(0 if turns < TURNS else 0.001)
 
+    async def within(self, work: Awaitable[Any], rule: str, message: str) -> Any:
+        """The result of ``work``; the rule is violated when that takes too long."""
+        try:
+            return await asyncio.wait_for(work, self._limit)
+        except TimeoutError:
+            raise RuleViolation(rule, f"{message} within {self._limit} seconds") from None
+
+    async def raises(self, work: Awaitable[Any], failure: Failure, how: str) -> None:
+        """Wait for ``work``, which must raise ``failure``."""
+        try:
+            await self.within(work, "L3", f"{how} did not end")
+        except failure:
+            return
+        except RuleViolation:
+            raise
+        except Exception as error:
+            raise RuleViolation("L3", f"{how} raised {error!r} instead of {names(failure)}") from error
+        raise RuleViolation("L3", f"{how} came to an end where {names(failure)} was to be raised")
+
     async def closed(self, log: Log) -> None:
         """Wait for the 'close' that is to come by itself, or make the stream close."""
         if log.closes_itself:
@@ -148,11 +214,12 @@ class Check:
         else:
             log.stream.destroy()
             await self.until(lambda: log.stream.closed, "L2", "destroy() did not come to its end")
+        await rest()
+        log.verify()
 
     async def destroyed(self, log: Log, error: Exception | None) -> None:
         """Destroy the stream now, twice, and look at what it emits."""
         stream = log.stream
-        done_before = len(log.events)
         emits_close = log.closes_itself
         already = stream.destroyed
         result = stream.destroy(error)
@@ -166,10 +233,10 @@ class Check:
         log.verify()
         if already:
             return
-        new = log.events[done_before:]
-        require("end" not in new, "R8", f"'end' came after destroy(): {log.events}")
         if error is None:
-            require("error" not in new, "L2", f"destroy() without an error made one: {log.errors}")
+            # A stream that is made of others may report that it had to abort them.
+            made = [each for each in log.errors if not isinstance(each, AbortError)]
+            require(not made, "L2", f"destroy() without an error made one: {made}")
         else:
             require(
                 log.errors == [error],
@@ -197,3 +264,14 @@ def together(chunks: Iterable[Any], objects: bool) -> Any:
 def short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:60]}... ({len(value)} in all)"
+
+
+def names(failure: Failure) -> str:
+    return " or ".join(each.__name__ for each in (failure if isinstance(failure, tuple) else (failure,)))
+
+
+def _open_descriptors() -> int:
+    try:
+        return len(os.listdir(_DESCRIPTORS))
+    except OSError:
+        return 0

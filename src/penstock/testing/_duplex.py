@@ -22,6 +22,7 @@ class HalfOpen(Check):
         for order in ("the writable side first", "the readable side first"):
             async with self.step(f"ending {order}") as log:
                 await self.both(log, order)
+        self.descriptors_closed()
 
     async def both(self, log: Log, order: str) -> None:
         stream = log.stream
@@ -52,8 +53,6 @@ class HalfOpen(Check):
         )
         require(not log.errors, "L3", f"failed with {log.errors}")
         await self.closed(log)
-        await rest()
-        log.verify()
 
 
 async def check_duplex(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from contextlib import aclosing
 from typing import Any
 
+from penstock.errors import InvalidArgTypeError
+from penstock.pipeline import pipeline
 from penstock.readable import Readable
 from penstock.testing._check import (
     Check,
     Deliberate,
     Factory,
+    Failure,
     Log,
     RuleViolation,
     require,
@@ -57,6 +59,7 @@ class ReadableCheck(Check):
         for state in ("at once", "after a while", "at the first chunk", "paused", "at the end"):
             for error in (None, Deliberate("destroyed by the check")):
                 await self.given_up(state, error)
+        self.descriptors_closed()
 
     async def ended(self, log: Log, how: str) -> None:
         await self.until(lambda: "end" in log.events or "error" in log.events, "R5", "'end' did not come")
@@ -103,9 +106,15 @@ class ReadableCheck(Check):
 
     async def iterated(self) -> None:
         async with self.step("async for") as log:
-            chunks = await self.within(_listed(log.stream), "R5", "the iteration did not end")
+            chunks = await self.within(self._listed(log), "R5", "the iteration did not end")
             await self.ended(log, "async for")
             self.same(chunks, log.stream, "async for")
+
+    async def _listed(self, log: Log) -> list[Any]:
+        try:
+            return [chunk async for chunk in log.stream]
+        except Exception as error:
+            raise RuleViolation("L3", f"reading by async for failed with {error!r}") from error
 
     async def slowly(self) -> None:
         async with self.step("a slow reader") as log:
@@ -133,17 +142,7 @@ class ReadableCheck(Check):
     async def piped(self) -> None:
         async with self.step("pipe() into a slow sink") as log:
             chunks: list[Any] = []
-
-            async def write(chunk: Any) -> None:
-                await asyncio.sleep(0)
-                chunks.append(chunk)
-
-            text = log.stream.readable_encoding is not None
-            sink = Writable(
-                write=write,
-                high_water_mark=1,
-                object_mode=log.stream.readable_object_mode or text,
-            )
+            sink = _slow_sink(log.stream, chunks)
             log.stream.pipe(sink)
             await self.until(
                 lambda: sink.writable_finished or log.errors,
@@ -200,18 +199,12 @@ class ReadableCheck(Check):
         async with self.step("async for, left early") as log:
 
             async def first() -> None:
-                chunks = log.stream.iterator()
-                try:
+                async with aclosing(log.stream.iterator()) as chunks:
                     async for _ in chunks:
                         break
-                finally:
-                    await chunks.aclose()
 
             await self.within(first(), "R5", "the first chunk did not come")
-            await self.until(
-                lambda: log.stream.closed, "L2", "leaving the iteration early did not destroy the stream"
-            )
-            await self.settled(log)
+            await self.given_up_by_reader(log, "leaving the iteration early")
 
     async def cancelled(self) -> None:
         async with self.step("cancelled while it iterates") as log:
@@ -228,16 +221,13 @@ class ReadableCheck(Check):
             task.cancel()
             await asyncio.wait([task], timeout=self._limit)
             require(task.done(), "L1", "cancelling the task that iterates did not end it")
-            await self.until(
-                lambda: log.stream.destroyed,
-                "L1",
-                "cancelling the task that iterates did not destroy the stream",
-            )
-            await self.settled(log)
+            await self.given_up_by_reader(log, "cancelling the task that iterates")
 
-    async def settled(self, log: Log) -> None:
-        if log.closes_itself:
-            await self.until(lambda: "close" in log.events, "L2", "'close' did not follow")
+    async def given_up_by_reader(self, log: Log, how: str) -> None:
+        if not log.stream.readable_ended:
+            await self.until(lambda: log.stream.closed, "L2", f"{how} did not destroy the stream")
+            if log.closes_itself:
+                await self.until(lambda: "close" in log.events, "L2", "'close' did not follow")
         await rest()
         log.verify()
 
@@ -261,31 +251,91 @@ class ReadableCheck(Check):
             if state == "at once":
                 require("end" not in log.events, "R8", f"'end' of a stream that was destroyed: {log.events}")
 
-    async def within(self, work: Awaitable[Any], rule: str, message: str) -> Any:
-        try:
-            return await asyncio.wait_for(work, self._limit)
-        except TimeoutError:
-            raise RuleViolation(rule, f"{message} within {self._limit} seconds") from None
-        except RuleViolation:
-            raise
-        except Exception as error:
-            raise RuleViolation("L3", f"failed with {error!r}") from error
+
+class FailingReadableCheck(Check):
+    """A stream that is to fail, after it has given what is expected."""
+
+    def __init__(self, factory: Factory, expected: Any, failure: Failure, limit: float) -> None:
+        super().__init__(factory, Readable, limit)
+        self._expected = list(expected) if isinstance(expected, (list, tuple)) else expected
+        self._failure = failure
+
+    async def all(self) -> None:
+        await self.flowing()
+        await self.iterated()
+        await self.piped()
+        self.descriptors_closed()
+
+    async def failed(self, log: Log, chunks: list[Any], how: str) -> None:
+        await self.until(lambda: log.errors or "end" in log.events, "L3", f"{how}: neither 'error' nor 'end'")
+        log.require_failure(self._failure, how)
+        await self.closed(log)
+        if self._expected is not None:
+            # What is still buffered when a stream fails is lost.
+            got = together(chunks, log.stream.readable_object_mode)
+            require(
+                got == self._expected[: len(got)],
+                "R4",
+                f"{how} gave {short(got)} where {short(self._expected)} is expected",
+            )
+
+    async def flowing(self) -> None:
+        async with self.step("'data' events") as log:
+            log.collect()
+            await self.failed(log, log.chunks, "'data' events")
+
+    async def iterated(self) -> None:
+        async with self.step("async for") as log:
+            chunks: list[Any] = []
+
+            async def read() -> None:
+                async for chunk in log.stream:
+                    chunks.append(chunk)
+
+            await self.raises(read(), self._failure, "async for")
+            await self.failed(log, chunks, "async for")
+
+    async def piped(self) -> None:
+        async with self.step("pipeline()") as log:
+            chunks: list[Any] = []
+            flow = pipeline(log.stream, _slow_sink(log.stream, chunks))
+            await self.raises(flow, self._failure, "pipeline()")
+            await self.failed(log, chunks, "pipeline()")
 
 
-async def _listed(stream: Any) -> list[Any]:
-    return [chunk async for chunk in stream]
+def _slow_sink(source: Any, chunks: list[Any]) -> Writable:
+    async def write(chunk: Any) -> None:
+        await asyncio.sleep(0)
+        chunks.append(chunk)
+
+    return Writable(
+        write=write,
+        high_water_mark=1,
+        object_mode=source.readable_object_mode or source.readable_encoding is not None,
+    )
 
 
 async def check_readable(
-    factory: Factory, *, expected: Any = None, burst: int = 1, limit: float = 5.0
+    factory: Factory,
+    *,
+    expected: Any = None,
+    fails: Failure | None = None,
+    burst: int = 1,
+    limit: float = 5.0,
 ) -> None:
     """Check a Readable: data, order of events, end, backpressure, errors, destruction in several states.
 
     ``factory``: makes a new stream. ``expected``: all that it gives, as bytes or str, or as a list in object mode; None
-    checks only that every way of reading gives the same. ``burst``: how many chunks one ``_read`` may push before it
-    looks at what `push` returned. ``limit``: seconds that a step may take.
+    checks only that every way of reading gives the same. ``fails``: the exception type (or a tuple of them) with which
+    the stream is to fail instead of ending, having given ``expected`` or the beginning of it. ``burst``: how many
+    chunks one ``_read`` may push before it looks at what `push` returned. ``limit``: seconds that a step may take.
 
     Backpressure only shows where the stream has more to give than its high-water mark: make the mark small.
-    Raises RuleViolation.
+    Raises RuleViolation; InvalidArgTypeError for a factory that returns something else.
     """
-    await ReadableCheck(factory, expected, burst, limit).all()
+    if expected is not None and not isinstance(expected, (str, bytes, bytearray, memoryview, list, tuple)):
+        raise InvalidArgTypeError(f"expected must be bytes, str, a list or None, got {expected!r}")
+    if fails is not None:
+        await FailingReadableCheck(factory, expected, fails, limit).all()
+    else:
+        await ReadableCheck(factory, expected, burst, limit).all()

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import cycle, islice
 from typing import Any
 
-from penstock.errors import StreamDestroyedError, WriteAfterEndError
+from penstock.errors import InvalidArgTypeError, StreamDestroyedError, WriteAfterEndError
+from penstock.pipeline import pipeline
 from penstock.readable import Readable
-from penstock.testing._check import Check, Collected, Deliberate, Factory, Log, require, rest, short, together
+from penstock.testing._check import (
+    Check,
+    Collected,
+    Deliberate,
+    Factory,
+    Failure,
+    Log,
+    require,
+    rest,
+    short,
+    together,
+)
 from penstock.writable import Writable
+
+# Writes after which a stream that never says False is taken for one that always has room.
+_MANY = 1000
 
 
 class WritableCheck(Check):
@@ -37,13 +53,27 @@ class WritableCheck(Check):
         for state in ("at once", "while writing", "corked", "after end()", "finished"):
             for error in (None, Deliberate("destroyed by the check")):
                 await self.given_up(state, error)
+        self.descriptors_closed()
 
     def chunks(self, stream: Any) -> list[Any]:
+        """What is written to a stream that is ended afterwards."""
         if self._chunks is not None:
             return list(self._chunks)
         if stream.writable_object_mode:
-            raise ValueError("chunks= is needed for a stream in object mode")
+            raise InvalidArgTypeError("chunks is needed for a stream in object mode, got None")
         return [b"one", b"", bytearray(b"two"), b"three" * 100, memoryview(b"four")]
+
+    def many(self, stream: Any) -> Iterable[Any]:
+        """More than there is room for."""
+        chunks = self.chunks(stream)
+        if not stream.writable_object_mode:
+            filler = b"".join(bytes(chunk) for chunk in chunks if not isinstance(chunk, str))
+            if filler:
+                chunks = [filler * (stream.writable_high_water_mark // 4 // len(filler) + 1)]
+        return islice(cycle(chunks), _MANY)
+
+    def prepare(self, stream: Any) -> None:
+        """What has to be written before a stream can be ended: nothing."""
 
     async def arrived(self, stream: Any, written: list[Any], how: str) -> None:
         if self._collected is None:
@@ -122,35 +152,32 @@ class WritableCheck(Check):
     async def drained(self) -> None:
         async with self.step("writes until write() returns False") as log:
             stream = log.stream
-            chunks = self.chunks(stream)
             told: list[Any] = []
             sent: list[Any] = []
-            mark = stream.writable_high_water_mark
             drains: list[Any] = []
             stream.on("drain", lambda: drains.append(stream.writable_length))
-            if not stream.writable_object_mode and all(
-                isinstance(chunk, (bytes, bytearray)) for chunk in chunks
-            ):
-                filler = b"".join(bytes(chunk) for chunk in chunks)
-                chunks = [filler * (mark // 4 // len(filler) + 1)]
-            more = True
-            while more and len(sent) < 1000:
-                sent.append(chunks[len(sent) % len(chunks)])
-                more = self.write(stream, sent[-1], told)
+            for chunk in self.many(stream):
+                sent.append(chunk)
+                if self.write(stream, chunk, told):
+                    continue
                 require(
-                    more or stream.writable_need_drain or stream.errored,
+                    stream.writable_need_drain or stream.errored,
                     "W1",
                     "write() returned False and writable_need_drain is False: 'drain' would never come",
                 )
-            if not more:
                 await self.until(
                     lambda: drains or log.errors, "W3", "write() returned False, and 'drain' did not come"
                 )
-                require(drains[:1] == [0], "W3", f"'drain' came with {drains[:1]} still to be written")
+                require(drains[:1] in ([0], []), "W3", f"'drain' came with {drains[:1]} still to be written")
+                break
+            self.rest_of(sent, stream, told)
             stream.end()
             await self.finished(log)
             self.each_told_once(told, log)
             await self.arrived(stream, sent, "waiting for 'drain'")
+
+    def rest_of(self, sent: list[Any], stream: Any, told: list[Any]) -> None:
+        """Write what the stream still needs after the beginning that was ``sent``: nothing."""
 
     async def empty(self) -> None:
         async with self.step("end() without a write") as log:
@@ -162,6 +189,7 @@ class WritableCheck(Check):
         async with self.step("a write after end()") as log:
             stream = log.stream
             told: list[Any] = []
+            self.prepare(stream)
             stream.end()
             more = stream.write(self.chunks(stream)[0], callback=told.append)
             require(more is False, "W1", f"write() after end() must return False, and returned {more!r}")
@@ -178,6 +206,7 @@ class WritableCheck(Check):
     async def ended_twice(self) -> None:
         async with self.step("end() twice") as log:
             ends: list[Any] = []
+            self.prepare(log.stream)
             log.stream.end(callback=ends.append)
             log.stream.end(callback=ends.append)
             await self.finished(log)
@@ -188,11 +217,12 @@ class WritableCheck(Check):
     async def cancelled(self) -> None:
         async with self.step("cancelled while it waits for room") as log:
             stream = log.stream
-            chunks = self.chunks(stream)
+            sent: list[Any] = []
 
             async def fill() -> None:
-                for number in range(1000):
-                    await stream.send(chunks[number % len(chunks)])
+                for chunk in self.many(stream):
+                    sent.append(chunk)
+                    await stream.send(chunk)
 
             task = asyncio.ensure_future(fill())
             await asyncio.sleep(0)
@@ -200,6 +230,7 @@ class WritableCheck(Check):
             await asyncio.wait([task], timeout=self._limit)
             require(task.done(), "W3", "cancelling the task that writes did not end it")
             require(not stream.destroyed, "L1", "cancelling a wait for room must not destroy the stream")
+            self.rest_of(sent, stream, [])
             stream.end()
             await self.finished(log)
 
@@ -218,15 +249,7 @@ class WritableCheck(Check):
                 stream.end(callback=ends.append)
             if state == "finished":
                 await self.until(lambda: "finish" in log.events or log.errors, "W10", "'finish' did not come")
-            finished = "finish" in log.events
             await self.destroyed(log, error)
-            if not finished and not isinstance(stream, Readable):
-                # What had been taken before may still be told, but not after the end of the stream.
-                require(
-                    "finish" not in log.events or not log.errors,
-                    "W10",
-                    f"'finish' of a stream that failed: {log.events}",
-                )
             if state in ("corked", "finished"):
                 self.each_told_once(told, log)
             wrong = [calls for calls in told if len(calls) > 1]
@@ -248,17 +271,70 @@ class WritableCheck(Check):
                 )
 
 
+class FailingWritableCheck(WritableCheck):
+    """A stream that is to fail while it is written, or at its end."""
+
+    def __init__(
+        self, factory: Factory, chunks: Sequence[Any] | None, failure: Failure, limit: float
+    ) -> None:
+        super().__init__(factory, None, chunks, limit)
+        self._failure = failure
+
+    async def all(self) -> None:
+        await self.written()
+        await self.piped()
+        self.descriptors_closed()
+
+    async def written(self) -> None:
+        async with self.step("writes to a stream that fails") as log:
+            stream = log.stream
+            told: list[Any] = []
+            ends: list[Any] = []
+            for chunk in self.chunks(stream):
+                if not self.write(stream, chunk, told):
+                    await self.until(
+                        lambda: not stream.writable_need_drain or log.errors,
+                        "W3",
+                        "neither 'drain' nor 'error' came",
+                    )
+            stream.end(callback=ends.append)
+            await self.until(
+                lambda: log.errors or "finish" in log.events, "L3", "neither 'error' nor 'finish' came"
+            )
+            log.require_failure(self._failure, "writing")
+            await self.closed(log)
+            self.each_told_once(told, log)
+            require(len(ends) == 1, "W7", f"the callback of end() is called once; it got {ends}")
+
+    async def piped(self) -> None:
+        async with self.step("pipeline()") as log:
+            flow = pipeline(self.chunks(log.stream), log.stream)
+            await self.raises(flow, self._failure, "pipeline()")
+            await self.until(lambda: log.errors, "L3", "'error' did not come")
+            log.require_failure(self._failure, "pipeline()")
+            await self.closed(log)
+
+
 async def check_writable(
     factory: Factory,
     *,
     collected: Collected | None = None,
     chunks: Sequence[Any] | None = None,
+    fails: Failure | None = None,
     limit: float = 5.0,
 ) -> None:
     """Check a Writable: what arrives, callbacks, 'drain', the end, errors, destruction in several states.
 
     ``factory``: makes a new stream. ``collected(stream)``: what has arrived at the far end of this stream, as bytes or a
     list of chunks (of objects in object mode), or an awaitable of it; None leaves that out. ``chunks``: what is written;
-    needed for object mode. ``limit``: seconds that a step may take. Raises RuleViolation.
+    needed for object mode. ``fails``: the exception type (or a tuple of them) with which the stream is to fail when it
+    is written these chunks, or at its end. ``limit``: seconds that a step may take.
+
+    Raises RuleViolation; InvalidArgTypeError for a factory that returns something else.
     """
-    await WritableCheck(factory, collected, chunks, limit).all()
+    if chunks is not None and not chunks:
+        raise InvalidArgTypeError(f"chunks must have something to write, got {chunks!r}")
+    if fails is not None:
+        await FailingWritableCheck(factory, chunks, fails, limit).all()
+    else:
+        await WritableCheck(factory, collected, chunks, limit).all()

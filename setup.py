@@ -53,6 +53,7 @@ def extensions() -> list[Extension]:
         compiler_directives={
             "language_level": 3,
             "binding": False,
+            "auto_pickle": False,
             "boundscheck": False,
             "wraparound": False,
             "initializedcheck": False,

@@ -1,5 +1,7 @@
 """A subclass may give its attributes any name: those of penstock's own are set apart by a prefix."""
 
+import copy
+import pickle
 import re
 
 import pytest
@@ -23,6 +25,15 @@ def test_penstocks_own_attributes_carry_a_prefix(cls):
         if name.startswith("_") and not name.startswith("__") and name not in HOOKS
     }
     assert {name for name in own if not re.match(r"_[srwt]_|_abc_|_pyx", name)} == set()
+
+
+@looped
+@pytest.mark.parametrize("cls", CLASSES)
+async def test_a_stream_is_not_copied(cls):
+    # Two objects with one buffer would take each other's chunks.
+    for copied in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError):
+            copied(cls())
 
 
 @looped

@@ -334,6 +334,9 @@ class Lifecycle(EventEmitter):
     def __aexit__(self, kind, error, traceback):
         return self.aclose()
 
+    def __reduce_ex__(self, protocol):
+        raise TypeError(f"a stream cannot be copied or pickled, got {type(self).__name__}")
+
     # ---- for the rooms above
 
     def _s_error_was_emitted(self):

@@ -32,12 +32,21 @@ def trips(monkeypatch):
     return moved
 
 
-@pytest.fixture
-def slow(monkeypatch):
-    """Moves in system calls of 50,000 bytes, one for each trip, so that there are many boundaries."""
+@pytest.fixture(params=["copy_file_range", "splice"])
+def slow(request, monkeypatch):
+    """Moves in steps of 50,000 bytes, one for each trip, so that there are many boundaries; in either way."""
+    if request.param == "splice":
+        monkeypatch.setattr(os, "copy_file_range", refused, raising=False)
+    else:
+        monkeypatch.setattr("penstock.fs._move.may_share_blocks", lambda *args: True)
     monkeypatch.setattr("penstock.fs._move._FIRST_CALL", 50_000)
     monkeypatch.setattr("penstock.fs._move._LARGEST_CALL", 50_000)
     monkeypatch.setattr("penstock.fs._move._SLICE_SECONDS", -1)
+
+
+def refused(*args):
+    """In the place of ``os.copy_file_range``: as between two file systems."""
+    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
 
 def sha(path):
@@ -450,7 +459,6 @@ def test_short_copies(run, big, tmp_path, trips, monkeypatch, sizes):
 def test_errors_without_the_kernels_help_belong_to_their_stream(run, big, tmp_path, monkeypatch, call, at):
     """EIO at the n-th read or write: the prefix is there, and the error is that of the stream whose file failed."""
     path, data = big
-    monkeypatch.setattr(Mover, "_in_kernel", False, raising=False)
     monkeypatch.setattr(os, "copy_file_range", lambda *args: 0, raising=False)
     count = [0]
 
@@ -499,11 +507,18 @@ def test_errors_without_the_kernels_help_belong_to_their_stream(run, big, tmp_pa
     assert written == len(out)
 
 
-def test_full_disk_is_the_destinations_error(tmp_path):
+@pytest.mark.parametrize("refused", [[], ["copy_file_range"], ["copy_file_range", "splice"]])
+def test_full_disk_is_the_destinations_error(tmp_path, refused):
     """By the limit on file sizes; in a process of its own, because the limit is the process's."""
     program = """
-        import asyncio, errno, resource, sys
+        import asyncio, errno, os, resource, sys
         from penstock.fs import create_read_stream, create_write_stream
+
+        def refuse(*args):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+        for call in sys.argv[3:]:
+            setattr(os, call, refuse)
 
         async def main():
             resource.setrlimit(resource.RLIMIT_FSIZE, (1_234_567, resource.RLIM_INFINITY))
@@ -530,7 +545,16 @@ def test_full_disk_is_the_destinations_error(tmp_path):
     source, dest = tmp_path / "source", tmp_path / "dest"
     source.write_bytes(os.urandom(3_000_000))
     subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(program), str(source), str(dest)],
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-c",
+            textwrap.dedent(program),
+            str(source),
+            str(dest),
+            *refused,
+        ],
         check=True,
         timeout=60,
     )

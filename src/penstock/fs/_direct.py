@@ -43,8 +43,10 @@ class DirectPath:
     def expect(self, dest: DirectTarget | None) -> None:
         """The reader was piped to ``dest``, or unpiped from everything."""
         self._likely = dest
+        self.stop()
+        # What is the best way to one file may be none to another.
+        self._mover = Mover()
         if dest is None:
-            self.stop()
             self._go_on(None)
 
     def stop(self) -> None:

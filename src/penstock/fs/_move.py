@@ -7,6 +7,7 @@ from time import monotonic
 
 from penstock.direct import Moved
 from penstock.fs._files import OpenFile
+from penstock.fs._splice import SplicePipe, can_splice, is_same_file, may_share_blocks
 
 __all__ = ["Mover"]
 
@@ -15,6 +16,9 @@ _MIB = 1024 * 1024
 _FIRST_CALL = _MIB
 _LARGEST_CALL = 8 * _MIB
 _LONG_CALL_SECONDS = 0.005
+# Steps through a pipe in a row that took so long, after which a trip goes on in larger ones: in a program that computes,
+# a thread may have to wait for the interpreter after every call.
+_MOST_LONG_STEPS = 2
 #: Seconds after which a worker comes back to have somebody look whether the bytes may still go this way.
 _SLICE_SECONDS = 0.25
 # Fruitless writes in a row, after which the file is taken to be broken.
@@ -27,16 +31,21 @@ class _Failed(Exception):
 
 
 class Mover:
-    """Moves bytes between two regular files, from trip to trip in the way that has worked so far.
+    """Moves bytes from one regular file to another, from trip to trip in the way that has worked so far.
 
-    ``copy_file_range`` first, which on some file systems only shares the blocks. Whatever it cannot do (another file
-    system, an append-only descriptor, a file without a size) is done by reading and writing. Where that fails too, the
-    bytes that were read and not written are still in the source for whoever reads it next.
+    ``copy_file_range`` first, which may share the blocks or have a server copy them. Where it can only copy itself,
+    `SplicePipe` does it in less time. Whatever neither can do (an append-only descriptor, a file without a size) is
+    done by reading and writing. Where that fails too, the bytes that were read and not written are still in the source
+    for whoever reads it next.
     """
 
     def __init__(self) -> None:
         self._in_kernel = hasattr(os, "copy_file_range")
         self._call = _FIRST_CALL
+        self._splices = False
+        self._asked = not can_splice
+        self._pipe: SplicePipe | None = None
+        self._long_steps = 0
         self._buffer: bytearray | None = None
         self._stopped = False
 
@@ -54,6 +63,7 @@ class Mover:
         """
         moved = 0
         began = monotonic()
+        self._long_steps = 0
         try:
             while not self._stopped:
                 size = self._call if limit is None else min(self._call, limit - moved)
@@ -69,25 +79,66 @@ class Mover:
             return Moved(moved + failure.written, False, True)
         except MemoryError:
             return Moved(moved, False, True)
+        finally:
+            self._close_pipe()
         return Moved(moved, False, False)
 
     def _step(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
         """Move something; return how much, 0 at the end of the source or of what was asked for."""
         if size == 0:
             return 0
-        if self._in_kernel:
-            began = monotonic()
-            try:
-                count = os.copy_file_range(source, dest, size, start, at)
-            except OSError:
-                count = 0
+        if self._splices and self._long_steps < _MOST_LONG_STEPS:
+            count = self._splice(source, start, dest, at, size)
             if count:
-                if monotonic() - began < _LONG_CALL_SECONDS:
-                    self._call = min(self._call * 2, _LARGEST_CALL)
                 return count
+        if self._in_kernel:
+            count = self._copy_range(source, start, dest, at, size)
+            if count:
+                return count
+        return self._copy(source, start, dest, at, min(size, _MIB))
+
+    def _copy_range(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
+        """Move something by ``copy_file_range``; 0 where it has nothing more to give."""
+        began = monotonic()
+        failed = False
+        try:
+            count = os.copy_file_range(source, dest, size, start, at)
+        except OSError:
+            count, failed = 0, True
+        if count == 0:
             # The end, or a file that is longer than it says, as those in /proc, or an error: reading tells which.
             self._in_kernel = False
-        return self._copy(source, start, dest, at, min(size, _MIB))
+        elif monotonic() - began < _LONG_CALL_SECONDS:
+            self._call = min(self._call * 2, _LARGEST_CALL)
+        # Where one call moves the whole file, the question would cost more than it gains.
+        if not self._asked and (failed or count == size):
+            self._asked = True
+            begin = os.lseek(dest, 0, os.SEEK_CUR) - count if at is None else at
+            self._splices = not is_same_file(source, dest) and (
+                failed or not may_share_blocks(source, start, dest, begin)
+            )
+        return count
+
+    def _splice(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
+        """Move something through the pipe; 0 where that has come to its end."""
+        began = monotonic()
+        count = 0
+        try:
+            # For one trip: it is made at once, and a stream that waits for something else has no use for it.
+            self._pipe = self._pipe or SplicePipe()
+            count, emptied = self._pipe.move(source, start, dest, at, size)
+        except OSError:
+            emptied = False
+        if not (count and emptied):
+            self._close_pipe()
+            self._splices = False
+        self._long_steps = self._long_steps + 1 if monotonic() - began > _LONG_CALL_SECONDS else 0
+        return count
+
+    def _close_pipe(self) -> None:
+        pipe, self._pipe = self._pipe, None
+        if pipe is not None:
+            pipe.close()
 
     def _copy(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
         if self._buffer is None:

@@ -311,9 +311,10 @@ class ReadStream(Readable):
     def pipe(self, dest: _W, *, end: bool = True) -> _W:
         """As `Readable.pipe`; to a file or a socket the bytes may go inside the kernel."""
         if self._direct is not None:
-            self._direct.stop()
             if isinstance(dest, DirectTarget):
                 self._direct.expect(dest)
+            else:
+                self._direct.stop()
         return super().pipe(dest, end=end)
 
     def unpipe(self, dest: Writable | None = None) -> Self:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -22,7 +23,12 @@ def penstock(*args, **options):
 
 def started(*args, **options):
     """Start the command; the caller waits for its end."""
-    return subprocess.Popen([*COMMAND, *map(str, args)], **options)
+    return subprocess.Popen([*COMMAND, *map(str, args)], preexec_fn=_hear_of_hangups, **options)
+
+
+def _hear_of_hangups():
+    # Tests that run under nohup would hand on that the signal is ignored.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def noise(size, seed=1):

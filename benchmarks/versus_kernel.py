@@ -48,6 +48,7 @@ C_LOOPS = [
     ("sendfile", MIB),
     ("sendfile", 1024 * MIB),
     ("splice", 64 * 1024),
+    ("splice", 256 * 1024),
     ("splice", MIB),
     ("copy_file_range", MIB),
     ("copy_file_range", 1024 * MIB),

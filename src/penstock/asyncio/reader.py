@@ -26,7 +26,7 @@ LAZY = backend == "c" and sys.version_info < (3, 12)
 if TYPE_CHECKING or not LAZY:
     _Core = ReaderCore
 else:
-    from penstock._attempts import LazyReader as _Core
+    from penstock.asyncio._attempts import LazyReader as _Core
 
 
 class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):

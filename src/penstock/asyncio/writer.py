@@ -16,7 +16,7 @@ from penstock.asyncio.reader import LAZY
 if TYPE_CHECKING or not LAZY:
     _Core = WriterCore
 else:
-    from penstock._attempts import LazyWriter as _Core
+    from penstock.asyncio._attempts import LazyWriter as _Core
 
 _AsyncioReader = asyncio.StreamReader
 _drain_helper = asyncio.StreamReaderProtocol._drain_helper  # type: ignore[attr-defined]

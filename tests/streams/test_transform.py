@@ -253,3 +253,24 @@ async def test_a_subclass_in_the_middle():
     Readable.from_([b"a", b"b"], object_mode=False).pipe(stage).pipe(sink)
     assert await closed(sink) is None
     assert b"".join(taken) == b"AB."
+
+
+@looped
+@pytest.mark.parametrize("mark", [1, 4, 8])
+async def test_a_generator_whose_last_output_waited_for_room(mark):
+    def halves(chunk):
+        yield chunk[:4]
+        yield chunk[4:]
+
+    got = []
+
+    async def write(chunk):
+        await asyncio.sleep(0)
+        got.append(chunk)
+
+    source = Readable.from_([b"aaaabbbb", b"ccccdddd"], object_mode=False)
+    sink = Writable(write=write, high_water_mark=1)
+    source.pipe(Transform(transform=halves, high_water_mark=mark)).pipe(sink)
+    await closed(sink)
+    assert got == [b"aaaa", b"bbbb", b"cccc", b"dddd"]
+    assert sink.writable_finished

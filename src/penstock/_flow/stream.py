@@ -177,7 +177,13 @@ class Stream(WritableSide):
             self._r_push(value, None)
         if self._r_ended:
             self._s_tick(_TICK_TRANSFORMED, None)
-        elif self._w_ended or self._t_before == self._r_length or self._r_length < self._r_hwm:
+        elif (
+            self._w_ended
+            or self._t_before == self._r_length
+            or self._r_length < self._r_hwm
+            # The reader that a generator gave its last output to: it waits for more already, and asks once.
+            or self._r_reading
+        ):
             self._w_written(None)
         else:
             self._t_held = True

@@ -187,17 +187,10 @@ class Pipeline(Handle[Any]):
 
         def read(watch: Finished) -> None:
             error = watch.exception()
-            if (
-                isinstance(error, PrematureCloseError)
-                and source._s_end_received()
-                and source.errored is None
-                and not source._s_error_was_emitted()
-            ):
-                # Closed with its data still to be read: 'end' comes yet.
-                source.once("end", self._finish)
-                source.once("error", self._finish)
-            else:
-                self._finish(None if self._has_left(error) else error)
+            if error is None and end and not ended:
+                # All had come when it was destroyed, and there is no 'end' any more.
+                end_dest()
+            self._finish(None if self._has_left(error) else error)
 
         def written(watch: Finished) -> None:
             error = watch.exception()

@@ -75,10 +75,10 @@ class HookRunner:
             return
         self._stopped = True
         if self._task is not current_task():
-            if self._begun:
+            if self._begun and (self._busy or not self._jobs):
                 self._task.cancel()
             else:
-                # It would never run; the hook that has taken its first step is to hear of the end.
+                # It is not yet at work on the hook that has taken its first step, which is to hear of the end.
                 get_running_loop().call_soon(self._task.cancel)
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)

@@ -41,7 +41,7 @@ cdef class HttpConnection(Carrier):
     cdef bint _in_head
     cdef bint _in_message
     cdef long long _header_bytes         # of the head, or the trailers, as far as they came
-    cdef long long _unfinished_bytes     # fed to the parser since the head began, less its first piece
+    cdef long long _unfinished_bytes     # fed to the parser since the last message ended, or this head began
     cdef long long _most_header_bytes
     cdef Py_ssize_t _most_headers
     cdef long long _most_body_bytes      # -1 for any
@@ -72,9 +72,8 @@ cdef class HttpConnection(Carrier):
     cdef object _serve(self)
     @cython.locals(size=Py_ssize_t, limit=Py_ssize_t)
     cdef object _feed(self)
-    @cython.locals(was_in_head=bint)
     cdef object _parse(self, object piece, Py_ssize_t size)
-    cdef object _count_unfinished(self, Py_ssize_t size)
+    cdef object _check_unfinished(self)
     cdef object _make_parser(self)
     cdef object _parser_stopped(self, object error, object piece)
     cdef object _settle_reading(self)

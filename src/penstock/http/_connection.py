@@ -205,6 +205,7 @@ class HttpConnection(Carrier):
 
     def on_message_complete(self):
         self._in_message = False
+        self._unfinished_bytes = 0
         self._body_full = False
         self._message_came()
 
@@ -313,16 +314,17 @@ class HttpConnection(Carrier):
         parser = self._parser
         if parser is None:
             parser = self._make_parser()
-        was_in_head = self._in_head
+        if not self._in_message or self._in_head:
+            # Back at 0 where a message begins in this piece.
+            self._unfinished_bytes += size
         try:
             parser.feed_data(piece)
         except Exception as error:
             self._parser_stopped(error, piece)
             return
-        if self._in_head:
-            if was_in_head:
-                self._count_unfinished(size)
-        elif self._in_message and self._chunked:
+        if self._in_head or not self._in_message:
+            self._check_unfinished()
+        elif self._chunked:
             self._fed_bytes += size
             if (
                 self._fed_bytes - self._body_bytes
@@ -331,9 +333,8 @@ class HttpConnection(Carrier):
                 self._failed = HttpProtocolError("the peer sent hardly anything but chunk extensions", 400)
                 self._refused(self._failed)
 
-    def _count_unfinished(self, size):
-        """A field that is not whole yet is not counted by its callback: see that it does not grow for ever."""
-        self._unfinished_bytes += size
+    def _check_unfinished(self):
+        """Blank lines before a head, and a field that is not whole yet, reach no callback: they must not go on for ever."""
         if self._unfinished_bytes > 2 * self._most_header_bytes + _HEAD_PIECE:
             self._failed = HttpProtocolError(
                 f"the peer sent a head of more than {self._most_header_bytes} bytes", 431

@@ -6,12 +6,13 @@ The calls themselves are in the .pxd, to be inlined.
 
 cimport cython
 
+from penstock._leaving import heed
+
 cdef extern from *:
     """
-    /* The exception that is being raised, taken; NULL where it is none of Exception and goes on. */
+    /* The exception that is being raised, taken. */
     static PyObject *penstock_caught(void) {
         PyObject *type, *value, *traceback;
-        if (!PyErr_ExceptionMatches(PyExc_Exception)) return NULL;
         PyErr_Fetch(&type, &value, &traceback);
         PyErr_NormalizeException(&type, &value, &traceback);
         if (traceback != NULL) PyException_SetTraceback(value, traceback);
@@ -30,4 +31,7 @@ cdef class Raised:
 
 
 cdef object caught():
-    return Raised(penstock_caught())
+    error = penstock_caught()
+    if not isinstance(error, Exception):
+        heed(error)
+    return Raised(error)

@@ -11,21 +11,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from penstock._leaving import heed
+
 
 class Raised:
     """What `attempt` gives for a call that raised ``error``."""
 
     __slots__ = ("error",)
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self.error = error
 
 
 def attempt(fn: Callable[[Any], Any], arg: Any) -> Any:
-    """``fn(arg)``, or a `Raised`. What is no Exception (KeyboardInterrupt, CancelledError) is raised as usual."""
+    """``fn(arg)``, or a `Raised`, whatever it was: a stream must not stand still in the middle of its hook."""
     try:
         return fn(arg)
-    except Exception as error:
+    except BaseException as error:
+        heed(error)
         return Raised(error)
 
 
@@ -33,7 +36,8 @@ def attempt_method(fn: Callable[[Any, Any], Any], owner: Any, arg: Any) -> Any:
     """``fn(owner, arg)``, or a `Raised`."""
     try:
         return fn(owner, arg)
-    except Exception as error:
+    except BaseException as error:
+        heed(error)
         return Raised(error)
 
 

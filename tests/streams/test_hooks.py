@@ -840,3 +840,45 @@ async def test_hooks_that_getattr_gives(attributes):
     stream.destroy()
     await closed(stream)
     assert calls == ["_construct", "_read", "_writev", "_final", "_destroy"]
+
+
+@pytest.mark.parametrize("kind", ["read", "write", "writev", "transform"])
+@pytest.mark.parametrize("left_by", [KeyboardInterrupt, SystemExit])
+def test_a_hook_that_ends_the_program(run, kind, left_by):
+    """The stream fails with it, so that what it holds is released; then it leaves the loop."""
+    events = []
+
+    async def main():
+        stream = failing(kind, left_by("enough"))
+        stream.on("error", lambda error: events.append(("error", type(error))))
+        stream.on("close", lambda: events.append("close"))
+        await asyncio.Event().wait()
+
+    with pytest.raises(left_by, match="enough"):
+        run(main)
+    assert events == [("error", left_by), "close"]
+
+
+@pytest.mark.parametrize("kind", ["read", "write", "writev", "transform"])
+@looped
+async def test_a_hook_that_was_cancelled_outside_of_a_task(kind):
+    error = asyncio.CancelledError("gone")
+    stream = failing(kind, error)
+    errors = []
+    stream.on("error", errors.append)
+    await closed(stream)
+    assert errors == [error]
+
+
+def failing(kind, error):
+    """A stream at work, with a hook that raises ``error``."""
+
+    def hook(*args):
+        raise error
+
+    if kind == "read":
+        return Readable(read=hook).resume()
+    base = Transform if kind == "transform" else Writable
+    stream = base(**{kind: hook})
+    stream.end(b"x")
+    return stream

@@ -1,0 +1,15 @@
+"""What a hook raises in order to end the program ends it, after its stream has failed with it."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+def heed(error: BaseException) -> None:
+    """Have the running loop raise ``error`` on its next turn, if it is KeyboardInterrupt or SystemExit."""
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        asyncio.get_running_loop().call_soon(_leave, error)
+
+
+def _leave(error: BaseException) -> None:
+    raise error

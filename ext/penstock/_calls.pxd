@@ -40,9 +40,22 @@ cdef extern from *:
             if (*own != NULL && PyDict_GET_SIZE(*own) == 0 && Py_REFCNT(*own) == 1) Py_CLEAR(*own);
         }
     }
+
+    /* The interpreter of 3.11 caches where a method is found for an object with a dict, or one that can have none, and
+       not for one whose dict is still to come; later ones do. */
+    static inline int penstock_ready_for_calls(PyObject *owner) {
+    #if PY_VERSION_HEX < 0x030C0000
+        if (Py_TYPE(owner)->tp_dictoffset > 0) {
+            PyObject **own = (PyObject **)((char *)owner + Py_TYPE(owner)->tp_dictoffset);
+            if (*own == NULL && (*own = PyDict_New()) == NULL) return -1;
+        }
+    #endif
+        return 0;
+    }
     """
     bint penstock_may_have(object owner, object name)
     void penstock_drop_empty_dict(object owner)
+    int penstock_ready_for_calls(object owner) except -1
     PyObject *penstock_call(object fn, object arg)
     PyObject *penstock_call_method(object fn, object owner, object arg)
 
@@ -77,3 +90,6 @@ cdef inline object method_of(object owner, object name):
 cdef inline int drop_empty_dict(object owner) except -1:
     penstock_drop_empty_dict(owner)
     return 0
+
+cdef inline int ready_for_calls(object owner) except -1:
+    return penstock_ready_for_calls(owner)

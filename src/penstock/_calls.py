@@ -48,3 +48,7 @@ def method_of(owner: Any, name: str) -> Any:
 
 def drop_empty_dict(owner: object) -> None:
     """Give back the dict that a compiled object starts with, where nothing is in it."""
+
+
+def ready_for_calls(owner: object) -> None:
+    """Methods of ``owner`` are about to be called often: what finding them takes may cost a little memory."""

@@ -15,6 +15,8 @@ cdef int _TICK_END
 cdef int _TICK_LISTENING
 cdef int _TICK_END_WRITABLE
 cdef int _READ
+cdef int _FUNCTION
+cdef int _METHOD
 cdef Py_ssize_t _ANY
 cdef Py_ssize_t _last_mark
 cdef object _last_size
@@ -32,7 +34,7 @@ cdef class ReadableSide(Lifecycle):
     cdef unsigned char _r_ended              # end of data received
     cdef unsigned char _r_end_emitted
     cdef unsigned char _r_did_read
-    cdef unsigned char _r_hook_self          # _r_hook takes the stream as its first argument
+    cdef unsigned char _r_hook_kind          # 0 until _r_hook is looked up, _FUNCTION, or _METHOD of the stream
     cdef unsigned char _r_multi_await        # _r_await is a set of destinations
     cdef signed char _r_flowing              # -1 not decided, 0 no, 1 yes
     cdef signed char _r_paused               # -1 neither, 0 resume() last, 1 pause() last

@@ -24,6 +24,9 @@ _TICK_END = 14
 _TICK_LISTENING = 15
 _TICK_END_WRITABLE = 16
 _READ = 10
+# Kinds of a hook: what takes the arguments only, and what takes the stream before them.
+_FUNCTION = 1
+_METHOD = 2
 
 # read() without a size.
 _ANY = -1
@@ -328,9 +331,9 @@ class ReadableSide(Lifecycle):
         return chunk
 
     def _r_call_read(self):
-        if self._r_hook is None:
+        if self._r_hook_kind == 0:
             self._r_find_hook()
-        if self._r_hook_self:
+        if self._r_hook_kind == _METHOD:
             result = calls.attempt_method(self._r_hook, self, _size(self._r_hwm))
         else:
             result = calls.attempt(self._r_hook, _size(self._r_hwm))
@@ -352,11 +355,15 @@ class ReadableSide(Lifecycle):
 
     def _r_find_hook(self):
         """Look the hook up, once, at the first read."""
+        self._r_hook_kind = _FUNCTION
+        calls.ready_for_calls(self)
+        if self._r_hook is not None:
+            return
         hook = getattr(self, "_read", None)
         if type(hook) is MethodType and hook.__self__ is self:
             # The function instead of the bound method: nothing then holds the stream in a cycle.
             hook = hook.__func__
-            self._r_hook_self = True
+            self._r_hook_kind = _METHOD
         self._r_hook = _no_hook if hook is None else hook
 
     def _r_read_done(self, value):
@@ -561,7 +568,7 @@ class ReadableSide(Lifecycle):
 
     def _s_release(self):
         self._r_hook = None
-        self._r_hook_self = False
+        self._r_hook_kind = 0
         self._r_unstall()
         Lifecycle._s_release(self)
 

@@ -116,6 +116,7 @@ class WritableSide(ReadableSide):
     def _w_find_hooks(self):
         """Look the hooks up, once, at the first write."""
         self._w_hooks_found = True
+        calls.ready_for_calls(self)
         if self._w_many_hook is None:
             self._w_many_hook = calls.method_of(self, "_writev")
         self._w_hook = self._w_method(self._w_hook, "_write")

@@ -22,6 +22,20 @@ cdef extern from *:
         return penstock_vectorcall(fn, stack + 1, 2);
     }
 
+    static inline PyObject *penstock_interned(PyObject *name) {
+        if (PyUnicode_CheckExact(name)) {
+            Py_INCREF(name);
+        } else if (PyUnicode_Check(name)) {
+            name = PyUnicode_Type.tp_str(name);
+            if (name == NULL) return NULL;
+        } else {
+            Py_INCREF(name);
+            return name;
+        }
+        PyUnicode_InternInPlace(&name);
+        return name;
+    }
+
     /* Whether getattr(owner, name) can find anything, without asking for it; a class with a __getattr__ is asked. */
     static inline int penstock_may_have(PyObject *owner, PyObject *name) {
         PyTypeObject *type = Py_TYPE(owner);
@@ -56,6 +70,7 @@ cdef extern from *:
     bint penstock_may_have(object owner, object name)
     void penstock_drop_empty_dict(object owner)
     int penstock_ready_for_calls(object owner) except -1
+    object penstock_interned(object name)
     PyObject *penstock_call(object fn, object arg)
     PyObject *penstock_call_method(object fn, object owner, object arg)
 
@@ -93,3 +108,6 @@ cdef inline int drop_empty_dict(object owner) except -1:
 
 cdef inline int ready_for_calls(object owner) except -1:
     return penstock_ready_for_calls(owner)
+
+cdef inline object interned(object name):
+    return penstock_interned(name)

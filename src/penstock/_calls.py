@@ -8,6 +8,7 @@ hooks are called through here. On the backend that is not compiled these are the
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -52,3 +53,8 @@ def drop_empty_dict(owner: object) -> None:
 
 def ready_for_calls(owner: object) -> None:
     """Methods of ``owner`` are about to be called often: what finding them takes may cost a little memory."""
+
+
+def interned(name: Any) -> Any:
+    """``name``, where it is a str, as the one object that all equal strings of the interpreter's own are."""
+    return sys.intern(str.__str__(name)) if isinstance(name, str) else name

@@ -15,6 +15,11 @@ cdef int _ON_ABORT
 cdef class FinishedListener(Listener):
     cdef Finished _handle
     cdef int _on
+    cdef object _event
+    cdef FinishedListener _before
+
+@cython.locals(listener=FinishedListener)
+cdef FinishedListener _listener(Finished handle, int on)
 
 cdef class Finished(Handle):
     cdef Stream _stream
@@ -25,7 +30,7 @@ cdef class Finished(Handle):
     cdef bint _awaits_close
     cdef bint _read_done
     cdef bint _write_done
-    cdef list _listeners        # event, listener; two items for each
+    cdef FinishedListener _last # of the listeners
     cdef object _begin(self, Stream stream, object readable, object writable)
     cdef object _watch(self, Stream stream, bint error)
     @cython.locals(listener=FinishedListener)
@@ -38,5 +43,5 @@ cdef class Finished(Handle):
     cdef object _stream_closed(self, Stream stream)
     cpdef object _on_abort(self)
     cdef object _report(self, object error)
-    @cython.locals(index=Py_ssize_t, listeners=list, stream=Stream)
+    @cython.locals(listener=FinishedListener, stream=Stream)
     cdef object _forget(self)

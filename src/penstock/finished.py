@@ -18,11 +18,7 @@ _ON_ABORT = 6
 
 
 class FinishedListener(Listener):
-    """One event of the stream that is watched."""
-
-    def __init__(self, handle, on):
-        self._handle = handle
-        self._on = on
+    """One event of the stream that is watched, in a list of all that belong to the watch."""
 
     def _notify0(self):
         self._handle._happened(self._on, None)
@@ -37,6 +33,14 @@ class FinishedListener(Listener):
         self._handle._happened(self._on, args[0] if args else None)
 
 
+def _listener(handle, on):
+    # Past type(), which costs compiled code more than all the rest; there are four for each watch.
+    listener = FinishedListener.__new__(FinishedListener)
+    listener._handle = handle
+    listener._on = on
+    return listener
+
+
 class Finished(Handle):
     """The watch over a stream that `finished` returns."""
 
@@ -45,7 +49,7 @@ class Finished(Handle):
         self._stream = stream
         self._signal = signal
         self._cleanup = cleanup
-        self._listeners = []
+        self._last = None
         self._begin(stream, readable, writable)
         self._watch(stream, error)
         if signal is not None:
@@ -97,13 +101,14 @@ class Finished(Handle):
             self._on_tick(_ON_CLOSED)
 
     def _listen(self, stream, event, on):
-        listener = FinishedListener(self, on)
-        self._listeners.append(event)
-        self._listeners.append(listener)
+        listener = _listener(self, on)
+        listener._event = event
+        listener._before = self._last
+        self._last = listener
         stream._s_add(event, listener, False)
 
     def _on_tick(self, op):
-        current_queue().add(FinishedListener(self, op), op, None)
+        current_queue().add(_listener(self, op), op, None)
 
     def _still_readable(self):
         stream = self._stream
@@ -165,11 +170,12 @@ class Finished(Handle):
         self._settle(error)
 
     def _forget(self):
-        listeners = self._listeners
-        self._listeners = []
+        listener = self._last
+        self._last = None
         stream = self._stream
-        for index in range(0, len(listeners), 2):
-            stream._s_remove(listeners[index], listeners[index + 1])
+        while listener is not None:
+            stream._s_remove(listener._event, listener)
+            listener = listener._before
 
     def cancel(self):
         """Stop watching: take the listeners away. Callbacks are not called any more; a task that awaits is cancelled."""

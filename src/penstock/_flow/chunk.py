@@ -1,5 +1,6 @@
 """What a chunk is in byte mode, and the marks that say how much of it may wait."""
 
+from penstock._flow.decoding import encode
 from penstock.errors import InvalidArgTypeError, InvalidArgValueError
 
 # Byte mode and object mode.
@@ -20,6 +21,14 @@ def byte_chunk(chunk):
         return view.cast("B")
     except TypeError:
         return bytes(view)
+
+
+def text_chunk(text, encoding):
+    """``text`` as bytes; raises as `encode` does."""
+    if type(text) is str and (encoding == "utf8" or encoding == "utf-8"):
+        plain = text
+        return plain.encode("utf8")
+    return encode(text, encoding)
 
 
 def mark(name, value, object_mode):

@@ -1,6 +1,9 @@
 cimport cython
 
+cimport penstock._calls as calls
 from penstock._flow.ticks cimport Ticked, current_queue
+
+cdef object _DATA
 
 cdef class Listener(Ticked):
     cdef object _notify0(self)

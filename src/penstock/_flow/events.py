@@ -3,8 +3,12 @@
 Internal listeners (`Listener`) are called without a Python frame between; all others are ordinary callables.
 """
 
+from penstock import _calls as calls
 from penstock._flow.ticks import Ticked, current_queue, report
 from penstock.errors import InvalidArgTypeError, StreamError
+
+# Names of events are interned where they come in, so that looking which one it is compares addresses.
+_DATA = "data"
 
 
 class Listener(Ticked):
@@ -126,7 +130,7 @@ class EventEmitter(Ticked):
         """
         if fn is None:
             return _Decorator(self, event, False)
-        self._s_add(event, _check(event, fn), False)
+        self._s_add(_checked(event, fn), fn, False)
         return self
 
     add_listener = on
@@ -135,22 +139,24 @@ class EventEmitter(Ticked):
         """Call ``fn`` at the next ``event`` only; return the emitter. Without ``fn``, a decorator."""
         if fn is None:
             return _Decorator(self, event, True)
-        self._s_add(event, OnceListener(self, event, _check(event, fn)), False)
+        event = _checked(event, fn)
+        self._s_add(event, OnceListener(self, event, fn), False)
         return self
 
     def prepend_listener(self, event, fn):
         """Like `on`, but before all listeners that are there now."""
-        self._s_add(event, _check(event, fn), True)
+        self._s_add(_checked(event, fn), fn, True)
         return self
 
     def prepend_once_listener(self, event, fn):
         """Like `once`, but before all listeners that are there now."""
-        self._s_add(event, OnceListener(self, event, _check(event, fn)), True)
+        event = _checked(event, fn)
+        self._s_add(event, OnceListener(self, event, fn), True)
         return self
 
     def off(self, event, fn):
         """Remove the latest registration of ``fn`` for ``event``, if there is one; return the emitter."""
-        self._s_remove(event, fn)
+        self._s_remove(calls.interned(event), fn)
         return self
 
     remove_listener = off
@@ -161,7 +167,7 @@ class EventEmitter(Ticked):
             for name in list(self._s_events) if event is None else [event]:
                 if name in self._s_events:
                     self._s_store(name, None)
-        self._s_removed("readable" if event is None else event)
+        self._s_removed("readable" if event is None else calls.interned(event))
         return self
 
     def listener_count(self, event):
@@ -235,7 +241,7 @@ class EventEmitter(Ticked):
             del self._s_events[event]
         else:
             self._s_events[event] = handler
-        if event == "data":
+        if event is _DATA:
             self._s_data_handler = handler
             self._s_data_listener = handler if isinstance(handler, Listener) else None
 
@@ -329,9 +335,10 @@ class _Decorator:
         return fn
 
 
-def _check(event, fn):
+def _checked(event, fn):
+    """The name of the event, interned. Raises InvalidArgTypeError for what is none, and for a listener that is none."""
     if not isinstance(event, str):
         raise InvalidArgTypeError(f"the event must be a str, such as 'data', got {event!r}")
     if not callable(fn) and not isinstance(fn, Listener):
         raise InvalidArgTypeError(f"the listener of {event!r} must be callable, got {fn!r}")
-    return fn
+    return calls.interned(event)

@@ -15,6 +15,9 @@ cdef class PipeListener(Listener):
     cdef Pipe _pipe
     cdef int _on
 
+@cython.locals(listener=PipeListener)
+cdef PipeListener _listener(Pipe pipe, int on)
+
 cdef class Pipe(Listener):
     cdef Stream _source
     cdef Stream _dest

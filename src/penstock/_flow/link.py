@@ -16,10 +16,6 @@ _ON_FINISH = 6
 class PipeListener(Listener):
     """One event of a pipe's source or destination."""
 
-    def __init__(self, pipe, on):
-        self._pipe = pipe
-        self._on = on
-
     def _notify0(self):
         pipe = self._pipe
         if self._on == _ON_DRAIN:
@@ -50,6 +46,14 @@ class PipeListener(Listener):
             self._notify0()
 
 
+def _listener(pipe, on):
+    # Past type(), which costs compiled code more than all the rest; there are five for each pipe.
+    listener = PipeListener.__new__(PipeListener)
+    listener._pipe = pipe
+    listener._on = on
+    return listener
+
+
 class Pipe(Listener):
     """One pipe; it is itself the listener of the source's 'data'."""
 
@@ -65,11 +69,11 @@ class Pipe(Listener):
     def _connect(self):
         source = self._source
         dest = self._dest
-        self._on_end = PipeListener(self, _ON_END)
-        self._on_unpipe = PipeListener(self, _ON_UNPIPE)
-        self._on_error = PipeListener(self, _ON_ERROR)
-        self._on_close = PipeListener(self, _ON_CLOSE)
-        self._on_finish = PipeListener(self, _ON_FINISH)
+        self._on_end = _listener(self, _ON_END)
+        self._on_unpipe = _listener(self, _ON_UNPIPE)
+        self._on_error = _listener(self, _ON_ERROR)
+        self._on_close = _listener(self, _ON_CLOSE)
+        self._on_finish = _listener(self, _ON_FINISH)
         if source._r_end_emitted:
             current_queue().add(self, _TICK_SOURCE_ENDED, None)
         else:
@@ -113,7 +117,7 @@ class Pipe(Listener):
         source._r_stall()
         source._r_pause()
         if self._on_drain is None and not self._gone:
-            self._on_drain = PipeListener(self, _ON_DRAIN)
+            self._on_drain = _listener(self, _ON_DRAIN)
             self._dest._s_add("drain", self._on_drain, False)
 
     def _drained(self):

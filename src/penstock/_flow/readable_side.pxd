@@ -1,7 +1,7 @@
 cimport cython
 
 cimport penstock._calls as calls
-from penstock._flow.chunk cimport byte_chunk
+from penstock._flow.chunk cimport byte_chunk, text_chunk
 from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle
 from penstock._flow.stalls cimport Stalls
@@ -16,6 +16,8 @@ cdef int _TICK_LISTENING
 cdef int _TICK_END_WRITABLE
 cdef int _READ
 cdef int _FUNCTION
+cdef object _DATA
+cdef object _READABLE
 cdef int _METHOD
 cdef Py_ssize_t _ANY
 cdef Py_ssize_t _last_mark

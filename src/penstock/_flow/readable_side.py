@@ -3,8 +3,8 @@
 from types import MethodType
 
 from penstock import _calls as calls
-from penstock._flow.chunk import byte_chunk, invalid_chunk
-from penstock._flow.decoding import encode, encoding_name, make_decoder
+from penstock._flow.chunk import byte_chunk, invalid_chunk, text_chunk
+from penstock._flow.decoding import encoding_name, make_decoder
 from penstock._flow.events import _settle
 from penstock._flow.fifo import Fifo
 from penstock._flow.lifecycle import Lifecycle
@@ -24,6 +24,9 @@ _TICK_END = 14
 _TICK_LISTENING = 15
 _TICK_END_WRITABLE = 16
 _READ = 10
+# Interned, as every event is by the time that it comes here.
+_DATA = "data"
+_READABLE = "readable"
 # Kinds of a hook: what takes the arguments only, and what takes the stream before them.
 _FUNCTION = 1
 _METHOD = 2
@@ -121,7 +124,7 @@ class ReadableSide(Lifecycle):
             ):
                 return chunk
             if encoding is not None:
-                return encode(chunk, encoding)
+                return text_chunk(chunk, encoding)
             data = None
         else:
             data = byte_chunk(chunk)
@@ -175,6 +178,7 @@ class ReadableSide(Lifecycle):
             buffer = self._r_buffer
             if buffer is None:
                 buffer = self._r_buffer = Fifo()
+                calls.ready_for_calls(self)
             self._r_length += size
             if self._r_length > self._r_peak:
                 self._r_peak = self._r_length
@@ -487,12 +491,12 @@ class ReadableSide(Lifecycle):
         """R12."""
         if not self._s_readable:
             return
-        if event == "data":
+        if event is _DATA:
             if self._s_count("readable"):
                 self._r_listening = True
             if self._r_flowing != 0:
                 self._r_resume()
-        elif event == "readable" and not self._r_end_emitted and not self._r_listening:
+        elif event is _READABLE and not self._r_end_emitted and not self._r_listening:
             self._r_listening = True
             self._r_need_readable = True
             self._r_flowing = 0
@@ -504,7 +508,7 @@ class ReadableSide(Lifecycle):
 
     def _s_removed(self, event):
         """R13."""
-        if event == "readable" and self._s_readable:
+        if event is _READABLE and self._s_readable:
             self._s_tick(_TICK_LISTENING, None)
 
     def _r_update_listening(self):

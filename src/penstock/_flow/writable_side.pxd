@@ -1,7 +1,7 @@
 cimport cython
 
 cimport penstock._calls as calls
-from penstock._flow.chunk cimport byte_chunk
+from penstock._flow.chunk cimport byte_chunk, text_chunk
 from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle
 from penstock._flow.readable_side cimport ReadableSide

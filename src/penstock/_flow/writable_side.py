@@ -3,8 +3,7 @@
 from types import MethodType
 
 from penstock import _calls as calls
-from penstock._flow.chunk import byte_chunk, invalid_chunk
-from penstock._flow.decoding import encode
+from penstock._flow.chunk import byte_chunk, invalid_chunk, text_chunk
 from penstock._flow.fifo import Fifo
 from penstock._flow.readable_side import ReadableSide
 from penstock._flow.stalls import Stalls
@@ -56,7 +55,7 @@ class WritableSide(ReadableSide):
                 encoding = self._w_encoding
             if encoding is None:
                 raise invalid_chunk(chunk)
-            return encode(chunk, encoding)
+            return text_chunk(chunk, encoding)
         data = byte_chunk(chunk)
         if data is None:
             raise invalid_chunk(chunk)

@@ -17,6 +17,9 @@ from penstock.fs._waits import Interrupt
 
 __all__ = ["OpenFile", "named"]
 
+# What Linux reads ahead on its own.
+_READ_AHEAD_BYTES = 128 * 1024
+
 
 def named(error: OSError, path: str | bytes | None) -> OSError:
     """``error`` with the file's name in it, where it has none."""
@@ -120,8 +123,8 @@ class OpenFile:
         return self._replacement is not None
 
     def expect_sequential(self) -> None:
-        """Have the kernel read further ahead than it does on its own."""
-        if hasattr(os, "posix_fadvise"):
+        """Have the kernel read further ahead than it does on its own, where there is so much."""
+        if hasattr(os, "posix_fadvise") and self.size > _READ_AHEAD_BYTES:
             with contextlib.suppress(OSError):
                 os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
 

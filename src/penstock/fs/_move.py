@@ -15,6 +15,8 @@ _MIB = 1024 * 1024
 #: Bytes that one system call moves: from the first to at most the last, so that a call does not last long.
 _FIRST_CALL = _MIB
 _LARGEST_CALL = 8 * _MIB
+#: Bytes of the first read into a buffer; later ones are of a MiB.
+_FIRST_COPY = 16 * 1024
 _LONG_CALL_SECONDS = 0.005
 # Steps through a pipe in a row that took so long, after which a trip goes on in larger ones: in a program that computes,
 # a thread may have to wait for the interpreter after every call.
@@ -95,7 +97,7 @@ class Mover:
             count = self._copy_range(source, start, dest, at, size)
             if count:
                 return count
-        return self._copy(source, start, dest, at, min(size, _MIB))
+        return self._copy(source, start, dest, at, size)
 
     def _copy_range(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
         """Move something by ``copy_file_range``; 0 where it has nothing more to give."""
@@ -142,12 +144,14 @@ class Mover:
 
     def _copy(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
         if self._buffer is None:
-            self._buffer = bytearray(_MIB)
+            # Most often only the end is to be found out, for which new memory by the MiB would be dear.
+            self._buffer = bytearray(_FIRST_COPY)
         done = 0
         retries = 0
         try:
             with memoryview(self._buffer) as room:
                 count = _read_into(source, room[:size], start)
+                filled = count == len(room)
                 while done < count:
                     data = room[done:count]
                     written = os.write(dest, data) if at is None else os.pwrite(dest, data, at + done)
@@ -159,6 +163,8 @@ class Mover:
             raise _Failed(done) from None
         if done < count:
             raise _Failed(done)
+        if filled and count < _MIB:
+            self._buffer = bytearray(_MIB)
         return count
 
 

@@ -22,6 +22,33 @@ cdef extern from *:
         return penstock_vectorcall(fn, stack + 1, 2);
     }
 
+    static inline PyObject *penstock_with_last(PyObject *items, PyObject *item) {
+        Py_ssize_t count = PyList_GET_SIZE(items);
+        PyObject *all = PyList_New(count + 1);
+        if (all == NULL) return NULL;
+        for (Py_ssize_t at = 0; at < count; at++) {
+            PyObject *each = PyList_GET_ITEM(items, at);
+            Py_INCREF(each);
+            PyList_SET_ITEM(all, at, each);
+        }
+        Py_INCREF(item);
+        PyList_SET_ITEM(all, count, item);
+        return all;
+    }
+
+    static inline PyObject *penstock_without(PyObject *items, Py_ssize_t index) {
+        Py_ssize_t count = PyList_GET_SIZE(items);
+        PyObject *rest = PyList_New(count - 1);
+        if (rest == NULL) return NULL;
+        for (Py_ssize_t at = 0, to = 0; at < count; at++) {
+            if (at == index) continue;
+            PyObject *each = PyList_GET_ITEM(items, at);
+            Py_INCREF(each);
+            PyList_SET_ITEM(rest, to++, each);
+        }
+        return rest;
+    }
+
     static inline PyObject *penstock_interned(PyObject *name) {
         if (PyUnicode_CheckExact(name)) {
             Py_INCREF(name);
@@ -71,6 +98,8 @@ cdef extern from *:
     void penstock_drop_empty_dict(object owner)
     int penstock_ready_for_calls(object owner) except -1
     object penstock_interned(object name)
+    object penstock_with_last(object items, object item)
+    object penstock_without(object items, Py_ssize_t index)
     PyObject *penstock_call(object fn, object arg)
     PyObject *penstock_call_method(object fn, object owner, object arg)
 
@@ -111,3 +140,9 @@ cdef inline int ready_for_calls(object owner) except -1:
 
 cdef inline object interned(object name):
     return penstock_interned(name)
+
+cdef inline list with_last(list items, object item):
+    return penstock_with_last(items, item)
+
+cdef inline list without(list items, Py_ssize_t index):
+    return penstock_without(items, index)

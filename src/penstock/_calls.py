@@ -58,3 +58,13 @@ def ready_for_calls(owner: object) -> None:
 def interned(name: Any) -> Any:
     """``name``, where it is a str, as the one object that all equal strings of the interpreter's own are."""
     return sys.intern(str.__str__(name)) if isinstance(name, str) else name
+
+
+def with_last(items: list[Any], item: Any) -> list[Any]:
+    """A new list of ``items`` and ``item``."""
+    return [*items, item]
+
+
+def without(items: list[Any], index: int) -> list[Any]:
+    """A new list of ``items`` but the one at ``index``."""
+    return items[:index] + items[index + 1 :]

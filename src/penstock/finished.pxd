@@ -3,7 +3,7 @@ cimport cython
 from penstock._flow.events cimport Listener
 from penstock._flow.handle cimport Handle
 from penstock._flow.stream cimport Stream
-from penstock._flow.ticks cimport current_queue
+from penstock._flow.ticks cimport current_queue, running_loop
 
 cdef int _ON_END
 cdef int _ON_FINISH
@@ -31,6 +31,9 @@ cdef class Finished(Handle):
     cdef bint _read_done
     cdef bint _write_done
     cdef FinishedListener _last # of the listeners
+    cdef object _start(
+        self, Stream stream, object readable, object writable, bint error, object signal, bint cleanup
+    )
     cdef object _begin(self, Stream stream, object readable, object writable)
     cdef object _watch(self, Stream stream, bint error)
     @cython.locals(listener=FinishedListener)
@@ -45,3 +48,8 @@ cdef class Finished(Handle):
     cdef object _report(self, object error)
     @cython.locals(listener=FinishedListener, stream=Stream)
     cdef object _forget(self)
+
+@cython.locals(watch=Finished)
+cdef Finished _started(
+    Stream stream, object readable, object writable, bint error, object signal, bint cleanup
+)

@@ -3,7 +3,7 @@
 from penstock._flow.events import Listener
 from penstock._flow.handle import Handle
 from penstock._flow.lifecycle import SILENT_CLOSE
-from penstock._flow.ticks import current_queue
+from penstock._flow.ticks import current_queue, running_loop
 from penstock.abort import abort_error, checked_signal
 from penstock.errors import InvalidArgTypeError, PrematureCloseError
 from penstock.readable import Readable
@@ -44,8 +44,8 @@ def _listener(handle, on):
 class Finished(Handle):
     """The watch over a stream that `finished` returns."""
 
-    def __init__(self, stream, readable, writable, error, signal, cleanup):
-        Handle.__init__(self)
+    def _start(self, stream, readable, writable, error, signal, cleanup):
+        self._loop = running_loop()
         self._stream = stream
         self._signal = signal
         self._cleanup = cleanup
@@ -194,6 +194,12 @@ class Finished(Handle):
             self.cancel()
 
 
+def _started(stream, readable, writable, error, signal, cleanup):
+    watch = Finished.__new__(Finished)
+    watch._start(stream, readable, writable, error, signal, cleanup)
+    return watch
+
+
 def finished(stream, *, readable=None, writable=None, error=True, signal=None, cleanup=False):
     """Watch ``stream`` until it is done; return an awaitable handle.
 
@@ -206,4 +212,4 @@ def finished(stream, *, readable=None, writable=None, error=True, signal=None, c
     """
     if not isinstance(stream, (Readable, Writable)):
         raise InvalidArgTypeError(f"finished() needs a stream, got {stream!r}")
-    return Finished(stream, readable, writable, error, checked_signal(signal), cleanup)
+    return _started(stream, readable, writable, error, checked_signal(signal), cleanup)

@@ -6,15 +6,6 @@ from penstock.abort import AbortSignal
 class Finished(Handle[None]):
     """The watch over a stream that `finished` returns."""
 
-    def __init__(
-        self,
-        stream: Any,
-        readable: bool | None,
-        writable: bool | None,
-        error: bool,
-        signal: AbortSignal | None,
-        cleanup: bool,
-    ) -> None: ...
     def cancel(self) -> None:
         """Stop watching: take the listeners away. Callbacks are not called any more; a task that awaits is cancelled."""
 

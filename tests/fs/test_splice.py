@@ -32,6 +32,7 @@ def splices(monkeypatch):
     monkeypatch.setattr(os, "splice", noted)
     monkeypatch.setattr(os, "copy_file_range", refused)
     monkeypatch.setattr("penstock.fs._move._FIRST_CALL", 100_000)
+    monkeypatch.setattr("penstock.fs._move._FIRST_COPY", 100_000)
     return moved
 
 

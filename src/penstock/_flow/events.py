@@ -218,7 +218,7 @@ class EventEmitter(Ticked):
             self._s_store(event, fn)
         elif type(handler) is list:
             # A new list: an emission that is going on keeps the one that it started with.
-            self._s_store(event, [fn, *handler] if first else [*handler, fn])
+            self._s_store(event, [fn, *handler] if first else calls.with_last(handler, fn))
         else:
             self._s_store(event, [fn, handler] if first else [handler, fn])
         self._s_added(event)
@@ -230,7 +230,7 @@ class EventEmitter(Ticked):
             while index >= 0 and not _matches(handler[index], fn):
                 index -= 1
             if index >= 0:
-                rest = handler[:index] + handler[index + 1 :]
+                rest = calls.without(handler, index)
                 self._s_store(event, rest[0] if len(rest) == 1 else rest)
         elif handler is not None and _matches(handler, fn):
             self._s_store(event, None)

@@ -13,6 +13,7 @@ cdef int _CONSTRUCT
 cdef int _DESTROY
 cdef int _DESTROY_AWAITED
 
+@cython.freelist(8)
 cdef class Completion:
     cdef Lifecycle _stream      # whose hook returned this; None until then
     cdef int _kind              # which hook

@@ -181,6 +181,52 @@ def test_stopped_while_a_plain_copy_goes_directly(tmp_path):
         source.unlink()
 
 
+_SIGNAL_DURING = """
+import os, sys, threading
+from penstock.abort import AbortController
+from penstock.cli import main
+
+call, number, *arguments = sys.argv[1:]
+heard = threading.Event()
+abort = AbortController.abort
+AbortController.abort = lambda *args: (abort(*args), heard.set())
+real = getattr(os, call)
+
+def under_a_signal(*args):
+    os.kill(os.getpid(), int(number))
+    # Not before the command has taken note of it.
+    assert heard.wait(30)
+    return real(*args)
+
+setattr(os, call, under_a_signal)
+sys.exit(main(arguments))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("options", [(), ("--hash", "md5")], ids=str)
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_stopped_at_the_very_end(tmp_path, source, call, number, options):
+    target = tmp_path / "target"
+    target.write_bytes(b"old content")
+    done = subprocess.run(
+        [sys.executable, "-c", _SIGNAL_DURING, call, str(int(number)), "copy", source, target, *options],
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.stderr == b""
+    assert sorted(os.listdir(tmp_path)) == ["source", "target"]
+    if call == "fsync":
+        # The sync comes before the rename.
+        assert (done.returncode, done.stdout) == (128 + number, b"")
+        assert target.read_bytes() == b"old content"
+    else:
+        assert done.returncode == 0
+        assert done.stdout.startswith(b"copied 2.86 MiB")
+        assert target.read_bytes() == source.read_bytes()
+        assert not options or digest(source.read_bytes(), "md5").encode() in done.stdout
+
+
 @pytest.mark.parametrize("waits_for", ["input", "writer", "reader"])
 def test_stopped_while_it_waits(tmp_path, waits_for):
     fifo = tmp_path / "fifo"

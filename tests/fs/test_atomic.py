@@ -173,9 +173,37 @@ def test_destroy_while_syncing_leaves_the_old_file(run, target, monkeypatch):
         stream.destroy()
         go_on.set()
         await until(stream, "close")
+        assert not stream.published
 
     run(main)
     assert target.read_bytes() == b"the old content"
+    assert names(target) == ["target"]
+
+
+def test_destroy_during_the_rename_leaves_the_new_file(run, target, monkeypatch):
+    renaming = threading.Event()
+    go_on = threading.Event()
+    replace = os.replace
+
+    def slow(*names):
+        renaming.set()
+        go_on.wait(10)
+        replace(*names)
+
+    monkeypatch.setattr(os, "replace", slow)
+
+    async def main():
+        stream = create_write_stream(target, atomic=True)
+        stream.end(b"new")
+        await asyncio.to_thread(renaming.wait)
+        assert not stream.published
+        stream.destroy()
+        go_on.set()
+        await until(stream, "close")
+        assert stream.published
+
+    run(main)
+    assert target.read_bytes() == b"new"
     assert names(target) == ["target"]
 
 

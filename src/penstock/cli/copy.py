@@ -17,6 +17,7 @@ from penstock.errors import AbortError
 from penstock.pipeline import pipeline
 
 if TYPE_CHECKING:
+    from penstock.cli.summary import Summary
     from penstock.codecs import Hashing
     from penstock.fs import ReadStream, WriteStream
     from penstock.net import Socket
@@ -84,12 +85,7 @@ def run(args: argparse.Namespace) -> int:
     refuse_same_file(source, target)
     job = _Copy(args, source, target)
     with asyncio.Runner() as runner:
-        status = runner.run(job.run())
-    if status == 0 and not args.quiet:
-        summary = job.summary()
-        text = summary.json() if args.json else summary.text()
-        print(text, file=sys.stderr if target.takes_our_output else sys.stdout, flush=True)
-    return status
+        return runner.run(job.run())
 
 
 class _Copy:
@@ -100,24 +96,30 @@ class _Copy:
         self._source = source
         self._target = target
         self._stages: list[tuple[str, Any]] = []
+        # What appears under its name as a whole, or not at all.
+        self._atomic: WriteStream | None = None
         self._hashing: Hashing | None = None
         self._seconds = 0.0
 
     async def run(self) -> int:
         began = monotonic()
-        try:
-            with Stopping() as stopping:
+        # Until the summary is out: what comes too late to stop the copy must not look as if it had.
+        with Stopping() as stopping:
+            try:
                 error = await self._build(stopping) or await self._flow(stopping)
-        finally:
-            # Whatever has happened, a temporary file is gone before the loop is.
-            for _, stream in self._stages:
-                with contextlib.suppress(Exception):
-                    await stream.aclose()
-        self._seconds = monotonic() - began
-        if stopping.number is not None and error is not None:
+            finally:
+                # Whatever has happened, a temporary file is gone before the loop is.
+                for _, stream in self._stages:
+                    with contextlib.suppress(Exception):
+                        await stream.aclose()
+            if isinstance(error, AbortError) and self._atomic is not None and self._atomic.published:
+                error = None
+            if error is None:
+                self._seconds = monotonic() - began
+                self._report()
+                return 0
+        if stopping.number is not None:
             return 128 + stopping.number
-        if error is None:
-            return 0
         if isinstance(error, BrokenPipeError) and self._target.is_stdout:
             return _NOBODY_READS
         raise self._failure(error) from None
@@ -144,7 +146,10 @@ class _Copy:
                 from penstock.throttle import throttle
 
                 add(("throttle", throttle(args.throttle, high_water_mark=mark)))
-            add(("write", await self._target.open(mark, self._source.permissions, stopping.signal)))
+            writer = await self._target.open(mark, self._source.permissions, stopping.signal)
+            add(("write", writer))
+            if self._target.atomic:
+                self._atomic = writer
         except OSError as error:
             raise self._failure(error) from None
         except AbortError as error:
@@ -202,7 +207,13 @@ class _Copy:
             )
         return Failure(in_one_line(error, self._source.name))
 
-    def summary(self) -> Any:
+    def _report(self) -> None:
+        if not self._args.quiet:
+            summary = self._summary()
+            text = summary.json() if self._args.json else summary.text()
+            print(text, file=sys.stderr if self._target.takes_our_output else sys.stdout, flush=True)
+
+    def _summary(self) -> Summary:
         from penstock.cli.summary import Summary, peak_memory
 
         return Summary(

@@ -99,9 +99,9 @@ def create_write_stream(
 
     ``atomic``: write to a new file beside the target, and put it in the target's place when all is written and synced,
     before 'finish'. Until then, and after an error or destroy(), the old file is whole (or the new one, where destroy()
-    comes during the rename); a crash may leave the temporary file (``.name.*.tmp``) behind. Owner (where permitted) and
-    permissions of an existing file carry over, a symbolic link stays one. Devices, FIFOs and sockets, which cannot be
-    replaced, are written directly.
+    comes during the rename; `WriteStream.published` says which); a crash may leave the temporary file
+    (``.name.*.tmp``) behind. Owner (where permitted) and permissions of an existing file carry over, a symbolic link
+    stays one. Devices, FIFOs and sockets, which cannot be replaced, are written directly.
 
     Emits 'open' (with the descriptor) and 'ready' unless ``fd`` was given; 'drain', 'finish' and 'close'. What cannot
     be opened or written is reported by 'error', as the OSError that it is, with ``filename`` set; nothing more is

@@ -15,7 +15,7 @@ _MOST_NAME_BYTES = 200
 
 
 class Replacement:
-    """The file that is to take the place of ``target``, which stays as it is until `publish`."""
+    """The file that is to take the place of ``target``, which stays as it is until `take_place`."""
 
     def __init__(self, path: str | bytes, target: bytes, old: os.stat_result | None) -> None:
         self._path = path
@@ -82,8 +82,8 @@ class Replacement:
                 os.fchown(fd, old.st_uid, old.st_gid)
         os.fchmod(fd, stat.S_IMODE(old.st_mode))
 
-    def publish(self) -> None:
-        """Rename the file, which is synced, over the target, and sync the directory. Raises OSError."""
+    def take_place(self) -> None:
+        """Rename the file, which is synced, over the target. Raises OSError."""
         assert self._name is not None
         try:
             os.replace(self._name, self._target)
@@ -91,7 +91,20 @@ class Replacement:
             error.filename, error.filename2 = self._path, None
             raise
         self._name = None
-        _sync_directory(os.path.dirname(self._target))
+
+    def sync_directory(self) -> None:
+        """Make the rename itself last, where a directory can be opened and synced. Raises OSError."""
+        try:
+            fd = os.open(os.path.dirname(self._target), os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        except OSError:
+            return
+        try:
+            os.fsync(fd)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES):
+                raise
+        finally:
+            os.close(fd)
 
     def discard(self) -> None:
         """Remove the temporary file, unless it is the target by now."""
@@ -99,18 +112,3 @@ class Replacement:
         if name is not None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(name)
-
-
-def _sync_directory(folder: bytes) -> None:
-    """Make the rename itself last, where a directory can be opened and synced."""
-    try:
-        fd = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    except OSError:
-        return
-    try:
-        os.fsync(fd)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES):
-            raise
-    finally:
-        os.close(fd)

@@ -32,7 +32,7 @@ class OpenFile:
     """One file of one stream, from before it is open until it is closed, once, on whichever way it gets there.
 
     ``owned``: close the descriptor in the end. ``seekable``: bytes are at offsets that stay the same, so that they may
-    be read ahead and read again.
+    be read ahead and read again. ``published``: an atomic file is in its place.
     """
 
     def __init__(
@@ -46,6 +46,7 @@ class OpenFile:
         self.seekable = False
         self.append = False
         self.size = 0
+        self.published = False
         self._loop = loop
         self._given = fd
         self._private = -1
@@ -149,7 +150,9 @@ class OpenFile:
         if self._replacement is not None:
             self.sync()
             self.interrupt.check()
-            self._replacement.publish()
+            self._replacement.take_place()
+            self.published = True
+            self._replacement.sync_directory()
 
     def close(self) -> None:
         """Release everything; a replacement that was not published is removed. Raises OSError of the close itself."""

@@ -143,6 +143,14 @@ class WriteStream(Writable, DirectTarget):
             done.reject(failure)
         self._tell_free()
 
+    @property
+    def published(self) -> bool:
+        """Whether an ``atomic`` file is in its place, also where the stream was destroyed during the rename.
+
+        It does not change any more once the stream is closed.
+        """
+        return self._file.published
+
     # ---- write
 
     def _write(self, chunk: Any) -> Completion:

@@ -227,9 +227,9 @@ def test_proxy_on_a_port_that_is_taken():
     with listener() as (_, port):
         done = penstock("proxy", port, "1234")
     assert done.returncode == 1
-    assert b"in use" in done.stderr
+    assert done.stderr == b"penstock: 127.0.0.1:%d: Address already in use\n" % port
 
 
-@pytest.mark.parametrize("places", [("nowhere", "80"), ("80", "host:port")])
+@pytest.mark.parametrize("places", [("nowhere", "80"), ("80", "host:port"), ("80", "*:80")])
 def test_proxy_between_places_that_are_none(places):
     assert penstock("proxy", *places).returncode == 2

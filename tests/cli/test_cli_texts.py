@@ -9,6 +9,7 @@ import pytest
 from cli_tools import penstock
 
 from penstock.cli import demo
+from penstock.cli.places import parse_listen, parse_target
 from penstock.cli.progress import Meter, Progress
 from penstock.cli.summary import Summary, peak_memory
 from penstock.cli.units import countdown_text, parse_rate, parse_size, rate_text, seconds_text, size_text
@@ -51,6 +52,37 @@ def test_rates():
     for text in ("0", "0MB/s", "MB/s", "10MB/h", "-3"):
         with pytest.raises(argparse.ArgumentTypeError):
             parse_rate(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("80", "127.0.0.1:80"),
+        (":80", "127.0.0.1:80"),
+        ("example.org:80", "example.org:80"),
+        ("[::1]:80", "[::1]:80"),
+        ("/run/app.sock", "/run/app.sock"),
+        ("./app.sock", "./app.sock"),
+        ("unix:app.sock", "app.sock"),
+        ("unix:///run/app.sock", "/run/app.sock"),
+    ],
+)
+def test_places(text, place):
+    assert str(parse_listen(text)) == str(parse_target(text)) == place
+
+
+def test_every_address():
+    assert str(parse_listen("*:80")) == "*:80"
+    assert parse_listen("*:80").host is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "host", "host:", "host:70000", "::1:80", "[::1]", "[]:80", "a]:80", "unix:"]
+)
+def test_no_places(text):
+    for parse in (parse_listen, parse_target):
+        with pytest.raises(argparse.ArgumentTypeError):
+            parse(text)
 
 
 def test_texts():

@@ -28,7 +28,8 @@ def in_one_line(error: BaseException, where: str) -> str:
     """What went wrong and with which file; ``where`` is the file if ``error`` does not say."""
     if isinstance(error, OSError):
         name = where if error.filename is None else os.fsdecode(error.filename)
-        return f"{name}: {error.strerror or error}"
+        # Errors of connections end with the place.
+        return f"{name}: {(error.strerror or str(error)).removesuffix(f': {name}')}"
     if isinstance(error, MemoryError):
         return f"{where}: not enough memory"
     return f"{where}: {' '.join(str(error).split()) or type(error).__name__}"

@@ -10,6 +10,7 @@ from penstock.cli.http_server import Logged, serve_until_stopped
 from penstock.cli.places import parse_listen
 from penstock.errors import InvalidArgValueError
 from penstock.http import ReverseProxy
+from penstock.net._address import Place
 
 __all__ = ["run"]
 
@@ -25,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
         return runner.run(_serve(listen, target, args.log))
 
 
-async def _serve(listen: tuple[object, ...], target: str, log: bool) -> int:
+async def _serve(listen: Place, target: str, log: bool) -> int:
     try:
         proxy = ReverseProxy(target)
     except InvalidArgValueError as error:

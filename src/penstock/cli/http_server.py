@@ -6,13 +6,12 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Any
 
 from penstock import http
 from penstock.cli.failure import Failure, in_one_line
-from penstock.cli.places import place_text
 from penstock.cli.signals import Stopping
 from penstock.cli.units import seconds_text, size_text
+from penstock.net._address import Place, place_of
 
 __all__ = ["Logged", "serve_until_stopped"]
 
@@ -43,18 +42,18 @@ class Logged:
 
 async def serve_until_stopped(
     handler: http.Handler,
-    where: tuple[Any, ...],
+    where: Place,
     what: str,
     finish: Callable[[], Awaitable[None]] | None = None,
 ) -> int:
     """Serve until a signal comes; return the exit status. ``finish``: called in the end. Raises Failure."""
     server = http.create_server(handler)
     try:
-        await server.listen(*where)
+        await server.listen(where)
     except OSError as error:
-        raise Failure(in_one_line(error, place_text(where))) from None
+        raise Failure(in_one_line(error, str(where))) from None
     address = server.address()
-    place = f"http://{place_text(address)}/" if isinstance(address, tuple) else address
+    place = f"http://{place_of(address)}/" if isinstance(address, tuple) else address
     print(f"penstock: {what} on {place}", file=sys.stderr, flush=True)
     stopped = asyncio.Event()
     with Stopping() as stopping:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from penstock import net
 from penstock.abort import AbortSignal
@@ -26,20 +25,18 @@ class _Connection:
         scheme, _, rest = text.partition("://")
         self._listens = scheme == "tcp-listen"
         try:
-            if scheme == "unix":
-                # unix://relative, unix:///absolute
-                self._place: tuple[Any, ...] = (rest if "/" in rest else f"./{rest}",)
-            else:
-                self._place = (parse_listen if self._listens else parse_target)(rest)
+            # unix://relative, unix:///absolute
+            where = text if scheme == "unix" else rest
+            self._place = (parse_listen if self._listens else parse_target)(where)
         except argparse.ArgumentTypeError as error:
             raise Failure(f"{text}: {error}", 2) from None
 
     async def _open(self, high_water_mark: int, signal: AbortSignal) -> net.Socket:
         """The connection, or what will be one. Raises OSError, AbortError."""
         if not self._listens:
-            return net.Socket(high_water_mark=high_water_mark).connect(*self._place)
+            return net.Socket(high_water_mark=high_water_mark).connect(self._place)
         server = net.create_server(high_water_mark=high_water_mark, pause_on_connect=True, max_connections=1)
-        await server.listen(*self._place)
+        await server.listen(self._place)
         try:
             (socket,) = await once(server, "connection", signal=signal)
         finally:

@@ -10,9 +10,10 @@ from typing import Any
 
 from penstock import net
 from penstock.cli.failure import Failure, in_one_line
-from penstock.cli.places import parse_listen, parse_target, place_text
+from penstock.cli.places import parse_listen, parse_target
 from penstock.cli.signals import Stopping
 from penstock.cli.units import seconds_text, size_text
+from penstock.net._address import Place, place_of
 from penstock.pipeline import pipeline
 
 __all__ = ["add_arguments", "run"]
@@ -52,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
 class _Proxy:
     """The server, and what it says."""
 
-    def __init__(self, args: argparse.Namespace, listen: tuple[Any, ...], target: tuple[Any, ...]) -> None:
+    def __init__(self, args: argparse.Namespace, listen: Place, target: Place) -> None:
         self._args = args
         self._listen = listen
         self._target = target
@@ -62,13 +63,14 @@ class _Proxy:
             self._pass_on, allow_half_open=True, max_connections=self._args.max_connections
         )
         try:
-            await server.listen(*self._listen)
+            await server.listen(self._listen)
         except OSError as error:
-            raise Failure(in_one_line(error, place_text(self._listen))) from None
+            raise Failure(in_one_line(error, str(self._listen))) from None
         # Out of descriptors: it goes on when there are some again.
         server.on("error", lambda error: self._say(f"penstock: {error.strerror or error}", sys.stderr))
-        where = f"{place_text(server.address())} to {place_text(self._target)}"
-        self._say(f"penstock: passing on from {where}", sys.stderr)
+        here = server.address()
+        assert here is not None
+        self._say(f"penstock: passing on from {place_of(here)} to {self._target}", sys.stderr)
         stopped = asyncio.Event()
         with Stopping() as stopping:
             stopping.signal.add_listener(stopped.set)
@@ -81,7 +83,7 @@ class _Proxy:
         error: BaseException | None = None
         try:
             upstream = await net.connect(
-                *self._target, allow_half_open=True, timeout=self._args.connect_timeout
+                self._target, allow_half_open=True, timeout=self._args.connect_timeout
             )
             if self._args.idle_timeout:
                 # What passes either way passes the client's socket.
@@ -94,8 +96,7 @@ class _Proxy:
         if self._args.log:
             outcome = "" if error is None else f", {in_one_line(error, 'broken off')}"
             self._say(
-                f"{place_text((client.remote_address or 'unix', client.remote_port or 0))} "
-                f"sent {size_text(client.bytes_read)}, got {size_text(client.bytes_written)} "
+                f"{_peer_text(client)} sent {size_text(client.bytes_read)}, got {size_text(client.bytes_written)} "
                 f"in {seconds_text(monotonic() - began)}{outcome}",
                 sys.stdout,
             )
@@ -116,6 +117,12 @@ async def _both_ways(client: net.Socket, upstream: net.Socket) -> None:
         error = way.exception()
         if error is not None:
             raise error
+
+
+def _peer_text(client: net.Socket) -> str:
+    if client.remote_address is None:
+        return "unix"
+    return str(place_of((client.remote_address, client.remote_port or 0)))
 
 
 def _give_up(client: net.Socket, upstream: net.Socket) -> None:

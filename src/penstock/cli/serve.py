@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--listen",
         metavar="ADDRESS",
         type=parse_listen,
-        default=("127.0.0.1", 8000),
+        default="8000",
         help="PORT, HOST:PORT or the path of a Unix socket (default: 127.0.0.1:8000)",
     )
     add("--no-listing", action="store_true", help="do not show what is in a folder without index.html")

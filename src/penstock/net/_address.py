@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from penstock.errors import InvalidArgTypeError, MissingArgsError, OutOfRangeError
 
-__all__ = ["Address", "Lookup", "Place", "find_addresses", "parse_place", "readable_address"]
+__all__ = ["Address", "Lookup", "Place", "find_addresses", "parse_place", "place_of", "readable_address"]
 
 #: ``lookup(host, port, family)``: what `socket.getaddrinfo` returns, awaited.
 Lookup: TypeAlias = Callable[[str | None, int, int], Awaitable[Sequence[Any]]]
@@ -41,9 +41,11 @@ class Address(NamedTuple):
 def parse_place(args: tuple[Any, ...], what: str) -> Place:
     """The place that positional arguments name: ``(port)``, ``(port, host)``, ``(host, port)`` or ``(path)``.
 
-    A pair may come as one tuple. Raises MissingArgsError, InvalidArgTypeError or OutOfRangeError.
+    A pair may come as one tuple, and all of it as a `Place`. Raises MissingArgsError, InvalidArgTypeError or OutOfRangeError.
     """
     if len(args) == 1 and isinstance(args[0], tuple):
+        if isinstance(args[0], Place):
+            return args[0]
         args = args[0][:2]
     if not args:
         raise MissingArgsError(f"{what} needs a port, a host and a port, or the path of a Unix socket")
@@ -85,6 +87,11 @@ def readable_address(address: Any) -> tuple[str, int] | str | None:
     if isinstance(address, bytes):
         return os.fsdecode(address)
     return address or None
+
+
+def place_of(address: tuple[str, int] | str) -> Place:
+    """The place of an address as `readable_address` gives it; its text is what people write."""
+    return Place(None, 0, address) if isinstance(address, str) else Place(*address, None)
 
 
 async def find_addresses(

@@ -252,6 +252,33 @@ def test_cancelled(run, silent):
     run(main)
 
 
+@pytest.mark.parametrize("host", [HOST, "localhost"])
+def test_cancelled_at_every_step(run, host):
+    """Also in the moment when it is connected and the task does not know yet."""
+
+    async def main():
+        async with serving(lambda stream: stream.resume()) as server:
+            for steps in range(1, 12):
+                task = asyncio.ensure_future(connected(server.port))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                if task.cancel():
+                    with pytest.raises(asyncio.CancelledError):
+                        await task
+                    assert handles[-1].socket.destroyed
+                else:
+                    task.result().destroy()
+                await closed(handles[-1].socket)
+            await until(lambda: not server.connections)
+
+    async def connected(port):
+        handles.append(net.connect(port, host))
+        return await handles[-1]
+
+    handles = []
+    run(main)
+
+
 def test_cancelled_during_the_lookup(run):
     async def main():
         asked = []

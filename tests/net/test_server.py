@@ -140,6 +140,27 @@ def test_listening_again_after_close(run):
     run(main)
 
 
+def test_a_cancelled_listen_at_every_step(run):
+    async def main():
+        async def listening():
+            return await server.listen(0, HOST)
+
+        for steps in range(1, 6):
+            server = net.create_server()
+            task = asyncio.ensure_future(listening())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            if task.cancel():
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            else:
+                server.close()
+            await server.wait_closed()
+            assert not server.listening
+
+    run(main)
+
+
 def test_closing_what_never_listened(run):
     async def main():
         server = net.create_server()

@@ -284,6 +284,32 @@ def test_cut_at_every_byte_of_the_handshake(run, server_tls, client_tls):
     run(main)
 
 
+@pytest.mark.parametrize("side", ["server", "client"])
+def test_a_reset_during_the_handshake_is_one_error(run, server_tls, client_tls, side):
+    async def main():
+        if side == "server":
+            async with serving(echo, ssl=server_tls) as server:
+                failures = note(server, "tls_error")
+                peer = await Peer.to(server.port)
+                await peer.send(b"\x16\x03\x01\x02\x00")
+                await until(lambda: all(each.bytes_read for each in server.connections) and server.connections)
+                peer.reset()
+                await until(lambda: failures)
+                await until(lambda: not server.connections)
+                assert [type(error) for _, error, _ in failures] == [ConnectionResetError]
+        else:
+            async with serving(lambda stream: stream.once("data", reset(stream))) as server:
+                client = await net.connect(server.port, HOST)
+                with pytest.raises(ConnectionResetError):
+                    await client.start_tls(client_tls, server_hostname="localhost")
+                await closed(client)
+
+    def reset(stream):
+        return lambda chunk: stream.reset_and_destroy()
+
+    run(main)
+
+
 def test_destroyed_during_the_handshake(run, client_tls):
     async def main():
         async with serving(lambda stream: None) as server:

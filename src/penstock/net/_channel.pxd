@@ -58,6 +58,7 @@ cdef class Channel:
     cpdef object hold(self)
     cpdef object resume(self)
     cpdef object read_failed(self, object error)
+    cdef object _failed(self, object error)
     cdef object _start_reading(self)
     cdef object _stop_reading(self)
     cpdef object on_readable(self)

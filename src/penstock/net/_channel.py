@@ -76,7 +76,7 @@ class Channel:
     """The hooks of a socket's stream, on a descriptor that does not block.
 
     `layer`: what encrypts, if anything does: it has the methods ``write(chunk)``, ``writev(chunks)``, ``final()``,
-    ``read()``, ``received(data)`` and ``received_end()``, and uses `put`, `sent_all` and `deliver`.
+    ``read()``, ``received(data)``, ``received_end()`` and ``failed(error)``, and uses `put`, `sent_all` and `deliver`.
     `carrier`: what moves received bytes on inside the kernel: ``carry()`` says whether it has taken care of them.
     `borrower`: who has the descriptor for writing, in the place of the queue; told by ``writable()``, and asked by
     ``stop()`` to make room for others; ``dest_gone()`` says that the socket is destroyed.
@@ -185,7 +185,15 @@ class Channel:
     def read_failed(self, error):
         """For the carrier: receiving has failed."""
         self._stop_reading()
-        if not self._closed:
+        self._failed(error)
+
+    def _failed(self, error):
+        """The connection is broken."""
+        if self._closed:
+            return
+        if self.layer is not None:
+            self.layer.failed(error)
+        else:
             self._stream._s_fail(error, False)
 
     def _start_reading(self):
@@ -485,8 +493,8 @@ class Channel:
         self._done = None
         if done is not None:
             done.reject(error)
-        elif not self._closed:
-            self._stream._s_fail(error, False)
+        else:
+            self._failed(error)
 
     # ---- the direct path to this socket
 

@@ -73,7 +73,12 @@ class Connecting(Handle[Socket]):
         self._settle(error, self.socket)
 
     def __await__(self) -> Generator[Any, None, Socket]:
-        yield from super().__await__()
+        try:
+            yield from super().__await__()
+        except asyncio.CancelledError:
+            # It may have been connected by then, and nobody would have the socket.
+            self._abandoned()
+            raise
         return self.socket
 
     def _abandoned(self) -> None:

@@ -47,8 +47,18 @@ class Listening(Handle["Server"]):
         self._server = server
 
     def __await__(self) -> Generator[Any, None, Server]:
-        yield from super().__await__()
+        try:
+            yield from super().__await__()
+        except asyncio.CancelledError:
+            # It may listen by then, and nobody would have the server.
+            self._abandoned()
+            raise
         return self._server
+
+    def _abandoned(self) -> None:
+        # What follows is what was asked for, no error that somebody would have to hear of.
+        self._seen = True
+        self._server.close()
 
 
 class Server(EventEmitter):
@@ -146,7 +156,7 @@ class Server(EventEmitter):
         instead. ``unlink``: take the place of a Unix socket that nobody listens on any more.
 
         Raises ServerAlreadyListeningError, InvalidArgTypeError, OutOfRangeError; the await raises OSError where the
-        address cannot be had.
+        address cannot be had. Cancelling the await closes the server.
         """
         if self._listeners or self._opening is not None:
             raise ServerAlreadyListeningError("listen() on a server that listens already; close it first")

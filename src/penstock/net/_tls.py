@@ -99,9 +99,10 @@ class Secure:
         await written
 
     def _too_late(self) -> None:
-        self._fail(TimeoutError(f"the TLS handshake was not done in {self._timeout:g} seconds"))
+        self.failed(TimeoutError(f"the TLS handshake was not done in {self._timeout:g} seconds"))
 
-    def _fail(self, error: BaseException) -> None:
+    def failed(self, error: BaseException) -> None:
+        """The handshake has failed, or the connection is broken."""
         self._over = True
         with contextlib.suppress(OSError):
             # The alert that tells the peer why.
@@ -143,7 +144,7 @@ class Secure:
                 self._channel.read(0)
             return
         except (ssl.SSLError, ssl.CertificateError) as error:
-            self._fail(error)
+            self.failed(error)
             return
         self._ready = True
         self._send_or_fail()
@@ -164,7 +165,7 @@ class Secure:
         try:
             self._flush()
         except OSError as error:
-            self._fail(error)
+            self.failed(error)
 
     def _write_early(self, early: list[Any], done: Completion) -> None:
         try:
@@ -197,7 +198,7 @@ class Secure:
         if self._ready:
             self._decrypt()
         else:
-            self._fail(
+            self.failed(
                 ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the peer ended the connection during the TLS handshake")
             )
 
@@ -217,7 +218,7 @@ class Secure:
             except ssl.SSLZeroReturnError:
                 data = b""
             except ssl.SSLError as error:
-                self._fail(error)
+                self.failed(error)
                 return True
             if data:
                 channel.deliver(data)

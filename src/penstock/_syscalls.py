@@ -82,7 +82,9 @@ def in_memory(fd: int, offset: int, size: int, step: int) -> int:
     while known < size:
         end = min(known + step, size)
         try:
-            os.preadv(fd, [byte], offset + end - 1, os.RWF_NOWAIT)
+            if not os.preadv(fd, [byte], offset + end - 1, os.RWF_NOWAIT):
+                # Behind the end.
+                return size
         except OSError:
             # It is not there, or the file system cannot tell.
             break

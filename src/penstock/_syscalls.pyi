@@ -24,7 +24,7 @@ def sendfile(dest: int, source: int, offset: int, size: int) -> int:
 def in_memory(fd: int, offset: int, size: int, step: int) -> int:
     """How many of ``size`` bytes of a file the kernel has in memory, as far as one byte in every ``step`` tells.
 
-    0 where the system or the file cannot say.
+    0 where the system or the file cannot say. What is behind the file's end needs no memory.
     """
 
 def has_error(fd: int) -> bool:

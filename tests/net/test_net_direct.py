@@ -19,6 +19,7 @@ from penstock import (
     net,
     pipeline,
 )
+from penstock._syscalls import in_memory
 from penstock.net import _file_route, _sendfile
 from penstock.net._splice import PIPE_BYTES
 
@@ -281,6 +282,41 @@ def test_a_file_that_is_not_in_memory(run, file, trips, monkeypatch):
     monkeypatch.setattr(_sendfile, "in_memory", lambda *args: 0)
     run(main)
     assert len(fetched) >= SIZE // _sendfile._FETCH_BYTES
+
+
+@pytest.mark.parametrize("offset", [0, 1, 4095, 131_071, 5_000_000])
+@pytest.mark.parametrize("size", [1, 131_072, 1_000_000, 8_000_000])
+def test_what_is_in_memory(file, offset, size):
+    """A file that has just been written is, and what is behind its end needs none."""
+    with open(file, "rb") as opened:
+        assert in_memory(opened.fileno(), offset, size, 131_072) == size
+
+
+def test_what_is_not_in_memory(file):
+    with open(file, "rb") as opened:
+        fd = opened.fileno()
+        os.fsync(fd)
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        if in_memory(fd, SIZE - 1, 1, 1):
+            pytest.skip("this file system keeps its files in memory")
+        assert in_memory(fd, 0, SIZE, 131_072) == 0
+        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_RANDOM)
+        os.pread(fd, 1 << 20, 0)
+        assert in_memory(fd, 0, SIZE, 131_072) == in_memory(fd, 0, 1 << 20, 131_072) == 1 << 20
+
+
+def test_a_trip_ends_in_time_where_the_socket_never_waits(run, file, trips, monkeypatch):
+    """So that somebody who wants to see the bytes does, however fast the peer is."""
+
+    async def main():
+        async with sending(file, (0, HOST)) as server, net.connect(server.port, HOST) as client:
+            assert await received(client) == DATA
+
+    monkeypatch.setattr(_sendfile, "_SLICE_BYTES", 10_000)
+    monkeypatch.setattr(_sendfile, "_TURN_BYTES", 100_000)
+    monkeypatch.setattr(_sendfile, "_TRIP_SECONDS", 0.0)
+    run(main)
+    assert len(trips) >= SIZE // 200_000
 
 
 def test_tls_takes_the_ordinary_way(run, file, trips, server_tls, client_tls):

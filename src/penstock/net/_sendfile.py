@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["SendFile"]
 
 #: Bytes that one call sends at most.
-_SLICE_BYTES = 512 * 1024
-# One byte in so many is looked at to see whether the file is in memory. Linux reads ahead by no less.
+_SLICE_BYTES = 2 * 1024 * 1024
+#: Bytes of which is found out in one go whether they are in memory.
+_LOOK_BYTES = 8 * 1024 * 1024
+# Where the kernel does not say so of all of them, one byte in so many is looked at. Linux reads ahead by no less.
 _PROBE_BYTES = 128 * 1024
 #: Bytes that a worker fetches from the disk in one go.
 _FETCH_BYTES = 256 * 1024
@@ -39,8 +42,9 @@ class SendFile:
         self._moved = 0
         self._over = False
         self._fetching = False
-        # Offset in the file up to which it is in memory.
-        self._known = 0
+        # Offsets in the file: where the trip ends, and up to where it is in memory.
+        self._stop_at = sys.maxsize if trip.limit is None else trip.start + trip.limit
+        self._known = trip.start
         self._began = monotonic()
         channel.lend(self)
         self._step()
@@ -64,21 +68,22 @@ class SendFile:
 
     def _step(self) -> None:
         trip = self._trip
+        file = trip.file.fd
         turn = 0
         while not self._over and not self._fetching:
-            size = _SLICE_BYTES
-            if trip.limit is not None:
-                size = min(size, trip.limit - self._moved)
-                if size == 0:
-                    self._end(True, False)
-                    return
             at = trip.start + self._moved
-            size = self._in_memory(at, size)
-            if size == 0:
-                self._fetch(at)
+            upto = min(at + _SLICE_BYTES, self._stop_at)
+            if at == upto:
+                self._end(True, False)
                 return
+            if self._known < upto:
+                self._known += in_memory(file, self._known, _LOOK_BYTES, _PROBE_BYTES)
+                if self._known <= at:
+                    self._fetch(at)
+                    return
+            size = min(upto, self._known) - at
             try:
-                taken = sendfile(self._channel.fd, trip.file.fd, at, size)
+                taken = sendfile(self._channel.fd, file, at, size)
             except OSError:
                 self._end(False, True)
                 return
@@ -88,23 +93,15 @@ class SendFile:
             if taken > 0:
                 self._moved += taken
                 self._channel.count_out(taken)
-            if taken < size:
-                self._channel.wait_writable()
+            turn += taken
+            if taken < size or turn >= _TURN_BYTES:
+                if taken < size:
+                    self._channel.wait_writable()
                 if monotonic() - self._began > _TRIP_SECONDS:
                     self._end(False, False)
+                elif taken == size:
+                    self._loop.call_soon(self._step)
                 return
-            turn += taken
-            if turn >= _TURN_BYTES:
-                self._loop.call_soon(self._step)
-                return
-
-    def _in_memory(self, at: int, size: int) -> int:
-        """How many bytes from ``at`` on, of ``size``, need no disk."""
-        known = max(at, self._known)
-        if known < at + size:
-            known += in_memory(self._trip.file.fd, known, at + size - known, _PROBE_BYTES)
-            self._known = known
-        return min(known - at, size)
 
     def _fetch(self, at: int) -> None:
         self._fetching = True

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,64 @@ def test_proxy_to_nobody():
         with socket.create_connection(("127.0.0.1", front), 30) as client:
             assert rest(client) == b""
         assert b"refused" in process.stdout.readline()
+
+
+def test_proxy_whose_client_leaves_before_there_is_a_connection():
+    with contextlib.ExitStack() as stack:
+        # Nobody takes connections from it, and its queue is full: the next one is neither refused nor there.
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        front, process = stack.enter_context(proxy(port, "--log"))
+        with socket.create_connection(("127.0.0.1", front), 30) as client:
+            descriptors = f"/proc/{process.pid}/fd"
+            if os.path.isdir(descriptors):
+                # Both its sockets are there.
+                assert eventually(
+                    lambda: (
+                        sum("socket" in os.readlink(f"{descriptors}/{fd}") for fd in os.listdir(descriptors))
+                        >= 3
+                    )
+                )
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        assert b"broken off: Connection reset by peer" in process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.communicate(timeout=30) == (b"", b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs /proc")
+def test_proxy_to_a_slow_client_costs_no_memory():
+    """Neither the proxy nor its upstream runs ahead of the client by more than what the kernel holds."""
+
+    def resident():
+        with open(f"/proc/{process.pid}/status") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+
+    def send():
+        peer, _ = sock.accept()
+        with peer, contextlib.suppress(OSError):
+            while True:
+                sent.append(peer.send(bytes(100_000)))
+
+    sent = []
+    with listener() as (sock, port), proxy(port) as (front, process):
+        idle = resident()
+        sending = threading.Thread(target=send)
+        sending.start()
+        with socket.create_connection(("127.0.0.1", front), 30) as client:
+            most = 0
+            for _ in range(200):
+                client.recv(20_000)
+                most = max(most, resident())
+                time.sleep(0.002)
+            assert most - idle < 8 * 1024 * 1024
+            assert sum(sent) < 100_000_000
+        sending.join()
 
 
 def test_proxy_gives_up_on_the_silent():

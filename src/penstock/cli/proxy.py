@@ -81,16 +81,22 @@ class _Proxy:
     async def _pass_on(self, client: net.Socket) -> None:
         began = monotonic()
         error: BaseException | None = None
+        connecting = net.connect(self._target, allow_half_open=True, timeout=self._args.connect_timeout)
+
+        def left(_: BaseException) -> None:
+            connecting.socket.destroy()
+
         try:
-            upstream = await net.connect(
-                self._target, allow_half_open=True, timeout=self._args.connect_timeout
-            )
+            # Who leaves meanwhile needs no connection any more.
+            client.on("error", left)
+            upstream = await connecting
+            client.off("error", left)
             if self._args.idle_timeout:
                 # What passes either way passes the client's socket.
                 client.set_timeout(self._args.idle_timeout, lambda: _give_up(client, upstream))
             await _both_ways(client, upstream)
         except Exception as caught:
-            error = caught
+            error = client.errored or caught
         finally:
             client.destroy()
         if self._args.log:

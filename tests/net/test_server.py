@@ -436,14 +436,22 @@ def test_close_waits_for_the_connections(run):
         net.Server.listen = listen
 
 
-def test_aclose_under_load(run):
+@pytest.mark.parametrize("does", ["send", "receive", "sleep"])
+def test_aclose_under_load(run, does):
+    """A handler that is in the middle of something is cancelled, and that is no news for anybody."""
+
     async def main():
         cancelled = []
 
         async def pump(stream):
             try:
-                while True:
+                await stream.send(payload(50_000))
+                while does == "send":
                     await stream.send(payload(50_000))
+                if does == "receive":
+                    await received(stream)
+                stream.on("error", lambda error: None)
+                await asyncio.sleep(60)
             except asyncio.CancelledError:
                 cancelled.append(stream)
                 raise
@@ -456,9 +464,25 @@ def test_aclose_under_load(run):
             await until(lambda: all(client.bytes_read for client in clients))
             await asyncio.wait_for(server.aclose(), 5)
             assert not server.connections
+            assert len(cancelled) == 20
             await closed(*clients)
 
-    run.errors_wanted = True
+    run(main)
+
+
+def test_aclose_of_a_server_whose_handler_has_not_begun(run):
+    async def main():
+        for _ in range(5):
+            async with serving(handler) as server:
+                # The connection is there before its task has had a turn.
+                with socket.create_connection((HOST, server.port)):
+                    while not server.connections:
+                        await asyncio.sleep(0)
+                    await server.aclose()
+
+    async def handler(stream):
+        await received(stream)
+
     run(main)
 
 

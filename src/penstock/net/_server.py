@@ -316,7 +316,10 @@ class Server(EventEmitter):
             stream.destroy()
             raise
         if hasattr(type(result), "__await__"):
-            self._start_task(self._serve(stream, result))
+            task = self._start_task(self._serve(stream, result))
+            if asyncio.iscoroutine(result):
+                # Where it was cancelled before it began.
+                task.add_done_callback(lambda _: result.close())
 
     async def _serve(self, stream: Socket, handler: Any) -> None:
         try:
@@ -341,10 +344,11 @@ class Server(EventEmitter):
             return
         self._announce(stream)
 
-    def _start_task(self, work: Any) -> None:
+    def _start_task(self, work: Any) -> asyncio.Task[None]:
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def _run(self, call: Callable[..., object], *args: Any) -> None:
         """Call; what a listener raises goes to the loop's handler, and the server goes on."""
@@ -403,14 +407,14 @@ class Server(EventEmitter):
             stream.destroy()
 
     async def aclose(self) -> None:
-        """Stop accepting, destroy every connection, and wait until all is closed and every handler has ended."""
-        if not self._closed:
-            self.close()
-            self.close_all_connections()
-            await self.wait_closed()
+        """Stop accepting, cancel every handler, destroy every connection, and wait until all of them have ended."""
+        self.close()
+        # First: a handler is to learn of the end by being cancelled, not from what becomes of its connection.
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
+        self.close_all_connections()
+        await self.wait_closed()
         if tasks:
             await asyncio.wait(tasks)
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import threading
 
 import pytest
 from net_helpers import HOST, Peer, closed, errors_of, note, payload, received, serving, until
@@ -281,6 +282,34 @@ def test_cut_at_every_byte_of_the_handshake(run, server_tls, client_tls):
             await until(lambda: len(failures) == len(offsets))
             assert not server.connections
 
+    run(main)
+
+
+def test_broken_off_in_the_moment_of_the_handshake(run, server_tls, client_tls):
+    """The connection is broken when the task that awaited it has its turn: the await says so, and nobody else."""
+
+    async def main():
+        with socket.create_server((HOST, 0)) as listener:
+            serving = asyncio.get_running_loop().run_in_executor(None, cut, listener)
+            connecting = net.connect(
+                listener.getsockname()[1], "localhost", family=socket.AF_INET, ssl=client_tls
+            )
+            # The loop stands still until the end is there.
+            connecting.socket.on("secure", lambda: gone.wait(30))
+            with pytest.raises((ssl.SSLEOFError, ConnectionResetError)):
+                await connecting
+            await closed(connecting.socket)
+            await serving
+
+    def cut(listener):
+        sock, _ = listener.accept()
+        secure = server_tls.wrap_socket(sock, server_side=True)
+        socket.socket(fileno=secure.detach()).close()
+        gone.set()
+
+    # Nothing that would come between the handshake and the end.
+    server_tls.num_tickets = 0
+    gone = threading.Event()
     run(main)
 
 

@@ -26,6 +26,7 @@ class Connecting(Handle[Socket]):
         self._encrypts: tuple[_ssl.SSLContext | bool, str | None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._timer = None
+        self._awaits = 0
         if timeout is not None:
             self._timer = self._loop.call_later(timeout, self._too_late)
         socket.on("connect", self._connected)
@@ -68,17 +69,26 @@ class Connecting(Handle[Socket]):
     def _end(self, error: BaseException | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        for event, fn in (("connect", self._connected), ("error", self._failed), ("close", self._closed)):
-            self.socket.off(event, fn)
+        self.socket.off("connect", self._connected)
+        self.socket.off("close", self._closed)
+        if not self._awaits:
+            self.socket.off("error", self._failed)
         self._settle(error, self.socket)
 
     def __await__(self) -> Generator[Any, None, Socket]:
+        self._awaits += 1
         try:
             yield from super().__await__()
         except asyncio.CancelledError:
             # It may have been connected by then, and nobody would have the socket.
             self._abandoned()
             raise
+        finally:
+            self._awaits -= 1
+        if self.socket.errored is not None:
+            # Between the connection and the task's turn. 'error', which may be still to come, says the same.
+            raise self.socket.errored
+        self.socket.off("error", self._failed)
         return self.socket
 
     def _abandoned(self) -> None:

@@ -227,6 +227,28 @@ def test_stopped_at_the_very_end(tmp_path, source, call, number, options):
         assert not options or digest(source.read_bytes(), "md5").encode() in done.stdout
 
 
+_SIGNAL_AFTER = """
+import atexit, os, sys
+from penstock.cli import main
+
+number = int(sys.argv.pop(1))
+# While the interpreter clears up.
+atexit.register(lambda: os.kill(os.getpid(), number))
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stopped_when_all_is_done(tmp_path, source, number):
+    done = subprocess.run(
+        [sys.executable, "-c", _SIGNAL_AFTER, str(int(number)), "copy", "-q", source, tmp_path / "target"],
+        capture_output=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert (tmp_path / "target").read_bytes() == source.read_bytes()
+
+
 @pytest.mark.parametrize("waits_for", ["input", "writer", "reader"])
 def test_stopped_while_it_waits(tmp_path, waits_for):
     fifo = tmp_path / "fifo"

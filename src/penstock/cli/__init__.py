@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        status = _run(arguments)
+        status = _run(arguments, is_process=argv is None)
         if sys.stdout is not None:
             sys.stdout.flush()
     except Failure as failure:
@@ -57,13 +57,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], is_process: bool) -> int:
     try:
         args = _parser(arguments).parse_args(arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
     command = import_module(COMMANDS[args.command][0])
-    return int(command.run(args))
+    status = int(command.run(args))
+    if is_process:
+        from penstock.cli.signals import ignore_signals
+
+        # What comes while the interpreter clears up must not look as if it had stopped the work.
+        ignore_signals()
+    return status
 
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:

@@ -8,11 +8,17 @@ from types import TracebackType
 
 from penstock.abort import AbortController, AbortSignal
 
-__all__ = ["Stopping"]
+__all__ = ["Stopping", "ignore_signals"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Seconds after which a second signal does not wait for the cleaning up any more.
 _PATIENCE = 2.0
+
+
+def ignore_signals() -> None:
+    """Ignore the signals that end a copy, from here to the end of the process."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Stopping:

@@ -20,7 +20,8 @@ __all__ = ["add_arguments", "run"]
 
 _DESCRIPTION = """\
 Pass every connection that comes to LISTEN on to TARGET, both ways, inside the kernel where it can. Each is a
-PORT of this machine, HOST:PORT, or the path of a Unix socket; LISTEN may be *:PORT for every address."""
+PORT of this machine, HOST:PORT, or the path of a Unix socket (unix:NAME where it has no slash); LISTEN may be
+*:PORT for every address."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

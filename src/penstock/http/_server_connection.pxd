@@ -16,6 +16,7 @@ cdef dict _METHODS
 cdef class ServerConnection(HttpConnection):
     cdef EventEmitter _server
     cdef Py_ssize_t _high_water_mark
+    cdef bint _frugal                    # one of very many: nothing is kept between two requests
     cdef list _queue                     # requests that came and wait for their turn
     cdef ServerRequest _request          # the one that is being answered
     cdef ServerResponse _response
@@ -68,6 +69,7 @@ cdef class ServerConnection(HttpConnection):
     cdef object _hand_over(self, ServerRequest request)
     @cython.locals(progress="long long", quiet=double)
     cpdef object check_time(self, double now)
+    cdef object _save_memory(self)
     cdef long long _count_bytes(self) except? -1
     cdef bint _is_over(self, double seconds, object limit) except -1
     cpdef object close_when_idle(self)

@@ -46,10 +46,11 @@ _METHODS = {
 
 
 class ServerConnection(HttpConnection):
-    """One connection of a `Server`, over any Duplex."""
+    """One connection of a `Server`, over any Duplex. ``frugal``: keep nothing for the next request, not even for a moment."""
 
-    def __init__(self, server, socket, limits, high_water_mark):
+    def __init__(self, server, socket, limits, high_water_mark, frugal):
         self._server = server
+        self._frugal = frugal
         self._high_water_mark = high_water_mark
         self._queue = None
         self._request = None
@@ -394,6 +395,8 @@ class ServerConnection(HttpConnection):
             socket._w_end(None, None, None)
 
     def _settle_reading(self):
+        if self._frugal and self._held is None and self.idle:
+            self._save_memory()
         if not self._ending:
             HttpConnection._settle_reading(self)
             if self._peer_ended and self._held is None:
@@ -509,11 +512,15 @@ class ServerConnection(HttpConnection):
             return
         self._head_since = 0
         if quiet and not self._in_message and self._held is None:
-            # An idle connection costs as little as it can; a parser is quickly made.
-            self._parser = None
-            self._queue = None
+            self._save_memory()
         if self._is_over(quiet, self._limits.idle_time if self._in_message else self._limits.keep_alive_time):
             self._end_socket()
+
+    def _save_memory(self):
+        """An idle connection costs as little as it can; a parser is quickly made."""
+        self._parser = None
+        self._queue = None
+        self._url = None
 
     def _count_bytes(self):
         """Bytes that came and went so far; what goes past a socket's own buffers is counted by itself alone."""

@@ -1,12 +1,13 @@
 """Bodies that flow: at the pace of the slower end, whole or with an error."""
 
 import asyncio
+import socket
 
 import pytest
 from http_helpers import answer, body_of, echo, hello, peer_of, raw_server, request, serving, until
 from net_helpers import Peer
 
-from penstock import IncompleteMessageError, Readable, Writable, http, pipeline
+from penstock import IncompleteMessageError, Readable, Writable, create_read_stream, http, pipeline
 
 MIB = 1024 * 1024
 
@@ -325,6 +326,52 @@ def test_many_slow_downloads_at_once(run):
         async with serving(handler) as server:
             await asyncio.gather(*[download(server.port, n) for n in range(60)])
 
+    run(main)
+
+
+@pytest.mark.parametrize("way", ["send_file", "pipe"])
+def test_many_slow_downloads_of_a_file(run, big, way):
+    """Clients that take a little in turn get what they ask for, beside one that takes nothing; all of it is right."""
+    path, content = big
+    turn = 250_000
+    responses = []
+
+    def handler(request, response):
+        # So that the kernel does not take half of the file at once.
+        response.socket.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        responses.append(response)
+        if way == "send_file":
+            return response.send_file(path)
+        response.set_header("Content-Length", len(content))
+        create_read_stream(path).pipe(response)
+        return None
+
+    async def main():
+        responses.clear()
+        async with serving(handler) as server:
+            stalled = await Peer.to(server.port, SO_RCVBUF=131072)
+            await stalled.send(request("GET /"))
+            peers = [await Peer.to(server.port, SO_RCVBUF=131072) for _ in range(60)]
+            for peer in peers:
+                await peer.send(request("GET /"))
+            for peer in peers:
+                assert b"\r\n\r\n" in (head := await peer.receive(1000))
+                peer.begun = head.partition(b"\r\n\r\n")[2]
+            for at in range(0, len(content), turn):
+                expected = content[at : at + turn]
+                for peer in peers:
+                    begun, peer.begun = peer.begun, b""
+                    assert begun + await peer.receive(len(expected) - len(begun)) == expected
+                held = [each.writable_length + each.socket.writable_length for each in responses]
+                # In either stream at most its mark and the chunk that reached it.
+                assert max(held) <= 4 * 65536
+            assert len(responses) == 61
+            for peer in peers:
+                peer.close()
+            stalled.reset()
+            await until(lambda: not server.connections)
+
+    # And no descriptor is left.
     run(main)
 
 

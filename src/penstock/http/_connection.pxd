@@ -40,6 +40,7 @@ cdef class HttpConnection(Carrier):
     cdef bint _discarding                # nobody wants the rest of the body
     cdef bint _in_head
     cdef bint _in_message
+    cdef bint _bytewise                  # what follows the head may be another protocol, and the parser does not know
     cdef long long _header_bytes         # of the head, or the trailers, as far as they came
     cdef long long _unfinished_bytes     # fed to the parser since the last message ended, or this head began
     cdef long long _most_header_bytes

@@ -72,6 +72,7 @@ class HttpConnection(Carrier):
         self._discarding = False
         self._in_head = False
         self._in_message = False
+        self._bytewise = False
         self._header_bytes = 0
         self._unfinished_bytes = 0
         self._most_header_bytes = limits.header_bytes
@@ -296,7 +297,7 @@ class HttpConnection(Carrier):
             return
         limit = size
         if not self._in_message or self._in_head:
-            limit = _HEAD_PIECE
+            limit = 1 if self._bytewise else _HEAD_PIECE
         elif self._chunked:
             limit = _CHUNKED_PIECE
         elif self._length >= 0 and size > self._length - self._body_bytes + _HEAD_PIECE:

@@ -17,13 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["SendFile"]
 
-#: Bytes that one call sends at most.
-_SLICE_BYTES = 512 * 1024
 # One byte in so many is looked at to see whether the file is in memory. Linux reads ahead by no less.
 _PROBE_BYTES = 128 * 1024
 #: Bytes that a worker fetches from the disk in one go.
 _FETCH_BYTES = 256 * 1024
-#: Bytes after which the loop has its turn.
+#: Bytes after which the loop has its turn, sent by one call where they are in memory and the socket has room.
 _TURN_BYTES = 2 * 1024 * 1024
 #: Seconds after which a trip ends so that the source can look whether the bytes may still go this way.
 _TRIP_SECONDS = 0.25
@@ -66,7 +64,7 @@ class SendFile:
         trip = self._trip
         turn = 0
         while not self._over and not self._fetching:
-            size = _SLICE_BYTES
+            size = _TURN_BYTES - turn
             if trip.limit is not None:
                 size = min(size, trip.limit - self._moved)
                 if size == 0:
@@ -94,7 +92,7 @@ class SendFile:
                     self._end(False, False)
                 return
             turn += taken
-            if turn >= _TURN_BYTES:
+            if turn == _TURN_BYTES:
                 self._loop.call_soon(self._step)
                 return
 

@@ -21,9 +21,10 @@ from penstock.errors import (
     StreamDestroyedError,
 )
 from penstock.http._body import Body, check_body, send_body
+from penstock.http._checks import check_name
 from penstock.http._client_connection import ClientConnection
 from penstock.http._client_request import ClientRequest
-from penstock.http._headers import HeaderFields, check_name, header_items
+from penstock.http._headers import HeaderFields, header_items
 from penstock.http._incoming import ClientResponse
 from penstock.http._limits import Limits
 from penstock.http._target import Target, check_authority, parse_target, same_origin

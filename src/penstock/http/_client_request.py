@@ -40,7 +40,7 @@ class ClientRequest(Outgoing):
         self._completed = False
         self._information = None
         self._owner = None
-        Outgoing.__init__(self, None, high_water_mark)
+        self._start_outgoing(None, high_water_mark)
         # It lives until the response is complete; the connection closes it.
         self._s_auto_destroy = False
 

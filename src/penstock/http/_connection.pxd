@@ -38,6 +38,7 @@ cdef class HttpConnection(Carrier):
     cdef object _failed                  # why nothing is read any more, or None
     cdef bint _body_full                 # the reader of the body is behind
     cdef bint _discarding                # nobody wants the rest of the body
+    cdef object _first_piece             # what the parser is at work on, where a message begins with it, else None
     cdef bint _in_head
     cdef bint _in_message
     cdef bint _bytewise                  # what follows the head may be another protocol, and the parser does not know
@@ -58,6 +59,9 @@ cdef class HttpConnection(Carrier):
     cdef object _c_start(self, Stream socket, object limits)
     cdef object _c_release(self)
     cdef object _forget_message(self)
+    cpdef object on_url(self, bytes url)
+    @cython.locals(fields=list, size=Py_ssize_t, length=Py_ssize_t)
+    cpdef object on_header(self, bytes name, bytes value)
     cdef object _count_header(self, Py_ssize_t size)
     cdef object _refuse(self, str message, int status)
     cdef object _head_came(self)

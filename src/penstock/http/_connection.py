@@ -73,6 +73,7 @@ class HttpConnection(Carrier):
         self._in_head = False
         self._in_message = False
         self._bytewise = False
+        self._first_piece = None
         self._header_bytes = 0
         self._unfinished_bytes = 0
         self._most_header_bytes = limits.header_bytes
@@ -142,7 +143,8 @@ class HttpConnection(Carrier):
         if len(fields) >= self._most_headers:
             self._refuse(f"more than {self._most_headers} header fields", 431)
         self._count_header(len(name) + len(value) + 4)
-        if value.endswith((b" ", b"\t")):
+        length = len(value)
+        if length and value[length - 1] in b" \t":
             value = value.rstrip()
         fields.append((name, value))
         if not self._in_head:
@@ -315,6 +317,7 @@ class HttpConnection(Carrier):
         parser = self._parser
         if parser is None:
             parser = self._make_parser()
+        self._first_piece = None if self._in_message else piece
         if not self._in_message or self._in_head:
             # Back at 0 where a message begins in this piece.
             self._unfinished_bytes += size
@@ -323,6 +326,8 @@ class HttpConnection(Carrier):
         except Exception as error:
             self._parser_stopped(error, piece)
             return
+        finally:
+            self._first_piece = None
         if self._in_head or not self._in_message:
             self._check_unfinished()
         elif self._chunked:

@@ -11,11 +11,12 @@ from penstock.http._server_response cimport ServerResponse, first_line
 cdef int _HANDLER
 cdef long long _MOST_DISCARDED_BYTES
 cdef double _LINGER_SECONDS
+cdef bytes _VERSION_1_1
 cdef dict _METHODS
 
 cdef class ServerConnection(HttpConnection):
     cdef EventEmitter _server
-    cdef Py_ssize_t _high_water_mark
+    cdef object _high_water_mark
     cdef bint _frugal                    # one of very many: nothing is kept between two requests
     cdef list _queue                     # requests that came and wait for their turn
     cdef ServerRequest _request          # the one that is being answered
@@ -31,8 +32,10 @@ cdef class ServerConnection(HttpConnection):
     cdef double _head_since              # when the head that is awaited was first missed, 0 for not
     @cython.locals(queue=list, last=ServerRequest)
     cdef bint _has_room(self) except -1
-    @cython.locals(request=ServerRequest)
+    @cython.locals(method=str, version=str, request=ServerRequest)
     cdef object _head_came(self)
+    @cython.locals(at=Py_ssize_t)
+    cdef str _version(self, Py_ssize_t method_size)
     @cython.locals(request=Incoming)
     cdef object _message_came(self)
     @cython.locals(request=ServerRequest)

@@ -21,6 +21,9 @@ _MOST_DISCARDED_BYTES = 256 * 1024
 # How long the peer gets, after its last response, to stop sending. Closing before that could cost it the response.
 _LINGER_SECONDS = 2.0
 
+# Between the target and the end of the first line.
+_VERSION_1_1 = b" HTTP/1.1\r\n"
+
 # Those of HTTP, of all that the parser knows.
 _METHODS = {
     name.encode(): name
@@ -88,7 +91,7 @@ class ServerConnection(HttpConnection):
         method = _METHODS.get(parser.get_method())
         if method is None:
             self._refuse("a method that HTTP does not have", 501)
-        version = parser.get_http_version()
+        version = self._version(len(method))
         if version == "1.1":
             if self._host_count != 1:
                 self._refuse("no Host header" if self._host_count == 0 else "several Host headers", 400)
@@ -116,6 +119,17 @@ class ServerConnection(HttpConnection):
         if self._queue is None:
             self._queue = []
         self._queue.append(request)
+
+    def _version(self, method_size):
+        """The version that the request has. The parser makes a text of it each time; mostly it is there to be seen."""
+        piece = self._first_piece
+        # A message that follows in the same piece is elsewhere in it.
+        self._first_piece = None
+        if piece is not None:
+            at = method_size + 1 + len(self._url)
+            if piece[at : at + len(_VERSION_1_1)] == _VERSION_1_1:
+                return "1.1"
+        return self._parser.get_http_version()
 
     def _message_came(self):
         request = self._incoming
@@ -169,7 +183,8 @@ class ServerConnection(HttpConnection):
             self._socket._w_corked += 1
         try:
             while self._response is None and queue and not self._gone and not self._ending:
-                request = queue.pop(0)
+                request = queue[0]
+                del queue[0]
                 if request._upgrades:
                     self._hand_over(request)
                     return

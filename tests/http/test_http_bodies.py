@@ -139,6 +139,33 @@ def test_a_body_that_is_cut_short_is_an_error(run):
     run(main)
 
 
+@pytest.mark.parametrize("way", ["raised", "destroyed", "proxied"])
+def test_a_body_that_ends_with_the_connection_breaks_off_by_a_reset(run, way):
+    """To a client of HTTP/1.0 an orderly end would be that of a whole body."""
+
+    async def handler(request, response):
+        await response.send(b"part")
+        await asyncio.sleep(0.01)
+        if way == "destroyed":
+            response.destroy()
+        else:
+            raise LookupError("lost")
+
+    async def main():
+        run.errors_wanted = way != "destroyed"
+        async with serving(handler) as far, http.Agent() as agent:
+            proxy = http.ReverseProxy(far.base, agent=agent)
+            async with peer_of(proxy if way == "proxied" else handler) as peer:
+                await peer.send(b"GET / HTTP/1.0\r\n\r\n")
+                got = b""
+                with pytest.raises(ConnectionResetError):
+                    while data := await peer.receive(1):
+                        got += data
+                assert got == b"" or got.startswith(b"HTTP/1.1 200 OK\r\n")
+
+    run(main)
+
+
 def test_a_client_that_has_ended_its_side_still_gets_its_answer(run):
     async def main():
         async with peer_of(echo) as peer:

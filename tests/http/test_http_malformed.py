@@ -337,6 +337,24 @@ def test_a_client_that_takes_nothing_is_given_up(run):
     run(main)
 
 
+def test_a_client_that_has_ended_its_side_waits_no_longer(run):
+    """Of one that has gone nothing else is seen, as long as the handler sends nothing."""
+    closed = []
+
+    def handler(request, response):
+        response.on("close", lambda: closed.append(response.writable_finished))
+
+    async def main():
+        async with peer_of(handler, limits=http.Limits(idle_time=0.1)) as peer:
+            await peer.send(request("GET /"))
+            peer.half_close()
+            await until(lambda: closed)
+            assert closed == [False]
+            assert await peer.rest() == b""
+
+    run(main)
+
+
 RESPONSES = {
     "no HTTP": b"SMTP ready\r\n",
     "bare LF": b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",

@@ -9,6 +9,7 @@ from penstock.http._outgoing cimport Outgoing
 from penstock.http._server_response cimport ServerResponse, first_line
 
 cdef int _HANDLER
+cdef int _UNTIL_CLOSE
 cdef long long _MOST_DISCARDED_BYTES
 cdef double _LINGER_SECONDS
 cdef bytes _VERSION_1_1

@@ -15,6 +15,7 @@ from penstock.http._server_response import ServerResponse, first_line
 
 # As in _server_response.
 _HANDLER = 40
+_UNTIL_CLOSE = 3
 
 # How much of a body that nobody reads is received for the sake of keeping the connection.
 _MOST_DISCARDED_BYTES = 256 * 1024
@@ -347,6 +348,9 @@ class ServerConnection(HttpConnection):
             return
         if error is not None and not response._head_sent:
             self._answer(500)
+        elif response._framing == _UNTIL_CLOSE and hasattr(self._socket, "reset_and_destroy"):
+            # An orderly end would tell that the body is whole.
+            self._socket.reset_and_destroy()
         else:
             self._socket._s_destroy_stream(None)
 
@@ -510,6 +514,10 @@ class ServerConnection(HttpConnection):
             ):
                 if self._is_over(quiet, self._limits.idle_time):
                     self._refused(HttpTimeoutError("the client sent nothing more of the body"))
+            elif self._peer_ended:
+                # It may wait for its answer; mostly it has gone, of which only writing to it would tell.
+                if self._is_over(quiet, self._limits.idle_time):
+                    socket._s_destroy_stream(None)
             else:
                 self._since = now
             return

@@ -39,6 +39,7 @@ cdef class HttpConnection(Carrier):
     cdef bint _body_full                 # the reader of the body is behind
     cdef bint _discarding                # nobody wants the rest of the body
     cdef object _first_piece             # what the parser is at work on, where a message begins with it, else None
+    cdef bint _after_cr                  # the last byte before a message was a CR
     cdef bint _in_head
     cdef bint _in_message
     cdef bint _bytewise                  # what follows the head may be another protocol, and the parser does not know

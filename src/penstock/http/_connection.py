@@ -73,6 +73,7 @@ class HttpConnection(Carrier):
         self._in_head = False
         self._in_message = False
         self._bytewise = False
+        self._after_cr = False
         self._first_piece = None
         self._header_bytes = 0
         self._unfinished_bytes = 0
@@ -291,7 +292,7 @@ class HttpConnection(Carrier):
         """Give the parser a piece of what is held."""
         held = self._held
         size = len(held) - self._held_at
-        if not self._in_message and held[self._held_at] == 10:
+        if not self._in_message and not self._after_cr and held[self._held_at] == 10:
             # The parser skips line breaks before a message, even where they lack their CR.
             self._failed = HttpProtocolError("the peer sent a bare line feed before a message")
             self._held = None
@@ -328,6 +329,9 @@ class HttpConnection(Carrier):
             return
         finally:
             self._first_piece = None
+        if not self._in_message:
+            # A line break may come in two pieces.
+            self._after_cr = piece[size - 1] == 13
         if self._in_head or not self._in_message:
             self._check_unfinished()
         elif self._chunked:

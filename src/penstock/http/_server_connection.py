@@ -286,7 +286,7 @@ class ServerConnection(HttpConnection):
             self._rest_due = True
             if not request._is_read():
                 self._discard(request)
-        if self._peer_ended and not self._queue and self._held is None:
+        if self._peer_ended and not self._queue and self._held is None and self._failed is None:
             self._end_socket()
         elif not self._working:
             self._work()

@@ -331,6 +331,38 @@ def test_a_proxied_download_pauses_its_source(run):
     run(main)
 
 
+@pytest.mark.parametrize("way", ["half_close", "reset"])
+@pytest.mark.parametrize("fields", ["Content-Length: 9", "Transfer-Encoding: chunked"])
+def test_an_upload_through_a_proxy_that_is_cut_short(run, way, fields):
+    """It is cut short at the other end, too, and nobody but the two clients is told."""
+    errors = []
+
+    async def handler(request, response):
+        try:
+            await body_of(request)
+        except IncompleteMessageError as error:
+            errors.append(error)
+            raise
+
+    async def main():
+        async with (
+            serving(handler) as far,
+            http.Agent() as agent,
+            peer_of(http.ReverseProxy(far.base, agent=agent)) as peer,
+        ):
+            body = b"abc" if "Length" in fields else b"3\r\nabc\r\n"
+            await peer.send(request("POST /", fields, body=body))
+            await until(lambda: far.connections)
+            if way == "half_close":
+                peer.half_close()
+                assert (await answer(peer)).status == 400
+            else:
+                peer.reset()
+            await until(lambda: errors and not far.connections)
+
+    run(main)
+
+
 def test_many_slow_downloads_at_once(run):
     """All get their share, and every body is whole."""
     block = bytes(range(256)) * 256

@@ -98,7 +98,8 @@ def request(
     A status such as 404 is no error. The await raises OSError where there is no connection, HttpProtocolError,
     IncompleteMessageError, HttpTimeoutError; cancelling it gives the request up. What happens to the response's body
     later fails that stream: one that is cut short raises IncompleteMessageError. Read the response or destroy it:
-    until then it keeps its connection. Raises InvalidArgTypeError, InvalidArgValueError, InvalidHeaderError.
+    until then it keeps its connection. Raises InvalidArgTypeError, InvalidArgValueError, InvalidHeaderError, and
+    ImportError where httptools is missing.
     """
     owner = agent if agent is not None else Agent(keep_alive=False)
     return owner.request(

@@ -27,6 +27,7 @@ from penstock.http._client_request import ClientRequest
 from penstock.http._headers import HeaderFields, header_items
 from penstock.http._incoming import ClientResponse
 from penstock.http._limits import Limits
+from penstock.http._parser import require_parser
 from penstock.http._target import Target, check_authority, parse_target, same_origin
 from penstock.http._timeouts import Timeouts, Watch, as_timeouts
 
@@ -68,6 +69,7 @@ class Agent:
             raise OutOfRangeError(f"max_connections must be at least 1, got {max_connections}")
         if limits is not None and not isinstance(limits, Limits):
             raise InvalidArgTypeError(f"limits must be a penstock.http.Limits, got {limits!r}")
+        require_parser()
         self._loop = running_loop()
         self._keep_alive = keep_alive
         self._max_connections = max_connections

@@ -35,6 +35,7 @@ class _Opened(NamedTuple):
     size: int
     mtime: float
     etag: str
+    kind: str
     data: bytes | None
 
 
@@ -133,7 +134,7 @@ class SendFile(Handle[None]):
                 response.end()
                 self._settle(None)
                 return
-            _set_default(response, "Content-Type", self._content_type or content_type_of(self._path))
+            _set_default(response, "Content-Type", self._content_type or file.kind)
             spans = None
             if request.method == "GET" and response.status_code == 200:
                 spans = _wanted_spans(request.headers, file)
@@ -259,6 +260,8 @@ def _gone() -> BaseException:
 
 
 def _open(path: str | bytes, root: str | bytes | None) -> _Opened:
+    # The system's table of types is read from the disk, too, when it is first asked.
+    kind = content_type_of(path)
     if root is not None:
         path = inside(path, root)
     # Not to wait for a writer, where it is a FIFO.
@@ -269,11 +272,11 @@ def _open(path: str | bytes, root: str | bytes | None) -> _Opened:
             raise IsADirectoryError(path)
         etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
         if status.st_size > _SMALL_FILE:
-            opened = _Opened(fd, status.st_size, status.st_mtime, etag, None)
+            opened = _Opened(fd, status.st_size, status.st_mtime, etag, kind, None)
             fd = -1
             return opened
         data = os.read(fd, _SMALL_FILE + 1)
-        return _Opened(-1, len(data), status.st_mtime, etag, data)
+        return _Opened(-1, len(data), status.st_mtime, etag, kind, data)
     finally:
         if fd >= 0:
             os.close(fd)

@@ -15,6 +15,7 @@ from penstock.duplex import Duplex
 from penstock.errors import InvalidArgTypeError, InvalidArgValueError
 from penstock.http._incoming import ServerRequest
 from penstock.http._limits import Limits
+from penstock.http._parser import require_parser
 from penstock.http._server_connection import ServerConnection
 from penstock.http._server_response import ServerResponse
 
@@ -71,6 +72,7 @@ class Server(EventEmitter):
         for taken in ("allow_half_open", "pause_on_connect"):
             if taken in socket_options:
                 raise InvalidArgValueError(f"{taken} is not for an HTTP server to choose; leave it out")
+        require_parser()
         self.limits = limits or Limits()
         self._loop = running_loop()
         self._socket_options = socket_options

@@ -1,12 +1,13 @@
 """Bodies that flow: at the pace of the slower end, whole or with an error."""
 
 import asyncio
+import socket
 
 import pytest
 from http_helpers import answer, body_of, echo, hello, peer_of, raw_server, request, serving, until
 from net_helpers import Peer
 
-from penstock import IncompleteMessageError, Readable, Writable, http, pipeline
+from penstock import IncompleteMessageError, Readable, Writable, create_read_stream, http, pipeline
 
 MIB = 1024 * 1024
 
@@ -134,6 +135,33 @@ def test_a_body_that_is_cut_short_is_an_error(run):
                 await until(lambda: len(errors) == 2)
             assert [error.code for error in errors] == ["ECONNRESET"] * 2
             errors.clear()
+
+    run(main)
+
+
+@pytest.mark.parametrize("way", ["raised", "destroyed", "proxied"])
+def test_a_body_that_ends_with_the_connection_breaks_off_by_a_reset(run, way):
+    """To a client of HTTP/1.0 an orderly end would be that of a whole body."""
+
+    async def handler(request, response):
+        await response.send(b"part")
+        await asyncio.sleep(0.01)
+        if way == "destroyed":
+            response.destroy()
+        else:
+            raise LookupError("lost")
+
+    async def main():
+        run.errors_wanted = way != "destroyed"
+        async with serving(handler) as far, http.Agent() as agent:
+            proxy = http.ReverseProxy(far.base, agent=agent)
+            async with peer_of(proxy if way == "proxied" else handler) as peer:
+                await peer.send(b"GET / HTTP/1.0\r\n\r\n")
+                got = b""
+                with pytest.raises(ConnectionResetError):
+                    while data := await peer.receive(1):
+                        got += data
+                assert got == b"" or got.startswith(b"HTTP/1.1 200 OK\r\n")
 
     run(main)
 
@@ -303,6 +331,38 @@ def test_a_proxied_download_pauses_its_source(run):
     run(main)
 
 
+@pytest.mark.parametrize("way", ["half_close", "reset"])
+@pytest.mark.parametrize("fields", ["Content-Length: 9", "Transfer-Encoding: chunked"])
+def test_an_upload_through_a_proxy_that_is_cut_short(run, way, fields):
+    """It is cut short at the other end, too, and nobody but the two clients is told."""
+    errors = []
+
+    async def handler(request, response):
+        try:
+            await body_of(request)
+        except IncompleteMessageError as error:
+            errors.append(error)
+            raise
+
+    async def main():
+        async with (
+            serving(handler) as far,
+            http.Agent() as agent,
+            peer_of(http.ReverseProxy(far.base, agent=agent)) as peer,
+        ):
+            body = b"abc" if "Length" in fields else b"3\r\nabc\r\n"
+            await peer.send(request("POST /", fields, body=body))
+            await until(lambda: far.connections)
+            if way == "half_close":
+                peer.half_close()
+                assert (await answer(peer)).status == 400
+            else:
+                peer.reset()
+            await until(lambda: errors and not far.connections)
+
+    run(main)
+
+
 def test_many_slow_downloads_at_once(run):
     """All get their share, and every body is whole."""
     block = bytes(range(256)) * 256
@@ -325,6 +385,52 @@ def test_many_slow_downloads_at_once(run):
         async with serving(handler) as server:
             await asyncio.gather(*[download(server.port, n) for n in range(60)])
 
+    run(main)
+
+
+@pytest.mark.parametrize("way", ["send_file", "pipe"])
+def test_many_slow_downloads_of_a_file(run, big, way):
+    """Clients that take a little in turn get what they ask for, beside one that takes nothing; all of it is right."""
+    path, content = big
+    turn = 250_000
+    responses = []
+
+    def handler(request, response):
+        # So that the kernel does not take half of the file at once.
+        response.socket.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+        responses.append(response)
+        if way == "send_file":
+            return response.send_file(path)
+        response.set_header("Content-Length", len(content))
+        create_read_stream(path).pipe(response)
+        return None
+
+    async def main():
+        responses.clear()
+        async with serving(handler) as server:
+            stalled = await Peer.to(server.port, SO_RCVBUF=131072)
+            await stalled.send(request("GET /"))
+            peers = [await Peer.to(server.port, SO_RCVBUF=131072) for _ in range(60)]
+            for peer in peers:
+                await peer.send(request("GET /"))
+            for peer in peers:
+                head, end, peer.begun = (await peer.receive(1000)).partition(b"\r\n\r\n")
+                assert (head[:15], end) == (b"HTTP/1.1 200 OK", b"\r\n\r\n")
+            for at in range(0, len(content), turn):
+                expected = content[at : at + turn]
+                for peer in peers:
+                    begun, peer.begun = peer.begun, b""
+                    assert begun + await peer.receive(len(expected) - len(begun)) == expected
+                held = [each.writable_length + each.socket.writable_length for each in responses]
+                # In either stream at most its mark and the chunk that reached it.
+                assert max(held) <= 4 * 65536
+            assert len(responses) == 61
+            for peer in peers:
+                peer.close()
+            stalled.reset()
+            await until(lambda: not server.connections)
+
+    # And no descriptor is left.
     run(main)
 
 

@@ -1,6 +1,8 @@
 """A small exchange, cut at every byte: what came is right, what did not come is an error, and nothing is left."""
 
 import asyncio
+import random
+from itertools import pairwise
 
 import pytest
 from http_helpers import body_of, raw_server, request, serving
@@ -72,6 +74,65 @@ def test_a_request_split_at_every_byte(run):
                 while not got.endswith(b"abcde1"):
                     got += await peer.receive(1)
             peer.close()
+
+    run(main)
+
+
+def some_requests(chance):
+    """Requests of several kinds in a row, in one case of four with a byte that makes one of them bad."""
+    data = b""
+    for _ in range(chance.randrange(1, 6)):
+        method = chance.choice(["GET", "POST", "PUT", "M-SEARCH"])
+        version = chance.choice(["1.1", "1.1", "1.1", "1.0"])
+        head = chance.choice(["", "", "", "\r\n", "\r\n\r\n"])
+        head += f"{method}{chance.choice([' ', ' ', '  '])}/{'a' * chance.randrange(9)} HTTP/{version}\r\nHost: x\r\n"
+        head += "".join(f"X{n}: {'v' * chance.randrange(9)} \r\n" for n in range(chance.randrange(4)))
+        if version == "1.0":
+            head += "Connection: keep-alive\r\n"
+        body = chance.randbytes(chance.randrange(1, 50))
+        if method in ("POST", "PUT") and chance.random() < 0.5:
+            head += f"Content-Length: {len(body)}\r\n"
+        elif method in ("POST", "PUT") and version == "1.1":
+            head += "Transfer-Encoding: chunked\r\n"
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+        else:
+            body = b""
+        data += head.encode() + b"\r\n" + body
+    if chance.random() < 0.25:
+        at = chance.randrange(len(data))
+        data = data[:at] + chance.randbytes(1) + data[at + 1 :]
+    return data
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_same_answers_however_requests_are_cut(run, seed):
+    async def handler(request, response):
+        body = await body_of(request)
+        response.end(f"{request.method} {request.url} {request.http_version} {body.hex()}\n")
+
+    async def main():
+        run.errors_wanted = True
+        chance = random.Random(seed)
+        async with serving(handler) as server:
+
+            async def ask(data, cuts):
+                peer = await Peer.to(server.port)
+                for begin, end in pairwise([0, *sorted(cuts), len(data)]):
+                    await peer.send(data[begin:end])
+                    await asyncio.sleep(0)
+                peer.half_close()
+                got = await peer.rest()
+                peer.close()
+                # Status lines and bodies; a 400 may be the connection's or come by the handler.
+                return [line for line in got.splitlines() if b": " not in line]
+
+            for _ in range(40):
+                data = some_requests(chance)
+                expected = await ask(data, [])
+                for _ in range(3):
+                    cuts = chance.sample(range(1, len(data)), chance.randrange(1, 10))
+                    assert await ask(data, cuts) == expected, (data, cuts)
+        assert not [each for each in run.errors if not isinstance(each["exception"], IncompleteMessageError)]
 
     run(main)
 

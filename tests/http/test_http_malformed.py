@@ -160,6 +160,36 @@ def test_what_came_before_is_answered_first(run):
     run(main)
 
 
+def test_a_client_that_has_ended_its_side_is_told_what_was_wrong(run):
+    async def slow(request, response):
+        await asyncio.sleep(0.02)
+        response.end(b"first")
+
+    async def main():
+        async with peer_of(slow) as peer:
+            await peer.send(request("GET /") + b"GET / HTTP/1.1\r\nHost test\r\n\r\n")
+            peer.half_close()
+            assert (await answer(peer)).body == b"first"
+            assert (await answer(peer)).status == 400
+            assert await peer.receive(1) == b""
+
+    run(main)
+
+
+def test_a_blank_line_in_two_pieces(run):
+    async def main():
+        async with peer_of(hello) as peer:
+            for _ in range(2):
+                await peer.send(request("GET /") + b"\r")
+                assert (await answer(peer)).body == b"hello /"
+                await peer.send(b"\n" + request("GET /"))
+                assert (await answer(peer)).body == b"hello /"
+            await peer.send(b"\n" + request("GET /"))
+            assert (await answer(peer)).status == 400
+
+    run(main)
+
+
 def test_nothing_is_read_behind_a_last_request(run):
     seen = []
 
@@ -333,6 +363,24 @@ def test_a_client_that_takes_nothing_is_given_up(run):
             await peer.send(request("GET /"))
             await until(lambda: closed)
             assert closed == [False]
+
+    run(main)
+
+
+def test_a_client_that_has_ended_its_side_waits_no_longer(run):
+    """Of one that has gone nothing else is seen, as long as the handler sends nothing."""
+    closed = []
+
+    def handler(request, response):
+        response.on("close", lambda: closed.append(response.writable_finished))
+
+    async def main():
+        async with peer_of(handler, limits=http.Limits(idle_time=0.1)) as peer:
+            await peer.send(request("GET /"))
+            peer.half_close()
+            await until(lambda: closed)
+            assert closed == [False]
+            assert await peer.rest() == b""
 
     run(main)
 

@@ -1,6 +1,7 @@
 """What a server does with good requests."""
 
 import asyncio
+import sys
 
 import pytest
 from http_helpers import answer, body_of, echo, hello, peer_of, request, serving, until
@@ -373,6 +374,17 @@ def test_contradicting_framing_fails_the_response(run, fields):
             await peer.send(request("GET /"))
             assert (await answer(peer)).status == 500
             assert isinstance(run.errors[-1]["exception"], InvalidHeaderError)
+
+    run(main)
+
+
+def test_without_the_parser(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "httptools", None)
+
+    async def main():
+        for make in (http.create_server, http.Agent, lambda: http.get("http://127.0.0.1:1/")):
+            with pytest.raises(ImportError, match=r"pip install 'penstock\[http\]'"):
+                make()
 
     run(main)
 

@@ -12,10 +12,11 @@ from penstock._flow.lifecycle import Completion
 from penstock.abort import AbortSignal
 from penstock.direct import DirectTarget
 from penstock.errors import OutOfRangeError
-from penstock.fs._blocks import LARGEST_BLOCK, Block, BlockReader, piece_size
+from penstock.fs._blocks import Block, BlockReader
 from penstock.fs._direct import DirectPath
 from penstock.fs._files import OpenFile
 from penstock.fs._options import StrPath, check_flags, check_position, check_source
+from penstock.fs._read_ahead import ReadAhead
 from penstock.fs._waits import Interrupted
 from penstock.fs._workers import Strand
 from penstock.readable import Readable
@@ -26,8 +27,6 @@ __all__ = ["ReadStream"]
 _W = TypeVar("_W", bound=Writable)
 
 _DEFAULT_CHUNK = 64 * 1024
-#: Blocks that are read or waiting while an earlier one is consumed.
-_BLOCKS_AHEAD = 2
 # Seconds for which chunks that are there are handed on in one go; then the loop gets its turn.
 _BURST_SECONDS = 0.002
 
@@ -89,7 +88,7 @@ class ReadStream(Readable):
         self._file_follows = given is not None and first is None
         self._file_base = 0
         self._block_reader: BlockReader | None = None
-        self._block_bytes = 0
+        self._read_ahead = ReadAhead(self.readable_high_water_mark or _DEFAULT_CHUNK)
         self._blocks: deque[Block] = deque()
         self._blocks_ordered = 0
         self._blocks_era = 0
@@ -229,12 +228,14 @@ class ReadStream(Readable):
             self._order_blocks()
 
     def _next_block(self) -> None:
+        self._read_ahead.end()
         # What was ordered behind the end or an error is empty.
         while self._blocks and not self._pieces and not self._file_ended:
             block = self._blocks.popleft()
             self._pieces.extend(block.pieces)
             self._file_ended = block.ended
             self._file_error = block.error
+            self._read_ahead.begin()
 
     def _next_chunk(self) -> bytes:
         """The next bytes, no more than were asked for; there are some."""
@@ -250,17 +251,15 @@ class ReadStream(Readable):
         return chunk
 
     def _order_blocks(self) -> None:
-        """Have blocks read: the first when it is asked for, later ones ahead, each twice as large as the one before."""
+        """Have blocks read: the first when it is asked for, later ones ahead."""
         reader = self._block_reader
-        chunk = self.readable_high_water_mark or _DEFAULT_CHUNK
-        # Who reads only a header, or a pipe, does not want more than it asks for.
-        ahead = _BLOCKS_AHEAD if self.bytes_read > chunk and self._file.seekable else 1
-        while not self._file_ended and len(self._blocks) + self._blocks_ordered < ahead:
-            piece = piece_size(chunk)
-            self._block_bytes = max(piece, min(self._block_bytes * 2, LARGEST_BLOCK))
+        ahead = self._read_ahead
+        # Who reads a pipe does not want more than it asks for.
+        most = ahead.blocks(self.bytes_read) if self._file.seekable else 1
+        while not self._file_ended and len(self._blocks) + self._blocks_ordered < most:
             assert reader is not None
             self._blocks_ordered += 1
-            job = partial(reader.read, self._block_bytes, piece)
+            job = partial(reader.read, ahead.next_block(), ahead.piece)
             self._strand.submit(job, partial(self._block_came, self._blocks_era))
 
     def _block_came(self, era: int, block: Block | None, error: BaseException | None) -> None:

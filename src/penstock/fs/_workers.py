@@ -17,7 +17,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-__all__ = ["Strand", "waiting"]
+__all__ = ["Strand", "open_streams", "waiting"]
 
 Job = Callable[[], Any]
 Done = Callable[[Any, BaseException | None], None]
@@ -120,6 +120,11 @@ class _Workers:
             self._open -= 1
         return self._open
 
+    @property
+    def open(self) -> int:
+        """How many streams there are, without asking for the lock."""
+        return self._open
+
     def opened(self) -> None:
         """One more stream may have work."""
         with self._lock:
@@ -168,6 +173,11 @@ _workers = _Workers()
 if hasattr(os, "register_at_fork"):
     # The child has none of the threads.
     os.register_at_fork(after_in_child=_workers.__init__)  # type: ignore[misc]
+
+
+def open_streams() -> int:
+    """How many file streams are open in the process, those included that were dropped without being closed."""
+    return _workers.open
 
 
 def waiting() -> contextlib.AbstractContextManager[None]:

@@ -77,6 +77,7 @@ def request(
     method: str = "GET",
     headers: HeaderFields | None = None,
     body: Body | None = None,
+    authority: str | None = None,
     agent: Agent | None = None,
     timeout: Timeouts | float | None = None,
     redirects: int = 0,
@@ -90,12 +91,15 @@ def request(
     which nothing was written or piped ends it. ``agent``: an `Agent`, which keeps connections; without one, the request has a
     connection of its own. ``timeout``: a `Timeouts`, or seconds for everything. ``redirects``: how many to follow, none
     where not given; credentials are not sent to another origin, and a body that was a stream cannot be sent again.
-    ``signal``: an `AbortSignal` that gives the request up. ``high_water_mark``: bytes, for both bodies.
+    ``signal``: an `AbortSignal` that gives the request up. ``high_water_mark``: bytes, for both bodies. ``authority``: for
+    the method CONNECT, the ``host:port`` to which the proxy at ``url`` is to connect; its 2xx answer comes as the event
+    'connect', with the socket.
 
     A status such as 404 is no error. The await raises OSError where there is no connection, HttpProtocolError,
     IncompleteMessageError, HttpTimeoutError; cancelling it gives the request up. What happens to the response's body
     later fails that stream: one that is cut short raises IncompleteMessageError. Read the response or destroy it:
-    until then it keeps its connection. Raises InvalidArgTypeError, InvalidArgValueError, InvalidHeaderError.
+    until then it keeps its connection. Raises InvalidArgTypeError, InvalidArgValueError, InvalidHeaderError, and
+    ImportError where httptools is missing.
     """
     owner = agent if agent is not None else Agent(keep_alive=False)
     return owner.request(
@@ -103,6 +107,7 @@ def request(
         method=method,
         headers=headers,
         body=body,
+        authority=authority,
         timeout=timeout,
         redirects=redirects,
         signal=signal,

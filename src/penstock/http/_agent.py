@@ -21,12 +21,14 @@ from penstock.errors import (
     StreamDestroyedError,
 )
 from penstock.http._body import Body, check_body, send_body
+from penstock.http._checks import check_name
 from penstock.http._client_connection import ClientConnection
 from penstock.http._client_request import ClientRequest
-from penstock.http._headers import HeaderFields, check_name, header_items
+from penstock.http._headers import HeaderFields, header_items
 from penstock.http._incoming import ClientResponse
 from penstock.http._limits import Limits
-from penstock.http._target import Target, parse_target, same_origin
+from penstock.http._parser import require_parser
+from penstock.http._target import Target, check_authority, parse_target, same_origin
 from penstock.http._timeouts import Timeouts, Watch, as_timeouts
 
 __all__ = ["Agent"]
@@ -67,6 +69,7 @@ class Agent:
             raise OutOfRangeError(f"max_connections must be at least 1, got {max_connections}")
         if limits is not None and not isinstance(limits, Limits):
             raise InvalidArgTypeError(f"limits must be a penstock.http.Limits, got {limits!r}")
+        require_parser()
         self._loop = running_loop()
         self._keep_alive = keep_alive
         self._max_connections = max_connections
@@ -100,6 +103,7 @@ class Agent:
         method: str = "GET",
         headers: HeaderFields | None = None,
         body: Body | None = None,
+        authority: str | None = None,
         timeout: Timeouts | float | None = None,
         redirects: int = 0,
         signal: AbortSignal | None = None,
@@ -112,13 +116,21 @@ class Agent:
         if not isinstance(method, str):
             raise InvalidArgTypeError(f"method must be a str, got {method!r}")
         check_name(method)
-        if method.upper() == "CONNECT":
-            raise InvalidArgValueError("CONNECT is for proxies; use penstock.net.connect()")
+        if (method.upper() == "CONNECT") != (authority is not None):
+            raise InvalidArgValueError(
+                f"authority, the host and port to be reached, belongs to CONNECT, got {authority!r} for {method}"
+            )
+        if authority is not None:
+            check_authority(authority)
+            if body is not None:
+                raise InvalidArgValueError("CONNECT has no body; write to the socket that 'connect' brings")
         if redirects < 0:
             raise OutOfRangeError(f"redirects must be 0 or more, got {redirects}")
         check_body(body)
         fields = list(header_items(headers)) if headers is not None else []
-        exchange = _Exchange(self, target, method.upper(), fields, body, redirects, high_water_mark)
+        exchange = _Exchange(
+            self, target, method.upper(), fields, body, redirects, high_water_mark, authority
+        )
         exchange.start(as_timeouts(timeout))
         if signal is not None:
             add_abort_signal(signal, exchange.request)
@@ -313,6 +325,7 @@ class _Exchange:
         body: Body | None,
         redirects: int,
         high_water_mark: int | None,
+        authority: str | None,
     ) -> None:
         self.mark = _HIGH_WATER_MARK if high_water_mark is None else high_water_mark
         self.opening: asyncio.Task[None] | None = None
@@ -321,7 +334,9 @@ class _Exchange:
         self._method = method
         self._fields = fields
         self._body = body
-        self._redirects = redirects
+        # A tunnel goes where it was asked to.
+        self._redirects = redirects if authority is None else 0
+        self._authority = authority
         self._watch: Watch | None = None
         # The request that the program has; `request` is the one that is under way, another one after a redirect.
         self.request = self._make(target, method, fields)
@@ -332,13 +347,16 @@ class _Exchange:
         return (self.target.host, self.target.secure)
 
     def _make(self, target: Target, method: str, fields: list[Any]) -> ClientRequest:
-        request = ClientRequest(
-            method, target.url, target.line, target.host, self._agent._keep_alive, self.mark
-        )
+        line, host = target.line, target.host
+        credentials = "Authorization"
+        if self._authority is not None:
+            line = host = self._authority
+            credentials = "Proxy-Authorization"
+        request = ClientRequest(method, target.url, line, host, self._agent._keep_alive, self.mark)
         for name, value in fields:
             request.append_header(name, value)
-        if target.authorization is not None and not request.has_header("authorization"):
-            request.set_header("Authorization", target.authorization)
+        if target.authorization is not None and not request.has_header(credentials):
+            request.set_header(credentials, target.authorization)
         request._owner = self
         request.on("close", partial(self._closed, request))
         return request

@@ -17,6 +17,7 @@ cdef class ClientConnection(HttpConnection):
     cdef bint _keeps                     # the connection may be used again
     cdef bint _silent                    # nothing came in answer to the request so far
     cdef bint _over                      # the response is complete
+    cdef bint _switches                  # what follows the head that came is another protocol
     @cython.locals(response=ClientResponse)
     cdef object _head_came(self)
     @cython.locals(response=Incoming)

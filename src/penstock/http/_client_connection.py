@@ -18,6 +18,7 @@ class ClientConnection(HttpConnection):
         self._keeps = True
         self._silent = True
         self._over = False
+        self._switches = False
         self.exchanges = 0
         self.free_since = 0.0
         self.key = None
@@ -49,6 +50,7 @@ class ClientConnection(HttpConnection):
         self._request = outgoing
         self._silent = True
         self._over = False
+        self._bytewise = outgoing.method == "CONNECT"
         outgoing.reused = self.exchanges > 0
         self.exchanges += 1
         outgoing.emit("socket", self._socket)
@@ -99,14 +101,17 @@ class ClientConnection(HttpConnection):
         self._keeps = self._keeps and parser.should_keep_alive() and request._keep_alive
         self._incoming = response
         self._came = response
-        if request.method == "HEAD" or status == 204 or status == 304 or self._length == 0:
+        if status == 101 or (request.method == "CONNECT" and 200 <= status < 300):
+            response._whole()
+            self._switches = True
+        elif request.method == "HEAD" or status == 204 or status == 304 or self._length == 0:
             response._whole()
             if request.method == "HEAD":
                 # The parser cannot know that there is no body.
                 self._parser = None
                 self._in_message = False
                 self._message_came()
-        elif status != 101 and self._length < 0 and not self._chunked:
+        elif self._length < 0 and not self._chunked:
             self._until_close = True
             self._keeps = False
 
@@ -127,14 +132,12 @@ class ClientConnection(HttpConnection):
         self._over = True
 
     def _upgraded(self):
-        if self._came is None or self._came.status_code != 101:
+        if not self._switches:
             self._refused(HttpProtocolError("the peer switched protocols without being asked", 502))
 
     def _can_parse(self):
-        # What follows a "101 Switching Protocols" is another protocol.
-        return not (self._came is not None and self._came.status_code == 101) and HttpConnection._can_parse(
-            self
-        )
+        # What follows a "101 Switching Protocols", or the answer to CONNECT, is another protocol.
+        return not self._switches and HttpConnection._can_parse(self)
 
     def _serve(self):
         """Hand out the response, now that the parser has returned."""
@@ -144,7 +147,7 @@ class ClientConnection(HttpConnection):
         response = self._came
         if response is not None:
             self._came = None
-            if response.status_code == 101:
+            if self._switches:
                 self._hand_over(request, response)
                 return
             if request is not None:
@@ -159,7 +162,6 @@ class ClientConnection(HttpConnection):
         socket = self._detach()
         self._gone = True
         self._owner._connection_gone(self)
-        response.complete = True
         request._upgrade_came(response, socket)
 
     def _exchange_over(self):

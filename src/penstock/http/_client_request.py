@@ -21,8 +21,9 @@ class ClientRequest(Outgoing):
     a connection that had carried others before. ``response``: the `ClientResponse`, None before it has come.
 
     Events, beside those of a Writable: 'response' (with the ClientResponse), 'continue', 'information' (with a status
-    and headers: another 1xx came), 'upgrade' (with the ClientResponse and the socket, which is the listener's then),
-    'socket' (with the stream that it goes out on). 'close' comes when the response is complete, too.
+    and headers: another 1xx came), 'upgrade' and, in answer to CONNECT, 'connect' (with the ClientResponse and the
+    socket, which is the listener's then), 'socket' (with the stream that it goes out on). 'close' comes when the response
+    is complete, too.
     """
 
     def __init__(self, method, url, target, host, keep_alive, high_water_mark):
@@ -39,7 +40,7 @@ class ClientRequest(Outgoing):
         self._completed = False
         self._information = None
         self._owner = None
-        Outgoing.__init__(self, None, high_water_mark)
+        self._start_outgoing(None, high_water_mark)
         # It lives until the response is complete; the connection closes it.
         self._s_auto_destroy = False
 
@@ -59,7 +60,7 @@ class ClientRequest(Outgoing):
             else:
                 self._framing = _CHUNKED
                 lines = "Transfer-Encoding: chunked\r\n"
-        if not self._keep_alive and "connection" not in self._fields:
+        if not self._keep_alive and "connection" not in self._fields and self.method != "CONNECT":
             lines += "Connection: close\r\n"
         return lines
 
@@ -118,14 +119,15 @@ class ClientRequest(Outgoing):
 
     def _upgrade_came(self, response, socket):
         self.response = response
-        if self._s_count("upgrade") == 0:
-            error = HttpProtocolError("the peer switched protocols, and nobody listens for 'upgrade'", 502)
+        event = "connect" if self.method == "CONNECT" else "upgrade"
+        if self._s_count(event) == 0:
+            error = HttpProtocolError(f"the peer switched protocols, and nobody listens for {event!r}", 502)
             socket.destroy()
             self._s_destroy_stream(error)
             return
         if not self._answer.done():
             self._answer._settle(None, response)
-        self.emit("upgrade", response, socket)
+        self.emit(event, response, socket)
         self._complete()
 
     # ---- its own end

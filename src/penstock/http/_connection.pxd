@@ -38,8 +38,11 @@ cdef class HttpConnection(Carrier):
     cdef object _failed                  # why nothing is read any more, or None
     cdef bint _body_full                 # the reader of the body is behind
     cdef bint _discarding                # nobody wants the rest of the body
+    cdef object _first_piece             # what the parser is at work on, where a message begins with it, else None
+    cdef bint _after_cr                  # the last byte before a message was a CR
     cdef bint _in_head
     cdef bint _in_message
+    cdef bint _bytewise                  # what follows the head may be another protocol, and the parser does not know
     cdef long long _header_bytes         # of the head, or the trailers, as far as they came
     cdef long long _unfinished_bytes     # fed to the parser since the last message ended, or this head began
     cdef long long _most_header_bytes
@@ -57,6 +60,9 @@ cdef class HttpConnection(Carrier):
     cdef object _c_start(self, Stream socket, object limits)
     cdef object _c_release(self)
     cdef object _forget_message(self)
+    cpdef object on_url(self, bytes url)
+    @cython.locals(fields=list, size=Py_ssize_t, length=Py_ssize_t)
+    cpdef object on_header(self, bytes name, bytes value)
     cdef object _count_header(self, Py_ssize_t size)
     cdef object _refuse(self, str message, int status)
     cdef object _head_came(self)

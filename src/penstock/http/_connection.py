@@ -72,6 +72,9 @@ class HttpConnection(Carrier):
         self._discarding = False
         self._in_head = False
         self._in_message = False
+        self._bytewise = False
+        self._after_cr = False
+        self._first_piece = None
         self._header_bytes = 0
         self._unfinished_bytes = 0
         self._most_header_bytes = limits.header_bytes
@@ -141,7 +144,8 @@ class HttpConnection(Carrier):
         if len(fields) >= self._most_headers:
             self._refuse(f"more than {self._most_headers} header fields", 431)
         self._count_header(len(name) + len(value) + 4)
-        if value.endswith((b" ", b"\t")):
+        length = len(value)
+        if length and value[length - 1] in b" \t":
             value = value.rstrip()
         fields.append((name, value))
         if not self._in_head:
@@ -288,7 +292,7 @@ class HttpConnection(Carrier):
         """Give the parser a piece of what is held."""
         held = self._held
         size = len(held) - self._held_at
-        if not self._in_message and held[self._held_at] == 10:
+        if not self._in_message and not self._after_cr and held[self._held_at] == 10:
             # The parser skips line breaks before a message, even where they lack their CR.
             self._failed = HttpProtocolError("the peer sent a bare line feed before a message")
             self._held = None
@@ -296,7 +300,7 @@ class HttpConnection(Carrier):
             return
         limit = size
         if not self._in_message or self._in_head:
-            limit = _HEAD_PIECE
+            limit = 1 if self._bytewise else _HEAD_PIECE
         elif self._chunked:
             limit = _CHUNKED_PIECE
         elif self._length >= 0 and size > self._length - self._body_bytes + _HEAD_PIECE:
@@ -314,6 +318,7 @@ class HttpConnection(Carrier):
         parser = self._parser
         if parser is None:
             parser = self._make_parser()
+        self._first_piece = None if self._in_message else piece
         if not self._in_message or self._in_head:
             # Back at 0 where a message begins in this piece.
             self._unfinished_bytes += size
@@ -322,6 +327,11 @@ class HttpConnection(Carrier):
         except Exception as error:
             self._parser_stopped(error, piece)
             return
+        finally:
+            self._first_piece = None
+        if not self._in_message:
+            # A line break may come in two pieces.
+            self._after_cr = piece[size - 1] == 13
         if self._in_head or not self._in_message:
             self._check_unfinished()
         elif self._chunked:

@@ -1,51 +1,15 @@
-"""Header fields: what came, as a mapping that does not mind case; what is to go, checked before it does."""
+"""Header fields, as a program gives them and as a mapping of those that came, which does not mind case."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from penstock.errors import InvalidArgTypeError, InvalidHeaderError
+from penstock.errors import InvalidArgTypeError
 
-__all__ = ["HeaderFields", "HeaderValue", "Headers", "check_name", "check_value", "header_items"]
+__all__ = ["HeaderFields", "HeaderValue", "Headers", "header_items"]
 
 HeaderValue = str | int | list[str] | tuple[str, ...]
 HeaderFields = Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]]
-
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-# Line breaks would start another header; the other controls mean nothing in one.
-_NOT_IN_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]").search
-# Names that were found good, and their lower case; programs use few of them.
-_checked_names: dict[str, str] = {}
-_MOST_CHECKED_NAMES = 500
-
-
-def check_name(name: object) -> str:
-    """The name in lower case. Raises InvalidHeaderError for what is no name, InvalidArgTypeError for what is no str."""
-    lower = _checked_names.get(name) if type(name) is str else None
-    if lower is not None:
-        return lower
-    if not isinstance(name, str):
-        raise InvalidArgTypeError(f"a header name must be a str, got {name!r}")
-    if not _TOKEN(name):
-        raise InvalidHeaderError(f"{name!r} cannot be a header name; letters, digits and hyphens can")
-    if len(_checked_names) < _MOST_CHECKED_NAMES:
-        _checked_names[name] = name.lower()
-    return name.lower()
-
-
-def check_value(name: str, value: object) -> str:
-    """The value as text. Raises InvalidHeaderError for line breaks and what is not Latin-1."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str):
-        raise InvalidArgTypeError(f"the value of the header {name!r} must be a str or an int, got {value!r}")
-    if _NOT_IN_VALUE(value):
-        raise InvalidHeaderError(
-            f"the value of the header {name!r} must be Latin-1 without line breaks and other control characters,"
-            f" got {value!r}; encode it, for example with urllib.parse.quote()"
-        )
-    return value
 
 
 def header_items(headers: HeaderFields) -> list[tuple[str, HeaderValue]]:

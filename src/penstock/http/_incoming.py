@@ -16,6 +16,9 @@ class Incoming(Readable):
     """
 
     def __init__(self, carrier, high_water_mark):
+        self._start_incoming(carrier, high_water_mark)
+
+    def _start_incoming(self, carrier, high_water_mark):
         self._carrier = carrier
         self._headers = None
         self._trailers = None
@@ -86,7 +89,7 @@ class ServerRequest(Incoming):
         self._expects_continue = False
         self._upgrades = False
         self._keep_alive = True
-        Incoming.__init__(self, carrier, high_water_mark)
+        self._start_incoming(carrier, high_water_mark)
 
     @property
     def path(self):
@@ -113,4 +116,4 @@ class ClientResponse(Incoming):
         self.status_code = 0
         self.status_message = ""
         self.url = ""
-        Incoming.__init__(self, carrier, high_water_mark)
+        self._start_incoming(carrier, high_water_mark)

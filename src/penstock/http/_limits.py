@@ -16,8 +16,9 @@ class Limits:
     ``header_bytes``: of the first line and all header fields of a message, trailers included. ``headers``: their
     number. ``body_bytes``: of one message's body, None for any. ``pipelined``: requests that may wait for their turn
     on a connection. ``header_time``: for the whole head of a message, from its first byte (of a connection's first
-    message, from the connection's beginning). ``idle_time``: without any byte, where one is due from the peer or
-    the peer takes none. ``keep_alive_time``: an idle connection is kept so long between two messages.
+    message, from the connection's beginning). ``idle_time``: without any byte, where one is due from the peer, the
+    peer takes none, or it has ended its side and waits for its answer. ``keep_alive_time``: an idle connection is kept
+    so long between two messages.
     """
 
     header_bytes: int = 32 * 1024

@@ -1,7 +1,10 @@
 cimport cython
 
+cimport penstock._clock as clock
+
 from penstock._flow.stream cimport Stream
 from penstock.http._carrier cimport Carrier
+from penstock.http._checks cimport check_name, check_value
 from penstock.writable cimport Writable
 
 cdef int _UNDECIDED
@@ -11,10 +14,10 @@ cdef int _UNTIL_CLOSE
 cdef int _NO_BODY
 cdef Py_ssize_t _JOINED_BYTES
 
-cdef long long _date_second
 cdef str _date_line
+cdef double _date_until
 
-@cython.locals(second="long long")
+@cython.locals(now=double)
 cpdef str date_line()
 
 cdef class Outgoing(Writable):
@@ -32,6 +35,7 @@ cdef class Outgoing(Writable):
     cdef bint _ended_in_handler          # ... and has ended the message
     cdef bint _past                      # somebody writes the body to the socket, past this stream
     cdef list _w_held                    # the chunks of a write that waits for a connection
+    cdef object _start_outgoing(self, Carrier carrier, object high_water_mark)
     cdef object _refuse_if_fixed(self, str what)
     cdef str _first_line(self)
     cdef str _more_fields(self)

@@ -3,8 +3,10 @@
 from email.utils import formatdate
 from time import time
 
+from penstock import _clock as clock
 from penstock.errors import ContentLengthMismatchError, HeadersSentError, InvalidHeaderError
-from penstock.http._headers import check_name, check_value, header_items
+from penstock.http._checks import check_name, check_value
+from penstock.http._headers import header_items
 from penstock.writable import Writable
 
 # How the end of a body is told.
@@ -17,17 +19,19 @@ _NO_BODY = 4
 #: Up to so many bytes, the pieces of a write are joined; above, they leave by a gather write.
 _JOINED_BYTES = 16 * 1024
 
-_date_second = 0
 _date_line = ""
+# Until when it is right, on the monotonic clock.
+_date_until = 0.0
 
 
 def date_line():
     """The Date header of now, made once a second."""
-    global _date_second, _date_line
-    second = int(time())
-    if second != _date_second:
-        _date_line = f"Date: {formatdate(second, usegmt=True)}\r\n"
-        _date_second = second
+    global _date_line, _date_until
+    now = clock.monotonic()
+    if now >= _date_until:
+        date = time()
+        _date_line = f"Date: {formatdate(date, usegmt=True)}\r\n"
+        _date_until = now + 1 - date % 1
     return _date_line
 
 
@@ -35,6 +39,9 @@ class Outgoing(Writable):
     """A message to be sent; the stream is its body."""
 
     def __init__(self, carrier, high_water_mark):
+        self._start_outgoing(carrier, high_water_mark)
+
+    def _start_outgoing(self, carrier, high_water_mark):
         self._carrier = carrier
         self._fields = {}
         self._trailers = None
@@ -184,8 +191,8 @@ class Outgoing(Writable):
     def _make_head(self, length):
         """The bytes of the head. ``length``: of the whole body where that is known, else -1."""
         self._head_fixed = True
-        framing = self._frame(length)
         parts = [self._first_line()]
+        framing = self._frame(length)
         for name, value in self._fields.values():
             if type(value) is list:
                 for item in value:
@@ -215,7 +222,7 @@ class Outgoing(Writable):
         elif len(chunk) <= _JOINED_BYTES:
             if first is None:
                 first = b""
-            socket._w_write(b"".join((first, chunk) if last is None else (first, chunk, last)), None, None)
+            socket._w_write(first + chunk if last is None else b"".join((first, chunk, last)), None, None)
         else:
             socket._w_corked += 1
             if first is not None:

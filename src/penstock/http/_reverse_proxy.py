@@ -72,10 +72,18 @@ class ReverseProxy:
             body=request if has_body else b"",
             timeout=self._timeout,
         )
-        response.once("close", asked.destroy)
+
+        def given_up() -> None:
+            # A listener that returned the request would have it awaited.
+            asked.destroy()
+
+        response.once("close", given_up)
         try:
             answer = await asked
         except (OSError, StreamError) as error:
+            if error is request.errored:
+                # The client's own fault, and answered as such.
+                raise
             if not response.destroyed and not response.headers_sent:
                 response.status_code = 504 if isinstance(error, HttpTimeoutError) else 502
                 response.end(f"{response.status_code}\n")

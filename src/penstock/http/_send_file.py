@@ -6,16 +6,19 @@ import asyncio
 import mimetypes
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from email.utils import formatdate, parsedate_to_datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from penstock._flow.handle import Handle
 from penstock.errors import HeadersSentError, IncompleteMessageError, InvalidArgTypeError
 from penstock.fs import ReadStream, create_read_stream
 from penstock.fs._options import StrPath, check_path
+from penstock.http._ranges import Multipart, Span, wanted_spans
 from penstock.http._server_response import ServerResponse
+from penstock.pipeline import Pipeline, pipeline
+from penstock.readable import Readable
 from penstock.throttle import throttle as make_throttle
 
 __all__ = ["SendFile", "inside", "send_file"]
@@ -32,14 +35,8 @@ class _Opened(NamedTuple):
     size: int
     mtime: float
     etag: str
+    kind: str
     data: bytes | None
-
-
-class Span(NamedTuple):
-    """Bytes of a file, ``last`` inclusive."""
-
-    first: int
-    last: int
 
 
 def send_file(
@@ -54,9 +51,9 @@ def send_file(
 
     Sets Content-Type (from the name, where neither ``content_type`` nor a header says another), Content-Length, ETag,
     Last-Modified and Accept-Ranges; answers If-None-Match, If-Modified-Since, If-Match, If-Unmodified-Since, Range
-    (one range; several are answered by the whole file) and If-Range. Where there is no such file the answer is 404, and
-    403 where it may not be read. ``root``: only what lies in this directory, links followed, is there; ``path`` is
-    relative to it, a leading slash notwithstanding. ``throttle``: bytes per second.
+    (several as multipart/byteranges; more than 64, and such that overlap, by the whole file) and If-Range. Where there
+    is no such file the answer is 404, and 403 where it may not be read. ``root``: only what lies in this directory,
+    links followed, is there; ``path`` is relative to it, a leading slash notwithstanding. ``throttle``: bytes per second.
 
     The bytes of a large file go by `ReadStream.pipe` to the socket: inside the kernel, where that can be. The await
     raises OSError where the file cannot be read to its end, and PrematureCloseError where the client has gone. Raises
@@ -137,52 +134,89 @@ class SendFile(Handle[None]):
                 response.end()
                 self._settle(None)
                 return
-            _set_default(response, "Content-Type", self._content_type or content_type_of(self._path))
-            span = None
+            _set_default(response, "Content-Type", self._content_type or file.kind)
+            spans = None
             if request.method == "GET" and response.status_code == 200:
-                span = _wanted_span(request.headers, file)
-            if span == ():
+                spans = _wanted_spans(request.headers, file)
+            if spans is None:
+                done = self._send(file, Span(0, file.size - 1))
+            elif not spans:
                 response.status_code = 416
                 response.set_header("Content-Range", f"bytes */{file.size}")
                 response.remove_header("Content-Type")
                 response.end()
                 self._settle(None)
-                return
-            if isinstance(span, Span):
+            elif len(spans) == 1:
                 response.status_code = 206
-                response.set_header("Content-Range", f"bytes {span.first}-{span.last}/{file.size}")
+                response.set_header("Content-Range", f"bytes {spans[0].first}-{spans[0].last}/{file.size}")
+                done = self._send(file, spans[0])
             else:
-                span = Span(0, file.size - 1)
-            length = span.last - span.first + 1
-            response.set_header("Content-Length", length)
-            if request.method == "HEAD" or length == 0:
-                response.end()
-                self._settle(None)
-            elif file.data is not None and self._rate is None:
-                response.end(file.data[span.first : span.last + 1], callback=self._ended)
-            else:
-                done = file.data is None
-                self._stream(file, span, length)
+                response.status_code = 206
+                self._send_parts(file, spans)
+                done = True
         finally:
             if not done:
                 _close(file)
 
+    def _send(self, file: _Opened, span: Span) -> bool:
+        """Send one span; whether the file is left open for it."""
+        response = self._response
+        length = span.last - span.first + 1
+        response.set_header("Content-Length", length)
+        if response.request.method == "HEAD" or length == 0:
+            response.end()
+            self._settle(None)
+        elif self._rate is not None:
+            self._pour(file, self._read(file, span))
+            return True
+        elif file.data is not None:
+            response.end(file.data[span.first : span.last + 1], callback=self._ended)
+        else:
+            self._stream(file, span, length)
+            return True
+        return False
+
     def _ended(self, error: BaseException | None) -> None:
         self._settle(error)
 
-    def _stream(self, file: _Opened, span: Span, length: int) -> None:
+    def _send_parts(self, file: _Opened, spans: list[Span]) -> None:
+        """Send several spans, and close the file."""
         response = self._response
-        # A small file was closed when it was read; it is opened again by its name.
-        where: dict[str, Any] = {"fd": file.fd} if file.fd >= 0 else {}
+        body = Multipart(spans, file.size, str(response.get_header("Content-Type")))
+        response.set_header("Content-Type", body.content_type)
+        response.set_header("Content-Length", body.length)
+        self._pour(file, body.chunks(partial(self._read, file)))
+
+    def _pour(self, file: _Opened, body: AsyncIterator[bytes]) -> None:
+        """Send what is read in the ordinary way, and close the file."""
+        source = Readable.from_(body, object_mode=False)
+        pace = [] if self._rate is None else [make_throttle(self._rate)]
+
+        def poured(flow: Pipeline) -> None:
+            _close(file)
+            self._settle(flow.exception())
+
+        pipeline(source, *pace, self._response).add_done_callback(poured)
+
+    async def _read(self, file: _Opened, span: Span) -> AsyncGenerator[bytes, None]:
+        if file.data is not None:
+            yield file.data[span.first : span.last + 1]
+            return
+        # By a descriptor of its own, which may still be read from when the answer is given up.
+        own = os.dup(file.fd)
+        async with create_read_stream(self._path, fd=own, start=span.first, end=span.last) as source:
+            async for chunk in source:
+                yield chunk
+            self._check_whole(source, span.last - span.first + 1)
+
+    def _stream(self, file: _Opened, span: Span, length: int) -> None:
+        """Send a span by the direct path, where that can be; the file is closed with its stream."""
+        response = self._response
         source = self._source = create_read_stream(
-            self._path, start=span.first, end=span.last, high_water_mark=_CHUNK, **where
+            self._path, fd=file.fd, start=span.first, end=span.last, high_water_mark=_CHUNK
         )
         source.on("error", self._failed)
         response.on("close", self._response_closed)
-        if self._rate is not None:
-            source.pipe(make_throttle(self._rate)).pipe(response)
-            response.once("finish", partial(self._settle, None))
-            return
         source.on("end", partial(self._all_read, length))
         socket = response._begin_past(length)
         source.pipe(socket, end=False)
@@ -192,12 +226,18 @@ class SendFile(Handle[None]):
         response = self._response
         if source is None or response.destroyed:
             return
-        if source.bytes_read != length:
-            self._failed(IncompleteMessageError(f"{self._path!r} became shorter while it was sent"))
+        try:
+            self._check_whole(source, length)
+        except IncompleteMessageError as error:
+            self._failed(error)
             return
         response._end_past(length)
         response.once("finish", partial(self._settle, None))
         response.end()
+
+    def _check_whole(self, source: ReadStream, length: int) -> None:
+        if source.bytes_read != length:
+            raise IncompleteMessageError(f"{self._path!r} became shorter while it was sent")
 
     def _failed(self, error: BaseException) -> None:
         self._settle(error)
@@ -220,6 +260,8 @@ def _gone() -> BaseException:
 
 
 def _open(path: str | bytes, root: str | bytes | None) -> _Opened:
+    # The system's table of types is read from the disk, too, when it is first asked.
+    kind = content_type_of(path)
     if root is not None:
         path = inside(path, root)
     # Not to wait for a writer, where it is a FIFO.
@@ -230,11 +272,11 @@ def _open(path: str | bytes, root: str | bytes | None) -> _Opened:
             raise IsADirectoryError(path)
         etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
         if status.st_size > _SMALL_FILE:
-            opened = _Opened(fd, status.st_size, status.st_mtime, etag, None)
+            opened = _Opened(fd, status.st_size, status.st_mtime, etag, kind, None)
             fd = -1
             return opened
         data = os.read(fd, _SMALL_FILE + 1)
-        return _Opened(-1, len(data), status.st_mtime, etag, data)
+        return _Opened(-1, len(data), status.st_mtime, etag, kind, data)
     finally:
         if fd >= 0:
             os.close(fd)
@@ -310,8 +352,8 @@ def _seconds(date: str) -> float | None:
         return None
 
 
-def _wanted_span(headers: Mapping[str, str], file: _Opened) -> Span | tuple[()] | None:
-    """The range that is asked for; None for the whole file, empty where nothing of the file is in it."""
+def _wanted_spans(headers: Mapping[str, str], file: _Opened) -> list[Span] | None:
+    """The ranges that are asked for; None for the whole file, empty where the file has none of them."""
     field = headers.get("range")
     if field is None:
         return None
@@ -320,25 +362,4 @@ def _wanted_span(headers: Mapping[str, str], file: _Opened) -> Span | tuple[()] 
         since = None if condition.startswith(('"', "W/")) else _seconds(condition)
         if condition != file.etag and (since is None or int(file.mtime) != since):
             return None
-    unit, _, ranges = field.partition("=")
-    first, dash, last = ranges.strip().partition("-")
-    first, last = first.strip(), last.strip()
-    if unit.strip().lower() != "bytes" or not dash or not all(_is_number(text) for text in (first, last)):
-        return None
-    if first:
-        begin, end = int(first), int(last) if last else file.size - 1
-        if end < begin and last:
-            return None
-    elif last:
-        begin, end = max(0, file.size - int(last)), file.size - 1
-        if int(last) == 0:
-            return ()
-    else:
-        return None
-    if begin >= file.size:
-        return ()
-    return Span(begin, min(end, file.size - 1))
-
-
-def _is_number(text: str) -> bool:
-    return not text or (text.isascii() and text.isdigit() and len(text) < 20)
+    return wanted_spans(field, file.size)

@@ -9,13 +9,16 @@ from penstock.http._outgoing cimport Outgoing
 from penstock.http._server_response cimport ServerResponse, first_line
 
 cdef int _HANDLER
+cdef int _UNTIL_CLOSE
 cdef long long _MOST_DISCARDED_BYTES
 cdef double _LINGER_SECONDS
+cdef bytes _VERSION_1_1
 cdef dict _METHODS
 
 cdef class ServerConnection(HttpConnection):
     cdef EventEmitter _server
-    cdef Py_ssize_t _high_water_mark
+    cdef object _high_water_mark
+    cdef bint _frugal                    # one of very many: nothing is kept between two requests
     cdef list _queue                     # requests that came and wait for their turn
     cdef ServerRequest _request          # the one that is being answered
     cdef ServerResponse _response
@@ -30,8 +33,10 @@ cdef class ServerConnection(HttpConnection):
     cdef double _head_since              # when the head that is awaited was first missed, 0 for not
     @cython.locals(queue=list, last=ServerRequest)
     cdef bint _has_room(self) except -1
-    @cython.locals(request=ServerRequest)
+    @cython.locals(method=str, version=str, request=ServerRequest)
     cdef object _head_came(self)
+    @cython.locals(at=Py_ssize_t)
+    cdef str _version(self, Py_ssize_t method_size)
     @cython.locals(request=Incoming)
     cdef object _message_came(self)
     @cython.locals(request=ServerRequest)
@@ -68,6 +73,7 @@ cdef class ServerConnection(HttpConnection):
     cdef object _hand_over(self, ServerRequest request)
     @cython.locals(progress="long long", quiet=double)
     cpdef object check_time(self, double now)
+    cdef object _save_memory(self)
     cdef long long _count_bytes(self) except? -1
     cdef bint _is_over(self, double seconds, object limit) except -1
     cpdef object close_when_idle(self)

@@ -15,11 +15,15 @@ from penstock.http._server_response import ServerResponse, first_line
 
 # As in _server_response.
 _HANDLER = 40
+_UNTIL_CLOSE = 3
 
 # How much of a body that nobody reads is received for the sake of keeping the connection.
 _MOST_DISCARDED_BYTES = 256 * 1024
 # How long the peer gets, after its last response, to stop sending. Closing before that could cost it the response.
 _LINGER_SECONDS = 2.0
+
+# Between the target and the end of the first line.
+_VERSION_1_1 = b" HTTP/1.1\r\n"
 
 # Those of HTTP, of all that the parser knows.
 _METHODS = {
@@ -46,10 +50,11 @@ _METHODS = {
 
 
 class ServerConnection(HttpConnection):
-    """One connection of a `Server`, over any Duplex."""
+    """One connection of a `Server`, over any Duplex. ``frugal``: keep nothing for the next request, not even for a moment."""
 
-    def __init__(self, server, socket, limits, high_water_mark):
+    def __init__(self, server, socket, limits, high_water_mark, frugal):
         self._server = server
+        self._frugal = frugal
         self._high_water_mark = high_water_mark
         self._queue = None
         self._request = None
@@ -87,7 +92,7 @@ class ServerConnection(HttpConnection):
         method = _METHODS.get(parser.get_method())
         if method is None:
             self._refuse("a method that HTTP does not have", 501)
-        version = parser.get_http_version()
+        version = self._version(len(method))
         if version == "1.1":
             if self._host_count != 1:
                 self._refuse("no Host header" if self._host_count == 0 else "several Host headers", 400)
@@ -115,6 +120,17 @@ class ServerConnection(HttpConnection):
         if self._queue is None:
             self._queue = []
         self._queue.append(request)
+
+    def _version(self, method_size):
+        """The version that the request has. The parser makes a text of it each time; mostly it is there to be seen."""
+        piece = self._first_piece
+        # A message that follows in the same piece is elsewhere in it.
+        self._first_piece = None
+        if piece is not None:
+            at = method_size + 1 + len(self._url)
+            if piece[at : at + len(_VERSION_1_1)] == _VERSION_1_1:
+                return "1.1"
+        return self._parser.get_http_version()
 
     def _message_came(self):
         request = self._incoming
@@ -168,7 +184,8 @@ class ServerConnection(HttpConnection):
             self._socket._w_corked += 1
         try:
             while self._response is None and queue and not self._gone and not self._ending:
-                request = queue.pop(0)
+                request = queue[0]
+                del queue[0]
                 if request._upgrades:
                     self._hand_over(request)
                     return
@@ -269,7 +286,7 @@ class ServerConnection(HttpConnection):
             self._rest_due = True
             if not request._is_read():
                 self._discard(request)
-        if self._peer_ended and not self._queue and self._held is None:
+        if self._peer_ended and not self._queue and self._held is None and self._failed is None:
             self._end_socket()
         elif not self._working:
             self._work()
@@ -331,6 +348,9 @@ class ServerConnection(HttpConnection):
             return
         if error is not None and not response._head_sent:
             self._answer(500)
+        elif response._framing == _UNTIL_CLOSE and hasattr(self._socket, "reset_and_destroy"):
+            # An orderly end would tell that the body is whole.
+            self._socket.reset_and_destroy()
         else:
             self._socket._s_destroy_stream(None)
 
@@ -394,6 +414,8 @@ class ServerConnection(HttpConnection):
             socket._w_end(None, None, None)
 
     def _settle_reading(self):
+        if self._frugal and self._held is None and self.idle:
+            self._save_memory()
         if not self._ending:
             HttpConnection._settle_reading(self)
             if self._peer_ended and self._held is None:
@@ -492,6 +514,10 @@ class ServerConnection(HttpConnection):
             ):
                 if self._is_over(quiet, self._limits.idle_time):
                     self._refused(HttpTimeoutError("the client sent nothing more of the body"))
+            elif self._peer_ended:
+                # It may wait for its answer; mostly it has gone, of which only writing to it would tell.
+                if self._is_over(quiet, self._limits.idle_time):
+                    socket._s_destroy_stream(None)
             else:
                 self._since = now
             return
@@ -509,11 +535,15 @@ class ServerConnection(HttpConnection):
             return
         self._head_since = 0
         if quiet and not self._in_message and self._held is None:
-            # An idle connection costs as little as it can; a parser is quickly made.
-            self._parser = None
-            self._queue = None
+            self._save_memory()
         if self._is_over(quiet, self._limits.idle_time if self._in_message else self._limits.keep_alive_time):
             self._end_socket()
+
+    def _save_memory(self):
+        """An idle connection costs as little as it can; a parser is quickly made."""
+        self._parser = None
+        self._queue = None
+        self._url = None
 
     def _count_bytes(self):
         """Bytes that came and went so far; what goes past a socket's own buffers is counted by itself alone."""

@@ -7,7 +7,9 @@ from penstock.http._limits import Limits
 class ServerConnection(HttpConnection):
     """One connection of a `Server`, over any Duplex."""
 
-    def __init__(self, server: Any, socket: Duplex, limits: Limits, high_water_mark: int) -> None: ...
+    def __init__(
+        self, server: Any, socket: Duplex, limits: Limits, high_water_mark: int, frugal: bool
+    ) -> None: ...
     def check_time(self, now: float) -> None:
         """Give up a peer that takes too long. ``now``: monotonic seconds."""
 

@@ -1,4 +1,5 @@
 from penstock._flow.runner cimport HookRunner
+from penstock.http._checks cimport check_name, check_value
 from penstock.http._incoming cimport ServerRequest
 from penstock.http._outgoing cimport Outgoing, date_line
 

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 
 from penstock.errors import InvalidArgTypeError, InvalidHeaderError
-from penstock.http._headers import check_value
+from penstock.http._checks import check_name, check_value
 from penstock.http._outgoing import Outgoing, date_line
 
 _BY_LENGTH = 1
@@ -54,7 +54,7 @@ class ServerResponse(Outgoing):
         self.send_date = True
         self._keep_alive = keep_alive
         self._runner = None
-        Outgoing.__init__(self, carrier, high_water_mark)
+        self._start_outgoing(carrier, high_water_mark)
 
     def write_head(self, status_code, reason=None, headers=None):
         """Set the status, the reason phrase and header fields at once, and fix the head; return the response.
@@ -116,7 +116,6 @@ class ServerResponse(Outgoing):
         status = self.status_code
         fields = self._fields
         lines = ""
-        first_line(status, self.status_message)
         old = self.request.http_version == "1.0"
         if self.request.method == "HEAD" or status == 304:
             self._framing = _NO_BODY
@@ -159,8 +158,6 @@ class ServerResponse(Outgoing):
 
 
 def _checked(headers):
-    from penstock.http._headers import check_name
-
     for name, value in headers.items():
         check_name(name)
         for item in value if isinstance(value, (list, tuple)) else [value]:

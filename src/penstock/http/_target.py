@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+from string import ascii_letters, digits
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from penstock.errors import InvalidArgTypeError, InvalidArgValueError
 
-__all__ = ["Target", "parse_target", "same_origin"]
+__all__ = ["Target", "check_authority", "parse_target", "same_origin"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # What a request's first line may hold as it is; the rest is percent-encoded.
 _SAFE = "!#$%&'()*+,/:;=?@[]~-._"
+
+# Of a host's name or address.
+_HOST = frozenset(ascii_letters + digits + "-._:%")
 
 
 class Target(NamedTuple):
@@ -64,6 +68,19 @@ def parse_target(url: str, base: str | None = None) -> Target:
         host,
         authorization,
     )
+
+
+def check_authority(authority: str) -> None:
+    """Raises InvalidArgValueError for what is not ``host:port``."""
+    if not isinstance(authority, str):
+        raise InvalidArgTypeError(f"authority must be a str, got {authority!r}")
+    host, colon, port = authority.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host.replace(":", " ")
+    known = colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    if not known or not host.isascii() or not all(character in _HOST for character in host) or not host:
+        raise InvalidArgValueError(
+            f"authority must be 'host:port', such as 'example.org:443', got {authority!r}"
+        )
 
 
 def same_origin(one: Target, other: Target) -> bool:

@@ -1,0 +1,15 @@
+"""The parser is a package of its own, which only those need who speak HTTP."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+__all__ = ["require_parser"]
+
+
+def require_parser() -> None:
+    """Have the parser imported, before the first connection needs it. Raises ImportError where it is not installed."""
+    try:
+        import_module("httptools")
+    except ImportError as error:
+        raise ImportError("penstock.http needs httptools; pip install 'penstock[http]'") from error

@@ -1,0 +1,90 @@
+"""Ranges of a file: which ones a request asks for, and several of them as one body (RFC 9110, 14)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from itertools import pairwise
+from secrets import token_hex
+from typing import NamedTuple
+
+__all__ = ["Multipart", "Span", "wanted_spans"]
+
+# Each part of a body has a head of its own: with many tiny ranges an answer would be longer than the file.
+_MOST_RANGES = 64
+
+
+class Span(NamedTuple):
+    """Bytes of a file, ``last`` inclusive."""
+
+    first: int
+    last: int
+
+
+def wanted_spans(field: str, size: int) -> list[Span] | None:
+    """The ranges of a Range header, as far as a file of ``size`` bytes has them; None for the whole file.
+
+    The whole file is also the answer to what is malformed, to more than 64 ranges, and to ranges that overlap.
+    """
+    unit, _, ranges = field.partition("=")
+    texts = ranges.split(",")
+    if unit.strip().lower() != "bytes" or len(texts) > _MOST_RANGES:
+        return None
+    spans = []
+    asked = False
+    for text in texts:
+        if not text.strip():
+            # A list may have empty elements.
+            continue
+        asked = True
+        first, dash, last = (part.strip() for part in text.partition("-"))
+        if not dash or not (first or last) or not _is_number(first) or not _is_number(last):
+            return None
+        if not first:
+            begin, end = max(0, size - int(last)), size - 1
+        else:
+            begin, end = int(first), int(last) if last else size - 1
+            if last and end < begin:
+                return None
+        if begin < size:
+            spans.append(Span(begin, min(end, size - 1)))
+    if not asked or any(before.last >= span.first for before, span in pairwise(sorted(spans))):
+        return None
+    return spans
+
+
+def _is_number(text: str) -> bool:
+    return not text or (text.isascii() and text.isdigit() and len(text) < 20)
+
+
+class Multipart:
+    """A body of the type multipart/byteranges: ``spans`` of a file of ``size`` bytes, which is of the type ``kind``."""
+
+    def __init__(self, spans: list[Span], size: int, kind: str) -> None:
+        boundary = token_hex(16)
+        self.content_type = f"multipart/byteranges; boundary={boundary}"
+        self._parts = [
+            (
+                f"--{boundary}\r\nContent-Type: {kind}\r\n"
+                f"Content-Range: bytes {span.first}-{span.last}/{size}\r\n\r\n".encode("latin-1"),
+                span,
+            )
+            for span in spans
+        ]
+        self._end = f"--{boundary}--\r\n".encode("latin-1")
+
+    @property
+    def length(self) -> int:
+        """Bytes of the body."""
+        parts = sum(len(head) + span.last - span.first + 1 + len(b"\r\n") for head, span in self._parts)
+        return parts + len(self._end)
+
+    async def chunks(self, read: Callable[[Span], AsyncGenerator[bytes, None]]) -> AsyncIterator[bytes]:
+        """The body; ``read(span)`` gives the bytes of a span."""
+        for head, span in self._parts:
+            yield head
+            async with aclosing(read(span)) as data:
+                async for chunk in data:
+                    yield chunk
+            yield b"\r\n"
+        yield self._end

@@ -8,7 +8,9 @@ from asyncio import coroutines, events
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from penstock.asyncio._receiving import ProtocolCore, ReaderCore
+from penstock.asyncio._area import Area
+from penstock.asyncio._carrying import ProtocolCore
+from penstock.asyncio._receiving import ReaderCore
 from penstock.asyncio._standing import Standing
 from penstock.asyncio.writer import StreamWriter
 
@@ -17,18 +19,40 @@ AREA_BYTES = 1 << 18
 #: Bytes that a pipe's transport is made to read at once: what a pipe holds, in a block that malloc need not map.
 PIPE_BYTES = 1 << 16
 
-_areas: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
+_areas: WeakKeyDictionary[asyncio.AbstractEventLoop, Area] = WeakKeyDictionary()
 
 
-def _area_of(loop: asyncio.AbstractEventLoop) -> memoryview:
-    """The memory that a loop receives into. One for all its connections: between two callbacks nothing is in it."""
+def _area_of(loop: asyncio.AbstractEventLoop) -> Area:
+    """The memory that a loop receives into."""
     try:
         return _areas[loop]
     except KeyError:
-        area = _areas[loop] = memoryview(bytearray(AREA_BYTES))
+        area = _areas[loop] = Area(AREA_BYTES)
         return area
     except TypeError:  # a loop that nobody can refer to weakly, or no loop
-        return memoryview(bytearray(AREA_BYTES))
+        return Area(AREA_BYTES)
+
+
+# asyncio's transport of a plain socket is Python for every piece of data. Its system calls can be made in its place if
+# it has these private attributes, as it has from 3.11 to 3.14; what has not is left to itself.
+_SOCKET_TRANSPORT: type | None = getattr(
+    sys.modules.get("asyncio.selector_events"), "_SelectorSocketTransport", None
+)
+_NEEDED = (
+    "_buffer",
+    "_conn_lost",
+    "_empty_waiter",
+    "_eof",
+    "_fatal_error",
+    "_read_ready__get_buffer",
+    "_read_ready__on_eof",
+    "_read_ready_cb",
+    "_sock_fd",
+)
+
+
+def _is_plain_socket(transport: Any) -> bool:
+    return type(transport) is _SOCKET_TRANSPORT and all(hasattr(transport, name) for name in _NEEDED)
 
 
 class StreamReaderProtocol(
@@ -80,6 +104,13 @@ class StreamReaderProtocol(
         face = self._face(transport)
         if face is not self:
             transport.set_protocol(face)
+        if (
+            self._is_plain()
+            and type(self).buffer_updated is StreamReaderProtocol.buffer_updated
+            and isinstance(reader, ReaderCore)
+            and _is_plain_socket(transport)
+        ):
+            self._take_over(transport, transport._sock_fd)
         callback = self._client_connected_cb
         if callback is None:
             return
@@ -109,6 +140,7 @@ class StreamReaderProtocol(
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is closed; the reader ends, or raises ``exc``."""
+        self._let_go()
         super().connection_lost(exc)  # type: ignore[arg-type]
         self._drop_backlog()
 
@@ -119,6 +151,7 @@ class StreamReaderProtocol(
 
     def _replace_transport(self, transport: Any) -> None:
         adjust(transport)
+        self._let_go()
         self._transport = transport
         self._over_ssl = transport.get_extra_info("sslcontext") is not None
         self._owns_transport = False

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from penstock.asyncio._receiving import ProtocolCore
+from penstock.asyncio._carrying import ProtocolCore
 from penstock.asyncio._sending import WriterCore
 from penstock.asyncio._standing import Standing
 from penstock.asyncio.reader import LAZY

@@ -12,6 +12,7 @@ from penstock.asyncio._area import Area
 from penstock.asyncio._carrying import ProtocolCore
 from penstock.asyncio._receiving import ReaderCore
 from penstock.asyncio._standing import Standing
+from penstock.asyncio.reader import StreamReader
 from penstock.asyncio.writer import StreamWriter
 
 #: Bytes that are received at once.
@@ -78,7 +79,8 @@ class StreamReaderProtocol(
         self._drain_waiters: list[asyncio.Future[None]] = []
         # A subclass that sees the data itself keeps on seeing it.
         plain = type(self).data_received is StreamReaderProtocol.data_received and (
-            not isinstance(stream_reader, ReaderCore) or type(stream_reader).feed_data is ReaderCore.feed_data
+            not isinstance(stream_reader, ReaderCore)
+            or type(stream_reader).feed_data is StreamReader.feed_data
         )
         # asyncio takes a descriptor out of its selector to pause a transport. Most readers are empty again before
         # more comes, so that is left until it does. uvloop must not be paused from within get_buffer().

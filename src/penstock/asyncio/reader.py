@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from penstock._backend import backend
 from penstock.asyncio._arguments import LongLines, separator_of
 from penstock.asyncio._buffer import BufferCopy
+from penstock.asyncio._descriptors import own_methods
 from penstock.asyncio._receiving import ReaderCore
 from penstock.asyncio._standing import Standing
 
@@ -219,3 +220,4 @@ if LAZY:
     for _name in ("read", "readline", "readuntil", "readexactly", "__anext__"):
         setattr(StreamReader, f"_await_{_name}", getattr(StreamReader, _name))
         setattr(StreamReader, _name, getattr(_Core, _name))
+own_methods(StreamReader, _Core, ReaderCore)

@@ -20,4 +20,5 @@ cdef class Waiter:
     @cython.final
     cdef object _take(self)
 
+cdef object _running_task
 cdef object _RESULT

@@ -1,10 +1,14 @@
 """The waiting of a read: a future that resumes its task in the callback that brought the data."""
 
-from asyncio import CancelledError, Future, current_task
+import sys
+from asyncio import CancelledError, Future, tasks
 
 PENDING = 0
 DONE = 1
 CANCELLED = 2
+
+# The task that a loop is running, or None. On 3.11 `current_task` is Python code around this.
+_running_task = tasks._current_tasks.get if sys.version_info < (3, 12) else tasks.current_task
 
 
 class Waiter:
@@ -107,7 +111,7 @@ class Waiter:
         self._state = DONE
         if self._callback is None:
             return
-        if self._context is None or current_task(self._loop) is not None:
+        if self._context is None or _running_task(self._loop) is not None:
             self._tell()
             return
         try:

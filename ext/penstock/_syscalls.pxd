@@ -3,7 +3,6 @@
 
 cpdef object receive(int fd, int pieces)
 cpdef Py_ssize_t send(int fd, object chunk) except -2
-cpdef Py_ssize_t receive_onto(object queue, int fd, int pieces, Py_ssize_t first) except -2
 cpdef Py_ssize_t gather(object queue, int fd) except -2
 cpdef Py_ssize_t splice(int source, int dest, Py_ssize_t size) except -2
 cpdef Py_ssize_t sendfile(int dest, int source, long long offset, Py_ssize_t size) except -2

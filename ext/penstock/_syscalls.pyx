@@ -8,12 +8,11 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF
 from libc cimport errno
 
 from os import strerror
 
-from penstock._chunks cimport COPY_BYTES, ChunkQueue, new_bytes
+from penstock._chunks cimport ChunkQueue
 
 cdef extern from "Python.h":
     PyObject* PyBytes_NewRoom "PyBytes_FromStringAndSize"(const char* data, Py_ssize_t size)
@@ -176,50 +175,6 @@ cdef object _owned(PyObject* piece, Py_ssize_t size):
     result = <object>piece
     Py_DECREF(piece)
     return result
-
-
-cpdef Py_ssize_t receive_onto(object queue, int fd, int pieces, Py_ssize_t first) except -2:
-    """Receive onto the end of a ChunkQueue, up to `pieces` times 64 KiB; see _syscalls.pyi."""
-    cdef ChunkQueue onto = <ChunkQueue?>queue
-    cdef PyObject* room[MOST_PIECES]
-    cdef iovec entries[MOST_PIECES]
-    cdef int have = 0, index = 0, error
-    cdef Py_ssize_t taken, left
-    cdef bytes piece
-    try:
-        while have < min(max(pieces, 1), MOST_PIECES):
-            piece = new_bytes(COPY_BYTES)
-            Py_INCREF(piece)  # the reference that `room` owns
-            room[have] = <PyObject*>piece
-            entries[have].iov_base = PyBytes_AS_STRING(piece)
-            entries[have].iov_len = COPY_BYTES
-            have += 1
-        while True:
-            if have == 1:
-                taken = readv(fd, entries, 1)  # see receive()
-                error = errno.errno
-            else:
-                with nogil:
-                    taken = readv(fd, entries, have)
-                    error = errno.errno
-            if taken >= 0:
-                break
-            if error != errno.EINTR:
-                return _failed(error)
-            PyErr_CheckSignals()
-        left = taken
-        while left >= COPY_BYTES:
-            onto._append(<bytes>room[index])
-            left -= COPY_BYTES
-            index += 1
-        if left:
-            # A copy into memory of the right size; that which was received into is used again at once.
-            onto._append_parts(PyBytes_AS_STRING(<bytes>room[index]), left, first if first <= left and index == 0 else 0)
-        return taken
-    finally:
-        while have > 0:
-            have -= 1
-            Py_DECREF(room[have])
 
 
 cpdef Py_ssize_t send(int fd, object chunk) except -2:

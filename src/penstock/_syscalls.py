@@ -36,21 +36,6 @@ def receive(fd: int, pieces: int) -> bytes | list[bytes] | None:
         return [bytes(view[at : min(at + _PIECE_BYTES, taken)]) for at in range(0, taken, _PIECE_BYTES)]
 
 
-def receive_onto(queue: ChunkQueue, fd: int, pieces: int, first: int) -> int:
-    """Receive onto the end of a queue, up to ``pieces`` (1 to 4) times 64 KiB.
-
-    Returns the number of bytes, 0 at the end, or -1 where it would block. The ``first`` bytes become one chunk, where so
-    many come.
-    """
-    try:
-        data = os.read(fd, pieces * _PIECE_BYTES)
-    except BlockingIOError:
-        return -1
-    if data:
-        queue.append_copy(data, len(data), first if first <= len(data) else 0)
-    return len(data)
-
-
 def send(fd: int, chunk: Any) -> int:
     """Write one bytes-like chunk; the number of bytes taken, or -1 where it would block."""
     try:

@@ -6,13 +6,6 @@ def receive(fd: int, pieces: int) -> bytes | list[bytes] | None:
     None where nothing is there yet, ``b""`` at the end. Raises OSError.
     """
 
-def receive_onto(queue: ChunkQueue, fd: int, pieces: int, first: int) -> int:
-    """Receive onto the end of a queue, up to ``pieces`` (1 to 4) times 64 KiB, with no copy of what fills 64 KiB.
-
-    Returns the number of bytes, 0 at the end, or -1 where it would block. Raises OSError. The ``first`` bytes become one
-    chunk, where so many come together.
-    """
-
 def send(fd: int, chunk: object) -> int:
     """Write one bytes-like chunk; the number of bytes taken, or -1 where it would block. Raises OSError."""
 

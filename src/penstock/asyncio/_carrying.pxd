@@ -1,14 +1,13 @@
 cimport cython
 
 from penstock._chunks cimport ChunkQueue
-from penstock._syscalls cimport receive_onto, send
+from penstock._syscalls cimport send
 from penstock.asyncio._area cimport Area
 from penstock.asyncio._receiving cimport ReaderCore
 
 cdef Py_ssize_t _LAST_BYTES
 cdef Py_ssize_t _PASSED_BYTES
-cdef Py_ssize_t _PIECE_BYTES
-cdef int _MOST_PIECES
+cdef Py_ssize_t _MANY_BYTES
 
 cdef class ProtocolCore:
     cdef public object _stream_reader_wr    # a weak reference, or None
@@ -22,7 +21,7 @@ cdef class ProtocolCore:
     cdef ChunkQueue _backlog                # what was written while the transport was full, or None
     cdef object _socket                     # the transport whose system calls are made here, or None
     cdef int _fd                            # its descriptor, or -1
-    cdef int _pieces                        # of 64 KiB, that are received at once
+    cdef bint _brief                        # the last receive brought little
 
     @cython.final
     cdef int _start(self, Area area, bint plain, bint pauses_late) except -1

@@ -1,16 +1,15 @@
 """The inner part of the protocols: what runs for every piece of data between a transport and a pair of streams."""
 
 from penstock import _backend
-from penstock._syscalls import receive_onto, send
+from penstock._syscalls import send
 from penstock.asyncio._receiving import ReaderCore
 
 #: Bytes that are still received while the transport is being paused.
 _LAST_BYTES = 1 << 12
 #: Bytes that a backlog gives to the transport at once; larger chunks go as they are.
 _PASSED_BYTES = 1 << 17
-#: Bytes of a piece of what is received without the transport, and most pieces at once.
-_PIECE_BYTES = 1 << 16
-_MOST_PIECES = 4
+#: What comes after so many bytes is expected to be much as well.
+_MANY_BYTES = 1 << 16
 
 
 class ProtocolCore:
@@ -33,7 +32,7 @@ class ProtocolCore:
         self._backlog = None
         self._socket = None
         self._fd = -1
-        self._pieces = 1
+        self._brief = True
         return 0
 
     def _set_up(self, area, plain, pauses_late):
@@ -122,11 +121,8 @@ class ProtocolCore:
         """The bytes that came, 0 at the end, -1 where there was nothing or no room for it."""
         if self._make_room(reader):
             return -1
-        n = receive_onto(reader._queue, self._fd, self._pieces, reader._first_bytes())
-        if n < self._pieces * _PIECE_BYTES:
-            self._pieces = 1
-        elif self._pieces < _MOST_PIECES:
-            self._pieces *= 2
+        n = self._area.receive_onto(reader._queue, self._fd, reader._first_bytes(), self._brief)
+        self._brief = n <= _MANY_BYTES
         return n
 
     def _send(self, data):

@@ -49,7 +49,7 @@ class ProtocolCore:
         if self._pauses_late and self._plain:
             reference = self._stream_reader_wr
             reader = None if reference is None else reference()
-            if isinstance(reader, ReaderCore) and self._make_room(reader):
+            if isinstance(reader, ReaderCore) and reader._pause_late():
                 return self._area.view[:_LAST_BYTES]
         return self._area.view
 
@@ -66,13 +66,6 @@ class ProtocolCore:
         self._area.copy_onto(reader._queue, n, reader._first_bytes())
         reader._came(not self._pauses_late)
         return 0
-
-    def _make_room(self, reader):
-        """Pause a full reader's transport; whether that was needed."""
-        if not reader._is_full():
-            return False
-        reader._pause()
-        return True
 
     # ---- the system calls of a socket's transport
 
@@ -119,7 +112,7 @@ class ProtocolCore:
 
     def _receive(self, reader):
         """The bytes that came, 0 at the end, -1 where there was nothing or no room for it."""
-        if self._make_room(reader):
+        if reader._pause_late():
             return -1
         n = self._area.receive_onto(reader._queue, self._fd, reader._first_bytes(), self._brief)
         self._brief = n <= _MANY_BYTES

@@ -16,6 +16,7 @@ cdef class ReaderCore:
     cdef public Py_ssize_t _limit           # bytes; half of what is buffered before the transport is paused
     cdef public bint _eof                   # feed_eof() was called
     cdef public bint _paused                # the transport was paused by this reader
+    cdef bint _pausing                      # it is to be paused when more comes
     cdef bint _skipping                     # the buffer begins inside of a long line that is to be skipped
     cdef bint _deferred                     # tasks go on in the next turn of the loop
     cdef public object _exception           # what every read raises, or None
@@ -37,6 +38,8 @@ cdef class ReaderCore:
     cdef bint _is_full(self) except -1
     @cython.final
     cdef int _pause(self) except -1
+    @cython.final
+    cdef bint _pause_late(self) except -1
     @cython.final
     cdef bint _is_due(self) except -1
     @cython.final

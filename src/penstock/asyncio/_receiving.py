@@ -32,6 +32,7 @@ class ReaderCore:
         self._loop = loop
         self._eof = False
         self._paused = False
+        self._pausing = False
         self._skipping = False
         # In debug mode the loop is to see, and to time, every step of a task.
         self._deferred = loop.get_debug()
@@ -69,8 +70,11 @@ class ReaderCore:
                 waiter.resume()
             else:
                 self._wakeup_waiter()
-            if pause and self._is_full():
-                self._pause()
+            if self._is_full():
+                if pause:
+                    self._pause()
+                else:
+                    self._pausing = True
         return 0
 
     def _arrived(self):
@@ -98,6 +102,16 @@ class ReaderCore:
         else:
             self._paused = True
         return 0
+
+    def _pause_late(self):
+        """More is about to come: pause the transport now, if that was put off and is still due; whether it was."""
+        if not self._pausing:
+            return False
+        self._pausing = False
+        if self._paused or self._transport is None or self._queue._total_bytes <= self._limit:
+            return False
+        self._pause()
+        return self._paused
 
     def _is_due(self):
         """Whether what the waiting read asked for is there, or cannot come."""
@@ -174,6 +188,7 @@ class ReaderCore:
             )
         assert not self._eof, "_wait after EOF"
         # With the transport paused nothing would come.
+        self._pausing = False
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
@@ -205,8 +220,8 @@ class ReaderCore:
 
     def _take_some(self, n):
         queue = self._queue
-        if queue._total_bytes == 0:
-            return b"" if self._eof else None
+        if queue._total_bytes == 0 and not self._eof:
+            return None
         data = queue._read(min(n, queue._total_bytes))
         if self._paused:
             self._maybe_resume_transport()

@@ -28,6 +28,8 @@ cdef class ProtocolCore:
     @cython.final
     cdef int _deliver(self, ReaderCore reader, Py_ssize_t n) except -1
     @cython.final
+    cdef bint _pauses(self, ReaderCore reader) except -1
+    @cython.final
     @cython.locals(n=Py_ssize_t)
     cdef int _take_in(self, object transport, ReaderCore reader) except -1
     @cython.final

@@ -49,7 +49,7 @@ class ProtocolCore:
         if self._pauses_late and self._plain:
             reference = self._stream_reader_wr
             reader = None if reference is None else reference()
-            if isinstance(reader, ReaderCore) and reader._pause_late():
+            if isinstance(reader, ReaderCore) and self._pauses(reader):
                 return self._area.view[:_LAST_BYTES]
         return self._area.view
 
@@ -66,6 +66,10 @@ class ProtocolCore:
         self._area.copy_onto(reader._queue, n, reader._first_bytes())
         reader._came(not self._pauses_late)
         return 0
+
+    def _pauses(self, reader):
+        """Whether a reader is full, so that its transport was just paused."""
+        return reader._pause_late()
 
     # ---- the system calls of a socket's transport
 

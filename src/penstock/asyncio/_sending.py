@@ -76,7 +76,7 @@ class WriterCore:
             or not self._plain_drain
             or core._paused
             or core._connection_lost
-            or self._channel.is_closing()
+            or (self._channel._closing if core._socket is self._channel else self._channel.is_closing())
         ):
             return False
         self._drains += 1

@@ -15,6 +15,7 @@ _SOCKET_TRANSPORT: type | None = getattr(
 )
 _NEEDED = (
     "_buffer",
+    "_closing",
     "_conn_lost",
     "_empty_waiter",
     "_eof",

@@ -13,7 +13,17 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 # Hand-written Cython: modules with a pure-Python twin in src/penstock, and the awaitables of Python 3.11.
-NATIVE = ["_ring", "_chunks", "_awaits", "_calls", "_syscalls", "_flow.fifo", "asyncio._attempts"]
+NATIVE = [
+    "_ring",
+    "_chunks",
+    "_awaits",
+    "_calls",
+    "_syscalls",
+    "_flow.fifo",
+    "asyncio._area",
+    "asyncio._attempts",
+    "asyncio._descriptors",
+]
 # Python sources that Cython compiles as they stand, typed by the .pxd beside each.
 COMPILED = sorted(
     str(path.relative_to("src/penstock").with_suffix("")).replace(os.sep, ".")

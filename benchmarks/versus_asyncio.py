@@ -5,7 +5,8 @@
 Figures are CPU time of the process that holds the streams. Cases of the reader alone feed it and read what is there.
 Cases over sockets run in a process of their own each time, in two regimes: "fresh", and "warm", in which malloc has
 seen a large block freed and no longer maps every buffer of asyncio's receive calls anew. The cases of Redis need
-redis-server and the package redis. A ratio above 1 says that penstock takes less.
+redis-server and the package redis. A ratio above 1 says that penstock takes less. Beside an echo stands the ratio for
+bare callbacks, which receive into one buffer and send from it: what streams cannot go beyond on that loop.
 """
 
 from __future__ import annotations
@@ -226,43 +227,82 @@ async def receive(which: str) -> float:
     return spent / received * 1e9
 
 
-async def echo(which: str, size: int, count: int) -> float:
-    """Seconds for a round trip, both ends in this process."""
+def echo_client(address: tuple[str, int], size: int, count: int) -> None:
+    """Send messages and wait for each to come back; blocking calls in a process of their own."""
+    message, room = bytes(size), bytearray(size)
+    with socket.create_connection(address) as peer:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(count):
+            peer.sendall(message)
+            left = size
+            while left:
+                left -= peer.recv_into(room, left)
+
+
+async def serve_echo(which: str, size: int, done: asyncio.Future[float]) -> tuple[str, int]:
+    """Serve one client; ``done`` gets the CPU seconds until it leaves. "callbacks" is the loop with no streams at all."""
+    loop = asyncio.get_running_loop()
+    if which == "callbacks":
+        listening = socket.create_server(("127.0.0.1", 0))
+        area = memoryview(bytearray(1 << 18))
+
+        def accept() -> None:
+            loop.remove_reader(listening)
+            peer, _ = listening.accept()
+            listening.close()
+            peer.setblocking(False)
+            peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            started = time.process_time()
+
+            def ready() -> None:
+                left = peer.recv_into(area)
+                if not left:
+                    loop.remove_reader(peer)
+                    peer.close()
+                    done.set_result(time.process_time() - started)
+                while left:
+                    left -= peer.send(area[:left])
+
+            loop.add_reader(peer, ready)
+
+        loop.add_reader(listening, accept)
+        return listening.getsockname()
 
     async def serve(reader: Any, writer: Any) -> None:
+        started = time.process_time()
         try:
             while True:
                 writer.write(await reader.readexactly(size))
                 await writer.drain()
         except asyncio.IncompleteReadError:
+            done.set_result(time.process_time() - started)
             writer.close()
 
     server = await streams(which).start_server(serve, "127.0.0.1", 0)
-    reader, writer = await streams(which).open_connection(*server.sockets[0].getsockname())
-    message = bytes(size)
+    return server.sockets[0].getsockname()
 
-    async def visit(times: int) -> None:
-        for _ in range(times):
-            writer.write(message)
-            await writer.drain()
-            await reader.readexactly(size)
 
-    await visit(100)
-    started = time.process_time()
-    await visit(count)
-    spent = (time.process_time() - started) / count
-    writer.close()
-    server.close()
-    await asyncio.sleep(0.01)
-    return spent
+async def echo(which: str, size: int, count: int) -> float:
+    """Seconds of the server for a message."""
+    done = asyncio.get_running_loop().create_future()
+    address = await serve_echo(which, size, done)
+    child = os.fork()
+    if child == 0:
+        try:
+            echo_client(address, size, count)
+        finally:
+            os._exit(0)
+    spent = await done
+    os.waitpid(child, 0)
+    return spent / count
 
 
 async def echo_1k(which: str) -> float:
-    return await echo(which, 1024, 10000)
+    return await echo(which, 1024, 15000)
 
 
 async def echo_64k(which: str) -> float:
-    return await echo(which, 65536, 4000)
+    return await echo(which, 65536, 5000)
 
 
 async def redis_case(which: str, size: int, count: int, pipelined: int = 0) -> float:
@@ -357,11 +397,14 @@ def in_child(case: str, which: str, loop: str, regime: str) -> float:
     return float(done.stdout)
 
 
-def show(title: str, pairs: list[tuple[float, float]], target: float | None) -> None:
-    ratios = sorted(asyncios / penstocks for asyncios, penstocks in pairs)
-    asyncios, penstocks = (statistics.median(side) for side in zip(*pairs, strict=True))
+def show(title: str, pairs: list[tuple[float, ...]], target: float | None) -> None:
+    """Print one case. Each pair: seconds of asyncio, of penstock, and perhaps of bare callbacks."""
+    ratios = sorted(pair[0] / pair[1] for pair in pairs)
+    asyncios, penstocks = (statistics.median(side) for side in list(zip(*pairs, strict=True))[:2])
     unit, scale = ("s", 1) if asyncios > 0.05 else ("us", 1e6)
     wanted = f"  target {target:g}" if target else ""
+    if len(pairs[0]) > 2:
+        wanted += f"  bare callbacks {statistics.median(pair[0] / pair[2] for pair in pairs):.2f}"
     print(
         f"{title:40} asyncio {asyncios * scale:8.3f} {unit:2}  penstock {penstocks * scale:8.3f} {unit:2}"
         f"  ratio {statistics.median(ratios):6.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}){wanted}",
@@ -420,11 +463,9 @@ def main() -> None:
                     continue
                 for regime, target in (("fresh", fresh), ("warm", warm)):
                     if target is not None:
+                        sides = ["asyncio", "penstock"] + ["callbacks"] * name.startswith("echo")
                         pairs = [
-                            tuple(
-                                in_child(name, which, chosen.loop, regime)
-                                for which in ("asyncio", "penstock")
-                            )
+                            tuple(in_child(name, which, chosen.loop, regime) for which in sides)
                             for _ in range(chosen.rounds if case is not backlog else 1)
                         ]
                         show(f"{title}, {regime}", pairs, target)

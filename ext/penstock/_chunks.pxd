@@ -32,6 +32,8 @@ cdef class ChunkQueue:
     cdef int _append(self, object chunk) except -1
     cdef int _appendleft(self, object chunk) except -1
     cdef int _append_copy(self, const char* data, Py_ssize_t n) except -1
+    # The same; the `first` bytes of them, where that is not 0, as one chunk, which read() then gives as it is.
+    cdef int _append_parts(self, const char* data, Py_ssize_t n, Py_ssize_t first) except -1
     cdef object _popleft(self)
     cdef bytes _read(self, Py_ssize_t n)
     # The bytes up to and with `sub` (not empty) where at most `limit` come before it and all that is inside of the
@@ -57,3 +59,11 @@ cdef class ChunkQueue:
     cdef void _drop_front(self) noexcept
     cdef void _drop_bytes(self, Py_ssize_t n) noexcept
     cdef void _drop_all(self) noexcept
+
+
+cdef enum:
+    COPY_BYTES = 65536  # largest chunk made by copying: malloc maps larger ones, and that costs page faults
+
+
+# Uninitialised bytes; the memory of a recent result that nobody has any more is used again.
+cdef bytes new_bytes(Py_ssize_t n)

@@ -86,7 +86,6 @@ cdef enum:
     RECENT_BLOCKS = 8           # the same for those of COPY_BYTES, several of which come at once
     JOINED_PART = 512           # bytes: a longer copy is a chunk of its own
     JOINED_BYTES = 4096         # size up to which a chunk takes such copies in
-    COPY_BYTES = 65536          # largest chunk made by copying: malloc maps larger ones, and that costs page faults
     MAX_WRITE_BYTES = 1 << 30   # in one call: macOS refuses sums over INT_MAX, Linux cuts them there
 
 include "_chunks_args.pxi"
@@ -116,17 +115,11 @@ cdef class ChunkQueue:
         cdef _Pin pin = _pin_buffer("buffer", buffer)
         cdef Py_ssize_t size = pin.view.len if n is None else _size_of("n", n)
         cdef Py_ssize_t part = _size_of("first", first)
-        cdef bytes whole
         if size > pin.view.len:
             raise ValueError(f"n is {n}, but the buffer has only {pin.view.len} bytes")
         if part > size:
             raise ValueError(f"first is {first}, but only {size} bytes are to be copied")
-        if part:
-            whole = _new_bytes(part)
-            memcpy(PyBytes_AS_STRING(whole), pin.view.buf, part)
-            self._put(whole, False)
-        if part < size:
-            self._append_copy(<const char*>pin.view.buf + part, size - part)
+        self._append_parts(<const char*>pin.view.buf, size, part)
 
     def extend(self, iterable):
         """Append every buffer of an iterable."""
@@ -307,11 +300,21 @@ cdef class ChunkQueue:
                 return 0
         while n > 0:
             part = min(n, COPY_BYTES)
-            joined = _new_bytes(part)
+            joined = new_bytes(part)
             memcpy(PyBytes_AS_STRING(joined), data, part)
             self._put(joined, False)
             data += part
             n -= part
+        return 0
+
+    cdef int _append_parts(self, const char* data, Py_ssize_t n, Py_ssize_t first) except -1:
+        cdef bytes whole
+        if first:
+            whole = new_bytes(first)
+            memcpy(PyBytes_AS_STRING(whole), data, first)
+            self._put(whole, False)
+        if first < n:
+            self._append_copy(data + first, n - first)
         return 0
 
     cdef object _popleft(self):
@@ -353,7 +356,7 @@ cdef class ChunkQueue:
         if front.size == n and _is_whole_bytes(front):
             result = <bytes>front.keeper
         else:
-            result = _new_bytes(n)
+            result = new_bytes(n)
             self._copy_out(PyBytes_AS_STRING(result), n)
         self._drop_bytes(n)
         return result
@@ -372,7 +375,7 @@ cdef class ChunkQueue:
 
     cdef inline bytes _split(self, ChunkRef* front, Py_ssize_t n):
         """Take less than the whole front chunk."""
-        cdef bytes result = _new_bytes(n)
+        cdef bytes result = new_bytes(n)
         memcpy(PyBytes_AS_STRING(result), front.data, n)
         front.data += n
         front.size -= n
@@ -573,22 +576,31 @@ cdef PyObject* _blocks[RECENT_BLOCKS]   # the last ones of COPY_BYTES, the size 
 cdef int _next_recent = 0               # the index of the oldest
 cdef int _next_block = 0
 
-cdef bytes _new_bytes(Py_ssize_t n):
+cdef bytes new_bytes(Py_ssize_t n):
     """Uninitialised bytes; the memory of a recent result that nobody has any more is used again.
 
     For these sizes malloc and free cost more than a copy, all the more where they give memory back to the system.
     """
     global _next_recent, _next_block
+    cdef PyObject* known
     cdef bytes result
+    cdef int index
     if n < POOLED_BYTES or n > COPY_BYTES:
         return PyBytes_FromStringAndSize(NULL, n)
-    if n == COPY_BYTES:
-        result = _renewed(_blocks, _next_block, n)
-        _next_block = (_next_block + 1) % RECENT_BLOCKS
-    else:
+    if n < COPY_BYTES:
         result = _renewed(_recent, _next_recent, n)
         _next_recent = (_next_recent + 1) % RECENT
-    return result
+        return result
+    # Always the first one that is free: the fewer are in use, the sooner they are in the cache of the processor.
+    for index in range(RECENT_BLOCKS):
+        known = _blocks[index]
+        if known == NULL:
+            return _renewed(_blocks, index, n)
+        if Py_REFCNT(known) == 1:
+            forget_hash(known)
+            return <bytes>known
+    _next_block = (_next_block + 1) % RECENT_BLOCKS
+    return _renewed(_blocks, _next_block, n)
 
 
 cdef bytes _renewed(PyObject** recent, int oldest, Py_ssize_t n):

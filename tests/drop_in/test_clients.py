@@ -247,6 +247,35 @@ def test_aiosmtpd_and_aiosmtplib(run, tls):
     run(main)
 
 
+# ---- WebSockets: the older classes of websockets have a protocol of their own, which feeds asyncio's StreamReader
+
+
+def test_websockets(run):
+    server = pytest.importorskip("websockets.legacy.server")
+    client = pytest.importorskip("websockets.legacy.client")
+    readers = []
+
+    async def echo(socket, *_):
+        readers.append(type(socket.reader))
+        async for message in socket:
+            await socket.send(message)
+
+    async def main():
+        readers.clear()
+        async with server.serve(echo, "127.0.0.1", 0, max_size=None) as serving:
+            port = serving.sockets[0].getsockname()[1]
+            async with client.connect(f"ws://127.0.0.1:{port}", max_size=None) as socket:
+                for message in ("hello", BLOB, b"", "x" * 70_000):
+                    await socket.send(message)
+                    assert await socket.recv() == message
+                await (await socket.ping())
+                await socket.send([b"frag", b"ments"])
+                assert await socket.recv() == b"fragments"
+        assert readers == [penstock.asyncio.StreamReader]
+
+    run(main)
+
+
 # ---- memcached
 
 

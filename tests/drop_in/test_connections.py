@@ -309,6 +309,79 @@ def test_a_handler_that_fails_is_told_and_its_connection_closed():
     asyncio.run(main())
 
 
+def test_what_comes_is_not_made_bytes_first(run, monkeypatch):
+    """Where nobody overrides it, `data_received` has no part in it: the loop's memory is that of the buffer."""
+    asked = []
+    monkeypatch.setattr(StreamReaderProtocol, "data_received", lambda self, data: asked.append(data))
+
+    async def main():
+        async with await start_server(echo, "127.0.0.1", 0) as server:
+            await converse(*await open_connection(*server.sockets[0].getsockname()))
+
+    run(main)
+    assert asked == []
+
+
+def test_the_transport_is_the_loops_own(run):
+    class Collecting(asyncio.Protocol):
+        def __init__(self):
+            self.came = asyncio.get_running_loop().create_future()
+
+        def data_received(self, data):
+            self.came.set_result(data)
+
+    async def main():
+        ours, peer = socket.socketpair()
+        reader, writer = await open_connection(sock=ours)
+        transport = writer.transport
+        protocol = transport.get_protocol()
+        transport.pause_reading()
+        peer.send(b"paused")
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert reader.read_nowait() is None
+        transport.resume_reading()
+        assert await reader.read(100) == b"paused"
+        other = Collecting()
+        transport.set_protocol(other)
+        peer.send(b"for the other")
+        assert await other.came == b"for the other"
+        transport.set_protocol(protocol)
+        peer.send(b"back again")
+        assert await reader.read(100) == b"back again"
+        writer.close()
+        await writer.wait_closed()
+        peer.close()
+
+    run(main)
+
+
+def test_a_file_is_sent_by_the_loop_between_writes(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"in the file")
+
+    async def main():
+        ours, peer = socket.socketpair()
+        loop = asyncio.get_running_loop()
+        reader, writer = await open_connection(sock=ours)
+        writer.write(b"before ")
+        with path.open("rb") as file:
+            sending = asyncio.ensure_future(loop.sendfile(writer.transport, file))
+            await asyncio.sleep(0)
+            with pytest.raises(RuntimeError, match="sendfile is in progress"):
+                writer.write(b"meanwhile")
+            await sending
+        writer.write(b" after")
+        assert peer.recv(100) == b"before in the file after"
+        peer.send(b"answer")
+        assert await reader.read(100) == b"answer"
+        writer.close()
+        await writer.wait_closed()
+        peer.close()
+
+    asyncio.run(main())
+
+
 def test_a_subclass_that_sees_the_data_still_does(run):
     seen = []
 

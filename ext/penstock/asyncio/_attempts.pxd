@@ -1,7 +1,8 @@
 cimport cython
 
-from penstock.asyncio._receiving cimport ReaderCore
+from penstock.asyncio._receiving cimport ANY, COUNT, SEPARATOR, ReaderCore
 from penstock.asyncio._sending cimport WriterCore
+from penstock.asyncio._waiting cimport PENDING, Waiter
 
 cdef class Attempt:
     cdef object _stream         # the reader or writer whose operation it is
@@ -9,12 +10,18 @@ cdef class Attempt:
     cdef Py_ssize_t _n          # its arguments: a number of bytes,
     cdef object _first          # or two others
     cdef object _second
-    cdef object _inner          # the coroutine that waits, where the first attempt gave nothing
+    cdef Waiter _waiter         # what it waits for, where the first attempt gave nothing
+    cdef object _inner          # the coroutine that does what attempts do not
     cdef bint _started
+    cdef int _end_wait(self) except -1
 
 cdef class LazyReader(ReaderCore):
     @cython.final
     cdef object _attempt(self, Attempt call)
+    @cython.final
+    cdef object _wait_for(self, Attempt call)
+    @cython.final
+    cdef void _waits_no_more(self) noexcept
 
 cdef class LazyWriter(WriterCore):
     pass

@@ -83,24 +83,11 @@ cdef tuple _NAMES = ("read", "readline", "readuntil", "readexactly", "__anext__"
 
 
 @cython.final
-cdef class _Waiting:
-    """What an attempt gives that has to wait: the coroutine that does."""
-
-    cdef object coroutine
-
-
-cdef _Waiting _waiting(object coroutine):
-    cdef _Waiting self = _Waiting.__new__(_Waiting)
-    self.coroutine = coroutine
-    return self
-
-
-@cython.final
 @cython.freelist(64)
 cdef class Attempt:
-    """A coroutine that makes one attempt, and only where this has to wait runs a coroutine that waits.
+    """A coroutine that makes one attempt after another, and waits between them.
 
-    As with every coroutine, nothing happens before it is awaited, and one that never is gives a warning.
+    What is not common, every error among it, it leaves to the coroutine function of `penstock.asyncio`. As with every coroutine, nothing happens before it is awaited, and one that never is gives a warning.
     """
 
     def __await__(self):
@@ -126,6 +113,7 @@ cdef class Attempt:
         """Raise an exception where the coroutine waits."""
         inner = self._inner
         self._started = True
+        self._end_wait()
         if inner is not None:
             try:
                 return inner.throw(kind if value is None else value)
@@ -144,6 +132,7 @@ cdef class Attempt:
         """End the coroutine where it waits."""
         inner, self._inner = self._inner, None
         self._started = True
+        self._end_wait()
         if inner is not None:
             inner.close()
 
@@ -157,19 +146,27 @@ cdef class Attempt:
 
     @property
     def cr_await(self):
-        """The coroutine that waits, or None."""
-        return self._inner
+        """The coroutine or the future that it waits for, or None."""
+        return self._inner if self._waiter is None else self._waiter
 
     def __repr__(self):
         return f"<coroutine object {self.__qualname__} at {id(self):#x}>"
 
+    cdef int _end_wait(self) except -1:
+        if self._waiter is not None:
+            self._waiter = None
+            (<LazyReader>self._stream)._waits_no_more()
+        return 0
+
 
 cdef bint attempt_unused "penstock_attempt_unused"(PyObject *me) noexcept:
+    # The object has no references left, and must not get any.
+    if (<Attempt>me)._waiter is not None:
+        (<LazyReader>(<Attempt>me)._stream)._waits_no_more()
     return not (<Attempt>me)._started
 
 
 cdef void attempt_warn "penstock_attempt_warn"(PyObject *me) noexcept:
-    # The object has no references left, and must not get any.
     cdef str name = _NAMES[(<Attempt>me)._kind]
     try:
         warn(f"coroutine 'StreamReader.{name}' was never awaited", RuntimeWarning, stacklevel=2)
@@ -187,7 +184,9 @@ cdef inline Attempt _attempt_of(object stream, int kind):
 
 cdef int attempt_send "penstock_attempt_send"(PyObject *me, PyObject *arg, PyObject **result) except -1:
     cdef Attempt self = <Attempt>me
-    cdef object value
+    cdef LazyReader reader
+    cdef Waiter waiter = self._waiter
+    cdef object value = None
     cdef int outcome
     if not self._started:
         if <object>arg is not None:
@@ -195,18 +194,36 @@ cdef int attempt_send "penstock_attempt_send"(PyObject *me, PyObject *arg, PyObj
         self._started = True
         if self._kind == DRAIN:
             if (<WriterCore>self._stream)._has_nothing_to_drain():
-                value = None
-            else:
-                value = _waiting(self._stream._await_drain())
+                Py_INCREF(None)  # the caller's reference
+                result[0] = <PyObject *>None
+                return PYGEN_RETURN
+            self._inner = self._stream._await_drain()
         else:
-            value = (<LazyReader>self._stream)._attempt(self)
-        if type(value) is not _Waiting:
-            Py_INCREF(value)  # the caller's reference
-            result[0] = <PyObject *>value
-            return PYGEN_RETURN
-        self._inner = (<_Waiting>value).coroutine
+            reader = <LazyReader>self._stream
+            if reader._exception is None:
+                value = reader._attempt(self)
+            if value is None:
+                self._waiter = reader._wait_for(self)
+    elif waiter is not None:
+        if waiter._state == PENDING:
+            raise RuntimeError("await wasn't used with future")
+        self._end_wait()
+        waiter._take()
+        reader = <LazyReader>self._stream
+        value = reader._attempt(self)
+        if value is None:
+            self._waiter = reader._wait_for(self)
     elif self._inner is None:
         raise RuntimeError("cannot reuse already awaited coroutine")
+    if value is not None:
+        Py_INCREF(value)  # the caller's reference
+        result[0] = <PyObject *>value
+        return PYGEN_RETURN
+    if self._waiter is not None:
+        self._waiter._asyncio_future_blocking = True
+        Py_INCREF(self._waiter)  # the caller's reference
+        result[0] = <PyObject *>self._waiter
+        return PYGEN_NEXT
     value = self._inner  # keeps it alive if it is closed from within
     try:
         outcome = PyIter_Send(value, <object>arg, result)
@@ -250,36 +267,55 @@ cdef class LazyReader(ReaderCore):
         return _attempt_of(self, NEXT)
 
     cdef object _attempt(self, Attempt call):
+        """What is asked for, or None where it is not there, or is not one of the common cases."""
         cdef int kind = call._kind
-        cdef object result = None
-        if self._exception is None:
-            # The common cases at once; the others, and every error, are the coroutines' business.
+        cdef object line
+        if kind == READEXACTLY:
+            return self._take_exactly(call._n) if call._n > 0 else None
+        if kind == READ:
+            return self._take_some(call._n) if call._n > 0 else None
+        if kind == READUNTIL:
+            if type(call._first) is bytes and call._first and call._second is None:
+                return self._take_until(<bytes>call._first, self._limit)
+        elif kind == NEXT:
+            line = self._take_line(self._limit, ERROR)
+            if line is not None and not line:
+                raise StopAsyncIteration
+            return line
+        elif call._first is None and call._second is ERROR:
+            return self._take_line(self._limit, ERROR)
+        return None
+
+    cdef object _wait_for(self, Attempt call):
+        """The future that a common case waits for; None after giving the call the coroutine that does the rest."""
+        cdef int kind = call._kind
+        if self._exception is None and not self._eof:
             if kind == READEXACTLY:
                 if call._n > 0:
-                    result = self._take_exactly(call._n)
+                    return self._wait("readexactly", COUNT, call._n, None)
             elif kind == READ:
                 if call._n > 0:
-                    result = self._take_some(call._n)
+                    return self._wait("read", ANY, 0, None)
             elif kind == READUNTIL:
                 if type(call._first) is bytes and call._first and call._second is None:
-                    result = self._take_until(call._first, self._limit)
-            elif kind == NEXT:
-                result = self._take_line(self._limit, ERROR)
-                if result is not None and not result:
-                    raise StopAsyncIteration
-            elif call._first is None and call._second is ERROR:
-                result = self._take_line(self._limit, ERROR)
-            if result is not None:
-                return result
+                    return self._wait("readuntil", SEPARATOR, self._limit, call._first)
+            elif kind == NEXT or (call._first is None and call._second is ERROR):
+                return self._wait("readuntil", SEPARATOR, self._limit, NEWLINE)
         if kind == READEXACTLY:
-            return _waiting(self._await_readexactly(call._n))
-        if kind == READ:
-            return _waiting(self._await_read(call._n))
-        if kind == READUNTIL:
-            return _waiting(self._await_readuntil(call._first, limit=call._second))
-        if kind == NEXT:
-            return _waiting(self._await___anext__())
-        return _waiting(self._await_readline(limit=call._first, long_lines=call._second))
+            call._inner = self._await_readexactly(call._n)
+        elif kind == READ:
+            call._inner = self._await_read(call._n)
+        elif kind == READUNTIL:
+            call._inner = self._await_readuntil(call._first, limit=call._second)
+        elif kind == NEXT:
+            call._inner = self._await___anext__()
+        else:
+            call._inner = self._await_readline(limit=call._first, long_lines=call._second)
+        return None
+
+    cdef void _waits_no_more(self) noexcept:
+        self._waiter = None
+        self._want = ANY
 
 
 cdef class LazyWriter(WriterCore):

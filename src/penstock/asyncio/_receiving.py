@@ -1,155 +1,23 @@
-"""The inner part of the readers and protocols: what runs for every piece of data.
+"""The inner part of the readers: what runs for every piece of data that comes, and the reads that do not wait.
 
 A reader's bytes are in a `ChunkQueue`. A read that has to wait says for what, and is woken when that is there, not
 for each piece that comes; where it is there already, no future is made.
 """
 
-from asyncio import CancelledError, IncompleteReadError, LimitOverrunError, current_task
+from asyncio import IncompleteReadError, LimitOverrunError
 
 from penstock import _backend
+from penstock.asyncio._arguments import checked_long_lines, separator_of
+from penstock.asyncio._waiting import Waiter
 
 ANY = 0
 COUNT = 1
 SEPARATOR = 2
 
-PENDING = 0
-DONE = 1
-CANCELLED = 2
-
 ERROR = "error"
 _NEWLINE = b"\n"
 #: Fed data below this many bytes is copied: a short piece joins others, a long one is kept as the object it is.
 _COPIED_BYTES = 512
-#: Bytes that are still received while the transport is being paused.
-_LAST_BYTES = 1 << 12
-#: Bytes that a backlog gives to the transport at once; larger chunks go as they are.
-_PASSED_BYTES = 1 << 17
-
-
-class _Waiter:
-    """The future of one read: it can resume the task that awaits it at once, without a turn of the loop.
-
-    A task takes any object for a future that has ``_asyncio_future_blocking`` and these methods. asyncio's own future
-    tells the task by `call_soon`, so that what came waits for the next turn; a protocol's callback is as good a place to
-    go on at, and `resume` does that.
-    """
-
-    def __init__(self, loop):
-        self._asyncio_future_blocking = False
-        self._loop = loop
-        self._state = PENDING
-        self._error = None
-        self._callback = None
-        self._context = None
-        self._taken = False
-
-    # ---- for the coroutine
-
-    def __await__(self):
-        return self
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        if self._state == PENDING:
-            self._asyncio_future_blocking = True
-            return self
-        self.result()
-        raise StopIteration
-
-    # ---- for the task
-
-    def get_loop(self):
-        """The loop of the task."""
-        return self._loop
-
-    def add_done_callback(self, fn, *, context=None):
-        """Call ``fn(self)`` when done; the task's, of which there is one."""
-        assert self._callback is None, "a waiter is for one task"
-        self._callback = fn
-        self._context = context
-        if self._state != PENDING:
-            self._tell()
-
-    def remove_done_callback(self, fn):
-        """Forget the callback; how many there were."""
-        found = int(self._callback is not None and self._callback == fn)
-        if found:
-            self._callback = None
-        return found
-
-    def done(self):
-        """Whether there is nothing to wait for any more."""
-        return self._state != PENDING
-
-    def cancelled(self):
-        """Whether the task was cancelled."""
-        return self._state == CANCELLED
-
-    def result(self):
-        """None, or raise what the waiting ended with."""
-        self._taken = True
-        if self._error is not None:
-            raise self._error
-
-    def exception(self):
-        """What the waiting ended with, or None."""
-        if self._state == CANCELLED:
-            raise self._error
-        return self._error
-
-    def cancel(self, msg=None):
-        """End the waiting, as the task is cancelled."""
-        if self._state != PENDING:
-            return False
-        self._state = CANCELLED
-        self._error = CancelledError() if msg is None else CancelledError(msg)
-        self._tell()
-        return True
-
-    # ---- for the reader
-
-    def set_result(self, result):
-        """End the waiting; the task goes on in the next turn."""
-        self._state = DONE
-        self._tell()
-
-    def set_exception(self, error):
-        """Let the task raise ``error``."""
-        self._state = DONE
-        self._error = error() if isinstance(error, type) else error
-        self._tell()
-
-    def _tell(self):
-        if self._callback is not None:
-            self._loop.call_soon(self._callback, self, context=self._context)
-
-    def resume(self):
-        """End the waiting; the task goes on here and now, if no other is running."""
-        self._state = DONE
-        if self._callback is None:
-            return
-        if self._context is None or current_task(self._loop) is not None:
-            self._tell()
-            return
-        try:
-            self._context.run(self._callback, self)
-        except (SystemExit, KeyboardInterrupt) as error:
-            # The task has it too. These end the loop, and not the connection that happened to wake the task.
-            self._loop.call_soon(_raise, error)
-        except RuntimeError:
-            if self._taken:
-                raise
-            # The task's context is one that this runs in.
-            self._tell()
-
-    def __repr__(self):
-        return f"<Waiter {('pending', 'done', 'cancelled')[self._state]}>"
-
-
-def _raise(error):
-    raise error
 
 
 class ReaderCore:
@@ -164,6 +32,7 @@ class ReaderCore:
         self._loop = loop
         self._eof = False
         self._paused = False
+        self._pausing = False
         self._skipping = False
         # In debug mode the loop is to see, and to time, every step of a task.
         self._deferred = loop.get_debug()
@@ -187,23 +56,25 @@ class ReaderCore:
             self._queue.append_copy(data)
         self._arrived()
 
-    def _receive(self, area, n, pause):
-        first = 0
-        if self._want == COUNT and self._queue._total_bytes == 0 and self._want_bytes <= n:
-            # What the waiting read wants becomes one chunk, which it is given as it is.
-            first = self._want_bytes
-        self._queue.append_copy(area, n, first)
+    def _first_bytes(self):
+        """How many of the bytes that come should be one chunk: what the waiting read wants, and is given as it is."""
+        return self._want_bytes if self._want == COUNT and self._queue._total_bytes == 0 else 0
+
+    def _came(self, pause):
+        """Something was received: let the read that waits go on, if it is what that wants."""
         if self._waiter is None or self._is_due():
-            if type(self._waiter) is _Waiter and not self._deferred:
+            if type(self._waiter) is Waiter and not self._deferred:
                 waiter = self._waiter
                 self._waiter = None
                 self._want = ANY
-                if waiter._state == PENDING:
-                    waiter.resume()
+                waiter.resume()
             else:
                 self._wakeup_waiter()
-            if pause and self._is_full():
-                self._pause()
+            if self._is_full():
+                if pause:
+                    self._pause()
+                else:
+                    self._pausing = True
         return 0
 
     def _arrived(self):
@@ -231,6 +102,16 @@ class ReaderCore:
         else:
             self._paused = True
         return 0
+
+    def _pause_late(self):
+        """More is about to come: pause the transport now, if that was put off and is still due; whether it was."""
+        if not self._pausing:
+            return False
+        self._pausing = False
+        if self._paused or self._transport is None or self._queue._total_bytes <= self._limit:
+            return False
+        self._pause()
+        return self._paused
 
     def _is_due(self):
         """Whether what the waiting read asked for is there, or cannot come."""
@@ -307,13 +188,14 @@ class ReaderCore:
             )
         assert not self._eof, "_wait after EOF"
         # With the transport paused nothing would come.
+        self._pausing = False
         if self._paused:
             self._paused = False
             self._transport.resume_reading()
         self._want = want
         self._want_bytes = count
         self._want_separator = separator
-        self._waiter = _Waiter(self._loop)
+        self._waiter = Waiter(self._loop)
         return self._waiter
 
     def _wait_for_any(self, name):
@@ -338,8 +220,8 @@ class ReaderCore:
 
     def _take_some(self, n):
         queue = self._queue
-        if queue._total_bytes == 0:
-            return b"" if self._eof else None
+        if queue._total_bytes == 0 and not self._eof:
+            return None
         data = queue._read(min(n, queue._total_bytes))
         if self._paused:
             self._maybe_resume_transport()
@@ -507,7 +389,8 @@ class ReaderCore:
 
     def readuntil_nowait(self, separator=b"\n", *, limit=None):
         """The bytes up to and with ``separator``, or None where it is not there. Raises what `readuntil` does."""
-        separator = separator_of(separator)
+        if type(separator) is not bytes or not separator:
+            separator = separator_of(separator)
         if self._exception is not None:
             raise self._exception
         return self._until(separator, limit)
@@ -556,133 +439,3 @@ class _LineIterator:
         if not line:
             raise StopIteration
         return line
-
-
-class ProtocolCore:
-    """What a `StreamReaderProtocol` does for every piece of data, in and out.
-
-    A transport's buffer takes what it is given; one that is full costs more with every write (asyncio's of 3.12 and
-    3.13 count all of it each time). So what is written meanwhile waits here, as it is, and goes on when the transport
-    has room. Only where nobody else can write to the transport: their bytes would overtake these.
-    """
-
-    def _start(self, area, plain, pauses_late):
-        self._area = area
-        self._plain = plain
-        self._pauses_late = pauses_late
-        self._owns_transport = False
-        self._backlog = None
-        return 0
-
-    def _set_up(self, area, plain, pauses_late):
-        self._start(area, plain, pauses_late)
-
-    def get_buffer(self, sizehint):
-        """The memory that the loop receives into; shared by all connections of the loop."""
-        if self._pauses_late and self._plain:
-            reference = self._stream_reader_wr
-            reader = None if reference is None else reference()
-            if isinstance(reader, ReaderCore) and self._make_room(reader):
-                return self._area[:_LAST_BYTES]
-        return self._area
-
-    def buffer_updated(self, nbytes):
-        """``nbytes`` were received."""
-        reference = self._stream_reader_wr
-        reader = None if reference is None else reference()
-        if self._plain and isinstance(reader, ReaderCore):
-            self._deliver(reader, nbytes)
-        else:
-            self.data_received(bytes(self._area[:nbytes]))
-
-    def _deliver(self, reader, n):
-        reader._receive(self._area, n, not self._pauses_late)
-        return 0
-
-    def _make_room(self, reader):
-        """Pause a full reader's transport; whether that was needed."""
-        if not reader._is_full():
-            return False
-        reader._pause()
-        return True
-
-    # ---- writing
-
-    def _holds(self):
-        """Whether a write is to wait here."""
-        return self._paused and self._owns_transport and not self._connection_lost
-
-    def _hold(self, data):
-        if self._backlog is None:
-            self._backlog = _backend.ChunkQueue()
-        self._backlog._append(data)
-        return 0
-
-    def _pass_on(self, everything):
-        """Give the transport what waited: as much as it takes without pausing, or everything."""
-        backlog = self._backlog
-        if backlog is None:
-            return 0
-        while backlog._total_bytes and (everything or not self._paused):
-            chunk = backlog.popleft()
-            if len(chunk) < _PASSED_BYTES and backlog._total_bytes:
-                # Small ones together, for each write is a system call, or an entry to keep.
-                backlog._appendleft(chunk)
-                chunk = backlog._read(min(_PASSED_BYTES, backlog._total_bytes))
-            self._transport.write(chunk)
-        if backlog._total_bytes == 0:
-            self._backlog = None
-        return 0
-
-    def _share_transport(self):
-        """Somebody else may write to the transport from here on: keep nothing back."""
-        self._owns_transport = False
-        self._pass_on(True)
-
-    def pause_writing(self):
-        """The transport's buffer is over its high-water mark."""
-        self._paused = True
-
-    def resume_writing(self):
-        """The transport's buffer is below its low-water mark."""
-        self._paused = False
-        self._pass_on(False)
-        if not self._paused:
-            for waiter in self._drain_waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
-
-    def _drop_backlog(self):
-        self._backlog = None
-
-
-def separator_of(separator):
-    """One separator as bytes, several as a list of bytes, the shortest first."""
-    if type(separator) is bytes and separator:
-        return separator
-    if isinstance(separator, tuple):
-        several = sorted([_separator_bytes(one) for one in separator], key=len)
-        if not several:
-            raise ValueError("Separator should contain at least one element")
-        if not several[0]:
-            raise ValueError("Separator should be at least one-byte string")
-        return several if len(several) > 1 else several[0]
-    one = _separator_bytes(separator)
-    if not one:
-        raise ValueError("Separator should be at least one-byte string")
-    return one
-
-
-def _separator_bytes(separator):
-    if isinstance(separator, (bytes, bytearray, memoryview)):
-        return bytes(separator)
-    raise TypeError(
-        f"separator must be a bytes-like object or a tuple of them, not {type(separator).__name__}"
-    )
-
-
-def checked_long_lines(long_lines):
-    """The argument, where it is one of those that there are."""
-    if long_lines in ("error", "skip", "split"):
-        return long_lines
-    raise ValueError(f"long_lines must be 'error', 'skip' or 'split', not {long_lines!r}")

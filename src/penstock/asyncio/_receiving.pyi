@@ -1,8 +1,8 @@
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
-_LongLines = Literal["error", "skip", "split"]
+from penstock.asyncio._arguments import LongLines
 
 class ReaderCore:
     """The buffer of a `StreamReader`, and the reads that do not wait."""
@@ -51,34 +51,8 @@ class ReaderCore:
     def readline_nowait(self) -> bytes | None:
         """The next line, or None where it is not whole yet; ``b""`` at the end. Raises ValueError as `readline` does."""
     def read_lines_nowait(
-        self, max_lines: int | None = None, *, limit: int | None = None, long_lines: _LongLines = "error"
+        self, max_lines: int | None = None, *, limit: int | None = None, long_lines: LongLines = "error"
     ) -> list[bytes]:
         """A list of the whole lines that are there, at most ``max_lines``; at the end also what follows the last."""
     def lines_nowait(self) -> Iterator[bytes]:
         """An iterator over the whole lines that are there, for a plain ``for``."""
-
-class ProtocolCore:
-    """What a `StreamReaderProtocol` does for every piece of data, in and out."""
-
-    _stream_reader_wr: Any
-    _paused: bool
-    _connection_lost: bool
-    _owns_transport: bool
-    _transport: Any
-    def _set_up(self, area: memoryview, plain: bool, pauses_late: bool) -> None: ...
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """The memory that the loop receives into; shared by all connections of the loop."""
-    def buffer_updated(self, nbytes: int) -> None:
-        """``nbytes`` were received."""
-    def _share_transport(self) -> None: ...
-    def pause_writing(self) -> None:
-        """The transport's buffer is over its high-water mark."""
-    def resume_writing(self) -> None:
-        """The transport's buffer is below its low-water mark."""
-    def _drop_backlog(self) -> None: ...
-
-def separator_of(separator: Any) -> bytes | list[bytes]:
-    """One separator as bytes, several as a list of bytes, the shortest first."""
-
-def checked_long_lines(long_lines: str) -> _LongLines:
-    """The argument, where it is one of those that there are."""

@@ -1,6 +1,7 @@
 cimport cython
 
-from penstock.asyncio._receiving cimport ProtocolCore, ReaderCore
+from penstock.asyncio._carrying cimport ProtocolCore
+from penstock.asyncio._receiving cimport ReaderCore
 
 cdef class WriterCore:
     cdef public object _protocol

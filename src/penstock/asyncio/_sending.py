@@ -1,6 +1,7 @@
 """The inner part of the writers: what runs for every write."""
 
-from penstock.asyncio._receiving import ProtocolCore, ReaderCore
+from penstock.asyncio._carrying import ProtocolCore
+from penstock.asyncio._receiving import ReaderCore
 
 #: So many drains may find nothing to wait for before one lets other tasks run.
 _DRAINS_IN_A_ROW = 64
@@ -38,7 +39,10 @@ class WriterCore:
         if core._holds():
             core._hold(data)
             return False
-        self._channel.write(data)
+        if core._socket is not None and core._socket is self._channel and type(data) is bytes:
+            core._send(data)
+        else:
+            self._channel.write(data)
         return not core._paused
 
     def writelines(self, data):
@@ -72,7 +76,7 @@ class WriterCore:
             or not self._plain_drain
             or core._paused
             or core._connection_lost
-            or self._channel.is_closing()
+            or (self._channel._closing if core._socket is self._channel else self._channel.is_closing())
         ):
             return False
         self._drains += 1

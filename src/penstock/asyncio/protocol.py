@@ -5,30 +5,30 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import coroutines, events
+from contextlib import suppress
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from penstock.asyncio._receiving import ProtocolCore, ReaderCore
+from penstock.asyncio._area import Area
+from penstock.asyncio._carrying import ProtocolCore
+from penstock.asyncio._receiving import ReaderCore
 from penstock.asyncio._standing import Standing
+from penstock.asyncio._transports import adjust, is_asyncios_socket, is_uvloops
+from penstock.asyncio.reader import StreamReader
 from penstock.asyncio.writer import StreamWriter
 
 #: Bytes that are received at once.
 AREA_BYTES = 1 << 18
-#: Bytes that a pipe's transport is made to read at once: what a pipe holds, in a block that malloc need not map.
-PIPE_BYTES = 1 << 16
-
-_areas: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDictionary()
+_AREA = "_penstock_area"
 
 
-def _area_of(loop: asyncio.AbstractEventLoop) -> memoryview:
-    """The memory that a loop receives into. One for all its connections: between two callbacks nothing is in it."""
-    try:
-        return _areas[loop]
-    except KeyError:
-        area = _areas[loop] = memoryview(bytearray(AREA_BYTES))
-        return area
-    except TypeError:  # a loop that nobody can refer to weakly, or no loop
-        return memoryview(bytearray(AREA_BYTES))
+def _area_of(loop: asyncio.AbstractEventLoop) -> Area:
+    """The memory that a loop receives into."""
+    area: Area | None = getattr(loop, _AREA, None)
+    if area is None:
+        area = Area(AREA_BYTES)
+        with suppress(AttributeError):  # no loop, or one that has room for nothing
+            setattr(loop, _AREA, area)
+    return area
 
 
 class StreamReaderProtocol(
@@ -53,8 +53,12 @@ class StreamReaderProtocol(
         # An empty deque takes ten times the memory of a list, and an idle connection has no waiters.
         self._drain_waiters: list[asyncio.Future[None]] = []
         # A subclass that sees the data itself keeps on seeing it.
-        plain = type(self).data_received is StreamReaderProtocol.data_received and (
-            not isinstance(stream_reader, ReaderCore) or type(stream_reader).feed_data is ReaderCore.feed_data
+        plain = (type(self) is StreamReaderProtocol and type(stream_reader) is StreamReader) or (
+            type(self).data_received is StreamReaderProtocol.data_received
+            and (
+                not isinstance(stream_reader, ReaderCore)
+                or type(stream_reader).feed_data is StreamReader.feed_data
+            )
         )
         # asyncio takes a descriptor out of its selector to pause a transport. Most readers are empty again before
         # more comes, so that is left until it does. uvloop must not be paused from within get_buffer().
@@ -77,9 +81,15 @@ class StreamReaderProtocol(
         if reader is not None:
             reader.set_transport(transport)
         self._over_ssl = transport.get_extra_info("sslcontext") is not None
-        face = self._face(transport)
-        if face is not self:
-            transport.set_protocol(face)
+        if is_uvloops(transport):
+            transport.set_protocol(_Face(self))
+        elif (
+            is_asyncios_socket(transport)
+            and self._is_plain()
+            and type(self).buffer_updated is StreamReaderProtocol.buffer_updated
+            and isinstance(reader, ReaderCore)
+        ):
+            self._take_over(transport, transport._sock_fd)
         callback = self._client_connected_cb
         if callback is None:
             return
@@ -109,6 +119,7 @@ class StreamReaderProtocol(
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is closed; the reader ends, or raises ``exc``."""
+        self._let_go()
         super().connection_lost(exc)  # type: ignore[arg-type]
         self._drop_backlog()
 
@@ -119,6 +130,7 @@ class StreamReaderProtocol(
 
     def _replace_transport(self, transport: Any) -> None:
         adjust(transport)
+        self._let_go()
         self._transport = transport
         self._over_ssl = transport.get_extra_info("sslcontext") is not None
         self._owns_transport = False
@@ -128,12 +140,14 @@ class StreamReaderProtocol(
 
     def _face(self, transport: Any) -> asyncio.BaseProtocol:
         """What this transport is to be given as its protocol."""
-        # uvloop asks for a buffer only where the protocol is no asyncio.Protocol, which this one has to be.
-        return _Face(self) if type(transport).__module__.startswith("uvloop") else self
+        return _Face(self) if is_uvloops(transport) else self
 
 
 class _Face(asyncio.BufferedProtocol):
-    """A `StreamReaderProtocol` as nothing but a buffered one."""
+    """A `StreamReaderProtocol` as nothing but a buffered one.
+
+    uvloop asks for a buffer only where the protocol is no `asyncio.Protocol`, which a `StreamReaderProtocol` has to be.
+    """
 
     __slots__ = ("buffer_updated", "get_buffer", "protocol")
 
@@ -156,17 +170,3 @@ class _Face(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self.protocol.resume_writing()
-
-
-def adjust(transport: Any) -> None:
-    """Set what a transport has wrong by default."""
-    try:
-        low, high = transport.get_write_buffer_limits()
-    except (AttributeError, NotImplementedError, TypeError, ValueError):
-        pass
-    else:
-        # uvloop's low mark is 16 bytes, for 16 KiB: with it a writer waits until everything is sent.
-        if low * 1024 <= high // 4 and low:
-            transport.set_write_buffer_limits(high=high, low=high // 4)
-    if getattr(transport, "max_size", 0) > PIPE_BYTES and not hasattr(transport, "write"):
-        transport.max_size = PIPE_BYTES

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import events, format_helpers
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from penstock._backend import backend
+from penstock.asyncio._arguments import LongLines, separator_of
 from penstock.asyncio._buffer import BufferCopy
-from penstock.asyncio._receiving import ReaderCore, separator_of
+from penstock.asyncio._descriptors import own_methods
+from penstock.asyncio._receiving import ReaderCore
 from penstock.asyncio._standing import Standing
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 DEFAULT_LIMIT = 2**16
-#: What is done about a line that is longer than the limit.
-LongLines = Literal["error", "skip", "split"]
 
 # Python 3.11 hands over the result of a compiled attempt without a StopIteration; later ones are fastest with
 # coroutine functions.
@@ -220,3 +220,4 @@ if LAZY:
     for _name in ("read", "readline", "readuntil", "readexactly", "__anext__"):
         setattr(StreamReader, f"_await_{_name}", getattr(StreamReader, _name))
         setattr(StreamReader, _name, getattr(_Core, _name))
+own_methods(StreamReader, _Core, ReaderCore)

@@ -8,7 +8,7 @@ from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Callable
 from typing import Any
 
-from penstock.asyncio.protocol import adjust
+from penstock.asyncio._transports import adjust
 from penstock.asyncio.reader import DEFAULT_LIMIT, StreamReader
 from penstock.asyncio.writer import StreamWriter
 

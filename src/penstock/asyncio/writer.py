@@ -8,7 +8,8 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from penstock.asyncio._receiving import ProtocolCore
+from penstock.asyncio._carrying import ProtocolCore
+from penstock.asyncio._descriptors import own_methods
 from penstock.asyncio._sending import WriterCore
 from penstock.asyncio._standing import Standing
 from penstock.asyncio.reader import LAZY
@@ -148,3 +149,4 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
 if LAZY:
     StreamWriter._await_drain = StreamWriter.drain  # type: ignore[attr-defined]
     StreamWriter.drain = _Core.drain  # type: ignore[attr-defined, method-assign]
+own_methods(StreamWriter, _Core, WriterCore)

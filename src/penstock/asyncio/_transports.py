@@ -1,0 +1,64 @@
+"""What the transports of the loops are like, as far as streams have to care."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+#: Bytes that a pipe's transport is made to read at once: what a pipe holds, in a block that malloc need not map.
+PIPE_BYTES = 1 << 16
+
+# asyncio's transport of a plain socket is Python for every piece of data. Its system calls can be made in its place if
+# it has these private attributes, as it has from 3.11 to 3.14; what has not is left to itself.
+_SOCKET_TRANSPORT: type | None = getattr(
+    sys.modules.get("asyncio.selector_events"), "_SelectorSocketTransport", None
+)
+_NEEDED = (
+    "_buffer",
+    "_closing",
+    "_conn_lost",
+    "_empty_waiter",
+    "_eof",
+    "_fatal_error",
+    "_read_ready__get_buffer",
+    "_read_ready__on_eof",
+    "_read_ready_cb",
+    "_sock_fd",
+)
+_has_needed: bool | None = None
+_from_uvloop: dict[type, bool] = {}
+
+
+def is_asyncios_socket(transport: Any) -> bool:
+    """Whether a transport is that of a plain socket on asyncio's own loop, with all that is needed to stand in for it."""
+    global _has_needed
+    if type(transport) is not _SOCKET_TRANSPORT:
+        return False
+    if _has_needed is None:
+        _has_needed = all(hasattr(transport, name) for name in _NEEDED)
+    return _has_needed
+
+
+def is_uvloops(transport: Any) -> bool:
+    """Whether a transport is one of uvloop's."""
+    kind = type(transport)
+    known = _from_uvloop.get(kind)
+    if known is None:
+        known = _from_uvloop[kind] = kind.__module__.startswith("uvloop")
+    return known
+
+
+def adjust(transport: Any) -> None:
+    """Set what a transport has wrong by default."""
+    if type(transport) is _SOCKET_TRANSPORT:
+        return
+    try:
+        low, high = transport.get_write_buffer_limits()
+    except (AttributeError, NotImplementedError, TypeError, ValueError):
+        pass
+    else:
+        # uvloop's low mark is 16 bytes, for 16 KiB: with it a writer waits until everything is sent.
+        if low * 1024 <= high // 4 and low:
+            transport.set_write_buffer_limits(high=high, low=high // 4)
+    if getattr(transport, "max_size", 0) > PIPE_BYTES and not hasattr(transport, "write"):
+        transport.max_size = PIPE_BYTES

@@ -55,7 +55,13 @@ cdef extern from "Python.h":
 cdef extern from *:
     """
     /* A bytes object keeps the hash of what it had been. */
-    #define penstock_forget_hash(op) (((PyBytesObject *)(op))->ob_shash = -1)
+    static inline void penstock_forget_hash(PyObject *op) {
+        /* Deprecated for its readers; whoever changes the bytes of an object that nobody else has must reset it. */
+        _Py_COMP_DIAG_PUSH
+        _Py_COMP_DIAG_IGNORE_DEPR_DECLS
+        ((PyBytesObject *)op)->ob_shash = -1;
+        _Py_COMP_DIAG_POP
+    }
     """
     void forget_hash "penstock_forget_hash"(PyObject* value)
 

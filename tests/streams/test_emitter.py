@@ -325,3 +325,20 @@ def test_listeners_without_memory_loses_no_reference(emitter):
             testcapi.remove_mem_hooks()
     assert failures > 0
     assert sys.getrefcount(listener) == references
+
+
+@looped
+async def test_what_a_listener_returns_is_not_awaited_unless_it_is_a_coroutine():
+    emitter = EventEmitter()
+    awaited = []
+
+    class Request:
+        def __await__(self):
+            awaited.append(self)
+            yield from ()
+
+    emitter.on("done", Request)
+    emitter.emit("done")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert awaited == []

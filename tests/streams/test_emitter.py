@@ -7,7 +7,7 @@ import weakref
 import pytest
 from stream_tools import closed, looped, quiet, reported
 
-from penstock import EventEmitter, InvalidArgTypeError, Readable, StreamError
+from penstock import EventEmitter, InvalidArgTypeError, Readable, StreamError, Writable
 
 
 @pytest.fixture
@@ -332,12 +332,12 @@ async def test_what_a_listener_returns_is_not_awaited_unless_it_is_a_coroutine()
     emitter = EventEmitter()
     awaited = []
 
-    class Request:
+    class Request(Writable):
         def __await__(self):
             awaited.append(self)
             yield from ()
 
-    emitter.on("done", Request)
+    emitter.on("done", Request().destroy)
     emitter.emit("done")
     await asyncio.sleep(0)
     await asyncio.sleep(0)

@@ -60,7 +60,7 @@ class OnceListener(Listener):
 def _settle(emitter, result):
     # A coroutine listener runs as a task of its own; its failure destroys the stream. What else can be awaited runs
     # without that: ``source.on("close", request.destroy)`` returns the request and asks for nothing.
-    if result is not None and hasattr(type(result), "__await__") and hasattr(type(result), "send"):
+    if result is not None and hasattr(type(result), "__await__") and hasattr(type(result), "throw"):
         watch = getattr(emitter, "_s_watch_listener", None)
         if watch is not None:
             watch(result)

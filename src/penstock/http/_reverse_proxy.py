@@ -72,12 +72,7 @@ class ReverseProxy:
             body=request if has_body else b"",
             timeout=self._timeout,
         )
-
-        def given_up() -> None:
-            # A listener that returned the request would have it awaited.
-            asked.destroy()
-
-        response.once("close", given_up)
+        response.once("close", asked.destroy)
         try:
             answer = await asked
         except (OSError, StreamError) as error:

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import http.server
+import os
 import re
 import signal
 import subprocess
@@ -180,3 +181,23 @@ def test_copy_to_a_url(folder, store):
     done = penstock("copy", folder / "big.bin", url)
     assert done.returncode == 1
     assert b"answered 507" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("serve", ".", "-l", "0"),
+        ("proxy", "--http", "0", "127.0.0.1:1"),
+        ("copy", "http://127.0.0.1:1/x", "-"),
+    ],
+    ids=["serve", "proxy", "copy"],
+)
+def test_without_the_parser(tmp_path, args):
+    (tmp_path / "httptools.py").write_text("raise ImportError('not installed')")
+    path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
+    done = penstock(*args, env={**os.environ, "PYTHONPATH": path}, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == b""
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("penstock: ")
+    assert line.endswith("penstock.http needs httptools; pip install 'penstock[http]'")

@@ -44,6 +44,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Failure as failure:
         complain(str(failure))
         return failure.status
+    except ImportError as error:
+        from penstock.http._parser import PARSER
+
+        if error.name != PARSER:
+            raise
+        complain(str(error))
+        return 1
     except KeyboardInterrupt:
         return STOPPED_BY_CTRL_C
     except BrokenPipeError:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from importlib import import_module
 
-__all__ = ["require_parser"]
+__all__ = ["PARSER", "require_parser"]
+
+PARSER = "httptools"
 
 
 def require_parser() -> None:
     """Have the parser imported, before the first connection needs it. Raises ImportError where it is not installed."""
     try:
-        import_module("httptools")
+        import_module(PARSER)
     except ImportError as error:
-        raise ImportError("penstock.http needs httptools; pip install 'penstock[http]'") from error
+        raise ImportError(
+            "penstock.http needs httptools; pip install 'penstock[http]'", name=PARSER
+        ) from error

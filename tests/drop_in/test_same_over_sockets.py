@@ -125,6 +125,13 @@ async def play(streams, limit, program):
     return told
 
 
+async def play_and_listen(streams, limit, program):
+    """What `play` gives, and what the loop's exception handler was told meanwhile."""
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    return await play(streams, limit, program), complaints
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 @settings(max_examples=120, deadline=None)
 @given(program=st.lists(steps, max_size=14), limit=st.sampled_from([16, 1000, 2**16]))
@@ -133,8 +140,6 @@ def test_same_results_and_errors(loop, program, limit):
     results = []
     for streams in (asyncio, penstock.asyncio):
         with asyncio.Runner(loop_factory=factory) as runner:
-            complaints = []
-            runner.get_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))  # noqa: B023
-            results.append((runner.run(play(streams, limit, program)), complaints))
+            results.append(runner.run(play_and_listen(streams, limit, program)))
     theirs, ours = results
     assert ours == theirs

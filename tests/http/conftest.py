@@ -1,5 +1,6 @@
 """The fixtures of this folder; helpers are imported by name from http_helpers and net_helpers."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,3 +15,12 @@ from file_helpers import big, content, run  # noqa: E402 - assertions in it are 
 from net_helpers import certificate, client_tls, server_tls  # noqa: E402
 
 __all__ = ["big", "certificate", "client_tls", "content", "run", "server_tls"]
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A file of ten digits, of a known time."""
+    path = tmp_path / "note.txt"
+    path.write_bytes(b"0123456789")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    return path

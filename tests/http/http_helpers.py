@@ -130,6 +130,15 @@ async def echo(request, response):
     response.end()
 
 
+def sending(path, **options):
+    """A handler that answers with a file."""
+
+    async def handler(request, response):
+        await response.send_file(path, **options)
+
+    return handler
+
+
 def hello(request, response):
     response.end(b"hello " + request.url.encode())
 

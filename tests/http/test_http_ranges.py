@@ -6,23 +6,9 @@ import os
 import shutil
 
 import pytest
-from http_helpers import answer, peer_of, request, serving, until
+from http_helpers import answer, peer_of, request, sending, serving, until
 
-from penstock import IncompleteMessageError, PrematureCloseError
-
-
-def sending(path, **options):
-    async def handler(request, response):
-        await response.send_file(path, **options)
-
-    return handler
-
-
-@pytest.fixture
-def small(tmp_path):
-    path = tmp_path / "note.txt"
-    path.write_bytes(b"0123456789")
-    return path
+from penstock import IncompleteMessageError
 
 
 def parts_of(got):
@@ -155,27 +141,6 @@ def test_the_type_of_ones_own(run, small):
         async with peer_of(handler) as peer:
             await peer.send(request("GET /", "Range: bytes=0-1,5-9"))
             assert [kind for _, kind, _ in parts_of(await answer(peer))] == ["text/x-note"] * 2
-
-    run(main)
-
-
-def test_a_client_that_leaves(run, big):
-    path, _ = big
-    outcomes = []
-
-    async def handler(request, response):
-        try:
-            await response.send_file(path)
-        except PrematureCloseError as error:
-            outcomes.append(error)
-
-    async def main():
-        async with peer_of(handler) as peer:
-            await peer.send(request("GET /", "Range: bytes=0-1,2-") * 20)
-            await peer.receive(500_000)
-            peer.reset()
-            await until(lambda: outcomes)
-            await until(lambda: not peer.server.connections)
 
     run(main)
 

@@ -5,25 +5,9 @@ import os
 from email.utils import formatdate
 
 import pytest
-from http_helpers import answer, body_of, peer_of, request, serving, until
+from http_helpers import answer, body_of, peer_of, request, sending, serving, until
 
 from penstock import HeadersSentError, InvalidArgTypeError, PrematureCloseError, http
-
-
-def sending(path, **options):
-    async def handler(request, response):
-        await response.send_file(path, **options)
-
-    return handler
-
-
-@pytest.fixture
-def small(tmp_path):
-    path = tmp_path / "note.txt"
-    path.write_bytes(b"0123456789")
-    os.utime(path, (1_700_000_000, 1_700_000_000))
-    return path
-
 
 MODIFIED = formatdate(1_700_000_000, usegmt=True)
 
@@ -285,7 +269,8 @@ def test_a_file_that_shrinks_is_cut_off_not_padded(run, tmp_path):
     run(main)
 
 
-def test_a_client_that_leaves(run, big):
+@pytest.mark.parametrize("fields", [(), ("Range: bytes=0-1,2-",)], ids=["whole", "ranges"])
+def test_a_client_that_leaves(run, big, fields):
     path, _ = big
     outcomes = []
 
@@ -297,7 +282,7 @@ def test_a_client_that_leaves(run, big):
 
     async def main():
         async with peer_of(handler) as peer:
-            await peer.send(request("GET /") * 20)
+            await peer.send(request("GET /", *fields) * 20)
             await peer.receive(500_000)
             peer.reset()
             await until(lambda: outcomes)

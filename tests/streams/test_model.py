@@ -8,12 +8,8 @@ PENSTOCK_MODEL_EXAMPLES=2000 runs that many programs of each kind, and other one
 """
 
 import asyncio
-import functools
-import importlib.util
-import os
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -23,79 +19,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from model_checks import LOOPS, MARKS, Log, chosen, factory_of, tasks_left
 from model_tools import LARGEST, SINKS, SOURCES, STAGES, WIDTH, Failure, Part, numbered, numbers
 
-from penstock import (
-    AbortController,
-    AbortError,
-    PrematureCloseError,
-    Writable,
-    pipeline,
-)
+from penstock import Writable
 
-MANY = int(os.environ.get("PENSTOCK_MODEL_EXAMPLES", "0"))
-LOOPS = ["asyncio"] + (["uvloop"] if importlib.util.find_spec("uvloop") else [])
-MARKS = st.sampled_from([0, 1, 2, 3, 4, 6, 8, 16])
 # Chunks, as counts of numbers.
 COUNTS = st.lists(st.integers(0, LARGEST // WIDTH), max_size=4)
-
-
-def chosen(examples, steps=1):
-    """Settings: the same programs each time, unless more are asked for."""
-    return settings(
-        max_examples=MANY or examples,
-        stateful_step_count=steps,
-        derandomize=not MANY,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-class Log:
-    """The events of one stream that its life consists of."""
-
-    def __init__(self, stream, stays_up=False):
-        self.stream = stream
-        # Without auto_destroy a stream goes on after an error, as far as it can.
-        self.stays_up = stays_up
-        self.events = []
-        self.errors = []
-        for name in ("end", "finish"):
-            stream.on(name, functools.partial(self.events.append, name))
-        stream.prepend_listener("drain", self.drained)
-        stream.on("error", self.failed)
-        stream.on("close", self.closed)
-
-    def drained(self):
-        assert self.stream.writable_length == 0, "all is written"
-        assert not self.stream.writable_need_drain
-
-    def failed(self, error):
-        self.events.append("error")
-        self.errors.append(error)
-
-    def closed(self):
-        self.events.append("close")
-        # penstock lets go of what listens to a stream that is closed; nothing may come.
-        asyncio.get_running_loop().call_soon(self.listen_on)
-
-    def listen_on(self):
-        for name in ("data", "readable", "end", "finish", "drain", "error", "close"):
-            self.stream.on(name, functools.partial(self.late, name))
-
-    def late(self, name, *args):
-        self.events.append(f"late {name}")
-
-    def check(self):
-        events = self.events
-        for name in ("end", "finish", "error", "close"):
-            assert events.count(name) <= 1, events
-        if "close" in events:
-            assert events[-1] == "close", events
-            assert self.stream.closed
-        if "error" in events and not self.stays_up:
-            assert events[events.index("error") + 1 :] in ([], ["close"]), events
 
 
 def assert_within_the_mark(stream, extra=0):
@@ -160,10 +90,6 @@ class Machine(RuleBasedStateMachine):
     def finish(self):
         """Bring the program to its end, and look at the whole."""
         raise NotImplementedError
-
-
-async def tasks_left():
-    return asyncio.all_tasks() - {asyncio.current_task()}
 
 
 # ---- one writable
@@ -303,20 +229,8 @@ class WritableMachine(Machine):
             self.turns(4)
 
 
-# ---- one readable
-
-
-class ReadableMachine(Machine):
-    """Every way of reading, mixed."""
-
-    @initialize(mark=MARKS, kind=st.sampled_from(SOURCES))
-    def start(self, mark, kind):
-        self.source = self.log(self.inside(kind, mark))
-        self.count = 0
-        self.got = []
-        self.listening = []
-        self.put_back = 0
-        self.ended = False
+class SuppliedMachine(Machine):
+    """A machine with a source, to which the program gives what it has."""
 
     @precondition(lambda self: not self.ended)
     @rule(counts=COUNTS)
@@ -330,6 +244,22 @@ class ReadableMachine(Machine):
     def supply_the_end(self):
         self.ended = True
         self.inside(self.source.supply, None)
+
+
+# ---- one readable
+
+
+class ReadableMachine(SuppliedMachine):
+    """Every way of reading, mixed."""
+
+    @initialize(mark=MARKS, kind=st.sampled_from(SOURCES))
+    def start(self, mark, kind):
+        self.source = self.log(self.inside(kind, mark))
+        self.count = 0
+        self.got = []
+        self.listening = []
+        self.put_back = 0
+        self.ended = False
 
     def take(self, chunk):
         self.got.append(chunk)
@@ -438,7 +368,7 @@ class Link:
         self.whole = True
 
 
-class FlowMachine(Machine):
+class FlowMachine(SuppliedMachine):
     """Pipes that are joined, parted, paused, resumed and broken, with a pace at every point that is the program's."""
 
     @initialize(
@@ -488,19 +418,6 @@ class FlowMachine(Machine):
 
     def others(self, link):
         return [other for other in self.links if other.source is link.source and other is not link]
-
-    @precondition(lambda self: not self.ended)
-    @rule(counts=COUNTS)
-    def supply(self, counts):
-        for count in counts:
-            self.inside(self.source.supply, numbered(self.count, count))
-            self.count += count
-
-    @precondition(lambda self: not self.ended and self.count > 8)
-    @rule()
-    def supply_the_end(self):
-        self.ended = True
-        self.inside(self.source.supply, None)
 
     @precondition(lambda self: not self.ended and self.count > 20)
     @rule()
@@ -684,119 +601,6 @@ MACHINES = {WritableMachine: (200, 40), ReadableMachine: (200, 40), FlowMachine:
 def test_random_programs(machine, loop):
     examples, steps = MACHINES[machine]
     if loop == "uvloop":
-        factory = importlib.import_module("uvloop").new_event_loop
-        machine = type(machine.__name__, (machine,), {"loop_factory": staticmethod(factory)})
+        machine = type(machine.__name__, (machine,), {"loop_factory": staticmethod(factory_of(loop))})
         examples //= 4
     run_state_machine_as_test(machine, settings=chosen(examples, steps))
-
-
-# ---- pipelines
-
-
-PLACES = st.integers(0, 4)
-BREAKS = st.one_of(
-    st.none(),
-    st.tuples(st.sampled_from(["fail", "destroy", "destroy-plain"]), PLACES, st.integers(0, 30)),
-    st.tuples(st.sampled_from(["abort", "cancel"]), st.just(0), st.integers(1, 30)),
-)
-
-
-async def run_on(streams, done, turns=2000):
-    """Complete what is held, a turn at a time, until ``done``."""
-    while not done():
-        turns -= 1
-        assert turns, "it does not come to its end"
-        for stream in streams:
-            if stream.under_way:
-                stream.settle()
-        await asyncio.sleep(0)
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-@settings(chosen(300))
-@given(
-    source=st.sampled_from(SOURCES),
-    stages=st.lists(st.sampled_from(STAGES), max_size=3),
-    sink=st.sampled_from(SINKS),
-    marks=st.lists(MARKS, min_size=5, max_size=5),
-    counts=st.lists(st.integers(0, LARGEST // WIDTH), max_size=20),
-    broken=BREAKS,
-)
-def test_random_pipelines(loop, source, stages, sink, marks, counts, broken):
-    """A pipeline comes to its end or fails, with all of its streams and with the error that was first."""
-    reports = []
-
-    async def main():
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
-        streams = [kind(mark) for kind, mark in zip([source, *stages, sink], marks, strict=False)]
-        logs = [Log(stream) for stream in streams]
-        count = 0
-        for size in counts:
-            streams[0].supply(numbered(count, size))
-            count += size
-        controller = AbortController()
-        flow = pipeline(*streams, signal=controller.signal)
-
-        async def wait():
-            await flow
-
-        task = asyncio.create_task(wait())
-        what, place, turns = broken if broken is not None else (None, 0, 0)
-        victim = streams[place % len(streams)]
-        error = Failure(what)
-        for _ in range(turns):
-            await asyncio.sleep(0)
-            for stream in streams:
-                if stream.under_way:
-                    stream.settle()
-        if what == "fail":
-            if victim is streams[0]:
-                victim.supply(error)
-            elif victim.under_way:
-                victim.settle(error)
-            else:
-                victim.failure = error
-        elif what == "destroy":
-            victim.give_up(error)
-        elif what == "destroy-plain":
-            victim.destroy()
-        elif what == "abort":
-            controller.abort(error)
-        elif what == "cancel":
-            task.cancel()
-        streams[0].supply(None)
-        await run_on(streams, task.done)
-        outcome = None
-        try:
-            await task
-        except (Exception, asyncio.CancelledError) as raised:
-            outcome = raised
-        for _ in range(20):
-            await asyncio.sleep(0)
-        got = numbers(streams[-1].taken)
-        assert got == list(range(len(got)))
-        assert all(stream.closed for stream in streams)
-        for log in logs:
-            log.check()
-        if outcome is None:
-            assert got == list(range(count))
-            assert all(log.errors == [] for log in logs)
-        elif what in ("fail", "destroy"):
-            assert outcome is error
-            assert all(each is error for log in logs for each in log.errors)
-        else:
-            kinds = {
-                "destroy-plain": PrematureCloseError,
-                "abort": AbortError,
-                "cancel": asyncio.CancelledError,
-            }
-            assert isinstance(outcome, kinds[what])
-        assert await tasks_left() == set()
-
-    with asyncio.Runner(loop_factory=factory_of(loop)) as runner:
-        runner.run(main())
-    assert reports == []
-
-
-def factory_of(loop):
-    return importlib.import_module("uvloop").new_event_loop if loop == "uvloop" else None

@@ -3,7 +3,7 @@
 
 There an `await` takes the result of an object with the slot am_send as it is. A coroutine of Python costs three times as
 much; a coroutine of Cython, or an iterator, ends with a StopIteration, which costs more. Later versions do not ask
-for am_send, and use the coroutine functions of `penstock.asyncio`, which here do the waiting.
+for am_send, and use the coroutine functions of `penstock.asyncio`, which here do what is not common.
 """
 
 cimport cython
@@ -87,7 +87,8 @@ cdef tuple _NAMES = ("read", "readline", "readuntil", "readexactly", "__anext__"
 cdef class Attempt:
     """A coroutine that makes one attempt after another, and waits between them.
 
-    What is not common, every error among it, it leaves to the coroutine function of `penstock.asyncio`. As with every coroutine, nothing happens before it is awaited, and one that never is gives a warning.
+    What is not common, every error among it, it leaves to the coroutine function of `penstock.asyncio`. As with every
+    coroutine, nothing happens before it is awaited, and one that never is gives a warning.
     """
 
     def __await__(self):

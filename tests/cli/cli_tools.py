@@ -23,12 +23,13 @@ def penstock(*args, **options):
 
 def started(*args, **options):
     """Start the command; the caller waits for its end."""
-    return subprocess.Popen([*COMMAND, *map(str, args)], preexec_fn=_hear_of_hangups, **options)
+    return subprocess.Popen([*COMMAND, *map(str, args)], preexec_fn=_hear_of_signals, **options)
 
 
-def _hear_of_hangups():
-    # Tests that run under nohup would hand on that the signal is ignored.
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+def _hear_of_signals():
+    # Tests that run under nohup, or behind a shell's "&", would hand on that these are ignored.
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def noise(size, seed=1):

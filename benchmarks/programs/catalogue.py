@@ -18,6 +18,7 @@ MODULES = (
     "files",
     "memory",
     "sockets",
+    "reader",
 )
 
 

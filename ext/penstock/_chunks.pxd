@@ -22,7 +22,7 @@ cdef class ChunkQueue:
     cdef Py_ssize_t _head           # index of the front chunk in _refs
     cdef Py_ssize_t _count          # chunks queued
     cdef Py_ssize_t _total_bytes    # bytes queued: the sum of all sizes
-    cdef int _busy                  # calls that rely on the front chunks staying where they are
+    cdef int _busy                  # writes under way, which need the front chunks where they are
     cdef object _sought             # bytes that _seek() looked for last, or None
     cdef Py_ssize_t _sought_from    # offset in bytes before which _sought does not begin
 
@@ -41,6 +41,7 @@ cdef class ChunkQueue:
     cdef bytes _read_near(self, bytes sub, Py_ssize_t limit)
     cdef int _consume(self, Py_ssize_t n) except -1
     cdef void _copy_out(self, char* target, Py_ssize_t n) noexcept
+    cdef ChunkRef* _copy_refs(self, Py_ssize_t n, Py_ssize_t* count) except? NULL
     # The offset of the first `sub` (length > 0) that lies inside [start, stop), or -1.
     cdef Py_ssize_t _search(self, const char* sub, Py_ssize_t length, Py_ssize_t start,
                             Py_ssize_t stop) except -2
@@ -54,9 +55,10 @@ cdef class ChunkQueue:
     # Storage; these are for the queue itself.
     cdef ChunkRef* _at(self, Py_ssize_t index) noexcept
     cdef bytes _split(self, ChunkRef* front, Py_ssize_t n)
+    cdef bint _is_front(self, ChunkRef* ref) except -1
     cdef int _put(self, object chunk, bint in_front) except -1
     cdef int _reserve(self) except -1
-    cdef void _drop_front(self) noexcept
+    cdef PyObject* _unlink_front(self) noexcept
     cdef void _drop_bytes(self, Py_ssize_t n) noexcept
     cdef void _drop_all(self) noexcept
 

@@ -12,10 +12,12 @@ Invariants, true whenever Python code can run:
 - _total_bytes is the sum of the sizes; no size is 0; _count <= _capacity.
 - each ref owns one reference to its keeper. The keeper of an exact `bytes` object is the object
   itself, for bytes never move; every other buffer has a `_Pin`, which keeps it exported.
-- while _busy > 0 the front chunks stay: only appending is possible.
+- while _busy > 0, that is while the kernel reads the front chunks, they stay: only appending is possible.
 
-Dropping a keeper can run any Python code (`__del__`, `__release_buffer__`), which may call this queue
-again. So a method first brings the fields in order, then drops; and it looks at the fields anew after it.
+Any Python code (`__del__`, `__release_buffer__`), which may call this queue again, can run in two places: where a
+keeper is dropped, and where an object is made that the garbage collector knows, as a view or a pin is. So a method
+asks for its arguments first, then looks at the fields; it brings all of them in order, then drops; and what it makes of
+the front chunk it makes of a copy of the ref, and looks whether that is still the front before it takes it.
 """
 
 cimport cython
@@ -148,23 +150,24 @@ cdef class ChunkQueue:
     def read_view(self, n):
         """Take up to n bytes of the front chunk, as a read-only view."""
         cdef Py_ssize_t size = _size_of("n", n)
-        self._check_idle("read_view")
-        if self._count == 0:
-            return memoryview(b"")
-        self._busy += 1  # see views()
-        try:
-            size = min(size, self._at(0).size)
-            view = _view_of(self._at(0), size)
-        finally:
-            self._busy -= 1
-        self._drop_bytes(size)
-        return view
+        cdef ChunkRef front
+        while True:
+            self._check_idle("read_view")
+            if self._count == 0:
+                return memoryview(b"")
+            front = self._at(0)[0]
+            keeper = <object>front.keeper
+            view = _view_of(&front, min(size, front.size))
+            if self._is_front(&front):
+                self._drop_bytes(min(size, front.size))
+                return view
 
     def peek(self, n):
         """Up to n bytes, which stay in the queue."""
         cdef ChunkRef* front
         cdef bytes result
-        cdef Py_ssize_t size = min(_size_of("n", n), self._total_bytes)
+        cdef Py_ssize_t size = _size_of("n", n)
+        size = min(size, self._total_bytes)
         if size == 0:
             return b""
         front = self._at(0)
@@ -176,21 +179,19 @@ cdef class ChunkQueue:
 
     def views(self, n):
         """Read-only views of the next up to n bytes, which stay in the queue."""
-        cdef Py_ssize_t left = min(_size_of("n", n), self._total_bytes)
-        cdef Py_ssize_t index = 0
-        cdef ChunkRef* ref
+        cdef Py_ssize_t size = _size_of("n", n)
+        cdef Py_ssize_t count, index
+        cdef ChunkRef* refs
         cdef list result = []
-        # Making a view may run the garbage collector, and that may run anything.
-        self._busy += 1
+        # Copies, each with a reference: making a view may run the garbage collector, and that may run anything.
+        refs = self._copy_refs(size, &count)
         try:
-            while left > 0:
-                ref = self._at(index)
-                result.append(_view_of(ref, min(left, ref.size)))
-                # Read again: appending may have moved the array meanwhile.
-                left -= min(left, self._at(index).size)
-                index += 1
+            for index in range(count):
+                result.append(_view_of(&refs[index], refs[index].size))
         finally:
-            self._busy -= 1
+            for index in range(count):
+                Py_DECREF(refs[index].keeper)
+            PyMem_Free(refs)
         return result
 
     def consume(self, n):
@@ -324,30 +325,28 @@ cdef class ChunkQueue:
         return 0
 
     cdef object _popleft(self):
-        cdef ChunkRef* front
+        cdef ChunkRef front
         cdef object result
-        self._check_idle("popleft")
-        if self._count == 0:
-            raise IndexError("popleft() from an empty ChunkQueue")
-        front = self._at(0)
-        keeper = <object>front.keeper
-        if PyBytes_CheckExact(keeper):
-            if front.size == PyBytes_GET_SIZE(keeper):
-                result = keeper
-            else:
+        while True:
+            self._check_idle("popleft")
+            if self._count == 0:
+                raise IndexError("popleft() from an empty ChunkQueue")
+            front = self._at(0)[0]
+            keeper = <object>front.keeper
+            if PyBytes_CheckExact(keeper):
+                if front.size == PyBytes_GET_SIZE(keeper):
+                    result = keeper
+                else:
+                    result = PyBytes_FromStringAndSize(front.data, front.size)
+            elif front.size == (<_Pin>keeper).view.len:
+                result = (<_Pin>keeper).owner
+            elif isinstance((<_Pin>keeper).owner, bytes):
                 result = PyBytes_FromStringAndSize(front.data, front.size)
-        elif front.size == (<_Pin>keeper).view.len:
-            result = (<_Pin>keeper).owner
-        elif isinstance((<_Pin>keeper).owner, bytes):
-            result = PyBytes_FromStringAndSize(front.data, front.size)
-        else:
-            self._busy += 1  # see views()
-            try:
-                result = _view_of(front, front.size)
-            finally:
-                self._busy -= 1
-        self._drop_front()
-        return result
+            else:
+                result = _view_of(&front, front.size)
+            if self._is_front(&front):
+                self._drop_bytes(front.size)
+                return result
 
     cdef bytes _read(self, Py_ssize_t n):
         cdef bytes result
@@ -406,6 +405,27 @@ cdef class ChunkQueue:
             target += part
             n -= part
             index += 1
+
+    cdef ChunkRef* _copy_refs(self, Py_ssize_t n, Py_ssize_t* count) except? NULL:
+        """The refs of the first up to n bytes, each with a reference to its keeper; the last one cut to fit."""
+        cdef Py_ssize_t left = min(n, self._total_bytes), index = 0
+        cdef ChunkRef* refs
+        while left > 0:
+            left -= min(left, self._at(index).size)
+            index += 1
+        count[0] = index
+        if index == 0:
+            return NULL
+        refs = <ChunkRef*>PyMem_Malloc(index * sizeof(ChunkRef))
+        if refs == NULL:
+            raise MemoryError
+        left = min(n, self._total_bytes)
+        for index in range(count[0]):
+            refs[index] = self._at(index)[0]
+            refs[index].size = min(left, refs[index].size)
+            left -= refs[index].size
+            Py_INCREF(<object>refs[index].keeper)
+        return refs
 
     cdef Py_ssize_t _search(self, const char* sub, Py_ssize_t length, Py_ssize_t start,
                             Py_ssize_t stop) except -2:
@@ -484,6 +504,14 @@ cdef class ChunkQueue:
     cdef inline ChunkRef* _at(self, Py_ssize_t index) noexcept:
         return &self._refs[(self._head + index) & (self._capacity - 1)]
 
+    cdef inline bint _is_front(self, ChunkRef* ref) except -1:
+        """Whether the front chunk still is what it was when it was copied; its keeper is held meanwhile."""
+        cdef ChunkRef* front
+        if self._count == 0 or self._busy:
+            return False
+        front = self._at(0)
+        return front.keeper == ref.keeper and front.data == ref.data
+
     cdef int _put(self, object chunk, bint in_front) except -1:
         """The one way in: take a reference to a chunk, and count it."""
         cdef ChunkRef* ref
@@ -510,7 +538,7 @@ cdef class ChunkQueue:
         else:
             ref = self._at(self._count)
         ref.data, ref.size, ref.keeper = data, size, <PyObject*>keeper
-        Py_INCREF(keeper)  # the reference that the ref owns, until _drop_front or _drop_all
+        Py_INCREF(keeper)  # the reference that the ref owns, until _unlink_front or _drop_all
         self._count += 1
         self._total_bytes += size
         return 0
@@ -537,7 +565,8 @@ cdef class ChunkQueue:
         self._head = 0
         return 0
 
-    cdef void _drop_front(self) noexcept:
+    cdef inline PyObject* _unlink_front(self) noexcept:
+        """Take the front chunk out; the caller gets the reference to its keeper."""
         cdef ChunkRef* front = self._at(0)
         cdef PyObject* keeper = front.keeper
         self._total_bytes -= front.size
@@ -549,21 +578,38 @@ cdef class ChunkQueue:
             self._capacity = self._head = 0
         else:
             self._head = (self._head + 1) & (self._capacity - 1)
-        Py_DECREF(keeper)  # last, for it may call back
+        return keeper
 
     cdef void _drop_bytes(self, Py_ssize_t n) noexcept:
+        """The one way out, for n bytes from the front."""
         cdef ChunkRef* front
-        # _count is looked at each time because a dropped chunk may have called clear().
-        while n > 0 and self._count:
+        cdef PyObject* keeper
+        cdef PyObject* first = NULL     # the pins to be dropped, each with the next one
+        cdef PyObject* last = NULL
+        while n > 0:
             front = self._at(0)
             if n < front.size:
                 front.data += n
                 front.size -= n
                 self._total_bytes -= n
                 self._sought_from = max(0, self._sought_from - n)
-                return
+                break
             n -= front.size
-            self._drop_front()
+            keeper = self._unlink_front()
+            if PyBytes_CheckExact(<object>keeper):
+                Py_DECREF(keeper)  # calls nobody
+            else:
+                if last == NULL:
+                    first = keeper
+                else:
+                    (<_Pin>last).next = keeper
+                last = keeper
+        # Last, when the queue is in order, for they may call back.
+        while first != NULL:
+            keeper = first
+            first = (<_Pin>keeper).next
+            (<_Pin>keeper).next = NULL
+            Py_DECREF(keeper)
 
     cdef void _drop_all(self) noexcept:
         # The array is taken away first: whatever the dropped chunks call finds an empty queue.

@@ -11,6 +11,7 @@ cdef class _Pin:
 
     cdef object owner       # the very object that was appended
     cdef Py_buffer view     # view.obj is NULL until the buffer has been got
+    cdef PyObject* next     # where several leave a queue together, the one that is dropped after it
 
     def __dealloc__(self):
         PyBuffer_Release(&self.view)

@@ -1,7 +1,12 @@
 """`ChunkQueue` in pure Python: the reference for the compiled one, and what runs where there is no compiler.
 
 The public documentation is in _chunks.pyi. Invariants: no chunk in the queue is used up; the bytes queued are
-`_bytes_in - _bytes_out`; while `_busy` is above 0 the front chunks stay, and only appending is possible.
+`_bytes_in - _bytes_out`; while `_busy` is above 0, that is while a write is under way, the front chunks stay, and only
+appending is possible.
+
+Wherever a view, a list or the like is made the garbage collector may run, and that may run any code, which may use the
+queue. So what is made of the front chunks is made by `_settled`, which looks whether they are still there, and what
+then changes the queue makes no such object.
 """
 
 from __future__ import annotations
@@ -13,12 +18,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from struct import pack_into
-from typing import TYPE_CHECKING, Any, NoReturn, final
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, final
 
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
 
 __all__ = ["ChunkQueue"]
+
+_T = TypeVar("_T")
 
 _MAX_FD = 2**31 - 1
 _MAX_ENTRIES = 1024  # buffers in one gather write, where the system allows as many
@@ -37,12 +44,13 @@ except (AttributeError, ValueError, OSError):
 class _Chunk:
     """One buffer in the queue: `view` keeps it exported, and is plain bytes."""
 
-    __slots__ = ("owner", "start", "view")
+    __slots__ = ("next", "owner", "start", "view")
 
     def __init__(self, owner: Any, view: memoryview) -> None:
         self.owner = owner
         self.view = view
         self.start = 0  # the first byte that has not been taken
+        self.next: _Chunk | None = None  # where several leave the queue together, the one that goes after it
 
 
 def _view_of(name: str, owner: Any) -> memoryview:
@@ -145,24 +153,16 @@ class ChunkQueue:
         """Copy the first n bytes of a buffer, or all of it, to the end; the first of them as one chunk."""
         view = _view_of("buffer", buffer)
         size = view.nbytes if n is None else _size_of("n", n)
+        part = _size_of("first", first)
         if size > view.nbytes:
             raise ValueError(f"n is {n}, but the buffer has only {view.nbytes} bytes")
-        part = _size_of("first", first)
         if part > size:
             raise ValueError(f"first is {first}, but only {size} bytes are to be copied")
         if part:
             self.append(bytes(view[:part]))
             view, size = view[part:], size - part
-        if size <= _JOINED_PART and self._chunks and not self._busy:
-            last = self._chunks[-1]
-            left = last.view.nbytes - last.start
-            if left + size <= _JOINED_BYTES and type(last.owner) is bytes:
-                joined = self._admit(b"".join((last.view[last.start :], view[:size])))
-                if joined is not None:
-                    self._chunks[-1] = joined
-                    self._bytes_in += size
-                    last.view.release()
-                return
+        if not size or self._join_to_last(view[:size]):
+            return
         for at in range(0, size, _COPY_BYTES):
             self.append(bytes(view[at : min(size, at + _COPY_BYTES)]))
 
@@ -184,11 +184,8 @@ class ChunkQueue:
         self._check_idle("popleft")
         if not self._chunks:
             raise IndexError("popleft() from an empty ChunkQueue")
-        front = self._chunks[0]
-        rest: ReadableBuffer = front.owner
-        if front.start:
-            left = front.view[front.start :]
-            rest = bytes(left) if isinstance(front.owner, bytes) else left.toreadonly()
+        front, rest = self._settled(self._rest_of_front)
+        self._check_idle("popleft")
         self._drop_bytes(front.view.nbytes - front.start)
         return rest
 
@@ -202,24 +199,20 @@ class ChunkQueue:
         self._check_idle("read_view")
         if not self._chunks:
             return memoryview(b"")
-        front = self._chunks[0]
-        view = front.view[front.start : front.start + min(size, front.view.nbytes)].toreadonly()
+        view = self._settled(lambda: self._views(size, 1)[0])
+        self._check_idle("read_view")
         self._drop_bytes(view.nbytes)
         return view
 
     def peek(self, n: int) -> bytes:
         """Up to n bytes, which stay in the queue."""
-        return self._peek(_size_of("n", n))
+        size = _size_of("n", n)
+        return self._settled(lambda: self._peek(size))
 
     def views(self, n: int) -> list[memoryview]:
         """Read-only views of the next up to n bytes, which stay in the queue."""
-        left = _size_of("n", n)
-        # Making a view may run the garbage collector, and that may run anything.
-        self._busy += 1
-        try:
-            return [part.toreadonly() for part in self._parts(left)]
-        finally:
-            self._busy -= 1
+        size = _size_of("n", n)
+        return self._settled(lambda: self._views(size))
 
     def consume(self, n: int) -> None:
         """Drop n bytes from the front."""
@@ -235,7 +228,7 @@ class ChunkQueue:
         begin = _size_of("start", start)
         if not wanted:
             return begin if begin <= self.nbytes else -1
-        return self._search(wanted, begin, self.nbytes)
+        return self._settled(lambda: self._search(wanted, begin, self.nbytes))
 
     def read_until(self, sub: ReadableBuffer, max: int) -> bytes | None:
         """Take the bytes up to and including sub, or None where it is not there yet."""
@@ -243,13 +236,20 @@ class ChunkQueue:
         limit = _size_of("max", max)
         if not wanted:
             raise ValueError("sub must not be empty")
+
+        def taken() -> bytes | None:
+            at = self._seek(wanted, min(self.nbytes, limit + len(wanted)))
+            return None if at < 0 else self._peek(at + len(wanted))
+
         self._check_idle("read_until")
-        at = self._seek(wanted, min(self.nbytes, limit + len(wanted)))
-        if at < 0:
+        result = self._settled(taken)
+        if result is None:
             if self._sought_from > limit:
                 raise ValueError(f"sub ({wanted!r}) does not begin within the limit of {max} bytes (max)")
             return None
-        return self.read(at + len(wanted))
+        self._check_idle("read_until")
+        self._drop_bytes(len(result))
+        return result
 
     def readinto(self, buf: WriteableBuffer) -> int:
         """Fill buf from the front; the number of bytes moved."""
@@ -259,14 +259,8 @@ class ChunkQueue:
                 f"buf ({type(buf).__name__}) is read-only: use a writable buffer, as bytearray is"
             )
         self._check_idle("readinto")
-        filled = 0
-        for part in self._parts(target.nbytes):
-            end = filled + part.nbytes
-            if target.format == part.format == "B":
-                target[filled:end] = part
-            else:
-                pack_into(f"{part.nbytes}s", target, filled, bytes(part))
-            filled = end
+        filled = self._settled(lambda: self._copy_out(target))
+        self._check_idle("readinto")
         self._drop_bytes(filled)
         return filled
 
@@ -297,7 +291,9 @@ class ChunkQueue:
         """Drop every chunk."""
         self._check_idle("clear")
         # Taken away first: whatever the dropped chunks call finds an empty queue.
-        chunks, self._chunks = self._chunks, deque()
+        empty: deque[_Chunk] = deque()
+        chunks = self._chunks
+        self._chunks = empty
         self._bytes_out = self._bytes_in
         self._sought_from = 0
         for chunk in chunks:
@@ -330,7 +326,8 @@ class ChunkQueue:
 
     def _read(self, n: int) -> bytes:
         self._check_idle("read")
-        result = self._peek(n)
+        result = self._settled(lambda: self._peek(n))
+        self._check_idle("read")
         self._drop_bytes(len(result))
         return result
 
@@ -351,6 +348,45 @@ class ChunkQueue:
             raise OverflowError(f"a ChunkQueue holds at most {sys.maxsize} bytes")
         return _Chunk(owner, view)
 
+    def _join_to_last(self, part: memoryview) -> bool:
+        """Add a short copy to the last chunk, where that can take it in."""
+        while part.nbytes <= _JOINED_PART and self._chunks and not self._busy:
+            last = self._chunks[-1]
+            start = last.start
+            if last.view.nbytes - start + part.nbytes > _JOINED_BYTES or type(last.owner) is not bytes:
+                break
+            joined = self._admit(b"".join((last.owner[start:], part)))
+            if joined is None:
+                break
+            if self._chunks and self._chunks[-1] is last and last.start == start and not self._busy:
+                total = self._bytes_in + part.nbytes  # first, as in append()
+                self._chunks[-1] = joined
+                self._bytes_in = total
+                last.view.release()
+                return True
+        return False
+
+    def _settled(self, look: Callable[[], _T]) -> _T:
+        """What `look` makes of the front chunks, which are what they were when it began, and of what is behind them."""
+        while True:
+            front = self._chunks[0] if self._chunks else None
+            start = front.start if front is not None else 0
+            bytes_in = self._bytes_in
+            try:
+                result = look()
+            except (IndexError, RuntimeError, ValueError):
+                # What somebody who came between does to an iteration, or to the view of a chunk.
+                if self._is_front(front, start) and bytes_in == self._bytes_in:
+                    raise
+            else:
+                if self._is_front(front, start):
+                    return result
+
+    def _is_front(self, chunk: _Chunk | None, start: int) -> bool:
+        if not self._chunks:
+            return chunk is None
+        return self._chunks[0] is chunk and chunk.start == start
+
     def _parts(self, limit: int) -> Iterator[memoryview]:
         """Views of the first `limit` bytes, one for each chunk."""
         for chunk in self._chunks:
@@ -360,6 +396,17 @@ class ChunkQueue:
             limit -= part.nbytes
             yield part
 
+    def _views(self, size: int, most: int = sys.maxsize) -> list[memoryview]:
+        return [part.toreadonly() for part in islice(self._parts(size), most)]
+
+    def _rest_of_front(self) -> tuple[_Chunk, ReadableBuffer]:
+        """The front chunk, and what popleft() makes of it."""
+        front = self._chunks[0]
+        if not front.start:
+            return front, front.owner
+        left = front.view[front.start :]
+        return front, bytes(left) if isinstance(front.owner, bytes) else left.toreadonly()
+
     def _peek(self, size: int) -> bytes:
         if not self._chunks:
             return b""
@@ -368,55 +415,79 @@ class ChunkQueue:
             return front.owner
         return b"".join(self._parts(size))
 
+    def _copy_out(self, target: memoryview) -> int:
+        filled = 0
+        for part in self._parts(target.nbytes):
+            end = filled + part.nbytes
+            if target.format == part.format == "B":
+                target[filled:end] = part
+            else:
+                pack_into(f"{part.nbytes}s", target, filled, bytes(part))
+            filled = end
+        return filled
+
     def _drop_bytes(self, n: int) -> None:
         """Every way out: move the front on, and let go of what is used up."""
-        used: list[_Chunk] = []
+        chunks = self._chunks
+        count = 0
+        start = 0
         left = n
-        front = None
-        for front in self._chunks:
+        while left:
+            front = chunks[count]
             size = front.view.nbytes - front.start
             if size > left:
+                start = front.start + left
                 break
             left -= size
-            used.append(front)
-        start = front.start + left if front is not None else 0
+            count += 1
         bytes_out = self._bytes_out + n
         sought_from = max(0, self._sought_from - n)
-        leaving, released = iter(used), iter(used)
+        first = last = None
         # From here on nothing is allocated: the step is taken whole, or a MemoryError came before it.
-        for _ in leaving:
-            self._chunks.popleft()
-        if left and front is not None:
-            front.start = start
+        while count:
+            count -= 1
+            front = chunks.popleft()
+            if last is None:
+                first = front
+            else:
+                last.next = front
+            last = front
+        if left:
+            chunks[0].start = start
         self._bytes_out = bytes_out
         self._sought_from = sought_from
         # At once, and not when the collector comes, for the owners are locked until then; and last, because
         # they may call back.
-        for chunk in released:
-            chunk.view.release()
+        while first is not None:
+            first.view.release()
+            first = first.next
 
     def _write(self, write: Callable[[list[memoryview]], int]) -> int:
+        parts = self._settled(self._parts_to_write)
+        self._check_idle("writev_to")
         # The kernel reads the chunks' memory without the GIL: until it is done none may leave.
         self._busy += 1
         try:
-            parts: list[memoryview] = []
-            room = _MAX_WRITE_BYTES
-            # A list first, in one step of the interpreter: another thread may be appending.
-            for chunk in list(islice(self._chunks, _MAX_ENTRIES)):
-                if room > 0:
-                    parts.append(chunk.view[chunk.start : chunk.start + room])
-                    room -= parts[-1].nbytes
             taken = write(parts) if parts else 0
         finally:
             self._busy -= 1
         self._drop_bytes(taken)
         return taken
 
+    def _parts_to_write(self) -> list[memoryview]:
+        return list(islice(self._parts(_MAX_WRITE_BYTES), _MAX_ENTRIES))
+
     def _seek(self, sub: bytes, stop: int) -> int:
         """The offset of the first `sub` that ends by `stop`, or -1; asked again, it goes on where it stopped."""
+
+        def found() -> tuple[int, int]:
+            end = min(stop, self.nbytes)
+            return self._search(sub, self._sought_from if sub == self._sought else 0, end), end
+
+        at, stop = self._settled(found)
         if sub != self._sought:
-            self._sought, self._sought_from = sub, 0
-        at = self._search(sub, self._sought_from, stop)
+            self._sought = sub
+            self._sought_from = 0
         if at < 0 and stop - len(sub) + 1 > self._sought_from:
             self._sought_from = stop - len(sub) + 1
         return at

@@ -52,7 +52,7 @@ class Drained:
         stream = self._stream
         if stream.errored is not None:
             raise stream.errored
-        if stream.destroyed:
+        if stream.destroyed and not stream.writable_finished:
             raise PrematureCloseError("the stream was closed before it drained")
         if not stream.writable_need_drain:
             return

@@ -1,9 +1,14 @@
 """Writable: a sink that says when to wait."""
 
 from penstock._flow.chunk import mark
-from penstock._flow.handle import READY, failed
+from penstock._flow.handle import GIVE_WAY, READY, failed
 from penstock._flow.stream import Stream
-from penstock.errors import CannotPipeError, StreamDestroyedError, WriteAfterEndError
+from penstock.errors import (
+    CannotPipeError,
+    PrematureCloseError,
+    StreamDestroyedError,
+    WriteAfterEndError,
+)
 
 
 class Writable(Stream):
@@ -91,11 +96,18 @@ class Writable(Stream):
 
     def drain(self):
         """Awaitable: done when there is room, at once where there is. Raises what the stream fails with meanwhile."""
-        if self._w_need_drain and not self._w_ending and not self._s_destroyed and self._s_errored is None:
+        if self._s_errored is not None:
+            return failed(self._s_errored)
+        if self._s_destroyed and self._w_finished:
+            # A loop that goes on writing, though nothing is taken any more, leaves the others their turn.
+            return GIVE_WAY
+        if self._s_destroyed:
+            return failed(PrematureCloseError("the stream was closed before it drained"))
+        if self._w_need_drain and not self._w_ending:
             from penstock.waiting import Drained
 
             return Drained(self)
-        return READY if self._s_errored is None else failed(self._s_errored)
+        return READY
 
     def send(self, chunk, encoding=None):
         """Write a chunk and, where the stream asks for it, wait for room: ``await w.send(chunk)``.

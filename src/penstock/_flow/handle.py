@@ -18,6 +18,16 @@ class Ready:
 READY = Ready()
 
 
+class _GiveWay:
+    """Awaited, it is done after one turn of the loop, with None."""
+
+    def __await__(self):
+        yield
+
+
+GIVE_WAY = _GiveWay()
+
+
 class failed:
     """Awaited, it raises at once."""
 

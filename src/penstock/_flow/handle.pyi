@@ -11,6 +11,13 @@ class Ready:
 
 READY: Ready
 
+class _GiveWay:
+    """Awaited, it is done after one turn of the loop, with None."""
+
+    def __await__(self) -> Generator[Any]: ...
+
+GIVE_WAY: _GiveWay
+
 class failed:
     """Awaited, it raises at once."""
 

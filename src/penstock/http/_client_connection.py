@@ -242,8 +242,9 @@ class ClientConnection(HttpConnection):
     # ---- events of the socket
 
     def _socket_drained(self):
-        if self._request is not None:
-            self._request._socket_drained()
+        request = self._request
+        if request is not None:
+            request._socket_drained()
 
     def _settle_reading(self):
         HttpConnection._settle_reading(self)

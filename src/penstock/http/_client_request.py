@@ -134,8 +134,9 @@ class ClientRequest(Outgoing):
 
     def _w_finish(self):
         Outgoing._w_finish(self)
-        if self._carrier is not None:
-            self._carrier._outgoing_finished(self)
+        carrier = self._carrier
+        if carrier is not None:
+            carrier._outgoing_finished(self)
 
     def _s_fail(self, error, deferred):
         self._s_destroy_stream(error)
@@ -148,8 +149,9 @@ class ClientRequest(Outgoing):
 
     def _s_call_destroy(self, error):
         self._s_after_destroy(error)
-        if not self._completed and self._carrier is not None:
-            self._carrier._outgoing_given_up(self, error)
+        carrier = self._carrier
+        if not self._completed and carrier is not None:
+            carrier._outgoing_given_up(self, error)
 
     def _s_run_tick(self, op, arg):
         if op == _TICK_CLOSE:

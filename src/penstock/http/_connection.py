@@ -40,8 +40,9 @@ class SocketListener(Listener):
             connection._socket_closed()
 
     def _notify1(self, arg):
-        # Only 'error' has an argument, and 'close' follows.
-        return None
+        # Only 'error' has an argument. 'close' follows, also where the stream below does not see to that itself.
+        connection = self._connection
+        connection._socket._s_destroy_stream(arg)
 
     def __call__(self, *args):
         if not args:
@@ -107,7 +108,8 @@ class HttpConnection(Carrier):
     def _await_drain(self):
         if self._on_drain is None and not self._gone and not self._detached:
             self._on_drain = SocketListener(self, _ON_DRAIN)
-            self._socket._s_add("drain", self._on_drain, False)
+            socket = self._socket
+            socket._s_add("drain", self._on_drain, False)
 
     # ---- what the parser finds
 
@@ -382,13 +384,14 @@ class HttpConnection(Carrier):
         """Read from the socket, or leave what comes there where it is."""
         if self._gone or self._detached:
             return
+        socket = self._socket
         if self._held is not None or not self._has_room():
             if not self._paused:
                 self._paused = True
-                self._socket._r_pause()
+                socket._r_pause()
         elif self._paused:
             self._paused = False
-            self._socket._r_resume()
+            socket._r_resume()
 
     def _body_wanted(self, incoming):
         if incoming is self._incoming:

@@ -69,10 +69,12 @@ class Incoming(Readable):
         )
 
     def _r_call_read(self):
-        self._carrier._body_wanted(self)
+        carrier = self._carrier
+        carrier._body_wanted(self)
 
     def _s_call_destroy(self, error):
-        self._carrier._incoming_closed(self, error)
+        carrier = self._carrier
+        carrier._incoming_closed(self, error)
         self._s_after_destroy(error)
 
 

@@ -49,6 +49,9 @@ cdef class Outgoing(Writable):
     cdef object _put_body(self, object chunk)
     cdef object _count(self, Py_ssize_t size)
     cdef object _after_put(self)
+    @cython.locals(socket=Stream)
+    cdef bint _has_room(self) except -1
+    cdef object _await_room(self)
     cdef object _socket_drained(self)
     @cython.locals(socket=Stream)
     cdef object _carry(self, Carrier carrier)

@@ -285,11 +285,20 @@ class Outgoing(Writable):
 
     def _after_put(self):
         """The write is done when the socket has room again."""
-        if self._carrier._socket._w_need_drain:
-            self._waiting = True
-            self._carrier._await_drain()
-        else:
+        if self._has_room():
             self._w_written(None)
+        else:
+            self._await_room()
+
+    def _has_room(self):
+        """Whether the socket takes more at once. One that has failed never does, and its 'close' ends the waiting."""
+        socket = self._carrier._socket
+        return not (socket._w_need_drain or socket._s_destroyed or socket._s_errored is not None)
+
+    def _await_room(self):
+        self._waiting = True
+        carrier = self._carrier
+        carrier._await_drain()
 
     def _socket_drained(self):
         """The socket has room; go on with what has waited for that."""
@@ -403,11 +412,10 @@ class Outgoing(Writable):
         except Exception as error:
             self._w_on_final(error)
             return
-        if self._carrier._socket._w_need_drain:
-            self._waiting = True
-            self._carrier._await_drain()
-        else:
+        if self._has_room():
             self._w_on_final(None)
+        else:
+            self._await_room()
 
     def _finish_after_handler(self):
         """Finish a message that was ended inside its handler; quietly where nobody listens."""
@@ -415,16 +423,17 @@ class Outgoing(Writable):
         if not self._ended_in_handler or self._s_destroyed:
             return
         self._ended_in_handler = False
+        carrier = self._carrier
         if (
             self._s_events is None
-            and not self._carrier._socket._w_need_drain
+            and self._has_room()
             and self._framing != _CHUNKED
             and (self._framing != _BY_LENGTH or self._body_bytes == self._announced)
         ):
             self._w_final_called = self._w_final_done = self._w_prefinished = self._w_finished = True
             self._s_destroyed = self._s_closed = self._s_close_emitted = True
             self._w_many_hook = None
-            self._carrier._outgoing_finished(self)
+            carrier._outgoing_finished(self)
         else:
             self._w_finish_check(True)
 

@@ -148,7 +148,8 @@ class ServerConnection(HttpConnection):
     def _upgraded(self):
         request = self._queue[len(self._queue) - 1]
         wanted = "connect" if request.method == "CONNECT" else "upgrade"
-        if self._server._s_count(wanted):
+        server = self._server
+        if server._s_count(wanted):
             if self._length > 0 or self._chunked:
                 self._queue.pop()
                 self._refused(HttpProtocolError("the peer sent an upgrade request with a body", 400))
@@ -180,8 +181,9 @@ class ServerConnection(HttpConnection):
                 self._answer_failure()
             return
         corked = len(queue) > 1
+        socket = self._socket
         if corked:
-            self._socket._w_corked += 1
+            socket._w_corked += 1
         try:
             while self._response is None and queue and not self._gone and not self._ending:
                 request = queue[0]
@@ -192,7 +194,7 @@ class ServerConnection(HttpConnection):
                 self._begin(request)
         finally:
             if corked:
-                self._socket._w_uncork_once()
+                socket._w_uncork_once()
         if self._failed is not None and self._response is None and not queue and not self._ending:
             self._answer_failure()
 
@@ -315,7 +317,8 @@ class ServerConnection(HttpConnection):
         if self._discard_left < 0 and not self._paused:
             # The rest of its time, it has to wait.
             self._paused = True
-            self._socket._r_pause()
+            socket = self._socket
+            socket._r_pause()
 
     def _body_wanted(self, incoming):
         request = incoming
@@ -346,13 +349,14 @@ class ServerConnection(HttpConnection):
         self._forget_request(request)
         if self._gone:
             return
+        socket = self._socket
         if error is not None and not response._head_sent:
             self._answer(500)
-        elif response._framing == _UNTIL_CLOSE and hasattr(self._socket, "reset_and_destroy"):
+        elif response._framing == _UNTIL_CLOSE and hasattr(socket, "reset_and_destroy"):
             # An orderly end would tell that the body is whole.
-            self._socket.reset_and_destroy()
+            socket.reset_and_destroy()
         else:
-            self._socket._s_destroy_stream(None)
+            socket._s_destroy_stream(None)
 
     # ---- faults of the peer
 
@@ -389,7 +393,8 @@ class ServerConnection(HttpConnection):
         """Answer without a response object, and close."""
         line = first_line(status, None)
         text = line[9:].replace("\r", "")
-        self._socket._w_write(
+        socket = self._socket
+        socket._w_write(
             f"{line}Connection: close\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode(),
             None,
             None,
@@ -424,8 +429,9 @@ class ServerConnection(HttpConnection):
     # ---- events of the socket
 
     def _socket_drained(self):
-        if self._response is not None:
-            self._response._socket_drained()
+        response = self._response
+        if response is not None:
+            response._socket_drained()
 
     def _socket_ended(self):
         self._peer_ended = True

@@ -78,7 +78,8 @@ class ServerResponse(Outgoing):
         request = self.request
         if request._expects_continue and not self._head_sent and not self._s_destroyed:
             request._expects_continue = False
-            self._carrier._socket._w_write(b"HTTP/1.1 100 Continue\r\n\r\n", None, None)
+            socket = self._carrier._socket
+            socket._w_write(b"HTTP/1.1 100 Continue\r\n\r\n", None, None)
         return self
 
     def write_early_hints(self, headers):
@@ -91,9 +92,8 @@ class ServerResponse(Outgoing):
             raise InvalidArgTypeError(f"write_early_hints() needs a mapping of headers, got {headers!r}")
         lines = "".join(f"{name}: {check_value(name, value)}\r\n" for name, value in _checked(headers))
         if self.request.http_version == "1.1" and not self._s_destroyed:
-            self._carrier._socket._w_write(
-                f"HTTP/1.1 103 Early Hints\r\n{lines}\r\n".encode("latin-1"), None, None
-            )
+            socket = self._carrier._socket
+            socket._w_write(f"HTTP/1.1 103 Early Hints\r\n{lines}\r\n".encode("latin-1"), None, None)
         return self
 
     def send_file(self, path, **options):
@@ -152,7 +152,8 @@ class ServerResponse(Outgoing):
 
     def _s_complete(self, kind, error, value):
         if kind == _HANDLER:
-            self._carrier._handler_done(self, error)
+            carrier = self._carrier
+            carrier._handler_done(self, error)
         else:
             Outgoing._s_complete(self, kind, error, value)
 

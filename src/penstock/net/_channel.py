@@ -194,7 +194,8 @@ class Channel:
         if self.layer is not None:
             self.layer.failed(error)
         else:
-            self._stream._s_fail(error, False)
+            stream = self._stream
+            stream._s_fail(error, False)
 
     def _start_reading(self):
         self._loop.add_reader(self.fd, self.on_readable)
@@ -238,7 +239,8 @@ class Channel:
             self._stop_reading()
             if self.layer is None:
                 self._wanted = False
-                self._stream._r_push(None, None)
+                stream = self._stream
+                stream._r_push(None, None)
             else:
                 self.layer.received_end()
 
@@ -248,12 +250,14 @@ class Channel:
         if self.layer is not None:
             self.layer.received(data)
             return
-        more = self._stream._r_push(data, None)
+        # A listener may close the socket, and with that the channel lets go of the stream.
+        stream = self._stream
+        more = stream._r_push(data, None)
         if not more:
             self._wanted = False
         # Where all that comes is taken on the spot, more may come at once.
         self.brisk = size == _PIECE_BYTES
-        self._pieces = 2 if self.brisk and self._stream._r_length == 0 else 1
+        self._pieces = 2 if self.brisk and stream._r_length == 0 else 1
 
     def _take_pieces(self, pieces):
         size = 0
@@ -267,10 +271,11 @@ class Channel:
         full = size == self._pieces * _PIECE_BYTES
         self._rest = pieces
         pieces.reverse()
+        stream = self._stream
         self._give_rest()
         if self._closed:
             return
-        if self._stream._r_length:
+        if stream._r_length:
             self._pieces = 1
         elif full:
             self._pieces = min(self._pieces * 2, _MOST_PIECES)
@@ -278,10 +283,11 @@ class Channel:
     def _give_rest(self):
         """Push what was received together, piece by piece; a listener's exception must not lose the others."""
         rest = self._rest
+        stream = self._stream
         more = True
         try:
             while rest and not self._closed:
-                more = self._stream._r_push(rest.pop(), None)
+                more = stream._r_push(rest.pop(), None)
         except BaseException:
             if rest:
                 self._wanted = False
@@ -302,7 +308,8 @@ class Channel:
         """For the layer: push what it has decrypted; None is the end. Whether more is wanted."""
         if self._closed:
             return False
-        more = self._stream._r_push(data, None)
+        stream = self._stream
+        more = stream._r_push(data, None)
         if not more:
             self._wanted = False
         return bool(more)
@@ -419,7 +426,8 @@ class Channel:
         if self._closed or self._held():
             return
         if self._done is not None and self.layer is None:
-            more = self._stream._w_take_waiting()
+            stream = self._stream
+            more = stream._w_take_waiting()
             if more is not None:
                 self._queue.extend(more)
         try:

@@ -53,7 +53,8 @@ class SocketRoute:
         out = self._out
         dest = self.dest
         if self._held:
-            self._into.hold()
+            into = self._into
+            into.hold()
             return True
         if (
             self._unfit
@@ -123,7 +124,8 @@ class SocketRoute:
                 taken = splice(self._read_end, out.fd, self._held)
             except OSError as error:
                 self._drop()
-                self.dest._s_fail(error, False)
+                dest = self.dest
+                dest._s_fail(error, False)
                 return
             if taken <= 0:
                 if not self._lent:
@@ -152,12 +154,14 @@ class SocketRoute:
         if self._held == 0:
             self._through()
         else:
-            self._into.resume()
+            into = self._into
+            into.resume()
 
     def dest_gone(self):
         """The destination is destroyed, and what was on its way to it is lost."""
         self._drop()
-        self._into.resume()
+        into = self._into
+        into.resume()
 
     def _drop(self):
         self._held = 0
@@ -168,7 +172,8 @@ class SocketRoute:
     def _through(self):
         if self._left:
             self._close_pipe()
-        self._into.resume()
+        into = self._into
+        into.resume()
 
     def _close_pipe(self):
         if self._read_end >= 0:

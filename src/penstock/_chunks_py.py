@@ -182,8 +182,6 @@ class ChunkQueue:
     def popleft(self) -> ReadableBuffer:
         """Take the front chunk: the very object, or what is left of it."""
         self._check_idle("popleft")
-        if not self._chunks:
-            raise IndexError("popleft() from an empty ChunkQueue")
         front, rest = self._settled(self._rest_of_front)
         self._check_idle("popleft")
         self._drop_bytes(front.view.nbytes - front.start)
@@ -197,9 +195,7 @@ class ChunkQueue:
         """Take up to n bytes of the front chunk, as a read-only view."""
         size = _size_of("n", n)
         self._check_idle("read_view")
-        if not self._chunks:
-            return memoryview(b"")
-        view = self._settled(lambda: self._views(size, 1)[0])
+        view = self._settled(lambda: (self._views(size, 1) or [memoryview(b"")])[0])
         self._check_idle("read_view")
         self._drop_bytes(view.nbytes)
         return view
@@ -401,6 +397,8 @@ class ChunkQueue:
 
     def _rest_of_front(self) -> tuple[_Chunk, ReadableBuffer]:
         """The front chunk, and what popleft() makes of it."""
+        if not self._chunks:
+            raise IndexError("popleft() from an empty ChunkQueue")
         front = self._chunks[0]
         if not front.start:
             return front, front.owner

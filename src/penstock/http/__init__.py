@@ -3,7 +3,7 @@
 ::
 
     async def handler(request, response):
-        await response.send_file("/srv" + request.path)
+        await response.send_file(request.path, root="/srv")
 
     server = await http.create_server(handler).listen(8000)
 

@@ -1,8 +1,7 @@
 """Messages that come: a server's requests and a client's responses, whose bodies are read as streams."""
 
-from urllib.parse import unquote
-
 from penstock.http._headers import Headers
+from penstock.http._url_path import decoded_path, raw_query
 from penstock.readable import Readable
 
 
@@ -96,15 +95,12 @@ class ServerRequest(Incoming):
     @property
     def path(self):
         """The path of the target, percent-decoded: ``"/a b"`` for ``"/a%20b?c"``; undecodable bytes become U+FFFD."""
-        path = self.url
-        if not path.startswith("/") and "://" in path:
-            path = "/" + path.split("://", 1)[1].partition("/")[2]
-        return unquote(path.partition("?")[0].partition("#")[0])
+        return decoded_path(self.url).decode("utf-8", "replace")
 
     @property
     def query_string(self):
         """What follows the question mark of the target, as it was sent; ``urllib.parse.parse_qs`` takes it apart."""
-        return self.url.partition("?")[2].partition("#")[0]
+        return raw_query(self.url)
 
 
 class ClientResponse(Incoming):

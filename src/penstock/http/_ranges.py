@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import aclosing
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from secrets import token_hex
 from typing import NamedTuple
 
-__all__ = ["Multipart", "Span", "wanted_spans"]
+__all__ = ["Multipart", "Span", "batches", "wanted_spans"]
 
 # Each part of a body has a head of its own: with many tiny ranges an answer would be longer than the file.
 _MOST_RANGES = 64
@@ -79,12 +78,33 @@ class Multipart:
         parts = sum(len(head) + span.last - span.first + 1 + len(b"\r\n") for head, span in self._parts)
         return parts + len(self._end)
 
-    async def chunks(self, read: Callable[[Span], AsyncGenerator[bytes, None]]) -> AsyncIterator[bytes]:
-        """The body; ``read(span)`` gives the bytes of a span."""
+    @property
+    def pieces(self) -> list[bytes | Span]:
+        """The body, with the spans of the file in their places."""
+        pieces: list[bytes | Span] = []
         for head, span in self._parts:
-            yield head
-            async with aclosing(read(span)) as data:
-                async for chunk in data:
-                    yield chunk
-            yield b"\r\n"
-        yield self._end
+            pieces += [head, span, b"\r\n"]
+        pieces.append(self._end)
+        return pieces
+
+
+def batches(pieces: Iterable[bytes | Span], size: int) -> Iterator[list[bytes | Span]]:
+    """The pieces in groups of about ``size`` bytes; a longer span is cut."""
+    batch: list[bytes | Span] = []
+    have = 0
+    for piece in pieces:
+        if not isinstance(piece, Span):
+            batch.append(piece)
+            have += len(piece)
+            continue
+        first = piece.first
+        while first <= piece.last:
+            if have >= size:
+                yield batch
+                batch, have = [], 0
+            last = min(piece.last, first + size - have - 1)
+            batch.append(Span(first, last))
+            have += last - first + 1
+            first = last + 1
+    if batch:
+        yield batch

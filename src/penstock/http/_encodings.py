@@ -1,0 +1,41 @@
+"""Accept-Encoding: which of the codings that are there a client would have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+__all__ = ["accepted_encodings"]
+
+_ALIASES = {"x-gzip": "gzip", "x-compress": "compress"}
+
+
+def accepted_encodings(field: str | None, offered: Sequence[str]) -> list[str]:
+    """Those of ``offered`` that a client takes and does not like less than none at all, the best first (RFC 9110, 12.5.3).
+
+    Those that it likes equally well are in the order of ``offered``.
+    """
+    if field is None:
+        return []
+    weights: dict[str, float] = {}
+    for item in field.split(","):
+        coding, *parameters = (part.strip() for part in item.lower().split(";"))
+        if coding:
+            weights[_ALIASES.get(coding, coding)] = _weight(parameters)
+    rest = weights.get("*", 0.0)
+    plain = weights.get("identity", 0.0)
+    liked = [(weights.get(coding, rest), coding) for coding in offered]
+    # Sorting keeps the order of equals.
+    liked.sort(key=lambda pair: -pair[0])
+    return [coding for weight, coding in liked if weight > 0 and weight >= plain]
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                weight = float(value)
+            except ValueError:
+                return 0.0
+            return weight if 0 <= weight <= 1 else 0.0
+    return 1.0

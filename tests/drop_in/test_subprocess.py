@@ -71,3 +71,12 @@ def test_a_program_that_does_not_read(run):
         assert isinstance(result[0], ConnectionError | None)
 
     run(main)
+
+
+def test_programs_that_end_before_they_are_written_to(run):
+    async def main():
+        for _ in range(60):
+            process = await create_subprocess_exec("true", stdin=PIPE, stdout=PIPE)
+            assert await process.communicate() == (b"", None)
+
+    run(main)

@@ -51,11 +51,18 @@ cdef extern from *:
         penstock_attempt_free(self);
     }
 
+    static PyObject *penstock_attempt_refuse(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+        PyErr_Format(PyExc_TypeError, "cannot create '%.100s' instances", type->tp_name);
+        return NULL;
+    }
+
     /* Slots of our own. A method of the class would add a traceback to every StopIteration; __dealloc__ would put
        the exception under way aside each time, and __del__ be called only once for a place on the freelist. */
     static void penstock_attempt_install(PyTypeObject *type) {
         type->tp_as_async->am_send = penstock_attempt_am_send;
         type->tp_iternext = penstock_attempt_next;
+        type->tp_new = penstock_attempt_refuse;  /* one without a stream has nothing to do */
+        type->tp_vectorcall = NULL;
         penstock_attempt_free = type->tp_dealloc;
         type->tp_dealloc = penstock_attempt_dealloc;
     }

@@ -1,4 +1,4 @@
-"""The checks of what a read is told: separators, and what becomes of long lines."""
+"""The checks of what the streams are told: separators, what becomes of long lines, and that they were made whole."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ from typing import Any, Literal
 
 #: What is done about a line that is longer than the limit.
 LongLines = Literal["error", "skip", "split"]
+
+
+class NotInitializedError(AttributeError):
+    """An object of a class whose ``__init__`` did not call that of penstock's class."""
+
+    def __init__(self) -> None:
+        super().__init__("super().__init__() was not called by the __init__() of a subclass")
 
 
 def separator_of(separator: Any) -> bytes | list[bytes]:

@@ -1,13 +1,13 @@
 """The inner part of the protocols: what runs for every piece of data between a transport and a pair of streams."""
 
-from penstock import _backend
 from penstock._syscalls import send
+from penstock.asyncio._arguments import NotInitializedError
 from penstock.asyncio._receiving import ReaderCore
 
 #: Bytes that are still received while the transport is being paused.
 _LAST_BYTES = 1 << 12
-#: Bytes that a backlog gives to the transport at once; larger chunks go as they are.
-_PASSED_BYTES = 1 << 17
+#: Pieces that wait to be sent are joined up to so many bytes.
+_JOINED_BYTES = 1 << 16
 #: What comes after so many bytes is expected to be much as well.
 _MANY_BYTES = 1 << 16
 
@@ -18,18 +18,13 @@ class ProtocolCore:
     What comes is received by the transport, into an area of memory that all connections of a loop share. Only for the
     plain sockets of asyncio's own loop, whose transport spends more time on it than the system does, this class makes
     the system calls itself, in the transport's place: see `_take_over`.
-
-    A transport's buffer takes what it is given; one that is full costs more with every write (asyncio's of 3.12 and
-    3.13 count all of it each time). So what is written meanwhile waits here, as it is, and goes on when the transport
-    has room. Only where nobody else can write to the transport: their bytes would overtake these.
     """
 
     def _start(self, area, plain, pauses_late):
         self._area = area
         self._plain = plain
         self._pauses_late = pauses_late
-        self._owns_transport = False
-        self._backlog = None
+        self._tail = None
         self._socket = None
         self._fd = -1
         self._brief = True
@@ -46,24 +41,31 @@ class ProtocolCore:
 
     def get_buffer(self, sizehint):
         """The memory that the loop receives into; shared by all connections of the loop."""
+        area = self._area
+        if area is None:
+            raise NotInitializedError
         if self._pauses_late and self._plain:
             reference = self._stream_reader_wr
             reader = None if reference is None else reference()
             if isinstance(reader, ReaderCore) and self._pauses(reader):
-                return self._area.view[:_LAST_BYTES]
-        return self._area.view
+                return area.view[:_LAST_BYTES]
+        return area.view
 
     def buffer_updated(self, nbytes):
         """``nbytes`` were received."""
+        area = self._area
+        if area is None:
+            raise NotInitializedError
         reference = self._stream_reader_wr
         reader = None if reference is None else reference()
         if self._plain and isinstance(reader, ReaderCore):
             self._deliver(reader, nbytes)
         else:
-            self.data_received(bytes(self._area.view[:nbytes]))
+            self.data_received(bytes(area.view[:nbytes]))
 
     def _deliver(self, reader, n):
-        self._area.copy_onto(reader._queue, n, reader._first_bytes())
+        area = self._area
+        area.copy_onto(reader._queue, n, reader._first_bytes())
         reader._came(not self._pauses_late)
         return 0
 
@@ -118,7 +120,10 @@ class ProtocolCore:
         """The bytes that came, 0 at the end, -1 where there was nothing or no room for it."""
         if reader._pause_late():
             return -1
-        n = self._area.receive_onto(reader._queue, self._fd, reader._first_bytes(), self._brief)
+        area = self._area
+        if area is None:
+            raise NotInitializedError
+        n = area.receive_onto(reader._queue, self._fd, reader._first_bytes(), self._brief)
         self._brief = n <= _MANY_BYTES
         return n
 
@@ -126,8 +131,14 @@ class ProtocolCore:
         """Send bytes where nothing waits in the transport; what the socket does not take is the transport's."""
         transport = self._socket
         size = len(data)
-        if transport._buffer or transport._conn_lost or transport._eof or transport._empty_waiter is not None:
+        if transport._conn_lost or transport._eof or transport._empty_waiter is not None:
             transport.write(data)
+            return 0
+        if transport._buffer:
+            if self._paused:
+                self._queue_behind(transport, data)
+            else:
+                transport.write(data)
             return 0
         if size == 0:
             return 0
@@ -144,36 +155,25 @@ class ProtocolCore:
 
     # ---- writing
 
-    def _holds(self):
-        """Whether a write is to wait here."""
-        return self._paused and self._owns_transport and not self._connection_lost
+    def _queue_behind(self, transport, data):
+        """Add to what waits in a transport that is paused already, as its own `write` would.
 
-    def _hold(self, data):
-        if self._backlog is None:
-            self._backlog = _backend.ChunkQueue()
-        self._backlog._append(data)
+        That counts all that waits each time, in some versions, and keeps small pieces apart. They are joined here.
+        """
+        buffer = transport._buffer
+        if type(buffer) is bytearray:
+            buffer += data
+        elif len(data) >= _JOINED_BYTES:
+            # A view: what is left of one that is sent in part is not copied each time.
+            buffer.append(memoryview(data))
+        else:
+            tail = self._tail
+            if tail is not None and buffer[len(buffer) - 1] is tail and len(tail) < _JOINED_BYTES:
+                tail += data
+            else:
+                self._tail = tail = bytearray(data)
+                buffer.append(tail)
         return 0
-
-    def _pass_on(self, everything):
-        """Give the transport what waited: as much as it takes without pausing, or everything."""
-        backlog = self._backlog
-        if backlog is None:
-            return 0
-        while backlog._total_bytes and (everything or not self._paused):
-            chunk = backlog.popleft()
-            if len(chunk) < _PASSED_BYTES and backlog._total_bytes:
-                # Small ones together, for each write is a system call, or an entry to keep.
-                backlog._appendleft(chunk)
-                chunk = backlog._read(min(_PASSED_BYTES, backlog._total_bytes))
-            self._transport.write(chunk)
-        if backlog._total_bytes == 0:
-            self._backlog = None
-        return 0
-
-    def _share_transport(self):
-        """Somebody else may write to the transport from here on: keep nothing back."""
-        self._owns_transport = False
-        self._pass_on(True)
 
     def pause_writing(self):
         """The transport's buffer is over its high-water mark."""
@@ -182,11 +182,7 @@ class ProtocolCore:
     def resume_writing(self):
         """The transport's buffer is below its low-water mark."""
         self._paused = False
-        self._pass_on(False)
-        if not self._paused:
-            for waiter in self._drain_waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
-
-    def _drop_backlog(self):
-        self._backlog = None
+        self._tail = None
+        for waiter in self._drain_waiters:
+            if not waiter.done():
+                waiter.set_result(None)

@@ -8,7 +8,6 @@ class ProtocolCore:
     _stream_reader_wr: Any
     _paused: bool
     _connection_lost: bool
-    _owns_transport: bool
     _transport: Any
     def _set_up(self, area: Area, plain: bool, pauses_late: bool) -> None: ...
     def _is_plain(self) -> bool: ...
@@ -18,9 +17,7 @@ class ProtocolCore:
         """The memory that the loop receives into; shared by all connections of the loop."""
     def buffer_updated(self, nbytes: int) -> None:
         """``nbytes`` were received."""
-    def _share_transport(self) -> None: ...
     def pause_writing(self) -> None:
         """The transport's buffer is over its high-water mark."""
     def resume_writing(self) -> None:
         """The transport's buffer is below its low-water mark."""
-    def _drop_backlog(self) -> None: ...

@@ -7,7 +7,7 @@ for each piece that comes; where it is there already, no future is made.
 from asyncio import IncompleteReadError, LimitOverrunError
 
 from penstock import _backend
-from penstock.asyncio._arguments import checked_long_lines, separator_of
+from penstock.asyncio._arguments import NotInitializedError, checked_long_lines, separator_of
 from penstock.asyncio._waiting import Waiter
 
 ANY = 0
@@ -26,8 +26,17 @@ class ReaderCore:
     Those return None where what they are asked for is not there yet, and ``b""`` at the end of the stream.
     """
 
-    def _open(self, limit, loop):
+    # Compiled, every object has these, also one whose class forgets super().__init__(): its reads raise AttributeError,
+    # as without it. The queue stays the same one, for a call may be at work on it.
+    def __cinit__(self):
         self._queue = _backend.ChunkQueue()
+        self._exception = NotInitializedError
+
+    def _open(self, limit, loop):
+        if _backend.backend == "python":
+            self._queue = _backend.ChunkQueue()
+        else:
+            self._queue.clear()
         self._limit = limit
         self._loop = loop
         self._eof = False
@@ -47,6 +56,8 @@ class ReaderCore:
 
     def feed_data(self, data):
         """Take in bytes that were received."""
+        if self._loop is None:
+            raise NotInitializedError
         assert not self._eof, "feed_data after feed_eof"
         if not data:
             return
@@ -433,9 +444,12 @@ class _LineIterator:
         return self
 
     def __next__(self):
-        if self._reader._exception is not None:
-            raise self._reader._exception
-        line = self._reader._take_line(self._reader._limit, ERROR)
+        reader = self._reader
+        if reader is None:
+            raise StopIteration
+        if reader._exception is not None:
+            raise reader._exception
+        line = reader._take_line(reader._limit, ERROR)
         if not line:
             raise StopIteration
         return line

@@ -13,6 +13,8 @@ cdef class WriterCore:
     cdef int _drains                        # that did not wait, since one did
 
     @cython.final
+    cdef bint _write(self, object data) except -1
+    @cython.final
     cdef bint _has_nothing_to_drain(self) except -1
     @cython.final
     cdef object _read_error(self)

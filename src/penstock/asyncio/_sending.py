@@ -30,15 +30,15 @@ class WriterCore:
 
         Nothing is lost by writing on: memory grows. ``data`` may be changed afterwards: what can change is copied.
         """
+        return self._write(data)
+
+    def _write(self, data):
         core = self._core
         if type(data) is not bytes:
-            data = _frozen(data)
+            data = _frozen(data, core is None)
         if core is None:
             self._channel.write(data)
             return True
-        if core._holds():
-            core._hold(data)
-            return False
         if core._socket is not None and core._socket is self._channel and type(data) is bytes:
             core._send(data)
         else:
@@ -48,11 +48,10 @@ class WriterCore:
     def writelines(self, data):
         """Write several pieces as one; return as `write` does."""
         core = self._core
-        if core is not None and core._holds():
-            for piece in data:
-                self.write(piece)
-            return False
-        return self.write(b"".join(data))
+        if core is None:
+            self._channel.writelines(data)
+            return True
+        return self._write(b"".join(data))
 
     def _read_error(self):
         reader = self._reader
@@ -89,13 +88,18 @@ class WriterCore:
         return long_run
 
 
-def _frozen(data):
-    """The same bytes where nobody can change them: a copy, unless they are that already. Raises TypeError."""
+def _frozen(data, any_type):
+    """The same bytes where nobody can change them: a copy, unless they are that already.
+
+    Raises TypeError for what has no bytes; with ``any_type`` that is left to a transport that may take it.
+    """
     if isinstance(data, bytes):
         return data
     try:
         view = memoryview(data)
     except TypeError:
+        if any_type:
+            return data
         raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}") from None
     # A view of bytes goes as it is.
     if type(view.obj) is bytes and view.c_contiguous and view.itemsize == 1:

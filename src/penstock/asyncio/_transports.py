@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Any
 
 #: Bytes that a pipe's transport is made to read at once: what a pipe holds, in a block that malloc need not map.
@@ -57,8 +58,10 @@ def adjust(transport: Any) -> None:
     except (AttributeError, NotImplementedError, TypeError, ValueError):
         pass
     else:
-        # uvloop's low mark is 16 bytes, for 16 KiB: with it a writer waits until everything is sent.
+        # uvloop's low mark is 16 bytes, for 16 KiB: with it a writer waits until everything is sent. A transport of
+        # its that is closed already refuses to be set.
         if low * 1024 <= high // 4 and low:
-            transport.set_write_buffer_limits(high=high, low=high // 4)
+            with suppress(RuntimeError):
+                transport.set_write_buffer_limits(high=high, low=high // 4)
     if getattr(transport, "max_size", 0) > PIPE_BYTES and not hasattr(transport, "write"):
         transport.max_size = PIPE_BYTES

@@ -13,14 +13,6 @@ from penstock.asyncio.writer import StreamWriter
 Connected = Callable[[StreamReader, StreamWriter], Any]
 
 
-def _pair(
-    transport: Any, protocol: StreamReaderProtocol, reader: StreamReader
-) -> tuple[StreamReader, StreamWriter]:
-    writer = StreamWriter(transport, protocol, reader, protocol._loop)
-    protocol._own_transport()
-    return reader, writer
-
-
 def _server_factory(connected: Connected, limit: int) -> Callable[[], StreamReaderProtocol]:
     loop = asyncio.get_running_loop()
 
@@ -41,7 +33,7 @@ async def open_connection(
     reader = StreamReader(limit=limit, loop=loop)
     protocol = StreamReaderProtocol(reader, loop=loop)
     transport, _ = await loop.create_connection(lambda: protocol, host, port, **kwds)
-    return _pair(transport, protocol, reader)
+    return reader, StreamWriter(transport, protocol, reader, loop)
 
 
 async def start_server(
@@ -68,7 +60,7 @@ async def open_unix_connection(
     reader = StreamReader(limit=limit, loop=loop)
     protocol = StreamReaderProtocol(reader, loop=loop)
     transport, _ = await loop.create_unix_connection(lambda: protocol, path, **kwds)
-    return _pair(transport, protocol, reader)
+    return reader, StreamWriter(transport, protocol, reader, loop)
 
 
 async def start_unix_server(

@@ -96,8 +96,11 @@ class StreamReaderProtocol(
         writer = StreamWriter(transport, self, reader, self._loop)
         if sys.version_info < (3, 13):
             self._stream_writer = writer
-        self._own_transport()
-        result = callback(reader, writer)
+        try:
+            result = callback(reader, writer)
+        except Exception as error:
+            self._handler_failed(transport, error)
+            return
         if coroutines.iscoroutine(result):
             self._task = self._loop.create_task(result)
             self._task.add_done_callback(self._handler_done)
@@ -105,35 +108,33 @@ class StreamReaderProtocol(
 
     def _handler_done(self, task: asyncio.Task[Any]) -> None:
         transport = self._transport
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            self._loop.call_exception_handler(
-                {
-                    "message": "Unhandled exception in client_connected_cb",
-                    "exception": error,
-                    "transport": transport,
-                }
-            )
-        if transport is not None and (error is not None or task.cancelled()):
+        if task.cancelled():
+            if transport is not None:
+                transport.close()
+        elif (error := task.exception()) is not None:
+            self._handler_failed(transport, error)
+
+    def _handler_failed(self, transport: Any, error: BaseException) -> None:
+        self._loop.call_exception_handler(
+            {
+                "message": "Unhandled exception in client_connected_cb",
+                "exception": error,
+                "transport": transport,
+            }
+        )
+        if transport is not None:
             transport.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The connection is closed; the reader ends, or raises ``exc``."""
         self._let_go()
         super().connection_lost(exc)  # type: ignore[arg-type]
-        self._drop_backlog()
-
-    def _own_transport(self) -> None:
-        """Nobody else writes to the transport, as far as this class knows."""
-        if type(self) is StreamReaderProtocol and self._transport is not None:
-            self._owns_transport = True
 
     def _replace_transport(self, transport: Any) -> None:
         adjust(transport)
         self._let_go()
         self._transport = transport
         self._over_ssl = transport.get_extra_info("sslcontext") is not None
-        self._owns_transport = False
         reader = self._stream_reader
         if reader is not None and not reader._paused:
             reader._transport = transport

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from penstock.asyncio._carrying import ProtocolCore
 from penstock.asyncio._descriptors import own_methods
 from penstock.asyncio._sending import WriterCore
 from penstock.asyncio._standing import Standing
@@ -50,15 +49,12 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
 
     @property
     def transport(self) -> Any:
-        """The transport. Once it was asked for, every write goes to it at once, since others may write to it too."""
-        protocol = self._protocol
-        if isinstance(protocol, ProtocolCore):
-            protocol._share_transport()
+        """The transport."""
         return self._get_channel()
 
     @property
     def _transport(self) -> Any:
-        return self.transport
+        return self._get_channel()
 
     @_transport.setter
     def _transport(self, transport: Any) -> None:

@@ -23,10 +23,10 @@ def penstock(*args, **options):
 
 def started(*args, **options):
     """Start the command; the caller waits for its end."""
-    return subprocess.Popen([*COMMAND, *map(str, args)], preexec_fn=_hear_of_signals, **options)
+    return subprocess.Popen([*COMMAND, *map(str, args)], preexec_fn=hear_of_signals, **options)
 
 
-def _hear_of_signals():
+def hear_of_signals():
     # Tests that run under nohup, or behind a shell's "&", would hand on that these are ignored.
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
@@ -52,3 +52,15 @@ def eventually(check, seconds=30.0):
 
 def temporary_files(folder):
     return [name for name in os.listdir(folder) if name.endswith(".tmp")]
+
+
+def bytes_in_work(process, folder):
+    """Bytes of a file in ``folder`` that ``process`` writes, and that is not in its place yet; 0 where it has none."""
+    size = sum(os.stat(os.path.join(folder, name)).st_size for name in temporary_files(folder))
+    try:
+        links = [f"/proc/{process.pid}/fd/{fd}" for fd in os.listdir(f"/proc/{process.pid}/fd")]
+        # Files without a name.
+        nameless = [link for link in links if os.readlink(link).startswith(f"{folder}/#")]
+        return size + sum(os.stat(link).st_size for link in nameless)
+    except OSError:
+        return size

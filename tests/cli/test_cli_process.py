@@ -2,12 +2,23 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
-from cli_tools import digest, eventually, noise, penstock, started, temporary_files
+from cli_tools import (
+    bytes_in_work,
+    digest,
+    eventually,
+    hear_of_signals,
+    noise,
+    penstock,
+    started,
+    temporary_files,
+)
 
 SIZES = [0, 1, 65535, 65536, 65537, 3_000_001]
 
@@ -155,7 +166,7 @@ def test_stopped_in_the_middle(tmp_path, number, old, options):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert eventually(lambda: [1 for name in temporary_files(tmp_path) if (tmp_path / name).stat().st_size])
+    assert eventually(lambda: bytes_in_work(process, tmp_path))
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number
@@ -172,7 +183,7 @@ def test_stopped_while_a_plain_copy_goes_directly(tmp_path):
         file.truncate(200 << 30)
     try:
         process = started("copy", source, tmp_path / "target", stderr=subprocess.PIPE)
-        assert eventually(lambda: [1 for n in temporary_files(tmp_path) if (tmp_path / n).stat().st_size])
+        assert eventually(lambda: bytes_in_work(process, tmp_path))
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         assert (process.returncode, err) == (130, b"")
@@ -227,26 +238,78 @@ def test_stopped_at_the_very_end(tmp_path, source, call, number, options):
         assert not options or digest(source.read_bytes(), "md5").encode() in done.stdout
 
 
-_SIGNAL_AFTER = """
-import atexit, os, sys
+_SIGNAL_AT = """
+import asyncio, atexit, os, sys
 from penstock.cli import main
 
-number = int(sys.argv.pop(1))
-# While the interpreter clears up.
-atexit.register(lambda: os.kill(os.getpid(), number))
+moment, number = sys.argv.pop(1), int(sys.argv.pop(1))
+
+def signalled(call=lambda: None):
+    os.kill(os.getpid(), number)
+    return call()
+
+if moment == "interpreter ends":
+    atexit.register(signalled)
+else:
+    # Before the loop is there, or when it is about to be closed.
+    name = {"loop begins": "__enter__", "loop ends": "close"}[moment]
+    real = getattr(asyncio.Runner, name)
+    setattr(asyncio.Runner, name, lambda runner: signalled(lambda: real(runner)))
 sys.exit(main())
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_stopped_when_all_is_done(tmp_path, source, number):
+@pytest.mark.parametrize("moment", ["loop begins", "loop ends", "interpreter ends"])
+def test_stopped_before_it_begins_and_after_it_is_done(tmp_path, source, moment, number):
+    (tmp_path / "target").write_bytes(b"old content")
     done = subprocess.run(
-        [sys.executable, "-c", _SIGNAL_AFTER, str(int(number)), "copy", "-q", source, tmp_path / "target"],
+        [
+            sys.executable,
+            "-c",
+            _SIGNAL_AT,
+            moment,
+            str(int(number)),
+            "copy",
+            "-q",
+            source,
+            tmp_path / "target",
+        ],
         capture_output=True,
+        preexec_fn=hear_of_signals,
         timeout=60,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
-    assert (tmp_path / "target").read_bytes() == source.read_bytes()
+    assert (done.stdout, done.stderr) == (b"", b"")
+    if moment == "loop begins":
+        assert done.returncode == 128 + number
+        assert (tmp_path / "target").read_bytes() == b"old content"
+    else:
+        assert done.returncode == 0
+        assert (tmp_path / "target").read_bytes() == source.read_bytes()
+    assert sorted(os.listdir(tmp_path)) == ["source", "target"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_stopped_at_any_moment(tmp_path, source, number):
+    """The target is the old file or the new one, and the exit status says which; after a kill nobody can say it."""
+    rounds = int(os.environ.get("PENSTOCK_SIGNAL_ROUNDS", "8"))
+    target = tmp_path / "target"
+    for n in range(rounds):
+        target.write_bytes(b"old content")
+        process = started("copy", "-q", source, target, stderr=subprocess.PIPE)
+        time.sleep(random.Random(n).uniform(0.05, 0.6))
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+        new = target.read_bytes() == source.read_bytes()
+        assert new or target.read_bytes() == b"old content"
+        if process.returncode in (0, 128 + number):
+            assert new == (process.returncode == 0)
+            assert err == b""
+        else:
+            # Of the interpreter itself, which had not begun with the command yet.
+            assert process.returncode in (-number, 1)
+            assert number == signal.SIGKILL or not new
+        assert sorted(os.listdir(tmp_path)) == ["source", "target"]
 
 
 @pytest.mark.parametrize("waits_for", ["input", "writer", "reader"])
@@ -281,7 +344,7 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path, source):
     process = subprocess.Popen(
         ["sh", "-c", command, sys.executable, source, tmp_path / "target"], stderr=subprocess.PIPE
     )
-    assert eventually(lambda: temporary_files(tmp_path))
+    assert eventually(lambda: bytes_in_work(process, tmp_path))
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGHUP)
     _, err = process.communicate(timeout=60)

@@ -12,7 +12,15 @@ import pytest
 from file_helpers import closed, until
 
 from penstock.errors import InvalidArgValueError
-from penstock.fs import create_write_stream
+from penstock.fs import create_write_stream, remove_leftovers
+
+
+@pytest.fixture(autouse=True, params=["without a name", "with a name"])
+def temporary(request, monkeypatch):
+    """How the new file is made: as the system can best, and as where it cannot make files that have no name."""
+    if request.param == "with a name":
+        monkeypatch.setattr("penstock.fs._atomic._NAMELESS", 0)
+    return request.param
 
 
 @pytest.fixture
@@ -26,7 +34,7 @@ def names(path):
     return sorted(entry.name for entry in path.parent.iterdir())
 
 
-def test_target_changes_at_the_end_and_not_before(run, target, events):
+def test_target_changes_at_the_end_and_not_before(run, target, events, temporary):
     async def main():
         stream = events.watch(create_write_stream(target, atomic=True))
         stream.on("finish", lambda: events.append(target.read_bytes()))
@@ -36,7 +44,8 @@ def test_target_changes_at_the_end_and_not_before(run, target, events):
         await asyncio.sleep(0.02)
         assert stream.bytes_written == 11
         assert target.read_bytes() == b"the old content"
-        assert len(names(target)) == 2
+        if sys.platform.startswith("linux"):
+            assert len(names(target)) == (2 if temporary == "with a name" else 1)
         stream.end()
         await until(stream, "close")
 
@@ -185,10 +194,10 @@ def test_destroy_during_the_rename_leaves_the_new_file(run, target, monkeypatch)
     go_on = threading.Event()
     replace = os.replace
 
-    def slow(*names):
+    def slow(*args):
         renaming.set()
         go_on.wait(10)
-        replace(*names)
+        replace(*args)
 
     monkeypatch.setattr(os, "replace", slow)
 
@@ -289,10 +298,13 @@ def test_without_auto_close(run, target):
     assert names(target) == ["target"]
 
 
-def test_killed_process_leaves_the_old_file(target):
+def test_killed_process_leaves_the_old_file(run, target, temporary):
     program = """
         import asyncio, os, signal, sys
-        from penstock.fs import create_write_stream
+        from penstock.fs import _atomic, create_write_stream
+
+        if sys.argv[2] == "with a name":
+            _atomic._NAMELESS = 0
 
         async def main():
             stream = create_write_stream(sys.argv[1], atomic=True)
@@ -303,7 +315,50 @@ def test_killed_process_leaves_the_old_file(target):
         asyncio.run(main())
     """
     done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), str(target)], timeout=60, check=False
+        [sys.executable, "-c", textwrap.dedent(program), str(target), temporary], timeout=60, check=False
     )
     assert done.returncode < 0
     assert target.read_bytes() == b"the old content"
+    left = [name for name in names(target) if name != "target"]
+    if temporary == "without a name" and sys.platform.startswith("linux"):
+        assert left == []
+
+    async def main():
+        # What somebody works with is no leftover.
+        stream = create_write_stream(target, atomic=True)
+        stream.write(b"new")
+        await until(stream, "ready")
+        assert remove_leftovers(target.parent) == left
+        assert remove_leftovers(target.parent) == []
+        stream.end()
+        await until(stream, "close")
+
+    run(main)
+    assert target.read_bytes() == b"new"
+    assert names(target) == ["target"]
+
+
+def test_program_that_ends_without_closing_leaves_nothing(target, temporary):
+    program = """
+        import asyncio, sys
+        from penstock.fs import _atomic, create_write_stream
+
+        if sys.argv[2] == "with a name":
+            _atomic._NAMELESS = 0
+
+        async def main():
+            stream = create_write_stream(sys.argv[1], atomic=True)
+            stream.write(b"half")
+            await asyncio.sleep(0.05)
+            return stream
+
+        loop = asyncio.new_event_loop()
+        sys.kept = loop.run_until_complete(main())
+        sys.exit(3)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), str(target), temporary], timeout=60, check=False
+    )
+    assert done.returncode == 3
+    assert target.read_bytes() == b"the old content"
+    assert names(target) == ["target"]

@@ -69,6 +69,7 @@ def _run(arguments: list[str], is_process: bool) -> int:
         args = _parser(arguments).parse_args(arguments)
     except SystemExit as stop:
         return int(stop.code or 0)
+    args.is_process = is_process
     command = import_module(COMMANDS[args.command][0])
     status = int(command.run(args))
     if is_process:

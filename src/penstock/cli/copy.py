@@ -84,8 +84,9 @@ def run(args: argparse.Namespace) -> int:
     target = target_of(args.target, args.atomic)
     refuse_same_file(source, target)
     job = _Copy(args, source, target)
-    with asyncio.Runner() as runner:
-        return runner.run(job.run())
+    # To the very end: what comes too late to stop the copy must not look as if it had.
+    with Stopping(is_last=args.is_process) as stopping, asyncio.Runner() as runner:
+        return runner.run(job.run(stopping))
 
 
 class _Copy:
@@ -101,23 +102,22 @@ class _Copy:
         self._hashing: Hashing | None = None
         self._seconds = 0.0
 
-    async def run(self) -> int:
+    async def run(self, stopping: Stopping) -> int:
         began = monotonic()
-        # Until the summary is out: what comes too late to stop the copy must not look as if it had.
-        with Stopping() as stopping:
-            try:
-                error = await self._build(stopping) or await self._flow(stopping)
-            finally:
-                # Whatever has happened, a temporary file is gone before the loop is.
-                for _, stream in self._stages:
-                    with contextlib.suppress(Exception):
-                        await stream.aclose()
-            if isinstance(error, AbortError) and self._atomic is not None and self._atomic.published:
-                error = None
-            if error is None:
-                self._seconds = monotonic() - began
-                self._report()
-                return 0
+        stopping.attend()
+        try:
+            error = await self._build(stopping) or await self._flow(stopping)
+        finally:
+            # Whatever has happened, a temporary file is gone before the loop is.
+            for _, stream in self._stages:
+                with contextlib.suppress(Exception):
+                    await stream.aclose()
+        if isinstance(error, AbortError) and self._atomic is not None and self._atomic.published:
+            error = None
+        if error is None:
+            self._seconds = monotonic() - began
+            self._report()
+            return 0
         if stopping.number is not None:
             return 128 + stopping.number
         if isinstance(error, BrokenPipeError) and self._target.is_stdout:

@@ -18,11 +18,12 @@ date then, and at least some times a second.
 from __future__ import annotations
 
 from penstock.abort import AbortSignal
+from penstock.fs._leftovers import remove_leftovers
 from penstock.fs._options import StrPath
 from penstock.fs._read_stream import ReadStream
 from penstock.fs._write_stream import WriteStream
 
-__all__ = ["ReadStream", "WriteStream", "create_read_stream", "create_write_stream"]
+__all__ = ["ReadStream", "WriteStream", "create_read_stream", "create_write_stream", "remove_leftovers"]
 
 
 def create_read_stream(
@@ -97,11 +98,12 @@ def create_write_stream(
     worker takes many chunks. ``encoding``: take text, encoded so.
     ``auto_close``, ``emit_close``, ``signal``: as for `create_read_stream`.
 
-    ``atomic``: write to a new file beside the target, and put it in the target's place when all is written and synced,
-    before 'finish'. Until then, and after an error or destroy(), the old file is whole (or the new one, where destroy()
-    comes during the rename; `WriteStream.published` says which); a crash may leave the temporary file
-    (``.name.*.tmp``) behind. Owner (where permitted) and permissions of an existing file carry over, a symbolic link
-    stays one. Devices, FIFOs and sockets, which cannot be replaced, are written directly.
+    ``atomic``: write to a new file, and put it in the target's place when all is written and synced, before 'finish'.
+    Until then, and after an error or destroy(), the old file is whole (or the new one, where destroy() comes during the
+    rename; `WriteStream.published` says which). The target is what ``path`` leads to when it is opened; a symbolic link
+    stays one. Owner (where permitted), permissions, access list and extended attributes of an existing file carry over;
+    other hard links of it keep the old content. Devices, FIFOs and sockets, which cannot be replaced, are written
+    directly. What a killed process may leave behind, docs/files.md says, and `remove_leftovers` removes.
 
     Emits 'open' (with the descriptor) and 'ready' unless ``fd`` was given; 'drain', 'finish' and 'close'. What cannot
     be opened or written is reported by 'error', as the OSError that it is, with ``filename`` set; nothing more is

@@ -11,14 +11,17 @@ import os
 import stat
 import warnings
 from asyncio import AbstractEventLoop
+from functools import partial
 
 from penstock.fs._atomic import Replacement
+from penstock.fs._release import release
 from penstock.fs._waits import Interrupt
 
 __all__ = ["OpenFile", "named"]
 
 # What Linux reads ahead on its own.
 _READ_AHEAD_BYTES = 128 * 1024
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 
 def named(error: OSError, path: str | bytes | None) -> OSError:
@@ -60,36 +63,37 @@ class OpenFile:
 
         Raises OSError with the file's name, among them IsADirectoryError also for reading.
         """
-        if self._given is None:
-            assert self.path is not None
-            if atomic:
-                self._replacement = Replacement.of(self.path)
-            if self._replacement is not None:
-                self.fd = self._replacement.open(mode)
-            else:
-                self.fd = self._open_path(self.path, flags, mode)
         try:
+            if self._given is None:
+                assert self.path is not None
+                if atomic:
+                    self._replacement = Replacement.of(self.path)
+                if self._replacement is not None:
+                    self.fd = self._replacement.open(mode)
+                else:
+                    self.fd = self._open_path(self.path, flags, mode)
             self._look(flags)
         except BaseException:
             self.discard()
             raise
 
     def _open_path(self, path: str | bytes, flags: int, mode: int) -> int:
-        with contextlib.suppress(OSError):
-            if stat.S_ISFIFO(os.stat(path).st_mode):
-                return self._open_fifo(path, flags)
-        return os.open(path, flags, mode)
+        """Open the path without being stuck in the call, whatever is there and whatever takes its place meanwhile.
 
-    def _open_fifo(self, path: str | bytes, flags: int) -> int:
-        """Open a FIFO without being stuck until somebody opens the other end.
-
-        A reader finds out about the other end when it waits for data; a writer has to try again until it is there.
+        A reader of a FIFO finds out about the other end when it waits for data; a writer has to try again until it is
+        there. So has whoever finds a file on which another program has a lease.
         """
         while True:
+            if stat.S_IFMT(_mode_of(path)) in (stat.S_IFCHR, stat.S_IFBLK):
+                # What it means not to wait depends on the device.
+                return os.open(path, flags, mode)
             try:
-                return os.open(path, flags | os.O_NONBLOCK)
+                return _wait_from_here(os.open(path, flags | _NONBLOCK, mode), flags)
+            except BlockingIOError:
+                pass
             except OSError as error:
-                if error.errno != errno.ENXIO:
+                # A socket has the same error.
+                if error.errno != errno.ENXIO or not stat.S_ISFIFO(_mode_of(path)):
                     raise
             self.interrupt.pause()
 
@@ -150,7 +154,7 @@ class OpenFile:
         if self._replacement is not None:
             self.sync()
             self.interrupt.check()
-            self._replacement.take_place()
+            self._replacement.take_place(self.fd)
             self.published = True
             self._replacement.sync_directory()
 
@@ -159,23 +163,22 @@ class OpenFile:
         if self._done:
             return
         self._done = True
-        self.interrupt.close()
         fd, self.fd = self.fd, -1
         private, self._private = self._private, -1
+        replacement = self._replacement
+        release(
+            self.interrupt.close,
+            partial(_close, private),
+            _nothing if replacement is None else replacement.discard,
+            # Never again after an error: the number may already be somebody else's.
+            partial(self._close_own, fd if self.owned else -1),
+        )
+
+    def _close_own(self, fd: int) -> None:
         try:
-            if private >= 0:
-                os.close(private)
-        finally:
-            try:
-                if self._replacement is not None:
-                    self._replacement.discard()
-            finally:
-                if fd >= 0 and self.owned:
-                    try:
-                        # Never again after an error: the number may already be somebody else's.
-                        os.close(fd)
-                    except OSError as error:
-                        raise named(error, self.path) from None
+            _close(fd)
+        except OSError as error:
+            raise named(error, self.path) from None
 
     def discard(self) -> None:
         """`close`, for when there is nobody to hear of an error."""
@@ -188,6 +191,37 @@ class OpenFile:
         if not self._loop.is_closed():
             warnings.warn(f"unclosed file stream on {self.path or self.fd!r}", ResourceWarning, stacklevel=2)
         self.discard()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _close(fd: int) -> None:
+    if fd >= 0:
+        os.close(fd)
+
+
+def _mode_of(path: str | bytes) -> int:
+    """Kind and permissions of what is at ``path``; 0 where nothing is, or nothing can be seen."""
+    try:
+        return os.stat(path).st_mode
+    except OSError:
+        return 0
+
+
+def _wait_from_here(fd: int, flags: int) -> int:
+    """``fd``, which was opened in a way that does not wait. Only with a FIFO may it stay so: there are files, as some
+    in /proc, from which a reader would then get an error.
+    """
+    if _NONBLOCK and not flags & _NONBLOCK:
+        try:
+            if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+                os.set_blocking(fd, True)
+        except BaseException:
+            os.close(fd)
+            raise
+    return fd
 
 
 def _own_description(fd: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import threading
@@ -33,6 +32,7 @@ class Interrupt:
         self._lock = threading.Lock()
         self._fds: tuple[int, ...] = ()
         self._set = False
+        self._process = os.getpid()
 
     def is_set(self) -> bool:
         return self._set
@@ -46,7 +46,8 @@ class Interrupt:
         """Call the work off. For the loop's thread."""
         with self._lock:
             self._set = True
-            if self._fds:
+            # A forked child shares the descriptor with its parent, whose wait goes on.
+            if self._fds and self._process == os.getpid():
                 os.write(self._fds[-1], b"\1\0\0\0\0\0\0\0")
 
     def readable(self, fd: int) -> bool:
@@ -84,8 +85,6 @@ class Interrupt:
             while not poll.poll(_PAUSE_MS if fd < 0 else _LOOK_MS):
                 if self._loop.is_closed():
                     raise Interrupted
-                if not threading.main_thread().is_alive():
-                    raise OSError(errno.ECANCELED, "the interpreter is shutting down")
                 if fd < 0:
                     break
         self.check()

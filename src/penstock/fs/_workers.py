@@ -2,14 +2,17 @@
 
 A stream gives its calls to a `Strand`, which runs them one after the other in whichever worker thread is free and hands
 the results over on the loop's thread. Workers are started when there is work for them, kept while any stream is open,
-and gone before the last stream reports 'close'; one that has had nothing to do for a while leaves earlier.
+and gone before the last stream reports 'close'; one that has had nothing to do for a while leaves earlier. The end of
+the interpreter waits a moment for the calls that are under way, and never for one that does not come back.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import threading
+import time
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -24,9 +27,11 @@ Done = Callable[[Any, BaseException | None], None]
 
 #: Threads that work at the same time. Those that wait for a pipe or a terminal do not count.
 MOST_WORKERS = 32
-#: Seconds without work after which a thread ends. It is also the longest that streams which a program forgot to close
-#: can delay the end of the interpreter.
+#: Seconds without work after which a thread ends.
 IDLE_SECONDS = 0.5
+#: Seconds that the end of the interpreter waits for calls under way: a disk is through by then, a server that is gone
+#: never is. Threads that wait for a pipe or a terminal are not waited for at all.
+EXIT_SECONDS = 3.0
 # A close waits until the last threads have ended. They have nothing else to do, and a wait on the loop's thread of some
 # microseconds lets them have the interpreter; where it takes longer, the loop goes on and looks again.
 _JOIN_SECONDS = 0.001
@@ -52,6 +57,8 @@ class _Workers:
         self._backlog: deque[Strand] = deque()
         self._waiting = 0
         self._open = 0
+        #: The process that the threads are of.
+        self.process = os.getpid()
         # Streams that were dropped without being closed. The collector may find one while the lock is held, so these
         # are only noted, and counted off by whoever holds the lock next.
         self.strays: deque[None] = deque()
@@ -72,7 +79,8 @@ class _Workers:
     def _start(self, strand: Strand) -> None:
         seat = _Seat()
         seat.strand = strand
-        thread = threading.Thread(target=self._serve, args=(seat,), name="penstock-file")
+        # A daemon: a call that never returns (a server that is gone, a device) must not keep the interpreter.
+        thread = threading.Thread(target=self._serve, args=(seat,), name="penstock-file", daemon=True)
         self._threads.add(thread)
         try:
             thread.start()
@@ -83,10 +91,14 @@ class _Workers:
     def _serve(self, seat: _Seat) -> None:
         # The thread keeps its arguments for as long as it lives, and must not keep a strand.
         strand, seat.strand = seat.strand, None
-        while strand is not None:
-            strand.work()
-            strand = None
-            strand = self._next()
+        try:
+            while strand is not None:
+                strand.work()
+                strand = None
+                strand = self._next()
+        finally:
+            with self._lock:
+                self._threads.discard(threading.current_thread())
 
     def _next(self) -> Strand | None:
         """The next strand for the calling thread, which ends when there is none."""
@@ -95,24 +107,16 @@ class _Workers:
             if self._backlog:
                 return self._backlog.popleft()
             if not self._still_open() or not threading.main_thread().is_alive():
-                self._leave()
                 return None
             self._idle.append(seat)
         if not seat.wake.acquire(timeout=IDLE_SECONDS):
             with self._lock:
                 if seat in self._idle:
                     self._idle.remove(seat)
-                    self._leave()
                     return None
             # Somebody took the seat between the end of the wait and the lock.
             seat.wake.acquire()
-        if seat.strand is None:
-            with self._lock:
-                self._leave()
         return seat.strand
-
-    def _leave(self) -> None:
-        self._threads.discard(threading.current_thread())
 
     def _still_open(self) -> int:
         while self.strays:
@@ -141,6 +145,16 @@ class _Workers:
             for seat in idle:
                 seat.wake.release()
             return going
+
+    def leave(self) -> None:
+        """At the end of the interpreter: have all threads end, and wait a moment for those that work."""
+        until = monotonic() + EXIT_SECONDS
+        with self._lock:
+            idle, self._idle = self._idle, []
+            for seat in idle:
+                seat.wake.release()
+        while len(self._threads) > self._waiting and monotonic() < until:
+            time.sleep(_JOIN_SECONDS)
 
     def gone(self, going: list[threading.Thread]) -> bool:
         """Whether these threads have ended, after giving them a moment for it; True where a new stream keeps them."""
@@ -173,6 +187,7 @@ _workers = _Workers()
 if hasattr(os, "register_at_fork"):
     # The child has none of the threads.
     os.register_at_fork(after_in_child=_workers.__init__)  # type: ignore[misc]
+atexit.register(_workers.leave)
 
 
 def open_streams() -> int:
@@ -201,6 +216,7 @@ class Strand:
         self._running = False
         self._posted = False
         self._ended = False
+        self._process = _workers.process
         _workers.opened()
 
     def submit(self, job: Job, done: Done) -> None:
@@ -249,10 +265,11 @@ class Strand:
         if self._ended:
             return []
         self._ended = True
-        return _workers.closed()
+        return _workers.closed() if self._process == _workers.process else []
 
     def __del__(self) -> None:
-        if not self._ended:
+        # The parent's streams that a forked child has copies of are not among those that it counts.
+        if not self._ended and self._process == _workers.process:
             _workers.strays.append(None)
 
     # ---- in a worker

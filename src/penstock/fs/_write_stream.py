@@ -137,6 +137,8 @@ class WriteStream(Writable, DirectTarget):
         if self._file.owned:
             self.fd = None
         failure = error if error is not None else close_error
+        if error is not None and close_error is not None:
+            error.add_note(f"Closing the file failed, too: {close_error}")
         if failure is None:
             done.resolve()
         else:

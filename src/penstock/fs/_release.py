@@ -1,0 +1,24 @@
+"""Releasing several things, each whatever becomes of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+__all__ = ["release"]
+
+
+def release(*steps: Callable[[], object]) -> None:
+    """Call all of them in order; then raise the first error that there was."""
+    first: BaseException | None = None
+    for step in steps:
+        try:
+            step()
+        except BaseException as error:
+            if first is None:
+                first = error
+    if first is not None:
+        try:
+            raise first
+        finally:
+            # The frame is in the error's traceback.
+            first = None

@@ -88,7 +88,13 @@ cdef extern from *:
     #if PY_VERSION_HEX < 0x030C0000
         if (Py_TYPE(owner)->tp_dictoffset > 0) {
             PyObject **own = (PyObject **)((char *)owner + Py_TYPE(owner)->tp_dictoffset);
-            if (*own == NULL && (*own = PyDict_New()) == NULL) return -1;
+            if (*own == NULL) {
+                /* Whatever the garbage collector ran meanwhile may have made one. */
+                PyObject *made = PyDict_New();
+                if (made == NULL) return -1;
+                if (*own == NULL) *own = made;
+                else Py_DECREF(made);
+            }
         }
     #endif
         return 0;

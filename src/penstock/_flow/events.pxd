@@ -24,6 +24,7 @@ cdef class EventEmitter(Ticked):
     cdef Listener _s_data_listener  # ... where that is one of penstock's own
     cdef object _s_add(self, object event, object fn, bint first)
     cdef object _s_remove(self, object event, object fn)
+    cdef object _s_take_off(self, object event, object listener)
     cdef object _s_store(self, object event, object handler)
     @cython.locals(once=OnceListener)
     cdef object _s_loosen_once(self)

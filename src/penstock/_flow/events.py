@@ -213,15 +213,22 @@ class EventEmitter(Ticked):
 
     def _s_add(self, event, fn, first):
         if self._s_events is None:
-            self._s_events = {}
-        handler = self._s_events.get(event)
-        if handler is None:
-            self._s_store(event, fn)
-        elif type(handler) is list:
-            # A new list: an emission that is going on keeps the one that it started with.
-            self._s_store(event, [fn, *handler] if first else calls.with_last(handler, fn))
-        else:
-            self._s_store(event, [fn, handler] if first else [handler, fn])
+            events = {}
+            # Looked at again after each object is made: the garbage collector may have run, and with it anything.
+            if self._s_events is None:
+                self._s_events = events
+        while True:
+            handler = self._s_events.get(event)
+            if handler is None:
+                changed = fn
+            elif type(handler) is list:
+                # A new list: an emission that is going on keeps the one that it started with.
+                changed = [fn, *handler] if first else calls.with_last(handler, fn)
+            else:
+                changed = [fn, handler] if first else [handler, fn]
+            if self._s_events.get(event) is handler:
+                break
+        self._s_store(event, changed)
         self._s_added(event)
 
     def _s_remove(self, event, fn):
@@ -231,20 +238,43 @@ class EventEmitter(Ticked):
             while index >= 0 and not _matches(handler[index], fn):
                 index -= 1
             if index >= 0:
-                rest = calls.without(handler, index)
-                self._s_store(event, rest[0] if len(rest) == 1 else rest)
+                self._s_take_off(event, handler[index])
         elif handler is not None and _matches(handler, fn):
-            self._s_store(event, None)
+            self._s_take_off(event, handler)
         self._s_removed(event)
 
+    def _s_take_off(self, event, listener):
+        """Take the last registration of this very listener away, which a comparison may have done meanwhile."""
+        while True:
+            handler = self._s_events.get(event)
+            rest = None
+            if type(handler) is list:
+                index = len(handler) - 1
+                while index >= 0 and handler[index] is not listener:
+                    index -= 1
+                if index < 0:
+                    return
+                rest = calls.without(handler, index)
+                if len(rest) == 1:
+                    rest = rest[0]
+            elif handler is not listener:
+                return
+            # As in _s_add.
+            if self._s_events.get(event) is handler:
+                self._s_store(event, rest)
+                return
+
     def _s_store(self, event, handler):
+        # What was there is let go of last, for that may run anything.
+        before = self._s_events.get(event)
         if handler is None:
-            del self._s_events[event]
+            self._s_events.pop(event, None)
         else:
             self._s_events[event] = handler
         if event is _DATA:
-            self._s_data_handler = handler
             self._s_data_listener = handler if isinstance(handler, Listener) else None
+            self._s_data_handler = handler
+        del before
 
     def _s_loosen_once(self):
         """Let the listeners of once() go on without the emitter, which holds them."""

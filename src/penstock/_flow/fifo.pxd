@@ -1,5 +1,4 @@
 cimport cython
-from cpython.bytes cimport PyBytes_CheckExact, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
@@ -17,14 +16,20 @@ cdef class Fifo:
     cdef list _slots               # power-of-two ring; free slots hold None
     cdef Py_ssize_t _head          # index of the oldest item
     cdef readonly Py_ssize_t size  # items held
-    cdef int appendleft(self, object item) except -1
     cdef int replace_first(self, object item) except -1
-    cdef int clear(self) except -1
-    cdef int _grow(self) except -1
+    cdef int _make_room(self, Py_ssize_t count) except -1
+    cdef int _move_to(self, list slots) except -1
+    cdef int _give_back(self) except -1
 
-    cdef inline int append(self, object item) except -1:
-        if self.size == PyList_GET_SIZE(self._slots):
-            self._grow()
+    cdef inline bint has_room(self, Py_ssize_t count) noexcept:
+        return self.size + count <= PyList_GET_SIZE(self._slots)
+
+    cdef inline int reserve(self, Py_ssize_t count) except -1:
+        if self.size + count > PyList_GET_SIZE(self._slots):
+            self._make_room(count)
+        return 0
+
+    cdef inline void put(self, object item) noexcept:
         cdef PyObject **slot = (
             penstock_items(self._slots) + ((self._head + self.size) & (PyList_GET_SIZE(self._slots) - 1))
         )
@@ -33,7 +38,14 @@ cdef class Fifo:
         Py_INCREF(item)
         slot[0] = <PyObject *>item
         self.size += 1
-        return 0
+
+    cdef inline void put_left(self, object item) noexcept:
+        self._head = (self._head - 1) & (PyList_GET_SIZE(self._slots) - 1)
+        cdef PyObject **slot = penstock_items(self._slots) + self._head
+        Py_DECREF(<object>slot[0])
+        Py_INCREF(item)
+        slot[0] = <PyObject *>item
+        self.size += 1
 
     cdef inline object popleft(self):
         cdef PyObject **slot = penstock_items(self._slots) + self._head
@@ -45,14 +57,11 @@ cdef class Fifo:
         self._head = (self._head + 1) & (PyList_GET_SIZE(self._slots) - 1)
         self.size -= 1
         if self.size == 0 and PyList_GET_SIZE(self._slots) > KEPT_SLOTS:
-            self.clear()
+            self._give_back()
         return item
+
+    cdef inline object at(self, Py_ssize_t index):
+        return <object>penstock_items(self._slots)[(self._head + index) & (PyList_GET_SIZE(self._slots) - 1)]
 
     cdef inline object first(self):
         return <object>penstock_items(self._slots)[self._head]
-
-    cdef inline Py_ssize_t first_size(self) except -1:
-        cdef PyObject *item = penstock_items(self._slots)[self._head]
-        if PyBytes_CheckExact(<object>item):
-            return PyBytes_GET_SIZE(<object>item)
-        return len(<object>item)

@@ -2,6 +2,9 @@
 
 Unlike ``collections.deque`` it is reached from compiled code without a call through Python, and its memory is kept
 between bursts, up to a bound.
+
+To make room may run the garbage collector, and that may run anything, which may use the same queue. So `reserve` comes
+first, then a look at whatever decides, and then `put`, which runs nobody's code: what belongs together stays together.
 """
 
 _KEPT_SLOTS = 1024
@@ -13,22 +16,28 @@ class Fifo:
         self._head = 0
         self.size = 0
 
-    def append(self, item):
-        capacity = len(self._slots)
-        if self.size == capacity:
-            self._grow()
-            capacity = len(self._slots)
-        self._slots[(self._head + self.size) & (capacity - 1)] = item
-        self.size += 1
-        return 0
+    def has_room(self, count):
+        """Whether `put` can be called so often."""
+        return self.size + count <= len(self._slots)
 
-    def appendleft(self, item):
-        if self.size == len(self._slots):
-            self._grow()
-        self._head = (self._head - 1) & (len(self._slots) - 1)
-        self._slots[self._head] = item
+    def reserve(self, count):
+        """Make room for ``count`` more items."""
+        while self.size + count > len(self._slots):
+            slots = [None] * (2 * len(self._slots))
+            if len(slots) > len(self._slots):
+                self._move_to(slots)
+
+    def put(self, item):
+        """Add an item at the end; there is room for it."""
+        self._slots[(self._head + self.size) & (len(self._slots) - 1)] = item
         self.size += 1
-        return 0
+
+    def put_left(self, item):
+        """Add an item in front; there is room for it."""
+        head = (self._head - 1) & (len(self._slots) - 1)
+        self._slots[head] = item
+        self._head = head
+        self.size += 1
 
     def popleft(self):
         """The oldest item; the caller has looked that there is one."""
@@ -37,29 +46,30 @@ class Fifo:
         self._head = (self._head + 1) & (len(self._slots) - 1)
         self.size -= 1
         if self.size == 0 and len(self._slots) > _KEPT_SLOTS:
-            self.clear()
+            self._give_back()
         return item
+
+    def at(self, index):
+        """The item at ``index``, counted from the oldest."""
+        return self._slots[(self._head + index) & (len(self._slots) - 1)]
 
     def first(self):
         return self._slots[self._head]
 
-    def first_size(self):
-        """The length of the oldest item."""
-        return len(self._slots[self._head])
-
     def replace_first(self, item):
         self._slots[self._head] = item
-        return 0
 
-    def clear(self):
-        self._slots = [None] * 8
+    def _move_to(self, slots):
+        for index in range(self.size):
+            slots[index] = self.at(index)
         self._head = 0
-        self.size = 0
-        return 0
+        self._slots = slots
 
-    def _grow(self):
-        slots = self._slots
-        head = self._head
-        self._slots = slots[head:] + slots[:head] + [None] * len(slots)
-        self._head = 0
-        return 0
+    def _give_back(self):
+        try:
+            slots = [None] * 8
+        except MemoryError:
+            return
+        if self.size == 0:
+            self._head = 0
+            self._slots = slots

@@ -40,6 +40,8 @@ cdef class Lifecycle(EventEmitter):
     cdef TickQueue _s_queue                # of the loop in which the stream is used
     cdef dict _s_kept                    # what few streams have; see _s_keep
     cdef object _s_keep(self, object name, object value)
+    cdef object _s_keep_first(self, object name, object value)
+    cdef object _s_make_kept(self)
     cdef object _s_find(self, object name)
     cdef object _s_hook(self, object option, object method)
     cdef object _s_tick(self, int op, object arg)

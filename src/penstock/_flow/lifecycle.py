@@ -127,9 +127,20 @@ class Lifecycle(EventEmitter):
 
     def _s_keep(self, name, value):
         """Keep what few streams have: a field for it in each of them would cost more than it is worth."""
-        if self._s_kept is None:
-            self._s_kept = {}
+        self._s_make_kept()
         self._s_kept[name] = value
+
+    def _s_keep_first(self, name, value):
+        """What is kept under ``name``, which is ``value`` where there was nothing yet."""
+        self._s_make_kept()
+        return self._s_kept.setdefault(name, value)
+
+    def _s_make_kept(self):
+        if self._s_kept is None:
+            kept = {}
+            # To make it may have run the garbage collector, and with it anything.
+            if self._s_kept is None:
+                self._s_kept = kept
 
     def _s_find(self, name):
         """What was kept under ``name``, or None."""
@@ -288,11 +299,10 @@ class Lifecycle(EventEmitter):
             done._attach(self, kind)
             runners = self._s_find("runners")
             if runners is None:
-                runners = {}
-                self._s_keep("runners", runners)
+                runners = self._s_keep_first("runners", {})
             runner = runners.get(kind)
             if runner is None:
-                runner = runners[kind] = HookRunner()
+                runner = runners.setdefault(kind, HookRunner())
             runner.submit(result, done)
         else:
             self._s_complete(kind, None, result)

@@ -43,6 +43,7 @@ cdef class ReadableSide(Lifecycle):
     cdef Fifo _r_buffer                      # chunks not yet read; made when the first one waits
     cdef Py_ssize_t _r_offset                # of the first chunk, how much is read (bytes or characters)
     cdef Py_ssize_t _r_length                # bytes, characters or objects in the buffer
+    cdef Py_ssize_t _r_changes               # how often anything happened to the front of the buffer, ever
     cdef Py_ssize_t _r_hwm
     cdef object _r_hook                      # the _read hook
     cdef object _r_decoder
@@ -61,13 +62,24 @@ cdef class ReadableSide(Lifecycle):
     cdef bint _r_push_eof(self) except -1
     cdef object _r_checked(self, object chunk, object encoding)
     cdef object _r_decode(self, object chunk)
-    @cython.locals(buffer=Fifo)
     cdef object _r_add_chunk(self, object chunk, Py_ssize_t size, bint front)
+    @cython.locals(buffer=Fifo)
+    cdef object _r_make_room(self)
+    @cython.locals(changes=Py_ssize_t)
+    cdef object _r_make_room_in_front(self)
     cdef object _r_emit_data(self, object chunk)
     cdef Py_ssize_t _r_how_much(self, Py_ssize_t n) except -1
-    @cython.locals(buffer=Fifo, left=Py_ssize_t, offset=Py_ssize_t, parts=list)
+    @cython.locals(buffer=Fifo, data=bytes, left=Py_ssize_t, changes=Py_ssize_t)
+    cdef Py_ssize_t _r_first_left(self) except -1
+    @cython.locals(buffer=Fifo)
+    cdef object _r_drop_first(self)
+    @cython.locals(buffer=Fifo)
     cdef object _r_take(self, Py_ssize_t n)
-    cdef object _r_take_first(self)
+    @cython.locals(
+        buffer=Fifo, changes=Py_ssize_t, parts=list, whole=Py_ssize_t, left=Py_ssize_t, offset=Py_ssize_t, size=Py_ssize_t
+    )
+    cdef object _r_cut(self, Py_ssize_t n)
+    cdef object _r_joined(self, list parts, Py_ssize_t offset)
     @cython.locals(wanted=Py_ssize_t, listener=Listener)
     cdef object _r_read(self, Py_ssize_t n)
     @cython.locals(data=bytes, raised=calls.Raised)
@@ -86,7 +98,10 @@ cdef class ReadableSide(Lifecycle):
     cdef object _r_pause(self)
     cdef object _r_resume(self)
     cdef object _r_update_listening(self)
+    @cython.locals(buffer=Fifo, changes=Py_ssize_t, decoded=list, held=list)
     cdef object _r_set_encoding(self, object encoding)
+    @cython.locals(buffer=Fifo, decoded=list, offset=Py_ssize_t, index=Py_ssize_t)
+    cdef list _r_decoded(self, object decoder)
     cdef bint _r_writable_done(self) except -1
     cdef object _r_end_writable(self)
 

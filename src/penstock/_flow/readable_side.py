@@ -146,10 +146,9 @@ class ReadableSide(Lifecycle):
         if self._r_decoder is not None:
             tail = self._r_decoder.decode(b"", True)
             if tail:
-                if self._r_buffer is None:
-                    self._r_buffer = Fifo()
-                self._r_buffer.append(tail)
+                self._r_make_room()
                 self._r_length += 1 if self._r_object else len(tail)
+                self._r_buffer.put(tail)
         self._r_ended = True
         if self._r_sync:
             self._r_announce()
@@ -175,26 +174,48 @@ class ReadableSide(Lifecycle):
             self._r_did_read = True
             self._r_emit_data(chunk)
         else:
-            buffer = self._r_buffer
-            if buffer is None:
-                buffer = self._r_buffer = Fifo()
-                calls.ready_for_calls(self)
+            # First, for it may run anything.
+            if front:
+                self._r_make_room_in_front()
+            else:
+                self._r_make_room()
             self._r_length += size
             if self._r_length > self._r_peak:
                 self._r_peak = self._r_length
             if front:
-                if self._r_offset:
-                    # The front chunk is half read: what is left of it is a chunk of its own from here on.
-                    buffer.replace_first(buffer.first()[self._r_offset :])
-                    self._r_offset = 0
-                buffer.appendleft(chunk)
+                self._r_changes += 1
+                self._r_buffer.put_left(chunk)
             else:
-                buffer.append(chunk)
+                self._r_buffer.put(chunk)
             if self._r_need_readable:
                 self._r_announce()
         if not self._r_reading_more and self._s_constructed:
             self._r_reading_more = True
             self._s_tick(_TICK_READ_MORE, None)
+
+    def _r_make_room(self):
+        """For one more chunk."""
+        buffer = self._r_buffer
+        if buffer is None:
+            buffer = Fifo()
+            # The garbage collector may have run, and with it anything.
+            if self._r_buffer is None:
+                self._r_buffer = buffer
+            calls.ready_for_calls(self)
+            buffer = self._r_buffer
+        buffer.reserve(1)
+
+    def _r_make_room_in_front(self):
+        self._r_make_room()
+        while self._r_offset:
+            # The front chunk is half read: what is left of it is a chunk of its own from here on.
+            changes = self._r_changes
+            rest = self._r_buffer.first()[self._r_offset :]
+            if changes == self._r_changes:
+                self._r_changes += 1
+                self._r_offset = 0
+                self._r_buffer.replace_first(rest)
+            self._r_make_room()
 
     def _r_emit_data(self, chunk):
         listener = self._s_data_listener
@@ -220,7 +241,7 @@ class ReadableSide(Lifecycle):
             if self._r_object:
                 return 1
             if self._r_decoder is None or self._r_flowing == 1:
-                return self._r_buffer.first_size() - self._r_offset
+                return self._r_first_left()
             return self._r_length
         if n <= 0:
             return 0
@@ -230,41 +251,105 @@ class ReadableSide(Lifecycle):
             return n
         return self._r_length if self._r_ended else 0
 
-    def _r_take_first(self):
-        chunk = self._r_buffer.popleft()
-        if self._r_offset:
-            chunk = chunk[self._r_offset :]
-            self._r_offset = 0
-        return chunk
+    def _r_first_left(self):
+        """What is left of the first chunk: more than 0, or 0 where there is none.
+
+        A chunk whose length cannot be told any more makes the stream fail, and is dropped.
+        """
+        buffer = self._r_buffer
+        while buffer is not None and buffer.size:
+            chunk = buffer.first()
+            if type(chunk) is bytes:
+                data = chunk
+                left = len(data) - self._r_offset
+            else:
+                changes = self._r_changes
+                try:
+                    left = len(chunk) - self._r_offset
+                except Exception as error:
+                    if changes == self._r_changes:
+                        self._r_drop_first()
+                    self._s_fail(error, False)
+                    return 0
+                if changes != self._r_changes:
+                    continue
+            if left > 0:
+                return left
+            # Its owner has cut it meanwhile: there is nothing to give any more.
+            self._r_drop_first()
+        return 0
+
+    def _r_drop_first(self):
+        buffer = self._r_buffer
+        self._r_changes += 1
+        self._r_offset = 0
+        if buffer.size == 1:
+            self._r_length = 0
+        buffer.popleft()
 
     def _r_take(self, n):
-        """n bytes, characters or (1) object from the front of the buffer, which holds them; None where it is empty."""
+        """n bytes, characters or (1) object from the front of the buffer; None where there is nothing."""
         buffer = self._r_buffer
         if buffer is None or buffer.size == 0:
             return None
-        if self._r_object:
-            return buffer.popleft()
-        offset = self._r_offset
-        left = buffer.first_size() - offset
-        if n == left:
-            return self._r_take_first() if offset else buffer.popleft()
-        first = buffer.first()
-        if n < left:
-            self._r_offset = offset + n
-            part = first[offset : offset + n]
-            return part if isinstance(part, (bytes, str)) else bytes(part)
-        parts = [self._r_take_first()]
-        n -= left
-        while n > 0 and buffer.size:
-            first = buffer.first()
-            left = len(first)
-            if left <= n:
-                parts.append(buffer.popleft())
-                n -= left
-            else:
-                parts.append(first[:n])
-                self._r_offset = n
-                n = 0
+        if not self._r_object and (self._r_first_left() != n or self._r_offset):
+            return self._r_cut(n)
+        if buffer.size == 0:
+            return None
+        self._r_changes += 1
+        # A bytearray that its owner has resized meanwhile must not leave a count behind.
+        self._r_length = self._r_length - n if buffer.size > 1 else 0
+        return buffer.popleft()
+
+    def _r_cut(self, n):
+        """n bytes or characters, where they are not one whole chunk; fewer, or None, where there are not as many."""
+        buffer = self._r_buffer
+        taken = None
+        whole = left = offset = 0
+        changes = self._r_changes - 1
+        try:
+            # A length or a part of a chunk may run anything; what that took is gone. So nothing changes before all is made.
+            while changes != self._r_changes:
+                changes = self._r_changes
+                parts = []
+                whole = 0
+                left = n
+                offset = self._r_offset
+                while left > 0 and whole < buffer.size:
+                    chunk = buffer.at(whole)
+                    size = len(chunk) - offset
+                    if size > left:
+                        parts.append(chunk[offset : offset + left])
+                        offset += left
+                        left = 0
+                        break
+                    if size > 0:
+                        parts.append(chunk[offset:] if offset else chunk)
+                        left -= size
+                    whole += 1
+                    offset = 0
+                taken = self._r_joined(parts, offset)
+        except Exception as error:
+            # One of the chunks cannot be read any more; the first one is dropped with what was asked for.
+            if changes == self._r_changes and buffer.size:
+                self._r_drop_first()
+            self._s_fail(error, False)
+            return None
+        self._r_changes += 1
+        self._r_offset = offset
+        self._r_length = max(0, self._r_length - (n - left)) if buffer.size > whole else 0
+        while whole > 0:
+            whole -= 1
+            buffer.popleft()
+        return taken
+
+    def _r_joined(self, parts, offset):
+        """Parts of chunks as one; ``offset``: where the last of them was cut."""
+        if not parts:
+            return None
+        if len(parts) == 1:
+            part = parts[0]
+            return part if not offset or isinstance(part, (bytes, str)) else bytes(part)
         if self._r_decoder is not None:
             return "".join(parts)
         return b"".join(parts)
@@ -314,11 +399,8 @@ class ReadableSide(Lifecycle):
             if self._r_length <= self._r_hwm:
                 self._r_need_readable = True
             n = 0
-        else:
-            # A bytearray that its owner has resized meanwhile must not leave a count behind.
-            self._r_length = self._r_length - n if self._r_buffer.size else 0
-            if self._r_await is not None:
-                self._r_forget_drains()
+        elif self._r_await is not None:
+            self._r_forget_drains()
         if self._r_length == 0:
             if not self._r_ended:
                 self._r_need_readable = True
@@ -532,7 +614,9 @@ class ReadableSide(Lifecycle):
 
     def _r_stall(self):
         if self._r_stalls is None:
-            self._r_stalls = Stalls()
+            stalls = Stalls()
+            if self._r_stalls is None:
+                self._r_stalls = stalls
         self._r_stalls.begin()
 
     def _r_unstall(self):
@@ -544,23 +628,55 @@ class ReadableSide(Lifecycle):
     def _r_set_encoding(self, encoding):
         """R14."""
         decoder = make_decoder(encoding)
-        self._r_decoder = decoder
         self._s_keep("encoding", encoding_name(encoding))
         buffer = self._r_buffer
         if buffer is None or buffer.size == 0:
+            self._r_decoder = decoder
             return
+        changes = self._r_changes - 1
+        # As in _r_cut: nothing changes before all is decoded.
+        while changes != self._r_changes:
+            changes = self._r_changes
+            decoder = make_decoder(encoding)
+            decoded = self._r_decoded(decoder)
+            text = "" if self._r_object else "".join(decoded)
+            held = []
+        self._r_decoder = decoder
+        self._r_changes += 1
+        self._r_offset = 0
         if self._r_object:
-            for _ in range(buffer.size):
-                buffer.append(self._r_decode(buffer.popleft()))
+            for item in decoded:
+                held.append(buffer.popleft())
+                buffer.put(item)
             return
-        text = []
-        while buffer.size:
-            chunk = self._r_take_first()
-            text.append(chunk if isinstance(chunk, str) else decoder.decode(bytes(chunk)))
-        joined = "".join(text)
-        if joined:
-            buffer.append(joined)
-        self._r_length = len(joined)
+        self._r_length = len(text)
+        while buffer.size > 1:
+            held.append(buffer.popleft())
+        if text:
+            buffer.replace_first(text)
+        else:
+            buffer.popleft()
+
+    def _r_decoded(self, decoder):
+        """The chunks of the buffer as text."""
+        buffer = self._r_buffer
+        decoded = []
+        offset = self._r_offset
+        index = 0
+        while index < buffer.size:
+            chunk = buffer.at(index)
+            index += 1
+            if offset:
+                chunk = chunk[offset:]
+                offset = 0
+            data = chunk
+            if self._r_object and not isinstance(chunk, str):
+                data = byte_chunk(chunk)
+            if data is None or isinstance(data, str):
+                decoded.append(chunk)
+            else:
+                decoded.append(decoder.decode(bytes(data)))
+        return decoded
 
     # ---- the other side, where there is one
 

@@ -287,9 +287,8 @@ class Stream(WritableSide):
         """The next chunk that was buffered when the stream was destroyed, or None."""
         if self._r_length == 0:
             return None
-        size = 1 if self._r_object else len(self._r_buffer.first()) - self._r_offset
-        self._r_length -= size
-        return self._r_take(size)
+        size = 1 if self._r_object else self._r_first_left()
+        return self._r_take(size) if size else None
 
     def _s_end_received(self):
         return bool(self._r_ended)

@@ -25,5 +25,5 @@ cdef TickQueue _last
 
 cpdef object running_loop()
 
-@cython.locals(last=TickQueue, queue=TickQueue)
+@cython.locals(last=TickQueue, queue=TickQueue, made=TickQueue)
 cpdef TickQueue current_queue()

@@ -34,9 +34,11 @@ class TickQueue:
             self._loop.call_soon(self.drain)
             self._scheduled = True
         fifo = self._fifo
-        fifo.append(target)
-        fifo.append(op)
-        fifo.append(arg)
+        # The three stay together: whatever runs while room is made may queue ticks, which come before them.
+        fifo.reserve(3)
+        fifo.put(target)
+        fifo.put(op)
+        fifo.put(arg)
 
     def relieve(self):
         """Run the ticks now where many wait; for code between two steps of a task."""
@@ -116,8 +118,12 @@ def current_queue():
         return last
     queue = getattr(loop, _ATTRIBUTE, None)
     if queue is None:
-        queue = TickQueue(loop)
-        setattr(loop, _ATTRIBUTE, queue)
+        made = TickQueue(loop)
+        # Whatever ran meanwhile, as the garbage collector may, has perhaps made one.
+        queue = getattr(loop, _ATTRIBUTE, None)
+        if queue is None:
+            setattr(loop, _ATTRIBUTE, made)
+            queue = made
     _last = queue
     return queue
 

@@ -52,8 +52,13 @@ cdef class WritableSide(ReadableSide):
     cdef Stalls _w_stalls                    # how often and how long write() told a healthy stream's writer to wait
     cdef object _w_start(self, object write, object writev, object final, Py_ssize_t hwm, bint object_mode, object encoding)
     cdef object _w_checked(self, object chunk, object encoding)
-    @cython.locals(size=Py_ssize_t, data=bytes)
+    @cython.locals(size=Py_ssize_t, data=bytes, waits=bint, buffer=Fifo)
     cdef bint _w_write(self, object chunk, object encoding, object callback) except -1
+    @cython.locals(buffer=Fifo)
+    cdef object _w_make_room(self)
+    @cython.locals(data=bytes)
+    cdef Py_ssize_t _w_measure(self, object chunk) except -2
+    cdef object _w_forget(self, object chunk)
     cdef object _w_refuse(self, object callback)
     cdef object _w_find_hooks(self)
     cdef object _w_method(self, object hook, object name)
@@ -67,7 +72,7 @@ cdef class WritableSide(ReadableSide):
     cdef object _w_unstall_writers(self)
     cdef object _w_write_failed(self, object callback, object error)
     cdef object _w_run_callback(self, object callback, object error)
-    @cython.locals(buffer=Fifo, chunks=list, callbacks=list)
+    @cython.locals(buffer=Fifo, chunks=list, callbacks=list, size=Py_ssize_t)
     cdef object _w_flush_buffered(self)
     @cython.locals(buffer=Fifo, chunks=list)
     cdef list _w_take_waiting(self)

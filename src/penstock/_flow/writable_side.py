@@ -74,17 +74,21 @@ class WritableSide(ReadableSide):
         if self._w_ending or self._s_destroyed:
             self._w_refuse(callback)
             return False
+        waits = self._w_writing or self._w_corked or self._s_errored is not None or not self._s_constructed
+        buffer = self._w_buffer
+        if waits and (buffer is None or not buffer.has_room(2)):
+            # It may run anything, so all is looked at anew.
+            self._w_make_room()
+            return self._w_write(chunk, encoding, callback)
         self._w_pending += 1
         self._w_chunks += 1
         self._w_bytes += size
         self._w_length += size
         if self._w_length > self._w_peak:
             self._w_peak = self._w_length
-        if self._w_writing or self._w_corked or self._s_errored is not None or not self._s_constructed:
-            if self._w_buffer is None:
-                self._w_buffer = Fifo()
-            self._w_buffer.append(chunk)
-            self._w_buffer.append(callback)
+        if waits:
+            buffer.put(chunk)
+            buffer.put(callback)
         else:
             self._w_writelen = size
             self._w_callback = callback
@@ -97,9 +101,33 @@ class WritableSide(ReadableSide):
             return self._s_errored is None and not self._s_destroyed
         self._w_need_drain = True
         if self._w_stalls is None:
-            self._w_stalls = Stalls()
+            stalls = Stalls()
+            if self._w_stalls is None:
+                self._w_stalls = stalls
         self._w_stalls.begin()
         return False
+
+    def _w_make_room(self):
+        """For one more chunk and its callback."""
+        if self._w_buffer is None:
+            buffer = Fifo()
+            # The garbage collector may have run, and with it anything.
+            if self._w_buffer is None:
+                self._w_buffer = buffer
+        self._w_buffer.reserve(2)
+
+    def _w_measure(self, chunk):
+        """What a chunk counts for; -1 where its length cannot be told any more, which is the failure of its write."""
+        if self._w_object:
+            return 1
+        if type(chunk) is bytes:
+            data = chunk
+            return len(data)
+        try:
+            return len(chunk)
+        except Exception as error:
+            self._w_written(error)
+            return -1
 
     def _w_refuse(self, callback):
         """A write after end() or destroy(): report it, and return the error."""
@@ -192,7 +220,7 @@ class WritableSide(ReadableSide):
         self._w_writing = False
         self._w_callback = None
         # A bytearray that its owner has resized meanwhile must not leave a count behind.
-        self._w_length = self._w_length - self._w_writelen if waiting else 0
+        self._w_length = max(0, self._w_length - self._w_writelen) if waiting else 0
         self._w_writelen = 0
         if error is not None:
             if self._s_errored is None:
@@ -300,9 +328,11 @@ class WritableSide(ReadableSide):
                 self._w_call_writev(chunks)
             else:
                 chunk = buffer.popleft()
-                self._w_writelen = 1 if self._w_object else len(chunk)
                 self._w_callback = buffer.popleft()
-                self._w_call_write(chunk)
+                size = self._w_measure(chunk)
+                if size >= 0:
+                    self._w_writelen = size
+                    self._w_call_write(chunk)
             self._w_sync = False
         self._w_flushing = False
 
@@ -335,11 +365,24 @@ class WritableSide(ReadableSide):
         while buffer is not None and buffer.size:
             chunk = buffer.popleft()
             callback = buffer.popleft()
-            self._w_length -= 1 if self._w_object else len(chunk)
+            self._w_forget(chunk)
             if callback is not None:
                 callback(self._s_errored if self._s_errored is not None else _dropped("write"))
         if self._s_find("ended") is not None:
             self._w_run_end_callbacks(self._s_errored if self._s_errored is not None else _dropped("end"))
+
+    def _w_forget(self, chunk):
+        """A chunk that was queued is not written any more."""
+        if self._w_buffer.size == 0:
+            self._w_length = 0
+        elif self._w_object:
+            self._w_length -= 1
+        else:
+            try:
+                self._w_length = max(0, self._w_length - len(chunk))
+            except Exception:
+                # It cannot be told any more. The stream has failed already, and the count is right after the last one.
+                return
 
     def _w_run_end_callbacks(self, error):
         callbacks = self._s_find("ended")
@@ -393,11 +436,7 @@ class WritableSide(ReadableSide):
             self._w_add_end_callback(callback)
 
     def _w_add_end_callback(self, callback):
-        callbacks = self._s_find("ended")
-        if callbacks is None:
-            self._s_keep("ended", [callback])
-        else:
-            callbacks.append(callback)
+        self._s_keep_first("ended", []).append(callback)
 
     def _w_need_finish(self):
         return (

@@ -595,11 +595,82 @@ def test_responses_without_a_body(run):
             writer.write(
                 b"HTTP/1.1 " + head + (b"\r\n\r\n" if head != b"200 OK" else b"\r\nContent-Length: 0\r\n\r\n")
             )
+        await reader.read()
 
     async def main():
         async with raw_server(talk) as url, http.Agent() as agent:
             for method in ("GET", "GET", "HEAD", "GET"):
                 assert await body_of(await agent.request(url, method=method)) == b""
             assert agent.connections == 1
+
+    run(main)
+
+
+async def kept_once(reader, writer):
+    """Answers one request, takes the next one, whole, and goes without an answer; any other is shown what it sent."""
+    if kept_once.first:
+        kept_once.first = False
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await reader.read(100_000)
+        return
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+
+
+async def some_bytes():
+    for _ in range(4):
+        yield b"x" * 100
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "GET", "POST"])
+@pytest.mark.parametrize(
+    "kind", ["bytes", "str", "list", "generator", "readable", "written", "chunked", "none"]
+)
+def test_a_body_is_never_sent_again_without_its_bytes(run, method, kind):
+    bodies = {
+        "bytes": b"x" * 400,
+        "str": "x" * 400,
+        "list": [b"x" * 100] * 4,
+        "generator": some_bytes(),
+        "readable": Readable.from_([b"x" * 400], object_mode=False),
+    }
+
+    async def main():
+        kept_once.first = True
+        async with raw_server(kept_once) as url, http.Agent() as agent:
+            await body_of(await agent.get(url))
+            headers = {"Transfer-Encoding": "chunked"} if kind == "chunked" else None
+            request = agent.request(url, method=method, body=bodies.get(kind), headers=headers)
+            if kind == "written":
+                request.write(b"x" * 400)
+                request.end()
+            if kind == "none" and method != "POST":
+                assert (await request).status_code == 201
+                return
+            with pytest.raises((IncompleteMessageError, ConnectionError)):
+                await request
+
+    run(main)
+
+
+def test_half_an_answer_is_an_answer(run):
+    """The request is not sent once more where the server had begun to answer."""
+    asked = []
+
+    async def talk(reader, writer):
+        while await reader.readuntil(b"\r\n\r\n"):
+            asked.append(1)
+            if len(asked) > 1:
+                writer.write(b"HTTP/1.1 200")
+                return
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async def main():
+        async with raw_server(talk) as url, http.Agent() as agent:
+            await body_of(await agent.get(url))
+            with pytest.raises(IncompleteMessageError):
+                await agent.get(url)
+            assert len(asked) == 2
 
     run(main)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl as _ssl
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
-from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
 from penstock._flow.ticks import running_loop
-from penstock.abort import AbortSignal, add_abort_signal
+from penstock.abort import AbortSignal, add_abort_signal, checked_signal
 from penstock.errors import (
     HttpError,
     InvalidArgTypeError,
@@ -20,25 +19,21 @@ from penstock.errors import (
     OutOfRangeError,
     StreamDestroyedError,
 )
-from penstock.http._body import Body, check_body, send_body
+from penstock.http._body import Body, as_body
 from penstock.http._checks import check_name
 from penstock.http._client_connection import ClientConnection
 from penstock.http._client_request import ClientRequest
+from penstock.http._exchange import Exchange, Key
 from penstock.http._headers import HeaderFields, header_items
-from penstock.http._incoming import ClientResponse
 from penstock.http._limits import Limits
 from penstock.http._parser import require_parser
-from penstock.http._target import Target, check_authority, parse_target, same_origin
-from penstock.http._timeouts import Timeouts, Watch, as_timeouts
+from penstock.http._proxies import as_proxies
+from penstock.http._target import check_authority, parse_target
+from penstock.http._timeouts import Timeouts, as_timeouts
+from penstock.http._tunnel import Opener, check_ssl
+from penstock.readable import Readable
 
 __all__ = ["Agent"]
-
-_HIGH_WATER_MARK = 64 * 1024
-_REDIRECTS = (301, 302, 303, 307, 308)
-# So much of a redirect's body is read for the sake of keeping the connection.
-_SMALL_BODY = 64 * 1024
-
-Key = tuple[str, bool]
 
 
 class Agent:
@@ -47,9 +42,11 @@ class Agent:
     ``keep_alive``: keep them; without it each request has a connection of its own. ``max_connections``: to one server
     at a time, None for any number; further requests wait for their turn. ``max_free``: connections that are kept in
     all. ``limits``: what a server may send (`Limits`); a free connection is kept for its ``keep_alive_time``.
-    ``ssl``: an `ssl.SSLContext` for https, the default one where not given. ``socket_path``: the Unix socket to connect
-    to, whatever the URL says. ``connect``: an async function ``(hostname, port, ssl)`` that returns a connected Duplex,
-    in the place of `penstock.net.connect`.
+    ``ssl``: for https, an `ssl.SSLContext`; True is the default one, False encrypts and does not check whom it talks to.
+    ``proxy``: the URL of an http proxy; True for what HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say in the
+    environment when the agent is made, False for none. Where it is not given, that is True but with ``socket_path`` or
+    ``connect``. ``socket_path``: the Unix socket to connect to, whatever the URL says. ``connect``: an async function
+    ``(hostname, port, ssl)`` that returns a connected Duplex, in the place of `penstock.net.connect`.
 
     ``async with Agent() as agent:`` closes all connections at the end. An agent belongs to one event loop.
     """
@@ -61,7 +58,8 @@ class Agent:
         max_connections: int | None = None,
         max_free: int = 64,
         limits: Limits | None = None,
-        ssl: _ssl.SSLContext | None = None,
+        ssl: _ssl.SSLContext | bool | None = None,
+        proxy: str | bool | None = None,
         socket_path: str | None = None,
         connect: Callable[..., Any] | None = None,
     ) -> None:
@@ -69,6 +67,8 @@ class Agent:
             raise OutOfRangeError(f"max_connections must be at least 1, got {max_connections}")
         if limits is not None and not isinstance(limits, Limits):
             raise InvalidArgTypeError(f"limits must be a penstock.http.Limits, got {limits!r}")
+        if socket_path is not None and isinstance(proxy, str):
+            raise InvalidArgValueError("proxy and socket_path exclude each other; leave one out")
         require_parser()
         self._loop = running_loop()
         self._keep_alive = keep_alive
@@ -76,14 +76,15 @@ class Agent:
         self._max_free = max_free
         # What a client asked for may be as long as it likes.
         self._limits = limits or Limits(body_bytes=None)
-        self._ssl = ssl
-        self._socket_path = socket_path
-        self._connect = connect
+        self._ssl = check_ssl(ssl)
+        self._proxies = as_proxies(socket_path is None and connect is None if proxy is None else proxy)
+        self._opener = Opener(socket_path, connect, self._limits)
         self._free: dict[Key, list[ClientConnection]] = {}
         self._in_use: dict[Key, int] = {}
-        self._waiting: dict[Key, deque[_Exchange]] = {}
+        # In the order in which they came; each goes from any place in it without a search.
+        self._waiting: dict[Key, OrderedDict[Exchange, None]] = {}
         self._all: set[ClientConnection] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._opening: dict[asyncio.Task[bool], Exchange] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -106,10 +107,12 @@ class Agent:
         authority: str | None = None,
         timeout: Timeouts | float | None = None,
         redirects: int = 0,
+        ssl: _ssl.SSLContext | bool | None = None,
+        proxy: str | bool | None = None,
         signal: AbortSignal | None = None,
         high_water_mark: int | None = None,
     ) -> ClientRequest:
-        """Send a request; see `penstock.http.request`."""
+        """Send a request; see `penstock.http.request`. ``ssl`` and ``proxy``: the agent's where not given."""
         if self._closed:
             raise StreamDestroyedError("request() on an agent that was closed")
         target = parse_target(url)
@@ -126,20 +129,36 @@ class Agent:
                 raise InvalidArgValueError("CONNECT has no body; write to the socket that 'connect' brings")
         if redirects < 0:
             raise OutOfRangeError(f"redirects must be 0 or more, got {redirects}")
-        check_body(body)
+        checked_signal(signal)
         fields = list(header_items(headers)) if headers is not None else []
-        exchange = _Exchange(
-            self, target, method.upper(), fields, body, redirects, high_water_mark, authority
+        exchange = Exchange(
+            self,
+            target,
+            method.upper(),
+            fields,
+            body=as_body(body),
+            redirects=redirects,
+            high_water_mark=high_water_mark,
+            authority=authority,
+            ssl=self._ssl if ssl is None else check_ssl(ssl),
+            proxies=self._proxies if proxy is None else as_proxies(proxy),
+            timeouts=as_timeouts(timeout),
         )
-        exchange.start(as_timeouts(timeout))
         if signal is not None:
             add_abort_signal(signal, exchange.request)
+        if exchange.request.destroyed:
+            _give_up_body(body)
+        else:
+            exchange.start()
         return exchange.request
 
     # ---- connections
 
-    def _dispatch(self, exchange: _Exchange) -> None:
+    def _dispatch(self, exchange: Exchange) -> None:
         """Give the exchange a connection: a free one, a new one, or the next that becomes free."""
+        if self._closed:
+            exchange.give_up()
+            return
         key = exchange.key
         free = self._free.get(key)
         while free:
@@ -147,55 +166,60 @@ class Agent:
             if connection.usable:
                 exchange.connected(connection)
                 return
+            connection.close()
         if self._max_connections is not None and self._in_use.get(key, 0) >= self._max_connections:
-            self._waiting.setdefault(key, deque()).append(exchange)
+            self._waiting.setdefault(key, OrderedDict())[exchange] = None
+            exchange.watch.queued(
+                f"all {self._max_connections} to {exchange.target.host} are in use, as max_connections allows;"
+                " read the responses or destroy them"
+            )
             return
         self._in_use[key] = self._in_use.get(key, 0) + 1
-        task = self._loop.create_task(self._open(exchange))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        exchange.watch.opening()
+        task = self._loop.create_task(self._open(exchange, key))
+        self._opening[task] = exchange
         exchange.opening = task
+        task.add_done_callback(lambda task: self._opened(exchange, key, task))
 
-    async def _open(self, exchange: _Exchange) -> None:
-        key = exchange.key
-        connection = None
-        try:
-            socket = await self._connect_to(exchange.target)
-            connection = ClientConnection(self, socket, self._limits, exchange.mark)
-            connection.key = key
-            self._all.add(connection)
-        except Exception as error:
-            exchange.request.destroy(error)
-        finally:
-            exchange.opening = None
-            if connection is None:
-                self._leave(key)
-        if connection is None:
-            return
-        if exchange.request.destroyed:
+    async def _open(self, exchange: Exchange, key: Key) -> bool:
+        """Open a connection for the exchange; return whether there is one, which has the place in the pool then."""
+        socket = await self._opener.open(exchange)
+        connection = ClientConnection(self, socket, self._limits, exchange.mark)
+        connection.key = key
+        self._all.add(connection)
+        exchange.opening = None
+        if exchange.request.destroyed or self._closed:
             self._connection_free(connection)
         else:
             exchange.connected(connection)
+        return True
 
-    async def _connect_to(self, target: Target) -> Any:
-        context: _ssl.SSLContext | bool | None = (self._ssl or True) if target.secure else None
-        if self._connect is not None:
-            return await self._connect(target.hostname, target.port, context)
-        from penstock import net
+    def _opened(self, exchange: Exchange, key: Key, task: asyncio.Task[bool]) -> None:
+        """The task that opens a connection is over, even where it was cancelled before its first step."""
+        del self._opening[task]
+        if exchange.opening is task:
+            exchange.opening = None
+        error: BaseException | None
+        if task.cancelled():
+            error = HttpError(f"opening a connection to {exchange.target.host} was cancelled")
+        else:
+            error = task.exception()
+            if error is None:
+                return
+        if not exchange.request.destroyed:
+            exchange.request.destroy(error)
+        self._leave(key)
 
-        where = (self._socket_path,) if self._socket_path is not None else (target.hostname, target.port)
-        connecting = net.connect(
-            *where,
-            ssl=context,
-            server_hostname=target.hostname if context is not None else None,
-            allow_half_open=True,
-        )
-        try:
-            return await connecting
-        except asyncio.CancelledError:
-            # It may have been connected just before.
-            connecting.socket.destroy()
-            raise
+    def _forget(self, exchange: Exchange) -> None:
+        """The exchange is over: it wants no connection any more."""
+        if exchange.opening is not None:
+            exchange.opening.cancel()
+            exchange.opening = None
+        waiting = self._waiting.get(exchange.key)
+        if waiting is not None and exchange in waiting:
+            del waiting[exchange]
+            if not waiting:
+                del self._waiting[exchange.key]
 
     def _leave(self, key: Key) -> None:
         """A connection is gone, or was not had: there is room for another."""
@@ -209,13 +233,12 @@ class Agent:
     def _next(self, key: Key) -> None:
         waiting = self._waiting.get(key)
         while waiting:
-            exchange = waiting.popleft()
+            exchange, _ = waiting.popitem(last=False)
+            if not waiting:
+                del self._waiting[key]
             if not exchange.request.destroyed:
-                if not waiting:
-                    self._waiting.pop(key, None)
                 self._dispatch(exchange)
                 return
-        self._waiting.pop(key, None)
 
     def _connection_free(self, connection: ClientConnection) -> None:
         key: Key = connection.key
@@ -287,19 +310,20 @@ class Agent:
             self._timer = None
         for exchanges in list(self._waiting.values()):
             for exchange in list(exchanges):
-                exchange.request.destroy(StreamDestroyedError("the agent was closed"))
+                exchange.give_up()
         self._waiting.clear()
-        for task in self._tasks:
+        for task, exchange in list(self._opening.items()):
+            exchange.give_up()
             task.cancel()
         for connection in list(self._all):
-            connection.close()
+            connection.close(StreamDestroyedError("the agent was closed"))
 
     async def aclose(self) -> None:
         """Close all connections, and wait until they are."""
         sockets = [connection.socket for connection in self._all]
         self.destroy()
-        if self._tasks:
-            await asyncio.wait(set(self._tasks))
+        if self._opening:
+            await asyncio.wait(set(self._opening))
         for socket in sockets:
             if not socket.closed:
                 await socket.aclose()
@@ -313,178 +337,7 @@ class Agent:
         await self.aclose()
 
 
-class _Exchange:
-    """One request of a program, over as many connections and redirects as it takes."""
-
-    def __init__(
-        self,
-        agent: Agent,
-        target: Target,
-        method: str,
-        fields: list[Any],
-        body: Body | None,
-        redirects: int,
-        high_water_mark: int | None,
-        authority: str | None,
-    ) -> None:
-        self.mark = _HIGH_WATER_MARK if high_water_mark is None else high_water_mark
-        self.opening: asyncio.Task[None] | None = None
-        self.target = target
-        self._agent = agent
-        self._method = method
-        self._fields = fields
-        self._body = body
-        # A tunnel goes where it was asked to.
-        self._redirects = redirects if authority is None else 0
-        self._authority = authority
-        self._watch: Watch | None = None
-        # The request that the program has; `request` is the one that is under way, another one after a redirect.
-        self.request = self._make(target, method, fields)
-        self._shown = self.request
-
-    @property
-    def key(self) -> Key:
-        return (self.target.host, self.target.secure)
-
-    def _make(self, target: Target, method: str, fields: list[Any]) -> ClientRequest:
-        line, host = target.line, target.host
-        credentials = "Authorization"
-        if self._authority is not None:
-            line = host = self._authority
-            credentials = "Proxy-Authorization"
-        request = ClientRequest(method, target.url, line, host, self._agent._keep_alive, self.mark)
-        for name, value in fields:
-            request.append_header(name, value)
-        if target.authorization is not None and not request.has_header(credentials):
-            request.set_header(credentials, target.authorization)
-        request._owner = self
-        request.on("close", partial(self._closed, request))
-        return request
-
-    def start(self, timeouts: Timeouts) -> None:
-        self._watch = Watch(timeouts, self)
-        send_body(self.request, self._body)
-        self._agent._dispatch(self)
-
-    # As `Watch` sees it.
-
-    @property
-    def method(self) -> str:
-        return self._method
-
-    @property
-    def url(self) -> str:
-        return self.target.url
-
-    @property
-    def response(self) -> ClientResponse | None:
-        response: ClientResponse | None = self.request.response
-        return response
-
-    @property
-    def writable_finished(self) -> bool:
-        return bool(self.request.writable_finished)
-
-    def _time_out(self, error: HttpError) -> None:
-        response = self.response
-        if response is not None and not response.complete:
-            response.destroy(error)
-        else:
-            self.request.destroy(error)
-
-    def connected(self, connection: ClientConnection) -> None:
-        if self._watch is not None:
-            self._watch.connected(connection)
-        connection.begin(self.request)
-
-    def _closed(self, request: ClientRequest) -> None:
-        """A request is over: complete, or failed."""
-        # It and this exchange hold one another.
-        request._owner = None
-        for listener in request.listeners("close"):
-            if isinstance(listener, partial) and listener.func == self._closed:
-                request.off("close", listener)
-        shown = self._shown
-        if request is not self.request and request is not shown:
-            # One that was redirected.
-            return
-        if self._watch is not None:
-            self._watch.stop()
-            self._watch = None
-        if self.opening is not None:
-            self.opening.cancel()
-            self.opening = None
-        if request is not shown:
-            # The outcome is that of the request that the program has.
-            if request.errored is not None:
-                shown.destroy(request.errored)
-            else:
-                shown._redirecting = False
-                shown._complete()
-        elif self.request is not shown:
-            self.request.destroy()
-
-    # ---- redirects
-
-    def _redirected(self, request: ClientRequest, response: ClientResponse) -> bool:
-        """Whether ``response`` sends the request elsewhere, and it has gone there."""
-        location = response.headers.get("location")
-        if not self._redirects_left(response) or location is None:
-            if request is not self._shown:
-                request._answer._settle(None, response)
-                request.response = response
-                self._shown._give(response)
-                return True
-            return False
-        try:
-            self._follow(request, response, location)
-        except Exception as error:
-            response.destroy()
-            self._shown.destroy(error)
-        return True
-
-    def _redirects_left(self, response: ClientResponse) -> bool:
-        return response.status_code in _REDIRECTS and self._redirects > 0
-
-    def _follow(self, request: ClientRequest, response: ClientResponse, location: str) -> None:
-        status = response.status_code
-        target = parse_target(location, request.url)
-        method, body, fields = self._method, self._body, self._fields
-        if method not in ("GET", "HEAD") and (status == 303 or (status in (301, 302) and method == "POST")):
-            method, body = "GET", None
-            fields = [field for field in fields if not field[0].lower().startswith("content-")]
-            fields = [field for field in fields if field[0].lower() not in ("transfer-encoding", "expect")]
-        elif body is None and (request._has_written() or not request.writable_ended):
-            raise HttpError(
-                f"{response.url} redirects, and what was written is gone; give the request a body="
-            )
-        elif body is not None and not isinstance(body, bytes | bytearray | memoryview | str):
-            raise HttpError(f"{response.url} redirects, and its body was a stream that cannot be sent again")
-        if not same_origin(self.target, target):
-            private = ("authorization", "cookie", "proxy-authorization", "host")
-            fields = [field for field in fields if field[0].lower() not in private]
-        self._redirects -= 1
-        self.target, self._method, self._body, self._fields = target, method, body, fields
-        if request is self._shown:
-            request._redirecting = True
-        self.request = self._make(target, method, fields)
-        self.request._answer._seen = True
-        _drop(response)
-        send_body(self.request, body)
-        if not self.request.writable_ended and not self.request._body_to_come:
-            self.request.end()
-        # When the connection that has brought the redirect is free, as it mostly is then.
-        self._agent._loop.call_soon(self._send_on, self.request)
-
-    def _send_on(self, request: ClientRequest) -> None:
-        if not request.destroyed:
-            self._agent._dispatch(self)
-
-
-def _drop(response: ClientResponse) -> None:
-    """Be done with a response that nobody wants, and keep its connection where that costs little."""
-    length = response.headers.get("content-length", "")
-    if response.complete or (length.isdigit() and int(length) <= _SMALL_BODY):
-        response.resume()
-    else:
-        response.destroy()
+def _give_up_body(body: object) -> None:
+    """The request was given up before it began."""
+    if isinstance(body, Readable):
+        body.destroy()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Iterable
+import contextlib
+from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from penstock.errors import InvalidArgTypeError
@@ -13,7 +14,7 @@ from penstock.readable import Readable
 if TYPE_CHECKING:
     from penstock.http._client_request import ClientRequest
 
-__all__ = ["Body", "check_body", "send_body"]
+__all__ = ["Body", "Welcome", "as_body", "is_whole", "send_body"]
 
 Body = bytes | bytearray | memoryview | str | Readable | Iterable[bytes] | AsyncIterable[bytes]
 
@@ -21,32 +22,43 @@ Body = bytes | bytearray | memoryview | str | Readable | Iterable[bytes] | Async
 _CONTINUE_SECONDS = 1.0
 
 
-def check_body(body: object) -> None:
-    """Raises InvalidArgTypeError for what cannot be a body."""
-    if body is None or isinstance(body, bytes | bytearray | memoryview | str | Readable):
-        return
-    if isinstance(body, dict) or not isinstance(body, Iterable | AsyncIterable):
-        hint = "; encode it first, for example with json.dumps(...)" if isinstance(body, dict) else ""
+def as_body(body: Any) -> Any:
+    """``body``, what holds bytes as a memoryview of them. Raises InvalidArgTypeError for what cannot be a body."""
+    if body is None or isinstance(body, bytes | bytearray | str | Readable):
+        return body
+    with contextlib.suppress(TypeError):
+        view = memoryview(body)
+        return view.cast("B") if view.nbytes and view.c_contiguous else view.tobytes()
+    if isinstance(body, Mapping) or not isinstance(body, Iterable | AsyncIterable):
+        hint = "; encode it first, for example with json.dumps(...)" if isinstance(body, Mapping) else ""
         raise InvalidArgTypeError(
             f"body must be bytes, str, a stream or an iterable of bytes, got {body!r}{hint}"
         )
+    return body
 
 
-def send_body(request: ClientRequest, body: Any) -> None:
-    """Write ``body`` to ``request`` and end it; None leaves both to the caller."""
+def is_whole(body: object) -> bool:
+    """Whether the body is there, and can be sent again."""
+    return isinstance(body, bytes | bytearray | memoryview | str)
+
+
+def send_body(request: ClientRequest, body: Any) -> Welcome | None:
+    """Write ``body`` to ``request`` and end it; None leaves both to the caller. Returns what waits for "100 Continue"."""
     if body is None:
-        return
-    if request.get_header("expect"):
-        _Welcome(request, body).start()
-    else:
+        return None
+    if not request.get_header("expect"):
         _send(request, body)
+        return None
+    welcome = Welcome(request, body)
+    welcome.start()
+    return welcome
 
 
 def _send(request: ClientRequest, body: Any) -> None:
     request._body_to_come = True
     if isinstance(body, str):
         request.end(body.encode())
-    elif isinstance(body, bytes | bytearray | memoryview):
+    elif is_whole(body):
         request.end(body)
     else:
         flow = pipeline(
@@ -56,20 +68,20 @@ def _send(request: ClientRequest, body: Any) -> None:
         flow.add_done_callback(lambda done: done.exception())
 
 
-class _Welcome:
+class Welcome:
     """Sends the head, and the body when the server says that it wants it, or says nothing for a while."""
 
     def __init__(self, request: ClientRequest, body: Any) -> None:
         self._request = request
         self._body = body.encode() if isinstance(body, str) else body
         self._timer: asyncio.TimerHandle | None = None
+        #: Whether the body is being sent, or was.
+        self.sent = False
 
     def start(self) -> None:
         request = self._request
         request._body_to_come = True
-        if isinstance(self._body, bytes | bytearray | memoryview) and not request.has_header(
-            "transfer-encoding"
-        ):
+        if is_whole(self._body) and not request.has_header("transfer-encoding"):
             request.set_header("Content-Length", len(self._body))
         request.once("socket", self._connected)
         request.on("continue", self._go_on)
@@ -81,18 +93,21 @@ class _Welcome:
         self._timer = asyncio.get_running_loop().call_later(_CONTINUE_SECONDS, self._go_on)
 
     def _go_on(self) -> None:
-        self._stop()
+        self.stop()
         if not self._request.destroyed:
+            self.sent = True
             _send(self._request, self._body)
 
     def _unwanted(self, _: object = None) -> None:
-        self._stop()
+        self.stop()
         if isinstance(self._body, Readable):
             self._body.destroy()
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Send nothing, and leave the body as it is."""
         if self._timer is not None:
             self._timer.cancel()
+        self._request.off("socket", self._connected)
         self._request.off("continue", self._go_on)
         self._request.off("response", self._unwanted)
         self._request.off("close", self._unwanted)

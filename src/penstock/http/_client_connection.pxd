@@ -30,13 +30,17 @@ cdef class ClientConnection(HttpConnection):
     @cython.locals(request=ClientRequest)
     cdef object _exchange_over(self)
     cdef object _close(self)
-    @cython.locals(incoming=Incoming)
+    @cython.locals(incoming=ClientResponse)
     cdef object _outgoing_given_up(self, object outgoing, object error)
     @cython.locals(request=ClientRequest)
     cdef object _incoming_closed(self, object incoming, object error)
-    @cython.locals(incoming=Incoming, request=ClientRequest)
+    @cython.locals(incoming=ClientResponse, request=ClientRequest, response=ClientResponse)
     cdef object _break_off(self, object error)
     cdef object _end_after_peer(self)
+    cdef object _cut_short(self)
     @cython.locals(request=ClientRequest)
     cdef bint _repeat(self) except -1
     cdef object _socket_closed(self)
+    cdef object _take_what_came(self)
+
+cpdef bint has_come(object socket) except -1

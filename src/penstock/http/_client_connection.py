@@ -1,5 +1,7 @@
 """ClientConnection: responses that come on one connection, for one request after the other."""
 
+import select
+
 from penstock.errors import HttpProtocolError, IncompleteMessageError
 from penstock.http._connection import HttpConnection
 from penstock.http._incoming import ClientResponse
@@ -40,8 +42,12 @@ class ClientConnection(HttpConnection):
             and not self._detached
             and not self._peer_ended
             and self._failed is None
+            and not self._in_message
             and not socket._s_destroyed
             and not socket._w_ending
+            # What came unasked for must not be taken for the answer to the next request.
+            and socket._r_length == 0
+            and not has_come(socket)
         )
 
     def begin(self, request):
@@ -50,10 +56,11 @@ class ClientConnection(HttpConnection):
         self._request = outgoing
         self._silent = True
         self._over = False
-        self._bytewise = outgoing.method == "CONNECT"
+        # The parser does not know that there is no body, or that another protocol follows.
+        self._by_lines = outgoing.method == "CONNECT" or outgoing.method == "HEAD"
         outgoing.reused = self.exchanges > 0
         self.exchanges += 1
-        outgoing.emit("socket", self._socket)
+        outgoing._shown().emit("socket", self._socket)
         if not outgoing._s_destroyed:
             outgoing._carry(self)
 
@@ -66,7 +73,13 @@ class ClientConnection(HttpConnection):
     @property
     def awaits_peer(self):
         """Whether the peer is the one to move: to take what is written, or to send what is read."""
-        return bool(self._socket._w_length or not self._paused)
+        if self._socket._w_length:
+            return True
+        request = self._request
+        # Before it has the whole request, nothing is due from it but what it has begun itself.
+        return bool(
+            not self._paused and (self._incoming is not None or request is None or request._w_finished)
+        )
 
     # ---- messages
 
@@ -80,7 +93,7 @@ class ClientConnection(HttpConnection):
         parser = self._parser
         request = self._request
         status = parser.get_status_code()
-        if request is None:
+        if request is None or self._over:
             self._refuse("a response that nobody has asked for", 502)
         self._silent = False
         version = parser.get_http_version()
@@ -154,6 +167,8 @@ class ClientConnection(HttpConnection):
                 request._response_came(response)
         if self._over:
             self._exchange_over()
+        elif self._in_message and self._request is None and self._incoming is None and self._failed is None:
+            self._refused(HttpProtocolError("the peer sent a response that nobody has asked for", 502))
 
     def _hand_over(self, request, response):
         self._incoming = None
@@ -178,7 +193,15 @@ class ClientConnection(HttpConnection):
             request._complete()
         if self._gone:
             return
-        if self._keeps and not self._peer_ended and self._held is None:
+        if (
+            self._keeps
+            and not self._peer_ended
+            and self._held is None
+            and self._failed is None
+            # Something follows the response.
+            and not self._in_message
+            and not self._after_cr
+        ):
             self._owner._connection_free(self)
         else:
             self._close()
@@ -190,8 +213,11 @@ class ClientConnection(HttpConnection):
         if not socket._s_destroyed:
             socket._s_destroy_stream(None)
 
-    def close(self):
-        """Close the connection, and give up what is under way."""
+    def close(self, error=None):
+        """Close the connection, and fail what is under way, with ``error`` where that is given."""
+        if error is not None:
+            self._failed = error
+            self._break_off(error)
         self._close()
 
     def _outgoing_finished(self, outgoing):
@@ -204,8 +230,8 @@ class ClientConnection(HttpConnection):
         self._request = None
         incoming = self._incoming
         self._incoming = None
-        if incoming is not None and not incoming._s_destroyed:
-            incoming._s_destroy_stream(error)
+        if incoming is not None:
+            incoming._break(error, True)
         self._close()
 
     def _incoming_closed(self, incoming, error):
@@ -221,23 +247,32 @@ class ClientConnection(HttpConnection):
 
     def _refused(self, error):
         self._failed = error
+        self._held = None
+        self._keeps = False
+        if self._over:
+            # What follows a response takes nothing from it, however the bytes were cut on their way.
+            return
         self._break_off(error)
         self._close()
 
     def _break_off(self, error):
+        """What is under way ends here: a response whose head came with ``error`` for its reader, else the request."""
         incoming = self._incoming
         self._incoming = None
-        self._came = None
-        if incoming is not None and not incoming._s_destroyed:
-            incoming._s_destroy_stream(error)
         request = self._request
         self._request = None
-        if request is not None:
-            if incoming is not None and request.response is incoming:
-                # It has its response, and that has the error.
-                request._complete()
-            else:
-                request._s_destroy_stream(error)
+        response = self._came
+        self._came = None
+        if incoming is not None:
+            incoming._break(error, False)
+        if request is None:
+            return
+        if response is not None:
+            request._response_came(response)
+        if self._over or incoming is not None:
+            request._complete()
+        else:
+            request._s_destroy_stream(error)
 
     # ---- events of the socket
 
@@ -264,21 +299,31 @@ class ClientConnection(HttpConnection):
             self._in_message = False
             self._message_came()
             self._exchange_over()
-        elif (self._request is None and self._incoming is None) or (self._silent and self._repeat()):
+        elif self._over:
+            # The rest of the request may still be on its way.
+            return
+        elif (self._request is None and self._incoming is None) or self._repeat():
             self._close()
         else:
-            self._refused(
-                IncompleteMessageError(
-                    "the connection was closed before there was a response"
-                    if self._silent
-                    else "the connection was closed before the response was whole"
-                )
-            )
+            self._refused(self._cut_short())
+
+    def _cut_short(self):
+        return IncompleteMessageError(
+            "the connection was closed before there was a response"
+            if self._silent
+            else "the connection was closed before the response was whole"
+        )
 
     def _repeat(self):
         """The connection was closed, as idle ones are, while the request was on its way: send it once more."""
         request = self._request
-        if request is None or not request.reused or not request._can_repeat():
+        if (
+            request is None
+            or not self._silent
+            or self._in_message
+            or not request.reused
+            or not request._can_repeat()
+        ):
             return False
         self._request = None
         request._begin_again()
@@ -288,19 +333,33 @@ class ClientConnection(HttpConnection):
     def _socket_closed(self):
         if self._gone:
             return
+        self._take_what_came()
         self._gone = True
         error = self._socket._s_errored
-        if self._request is not None and self._silent and self._repeat():
+        if self._repeat():
             pass
         elif self._request is not None or self._incoming is not None:
             broken = error
             if broken is None or not self._silent:
-                broken = IncompleteMessageError(
-                    "the connection was closed before there was a response"
-                    if self._silent
-                    else "the connection was closed before the response was whole"
-                )
+                broken = self._cut_short()
                 broken.__cause__ = error
             self._break_off(broken)
         self._c_release()
         self._owner._connection_gone(self)
+
+    def _take_what_came(self):
+        """The reader of a response is behind, and the connection broke: what it has brought is no less the response."""
+        while self._held is not None and self._incoming is not None and self._failed is None:
+            self._body_full = False
+            self._feed()
+            self._serve()
+
+
+def has_come(socket):
+    """Whether the kernel has something for ``socket`` that was not read: bytes, or the end."""
+    sock = getattr(socket, "sock", None)
+    if sock is None:
+        return False
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

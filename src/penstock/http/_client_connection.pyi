@@ -30,5 +30,5 @@ class ClientConnection(HttpConnection):
     def count_bytes(self) -> int:
         """Bytes that came and went so far."""
 
-    def close(self) -> None:
-        """Close the connection, and give up what is under way."""
+    def close(self, error: BaseException | None = None) -> None:
+        """Close the connection, and fail what is under way, with ``error`` where that is given."""

@@ -1,3 +1,5 @@
+cimport penstock._clock as clock
+
 from penstock.http._outgoing cimport Outgoing
 
 cdef int _BY_LENGTH
@@ -15,6 +17,8 @@ cdef class ClientRequest(Outgoing):
     cdef public bint _redirecting        # the exchange goes on with another request
     cdef bint _completed                 # the exchange is over, as it should be
     cdef public object _owner            # who decides about redirects
+    cdef public object _front            # the request that the program has, where this one follows a redirect
+    cdef readonly double _sent_at        # when all of it was with the socket, on the monotonic clock; 0 before
     cdef list _information               # 1xx responses that came and were not told yet
     cdef str _host
     cdef bint _keep_alive
@@ -25,6 +29,7 @@ cdef class ClientRequest(Outgoing):
     cpdef object _complete(self)
     cdef object _note_information(self, int status, list fields)
     cdef object _tell_information(self)
+    cdef object _shown(self)
     cdef object _response_came(self, object response)
     cpdef object _give(self, object response)
     cdef object _upgrade_came(self, object response, object socket)

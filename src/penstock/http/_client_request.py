@@ -1,7 +1,8 @@
 """ClientRequest: what a client asks for."""
 
+from penstock import _clock as clock
 from penstock._flow.handle import Handle
-from penstock.errors import AbortError, HttpProtocolError
+from penstock.errors import AbortError, HttpProtocolError, StreamDestroyedError
 from penstock.http._headers import Headers
 from penstock.http._outgoing import Outgoing
 
@@ -39,6 +40,8 @@ class ClientRequest(Outgoing):
         self._redirecting = False
         self._completed = False
         self._information = None
+        self._front = None
+        self._sent_at = 0.0
         self._owner = None
         self._start_outgoing(None, high_water_mark)
         # It lives until the response is complete; the connection closes it.
@@ -66,7 +69,14 @@ class ClientRequest(Outgoing):
 
     def _can_repeat(self):
         """Whether it may be sent once more: it has no body, and asking twice does no harm."""
-        return bool(self._body_bytes == 0 and self._w_ending and self.method in _HARMLESS)
+        return bool(
+            self._w_ending
+            and self._w_chunks == 0
+            and self._w_length == 0
+            # The mark of its end was sent, and is not sent again.
+            and self._framing != _CHUNKED
+            and self.method in _HARMLESS
+        )
 
     def _s_is_over(self):
         """Whether nothing is left to abort; the response is a part of it."""
@@ -84,8 +94,9 @@ class ClientRequest(Outgoing):
         """Forget the connection, which was closed before it brought anything."""
         self._carrier = None
         self._head_sent = False
-        self._waiting = False
-        self._w_final_done = self._w_prefinished = False
+        if self._waiting:
+            self._waiting = False
+            self._w_on_final(None)
 
     # ---- what comes back
 
@@ -101,8 +112,14 @@ class ClientRequest(Outgoing):
             for status, fields in told:
                 if status == 100:
                     self._s_emit0("continue")
+                    if self._front is not None:
+                        self._front.emit("continue")
                 else:
-                    self.emit("information", status, Headers(fields))
+                    self._shown().emit("information", status, Headers(fields))
+
+    def _shown(self):
+        """The request that the program has, and listens to: the first one, where this one follows a redirect."""
+        return self if self._front is None else self._front
 
     def _response_came(self, response):
         owner = self._owner
@@ -120,19 +137,23 @@ class ClientRequest(Outgoing):
     def _upgrade_came(self, response, socket):
         self.response = response
         event = "connect" if self.method == "CONNECT" else "upgrade"
-        if self._s_count(event) == 0:
+        shown = self._shown()
+        if shown.listener_count(event) == 0:
             error = HttpProtocolError(f"the peer switched protocols, and nobody listens for {event!r}", 502)
             socket.destroy()
             self._s_destroy_stream(error)
             return
-        if not self._answer.done():
-            self._answer._settle(None, response)
-        self.emit(event, response, socket)
+        shown.response = response
+        for request in (self, shown):
+            if not request._answer.done():
+                request._answer._settle(None, response)
+        shown.emit(event, response, socket)
         self._complete()
 
     # ---- its own end
 
     def _w_finish(self):
+        self._sent_at = clock.monotonic()
         Outgoing._w_finish(self)
         carrier = self._carrier
         if carrier is not None:
@@ -143,7 +164,10 @@ class ClientRequest(Outgoing):
 
     def _complete(self):
         """The exchange is over, unless it goes on elsewhere."""
-        if not self._redirecting:
+        if self._redirecting:
+            # What is still written to it waits for a connection that never comes.
+            self._carrier = None
+        else:
             self._completed = True
             self._s_destroy_stream(None)
 
@@ -162,7 +186,8 @@ class ClientRequest(Outgoing):
                 # Whoever awaits is told; where nobody does, the handle reports it.
                 self._s_error_emitted = True
             if not handle.done():
-                if arg is None:
+                if arg is None or isinstance(arg, (AbortError, StreamDestroyedError)):
+                    # What the program gave up itself is no error.
                     handle._seen = True
                 handle._settle(arg if arg is not None else _given_up())
         Outgoing._s_run_tick(self, op, arg)

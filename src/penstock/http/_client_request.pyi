@@ -19,6 +19,8 @@ class ClientRequest(Outgoing):
     _answer: Handle[ClientResponse]
     _body_to_come: bool
     _redirecting: bool
+    _front: ClientRequest | None
+    _sent_at: float
     _owner: Any
     def _can_repeat(self) -> bool: ...
     def _has_written(self) -> bool: ...

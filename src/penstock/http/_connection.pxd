@@ -42,7 +42,7 @@ cdef class HttpConnection(Carrier):
     cdef bint _after_cr                  # the last byte before a message was a CR
     cdef bint _in_head
     cdef bint _in_message
-    cdef bint _bytewise                  # what follows the head may be another protocol, and the parser does not know
+    cdef bint _by_lines                  # the parser does not know what follows the head: no body, another protocol
     cdef long long _header_bytes         # of the head, or the trailers, as far as they came
     cdef long long _unfinished_bytes     # fed to the parser since the last message ended, or this head began
     cdef long long _most_header_bytes
@@ -78,6 +78,7 @@ cdef class HttpConnection(Carrier):
     cdef object _serve(self)
     @cython.locals(size=Py_ssize_t, limit=Py_ssize_t)
     cdef object _feed(self)
+    cdef Py_ssize_t _line_size(self, object held) except -1
     cdef object _parse(self, object piece, Py_ssize_t size)
     cdef object _check_unfinished(self)
     cdef object _make_parser(self)

@@ -73,7 +73,7 @@ class HttpConnection(Carrier):
         self._discarding = False
         self._in_head = False
         self._in_message = False
-        self._bytewise = False
+        self._by_lines = False
         self._after_cr = False
         self._first_piece = None
         self._header_bytes = 0
@@ -302,7 +302,7 @@ class HttpConnection(Carrier):
             return
         limit = size
         if not self._in_message or self._in_head:
-            limit = 1 if self._bytewise else _HEAD_PIECE
+            limit = self._line_size(held) if self._by_lines else _HEAD_PIECE
         elif self._chunked:
             limit = _CHUNKED_PIECE
         elif self._length >= 0 and size > self._length - self._body_bytes + _HEAD_PIECE:
@@ -315,6 +315,11 @@ class HttpConnection(Carrier):
             piece = memoryview(held)[self._held_at : self._held_at + size]
             self._held_at += size
         self._parse(piece, size)
+
+    def _line_size(self, held):
+        """Bytes up to the end of the line: what follows a head is not given to the parser together with it."""
+        end = bytes(held).find(b"\n", self._held_at)
+        return len(held) - self._held_at if end < 0 else end + 1 - self._held_at
 
     def _parse(self, piece, size):
         parser = self._parser

@@ -1,6 +1,8 @@
 from penstock.http._carrier cimport Carrier
 from penstock.readable cimport Readable
 
+cdef int _TICK_BROKEN
+
 cdef class Incoming(Readable):
     cdef Carrier _carrier
     cdef object _headers                 # the Headers of raw_headers, once somebody asked
@@ -25,3 +27,7 @@ cdef class ClientResponse(Incoming):
     cdef public int status_code
     cdef public str status_message
     cdef public str url
+    cdef object _broken                  # why nothing more comes, until somebody was told; else None
+    cpdef object _break(self, object error, bint at_once)
+    cdef bint _is_heard(self) except -1
+    cdef object _tell_broken(self)

@@ -4,6 +4,8 @@ from penstock.http._headers import Headers
 from penstock.http._url_path import decoded_path, raw_query
 from penstock.readable import Readable
 
+_TICK_BROKEN = 50
+
 
 class Incoming(Readable):
     """A message that came; the stream is its body.
@@ -114,4 +116,52 @@ class ClientResponse(Incoming):
         self.status_code = 0
         self.status_message = ""
         self.url = ""
+        self._broken = None
         self._start_incoming(carrier, high_water_mark)
+
+    def _break(self, error, at_once):
+        """Nothing more comes. Whoever reads hears of it behind what came before, or ``at_once``.
+
+        A program gets its response a moment before it can read it or listen. What fails until then waits for that: it
+        would otherwise be reported as an error that nobody listens to, and then be raised to the reader as well.
+        """
+        if self._s_destroyed:
+            return
+        if error is None or (at_once and self._is_heard()):
+            self._s_destroy_stream(error)
+            return
+        self._broken = error
+        self._r_reading = False
+        self._tell_broken()
+
+    def _is_heard(self):
+        return bool(self._r_flowing == 1 or (self._s_events is not None and self._s_events))
+
+    def _tell_broken(self):
+        error = self._broken
+        if error is None or self._s_destroyed or not self._is_heard():
+            return
+        if self._r_length and (self._s_data_handler is not None or self._r_listening or self._r_flowing == 1):
+            # There is a reader, who is to have this first.
+            return
+        self._broken = None
+        self._s_destroy_stream(error)
+
+    def _s_added(self, event):
+        Incoming._s_added(self, event)
+        if self._broken is not None:
+            # Readers add several listeners, and have all of them by then.
+            self._s_tick(_TICK_BROKEN, None)
+
+    def _r_call_read(self):
+        if self._broken is None:
+            self._carrier._body_wanted(self)
+        else:
+            self._r_reading = False
+            self._s_tick(_TICK_BROKEN, None)
+
+    def _s_run_tick(self, op, arg):
+        if op == _TICK_BROKEN:
+            self._tell_broken()
+        else:
+            Incoming._s_run_tick(self, op, arg)

@@ -42,3 +42,4 @@ class ClientResponse(Incoming):
     status_code: int
     status_message: str
     url: str
+    def _break(self, error: BaseException | None, at_once: bool) -> None: ...

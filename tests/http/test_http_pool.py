@@ -1,0 +1,252 @@
+"""An agent's connections: none is lost, whoever gives up and when, and whoever waits is told."""
+
+import asyncio
+
+import pytest
+from http_helpers import body_of, hello, raw_server, serving, until
+
+from penstock import (
+    AbortController,
+    AbortError,
+    HttpError,
+    HttpTimeoutError,
+    InvalidArgTypeError,
+    StreamDestroyedError,
+    http,
+    net,
+)
+
+
+async def silent(reader, writer):
+    await reader.read()
+
+
+async def never(hostname, port, ssl):
+    await asyncio.Event().wait()
+
+
+def test_an_agent_that_is_closed_tells_those_who_wait_for_a_connection(run):
+    async def main():
+        agent = http.Agent(connect=never, max_connections=1)
+        waiting = [asyncio.ensure_future(agent.get("http://x/")) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        await agent.aclose()
+        for each in waiting:
+            with pytest.raises(StreamDestroyedError, match="agent was closed"):
+                await each
+        assert not agent._in_use
+
+    run(main)
+
+
+def test_an_agent_that_is_closed_tells_those_who_wait_for_an_answer(run):
+    async def main():
+        async with raw_server(silent) as url:
+            agent = http.Agent()
+            waiting = asyncio.ensure_future(agent.get(url))
+            await until(lambda: agent.connections)
+            await agent.aclose()
+            with pytest.raises(StreamDestroyedError, match="agent was closed"):
+                await waiting
+
+    run(main)
+
+
+def test_nobody_hears_that_a_closed_agent_gave_up_what_nobody_awaits(run):
+    async def main():
+        async with raw_server(silent) as url:
+            agent = http.Agent(max_connections=1)
+            for _ in range(2):
+                agent.get(url)
+            await until(lambda: agent.connections)
+            await agent.aclose()
+
+    run(main)
+
+
+def test_a_redirect_does_not_outlive_the_agent(run):
+    async def main():
+        agent = None
+
+        def handler(request, response):
+            response.write_head(302, headers={"Location": "/again"})
+            response.end()
+
+        async with serving(handler) as server:
+            agent = http.Agent()
+            request = agent.get(server.base, redirects=1)
+            request.on("response", lambda _: None)
+            waiting = asyncio.ensure_future(request)
+            original = agent._dispatch
+            agent._dispatch = lambda exchange: (agent.destroy(), original(exchange))
+            with pytest.raises(StreamDestroyedError):
+                await waiting
+            await agent.aclose()
+            assert agent.connections == 0
+
+    run(main)
+
+
+def test_a_signal_that_was_aborted_before(run):
+    async def main():
+        async with serving(hello) as server, http.Agent(max_connections=1) as agent:
+            controller = AbortController()
+            controller.abort()
+            with pytest.raises(AbortError):
+                await agent.get(server.base, signal=controller.signal)
+            assert (agent.connections, agent._in_use) == (0, {})
+            assert await body_of(await agent.get(server.base, timeout=5)) == b"hello /"
+
+    run(main)
+
+
+@pytest.mark.parametrize("way", ["destroy", "signal", "cancel", "timeout", "agent"])
+def test_no_place_is_lost_whenever_a_request_is_given_up(run, way):
+    """Given up at the n-th turn of the loop, for every n until it is answered before."""
+
+    async def give_up(agent, url, turns):
+        controller = AbortController()
+        request = agent.get(url, signal=controller.signal)
+        task = asyncio.ensure_future(asyncio.wait_for(request, 10))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if way == "destroy":
+            request.destroy()
+        elif way == "signal":
+            controller.abort()
+        elif way == "timeout":
+            request._owner and request._owner.time_out(HttpTimeoutError("late"))
+        elif way == "agent":
+            agent.destroy()
+        else:
+            task.cancel()
+            if not turns:
+                # The task has not had its first step, and never saw the request.
+                request.destroy()
+        try:
+            response = await task
+        except (AbortError, asyncio.CancelledError, HttpTimeoutError, StreamDestroyedError):
+            return False
+        response.destroy()
+        return True
+
+    async def main():
+        def large(request, response):
+            response.end(bytes(200_000))
+
+        async with serving(large) as server:
+            for turns in range(60):
+                async with http.Agent(max_connections=1) as agent:
+                    answered = await give_up(agent, server.base, turns)
+                    await until(lambda agent=agent: not agent._in_use)
+                    assert not agent._waiting
+                    assert agent.connections == 0
+                    if way != "agent":
+                        response = await agent.get(server.base, timeout=5)
+                        assert len(await body_of(response)) == 200_000
+                if answered:
+                    break
+            assert answered
+
+    run(main)
+
+
+@pytest.mark.parametrize("kind", ["refused", "no TLS", "raises", "no stream", "cancelled"])
+def test_a_connection_that_fails_takes_no_place(run, kind):
+    async def main():
+        tries = []
+
+        async def connect(hostname, port, ssl):
+            tries.append(hostname)
+            if kind == "raises":
+                raise LookupError("nowhere")
+            if kind == "cancelled":
+                raise asyncio.CancelledError
+            return None if kind == "no stream" else await net.connect(port, hostname)
+
+        async with serving(hello) as server:
+            own = None if kind in ("refused", "no TLS") else connect
+            url = {"refused": "http://127.0.0.1:1/", "no TLS": f"https://127.0.0.1:{server.port}/"}
+            async with http.Agent(max_connections=1, connect=own) as agent:
+                for _ in range(3):
+                    with pytest.raises((OSError, LookupError, InvalidArgTypeError, HttpError)):
+                        await agent.get(url.get(kind, "http://x/"), timeout=5)
+                await until(lambda: not agent._in_use)
+                assert len(tries) == (0 if own is None else 3)
+
+    run(main)
+
+
+def test_waiting_for_a_place_takes_too_long(run):
+    async def main():
+        async with raw_server(silent) as url, http.Agent(max_connections=1) as agent:
+            first = agent.get(url)
+            with pytest.raises(HttpTimeoutError, match=r"no connection became free.*max_connections"):
+                await agent.get(url, timeout=http.Timeouts(pool=0.05))
+            assert not agent._waiting
+            assert not first.destroyed
+            first.destroy()
+
+    run(main)
+
+
+def test_waiting_for_a_place_is_not_connecting(run):
+    async def main():
+        async with serving(hello) as server, http.Agent(max_connections=1) as agent:
+            response = await agent.get(server.base)
+            second = asyncio.ensure_future(agent.get(server.base, timeout=http.Timeouts(connect=0.05)))
+            held = asyncio.get_running_loop().create_future()
+            agent._connection_free, free = held.set_result, agent._connection_free
+            await asyncio.sleep(0)
+            agent._connection_free = free
+            await body_of(response)
+            assert await body_of(await second) == b"hello /"
+
+    run(main)
+
+
+def test_those_who_wait_come_in_the_order_in_which_they_came(run):
+    served = []
+
+    async def handler(request, response):
+        served.append(request.url)
+        await asyncio.sleep(0)
+        response.end("x")
+
+    async def main():
+        async with serving(handler) as server, http.Agent(max_connections=1) as agent:
+
+            async def ask(number):
+                return await body_of(await agent.get(f"{server.base}/{number}"))
+
+            tasks = [asyncio.create_task(ask(number)) for number in range(20)]
+            await asyncio.sleep(0)
+            tasks[7].cancel()
+            await asyncio.wait(tasks)
+            assert served == [f"/{number}" for number in range(20) if number != 7]
+
+    run(main)
+
+
+def test_requests_that_gave_up_do_not_stay_in_the_queue(run):
+    async def main():
+        async with raw_server(silent) as url, http.Agent(max_connections=1) as agent:
+            agent.get(url)
+            for _ in range(50):
+                agent.get(url).destroy()
+            await asyncio.sleep(0.01)
+            assert not agent._waiting
+
+    run(main)
+
+
+def test_a_signal_keeps_nothing_of_what_is_over(run):
+    async def main():
+        controller = AbortController()
+        async with serving(hello) as server, http.Agent() as agent:
+            for _ in range(5):
+                await body_of(await agent.get(server.base, signal=controller.signal))
+            await asyncio.sleep(0.01)
+            assert controller.signal._listeners == []
+
+    run(main)

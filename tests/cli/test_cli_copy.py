@@ -357,3 +357,20 @@ def test_version(capfd):
     assert main(["--version"]) == 0
     kind = {"c": "compiled", "python": "pure-Python"}[backend]
     assert capfd.readouterr().out == f"penstock 0.1.0 ({kind} backend)\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "SEEK_DATA"), reason="the system does not tell where holes are")
+@pytest.mark.parametrize("options", [(), ("--hash", "sha256"), ("--no-atomic",)], ids=str)
+def test_holes_stay(copy, tmp_path, options):
+    source, target = tmp_path / "source", tmp_path / "target"
+    with open(source, "wb") as file:
+        file.truncate(30_000_000)
+        file.seek(20_000_000)
+        file.write(b"x" * 1000)
+    if source.stat().st_blocks * 512 > 1_000_000:
+        pytest.skip("the file system has no holes")
+    status, out, err = copy(source, target, *options)
+    assert (status, err) == (0, "")
+    assert target.read_bytes() == source.read_bytes()
+    assert target.stat().st_blocks * 512 < 1_000_000
+    assert "--hash" not in options or digest(source.read_bytes()) in out

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from penstock.fs._files import OpenFile, named
+from penstock.fs._holes import Holes, hole_of
 from penstock.fs._waits import Interrupted
 
 __all__ = ["LARGEST_BLOCK", "Block", "BlockReader", "piece_size"]
@@ -46,6 +47,7 @@ class BlockReader:
         self._offset = offset
         self._limit = limit
         self._ended = False
+        self._holes = None if offset is None else Holes.of(file)
 
     def seek(self, offset: int, limit: int | None) -> None:
         """Go on from another place."""
@@ -87,7 +89,7 @@ class BlockReader:
             # The rest of a short file does not need room for a large chunk; one byte more finds out that it grew.
             if size > _LARGEST_PIECE:
                 size = min(size, max(_LARGEST_PIECE, file.size - self._offset + 1))
-            data = _pread(file.fd, size, self._offset)
+            data = self._hole(size, self._offset) or _pread(file.fd, size, self._offset)
             self._offset += len(data)
         else:
             ready = self._read_ready(size, first)
@@ -97,6 +99,12 @@ class BlockReader:
         if self._limit is not None:
             self._limit -= len(data)
         return data
+
+    def _hole(self, size: int, offset: int) -> bytes | None:
+        """The chunk for so many bytes that are nothing but hole; None where there is something to read."""
+        if self._holes is None or self._holes.look(offset)[0] < size:
+            return None
+        return hole_of(size)
 
     def _read_ready(self, size: int, first: bool) -> bytes | None:
         file = self._file

@@ -34,8 +34,10 @@ def named(error: OSError, path: str | bytes | None) -> OSError:
 class OpenFile:
     """One file of one stream, from before it is open until it is closed, once, on whichever way it gets there.
 
-    ``owned``: close the descriptor in the end. ``seekable``: bytes are at offsets that stay the same, so that they may
-    be read ahead and read again. ``published``: an atomic file is in its place.
+    ``owned``: close the descriptor in the end. ``given``: the descriptor that was given, or None. ``seekable``: bytes are
+    at offsets that stay the same, so that they may be read ahead and read again. ``append``: every write goes to the end.
+    ``sparse``: it has holes, and the descriptor's position may be moved to find them. ``published``: an atomic file is in
+    its place.
     """
 
     def __init__(
@@ -48,10 +50,11 @@ class OpenFile:
         self.regular = False
         self.seekable = False
         self.append = False
+        self.sparse = False
         self.size = 0
         self.published = False
         self._loop = loop
-        self._given = fd
+        self.given = fd
         self._private = -1
         self._replacement: Replacement | None = None
         self._done = False
@@ -64,7 +67,7 @@ class OpenFile:
         Raises OSError with the file's name, among them IsADirectoryError also for reading.
         """
         try:
-            if self._given is None:
+            if self.given is None:
                 assert self.path is not None
                 if atomic:
                     self._replacement = Replacement.of(self.path)
@@ -108,8 +111,12 @@ class OpenFile:
         self.seekable = self.regular or stat.S_ISBLK(status.st_mode)
         self.size = status.st_size
         self.append = bool(flags & os.O_APPEND)
-        if self._given is not None and not self.seekable:
-            self._private = _own_description(self.fd)
+        # What it takes on the disk is counted in blocks of 512 bytes, whatever its own are.
+        self.sparse = self.regular and getattr(status, "st_blocks", status.st_size) * 512 < status.st_size
+        if self.given is not None:
+            self.append = bool(_status_flags(self.fd) & os.O_APPEND)
+            if not self.seekable:
+                self._private = _own_description(self.fd)
 
     def position(self) -> int:
         """Where the descriptor's own position is."""
@@ -230,11 +237,18 @@ def _own_description(fd: int) -> int:
     The flag cannot be set on a descriptor that was given: others (a shell, a parent process) share it.
     """
     try:
-        import fcntl
-
-        flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+        flags = _status_flags(fd)
         if flags & os.O_NONBLOCK or flags & os.O_ACCMODE == os.O_RDONLY:
             return -1
         return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | flags & os.O_APPEND)
-    except (ImportError, OSError):
+    except OSError:
         return -1
+
+
+def _status_flags(fd: int) -> int:
+    """The flags that the descriptor was opened with; as for reading where the system does not tell."""
+    try:
+        import fcntl
+    except ImportError:
+        return 0
+    return fcntl.fcntl(fd, fcntl.F_GETFL)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import NamedTuple
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from penstock._backend import ChunkQueue
 from penstock.fs._files import OpenFile, named
+from penstock.fs._holes import is_hole, leave_hole
 from penstock.fs._waits import Interrupted
 from penstock.fs._workers import waiting
 
-__all__ = ["Written", "write_out"]
+__all__ = ["Written", "write_out", "write_with_holes"]
 
 # Fruitless writes in a row, after which the file is taken to be broken.
 _MOST_RETRIES = 5
@@ -44,6 +46,26 @@ def write_out(file: OpenFile, queue: ChunkQueue, at: int | None) -> Written:
     except OSError as caught:
         error = named(caught.with_traceback(None), file.path)
     return Written(before - queue.nbytes, error)
+
+
+def write_with_holes(file: OpenFile, chunks: list[Any], at: int | None) -> Written:
+    """As `write_out`, of chunks that are partly holes, which stay holes where that can be."""
+    done = 0
+    for hollow, group in groupby(chunks, is_hole):
+        part = list(group)
+        size = sum(map(len, part))
+        here = None if at is None else at + done
+        if hollow and leave_hole(file, here, size):
+            done += size
+            continue
+        queue = ChunkQueue()
+        queue.extend(part)
+        size = queue.nbytes
+        nbytes, error = write_out(file, queue, here)
+        done += nbytes
+        if error is not None or nbytes < size:
+            return Written(done, error)
+    return Written(done, None)
 
 
 def _write_all(file: OpenFile, queue: ChunkQueue, at: int | None) -> None:

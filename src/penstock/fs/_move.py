@@ -7,6 +7,7 @@ from time import monotonic
 
 from penstock.direct import Moved
 from penstock.fs._files import OpenFile
+from penstock.fs._holes import Holes, leave_hole
 from penstock.fs._splice import SplicePipe, can_splice, is_same_file, may_share_blocks
 
 __all__ = ["Mover"]
@@ -38,7 +39,7 @@ class Mover:
     ``copy_file_range`` first, which may share the blocks or have a server copy them. Where it can only copy itself,
     `SplicePipe` does it in less time. Whatever neither can do (an append-only descriptor, a file without a size) is
     done by reading and writing. Where that fails too, the bytes that were read and not written are still in the source
-    for whoever reads it next.
+    for whoever reads it next. Holes of the source are passed over, and become holes where the destination ends.
     """
 
     def __init__(self) -> None:
@@ -49,6 +50,7 @@ class Mover:
         self._pipe: SplicePipe | None = None
         self._long_steps = 0
         self._buffer: bytearray | None = None
+        self._holes: Holes | None = None
         self._stopped = False
 
     def stop(self) -> None:
@@ -66,12 +68,15 @@ class Mover:
         moved = 0
         began = monotonic()
         self._long_steps = 0
+        self._holes = Holes.of(source)
         try:
             while not self._stopped:
-                size = self._call if limit is None else min(self._call, limit - moved)
-                count = self._step(
-                    source.fd, start + moved, dest.fd, None if at is None else at + moved, size
-                )
+                left = None if limit is None else limit - moved
+                here = None if at is None else at + moved
+                count = self._leave_hole(start + moved, left, dest, here)
+                if not count:
+                    size = self._size(start + moved, left)
+                    count = self._step(source.fd, start + moved, dest.fd, here, size)
                 moved += count
                 if count == 0:
                     return Moved(moved, True, False)
@@ -84,6 +89,23 @@ class Mover:
         finally:
             self._close_pipe()
         return Moved(moved, False, False)
+
+    def _leave_hole(self, start: int, left: int | None, dest: OpenFile, at: int | None) -> int:
+        """Leave out the hole at ``start``; return how long it is, 0 where there is none or it cannot be left."""
+        if self._holes is None:
+            return 0
+        hole, _ = self._holes.look(start)
+        size = hole if left is None else min(hole, left)
+        if size and not leave_hole(dest, at, size):
+            self._holes = None
+            return 0
+        return size
+
+    def _size(self, start: int, left: int | None) -> int:
+        """Bytes for the next system call, which ends where the next hole begins."""
+        size = self._call if left is None else min(self._call, left)
+        data = 0 if self._holes is None else self._holes.look(start)[1]
+        return min(size, data) if data else size
 
     def _step(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
         """Move something; return how much, 0 at the end of the source or of what was asked for."""

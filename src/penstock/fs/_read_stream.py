@@ -112,6 +112,8 @@ class ReadStream(Readable):
         """In a worker: open; return the offset to read from, None for what has no offsets."""
         file = self._file
         file.open(self._file_flags, self._file_mode)
+        # Holes are found by moving the position, which of a descriptor that was given may be somebody else's.
+        file.sparse = file.sparse and (file.given is None or self._file_follows)
         if not file.seekable:
             if self._file_start is not None:
                 file.seek(self._file_start)

@@ -16,7 +16,8 @@ from penstock.direct import Borrower, DirectTarget, Trip
 from penstock.errors import InvalidArgValueError
 from penstock.fs._blocks import LARGEST_BLOCK
 from penstock.fs._files import OpenFile
-from penstock.fs._gather import Written, write_out
+from penstock.fs._gather import Written, write_out, write_with_holes
+from penstock.fs._holes import is_hole
 from penstock.fs._options import StrPath, check_atomic, check_flags, check_position, check_source
 from penstock.fs._waits import Interrupted
 from penstock.fs._workers import Strand
@@ -156,12 +157,27 @@ class WriteStream(Writable, DirectTarget):
     # ---- write
 
     def _write(self, chunk: Any) -> Completion:
+        if is_hole(chunk):
+            return self._write_hollow([chunk])
         self._chunks_queued.append(chunk)
         return self._write_queued()
 
     def _writev(self, chunks: list[Any]) -> Completion:
+        if any(map(is_hole, chunks)):
+            return self._write_hollow(chunks)
         self._chunks_queued.extend(chunks)
         return self._write_queued()
+
+    def _write_hollow(self, chunks: list[Any]) -> Completion:
+        """Write chunks of which some come from holes of another file."""
+        done = Completion()
+
+        def submit() -> None:
+            job = partial(write_with_holes, self._file, chunks, self._position)
+            self._strand.submit(job, partial(self._chunks_written, done))
+
+        self._when_returned(submit)
+        return done
 
     def _write_queued(self) -> Completion:
         done = Completion()

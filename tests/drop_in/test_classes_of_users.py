@@ -1,10 +1,26 @@
-"""What users make of the classes: subclasses of all kinds, objects whose __init__ was left out."""
+"""What users make of the classes: subclasses of all kinds, sockets of their own, TLS by hand, a loop within the loop."""
 
+import abc
 import asyncio
+import io
+import socket
+import subprocess
+import sys
+import types
+import typing
 
 import pytest
 
-from penstock.asyncio import StreamReader, StreamReaderProtocol, StreamWriter
+from penstock.asyncio import (
+    StreamReader,
+    StreamReaderProtocol,
+    StreamWriter,
+    installed,
+    open_connection,
+    start_server,
+)
+
+T = typing.TypeVar("T")
 
 
 class SilentReader(StreamReader):
@@ -89,3 +105,214 @@ def test_the_awaitable_of_a_read_cannot_be_made_by_hand():
 
 async def make_reader():
     return StreamReader()
+
+
+class Named(typing.Protocol):
+    name: str
+
+
+class Item(typing.Generic[T]):
+    pass
+
+
+@pytest.mark.parametrize(
+    "bases",
+    [
+        (StreamReaderProtocol, abc.ABC),
+        (abc.ABC, StreamReader),
+        (StreamWriter, Named),
+        (StreamReader, Item[int]),
+        (StreamReader, StreamWriter),
+        (StreamReaderProtocol, StreamReader),
+        (StreamReader, dict),
+        (io.RawIOBase, StreamWriter),
+    ],
+)
+def test_any_class_may_have_them_among_its_bases(bases):
+    own = types.new_class("Own", bases)
+    kinds = (asyncio.StreamReader, asyncio.StreamWriter, asyncio.StreamReaderProtocol)
+    assert any(issubclass(own, cls) for cls in kinds)
+    assert own.__name__ == "Own"
+
+
+def test_an_abstract_subclass_is_abstract():
+    class Abstract(StreamReader, abc.ABC):
+        @abc.abstractmethod
+        def name(self): ...
+
+    class Whole(Abstract):
+        def name(self):
+            return "whole"
+
+    async def main():
+        with pytest.raises(TypeError, match="abstract"):
+            Abstract()
+        reader = Whole()
+        reader.feed_data(b"line\n")
+        assert await reader.readline() == b"line\n"
+
+    asyncio.run(main())
+
+
+def test_a_reader_and_writer_in_one(run):
+    """Two classes of compiled fields cannot be joined, so this one is made of asyncio's; it works all the same."""
+
+    class Both(StreamReader, StreamWriter):
+        def __init__(self, transport, protocol, loop):
+            StreamReader.__init__(self, limit=1000, loop=loop)
+            StreamWriter.__init__(self, transport, protocol, None, loop)
+
+    async def main():
+        ours, peer = socket.socketpair()
+        loop = asyncio.get_running_loop()
+        protocol = StreamReaderProtocol(StreamReader(), loop=loop)
+        transport, _ = await loop.create_connection(lambda: protocol, sock=ours)
+        both = Both(transport, protocol, loop)
+        assert isinstance(both, asyncio.StreamReader)
+        assert isinstance(both, asyncio.StreamWriter)
+        with installed():
+            assert isinstance(both, asyncio.StreamReader)
+            assert isinstance(both, asyncio.StreamWriter)
+        both.feed_data(b"line\n")
+        assert await both.readline() == b"line\n"
+        both.write(b"answer")
+        await both.drain()
+        assert peer.recv(100) == b"answer"
+        both.close()
+        await both.wait_closed()
+        peer.close()
+
+    run(main)
+
+
+class CountingSocket(socket.socket):
+    received = sent = 0
+
+    def recv(self, *arguments):
+        data = super().recv(*arguments)
+        self.received += len(data)
+        return data.upper()
+
+    def recv_into(self, buffer, *arguments):
+        n = super().recv_into(buffer, *arguments)
+        self.received += n
+        buffer[:n] = bytes(buffer[:n]).upper()
+        return n
+
+    def send(self, data, *arguments):
+        n = super().send(data, *arguments)
+        self.sent += n
+        return n
+
+
+def test_a_socket_of_a_class_of_its_own_is_asked():
+    async def main():
+        ours, peer = socket.socketpair()
+        own = CountingSocket(fileno=ours.detach())
+        reader, writer = await open_connection(sock=own)
+        peer.sendall(b"hello\n")
+        assert await reader.readline() == b"HELLO\n"
+        writer.write(b"12345")
+        await writer.drain()
+        assert (own.received, own.sent) == (6, 5)
+        writer.close()
+        await writer.wait_closed()
+        peer.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["send", "recv_into"])
+def test_a_socket_class_that_is_patched_is_asked(monkeypatch, name):
+    async def main():
+        ours, peer = socket.socketpair()
+        asked = []
+        original = getattr(socket.socket, name)
+
+        def patched(self, *arguments):
+            asked.append(name)
+            return original(self, *arguments)
+
+        monkeypatch.setattr(socket.socket, name, patched)
+        reader, writer = await open_connection(sock=ours)
+        peer.sendall(b"hello\n")
+        assert await reader.readline() == b"hello\n"
+        writer.write(b"12345")
+        assert asked
+        writer.close()
+        await writer.wait_closed()
+        peer.close()
+
+    asyncio.run(main())
+
+
+def test_tls_by_hand_over_the_protocol_that_the_transport_names(run, tls):
+    async def main():
+        server_context, client_context = tls
+
+        async def serve(reader, writer):
+            await writer.start_tls(server_context)
+            writer.write((await reader.readline()).upper())
+            await writer.drain()
+            writer.close()
+
+        async with await start_server(serve, "127.0.0.1", 0) as server:
+            reader, plain = await open_connection(*server.sockets[0].getsockname())
+            loop, protocol = asyncio.get_running_loop(), plain.transport.get_protocol()
+            assert isinstance(protocol, StreamReaderProtocol)
+            assert isinstance(protocol, asyncio.Protocol)
+            assert protocol == plain._protocol
+            assert hash(protocol) == hash(plain._protocol)
+            assert protocol._stream_reader is reader
+            assert protocol._over_ssl is False
+            protocol.label = "mine"
+            assert plain._protocol.label == "mine"
+            transport = await loop.start_tls(
+                plain.transport, protocol, client_context, server_hostname="localhost"
+            )
+            writer = StreamWriter(transport, protocol, reader, loop)
+            writer.write(b"secret\n")
+            await writer.drain()
+            assert await reader.readline() == b"SECRET\n"
+            writer.close()
+            await writer.wait_closed()
+
+    run(main)
+
+
+NESTED = """
+import asyncio, sys
+import nest_asyncio
+import penstock.asyncio
+
+async def serve(reader, writer):
+    while line := await reader.readline():
+        writer.write(line)
+        await writer.drain()
+
+async def main():
+    loop = asyncio.get_running_loop()
+    server = await penstock.asyncio.start_server(serve, "127.0.0.1", 0)
+    reader, writer = await penstock.asyncio.open_connection(*server.sockets[0].getsockname())
+    lines = []
+    for number in range(4):
+        writer.write(b"%d\\n" % number)
+        lines.append(await reader.readline())
+        if number == 1:
+            nest_asyncio.apply()  # in the middle, as in a notebook
+        if number > 1:
+            writer.write(b"nested %d\\n" % number)
+            lines.append(loop.run_until_complete(reader.readline()))
+    assert lines == [b"0\\n", b"1\\n", b"2\\n", b"nested 2\\n", b"3\\n", b"nested 3\\n"], lines
+    writer.close()
+
+loop = asyncio.new_event_loop()
+loop.run_until_complete(asyncio.wait_for(main(), 20))
+"""
+
+
+def test_a_task_that_a_read_woke_runs_the_loop_again():
+    pytest.importorskip("nest_asyncio")
+    done = subprocess.run([sys.executable, "-c", NESTED], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "cannot enter context" not in done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _socket
+import asyncio
 import sys
 from contextlib import suppress
 from typing import Any
@@ -27,6 +29,10 @@ _NEEDED = (
     "_sock_fd",
 )
 _has_needed: bool | None = None
+# Who overrides or patches one of these wants to be asked.
+_OWN_CALLS = ("write", "_read_ready", "_read_ready__get_buffer", "_add_reader")
+_SYSTEM_CALLS = ("recv", "recv_into", "send")
+_RUNNING = ("run_forever", "run_until_complete", "_run_once", "_check_running")
 _from_uvloop: dict[type, bool] = {}
 
 
@@ -37,7 +43,32 @@ def is_asyncios_socket(transport: Any) -> bool:
         return False
     if _has_needed is None:
         _has_needed = all(hasattr(transport, name) for name in _NEEDED)
-    return _has_needed
+    return (
+        _has_needed
+        and _is_plain_socket(type(transport._sock))  # type: ignore[attr-defined]
+        and all(_is_asyncios(getattr(type(transport), name, None)) for name in _OWN_CALLS)
+    )
+
+
+def _is_plain_socket(kind: type) -> bool:
+    """Whether sockets of a class make the system calls as the standard library's own do."""
+    return (
+        kind.__module__ == "socket"
+        and kind.__bases__ == (_socket.socket,)
+        and all(getattr(kind, name) is getattr(_socket.socket, name) for name in _SYSTEM_CALLS)
+    )
+
+
+def _is_asyncios(function: Any) -> bool:
+    return str(getattr(function, "__module__", "")).startswith("asyncio.")
+
+
+def never_nests(loop: Any) -> bool:
+    """Whether a loop is never run again from within one of its callbacks, as those that `nest_asyncio` patches are."""
+    kind = type(loop)
+    if isinstance(loop, asyncio.BaseEventLoop):
+        return all(_is_asyncios(getattr(kind, name, None)) for name in _RUNNING)
+    return any(base.__module__.startswith("uvloop") for base in kind.__mro__)
 
 
 def is_uvloops(transport: Any) -> bool:

@@ -1,5 +1,7 @@
 cimport cython
 
+cimport penstock.asyncio._versions as versions
+
 cdef int PENDING
 cdef int DONE
 cdef int CANCELLED
@@ -22,3 +24,7 @@ cdef class Waiter:
 
 cdef object _running_task
 cdef object _RESULT
+cdef unsigned int _flat_version
+
+@cython.locals(version=cython.uint, flat=bint)
+cdef bint _runs_flat(object loop) except -1

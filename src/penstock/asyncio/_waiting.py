@@ -3,6 +3,9 @@
 import sys
 from asyncio import CancelledError, Future, tasks
 
+from penstock.asyncio import _versions as versions
+from penstock.asyncio._transports import never_nests
+
 PENDING = 0
 DONE = 1
 CANCELLED = 2
@@ -111,7 +114,8 @@ class Waiter:
         self._state = DONE
         if self._callback is None:
             return
-        if self._context is None or _running_task(self._loop) is not None:
+        loop = self._loop
+        if self._context is None or _running_task(loop) is not None or not _runs_flat(loop):
             self._tell()
             return
         try:
@@ -149,6 +153,20 @@ class _NoLoop:
 # A task asks its future for the result. From asyncio's own class it takes that without a call through Python.
 _RESULT = Future(loop=_NoLoop())
 _RESULT.set_result(None)
+
+# The version of the class of the last loop that was looked at, if it never nests; else 0.
+_flat_version = 0
+
+
+def _runs_flat(loop):
+    """Whether a task may go on within a callback: where it may run the loop again, that callback could not be called."""
+    global _flat_version
+    version = versions.version_of(loop)
+    if version != 0 and version == _flat_version:
+        return True
+    flat = never_nests(loop)
+    _flat_version = versions.version_of(loop) if flat else 0
+    return flat
 
 
 def _raise(error):

@@ -55,7 +55,7 @@ def install() -> None:
                 _replaced.append((module, name, getattr(module, name)))
                 setattr(module, name, value)
         for cls in _CLASSES:
-            Standing.stands_for[cls] = next(base for base in cls.__mro__[1:] if base.__name__ == cls.__name__)
+            Standing.stands_for[cls] = Standing.originals[cls]
 
 
 def uninstall() -> None:

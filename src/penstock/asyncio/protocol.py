@@ -10,8 +10,9 @@ from typing import Any
 
 from penstock.asyncio._area import Area
 from penstock.asyncio._carrying import ProtocolCore
+from penstock.asyncio._face import Face
 from penstock.asyncio._receiving import ReaderCore
-from penstock.asyncio._standing import Standing
+from penstock.asyncio._standing import Standing, stand_in
 from penstock.asyncio._transports import adjust, is_asyncios_socket, is_uvloops
 from penstock.asyncio.reader import StreamReader
 from penstock.asyncio.writer import StreamWriter
@@ -47,6 +48,9 @@ class StreamReaderProtocol(
         client_connected_cb: Any = None,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
+        if not isinstance(self, ProtocolCore):  # see Standing
+            _Original.__init__(self, stream_reader, client_connected_cb, loop)
+            return
         if loop is None:
             loop = getattr(events, "_get_event_loop", events.get_event_loop)()
         super().__init__(stream_reader, client_connected_cb, loop=loop)  # type: ignore[arg-type]
@@ -82,7 +86,9 @@ class StreamReaderProtocol(
             reader.set_transport(transport)
         self._over_ssl = transport.get_extra_info("sslcontext") is not None
         if is_uvloops(transport):
-            transport.set_protocol(_Face(self))
+            face = Face(self)
+            transport.set_protocol(face)
+            face.settle()
         elif (
             is_asyncios_socket(transport)
             and self._is_plain()
@@ -139,35 +145,5 @@ class StreamReaderProtocol(
         if reader is not None and not reader._paused:
             reader._transport = transport
 
-    def _face(self, transport: Any) -> asyncio.BaseProtocol:
-        """What this transport is to be given as its protocol."""
-        return _Face(self) if is_uvloops(transport) else self
 
-
-class _Face(asyncio.BufferedProtocol):
-    """A `StreamReaderProtocol` as nothing but a buffered one.
-
-    uvloop asks for a buffer only where the protocol is no `asyncio.Protocol`, which a `StreamReaderProtocol` has to be.
-    """
-
-    __slots__ = ("buffer_updated", "get_buffer", "protocol")
-
-    def __init__(self, protocol: StreamReaderProtocol) -> None:
-        self.protocol = protocol
-        self.get_buffer = protocol.get_buffer  # type: ignore[method-assign]
-        self.buffer_updated = protocol.buffer_updated  # type: ignore[method-assign]
-
-    def connection_made(self, transport: Any) -> None:
-        self.protocol.connection_made(transport)
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self.protocol.connection_lost(exc)
-
-    def eof_received(self) -> bool | None:
-        return self.protocol.eof_received()
-
-    def pause_writing(self) -> None:
-        self.protocol.pause_writing()
-
-    def resume_writing(self) -> None:
-        self.protocol.resume_writing()
+_Original = stand_in(StreamReaderProtocol)

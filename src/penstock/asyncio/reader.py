@@ -12,7 +12,7 @@ from penstock.asyncio._arguments import LongLines, separator_of
 from penstock.asyncio._buffer import BufferCopy
 from penstock.asyncio._descriptors import own_methods
 from penstock.asyncio._receiving import ReaderCore
-from penstock.asyncio._standing import Standing
+from penstock.asyncio._standing import Standing, stand_in
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -41,6 +41,9 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
     """
 
     def __init__(self, limit: int = DEFAULT_LIMIT, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        if not isinstance(self, ReaderCore):  # see Standing
+            _Original.__init__(self, limit, loop)
+            return
         if limit <= 0:
             raise ValueError("Limit cannot be <= 0")
         if loop is None:
@@ -216,6 +219,7 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
                 self._end_wait()
 
 
+_Original = stand_in(StreamReader)
 if LAZY:
     for _name in ("read", "readline", "readuntil", "readexactly", "__anext__"):
         setattr(StreamReader, f"_await_{_name}", getattr(StreamReader, _name))

@@ -8,9 +8,12 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from penstock.asyncio._carrying import ProtocolCore
 from penstock.asyncio._descriptors import own_methods
+from penstock.asyncio._face import Face
 from penstock.asyncio._sending import WriterCore
-from penstock.asyncio._standing import Standing
+from penstock.asyncio._standing import Standing, stand_in
+from penstock.asyncio._transports import is_uvloops
 from penstock.asyncio.reader import LAZY
 
 if TYPE_CHECKING or not LAZY:
@@ -36,6 +39,11 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
         reader: asyncio.StreamReader | None,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
+        if not isinstance(self, WriterCore):  # see Standing
+            _Original.__init__(self, transport, protocol, reader, loop)
+            return
+        if type(protocol) is Face:
+            protocol = protocol.protocol
         # drain() expects that the reader has an exception() method.
         assert reader is None or isinstance(reader, _AsyncioReader)
         plain: Callable[..., Any] | None = getattr(type(protocol), "_drain_helper", None)
@@ -114,17 +122,20 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
         """Go on over TLS. ``options`` are those of `asyncio.loop.start_tls` that this version of Python has."""
         protocol = self._protocol
         server_side = protocol._client_connected_cb is not None
-        face = getattr(protocol, "_face", None)
         await self.drain()
+        plain = self._get_channel()
+        face = Face(protocol) if isinstance(protocol, ProtocolCore) and is_uvloops(plain) else None
         transport = await self._loop.start_tls(
-            self.transport,
-            protocol if face is None else face(self._get_channel()),
+            plain,
+            protocol if face is None else face,
             sslcontext,
             server_side=server_side,
             server_hostname=server_hostname,
             ssl_handshake_timeout=ssl_handshake_timeout,
             **options,
         )
+        if face is not None:
+            face.settle()
         self._use(transport)
         if hasattr(protocol, "_replace_transport"):
             protocol._replace_transport(transport)
@@ -142,7 +153,8 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
             warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2)
 
 
+_Original = stand_in(StreamWriter)
 if LAZY:
-    StreamWriter._await_drain = StreamWriter.drain  # type: ignore[attr-defined]
+    StreamWriter._await_drain = StreamWriter.drain
     StreamWriter.drain = _Core.drain  # type: ignore[attr-defined, method-assign]
 own_methods(StreamWriter, _Core, WriterCore)

@@ -1,0 +1,68 @@
+"""What a transport of uvloop is given as its protocol."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+_OWN = ("protocol", "get_buffer", "buffer_updated", "_is_set")
+
+
+class Face(asyncio.BufferedProtocol):
+    """A `StreamReaderProtocol` as nothing but a buffered one, while a transport asks what it is.
+
+    uvloop receives into a protocol's memory only where that is no `asyncio.Protocol`, which a `StreamReaderProtocol` has
+    to be. It asks once, in `set_protocol`. For everybody else this is the protocol that it stands for.
+    """
+
+    __slots__ = _OWN
+
+    def __init__(self, protocol: Any) -> None:
+        self._is_set = False
+        self.protocol = protocol
+        self.get_buffer = protocol.get_buffer  # type: ignore[method-assign]
+        self.buffer_updated = protocol.buffer_updated  # type: ignore[method-assign]
+
+    def settle(self) -> None:
+        """The transport has it: from here on it is taken for the protocol itself."""
+        self._is_set = True
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        return type(self.protocol) if self._is_set else Face
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.protocol, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN:
+            super().__setattr__(name, value)
+        else:
+            setattr(self.protocol, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(self.protocol, name)
+
+    def __eq__(self, other: object) -> bool:
+        return self.protocol is (other.protocol if type(other) is Face else other)
+
+    def __hash__(self) -> int:
+        return hash(self.protocol)
+
+    def __repr__(self) -> str:
+        return repr(self.protocol)
+
+    def connection_made(self, transport: Any) -> None:
+        self.protocol.connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.protocol.connection_lost(exc)
+
+    def eof_received(self) -> bool | None:
+        return bool(self.protocol.eof_received())
+
+    def pause_writing(self) -> None:
+        self.protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        self.protocol.resume_writing()

@@ -56,8 +56,6 @@ class ClientConnection(HttpConnection):
         self._request = outgoing
         self._silent = True
         self._over = False
-        # The parser does not know that there is no body, or that another protocol follows.
-        self._by_lines = outgoing.method == "CONNECT" or outgoing.method == "HEAD"
         outgoing.reused = self.exchanges > 0
         self.exchanges += 1
         outgoing._shown().emit("socket", self._socket)

@@ -9,6 +9,7 @@ cdef int _ON_END
 cdef int _ON_CLOSE
 cdef int _ON_ERROR
 cdef int _ON_DRAIN
+cdef bytes _EMPTY_LINE
 cdef Py_ssize_t _HEAD_PIECE
 cdef Py_ssize_t _CHUNKED_PIECE
 cdef Py_ssize_t _MOST_LENGTH_DIGITS
@@ -28,7 +29,7 @@ cdef class HttpConnection(Carrier):
     cdef SocketListener _on_error
     cdef SocketListener _on_drain        # made when the first drain is awaited
     cdef Incoming _incoming              # the message that is being received
-    cdef object _held                    # bytes that came and were not parsed yet, or None
+    cdef bytes _held                     # what came and were not parsed yet, or None
     cdef Py_ssize_t _held_at             # where in them to go on
     cdef bint _working                   # inside `_work`
     cdef bint _paused                    # the socket was told not to read
@@ -36,13 +37,14 @@ cdef class HttpConnection(Carrier):
     cdef bint _gone                      # the socket is closed
     cdef bint _detached                  # the socket is another protocol's
     cdef object _failed                  # why nothing is read any more, or None
+    cdef bint _last_came                 # what follows the last message means nothing
     cdef bint _body_full                 # the reader of the body is behind
     cdef bint _discarding                # nobody wants the rest of the body
     cdef object _first_piece             # what the parser is at work on, where a message begins with it, else None
     cdef bint _after_cr                  # the last byte before a message was a CR
+    cdef bytes _last_bytes               # the last three of the message as far as the parser has it
     cdef bint _in_head
     cdef bint _in_message
-    cdef bint _by_lines                  # the parser does not know what follows the head: no body, another protocol
     cdef long long _header_bytes         # of the head, or the trailers, as far as they came
     cdef long long _unfinished_bytes     # fed to the parser since the last message ended, or this head began
     cdef long long _most_header_bytes
@@ -51,6 +53,7 @@ cdef class HttpConnection(Carrier):
     cdef bytes _url                      # the target; of a response, the reason phrase
     cdef list _fields
     cdef int _host_count
+    cdef bytes _host                     # the value of the last Host header
     cdef long long _length               # Content-Length, -1 where there is none
     cdef bint _chunked
     cdef bint _expects
@@ -76,9 +79,13 @@ cdef class HttpConnection(Carrier):
     cdef object _dropped(self, Py_ssize_t size)
     cdef object _work(self)
     cdef object _serve(self)
-    @cython.locals(size=Py_ssize_t, limit=Py_ssize_t)
+    @cython.locals(held=bytes, size=Py_ssize_t, limit=Py_ssize_t)
     cdef object _feed(self)
-    cdef Py_ssize_t _line_size(self, object held) except -1
+    @cython.locals(held=bytes, at=Py_ssize_t, size=Py_ssize_t, byte=int)
+    cdef bint _skip_blank_lines(self) except -1
+    cdef object _refuse_before(self, str message, int status)
+    @cython.locals(held=bytes, last=bytes, at=Py_ssize_t, begun=Py_ssize_t, rest=Py_ssize_t, found=Py_ssize_t)
+    cdef Py_ssize_t _to_empty_line(self, Py_ssize_t most) except -1
     cdef object _parse(self, object piece, Py_ssize_t size)
     cdef object _check_unfinished(self)
     cdef object _make_parser(self)

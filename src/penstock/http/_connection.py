@@ -1,7 +1,7 @@
 """A connection: bytes to messages by httptools, no faster than somebody takes them, and no more than is allowed.
 
-httptools cannot be stopped inside what it is given, so it is given what came piece by piece as soon as that may hold
-several messages, and what is left waits here.
+httptools cannot be stopped inside what it is given, so it is given no piece that goes beyond the end of a message, and
+what is left waits here. What a message is therefore does not depend on how its bytes were cut on their way.
 """
 
 from penstock._flow.events import Listener
@@ -13,7 +13,9 @@ _ON_CLOSE = 2
 _ON_ERROR = 3
 _ON_DRAIN = 4
 
-# Pieces for the parser: while heads are expected, and while a body without a known length goes on.
+# Where a head ends, and trailers.
+_EMPTY_LINE = b"\r\n\r\n"
+# The longest pieces for the parser: of heads, and of a chunked body.
 _HEAD_PIECE = 4 * 1024
 _CHUNKED_PIECE = 16 * 1024
 # The longest Content-Length that fits into 63 bits.
@@ -69,12 +71,13 @@ class HttpConnection(Carrier):
         self._gone = False
         self._detached = False
         self._failed = None
+        self._last_came = False
         self._body_full = False
         self._discarding = False
         self._in_head = False
         self._in_message = False
-        self._by_lines = False
         self._after_cr = False
+        self._last_bytes = b""
         self._first_piece = None
         self._header_bytes = 0
         self._unfinished_bytes = 0
@@ -117,6 +120,7 @@ class HttpConnection(Carrier):
         self._url = None
         self._fields = None
         self._host_count = 0
+        self._host = None
         self._length = -1
         self._chunked = False
         self._expects = False
@@ -144,7 +148,7 @@ class HttpConnection(Carrier):
         if fields is None:
             fields = self._fields = []
         if len(fields) >= self._most_headers:
-            self._refuse(f"more than {self._most_headers} header fields", 431)
+            self._refuse(f"more than {self._most_headers} header fields (Limits.headers)", 431)
         self._count_header(len(name) + len(value) + 4)
         length = len(value)
         if length and value[length - 1] in b" \t":
@@ -156,6 +160,7 @@ class HttpConnection(Carrier):
         if size == 4:
             if name.lower() == b"host":
                 self._host_count += 1
+                self._host = value
         elif size == 14:
             if name.lower() == b"content-length":
                 if len(value) > _MOST_LENGTH_DIGITS:
@@ -180,7 +185,9 @@ class HttpConnection(Carrier):
         if self._fields is None:
             self._fields = []
         if 0 <= self._most_body_bytes < self._length:
-            self._refuse(f"a body of {self._length} bytes, with at most {self._most_body_bytes} allowed", 413)
+            self._refuse(
+                f"a body of {self._length} bytes, more than {self._most_body_bytes} (Limits.body_bytes)", 413
+            )
         self._head_came()
         # What is still to come of this message are trailers.
         self._fields = None
@@ -189,7 +196,7 @@ class HttpConnection(Carrier):
         size = len(data)
         self._body_bytes += size
         if 0 <= self._most_body_bytes < self._body_bytes:
-            self._refuse(f"a body of more than {self._most_body_bytes} bytes", 413)
+            self._refuse(f"a body of more than {self._most_body_bytes} bytes (Limits.body_bytes)", 413)
         incoming = self._incoming
         if self._discarding:
             self._discarded(size)
@@ -218,7 +225,7 @@ class HttpConnection(Carrier):
     def _count_header(self, size):
         self._header_bytes += size
         if self._header_bytes > self._most_header_bytes:
-            self._refuse(f"a head of more than {self._most_header_bytes} bytes", 431)
+            self._refuse(f"a head of more than {self._most_header_bytes} bytes (Limits.header_bytes)", 431)
 
     def _refuse(self, message, status):
         self._failed = HttpProtocolError(f"the peer sent {message}", status)
@@ -241,14 +248,14 @@ class HttpConnection(Carrier):
     # ---- what comes from the socket
 
     def _notify1(self, chunk):
-        if self._failed is not None or self._gone:
+        if self._failed is not None or self._gone or self._last_came:
             # What the peer still sends while it is told of the end.
             self._dropped(len(chunk))
             return
         if self._held is not None:
             self._held = bytes(self._rest()) + bytes(chunk)
         else:
-            self._held = chunk
+            self._held = chunk if type(chunk) is bytes else bytes(chunk)
         self._held_at = 0
         self._work()
 
@@ -262,6 +269,7 @@ class HttpConnection(Carrier):
         return (
             self._held is not None
             and self._failed is None
+            and not self._last_came
             and not self._detached
             and not self._gone
             and self._has_room()
@@ -291,35 +299,79 @@ class HttpConnection(Carrier):
         """Begin what the messages that came ask for."""
 
     def _feed(self):
-        """Give the parser a piece of what is held."""
+        """Give the parser a piece of what is held, which ends where the message does or before."""
+        if not self._in_message and not self._skip_blank_lines():
+            return
         held = self._held
         size = len(held) - self._held_at
-        if not self._in_message and not self._after_cr and held[self._held_at] == 10:
-            # The parser skips line breaks before a message, even where they lack their CR.
-            self._failed = HttpProtocolError("the peer sent a bare line feed before a message")
-            self._held = None
-            self._refused(self._failed)
-            return
         limit = size
         if not self._in_message or self._in_head:
-            limit = self._line_size(held) if self._by_lines else _HEAD_PIECE
+            limit = self._to_empty_line(min(size, _HEAD_PIECE))
         elif self._chunked:
-            limit = _CHUNKED_PIECE
-        elif self._length >= 0 and size > self._length - self._body_bytes + _HEAD_PIECE:
-            limit = self._length - self._body_bytes + _HEAD_PIECE
+            limit = self._to_empty_line(min(size, _CHUNKED_PIECE))
+        elif self._length > self._body_bytes:
+            limit = min(size, self._length - self._body_bytes)
         if size <= limit:
             piece = self._rest()
             self._held = None
         else:
             size = limit
-            piece = memoryview(held)[self._held_at : self._held_at + size]
+            if size <= _HEAD_PIECE:
+                piece = held[self._held_at : self._held_at + size]
+            else:
+                piece = memoryview(held)[self._held_at : self._held_at + size]
             self._held_at += size
         self._parse(piece, size)
 
-    def _line_size(self, held):
-        """Bytes up to the end of the line: what follows a head is not given to the parser together with it."""
-        end = bytes(held).find(b"\n", self._held_at)
-        return len(held) - self._held_at if end < 0 else end + 1 - self._held_at
+    def _skip_blank_lines(self):
+        """Skip what may stand before a message, each a CR and an LF; return whether more follows.
+
+        The parser would skip also what lacks one of the two.
+        """
+        held = self._held
+        at = self._held_at
+        size = len(held)
+        while at < size:
+            byte = held[at]
+            if self._after_cr:
+                if byte != 10:
+                    self._refuse_before("a bare carriage return before a message", 400)
+                    return False
+                self._after_cr = False
+            elif byte == 13:
+                self._after_cr = True
+            elif byte == 10:
+                self._refuse_before("a bare line feed before a message", 400)
+                return False
+            else:
+                break
+            at += 1
+            self._unfinished_bytes += 1
+        self._held_at = at
+        if at == size:
+            self._held = None
+        self._check_unfinished()
+        return self._held is not None
+
+    def _refuse_before(self, message, status):
+        """Refuse what came outside of the parser."""
+        self._held = None
+        self._failed = HttpProtocolError(f"the peer sent {message}", status)
+        self._refused(self._failed)
+
+    def _to_empty_line(self, most):
+        """How many of the bytes that are held go up to the end of an empty line; ``most`` where there is none in these."""
+        held = self._held
+        at = self._held_at
+        last = self._last_bytes
+        # The line may have begun in the piece before.
+        for begun in range(3, 0, -1):
+            if last.endswith(_EMPTY_LINE[:begun]):
+                rest = 4 - begun
+                if rest <= most and held[at : at + rest] == _EMPTY_LINE[begun:]:
+                    return rest
+        found = held.find(_EMPTY_LINE, at, at + most)
+        return most if found < 0 else found + 4 - at
 
     def _parse(self, piece, size):
         parser = self._parser
@@ -336,9 +388,12 @@ class HttpConnection(Carrier):
             return
         finally:
             self._first_piece = None
-        if not self._in_message:
-            # A line break may come in two pieces.
-            self._after_cr = piece[size - 1] == 13
+        if self._in_message and (self._in_head or self._chunked):
+            self._last_bytes = (
+                bytes(piece[size - 3 :]) if size > 3 else (self._last_bytes + bytes(piece))[-3:]
+            )
+        else:
+            self._last_bytes = b""
         if self._in_head or not self._in_message:
             self._check_unfinished()
         elif self._chunked:
@@ -347,16 +402,14 @@ class HttpConnection(Carrier):
                 self._fed_bytes - self._body_bytes
                 > _CHUNK_OVERHEAD_BYTES + self._body_bytes * _CHUNK_OVERHEAD_TIMES
             ):
-                self._failed = HttpProtocolError("the peer sent hardly anything but chunk extensions", 400)
-                self._refused(self._failed)
+                self._refuse_before("hardly anything but chunk extensions", 400)
 
     def _check_unfinished(self):
         """Blank lines before a head, and a field that is not whole yet, reach no callback: they must not go on for ever."""
         if self._unfinished_bytes > 2 * self._most_header_bytes + _HEAD_PIECE:
-            self._failed = HttpProtocolError(
-                f"the peer sent a head of more than {self._most_header_bytes} bytes", 431
+            self._refuse_before(
+                f"a head of more than {self._most_header_bytes} bytes (Limits.header_bytes)", 431
             )
-            self._refused(self._failed)
 
     def _make_parser(self):
         raise NotImplementedError
@@ -378,10 +431,10 @@ class HttpConnection(Carrier):
             if not isinstance(error, _parser_errors()):
                 raise error
             if kind == "HttpParserCallbackError" and error.__context__ is not None:
-                self._failed = error.__context__
-            else:
-                self._failed = HttpProtocolError(f"the peer sent what is no HTTP/1.1: {error}")
-                self._failed.__cause__ = error
+                # Not the peer's: what it does wrong was noted where it was found.
+                raise error.__context__
+            self._failed = HttpProtocolError(f"the peer sent what is no HTTP/1.1: {error}")
+            self._failed.__cause__ = error
         self._held = None
         self._refused(self._failed)
 

@@ -54,10 +54,11 @@ class Incoming(Readable):
         self.complete = True
         self._r_ended = True
 
-    def _forget_quietly(self):
-        """Close without events, where nobody has looked; return whether that is so."""
+    def _close_quietly(self, error):
+        """Close without events, where nobody has looked; return whether that is so. Reading then raises ``error``."""
         if self._s_events is not None or self._s_destroyed or self._r_did_read:
             return False
+        self._s_errored = error
         self._s_destroyed = self._s_closed = self._s_close_emitted = True
         self._r_buffer = None
         self._r_length = 0

@@ -19,6 +19,10 @@ class Limits:
     message, from the connection's beginning). ``idle_time``: without any byte, where one is due from the peer, the
     peer takes none, or it has ended its side and waits for its answer. ``keep_alive_time``: an idle connection is kept
     so long between two messages.
+
+    Of a server only: ``request_time``: for a whole request, head and body. ``body_rate``: bytes a second that a body
+    has to come at; a client may be ``idle_time`` behind that. Both count the time in which the server waits for the
+    client, not that in which the handler does not read. None for neither.
     """
 
     header_bytes: int = 32 * 1024
@@ -28,13 +32,15 @@ class Limits:
     header_time: float | None = 30.0
     idle_time: float | None = 60.0
     keep_alive_time: float | None = 60.0
+    request_time: float | None = None
+    body_rate: float | None = 240.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
             if value is None and field.name not in ("header_bytes", "headers", "pipelined"):
                 continue
-            whole = not field.name.endswith("_time")
+            whole = not field.name.endswith(("_time", "_rate"))
             if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
                 raise InvalidArgTypeError(
                     f"{field.name} must be {'an int' if whole else 'a number'}, got {value!r}"
@@ -44,5 +50,5 @@ class Limits:
 
     def shortest_time(self) -> float | None:
         """The shortest of the times, in seconds; None where there is none."""
-        times = (self.header_time, self.idle_time, self.keep_alive_time)
+        times = (self.header_time, self.idle_time, self.keep_alive_time, self.request_time)
         return min((time for time in times if time is not None), default=None)

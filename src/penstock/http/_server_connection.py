@@ -1,5 +1,7 @@
 """ServerConnection: requests that come on one connection, answered one after the other."""
 
+import re
+
 from penstock._flow.lifecycle import Completion
 from penstock._flow.runner import HookRunner, is_awaitable
 from penstock.errors import (
@@ -7,6 +9,7 @@ from penstock.errors import (
     HttpProtocolError,
     HttpTimeoutError,
     IncompleteMessageError,
+    PrematureCloseError,
     StreamError,
 )
 from penstock.http._connection import HttpConnection
@@ -21,6 +24,12 @@ _UNTIL_CLOSE = 3
 _MOST_DISCARDED_BYTES = 256 * 1024
 # How long the peer gets, after its last response, to stop sending. Closing before that could cost it the response.
 _LINGER_SECONDS = 2.0
+
+# How far a body may be behind its rate where there is no idle_time.
+_BEHIND_SECONDS = 60.0
+
+# A name or an address, and a port (RFC 9110, 7.2). A comma would be a list.
+_HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~%!$&'()*+;=-]*)(?::[0-9]{0,5})?").fullmatch
 
 # Between the target and the end of the first line.
 _VERSION_1_1 = b" HTTP/1.1\r\n"
@@ -64,9 +73,12 @@ class ServerConnection(HttpConnection):
         self._ending = False
         self._discard_left = 0
         self._served = 0
-        self._progress = -1
-        self._since = 0.0
+        self._looked_at = 0.0
+        self._came = self._sent = -1
+        self._came_since = self._sent_since = 0.0
         self._head_since = 0.0
+        self._idle_since = 0.0
+        self._waited = self._waited_for_body = 0.0
         self._ended_at = 0.0
         self._c_start(socket, limits)
 
@@ -103,6 +115,9 @@ class ServerConnection(HttpConnection):
                 self._refuse("a chunked body in HTTP/1.0", 400)
         else:
             self._refuse(f"HTTP/{version}", 505)
+        if self._host_count and not _HOST(self._host):
+            self._refuse(f"the Host {self._host!r}", 400)
+        self._head_since = self._waited_for_body = 0.0
         request = ServerRequest(self, self._high_water_mark)
         request.method = method
         request.http_version = version
@@ -135,12 +150,19 @@ class ServerConnection(HttpConnection):
     def _message_came(self):
         request = self._incoming
         self._incoming = None
+        request._expects_continue = False
         if not request.complete:
             request.complete = True
             if self._fields is not None:
                 request.raw_trailers = self._fields
             if not request._s_destroyed:
                 request._r_push_eof()
+        self._waited = 0.0
+        if not request._keep_alive and not request._upgrades:
+            # What comes behind the last request of a connection means nothing.
+            self._last_came = True
+            self._held = None
+            self._discard_left = _MOST_DISCARDED_BYTES
         if self._rest_due:
             self._rest_due = False
             self._forget_request(request)
@@ -247,15 +269,15 @@ class ServerConnection(HttpConnection):
 
     def _handler_failed(self, request, response, error):
         """The handler raised: answer for it where that is still possible, and report it where it is the handler's."""
-        gone = self._gone or self._response is not response
+        over = self._gone or self._response is not response
         status = 500
         if isinstance(error, HttpError) and (error is request._s_errored or error is self._failed):
             # The peer's fault, which the handler has only met.
             status = error.status
-        elif not (gone and isinstance(error, (StreamError, ConnectionError))):
+        elif not (isinstance(error, (StreamError, ConnectionError)) and self._was_left(response, error)):
             self._server._report("Exception in an HTTP handler", error, request)
-        if gone or response._w_ending or response._s_destroyed:
-            if not gone and response._ended_in_handler:
+        if over or response._w_ending or response._s_destroyed:
+            if not over and response._ended_in_handler:
                 response._finish_after_handler()
             return
         if response._head_sent:
@@ -263,11 +285,19 @@ class ServerConnection(HttpConnection):
             return
         response._head_fixed = False
         response._fields.clear()
+        response._trailers = None
         response.status_code = status
         response.status_message = None
         response._keep_alive = response._keep_alive and status == 500
         response.set_header("Content-Type", "text/plain")
-        response.end(first_line(status, None)[9:].replace("\r", "").encode())
+        response.end(_text_of(status, error))
+
+    def _was_left(self, response, error):
+        """Whether the client has left before it had the response, so that what streams say of that is no news."""
+        if response._w_finished or not response._s_destroyed:
+            return False
+        # What the response was destroyed with is a reason, and no consequence.
+        return response._s_errored is None or (self._failed is not None and error is not response._s_errored)
 
     def _outgoing_finished(self, outgoing):
         """A response is with the socket: on to the next request."""
@@ -295,7 +325,14 @@ class ServerConnection(HttpConnection):
 
     def _forget_request(self, request):
         """The exchange is over."""
-        if request is not None and not request._forget_quietly() and not request._is_read():
+        if (
+            request is None
+            or request._is_read()
+            or (request.complete and request._r_length and not request._s_destroyed)
+        ):
+            # A body that is here whole can still be read, by whoever has the request.
+            return
+        if not request._close_quietly(None if request.complete else _given_up()):
             request._s_destroy_stream(None)
 
     def _discard(self, request):
@@ -306,6 +343,8 @@ class ServerConnection(HttpConnection):
             return
         self._discarding = True
         self._body_full = False
+        if not request._close_quietly(_given_up()):
+            request._s_destroy_stream(None)
 
     def _discarded(self, size):
         self._discard_left -= size
@@ -351,7 +390,7 @@ class ServerConnection(HttpConnection):
             return
         socket = self._socket
         if error is not None and not response._head_sent:
-            self._answer(500)
+            self._answer(500, None)
         elif response._framing == _UNTIL_CLOSE and hasattr(socket, "reset_and_destroy"):
             # An orderly end would tell that the body is whole.
             socket.reset_and_destroy()
@@ -365,18 +404,25 @@ class ServerConnection(HttpConnection):
         incoming = self._incoming
         if incoming is not None:
             self._incoming = None
-            if self._queue and incoming in self._queue:
-                self._queue.remove(incoming)
-            else:
-                self._break_off(incoming, error)
+            self._break_off(incoming, error)
         self._server._client_error(error, self._socket)
 
     def _break_off(self, request, error):
-        """The body of a request will never be whole."""
-        if self._response is not None:
+        """The body of a request will never be whole. Its handler hears of that, also where it has yet to be called."""
+        request._keep_alive = False
+        if self._response is not None and self._request is request:
             self._response._keep_alive = False
-        if not request._s_destroyed:
-            request._s_destroy_stream(error if request._is_read() else None)
+        self._fail_request(request, error)
+
+    def _fail_request(self, request, error):
+        """Fail a body; where nobody reads it, only whoever does so from now on hears of that."""
+        if request._s_destroyed:
+            return
+        if request._is_read() or request._s_count("error"):
+            request._s_destroy_stream(error)
+        elif not request._close_quietly(error):
+            request._s_errored = error
+            request._s_destroy_stream(None)
 
     def _answer_failure(self):
         error = self._failed
@@ -385,17 +431,18 @@ class ServerConnection(HttpConnection):
             and not isinstance(error, IncompleteMessageError)
             and not self._rest_due
         ):
-            self._answer(error.status)
+            self._answer(error.status, error)
         else:
             self._end_socket()
 
-    def _answer(self, status):
+    def _answer(self, status, error):
         """Answer without a response object, and close."""
         line = first_line(status, None)
-        text = line[9:].replace("\r", "")
+        text = _text_of(status, error)
         socket = self._socket
         socket._w_write(
-            f"{line}Connection: close\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode(),
+            f"{line}Connection: close\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+            + text,
             None,
             None,
         )
@@ -458,7 +505,7 @@ class ServerConnection(HttpConnection):
                 "the connection was closed before the body of the request was whole"
             )
             broken.__cause__ = error
-            incoming._s_destroy_stream(broken if incoming._is_read() else None)
+            self._fail_request(incoming, broken)
         response = self._response
         request = self._request
         self._response = None
@@ -497,52 +544,106 @@ class ServerConnection(HttpConnection):
     def check_time(self, now):
         """Give up a peer that takes too long; the server calls this from time to time. ``now``: monotonic seconds."""
         socket = self._socket
-        progress = self._count_bytes()
-        if progress != self._progress or self._since == 0:
-            self._progress = progress
-            self._since = now
-        quiet = now - self._since
+        passed = now - self._looked_at if self._looked_at else 0.0
+        self._looked_at = now
+        self._note_progress(now)
         if self._ending:
             if self._ended_at == 0 or socket._w_length:
                 self._ended_at = now
-            if now - self._ended_at > _LINGER_SECONDS or self._is_over(quiet, self._limits.idle_time):
-                socket._s_destroy_stream(None)
-            return
-        if self._response is not None:
-            if socket._w_length or self._response._past:
-                if self._is_over(quiet, self._limits.idle_time):
-                    socket._s_destroy_stream(None)
-            elif (
-                self._in_message
-                and not self._in_head
-                and not self._paused
-                and self._incoming is self._request
+            if now - self._ended_at > _LINGER_SECONDS or self._is_over(
+                now - self._sent_since, self._limits.idle_time
             ):
-                if self._is_over(quiet, self._limits.idle_time):
-                    self._refused(HttpTimeoutError("the client sent nothing more of the body"))
-            elif self._peer_ended:
-                # It may wait for its answer; mostly it has gone, of which only writing to it would tell.
-                if self._is_over(quiet, self._limits.idle_time):
-                    socket._s_destroy_stream(None)
-            else:
-                self._since = now
-            return
-        self._stop_runner()
-        if self._in_head or not self._served:
-            if self._head_since == 0:
-                self._head_since = now
-            elif self._is_over(now - self._head_since, self._limits.header_time):
-                self._head_since = 0
-                self._failed = HttpTimeoutError("the client sent no whole request")
-                if self._in_head:
-                    self._answer(408)
-                else:
+                socket._s_destroy_stream(None)
+        elif self._response is not None:
+            self._head_since = self._idle_since = 0.0
+            self._check_exchange(now, passed)
+        else:
+            self._stop_runner()
+            if self._in_head or not (self._served or self._in_message):
+                self._idle_since = 0.0
+                self._check_head(now, passed)
+            elif self._in_message:
+                self._idle_since = 0.0
+                if self._paused:
+                    self._came_since = now
+                elif (late := self._late_body(now, passed)) is not None:
+                    self._refused(late)
                     self._end_socket()
+            else:
+                self._check_idle(now)
+
+    def _check_exchange(self, now, passed):
+        """A request is being answered."""
+        socket = self._socket
+        limit = self._limits.idle_time
+        request = self._request
+        if socket._w_length or self._response._past:
+            self._came_since = now
+            if self._is_over(now - self._sent_since, limit):
+                socket._s_destroy_stream(None)
+        elif (
+            self._in_message
+            and not self._in_head
+            and not self._paused
+            and self._incoming is request
+            and not request._expects_continue
+        ):
+            late = self._late_body(now, passed)
+            if late is not None:
+                self._refused(late)
+        elif self._peer_ended:
+            # It may wait for its answer; mostly it has gone, of which only writing to it would tell.
+            since = self._came_since if self._came_since > self._sent_since else self._sent_since
+            if self._is_over(now - since, limit):
+                socket._s_destroy_stream(None)
+        else:
+            self._came_since = self._sent_since = now
+
+    def _late_body(self, now, passed):
+        """The client is to send more of a body; an error where it takes too long for that."""
+        limits = self._limits
+        self._waited += passed
+        self._waited_for_body += passed
+        behind = limits.idle_time
+        if self._is_over(now - self._came_since, behind):
+            return _late("nothing more of the body", "idle_time")
+        if self._is_over(self._waited, limits.request_time):
+            return _late("no whole request in time", "request_time")
+        rate = limits.body_rate
+        if rate is not None:
+            if behind is None:
+                behind = _BEHIND_SECONDS
+            if self._waited_for_body - self._body_bytes / rate > behind:
+                return _late("the body too slowly", "body_rate")
+        return None
+
+    def _check_head(self, now, passed):
+        """A head has begun, or the first of the connection is due."""
+        if self._head_since == 0:
+            self._head_since = now
             return
-        self._head_since = 0
-        if quiet and not self._in_message and self._held is None:
+        limits = self._limits
+        limit = "header_time"
+        self._waited += passed
+        if not self._is_over(now - self._head_since, limits.header_time):
+            if not self._in_head or not self._is_over(self._waited, limits.request_time):
+                return
+            limit = "request_time"
+        if self._in_head:
+            self._refused(_late("no whole head in time", limit))
+            self._answer(408, self._failed)
+        else:
+            self._end_socket()
+
+    def _check_idle(self, now):
+        """The next request is due. Blank lines are no part of it."""
+        self._head_since = 0.0
+        if self._idle_since == 0:
+            self._idle_since = now
+            return
+        if self._held is None:
             self._save_memory()
-        if self._is_over(quiet, self._limits.idle_time if self._in_message else self._limits.keep_alive_time):
+        if self._is_over(now - self._idle_since, self._limits.keep_alive_time):
             self._end_socket()
 
     def _save_memory(self):
@@ -551,11 +652,18 @@ class ServerConnection(HttpConnection):
         self._queue = None
         self._url = None
 
-    def _count_bytes(self):
-        """Bytes that came and went so far; what goes past a socket's own buffers is counted by itself alone."""
+    def _note_progress(self, now):
+        """Bytes that came, and went; what goes past a socket's own buffers is counted by itself alone."""
         socket = self._socket
         sent = getattr(socket, "bytes_written", None)
-        return socket._r_bytes + (socket._w_bytes - socket._w_length if sent is None else sent)
+        if sent is None:
+            sent = socket._w_bytes - socket._w_length
+        if socket._r_bytes != self._came:
+            self._came = socket._r_bytes
+            self._came_since = now
+        if sent != self._sent:
+            self._sent = sent
+            self._sent_since = now
 
     def _is_over(self, seconds, limit):
         return limit is not None and seconds > limit
@@ -577,3 +685,21 @@ class ServerConnection(HttpConnection):
     def socket(self):
         """The stream below."""
         return self._socket
+
+
+def _given_up():
+    return PrematureCloseError(
+        "the body of the request was given up when the response was out; read it before the response ends"
+    )
+
+
+def _late(what, limit):
+    return HttpTimeoutError(f"the client sent {what} (Limits.{limit})")
+
+
+def _text_of(status, error):
+    """The body of an answer that tells of an error; a limit is named."""
+    text = first_line(status, None)[9:-2]
+    if isinstance(error, HttpError) and "(Limits." in str(error):
+        text = f"{text}: {error}"
+    return f"{text}\n".encode()

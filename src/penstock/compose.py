@@ -44,6 +44,7 @@ def compose(*stages: Any) -> Duplex:
 class _Composed(Joined):
     def __init__(self, members: list[Any]) -> None:
         flow = pipeline(*members)
+        flow._inner = True
         head = members[0]
         last = flow.stream
         super().__init__(head if _can_write(head) else None, last if _can_read(last) else None)

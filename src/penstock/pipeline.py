@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from types import CoroutineType
 from typing import Any
 
@@ -23,11 +24,16 @@ from penstock.errors import (
     WriteAfterEndError,
 )
 from penstock.finished import Finished, finished
+from penstock.names import stream_name
 from penstock.readable import Readable
 from penstock.sources import from_iterable
 from penstock.stats import StreamStats, bottleneck, drawing, flow_stats
 from penstock.transform import PassThrough
+from penstock.unfinished import give_up, shutting_down
 from penstock.writable import Writable
+
+_NOTE = "in stage "
+_CLOSED = "a stage was closed before its source had ended"
 
 
 class Pipeline(Handle[Any]):
@@ -50,6 +56,10 @@ class Pipeline(Handle[Any]):
         self._feeds: list[Any] = []
         self._read_by_functions: list[Any] = []
         self._last: Any = None
+        # Those that have not taken their first step.
+        self._unbegun: set[asyncio.Task[None]] = set()
+        #: Whether it is a part of a stream, which has its errors.
+        self._inner = False
 
     @property
     def stream(self) -> Any:
@@ -75,13 +85,14 @@ class Pipeline(Handle[Any]):
         if self._outer is not None:
             self._outer.add_listener(self._abort)
         current: Any = None
-        watched = 0
+        watched = index = 0
         try:
             for index in range(len(self.stages)):
                 self._watch(index)
                 watched += 1
                 current = self._connect(current, index)
         except BaseException as error:
+            self._place(error, index)
             # A function failed, or gave what is none. That is raised; the stages are given up all the same.
             for index in range(watched, len(self.stages)):
                 self._watch(index)
@@ -98,7 +109,7 @@ class Pipeline(Handle[Any]):
         is_last = index == len(self.stages) - 1
         if isinstance(stage, (Readable, Writable)):
             if index > 0:
-                self._join(current, stage, is_last)
+                self._join(current, stage, index)
             self._feeds = []
             return stage
         return self._first(stage) if index == 0 else self._call(stage, current, index, is_last)
@@ -128,13 +139,13 @@ class Pipeline(Handle[Any]):
         end = PassThrough(object_mode=True)
         if is_awaitable(made):
             self._open += 1
-            task = self._loop.create_task(self._await_last(made, end, self._feeds))
+            task = self._spawn(self._await_last(made, end, self._feeds))
             if isinstance(made, CoroutineType):
                 # A flow that fails before its last stage has begun never awaits it.
                 task.add_done_callback(lambda _: made.close())
         elif isinstance(made, AsyncIterable):
             self._open += 1
-            self._loop.create_task(self._pump(made, end, self._feeds))
+            self._spawn(self._pump(made, end, self._feeds, index))
         else:
             raise _wrong_return(index, "an awaitable or async iterable", made)
         destroyer = _Destroyer(end, False, True)
@@ -157,6 +168,7 @@ class Pipeline(Handle[Any]):
                 self._last_cleanup.append(destroyer.forget)
 
         def failed(error: BaseException) -> None:
+            self._place(error, index)
             if not isinstance(error, (AbortError, PrematureCloseError)):
                 self._report(error)
 
@@ -164,21 +176,22 @@ class Pipeline(Handle[Any]):
         if goes_on:
             self._last_cleanup.append(lambda: stream.off("error", failed))
 
-    def _join(self, current: Any, stream: Any, is_last: bool) -> None:
+    def _join(self, current: Any, stream: Any, index: int) -> None:
         if isinstance(current, Readable):
             self._open += 2
-            self._pipe(current, stream, is_last)
+            self._pipe(current, stream, index)
         else:
             self._open += 1
-            self._loop.create_task(self._pump(_async_iterable(current), stream, self._feeds))
+            self._spawn(self._pump(_async_iterable(current), stream, self._feeds, index))
 
-    def _pipe(self, source: Any, dest: Any, is_last: bool) -> None:
+    def _pipe(self, source: Any, dest: Any, index: int) -> None:
+        is_last = index == len(self.stages) - 1
         end = self._end or not is_last
         ended = False
 
         def closed() -> None:
             if not ended and not self._has_left(dest.errored):
-                self._finish(PrematureCloseError("a stage was closed before its source had ended"))
+                self._finish(self._place(PrematureCloseError(_CLOSED), index))
 
         def end_dest(*_: Any) -> None:
             nonlocal ended
@@ -190,18 +203,19 @@ class Pipeline(Handle[Any]):
             if error is None and end and not ended:
                 # All had come when it was destroyed, and there is no 'end' any more.
                 end_dest()
-            self._finish(None if self._has_left(error) else error)
+            self._finish(None if self._has_left(error) else self._place(error, index - 1))
 
         def written(watch: Finished) -> None:
             error = watch.exception()
             if self._has_left(error):
                 source.destroy(error)
                 error = None
-            self._finish(error)
+            self._finish(self._place(error, index))
 
         if dest.closed and dest._s_write_side_done():
             # It will neither take anything nor say so.
-            next_tick(self._finish, UnableToPipeError(f"{type(dest).__name__} has finished and is closed"))
+            done = UnableToPipeError(f"{stream_name(dest)} has finished and is closed")
+            next_tick(self._finish, self._place(done, index))
         dest.on("close", closed)
         source.pipe(dest, end=False)
         if not end:
@@ -218,6 +232,7 @@ class Pipeline(Handle[Any]):
 
     async def _await_last(self, awaitable: Any, end: Any, feeds: list[Any]) -> None:
         error, value = await self._run(lambda: awaitable, feeds)
+        self._place(error, len(self.stages) - 1)
         if error is not None:
             end.destroy(error)
         else:
@@ -227,9 +242,11 @@ class Pipeline(Handle[Any]):
             end.end()
         next_tick(self._finish, error)
 
-    async def _pump(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any]) -> None:
+    async def _pump(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any], index: int) -> None:
+        """Write what ``items`` gives to ``stream``: stage ``index``, or what stands for it where it is a function."""
         feeds = [*feeds, items]
-        error, _ = await self._run(lambda: self._write_all(items, stream, feeds), feeds)
+        error, _ = await self._run(lambda: self._write_all(items, stream, feeds, index), feeds)
+        self._place(error, index - 1 if stream is self.stages[index] else index)
         if self._has_left(stream.errored) and isinstance(error, (Left, asyncio.CancelledError)):
             error = None
         self._finish(error)
@@ -242,6 +259,7 @@ class Pipeline(Handle[Any]):
         value = None
         task = asyncio.current_task()
         assert task is not None
+        self._unbegun.discard(task)
         self._tasks.add(task)
         try:
             if self._first_error is not None:
@@ -249,6 +267,8 @@ class Pipeline(Handle[Any]):
             value = await work()
         except asyncio.CancelledError as caught:
             error = self._first_error or caught
+            if error is caught and task.cancelling():
+                self._give_up_all()
         except Exception as caught:
             error = caught
         finally:
@@ -275,7 +295,7 @@ class Pipeline(Handle[Any]):
         """Whether a stream was given up because the function that reads it has stopped: no failure of the flow."""
         return isinstance(error, Left) and any(stream.errored is error for stream in self._read_by_functions)
 
-    async def _write_all(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any]) -> None:
+    async def _write_all(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any], index: int) -> None:
         """Write what an async iterable gives, waiting where the stream says so."""
         watch = finished(stream, readable=False)
         task = asyncio.current_task()
@@ -287,11 +307,7 @@ class Pipeline(Handle[Any]):
             if stream.writable_need_drain:
                 await stream.drain()
             async for chunk in iterator:
-                if stream.writable_ended:
-                    raise WriteAfterEndError(
-                        f"{type(stream).__name__} was ended before all was written to it"
-                    )
-                if not stream.write(chunk):
+                if not self._write(chunk, stream, index):
                     await _writable_again(stream, watch)
             if self._end or stream is not self.stages[-1]:
                 stream.end()
@@ -300,7 +316,42 @@ class Pipeline(Handle[Any]):
             watch.cancel()
             watch._seen = True
 
+    def _write(self, chunk: Any, stream: Any, index: int) -> bool:
+        if stream.writable_ended:
+            error = WriteAfterEndError(f"{stream_name(stream)} was ended before all was written to it")
+            self._place(error, index)
+            raise error
+        try:
+            return bool(stream.write(chunk))
+        except Exception as error:
+            self._place(error, index)
+            raise
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._unbegun.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        if task in self._unbegun:
+            # Cancelled before its first step, by the loop at its end.
+            self._unbegun.discard(task)
+            self._give_up_all()
+            self._finish(self._first_error or asyncio.CancelledError())
+
     # ---- the end
+
+    def _place(self, error: Any, index: int) -> Any:
+        """Note on an error in which stage it came up, unless a pipeline has, and return it."""
+        if error is not None and not isinstance(error, (AbortError, asyncio.CancelledError)):
+            notes = getattr(error, "__notes__", ())
+            if not any(str(note).startswith(_NOTE) for note in notes):
+                with suppress(Exception):
+                    error.add_note(
+                        f"{_NOTE}{index + 1} of {len(self.stages)}: {stream_name(self.stages[index])}"
+                    )
+        return error
 
     def _finish(self, error: BaseException | None = None) -> None:
         """One of the parts that are waited for is done."""
@@ -336,8 +387,15 @@ class Pipeline(Handle[Any]):
                     cleanup()
             next_tick(self._settle, self._first_error, self._outcome)
 
+    def _give_up_all(self) -> None:
+        """The loop's tasks are being cancelled, with those of the flow: what that drops is named at the end."""
+        give_up(self, self._loop)
+        self._seen = True
+
     def _abandoned(self) -> None:
-        # Whoever cancels knows.
+        # Whoever cancels knows; a task that the loop cancels at its end does not tell anybody.
+        if shutting_down():
+            self._give_up_all()
         self._seen = True
         self._conclude(AbortError(), False)
 

@@ -1,6 +1,7 @@
-"""A program that ends with streams in every state; it must leave stderr empty."""
+"""A program that ends with streams in every state: it ends at once, and what was dropped is all that it says."""
 
 import asyncio
+import warnings
 
 import penstock
 from penstock import Completion, Duplex, PassThrough, Readable, Transform, Writable
@@ -58,4 +59,12 @@ async def main():
 
 
 kept = []
-penstock.run(main)
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    penstock.run(main)
+texts = [str(each.message) for each in said]
+assert all(each.category is ResourceWarning for each in said), texts
+assert all(" was dropped with " in text for text in texts), texts
+assert texts.count("Writable was dropped with 1 byte in it") == 3, texts
+assert sum(text.startswith("Pipeline of endless | PassThrough | Writable was never") for text in texts) == 1
+assert len([text for text in texts if text.startswith(("Duplex", "Transform "))]) == 2, texts

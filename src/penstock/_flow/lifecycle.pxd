@@ -44,6 +44,7 @@ cdef class Lifecycle(EventEmitter):
     cdef object _s_make_kept(self)
     cdef object _s_find(self, object name)
     cdef object _s_hook(self, object option, object method)
+    cdef object _s_join_loop(self)
     cdef object _s_tick(self, int op, object arg)
     cdef object _s_start(self, object construct, object destroy, bint auto_destroy, bint emit_close, object signal)
     cdef object _s_destroy_stream(self, object error)

@@ -3,6 +3,8 @@
 Rules L1 to L6. `Completion` is here because it is one half of how a hook reports back to its stream.
 """
 
+from asyncio import _get_running_loop
+
 from penstock import _calls as calls
 from penstock._flow.events import EventEmitter
 from penstock._flow.runner import HookRunner, is_awaitable
@@ -63,6 +65,8 @@ class Completion:
         """The loop is being shut down, and the hook will never be done."""
         stream = self._stream
         if stream is not None:
+            if not stream._s_destroyed:
+                _give_up(stream)
             stream._s_destroy_stream(None)
 
     def _settle(self, error, value):
@@ -94,6 +98,12 @@ class Completion:
             if self._again:
                 stream._s_completed_again(kind, None)
         self._error = self._value = None
+
+
+def _give_up(stream):
+    from penstock.unfinished import give_up
+
+    give_up(stream, current_queue()._loop)
 
 
 def aggregate(inner, outer):
@@ -150,6 +160,11 @@ class Lifecycle(EventEmitter):
         """The hook that was given by keyword, or as a method of a subclass; None where there is neither."""
         hook = self._s_find(option)
         return hook if hook is not None else calls.method_of(self, method)
+
+    def _s_join_loop(self):
+        """The stream has something to deliver: that is to be seen at the end of the running loop, where there is one."""
+        if self._s_queue is None and _get_running_loop() is not None:
+            self._s_queue = current_queue()
 
     def _s_tick(self, op, arg):
         queue = self._s_queue
@@ -291,6 +306,8 @@ class Lifecycle(EventEmitter):
 
     def _s_hook_returned(self, kind, result):
         """Take what a hook returned, other than None: a Completion, an awaitable, or a value."""
+        if self._s_queue is None:
+            self._s_join_loop()
         if isinstance(result, Completion):
             done = result
             done._attach(self, kind)

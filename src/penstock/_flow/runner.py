@@ -3,7 +3,7 @@
 from asyncio import CancelledError, current_task, get_running_loop
 from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from contextvars import copy_context
 from types import CoroutineType
 
@@ -36,6 +36,7 @@ class HookRunner:
             self._task = loop.create_task(self._serve(), context=self._context)
             # A stream that is dropped unused takes its idle task with it; that is no error.
             self._task._log_destroy_pending = False
+            self._task.add_done_callback(self._served)
         if isinstance(awaitable, CoroutineType) and not self._busy and not self._jobs and not self._stopped:
             try:
                 returned, value = self._first_step(awaitable, loop)
@@ -105,6 +106,20 @@ class HookRunner:
                     close()
             self._jobs.clear()
 
+    def _served(self, _):
+        """The task is done. Cancelled before its first step, as at the end of the loop, it has left its jobs."""
+        if self._begun:
+            return
+        self._task = None
+        self._stopped = True
+        while self._jobs:
+            awaitable, completion = self._jobs.popleft()
+            if hasattr(awaitable, "cancel"):
+                awaitable.cancel()
+            elif hasattr(awaitable, "close"):
+                awaitable.close()
+            completion._abandon()
+
     async def _one(self, awaitable, completion, loop):
         self._busy = True
         try:
@@ -142,6 +157,19 @@ class _Resumed:
 
     def close(self):
         self._started.close()
+
+    def cancel(self):
+        """Have the coroutine see a CancelledError, and go on with what it still awaits in a task of its own."""
+        try:
+            yielded = self._started.throw(CancelledError())
+        except (StopIteration, Exception, CancelledError):
+            return
+        get_running_loop().create_task(_rest(_Resumed(self._started, yielded)))
+
+
+async def _rest(awaitable):
+    with suppress(Exception):
+        await awaitable
 
 
 def _go_on(started, yielded):

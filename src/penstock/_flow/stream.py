@@ -313,6 +313,41 @@ class Stream(WritableSide):
             or ((not self._s_readable or self._r_end_emitted) and (not self._s_writable or self._w_finished))
         )
 
+    def _s_is_of(self, loop):
+        """Whether the stream is used in ``loop``, or was used in none yet."""
+        return self._s_queue is None or self._s_queue._loop is loop
+
+    def _s_unfinished(self):
+        """What is still to be delivered: whether it goes on by itself, what is written, what waits; None for nothing."""
+        if self._s_closed or not (self._s_readable or self._s_writable):
+            return None
+        if self._s_destroyed:
+            # The last that it does is to release what it holds.
+            return (True, 0, 0)
+        if self._s_errored is not None:
+            return None
+        written = 0
+        moves = left = False
+        if self._s_writable and not self._w_disabled and not self._w_finished:
+            written = self._w_length
+            left = written > 0 or self._w_ending
+            moves = left and (self._w_ending or self._w_writing or not self._w_corked)
+        waiting = 0
+        if self._s_readable and not self._r_end_emitted:
+            if self._r_pipes or (
+                self._r_flowing == 1
+                and self._s_data_handler is not None
+                # What both reads and writes, such as a socket, may never end.
+                and (self._t_active or not self._s_writable)
+            ):
+                waiting = self._r_length
+                left = True
+                moves = moves or self._r_flowing == 1 or bool(self._r_await)
+            elif self._t_active and self._r_length:
+                waiting = self._r_length
+                left = True
+        return (moves, written, waiting) if left else None
+
     def _s_side_stats(self, readable):
         """The fields of stats.SideStats."""
         if readable:

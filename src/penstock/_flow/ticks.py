@@ -124,8 +124,15 @@ def current_queue():
         if queue is None:
             setattr(loop, _ATTRIBUTE, made)
             queue = made
+            _watch_close(loop)
     _last = queue
     return queue
+
+
+def _watch_close(loop):
+    from penstock.unfinished import watch_close
+
+    watch_close(loop)
 
 
 def next_tick(fn, *args):

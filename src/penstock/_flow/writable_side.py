@@ -110,6 +110,7 @@ class WritableSide(ReadableSide):
     def _w_make_room(self):
         """For one more chunk and its callback."""
         if self._w_buffer is None:
+            self._s_join_loop()
             buffer = Fifo()
             # The garbage collector may have run, and with it anything.
             if self._w_buffer is None:

@@ -12,12 +12,8 @@ from typing import Any
 
 from penstock.fs import _workers
 
-# What threads run that wait for work, not at work.
-_IDLE_CODE = {
-    concurrent.futures.thread._worker.__code__,
-    _workers._Workers._next.__code__,
-    _workers._Workers._serve.__code__,
-}
+# What a thread of an executor runs while it waits for work.
+_IDLE_CODE = concurrent.futures.thread._worker.__code__
 # The thread that asyncio waits for a process in; it is a daemon, as those that matter to nobody are.
 _PROCESS_THREAD = "asyncio-waitpid-"
 # Of uvloop, where the kernel does not tell what its loop waits for.
@@ -78,6 +74,8 @@ class Activity:
         return False
 
     def _threads_at_work(self) -> bool:
+        if _workers.at_work():
+            return True
         frames = sys._current_frames()
         for thread in threading.enumerate():
             if thread.ident == self._thread or thread is threading.main_thread():
@@ -85,6 +83,6 @@ class Activity:
             if thread.daemon and not thread.name.startswith(_PROCESS_THREAD):
                 continue
             frame = frames.get(thread.ident or 0)
-            if frame is None or frame.f_code not in _IDLE_CODE:
+            if thread.name != _workers.THREAD_NAME and (frame is None or frame.f_code is not _IDLE_CODE):
                 return True
         return False

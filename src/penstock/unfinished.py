@@ -11,6 +11,7 @@ import functools
 import gc
 import sys
 import warnings
+from time import monotonic
 from typing import Any, NamedTuple
 
 from penstock._flow.handle import Handle
@@ -22,8 +23,9 @@ from penstock.names import stream_name
 _GIVEN_UP = "_penstock_given_up"
 _SAMPLE = "Writable was dropped with 1 bytes in it"
 _LONGEST_PAUSE = 0.02
-# How often in a row the loop has nothing to wait for, before what is left is given up.
-_MOST_IDLE = 3
+# For how many looks and seconds in a row the loop has nothing to wait for, before what is left is given up.
+_IDLE_LOOKS = 5
+_IDLE_SECONDS = 0.1
 
 
 def of_loop(loop: asyncio.AbstractEventLoop) -> tuple[list[Any], list[Any]]:
@@ -59,14 +61,16 @@ async def _until_over(these: list[Any], activity: Activity) -> bool:
     these = [each for each in these if _moves(each)]
     if not these:
         return False
-    pause, idle = 0.0005, 0
+    pause, idle, since = 0.0005, 0, monotonic()
     while True:
         await asyncio.sleep(pause)
         these = [each for each in these if _moves(each)]
         if not these:
             return True
-        idle = idle + 1 if activity.idle() else 0
-        if idle == _MOST_IDLE:
+        if not activity.idle():
+            idle, since = 0, monotonic()
+        idle += 1
+        if idle > _IDLE_LOOKS and monotonic() - since > _IDLE_SECONDS:
             return False
         pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -20,7 +20,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-__all__ = ["Strand", "open_streams", "waiting"]
+__all__ = ["THREAD_NAME", "Strand", "at_work", "open_streams", "waiting"]
 
 Job = Callable[[], Any]
 Done = Callable[[Any, BaseException | None], None]
@@ -32,6 +32,8 @@ IDLE_SECONDS = 0.5
 #: Seconds that the end of the interpreter waits for calls under way: a disk is through by then, a server that is gone
 #: never is. Threads that wait for a pipe or a terminal are not waited for at all.
 EXIT_SECONDS = 3.0
+#: Of every worker.
+THREAD_NAME = "penstock-file"
 # A close waits until the last threads have ended. They have nothing else to do, and a wait on the loop's thread of some
 # microseconds lets them have the interpreter; where it takes longer, the loop goes on and looks again.
 _JOIN_SECONDS = 0.001
@@ -80,7 +82,7 @@ class _Workers:
         seat = _Seat()
         seat.strand = strand
         # A daemon: a call that never returns (a server that is gone, a device) must not keep the interpreter.
-        thread = threading.Thread(target=self._serve, args=(seat,), name="penstock-file", daemon=True)
+        thread = threading.Thread(target=self._serve, args=(seat,), name=THREAD_NAME, daemon=True)
         self._threads.add(thread)
         try:
             thread.start()
@@ -128,6 +130,12 @@ class _Workers:
     def open(self) -> int:
         """How many streams there are, without asking for the lock."""
         return self._open
+
+    @property
+    def at_work(self) -> bool:
+        """Whether any thread has work, or is about to begin it."""
+        with self._lock:
+            return len(self._threads) > len(self._idle)
 
     def opened(self) -> None:
         """One more stream may have work."""
@@ -193,6 +201,11 @@ atexit.register(_workers.leave)
 def open_streams() -> int:
     """How many file streams are open in the process, those included that were dropped without being closed."""
     return _workers.open
+
+
+def at_work() -> bool:
+    """Whether any worker has work."""
+    return _workers.at_work
 
 
 def waiting() -> contextlib.AbstractContextManager[None]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+from ipaddress import IPv6Address
 from string import ascii_letters, digits
 from typing import NamedTuple
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, unquote_to_bytes, urljoin, urlsplit
 
 from penstock.errors import InvalidArgTypeError, InvalidArgValueError
 
@@ -15,8 +16,12 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 # What a request's first line may hold as it is; the rest is percent-encoded.
 _SAFE = "!#$%&'()*+,/:;=?@[]~-._"
 
-# Of a host's name or address.
+# Of the host in an authority, which may be an address.
 _HOST = frozenset(ascii_letters + digits + "-._:%")
+_NAME = frozenset(ascii_letters + digits + "-._~")
+# What the domain name system can carry.
+_LABEL_LENGTH = 63
+_NAME_LENGTH = 253
 
 
 class Target(NamedTuple):
@@ -32,42 +37,88 @@ class Target(NamedTuple):
 
 
 def parse_target(url: str, base: str | None = None) -> Target:
-    """``url``, relative to ``base`` where that is given. Raises InvalidArgValueError for what is no http(s) URL."""
+    """``url``, relative to ``base`` where that is given. Raises InvalidArgValueError for what is no http(s) URL.
+
+    As in browsers, a backslash before the query is a slash.
+    """
     if not isinstance(url, str):
         raise InvalidArgTypeError(f"url must be a str, got {url!r}")
     if any(character in url for character in "\r\n\0\t"):
         raise InvalidArgValueError(f"url must not hold line breaks or other control characters, got {url!r}")
     try:
-        parts = urlsplit(urljoin(base, url) if base else url)
+        place, mark, query = _resolved(url, base)
+        parts = urlsplit(place)
         port = parts.port
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+            raise InvalidArgValueError(f"url must begin with http:// or https:// and a host, got {url!r}")
+        hostname, in_url, in_header = _host(parts)
+        line = quote(parts.path or "/", safe=_SAFE.replace("?", "").replace("#", ""))
+        line += mark + quote(query, safe=_SAFE.replace("#", ""))
+        authorization = _authorization(parts)
+    except InvalidArgValueError:
+        raise
     except ValueError as error:
         raise InvalidArgValueError(f"url is not one, got {url!r}: {error}") from None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise InvalidArgValueError(f"url must begin with http:// or https:// and a host, got {url!r}")
-    hostname = parts.hostname
-    if not hostname.isascii():
-        hostname = hostname.encode("idna").decode()
-    shown = f"[{hostname}]" if ":" in hostname else hostname
-    if any(character in hostname for character in ' \x7f<>"{}|\\^`'):
-        raise InvalidArgValueError(f"url has no usable host, got {url!r}")
-    port = port if port is not None else _DEFAULT_PORTS[parts.scheme]
-    host = shown if port == _DEFAULT_PORTS[parts.scheme] else f"{shown}:{port}"
-    line = quote(parts.path or "/", safe=_SAFE.replace("?", "").replace("#", ""))
-    if parts.query:
-        line += "?" + quote(parts.query, safe=_SAFE.replace("#", ""))
-    authorization = None
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        authorization = "Basic " + base64.b64encode(pair.encode()).decode()
+    default = _DEFAULT_PORTS[parts.scheme]
+    behind = "" if port is None or port == default else f":{port}"
     return Target(
-        f"{parts.scheme}://{host}{line}",
+        f"{parts.scheme}://{in_url}{behind}{line}",
         parts.scheme == "https",
         hostname,
-        port,
+        default if port is None else port,
         line,
-        host,
+        in_header + behind,
         authorization,
     )
+
+
+def _resolved(url: str, base: str | None) -> tuple[str, str, str]:
+    """The absolute URL up to its query, the question mark if there is one, and the query; without the fragment."""
+    place, mark, query = url.partition("#")[0].partition("?")
+    place = place.replace("\\", "/")
+    if base is None:
+        return place, mark, query
+    base_place, base_mark, base_query = base.partition("?")
+    if not place and not mark:
+        return base_place, base_mark, base_query
+    if place.startswith("//"):
+        place = "//" + place.lstrip("/")
+    return urljoin(base_place, place), mark, query
+
+
+def _host(parts: SplitResult) -> tuple[str, str, str]:
+    """The host to connect to, as it is written in a URL, and in a header. Raises ValueError for what is no host."""
+    hostname = parts.hostname or ""
+    if "[" in parts.netloc:
+        # The zone of an address, such as the interface, means something on this machine only.
+        address, percent, zone = hostname.partition("%")
+        shown = f"[{IPv6Address(address).compressed}]"
+        if not percent:
+            return shown[1:-1], shown, shown
+        zone = unquote(zone.removeprefix("25"))
+        if not zone or not all(character in _NAME for character in zone):
+            raise ValueError(f"{zone!r} is no zone of an address")
+        return f"{shown[1:-1]}%{zone}", f"{shown[:-1]}%25{zone}]", shown
+    if "%" in hostname:
+        hostname = unquote(hostname, errors="strict").lower()
+    if not hostname.isascii():
+        hostname = hostname.encode("idna").decode().lower()
+    labels = hostname.removesuffix(".").split(".")
+    if (
+        not all(character in _NAME for character in hostname)
+        or len(hostname) > _NAME_LENGTH
+        or not all(0 < len(label) <= _LABEL_LENGTH for label in labels)
+    ):
+        raise ValueError(f"{hostname!r} cannot be the name of a host")
+    return hostname, hostname, hostname
+
+
+def _authorization(parts: SplitResult) -> str | None:
+    """The header for the credentials of a URL."""
+    if not parts.username and not parts.password:
+        return None
+    pair = unquote_to_bytes(parts.username or "") + b":" + unquote_to_bytes(parts.password or "")
+    return "Basic " + base64.b64encode(pair).decode()
 
 
 def check_authority(authority: str) -> None:

@@ -9,7 +9,7 @@ from penstock.errors import AbortError
 from penstock.finished import finished
 
 
-class _GivenUp(AbortError):
+class GivenUp(AbortError):
     """The error of a stream that aclose() cut short; nobody who asks for the same is told of it."""
 
 
@@ -20,11 +20,11 @@ async def dispose(stream: Any) -> None:
     """
     if not stream.destroyed:
         whole = stream.readable_ended if hasattr(stream, "readable_ended") else stream.writable_finished
-        stream.destroy(None if whole else _GivenUp())
+        stream.destroy(None if whole else GivenUp())
     watch = finished(stream)
     await watch.wait()
     error = watch.exception()
-    if error is not None and not isinstance(error, (_GivenUp, Left)):
+    if error is not None and not isinstance(error, (GivenUp, Left)):
         raise error
 
 

@@ -6,8 +6,6 @@ from penstock._flow.stream import Stream
 from penstock.errors import (
     CannotPipeError,
     PrematureCloseError,
-    StreamDestroyedError,
-    WriteAfterEndError,
 )
 
 
@@ -116,12 +114,10 @@ class Writable(Stream):
         StreamDestroyedError where nothing can be written any more, and what the stream fails with.
         """
         if self._w_ending:
-            return failed(WriteAfterEndError("send() after end()"))
+            return failed(self._w_refusal("send"))
         if self._s_destroyed or self._s_errored is not None:
             error = self._s_errored
-            return failed(
-                error if error is not None else StreamDestroyedError("send() on a stream that was destroyed")
-            )
+            return failed(error if error is not None else self._w_refusal("send"))
         if self._w_write(chunk, encoding, None):
             return READY
         return self.drain()

@@ -40,6 +40,7 @@ class Run:
         self.loop_name = name
         self.errors = []
         self.errors_wanted = False
+        self.seconds = 20
 
     def __call__(self, main, *args):
         fds = open_fds()
@@ -57,7 +58,7 @@ class Run:
     async def _guarded(self, main, args):
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self.errors.append(context))
-        return await asyncio.wait_for(main(*args), 20)
+        return await asyncio.wait_for(main(*args), self.seconds)
 
     @staticmethod
     async def _nothing_left():

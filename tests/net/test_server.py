@@ -371,9 +371,13 @@ def test_a_plain_handler_that_fails(run):
         def fail(stream):
             raise ValueError("the handler's own")
 
-        async with peer_of(fail) as peer:
+        async with serving(fail) as server:
+            # Maybe before the peer has looked whether it is connected.
             with contextlib.suppress(ConnectionResetError):
-                assert await peer.rest() == b""
+                peer = await Peer.to(server.port)
+                with contextlib.closing(peer):
+                    assert await peer.rest() == b""
+            await until(lambda: run.errors)
 
     run.errors_wanted = True
     run(main)

@@ -342,13 +342,16 @@ def test_destroy_closes_at_once(run):
 
 def test_destroy_with_an_error(run):
     async def main():
-        async with pair() as (client, _there):
+        async with pair() as (client, there):
             error = RuntimeError("enough")
             seen = note(client, "error", "close")
+            resets = errors_of(there)
             client.destroy(error)
-            await closed(client)
+            await closed(client, there)
             assert seen == [("error", error), "close"]
             assert client.had_error
+            # The peer does not take it for an orderly end.
+            assert [type(each) for each in resets] == [ConnectionResetError]
 
     run(main)
 

@@ -278,6 +278,10 @@ class Stream(WritableSide):
 
     # ---- for the rooms above
 
+    def _w_refuse_with(self, refusal):
+        """Have ``refusal()`` say why a write after end() is refused; with None, for the reason that every stream has."""
+        self._s_keep("refusal", refusal)
+
     def _s_read_side_done(self):
         return bool(
             self._s_errored is None and (self._r_end_emitted or (self._r_ended and self._r_length == 0))

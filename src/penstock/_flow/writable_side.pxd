@@ -60,6 +60,7 @@ cdef class WritableSide(ReadableSide):
     cdef Py_ssize_t _w_measure(self, object chunk) except -2
     cdef object _w_forget(self, object chunk)
     cdef object _w_refuse(self, object callback)
+    cdef object _w_refusal(self, str what)
     cdef object _w_find_hooks(self)
     cdef object _w_method(self, object hook, object name)
     cdef object _w_call_write(self, object chunk)

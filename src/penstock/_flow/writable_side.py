@@ -132,14 +132,20 @@ class WritableSide(ReadableSide):
 
     def _w_refuse(self, callback):
         """A write after end() or destroy(): report it, and return the error."""
-        if self._w_ending:
-            error = WriteAfterEndError("write() after end()")
-        else:
-            error = StreamDestroyedError("write() on a stream that was destroyed")
+        error = self._w_refusal("write")
         if callback is not None:
             self._s_tick(_TICK_CALLBACK, (callback, error))
         self._s_fail(error, True)
         return error
+
+    def _w_refusal(self, what):
+        """Why nothing can be written any more."""
+        if not self._w_ending:
+            return StreamDestroyedError(f"{what}() on a stream that was destroyed")
+        # A stream whose other side has ended it may know more than that it is ended.
+        refusal = self._s_find("refusal")
+        error = None if refusal is None else refusal()
+        return error if error is not None else WriteAfterEndError(f"{what}() after end()")
 
     def _w_find_hooks(self):
         """Look the hooks up, once, at the first write."""

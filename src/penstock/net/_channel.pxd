@@ -2,32 +2,18 @@ cimport cython
 
 from penstock._flow.lifecycle cimport Completion
 from penstock._flow.stream cimport Stream
-from penstock._flow.ticks cimport Ticked, TickQueue, current_queue
 from penstock._syscalls cimport gather, has_error, receive, send
+from penstock.net._burst cimport Burst, Bursting, current_burst
 
 cdef Py_ssize_t _PIECE_BYTES
 cdef int _MOST_PIECES
 cdef Py_ssize_t _LARGE_BYTES
 cdef Py_ssize_t _MOST_ENTRIES
 cdef Py_ssize_t _BURST_BYTES
-cdef int _MOST_ROUNDS
-cdef int _TICK_BURST
-cdef object _ATTRIBUTE
+cdef int _CLOSING_STEPS
 
-cdef class _Burst(Ticked):
-    cdef TickQueue _queue
-    cdef list _channels
-    cdef bint _scheduled            # the tick is queued
-    cdef int _rounds                # how often it has put itself behind the others
-    cdef object add(self, Channel channel)
-    @cython.locals(queue=TickQueue, channel=Channel, channels=list)
-    cdef object _s_run_tick(self, int op, object arg)
-
-cdef _Burst _current_burst(object loop)
-
-cdef class Channel:
+cdef class Channel(Bursting):
     cdef object __weakref__
-    cdef Stream _stream
     cdef object _loop
     cdef readonly int fd            # -1 before it is open and after it is closed
     cdef bint _tells_once           # the loop may drop its watch
@@ -39,6 +25,8 @@ cdef class Channel:
     cdef bint _blocked              # the kernel takes no more at the moment
     cdef bint _writer               # the loop watches for room to write
     cdef bint _closed
+    cdef bint _ended_here           # this side was ended before the peer had ended its own
+    cdef bint _sending              # inside a system call that sends, or one has failed
     cdef int _pieces                # 64 KiB each, to receive into at once
     cdef list _rest                 # received, not yet pushed; the next one is the last
     cdef Py_ssize_t _burst_bytes    # sent since the loop had its turn
@@ -55,6 +43,12 @@ cdef class Channel:
     cdef readonly object borrower
     cdef public object feeder
     cdef public bint brisk
+    cdef readonly object fault
+    cdef readonly bint peer_ended
+    @cython.locals(step=int)
+    cdef object _close_step(self, int step, object error)
+    cpdef object note_fault(self, object error)
+    cpdef object find_fault(self)
     cpdef object hold(self)
     cpdef object resume(self)
     cpdef object read_failed(self, object error)
@@ -75,8 +69,8 @@ cdef class Channel:
     cdef bint _held(self)
     cdef Completion _pending(self)
     cdef object _queued(self, object chunk)
+    @cython.locals(burst=Burst)
     cdef object _sent(self, Py_ssize_t size)
-    cdef object _burst_over(self)
     cpdef object _yielded(self)
     cdef object _go_on(self)
     @cython.locals(waiting=Py_ssize_t, entries=Py_ssize_t, taken=Py_ssize_t)

@@ -5,13 +5,14 @@ same burst of callbacks are small change: they wait until the burst is over and 
 """
 
 from asyncio import BaseEventLoop
+from errno import EPIPE
 from time import monotonic as now
 
 from penstock._backend import ChunkQueue
 from penstock._flow.lifecycle import Completion
-from penstock._flow.ticks import Ticked, current_queue, report
 from penstock._syscalls import gather, has_error, receive, send
 from penstock.errors import StreamDestroyedError
+from penstock.net._burst import Bursting, current_burst
 
 _PIECE_BYTES = 65536
 _MOST_PIECES = 4
@@ -22,57 +23,11 @@ _MOST_ENTRIES = 1024
 # Bytes that a socket writes in one burst. Then the loop gets its turn, however fast the peer takes them; and a peer on
 # the same machine finds them in the cache of the processor.
 _BURST_BYTES = 128 * 1024
-# Rounds through the tick queue that a burst may last at most.
-_MOST_ROUNDS = 256
-_TICK_BURST = 1
-_ATTRIBUTE = "_penstock_burst"
+# What `close` consists of.
+_CLOSING_STEPS = 8
 
 
-class _Burst(Ticked):
-    """The channels that have written since the loop ran its callbacks last.
-
-    One tick for all of them: it puts itself behind every other tick, and so comes when there are none.
-    """
-
-    def __init__(self, queue):
-        self._queue = queue
-        self._channels = []
-        self._scheduled = False
-        self._rounds = 0
-
-    def add(self, channel):
-        self._channels.append(channel)
-        if not self._scheduled:
-            self._scheduled = True
-            self._rounds = 0
-            self._queue.add(self, _TICK_BURST, None)
-
-    def _s_run_tick(self, op, arg):
-        queue = self._queue
-        if queue._fifo.size and self._rounds < _MOST_ROUNDS:
-            self._rounds += 1
-            queue.add(self, _TICK_BURST, None)
-            return
-        self._scheduled = False
-        channels = self._channels
-        self._channels = []
-        for each in channels:
-            channel = each
-            try:
-                channel._burst_over()
-            except Exception as error:
-                report(queue._loop, "Exception in a penstock callback", error, channel._stream)
-
-
-def _current_burst(loop):
-    burst = getattr(loop, _ATTRIBUTE, None)
-    if burst is None:
-        burst = _Burst(current_queue())
-        setattr(loop, _ATTRIBUTE, burst)
-    return burst
-
-
-class Channel:
+class Channel(Bursting):
     """The hooks of a socket's stream, on a descriptor that does not block.
 
     `layer`: what encrypts, if anything does: it has the methods ``write(chunk)``, ``writev(chunks)``, ``final()``,
@@ -82,6 +37,8 @@ class Channel:
     ``stop()`` to make room for others; ``dest_gone()`` says that the socket is destroyed.
     `feeder`: whose pipe leads here, told by ``dest_gone()`` too.
     `brisk`: whether the last receive filled all the room it had, so that more is likely to be there.
+    `fault`: the error of the connection itself, which nobody on this side has brought about; None while it is whole.
+    `peer_ended`: whether the peer has ended its side.
     """
 
     def __init__(self, stream, loop):
@@ -100,12 +57,16 @@ class Channel:
         self._blocked = False
         self._writer = False
         self._closed = False
+        self._sending = False
+        self._ended_here = False
         self._burst_bytes = 0
         self._queue = None
         self._done = None
         self._final_done = None
         self._free_calls = None
         self.brisk = False
+        self.fault = None
+        self.peer_ended = False
         self.bytes_in = 0
         self.bytes_out = 0
         self.watched = False
@@ -129,30 +90,53 @@ class Channel:
             return
         self._closed = True
         self._wanted = False
-        self._stop_reading()
-        self._stop_writer()
-        self.fd = -1
-        self._rest = None
-        if self._queue is not None:
-            self._queue.clear()
-        done = self._done
-        final_done = self._final_done
-        self._done = self._final_done = None
+        self.find_fault()
         if error is None:
             error = StreamDestroyedError("the socket was destroyed before all was sent")
-        if done is not None:
-            done.reject(error)
-        if final_done is not None:
-            final_done.reject(error)
-        carrier = self.carrier
-        self.carrier = None
-        if carrier is not None:
-            carrier.leave()
-        feeder = self.borrower if self.borrower is not None else self.feeder
-        self.borrower = self.feeder = None
-        if feeder is not None:
-            feeder.dest_gone()
-        self._tell_free()
+        first = None
+        for step in range(_CLOSING_STEPS):
+            try:
+                self._close_step(step, error)
+            except BaseException as raised:
+                if first is None:
+                    first = raised
+        if first is not None:
+            raise first
+
+    def _close_step(self, step, error):
+        """One step of `close`; each is taken, though those before it have raised."""
+        if step == 0:
+            self._stop_reading()
+        elif step == 1:
+            self._stop_writer()
+        elif step == 2:
+            self.fd = -1
+            self._rest = None
+            queue = self._queue
+            if queue is not None:
+                queue.clear()
+        elif step == 3:
+            done = self._done
+            self._done = None
+            if done is not None:
+                done.reject(error)
+        elif step == 4:
+            final_done = self._final_done
+            self._final_done = None
+            if final_done is not None:
+                final_done.reject(error)
+        elif step == 5:
+            carrier = self.carrier
+            self.carrier = None
+            if carrier is not None:
+                carrier.leave()
+        elif step == 6:
+            feeder = self.borrower if self.borrower is not None else self.feeder
+            self.borrower = self.feeder = None
+            if feeder is not None:
+                feeder.dest_gone()
+        else:
+            self._tell_free()
 
     def forget(self):
         """After `close`: let go of the stream, which holds this channel. Nothing looks for it any more."""
@@ -184,8 +168,32 @@ class Channel:
 
     def read_failed(self, error):
         """For the carrier: receiving has failed."""
+        self.note_fault(error)
         self._stop_reading()
         self._failed(error)
+
+    def note_fault(self, error):
+        """The connection has failed with ``error``; only the first counts."""
+        if self.fault is None:
+            self.fault = error
+
+    def find_fault(self):
+        """The error of the connection, or None."""
+        if self._sending and self.fault is None:
+            # A system call has raised it, in a hook, and the stream has it before this channel hears of it.
+            stream = self._stream
+            self.fault = stream._s_errored
+        return self.fault
+
+    def refusal(self):
+        """The error of a write that comes when the peer has ended the connection, and this side with it; else None."""
+        if self._ended_here or not self.peer_ended:
+            return None
+        error = BrokenPipeError(
+            EPIPE, "the peer has ended the connection; with allow_half_open=True this side stays open"
+        )
+        self.note_fault(error)
+        return error
 
     def _failed(self, error):
         """The connection is broken."""
@@ -235,7 +243,7 @@ class Channel:
         elif data:
             self._take(data)
         else:
-            self._ended = True
+            self._ended = self.peer_ended = True
             self._stop_reading()
             if self.layer is None:
                 self._wanted = False
@@ -308,6 +316,8 @@ class Channel:
         """For the layer: push what it has decrypted; None is the end. Whether more is wanted."""
         if self._closed:
             return False
+        if data is None:
+            self.peer_ended = True
         stream = self._stream
         more = stream._r_push(data, None)
         if not more:
@@ -331,7 +341,10 @@ class Channel:
             return self._pending()
         if size == 0:
             return None
+        # Where it raises it stays true, and `find_fault` knows by it that the error is the connection's.
+        self._sending = True
         taken = send(self.fd, chunk)
+        self._sending = False
         if taken > 0:
             self._sent(taken)
             if taken == size:
@@ -367,6 +380,7 @@ class Channel:
 
     def final(self):
         """The ``_final`` hook: everything is written."""
+        self._ended_here = not self.peer_ended
         if self.layer is not None:
             return self.layer.final()
         return self.finish()
@@ -404,13 +418,14 @@ class Channel:
             self.active_at = now()
         if not self._burst:
             self._burst = True
-            _current_burst(self._loop).add(self)
+            burst = current_burst(self._loop)
+            burst.add(self)
         if self._burst_bytes >= _BURST_BYTES and not self._yielding:
             self._yielding = True
             self._loop.call_soon(self._yielded)
 
     def _burst_over(self):
-        """For _Burst."""
+        """For the burst."""
         self._burst = False
         if not self._yielding:
             self._burst_bytes = 0
@@ -448,7 +463,9 @@ class Channel:
             if waiting == 0:
                 return True
             entries = len(queue)
+            self._sending = True
             taken = gather(queue, self.fd)
+            self._sending = False
             if taken > 0:
                 self._sent(taken)
             if taken < waiting and (taken < 0 or entries <= _MOST_ENTRIES):
@@ -495,8 +512,11 @@ class Channel:
             self._tell_free()
 
     def _write_failed(self, error):
+        self._sending = False
+        self.note_fault(error)
         self._stop_writer()
-        self._queue.clear()
+        queue = self._queue
+        queue.clear()
         done = self._done
         self._done = None
         if done is not None:

@@ -46,6 +46,7 @@ class Connecting(Handle[Socket]):
             self._end(None)
         else:
             self._task = self._loop.create_task(self._secure(*self._encrypts))
+            self._task.add_done_callback(self._secured)
 
     async def _secure(self, context: _ssl.SSLContext | bool, server_hostname: str | None) -> None:
         try:
@@ -54,6 +55,11 @@ class Connecting(Handle[Socket]):
             self.socket.destroy(error)
         else:
             self._end(None)
+
+    def _secured(self, task: asyncio.Task[None]) -> None:
+        # Somebody else has cancelled it, maybe before its first step.
+        if task.cancelled():
+            self.socket.destroy()
 
     def _failed(self, error: BaseException) -> None:
         # Who listens for himself has been told.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -11,6 +12,7 @@ from functools import partial
 from itertools import chain, zip_longest
 
 from penstock.net._address import Address, Place
+from penstock.net._steps import take_all
 
 __all__ = ["Connector"]
 
@@ -31,16 +33,16 @@ class Connector:
         place: Place,
         local: tuple[str, int] | None,
         delay: float,
-        done: Callable[[socket.socket | None, OSError | None], None],
+        done: Callable[[socket.socket | None, Exception | None], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._place = place
         self._local = local
         self._delay = delay
-        self._done: Callable[[socket.socket | None, OSError | None], None] | None = done
+        self._done: Callable[[socket.socket | None, Exception | None], None] | None = done
         self._left = interleaved(addresses)
         self._open: set[socket.socket] = set()
-        self._errors: list[OSError] = []
+        self._errors: list[Exception] = []
         self._timer: asyncio.TimerHandle | None = None
         self._next()
 
@@ -49,8 +51,7 @@ class Connector:
         self._done = None
         self._left.clear()
         self._stop_timer()
-        for sock in list(self._open):
-            self._drop(sock)
+        take_all(*(partial(self._drop, sock) for sock in list(self._open)))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -67,8 +68,8 @@ class Connector:
             self._failed(None, error)
             return
         self._open.add(sock)
-        sock.setblocking(False)
         try:
+            sock.setblocking(False)
             if self._local is not None and address.family != socket.AF_UNIX:
                 sock.bind(self._local)
         except OSError as error:
@@ -83,22 +84,28 @@ class Connector:
             return
         try:
             number = sock.connect_ex(address.address)
-        except OSError as error:
-            # A path that is too long, for one.
+            if number == errno.EAGAIN and address.family == socket.AF_UNIX:
+                self._loop.call_later(_FULL_QUEUE_SECONDS, self._try, sock, address)
+                return
+            if number in _IN_PROGRESS:
+                self._loop.add_writer(sock.fileno(), partial(self._answered, sock))
+                return
+        except (OSError, ValueError, OverflowError, TypeError) as error:
+            # A path that is too long, for one, or what a lookup of the program's own takes for an address.
             self._failed(sock, error)
             return
         if number == 0:
             self._succeeded(sock)
-        elif number == errno.EAGAIN and address.family == socket.AF_UNIX:
-            self._loop.call_later(_FULL_QUEUE_SECONDS, self._try, sock, address)
-        elif number in _IN_PROGRESS:
-            self._loop.add_writer(sock.fileno(), partial(self._answered, sock))
         else:
             self._failed(sock, OSError(number, os.strerror(number)))
 
     def _answered(self, sock: socket.socket) -> None:
-        self._loop.remove_writer(sock.fileno())
-        number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        try:
+            self._loop.remove_writer(sock.fileno())
+            number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        except OSError as error:
+            self._failed(sock, error)
+            return
         if number:
             self._failed(sock, OSError(number, os.strerror(number)))
         else:
@@ -106,9 +113,13 @@ class Connector:
 
     def _drop(self, sock: socket.socket) -> None:
         self._open.discard(sock)
-        if not self._loop.is_closed():
-            self._loop.remove_writer(sock.fileno())
-        sock.close()
+        try:
+            if not self._loop.is_closed():
+                self._loop.remove_writer(sock.fileno())
+        finally:
+            # Nothing was sent on it that could be lost.
+            with contextlib.suppress(OSError):
+                sock.close()
 
     def _succeeded(self, sock: socket.socket) -> None:
         self._open.discard(sock)
@@ -119,20 +130,24 @@ class Connector:
         else:
             done(sock, None)
 
-    def _failed(self, sock: socket.socket | None, error: OSError) -> None:
+    def _failed(self, sock: socket.socket | None, error: Exception) -> None:
         if sock is not None:
             self._drop(sock)
         self._errors.append(error)
         if self._left:
-            self._next()
+            # Not on the spot: a host may have thousands of addresses that fail at once.
+            self._stop_timer()
+            self._timer = self._loop.call_later(0, self._next)
         elif not self._open and self._done is not None:
             done, self._done = self._done, None
             done(None, self._summary())
 
-    def _summary(self) -> OSError:
+    def _summary(self) -> Exception:
         """The error of the whole: that of the first address, naming the place."""
         first = self._errors[0]
-        error = OSError(first.errno, f"{first.strerror or first}: {self._place}")
+        error = first
+        if isinstance(first, OSError):
+            error = OSError(first.errno, f"{first.strerror or first}: {self._place}")
         if len(self._errors) > 1:
             for each in self._errors[1:]:
                 error.add_note(f"another address: {each}")

@@ -133,8 +133,10 @@ class FileRoute:
     def _close_pipe(self) -> None:
         ends, self._ends = self._ends, None
         if ends is not None:
-            os.close(ends[0])
-            os.close(ends[1])
+            try:
+                os.close(ends[0])
+            finally:
+                os.close(ends[1])
 
 
 def _pour(pipe: int, file: OpenFile, at: int | None, size: int) -> Poured:

@@ -8,7 +8,6 @@ import errno
 import os
 import socket
 import ssl as _ssl
-import stat
 from collections.abc import Callable, Generator
 from types import TracebackType
 from typing import Any, Self
@@ -16,9 +15,16 @@ from typing import Any, Self
 from penstock._flow.events import EventEmitter
 from penstock._flow.handle import Handle
 from penstock._flow.ticks import next_tick, report, running_loop
-from penstock.errors import InvalidArgTypeError, OutOfRangeError, ServerAlreadyListeningError
+from penstock.errors import (
+    InvalidArgTypeError,
+    OutOfRangeError,
+    PrematureCloseError,
+    ServerAlreadyListeningError,
+)
 from penstock.net._address import Address, Place, find_addresses, parse_place, readable_address
+from penstock.net._path import bind_path
 from penstock.net._socket import Socket
+from penstock.net._steps import close_all
 
 __all__ = ["Listening", "Server"]
 
@@ -169,6 +175,7 @@ class Server(EventEmitter):
         self._closing = self._told = self._closed = False
         options = _Options(backlog, reuse_port, ipv6_only, unlink)
         self._opening = self._loop.create_task(self._open(places, sock, options, handle))
+        self._opening.add_done_callback(lambda task: self._opened(task, handle))
         return handle
 
     async def _open(
@@ -183,30 +190,41 @@ class Server(EventEmitter):
             for place in places:
                 for address in await find_addresses(place, passive=True):
                     self._bind(address, place, options, bound)
-        except asyncio.CancelledError:
-            _close_all(bound)
-            raise
-        except OSError as error:
-            _close_all(bound)
+            if not self._closing:
+                self._listeners = bound
+                self._start_accepting()
+        except BaseException as error:
+            self._stop_accepting()
+            self._listeners = []
+            self._let_go(bound)
+            if not isinstance(error, Exception):
+                raise
             self._opening = None
-            self._forget_paths()
             # Whoever awaits has it; 'error' is for those who do not.
             if self.listener_count("error"):
                 handle._seen = True
-                self.emit("error", error)
+                self._run(self.emit, "error", error)
             handle._settle(error)
             return
         self._opening = None
         if self._closing:
-            _close_all(bound)
-            self._forget_paths()
+            self._let_go(bound)
             self._check_closed()
-            handle._settle(None, self)
-            return
-        self._listeners = bound
-        self._start_accepting()
-        self.emit("listening")
+        else:
+            self._run(self.emit, "listening")
         handle._settle(None, self)
+
+    def _opened(self, task: asyncio.Task[None], handle: Listening) -> None:
+        if task.cancelled():
+            # By somebody else, maybe before its first step.
+            self._opening = None
+            handle._settle(PrematureCloseError("listen() was cancelled"))
+            self._check_closed()
+
+    def _let_go(self, socks: list[socket.socket]) -> None:
+        """Close what was listened on. Where the system has failed to, nobody can do anything but know it."""
+        self._run(close_all, socks, what="A listening socket could not be closed")
+        self._forget_paths()
 
     def _bind(self, address: Address, place: Place, options: _Options, bound: list[socket.socket]) -> None:
         where = address.address
@@ -224,7 +242,7 @@ class Server(EventEmitter):
         try:
             sock.setblocking(False)
             if place.path is not None:
-                _bind_path(sock, place.path, options.unlink)
+                bind_path(sock, place.path, options.unlink)
                 if place.path[:1] not in ("\0", b"\0"):
                     status = os.stat(place.path)
                     self._unlink.append((place.path, status.st_dev, status.st_ino))
@@ -245,7 +263,9 @@ class Server(EventEmitter):
     def _start_accepting(self) -> None:
         self._retry = None
         for sock in self._listeners:
-            self._loop.add_reader(sock.fileno(), self._accept, sock)
+            # One that somebody else has closed has no number any more.
+            if sock.fileno() >= 0:
+                self._loop.add_reader(sock.fileno(), self._accept, sock)
 
     def _stop_accepting(self) -> None:
         if self._retry is not None:
@@ -253,7 +273,8 @@ class Server(EventEmitter):
             self._retry = None
         if not self._loop.is_closed():
             for sock in self._listeners:
-                self._loop.remove_reader(sock.fileno())
+                if sock.fileno() >= 0:
+                    self._loop.remove_reader(sock.fileno())
 
     # ---- connections
 
@@ -273,30 +294,47 @@ class Server(EventEmitter):
                     self._run(self.emit, "error", error)
                 return
             self._refused = False
-            self._accepted(sock, peer)
+            try:
+                self._accepted(sock, peer)
+            except OSError as error:
+                # It has broken before there was anybody to tell.
+                report(self._loop, "A connection could not be taken over", error, self)
             if not self._listeners:
                 return
 
     def _accepted(self, sock: socket.socket, peer: Any) -> None:
         if self._refuses(peer):
-            info = {}
+            self._drop(sock, peer)
+            return
+        try:
+            stream = Socket(**self._socket_options)
+        except BaseException:
+            sock.close()
+            raise
+        stream._accepted_by = self
+        self._connections.add(stream)
+        try:
+            stream._adopt(sock, peer if peer else None)
+            if self._keep_alive:
+                stream.set_keep_alive(True, self._keep_alive_delay)
+        except BaseException:
+            stream.destroy()
+            raise
+        if self._ssl is not None:
+            self._start_task(self._secure(stream, self._ssl), stream)
+            return
+        self._announce(stream)
+
+    def _drop(self, sock: socket.socket, peer: Any) -> None:
+        info = {}
+        try:
             for side, name in (("local", sock.getsockname()), ("remote", peer)):
                 tcp = isinstance(name, tuple)
                 info[f"{side}_address"] = name[0] if tcp else readable_address(name)
                 info[f"{side}_port"] = name[1] if tcp else None
+        finally:
             sock.close()
-            self._run(self.emit, "drop", info)
-            return
-        stream = Socket(**self._socket_options)
-        stream._accepted_by = self
-        self._connections.add(stream)
-        stream._adopt(sock, peer if peer else None)
-        if self._keep_alive:
-            stream.set_keep_alive(True, self._keep_alive_delay)
-        if self._ssl is not None:
-            self._start_task(self._secure(stream, self._ssl))
-            return
-        self._announce(stream)
+        self._run(self.emit, "drop", info)
 
     def _announce(self, stream: Socket) -> None:
         if self._listener is not None:
@@ -313,28 +351,45 @@ class Server(EventEmitter):
             result: Any = listener(stream)
         except BaseException:
             # Nobody has taken the connection into his care.
-            stream.destroy()
+            stream.reset_and_destroy()
             raise
         if hasattr(type(result), "__await__"):
-            task = self._start_task(self._serve(stream, result))
+            task = self._start_task(self._serve(stream, result), stream)
             if asyncio.iscoroutine(result):
                 # Where it was cancelled before it began.
                 task.add_done_callback(lambda _: result.close())
 
     async def _serve(self, stream: Socket, handler: Any) -> None:
+        met: BaseException | None = None
+
+        def heard(error: BaseException) -> None:
+            # The handler is the one who meets what the peer has done to the connection, and what it has done itself.
+            if error is not met and not stream._is_peers_fault(error) and stream.listener_count("error") == 1:
+                raise error
+
+        stream.on("error", heard)
         try:
             await handler
         except Exception as error:
-            if stream.destroyed and stream.errored is error:
-                # The connection's own error, which its 'error' event has reported.
-                return
-            if stream.destroyed:
+            met = error
+            if stream._is_peers_fault(error):
+                # The handler has let it pass; 'error' tells who listens.
+                stream.destroy(error)
+            elif stream.destroyed:
+                # Also where the handler has destroyed the connection with it: then it tells those who use that, too.
                 report(self._loop, "Exception in a connection handler", error, stream)
             else:
+                stream.off("error", heard)
                 stream.destroy(error)
         except asyncio.CancelledError:
             stream.destroy()
             raise
+        except BaseException:
+            stream.reset_and_destroy()
+            raise
+        finally:
+            if not stream.destroyed:
+                stream.off("error", heard)
 
     async def _secure(self, stream: Socket, context: _ssl.SSLContext) -> None:
         try:
@@ -344,18 +399,28 @@ class Server(EventEmitter):
             return
         self._announce(stream)
 
-    def _start_task(self, work: Any) -> asyncio.Task[None]:
+    def _start_task(self, work: Any, stream: Socket) -> asyncio.Task[None]:
+        """A task that looks after ``stream``."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if task.cancelled():
+                # Maybe before its first step.
+                stream.destroy()
+
+        task.add_done_callback(done)
         return task
 
-    def _run(self, call: Callable[..., object], *args: Any) -> None:
-        """Call; what a listener raises goes to the loop's handler, and the server goes on."""
+    def _run(
+        self, call: Callable[..., object], *args: Any, what: str = "Exception in a listener of a server"
+    ) -> None:
+        """Call; what is raised goes to the loop's handler, and the server goes on."""
         try:
             call(*args)
         except Exception as error:
-            report(self._loop, "Exception in a listener of a server", error, self)
+            report(self._loop, what, error, self)
 
     def _refuses(self, peer: Any) -> bool:
         if self.max_connections is not None and len(self._connections) >= self.max_connections:
@@ -395,9 +460,8 @@ class Server(EventEmitter):
             return self
         self._closing = True
         self._stop_accepting()
-        _close_all(self._listeners)
-        self._listeners = []
-        self._forget_paths()
+        listeners, self._listeners = self._listeners, []
+        self._let_go(listeners)
         self._check_closed()
         return self
 
@@ -515,30 +579,3 @@ def _places(address: tuple[Any, ...]) -> list[Place]:
                 raise OutOfRangeError("the list of hosts must not be empty")
             return [parse_place((host, *rest), "listen()") for host in each]
     return [parse_place(address, "listen()")]
-
-
-def _bind_path(sock: socket.socket, path: str | bytes, unlink: bool) -> None:
-    try:
-        sock.bind(path)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE or not unlink or not _is_abandoned(path):
-            raise
-        os.unlink(path)
-        sock.bind(path)
-
-
-def _is_abandoned(path: str | bytes) -> bool:
-    """Whether a socket is there that nobody listens on any more."""
-    try:
-        if not stat.S_ISSOCK(os.stat(path).st_mode):
-            return False
-    except OSError:
-        return False
-    # A socket of another type cannot connect to one that is in use, but is told so, and its server hears nothing.
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
-        return probe.connect_ex(path) == errno.ECONNREFUSED
-
-
-def _close_all(socks: list[socket.socket]) -> None:
-    for sock in socks:
-        sock.close()

@@ -13,7 +13,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from penstock._flow.ticks import next_tick
-from penstock.abort import AbortSignal
+from penstock.abort import AbortSignal, Left
+from penstock.closing import GivenUp
 from penstock.direct import Borrower, DirectTarget, Trip
 from penstock.duplex import Duplex
 from penstock.errors import (
@@ -21,13 +22,15 @@ from penstock.errors import (
     InvalidArgTypeError,
     NotConnectedError,
     OutOfRangeError,
+    StreamError,
 )
 from penstock.fs._write_stream import WriteStream
-from penstock.net._address import Lookup, Place, find_addresses, parse_place, readable_address
+from penstock.net._address import Lookup, parse_place, readable_address
+from penstock.net._attempt import Attempt
 from penstock.net._carrier import Carrier
 from penstock.net._channel import Channel
-from penstock.net._connector import Connector
 from penstock.net._sendfile import SendFile
+from penstock.net._steps import take_all
 from penstock.writable import Writable
 
 if TYPE_CHECKING:
@@ -67,7 +70,9 @@ class Socket(Duplex, DirectTarget):
     ``end``, ``close``
         The peer has ended its side; everything is over. `had_error` says whether by an error.
 
-    Errors of the network are the OSErrors that they are (ConnectionResetError, BrokenPipeError, TimeoutError, ...).
+    Errors of the network are the OSErrors that they are (ConnectionResetError, BrokenPipeError, TimeoutError, ...). A
+    socket that is destroyed with any other error is closed by a reset, so that the peer does not take what it got for
+    the whole.
     """
 
     __slots__ = (
@@ -102,7 +107,7 @@ class Socket(Duplex, DirectTarget):
         channel = Channel(self, loop)
         self._channel = channel
         self._sock: socket.socket | None = None
-        self._connecting: _Attempt | None = None
+        self._connecting: Attempt | None = None
         self._secure: Secure | None = None
         self._tls: _ssl.SSLObject | None = None
         self._accepted_by: Server | None = None
@@ -127,6 +132,8 @@ class Socket(Duplex, DirectTarget):
             default_encoding=default_encoding,
             signal=signal,
         )
+        if not allow_half_open:
+            self._w_refuse_with(channel.refusal)
         if sock is not None:
             self._adopt(sock, None)
 
@@ -153,7 +160,7 @@ class Socket(Duplex, DirectTarget):
         place = parse_place(address, "connect()")
         if self._sock is not None or self._connecting is not None or self.destroyed:
             raise AlreadyConnectedError("connect() on a socket that was connected before; make a new one")
-        self._connecting = _Attempt(self, place, family, local_address, lookup, attempt_delay)
+        self._connecting = Attempt(self, place, family, local_address, lookup, attempt_delay)
         return self
 
     def _adopt(self, sock: socket.socket, peer: Any) -> None:
@@ -168,9 +175,16 @@ class Socket(Duplex, DirectTarget):
         self._channel.open(sock.fileno())
 
     def _connected(self, sock: socket.socket) -> None:
-        self._adopt(sock, None)
-        self.emit("connect")
-        self.emit("ready")
+        """For the attempt: there is a connection."""
+        try:
+            self._adopt(sock, None)
+        except Exception as error:
+            self.destroy(error)
+            return
+        # A listener that raises does not keep the others, and the bytes, waiting.
+        take_all(lambda: self.emit("connect"), lambda: self.emit("ready"), self._begin_reading)
+
+    def _begin_reading(self) -> None:
         if not self.destroyed and not self.is_paused():
             self.read(0)
 
@@ -184,25 +198,45 @@ class Socket(Duplex, DirectTarget):
             self._sock.shutdown(socket.SHUT_WR)
 
     def _destroy(self, error: BaseException | None) -> None:
-        if self._connecting is not None:
-            self._connecting.cancel()
-            self._connecting = None
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
-        if self._secure is not None:
-            self._secure.close(error)
-        sock = self._sock
         # Who asks afterwards, for a log, still gets them.
         self._local_name()
         self._peer_name()
-        self._channel.close(error)
-        if sock is not None:
-            sock.close()
+        # What the peer got is not the whole; the program has failed, and has not just had enough.
+        if (
+            error is not None
+            and error is not self._channel.find_fault()
+            and not isinstance(error, (GivenUp, Left))
+        ):
+            self._linger_not()
+        secure = self._secure
+        take_all(
+            self._stop_waiting,
+            lambda: None if secure is None else secure.close(error),
+            lambda: self._channel.close(error),
+            lambda: None if self._sock is None else self._sock.close(),
+            self._tell_server,
+            lambda: next_tick(self._forget),
+        )
+
+    def _stop_waiting(self) -> None:
+        connecting, self._connecting = self._connecting, None
+        timer, self._idle_timer = self._idle_timer, None
+        if timer is not None:
+            timer.cancel()
+        if connecting is not None:
+            connecting.cancel()
+
+    def _tell_server(self) -> None:
         server, self._accepted_by = self._accepted_by, None
         if server is not None:
             server._gone(self)
-        next_tick(self._forget)
+
+    def _is_peers_fault(self, error: BaseException) -> bool:
+        """Whether ``error`` is that of the connection, or what somebody meets who does not know yet that it is broken."""
+        fault = self._channel.find_fault()
+        return fault is not None and (
+            error is fault or error.__cause__ is fault or isinstance(error, StreamError)
+        )
 
     def _forget(self) -> None:
         """Nothing holds a closed socket in a cycle."""
@@ -214,10 +248,15 @@ class Socket(Duplex, DirectTarget):
 
         What is written and not sent is lost. On a Unix socket, and before the connection is there, it is `destroy`.
         """
-        if self._sock is not None and self._sock.family != socket.AF_UNIX and not self.destroyed:
+        if not self.destroyed:
+            self._linger_not()
+        return self.destroy()
+
+    def _linger_not(self) -> None:
+        """Have the system close the connection by a reset."""
+        if self._sock is not None and self._sock.family != socket.AF_UNIX:
             with contextlib.suppress(OSError):
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        return self.destroy()
 
     def destroy_soon(self) -> None:
         """Destroy the socket when all that was written is sent; at once where that is the case."""
@@ -508,59 +547,6 @@ class Socket(Duplex, DirectTarget):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.ready_state} {self.address()} -> {readable_address(self._peer_name())}>"
-
-
-class _Attempt:
-    """A Socket's way to its connection: the lookup, then the attempts."""
-
-    def __init__(
-        self,
-        stream: Socket,
-        place: Place,
-        family: int,
-        local: tuple[str, int] | None,
-        lookup: Lookup | None,
-        delay: float,
-    ) -> None:
-        self._stream = stream
-        self._place = place
-        self._local = local
-        self._delay = delay
-        self._connector: Connector | None = None
-        loop = asyncio.get_running_loop()
-        self._task = loop.create_task(self._look_up(family, lookup))
-
-    def cancel(self) -> None:
-        if self._connector is not None:
-            self._connector.cancel()
-        elif self._task is not asyncio.current_task():
-            self._task.cancel()
-
-    async def _look_up(self, family: int, lookup: Lookup | None) -> None:
-        stream = self._stream
-        place = self._place
-        try:
-            addresses = await find_addresses(place, family=family, lookup=lookup)
-        except OSError as error:
-            if place.host is not None:
-                stream.emit("lookup", error, None, None, place.host)
-            stream.destroy(error)
-            return
-        except Exception as error:
-            # A lookup of the program's own may raise anything.
-            stream.destroy(error)
-            return
-        if place.host is not None:
-            for each in addresses:
-                stream.emit("lookup", None, each.address[0], each.family, place.host)
-        if not stream.destroyed:
-            self._connector = Connector(addresses, place, self._local, self._delay, self._done)
-
-    def _done(self, sock: socket.socket | None, error: OSError | None) -> None:
-        if sock is not None:
-            self._stream._connected(sock)
-        else:
-            self._stream.destroy(error)
 
 
 def _host(name: Any) -> str | None:

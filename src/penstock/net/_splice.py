@@ -179,6 +179,9 @@ class SocketRoute:
         if self._read_end >= 0:
             if self._out.feeder is self:
                 self._out.feeder = None
-            os.close(self._read_end)
-            os.close(self._write_end)
+            read_end, write_end = self._read_end, self._write_end
             self._read_end = self._write_end = -1
+            try:
+                os.close(read_end)
+            finally:
+                os.close(write_end)

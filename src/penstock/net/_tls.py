@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from penstock._flow.lifecycle import Completion
 from penstock.errors import AlreadyConnectedError, InvalidArgTypeError, PrematureCloseError
+from penstock.net._steps import take_all
 
 if TYPE_CHECKING:
     from penstock.net._channel import Channel
@@ -104,6 +105,7 @@ class Secure:
     def failed(self, error: BaseException) -> None:
         """The handshake has failed, or the connection is broken."""
         self._over = True
+        self._channel.note_fault(error)
         with contextlib.suppress(OSError):
             # The alert that tells the peer why.
             self._flush()
@@ -121,6 +123,8 @@ class Secure:
         self._plain.clear()
         self._early.clear()
         error = error or PrematureCloseError("the socket was destroyed during the TLS handshake")
+        if self._timer is not None:
+            self._timer.cancel()
         if self._shaken is not None and not self._shaken.done():
             self._shaken.set_exception(error)
         done, self._early_done = self._early_done, None
@@ -155,11 +159,13 @@ class Secure:
         assert self._shaken is not None
         if not self._shaken.done():
             self._shaken.set_result(None)
-        self._stream.emit("secure")
-        if done is not None and not self._over:
-            self._write_early(early, done)
-        # After whoever awaits the handshake has said what is to become of the bytes.
-        asyncio.get_running_loop().call_soon(self._decrypt)
+        # A listener that raises does not keep the bytes waiting. They come after whoever awaits the handshake has said
+        # what is to become of them.
+        take_all(
+            lambda: self._stream.emit("secure"),
+            lambda: self._write_early(early, done),
+            lambda: asyncio.get_running_loop().call_soon(self._decrypt),
+        )
 
     def _send_or_fail(self) -> None:
         try:
@@ -167,7 +173,9 @@ class Secure:
         except OSError as error:
             self.failed(error)
 
-    def _write_early(self, early: list[Any], done: Completion) -> None:
+    def _write_early(self, early: list[Any], done: Completion | None) -> None:
+        if done is None or self._over:
+            return
         try:
             self._encrypt(early)
         except OSError as error:
@@ -204,6 +212,14 @@ class Secure:
 
     def _decrypt(self) -> bool:
         """Hand on what can be decrypted, as far as it is wanted; whether that was anything."""
+        try:
+            return self._decrypt_wanted()
+        except BaseException:
+            # Of a listener. It must not keep back what was received with the chunk that it has refused.
+            asyncio.get_running_loop().call_soon(self._decrypt)
+            raise
+
+    def _decrypt_wanted(self) -> bool:
         channel = self._channel
         handed = False
         while channel.wanted and not self._over:

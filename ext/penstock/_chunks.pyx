@@ -353,7 +353,7 @@ cdef class ChunkQueue:
         cdef ChunkRef* front
         if self._busy:
             self._check_idle("read")
-        if n == 0:
+        if n <= 0:
             return b""
         front = self._at(0)
         if n < front.size:

@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """The loop of the operators that return a value: it takes what is there and stops only to wait, or to await."""
 
 from penstock._flow.runner import is_awaitable

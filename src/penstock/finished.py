@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """finished(): when a stream is done, or why it will never be. Rules F1 to F5."""
 
 from penstock._flow.events import Listener

@@ -39,6 +39,7 @@ cdef class Pipe(Listener):
     cdef object _cleanup(self)
     cdef object _unpipe(self)
 
+@cython.locals(link=Pipe, pipes=list)
 cpdef object pipe(Stream source, Stream dest, bint end, bint own_write)
 @cython.locals(link=Pipe, index=Py_ssize_t, pipes=list)
 cpdef object unpipe(Stream source, Stream dest)

@@ -1,6 +1,7 @@
 """pipe() and unpipe(): the link that carries chunks from a readable to a writable. Rules P1 to P10."""
 
 from penstock._flow.events import Listener
+from penstock._flow.stream import Stream
 from penstock._flow.ticks import current_queue
 
 _TICK_SOURCE_ENDED = 1
@@ -56,6 +57,11 @@ def _listener(pipe, on):
 
 class Pipe(Listener):
     """One pipe; it is itself the listener of the source's 'data'."""
+
+    # Compiled, there is none without its streams: they are called unasked.
+    def __cinit__(self, source, dest, *options):
+        if not isinstance(source, Stream) or not isinstance(dest, Stream):
+            raise TypeError("a pipe has two streams; it is made by Readable.pipe()")
 
     def __init__(self, source, dest, end, own_write):
         self._source = source
@@ -181,12 +187,17 @@ class Pipe(Listener):
 
 def pipe(source, dest, end, own_write):
     """P1 to P4: connect two streams."""
+    # All is made before anything is looked at: the garbage collector may run, and with it anything.
+    link = Pipe(source, dest, end, own_write)
+    pipes = []
+    waited_for = set()
     if source._r_pipes is None:
-        source._r_pipes = []
+        source._r_pipes = pipes
     if len(source._r_pipes) == 1 and not source._r_multi_await:
         source._r_multi_await = True
-        source._r_await = set() if source._r_await is None else {source._r_await}
-    link = Pipe(source, dest, end, own_write)
+        if source._r_await is not None:
+            waited_for.add(source._r_await)
+        source._r_await = waited_for
     source._r_pipes.append(link)
     link._connect()
 

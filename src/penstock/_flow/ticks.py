@@ -23,9 +23,14 @@ class Ticked:
 
 
 class TickQueue:
+    # Compiled, every object has one, also where its __init__ is left out.
+    def __cinit__(self):
+        self._fifo = Fifo()
+
     def __init__(self, loop):
         self._loop = loop
-        self._fifo = Fifo()
+        if self._fifo is None:
+            self._fifo = Fifo()
         self._scheduled = False
         self._running = False
 

@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """What a message asks of the connection that carries it."""
 
 from penstock._flow.events import Listener

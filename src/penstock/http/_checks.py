@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """Header fields that are to go, checked before they do: names are tokens, values have no line breaks."""
 
 import re

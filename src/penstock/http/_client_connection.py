@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """ClientConnection: responses that come on one connection, for one request after the other."""
 
 import select

@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """ClientRequest: what a client asks for."""
 
 from penstock import _clock as clock

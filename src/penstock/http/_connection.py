@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """A connection: bytes to messages by httptools, no faster than somebody takes them, and no more than is allowed.
 
 httptools cannot be stopped inside what it is given, so it is given no piece that goes beyond the end of a message, and

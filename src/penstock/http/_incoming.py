@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """Messages that come: a server's requests and a client's responses, whose bodies are read as streams."""
 
 from penstock.http._headers import Headers

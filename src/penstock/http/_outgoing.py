@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """Messages that go: the head, and a body that is framed as the head has announced it."""
 
 from email.utils import formatdate

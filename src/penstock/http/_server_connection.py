@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """ServerConnection: requests that come on one connection, answered one after the other."""
 
 import re

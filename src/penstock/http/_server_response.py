@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """ServerResponse: what a server answers."""
 
 from http import HTTPStatus

@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """The channel of a socket: its descriptor, and how bytes come and go through it.
 
 The loop says when the descriptor is ready. A write goes out at once where the kernel takes it. Those that follow in the

@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """A socket into a socket by ``splice``: the bytes go through a pipe of the kernel and are never copied to the program.
 
 What is in the pipe counts as written: the destination is lent to the route until it is through, and what is written

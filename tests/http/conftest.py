@@ -17,6 +17,14 @@ from net_helpers import certificate, client_tls, server_tls  # noqa: E402
 __all__ = ["big", "certificate", "client_tls", "content", "run", "server_tls"]
 
 
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch):
+    """The machine's own proxies are none of the tests'."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 @pytest.fixture
 def small(tmp_path):
     """A file of ten digits, of a known time."""

@@ -19,6 +19,7 @@ streams and those of its socket.
 
 from __future__ import annotations
 
+import ssl as _ssl
 from typing import Any
 
 from penstock.abort import AbortSignal
@@ -81,6 +82,8 @@ def request(
     agent: Agent | None = None,
     timeout: Timeouts | float | None = None,
     redirects: int = 0,
+    ssl: _ssl.SSLContext | bool | None = None,
+    proxy: str | bool | None = None,
     signal: AbortSignal | None = None,
     high_water_mark: int | None = None,
 ) -> ClientRequest:
@@ -91,6 +94,9 @@ def request(
     which nothing was written or piped ends it. ``agent``: an `Agent`, which keeps connections; without one, the request has a
     connection of its own. ``timeout``: a `Timeouts`, or seconds for everything. ``redirects``: how many to follow, none
     where not given; credentials are not sent to another origin, and a body that was a stream cannot be sent again.
+    ``ssl``: an `ssl.SSLContext` for https; True is the default one, False encrypts and does not check whom it talks to.
+    ``proxy``: the URL of an http proxy, True for what the environment says, False for none. Both are the agent's where
+    not given; without an agent the environment says.
     ``signal``: an `AbortSignal` that gives the request up. ``high_water_mark``: bytes, for both bodies. ``authority``: for
     the method CONNECT, the ``host:port`` to which the proxy at ``url`` is to connect; its 2xx answer comes as the event
     'connect', with the socket.
@@ -101,7 +107,7 @@ def request(
     until then it keeps its connection. Raises InvalidArgTypeError, InvalidArgValueError, InvalidHeaderError, and
     ImportError where httptools is missing.
     """
-    owner = agent if agent is not None else Agent(keep_alive=False)
+    owner = agent if agent is not None else Agent(keep_alive=False, proxy=proxy)
     return owner.request(
         url,
         method=method,
@@ -110,6 +116,8 @@ def request(
         authority=authority,
         timeout=timeout,
         redirects=redirects,
+        ssl=ssl,
+        proxy=proxy,
         signal=signal,
         high_water_mark=high_water_mark,
     )
@@ -117,5 +125,5 @@ def request(
 
 def get(url: str, *, agent: Agent | None = None, **options: Any) -> ClientRequest:
     """A GET request, ended at once; options as for `request`."""
-    owner = agent if agent is not None else Agent(keep_alive=False)
+    owner = agent if agent is not None else Agent(keep_alive=False, proxy=options.get("proxy"))
     return owner.get(url, **options)

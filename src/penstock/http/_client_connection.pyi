@@ -32,3 +32,6 @@ class ClientConnection(HttpConnection):
 
     def close(self, error: BaseException | None = None) -> None:
         """Close the connection, and fail what is under way, with ``error`` where that is given."""
+
+def has_come(socket: Duplex) -> bool:
+    """Whether the kernel has something for ``socket`` that was not read: bytes, or the end."""

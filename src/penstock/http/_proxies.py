@@ -14,29 +14,33 @@ __all__ = ["Proxies", "as_proxies"]
 _DIRECT = ("no_proxy", "NO_PROXY")
 
 
+# A proxy, or its URL and where that was found.
+Proxy = Target | tuple[str, str]
+
+
 class Proxies:
     """The proxies for http and for https, and the hosts that are reached without them."""
 
     def __init__(
-        self, http: Target | None = None, https: Target | None = None, direct: tuple[str, ...] = ()
+        self, http: Proxy | None = None, https: Proxy | None = None, direct: tuple[str, ...] = ()
     ) -> None:
         self._http = http
         self._https = https
         self._direct = direct
 
     def proxy_for(self, target: Target) -> Target | None:
-        """The proxy that leads to ``target``, None where there is none."""
+        """The proxy that leads to ``target``, None where there is none. Raises InvalidArgValueError for what is none."""
         proxy = self._https if target.secure else self._http
         if proxy is None or any(_covers(entry, target) for entry in self._direct):
             return None
-        return proxy
+        return proxy if isinstance(proxy, Target) else _parse(*proxy)
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str] = os.environ) -> Proxies:
         """HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY; in lower case they come first, and empty they are none.
 
         Where REQUEST_METHOD is set, as it is for a CGI program, HTTP_PROXY is what a client sent as a header "Proxy",
-        and means nothing. Raises InvalidArgValueError for what is no proxy.
+        and means nothing. What is no proxy is an error of the requests that would go through it.
         """
         cgi = "REQUEST_METHOD" in environ
         everything = ("all_proxy", "ALL_PROXY")
@@ -66,13 +70,13 @@ def as_proxies(proxy: str | bool | None) -> Proxies:
     return Proxies(target, target)
 
 
-def _first(environ: Mapping[str, str], *groups: tuple[str, ...]) -> Target | None:
+def _first(environ: Mapping[str, str], *groups: tuple[str, ...]) -> tuple[str, str] | None:
     """The first variable that is there in each group decides; an empty one leaves it to the next group."""
     for names in groups:
         for name in names:
             if name in environ:
                 if environ[name].strip():
-                    return _parse(environ[name].strip(), f"the environment variable {name}")
+                    return environ[name].strip(), f"the environment variable {name}"
                 break
     return None
 

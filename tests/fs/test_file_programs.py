@@ -15,6 +15,8 @@ from penstock import create_read_stream, create_write_stream
 WORDS = 750_000
 # By environment, for longer runs.
 PROGRAMS = int(os.environ.get("PENSTOCK_PROGRAMS", "30"))
+# Listeners that raise, too.
+RAISE = os.environ.get("PENSTOCK_RAISE") == "1"
 FIRST_SEED = int(os.environ.get("PENSTOCK_SEED", "1"))
 # Not 'pipe': who unpipes in it leaves a source that flows to nobody, as in Node.
 EVENTS = ("open", "ready", "pause", "resume", "unpipe", "drain", "end", "finish", "close")
@@ -121,7 +123,7 @@ class Program:
             self.source.unpipe(dest)
 
     def listen(self):
-        raises = self.random.random() < 0.3
+        raises = RAISE and self.random.random() < 0.3
 
         def listener(chunk):
             self.seen.append(bytes(chunk))

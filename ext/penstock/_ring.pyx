@@ -290,7 +290,8 @@ cdef class RingBuffer:
         _buffer(buf, "buf", True, &target)
         try:
             self._be_consumer()
-            size = min(<size_t> target.len, self._filled(target.len))
+            size = target.len
+            size = min(size, self._filled(size))
             if size:
                 _copy(<char *> target.buf, self._base + self._read_at, size, &self._consuming)
                 self._advance(size)

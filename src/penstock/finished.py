@@ -22,16 +22,20 @@ class FinishedListener(Listener):
     """One event of the stream that is watched, in a list of all that belong to the watch."""
 
     def _notify0(self):
-        self._handle._happened(self._on, None)
+        handle = self._handle
+        handle._happened(self._on, None)
 
     def _notify1(self, arg):
-        self._handle._happened(self._on, arg)
+        handle = self._handle
+        handle._happened(self._on, arg)
 
     def _s_run_tick(self, op, arg):
-        self._handle._happened(op, None)
+        handle = self._handle
+        handle._happened(op, None)
 
     def __call__(self, *args):
-        self._handle._happened(self._on, args[0] if args else None)
+        handle = self._handle
+        handle._happened(self._on, args[0] if args else None)
 
 
 def _listener(handle, on):

@@ -32,11 +32,12 @@ class PipeListener(Listener):
             pipe._unpipe()
 
     def _notify1(self, arg):
+        pipe = self._pipe
         if self._on == _ON_ERROR:
-            self._pipe._failed(arg)
+            pipe._failed(arg)
         elif self._on == _ON_UNPIPE:
-            if arg is self._pipe._source and self._pipe._leaving and not self._pipe._gone:
-                self._pipe._cleanup()
+            if arg is pipe._source and pipe._leaving and not pipe._gone:
+                pipe._cleanup()
         else:
             self._notify0()
 
@@ -115,16 +116,17 @@ class Pipe(Listener):
         if self._gone:
             return
         source = self._source
+        dest = self._dest
         if len(source._r_pipes) == 1:
-            source._r_await = self._dest
+            source._r_await = dest
             source._r_multi_await = False
         else:
-            source._r_await.add(self._dest)
+            source._r_await.add(dest)
         source._r_stall()
         source._r_pause()
         if self._on_drain is None and not self._gone:
             self._on_drain = _listener(self, _ON_DRAIN)
-            self._dest._s_add("drain", self._on_drain, False)
+            dest._s_add("drain", self._on_drain, False)
 
     def _drained(self):
         """P7."""

@@ -59,14 +59,16 @@ cdef class ReadableSide(Lifecycle):
     cdef bint _r_push(self, object chunk, object encoding) except -1
     @cython.locals(size=Py_ssize_t)
     cdef bint _r_unshift(self, object chunk, object encoding) except -1
+    @cython.locals(buffer=Fifo, size=Py_ssize_t)
     cdef bint _r_push_eof(self) except -1
     cdef object _r_checked(self, object chunk, object encoding)
     cdef object _r_decode(self, object chunk)
+    @cython.locals(buffer=Fifo)
     cdef object _r_add_chunk(self, object chunk, Py_ssize_t size, bint front)
     @cython.locals(buffer=Fifo)
-    cdef object _r_make_room(self)
-    @cython.locals(changes=Py_ssize_t)
-    cdef object _r_make_room_in_front(self)
+    cdef Fifo _r_make_room(self)
+    @cython.locals(buffer=Fifo, changes=Py_ssize_t)
+    cdef Fifo _r_make_room_in_front(self)
     cdef object _r_emit_data(self, object chunk)
     cdef Py_ssize_t _r_how_much(self, Py_ssize_t n) except -1
     @cython.locals(buffer=Fifo, data=bytes, left=Py_ssize_t, changes=Py_ssize_t)
@@ -93,7 +95,9 @@ cdef class ReadableSide(Lifecycle):
     cdef object _r_end_readable(self)
     cdef object _r_emit_end(self)
     cdef object _r_forget_drains(self)
+    @cython.locals(stalls=Stalls)
     cdef object _r_stall(self)
+    @cython.locals(stalls=Stalls)
     cdef object _r_unstall(self)
     cdef object _r_pause(self)
     cdef object _r_resume(self)

@@ -146,9 +146,10 @@ class ReadableSide(Lifecycle):
         if self._r_decoder is not None:
             tail = self._r_decoder.decode(b"", True)
             if tail:
-                self._r_make_room()
-                self._r_length += 1 if self._r_object else len(tail)
-                self._r_buffer.put(tail)
+                size = 1 if self._r_object else len(tail)
+                buffer = self._r_make_room()
+                self._r_length += size
+                buffer.put(tail)
         self._r_ended = True
         if self._r_sync:
             self._r_announce()
@@ -175,18 +176,15 @@ class ReadableSide(Lifecycle):
             self._r_emit_data(chunk)
         else:
             # First, for it may run anything.
-            if front:
-                self._r_make_room_in_front()
-            else:
-                self._r_make_room()
+            buffer = self._r_make_room_in_front() if front else self._r_make_room()
             self._r_length += size
             if self._r_length > self._r_peak:
                 self._r_peak = self._r_length
             if front:
                 self._r_changes += 1
-                self._r_buffer.put_left(chunk)
+                buffer.put_left(chunk)
             else:
-                self._r_buffer.put(chunk)
+                buffer.put(chunk)
             if self._r_need_readable:
                 self._r_announce()
         if not self._r_reading_more and self._s_constructed:
@@ -194,7 +192,7 @@ class ReadableSide(Lifecycle):
             self._s_tick(_TICK_READ_MORE, None)
 
     def _r_make_room(self):
-        """For one more chunk."""
+        """Room for one more chunk; the buffer."""
         buffer = self._r_buffer
         if buffer is None:
             buffer = Fifo()
@@ -204,18 +202,20 @@ class ReadableSide(Lifecycle):
             calls.ready_for_calls(self)
             buffer = self._r_buffer
         buffer.reserve(1)
+        return buffer
 
     def _r_make_room_in_front(self):
-        self._r_make_room()
+        buffer = self._r_make_room()
         while self._r_offset:
             # The front chunk is half read: what is left of it is a chunk of its own from here on.
             changes = self._r_changes
-            rest = self._r_buffer.first()[self._r_offset :]
+            rest = buffer.first()[self._r_offset :]
             if changes == self._r_changes:
                 self._r_changes += 1
                 self._r_offset = 0
-                self._r_buffer.replace_first(rest)
-            self._r_make_room()
+                buffer.replace_first(rest)
+            buffer = self._r_make_room()
+        return buffer
 
     def _r_emit_data(self, chunk):
         listener = self._s_data_listener
@@ -617,11 +617,13 @@ class ReadableSide(Lifecycle):
             stalls = Stalls()
             if self._r_stalls is None:
                 self._r_stalls = stalls
-        self._r_stalls.begin()
+        stalls = self._r_stalls
+        stalls.begin()
 
     def _r_unstall(self):
-        if self._r_stalls is not None:
-            self._r_stalls.end()
+        stalls = self._r_stalls
+        if stalls is not None:
+            stalls.end()
 
     # ---- text
 

@@ -1,3 +1,5 @@
+cimport cython
+
 cimport penstock._clock as clock
 
 cdef class Stalls:
@@ -5,7 +7,9 @@ cdef class Stalls:
     cdef double _over       # seconds of the stalls that are over
     cdef double _since      # when the one that lasts began; 0 where none does
     cdef object begin(self)
+    @cython.locals(now=double)
     cdef object end(self)
+    @cython.locals(now=double)
     cdef double seconds(self)
 
 cpdef tuple stalls_of(Stalls stalls)

@@ -13,12 +13,14 @@ class Stalls:
 
     def end(self):
         if self._since != 0:
-            self._over += clock.monotonic() - self._since
+            now = clock.monotonic()
+            self._over += now - self._since
             self._since = 0
 
     def seconds(self):
         """The time of all stalls, that of the one that lasts included."""
-        return self._over + (clock.monotonic() - self._since if self._since else 0.0)
+        now = clock.monotonic()
+        return self._over + (now - self._since if self._since else 0.0)
 
 
 def stalls_of(stalls):

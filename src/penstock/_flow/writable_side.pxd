@@ -52,12 +52,13 @@ cdef class WritableSide(ReadableSide):
     cdef Stalls _w_stalls                    # how often and how long write() told a healthy stream's writer to wait
     cdef object _w_start(self, object write, object writev, object final, Py_ssize_t hwm, bint object_mode, object encoding)
     cdef object _w_checked(self, object chunk, object encoding)
-    @cython.locals(size=Py_ssize_t, data=bytes, waits=bint, buffer=Fifo)
+    @cython.locals(size=Py_ssize_t, data=bytes, waits=bint, buffer=Fifo, stalls=Stalls)
     cdef bint _w_write(self, object chunk, object encoding, object callback) except -1
     @cython.locals(buffer=Fifo)
     cdef object _w_make_room(self)
     @cython.locals(data=bytes)
     cdef Py_ssize_t _w_measure(self, object chunk) except -2
+    @cython.locals(size=Py_ssize_t)
     cdef object _w_forget(self, object chunk)
     cdef object _w_refuse(self, object callback)
     cdef object _w_refusal(self, str what)
@@ -70,6 +71,7 @@ cdef class WritableSide(ReadableSide):
     @cython.locals(sync=bint, waiting=bint, buffer=Fifo)
     cdef object _w_written(self, object error)
     cdef object _w_after_write(self, Py_ssize_t count, object callback)
+    @cython.locals(stalls=Stalls)
     cdef object _w_unstall_writers(self)
     cdef object _w_write_failed(self, object callback, object error)
     cdef object _w_run_callback(self, object callback, object error)

@@ -104,7 +104,8 @@ class WritableSide(ReadableSide):
             stalls = Stalls()
             if self._w_stalls is None:
                 self._w_stalls = stalls
-        self._w_stalls.begin()
+        stalls = self._w_stalls
+        stalls.begin()
         return False
 
     def _w_make_room(self):
@@ -115,7 +116,8 @@ class WritableSide(ReadableSide):
             # The garbage collector may have run, and with it anything.
             if self._w_buffer is None:
                 self._w_buffer = buffer
-        self._w_buffer.reserve(2)
+        buffer = self._w_buffer
+        buffer.reserve(2)
 
     def _w_measure(self, chunk):
         """What a chunk counts for; -1 where its length cannot be told any more, which is the failure of its write."""
@@ -274,8 +276,9 @@ class WritableSide(ReadableSide):
             self._w_finish_check(True)
 
     def _w_unstall_writers(self):
-        if self._w_stalls is not None:
-            self._w_stalls.end()
+        stalls = self._w_stalls
+        if stalls is not None:
+            stalls.end()
 
     def _w_write_failed(self, callback, error):
         self._w_pending -= 1
@@ -329,7 +332,7 @@ class WritableSide(ReadableSide):
                     callback = buffer.popleft()
                     if callback is not None:
                         callbacks.append(callback)
-                self._w_pending -= len(chunks) - 1
+                self._w_pending -= len(chunks) - 1  # compiled: of a list
                 self._w_writelen = self._w_length
                 self._w_callback = callbacks if callbacks else None
                 self._w_call_writev(chunks)
@@ -359,7 +362,7 @@ class WritableSide(ReadableSide):
             callback = buffer.popleft()
             if callback is not None:
                 callbacks.append(callback)
-        self._w_pending -= len(chunks)
+        self._w_pending -= len(chunks)  # compiled: of a list
         self._w_writelen = self._w_length
         self._w_callback = callbacks if callbacks else None
         return chunks
@@ -386,7 +389,8 @@ class WritableSide(ReadableSide):
             self._w_length -= 1
         else:
             try:
-                self._w_length = max(0, self._w_length - len(chunk))
+                size = len(chunk)
+                self._w_length = max(0, self._w_length - size)
             except Exception:
                 # It cannot be told any more. The stream has failed already, and the count is right after the last one.
                 return

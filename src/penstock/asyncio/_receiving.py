@@ -62,7 +62,7 @@ class ReaderCore:
         if not data:
             return
         if type(data) is bytes and len(data) > _COPIED_BYTES:
-            self._queue._append(data)
+            self._queue._append(data)  # compiled: it stays the same queue
         else:
             self._queue.append_copy(data)
         self._arrived()
@@ -129,7 +129,9 @@ class ReaderCore:
         if self._want == COUNT:
             return self._queue._total_bytes >= self._want_bytes
         if self._want == SEPARATOR:
-            if self._queue._seek(self._want_separator, self._queue._total_bytes) >= 0:
+            if (
+                self._queue._seek(self._want_separator, self._queue._total_bytes) >= 0
+            ):  # compiled: it stays the same queue
                 return True
             return self._queue._total_bytes + 1 - len(self._want_separator) > self._want_bytes
         return True
@@ -179,7 +181,7 @@ class ReaderCore:
 
     def _replace(self, data):
         self._queue.clear()
-        self._queue._append(data)
+        self._queue._append(data)  # compiled: it stays the same queue
 
     # ---- waiting
 
@@ -340,7 +342,7 @@ class ReaderCore:
         """Whether what the next line has so far is longer than ``limit``."""
         if self._queue._total_bytes <= limit:
             return False
-        at = self._queue._seek(_NEWLINE, self._queue._total_bytes)
+        at = self._queue._seek(_NEWLINE, self._queue._total_bytes)  # compiled: it stays the same queue
         return at < 0 or at > limit
 
     def _skip_on(self):

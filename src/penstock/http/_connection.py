@@ -372,7 +372,7 @@ class HttpConnection(Carrier):
                 if rest <= most and held[at : at + rest] == _EMPTY_LINE[begun:]:
                     return rest
         found = held.find(_EMPTY_LINE, at, at + most)
-        return most if found < 0 else found + 4 - at
+        return most if found < 0 else found + 4 - at  # compiled: found is at or after `at`
 
     def _parse(self, piece, size):
         parser = self._parser
@@ -390,9 +390,8 @@ class HttpConnection(Carrier):
         finally:
             self._first_piece = None
         if self._in_message and (self._in_head or self._chunked):
-            self._last_bytes = (
-                bytes(piece[size - 3 :]) if size > 3 else (self._last_bytes + bytes(piece))[-3:]
-            )
+            held = bytes(piece[size - 3 :]) if size > 3 else self._last_bytes + bytes(piece)
+            self._last_bytes = held[max(0, len(held) - 3) :]
         else:
             self._last_bytes = b""
         if self._in_head or not self._in_message:

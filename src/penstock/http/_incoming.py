@@ -157,7 +157,8 @@ class ClientResponse(Incoming):
 
     def _r_call_read(self):
         if self._broken is None:
-            self._carrier._body_wanted(self)
+            carrier = self._carrier
+            carrier._body_wanted(self)
         else:
             self._r_reading = False
             self._s_tick(_TICK_BROKEN, None)

@@ -700,7 +700,8 @@ def _late(what, limit):
 
 def _text_of(status, error):
     """The body of an answer that tells of an error; a limit is named."""
-    text = first_line(status, None)[9:-2]
+    line = first_line(status, None)
+    text = line[9 : len(line) - 2]
     if isinstance(error, HttpError) and "(Limits." in str(error):
         text = f"{text}: {error}"
     return f"{text}\n".encode()

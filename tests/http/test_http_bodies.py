@@ -1,13 +1,23 @@
 """Bodies that flow: at the pace of the slower end, whole or with an error."""
 
 import asyncio
+import contextlib
 import socket
 
 import pytest
 from http_helpers import answer, body_of, echo, hello, peer_of, raw_server, request, serving, until
 from net_helpers import Peer
 
-from penstock import IncompleteMessageError, Readable, Writable, create_read_stream, http, pipeline
+from penstock import (
+    IncompleteMessageError,
+    PrematureCloseError,
+    Readable,
+    Writable,
+    create_read_stream,
+    create_write_stream,
+    http,
+    pipeline,
+)
 
 MIB = 1024 * 1024
 
@@ -453,5 +463,96 @@ def test_upload_into_a_sink_while_the_response_streams(run):
         async with serving(handler) as server:
             response = await http.request(server.base, method="PUT", body=body())
             assert await body_of(response) == b"5000000"
+
+    run(main)
+
+
+@pytest.mark.parametrize("fields", [["Content-Length: 5"], ["Transfer-Encoding: chunked"]])
+@pytest.mark.parametrize("size", [0, 3, 60_000, 100_000, 1_000_000])
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("way", ["iterate", "consume", "pipeline", "list"])
+def test_a_body_that_is_read_after_the_answer(run, fields, size, cut, way, tmp_path):
+    """It is whole, or it fails: never empty, and never a part that ends as if it were all."""
+    outcomes = []
+    body = b"x" * size
+    if "chunked" in fields[0]:
+        data = b"%x\r\n%s\r\n0\r\n\r\n" % (size, body) if size else b"0\r\n\r\n"
+    else:
+        fields, data = [f"Content-Length: {size}"], body
+
+    async def handler(request, response):
+        response.end("accepted")
+        await asyncio.sleep(0.02)
+        try:
+            if way == "iterate":
+                got = b"".join([chunk async for chunk in request])
+            elif way == "consume":
+                got = await body_of(request)
+            elif way == "pipeline":
+                await pipeline(request, create_write_stream(tmp_path / "stored"))
+                got = (tmp_path / "stored").read_bytes()
+            else:
+                got = b"".join(await request.to_list())
+        except PrematureCloseError as error:
+            got = error
+            outcomes.append(got)
+            raise
+        outcomes.append(got)
+
+    async def main():
+        run.errors_wanted = True
+        async with peer_of(handler) as peer:
+            await peer.send(request("POST /", *fields) + (b"" if cut else data))
+            if cut:
+                await asyncio.sleep(0.01)
+                with contextlib.suppress(ConnectionError):
+                    await peer.send(data)
+            assert (await answer(peer)).body == b"accepted"
+            await until(lambda: outcomes)
+            if isinstance(outcomes[0], PrematureCloseError):
+                assert size > 60_000 or cut
+                # The handler's own error: the client has had its answer.
+                await until(lambda: run.errors)
+                assert [each["exception"] for each in run.errors] == outcomes
+            else:
+                assert outcomes == [body]
+                assert run.errors == []
+
+    run(main)
+
+
+def test_a_body_that_is_read_after_the_client_has_left(run):
+    outcomes = []
+
+    async def handler(request, response):
+        await until(lambda: response.destroyed)
+        outcomes.append(await body_of(request))
+
+    async def main():
+        async with peer_of(handler) as peer:
+            await peer.send(request("POST /", "Content-Length: 5", body=b"hello"))
+            await asyncio.sleep(0.02)
+            peer.reset()
+            await until(lambda: outcomes)
+            assert outcomes == [b"hello"]
+
+    run(main)
+
+
+@pytest.mark.parametrize("coding", ["Content-Length: 50", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_body_that_is_too_large_names_the_limit(run, coding, waits):
+    async def handler(request, response):
+        if waits:
+            await asyncio.sleep(0.02)
+        response.end(await body_of(request))
+
+    async def main():
+        async with peer_of(handler, limits=http.Limits(body_bytes=20)) as peer:
+            data = b"x" * 50 if "Length" in coding else b"32\r\n" + b"x" * 50 + b"\r\n0\r\n\r\n"
+            await peer.send(request("POST /", coding, body=data))
+            got = await answer(peer)
+            assert got.status == 413
+            assert b"20 (Limits.body_bytes)" in got.body or b"20 bytes (Limits.body_bytes)" in got.body
 
     run(main)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from http_helpers import HEAD, answer, body_of, hello, peer_of, raw_server, request, until
 
-from penstock import HttpProtocolError, HttpTimeoutError, IncompleteMessageError, http
+from penstock import HttpProtocolError, IncompleteMessageError, http
 
 POST = b"POST / HTTP/1.1\r\nHost: test\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -290,97 +290,6 @@ def test_chunk_extensions_without_end(run):
             with pytest.raises(ConnectionError):
                 for _ in range(2000):
                     await peer.send((b"1;" + b"x" * 5000 + b"\r\ny\r\n") * 10)
-
-    run(main)
-
-
-def test_a_slow_head_is_408(run):
-    async def main():
-        async with peer_of(hello, limits=http.Limits(header_time=0.1)) as peer:
-            await peer.send(b"GET / HT")
-            assert (await answer(peer)).status == 408
-            assert await peer.receive(1) == b""
-
-    run(main)
-
-
-def test_a_silent_connection_is_closed(run):
-    async def main():
-        async with peer_of(hello, limits=http.Limits(header_time=0.1)) as peer:
-            assert await peer.receive(1) == b""
-
-    run(main)
-
-
-def test_an_idle_connection_is_closed(run):
-    async def main():
-        async with peer_of(hello, limits=http.Limits(keep_alive_time=0.1)) as peer:
-            await peer.send(request("GET /"))
-            assert (await answer(peer)).status == 200
-            assert await peer.receive(1) == b""
-
-    run(main)
-
-
-def test_a_stalled_body_is_408(run):
-    async def handler(request, response):
-        response.end(await body_of(request))
-
-    async def main():
-        async with peer_of(handler, limits=http.Limits(idle_time=0.1)) as peer:
-            errors = []
-            peer.server.on("client_error", lambda error, socket: errors.append(error))
-            await peer.send(request("POST /", "Content-Length: 10", body=b"abc"))
-            assert (await answer(peer)).status == 408
-            assert [type(error) for error in errors] == [HttpTimeoutError]
-
-    run(main)
-
-
-def test_a_handler_may_take_its_time(run):
-    async def handler(request, response):
-        await asyncio.sleep(0.3)
-        response.end("slow")
-
-    async def main():
-        limits = http.Limits(idle_time=0.1, header_time=0.1, keep_alive_time=0.1)
-        async with peer_of(handler, limits=limits) as peer:
-            await peer.send(request("GET /"))
-            assert (await answer(peer)).body == b"slow"
-
-    run(main)
-
-
-def test_a_client_that_takes_nothing_is_given_up(run):
-    closed = []
-
-    def handler(request, response):
-        response.on("close", lambda: closed.append(response.writable_finished))
-        response.end(b"x" * 30_000_000)
-
-    async def main():
-        async with peer_of(handler, limits=http.Limits(idle_time=0.2)) as peer:
-            await peer.send(request("GET /"))
-            await until(lambda: closed)
-            assert closed == [False]
-
-    run(main)
-
-
-def test_a_client_that_has_ended_its_side_waits_no_longer(run):
-    """Of one that has gone nothing else is seen, as long as the handler sends nothing."""
-    closed = []
-
-    def handler(request, response):
-        response.on("close", lambda: closed.append(response.writable_finished))
-
-    async def main():
-        async with peer_of(handler, limits=http.Limits(idle_time=0.1)) as peer:
-            await peer.send(request("GET /"))
-            peer.half_close()
-            await until(lambda: closed)
-            assert closed == [False]
-            assert await peer.rest() == b""
 
     run(main)
 

@@ -59,11 +59,7 @@ async def serve_until_stopped(
     with Stopping() as stopping:
         stopping.signal.add_listener(stopped.set)
         await stopped.wait()
-        server.close()
-        try:
-            await asyncio.wait_for(server.wait_closed(), _GRACE_SECONDS)
-        except TimeoutError:
-            await server.aclose()
+        await server.aclose(grace=_GRACE_SECONDS)
     if finish is not None:
         await finish()
     return 128 + (stopping.number or 0)

@@ -6,6 +6,8 @@
         await response.send_file(request.path, root="/srv")
 
     server = await http.create_server(handler).listen(8000)
+    # or, in a script without a loop of its own:
+    http.serve(handler, 8000)
 
     response = await http.get("http://localhost:8000/file")
     await pipeline(response, create_write_stream("file"))
@@ -31,6 +33,7 @@ from penstock.http._incoming import ClientResponse, ServerRequest
 from penstock.http._limits import Limits
 from penstock.http._reverse_proxy import ReverseProxy
 from penstock.http._send_file import send_file
+from penstock.http._serve import serve
 from penstock.http._server import Handler, Server
 from penstock.http._server_response import ServerResponse
 from penstock.http._static import StaticFiles
@@ -53,6 +56,7 @@ __all__ = [
     "get",
     "request",
     "send_file",
+    "serve",
 ]
 
 

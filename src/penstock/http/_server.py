@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Generator
 from time import monotonic
 from types import TracebackType
@@ -120,7 +121,7 @@ class Server(EventEmitter):
         if self._timer is None and self._round is not None:
             self._timer = self._loop.call_later(self._round, self._look)
         if self.listener_count("connection"):
-            self.emit("connection", socket)
+            self._tell("connection", socket)
 
     def address(self) -> Any:
         """Where it listens: ``(host, port)`` or a path; None where it does not."""
@@ -161,10 +162,14 @@ class Server(EventEmitter):
 
     def _client_error(self, error: BaseException, socket: Duplex) -> None:
         if self.listener_count("client_error"):
-            try:
-                self.emit("client_error", error, socket)
-            except Exception as raised:
-                report(self._loop, "Exception in a listener of an HTTP server", raised, self)
+            self._tell("client_error", error, socket)
+
+    def _tell(self, event: str, *args: object) -> None:
+        """Emit; what a listener raises is its own."""
+        try:
+            self.emit(event, *args)
+        except Exception as raised:
+            report(self._loop, "Exception in a listener of an HTTP server", raised, self)
 
     def _connection_gone(self, connection: ServerConnection) -> None:
         self._connections.discard(connection)
@@ -209,10 +214,21 @@ class Server(EventEmitter):
         """Wait until it has closed and every connection is gone."""
         if self._below is not None:
             await self._below.wait_closed()
+        elif self._connections:
+            # Such as `serve_connection` was given.
+            gone = asyncio.Event()
+            self.once("close", gone.set)
+            await gone.wait()
 
-    async def aclose(self) -> None:
-        """Accept no more, destroy every connection, and wait until all is closed."""
+    async def aclose(self, *, grace: float = 0.0) -> None:
+        """Accept no more, destroy every connection, and wait until all is closed.
+
+        ``grace``: seconds that responses under way have to finish, before that.
+        """
         self.close()
+        if grace > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wait_closed(), grace)
         self.close_all_connections()
         if self._below is not None:
             await self._below.aclose()

@@ -8,13 +8,12 @@ from penstock._flow.runner import HookRunner, is_awaitable
 from penstock.errors import (
     HttpError,
     HttpProtocolError,
-    HttpTimeoutError,
     IncompleteMessageError,
     PrematureCloseError,
     StreamError,
 )
-from penstock.http._connection import HttpConnection
 from penstock.http._incoming import ServerRequest
+from penstock.http._server_clock import ServerClock
 from penstock.http._server_response import ServerResponse, first_line
 
 # As in _server_response.
@@ -23,12 +22,6 @@ _UNTIL_CLOSE = 3
 
 # How much of a body that nobody reads is received for the sake of keeping the connection.
 _MOST_DISCARDED_BYTES = 256 * 1024
-# How long the peer gets, after its last response, to stop sending. Closing before that could cost it the response.
-_LINGER_SECONDS = 2.0
-
-# How far a body may be behind its rate where there is no idle_time.
-_BEHIND_SECONDS = 60.0
-
 # A name or an address, and a port (RFC 9110, 7.2). A comma would be a list.
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~%!$&'()*+;=-]*)(?::[0-9]{0,5})?").fullmatch
 
@@ -59,7 +52,7 @@ _METHODS = {
 }
 
 
-class ServerConnection(HttpConnection):
+class ServerConnection(ServerClock):
     """One connection of a `Server`, over any Duplex. ``frugal``: keep nothing for the next request, not even for a moment."""
 
     def __init__(self, server, socket, limits, high_water_mark, frugal):
@@ -74,13 +67,7 @@ class ServerConnection(HttpConnection):
         self._ending = False
         self._discard_left = 0
         self._served = 0
-        self._looked_at = 0.0
-        self._came = self._sent = -1
-        self._came_since = self._sent_since = 0.0
-        self._head_since = 0.0
-        self._idle_since = 0.0
-        self._waited = self._waited_for_body = 0.0
-        self._ended_at = 0.0
+        self._start_clock()
         self._c_start(socket, limits)
 
     # ---- messages
@@ -233,30 +220,41 @@ class ServerConnection(HttpConnection):
         if request._expects_continue and server._s_count("check_continue"):
             event = "check_continue"
         handler = None if server._s_events is None else server._s_events.get(event)
-        try:
-            if handler is None:
-                response.status_code = 404
-                response.end()
-            elif type(handler) is list:
-                for each in handler:
-                    self._call(each, request, response)
-            else:
-                self._call(handler, request, response)
-        except Exception as error:
+        if handler is None:
+            response.status_code = 404
+            response.end()
+        elif type(handler) is list:
+            # One that raises takes nothing from those behind it.
+            errors = []
+            for each in list(handler):
+                error = self._call(each, request, response)
+                if error is not None:
+                    errors.append(error)
             response._in_handler = False
-            self._handler_failed(request, response, error)
+            for error in errors:
+                self._handler_failed(request, response, error)
+        else:
+            error = self._call(handler, request, response)
+            if error is not None:
+                response._in_handler = False
+                self._handler_failed(request, response, error)
         response._finish_after_handler()
 
     def _call(self, handler, request, response):
-        result = handler(request, response)
-        if result is not None and is_awaitable(result):
-            done = Completion()
-            done._attach(response, _HANDLER)
-            runner = self._runner
-            if runner is None or runner._busy:
-                runner = self._runner = HookRunner()
-            response._runner = runner
-            runner.submit(result, done)
+        """Call a handler; return what it raises."""
+        try:
+            result = handler(request, response)
+            if result is not None and is_awaitable(result):
+                done = Completion()
+                done._attach(response, _HANDLER)
+                runner = self._runner
+                if runner is None or runner._busy:
+                    runner = self._runner = HookRunner()
+                response._runner = runner
+                runner.submit(result, done)
+        except Exception as error:
+            return error
+        return None
 
     def _handler_done(self, outgoing, error):
         response = outgoing
@@ -318,6 +316,7 @@ class ServerConnection(HttpConnection):
         elif self._failed is None and self._incoming is request:
             self._rest_due = True
             if not request._is_read():
+                self._give_up(request)
                 self._discard(request)
         if self._peer_ended and not self._queue and self._held is None and self._failed is None:
             self._end_socket()
@@ -333,7 +332,19 @@ class ServerConnection(HttpConnection):
         ):
             # A body that is here whole can still be read, by whoever has the request.
             return
-        if not request._close_quietly(None if request.complete else _given_up()):
+        if request.complete:
+            if not request._close_quietly(None):
+                request._s_destroy_stream(None)
+        else:
+            self._give_up(request)
+
+    def _give_up(self, request):
+        """Nobody reads a body when the response is out. Whoever does it later has an error."""
+        error = PrematureCloseError(
+            "the body of the request was given up when the response was out; read it before the response ends"
+        )
+        if not request._close_quietly(error):
+            request._s_errored = error
             request._s_destroy_stream(None)
 
     def _discard(self, request):
@@ -344,8 +355,6 @@ class ServerConnection(HttpConnection):
             return
         self._discarding = True
         self._body_full = False
-        if not request._close_quietly(_given_up()):
-            request._s_destroy_stream(None)
 
     def _discarded(self, size):
         self._discard_left -= size
@@ -470,7 +479,7 @@ class ServerConnection(HttpConnection):
         if self._frugal and self._held is None and self.idle:
             self._save_memory()
         if not self._ending:
-            HttpConnection._settle_reading(self)
+            ServerClock._settle_reading(self)
             if self._peer_ended and self._held is None:
                 self._end_after_peer()
 
@@ -540,134 +549,13 @@ class ServerConnection(HttpConnection):
             server._report("Exception in an HTTP upgrade handler", error, request)
             socket._s_destroy_stream(None)
 
-    # ---- time
-
-    def check_time(self, now):
-        """Give up a peer that takes too long; the server calls this from time to time. ``now``: monotonic seconds."""
-        socket = self._socket
-        passed = now - self._looked_at if self._looked_at else 0.0
-        self._looked_at = now
-        self._note_progress(now)
-        if self._ending:
-            if self._ended_at == 0 or socket._w_length:
-                self._ended_at = now
-            if now - self._ended_at > _LINGER_SECONDS or self._is_over(
-                now - self._sent_since, self._limits.idle_time
-            ):
-                socket._s_destroy_stream(None)
-        elif self._response is not None:
-            self._head_since = self._idle_since = 0.0
-            self._check_exchange(now, passed)
-        else:
-            self._stop_runner()
-            if self._in_head or not (self._served or self._in_message):
-                self._idle_since = 0.0
-                self._check_head(now, passed)
-            elif self._in_message:
-                self._idle_since = 0.0
-                if self._paused:
-                    self._came_since = now
-                elif (late := self._late_body(now, passed)) is not None:
-                    self._refused(late)
-                    self._end_socket()
-            else:
-                self._check_idle(now)
-
-    def _check_exchange(self, now, passed):
-        """A request is being answered."""
-        socket = self._socket
-        limit = self._limits.idle_time
-        request = self._request
-        if socket._w_length or self._response._past:
-            self._came_since = now
-            if self._is_over(now - self._sent_since, limit):
-                socket._s_destroy_stream(None)
-        elif (
-            self._in_message
-            and not self._in_head
-            and not self._paused
-            and self._incoming is request
-            and not request._expects_continue
-        ):
-            late = self._late_body(now, passed)
-            if late is not None:
-                self._refused(late)
-        elif self._peer_ended:
-            # It may wait for its answer; mostly it has gone, of which only writing to it would tell.
-            since = self._came_since if self._came_since > self._sent_since else self._sent_since
-            if self._is_over(now - since, limit):
-                socket._s_destroy_stream(None)
-        else:
-            self._came_since = self._sent_since = now
-
-    def _late_body(self, now, passed):
-        """The client is to send more of a body; an error where it takes too long for that."""
-        limits = self._limits
-        self._waited += passed
-        self._waited_for_body += passed
-        behind = limits.idle_time
-        if self._is_over(now - self._came_since, behind):
-            return _late("nothing more of the body", "idle_time")
-        if self._is_over(self._waited, limits.request_time):
-            return _late("no whole request in time", "request_time")
-        rate = limits.body_rate
-        if rate is not None:
-            if behind is None:
-                behind = _BEHIND_SECONDS
-            if self._waited_for_body - self._body_bytes / rate > behind:
-                return _late("the body too slowly", "body_rate")
-        return None
-
-    def _check_head(self, now, passed):
-        """A head has begun, or the first of the connection is due."""
-        if self._head_since == 0:
-            self._head_since = now
-            return
-        limits = self._limits
-        limit = "header_time"
-        self._waited += passed
-        if not self._is_over(now - self._head_since, limits.header_time):
-            if not self._in_head or not self._is_over(self._waited, limits.request_time):
-                return
-            limit = "request_time"
-        if self._in_head:
-            self._refused(_late("no whole head in time", limit))
-            self._answer(408, self._failed)
-        else:
-            self._end_socket()
-
-    def _check_idle(self, now):
-        """The next request is due. Blank lines are no part of it."""
-        self._head_since = 0.0
-        if self._idle_since == 0:
-            self._idle_since = now
-            return
-        if self._held is None:
-            self._save_memory()
-        if self._is_over(now - self._idle_since, self._limits.keep_alive_time):
-            self._end_socket()
+    # ---- the end of its use
 
     def _save_memory(self):
         """An idle connection costs as little as it can; a parser is quickly made."""
         self._parser = None
         self._queue = None
         self._url = None
-
-    def _note_progress(self, now):
-        """Bytes that came, and went; what goes past a socket's own buffers is counted by itself alone."""
-        socket = self._socket
-        sent = getattr(socket, "bytes_written", None)
-        if sent is None:
-            sent = socket._w_bytes - socket._w_length
-        if socket._r_bytes != self._came:
-            self._came = socket._r_bytes
-            self._came_since = now
-        if sent != self._sent:
-            self._sent = sent
-            self._sent_since = now
-
-    def _is_over(self, seconds, limit):
-        return limit is not None and seconds > limit
 
     def close_when_idle(self):
         """Close now where no request is being received or answered, else after the response."""
@@ -686,16 +574,6 @@ class ServerConnection(HttpConnection):
     def socket(self):
         """The stream below."""
         return self._socket
-
-
-def _given_up():
-    return PrematureCloseError(
-        "the body of the request was given up when the response was out; read it before the response ends"
-    )
-
-
-def _late(what, limit):
-    return HttpTimeoutError(f"the client sent {what} (Limits.{limit})")
 
 
 def _text_of(status, error):

@@ -1,18 +1,15 @@
 from typing import Any
 
 from penstock.duplex import Duplex
-from penstock.http._connection import HttpConnection
 from penstock.http._limits import Limits
+from penstock.http._server_clock import ServerClock
 
-class ServerConnection(HttpConnection):
+class ServerConnection(ServerClock):
     """One connection of a `Server`, over any Duplex."""
 
     def __init__(
         self, server: Any, socket: Duplex, limits: Limits, high_water_mark: int, frugal: bool
     ) -> None: ...
-    def check_time(self, now: float) -> None:
-        """Give up a peer that takes too long. ``now``: monotonic seconds."""
-
     def close_when_idle(self) -> None:
         """Close now where no request is being received or answered, else after the response."""
 

@@ -1,0 +1,239 @@
+"""Errors of handlers, listeners and clients: each is told once, to whom it concerns, and nobody is left waiting."""
+
+import asyncio
+import errno
+import os
+
+import pytest
+from http_helpers import answer, body_of, hello, peer_of, request, until
+
+from penstock import PassThrough, StreamError, create_write_stream, http, pipeline
+
+
+def reported(run):
+    return [each["exception"] for each in run.errors]
+
+
+@pytest.mark.parametrize(
+    "error", [LookupError("mine"), StreamError("mine"), ConnectionResetError("of another")]
+)
+@pytest.mark.parametrize("moment", ["before", "after the head", "after the end", "later"])
+@pytest.mark.parametrize("way", ["plain", "async"])
+def test_what_a_handler_raises_is_told_once(run, error, moment, way):
+    def begin(response):
+        if moment == "after the head":
+            response.write(b"part")
+        elif moment != "before":
+            response.end(b"whole")
+
+    def plain(request, response):
+        begin(response)
+        raise error
+
+    async def slow(request, response):
+        await asyncio.sleep(0)
+        begin(response)
+        await asyncio.sleep(0.05 if moment == "later" else 0)
+        raise error
+
+    async def main():
+        run.errors_wanted = True
+        async with peer_of(plain if way == "plain" else slow) as peer:
+            await peer.send(request("GET /"))
+            if moment == "after the head":
+                got = await peer.rest()
+                # It is no whole answer, and none follows.
+                assert b"0\r\n\r\n" not in got
+                assert got.count(b"HTTP/1.1") == 1
+            else:
+                got = await answer(peer)
+                assert got.status == (500 if moment == "before" else 200)
+            await until(lambda: run.errors)
+            await asyncio.sleep(0.01)
+            assert reported(run) == [error]
+
+    run(main)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("begun", [False, True])
+def test_the_error_of_a_pipelines_other_end(run, begun):
+    """The pipeline hands it to the request or the response; it is the disk's all the same."""
+
+    async def store(request, response):
+        await pipeline(request, create_write_stream("/dev/full"))
+
+    async def fail():
+        yield b"part" if begun else b""
+        await asyncio.sleep(0.02)
+        raise ConnectionRefusedError("of a server behind")
+
+    async def forward(request, response):
+        await pipeline(fail(), PassThrough(), response)
+
+    async def main():
+        run.errors_wanted = True
+        async with peer_of(store) as peer:
+            await peer.send(request("POST /", "Content-Length: 100000", body=b"x" * 100_000))
+            assert (await answer(peer)).status == 500
+            assert [error.errno for error in reported(run)] == [errno.ENOSPC]
+        run.errors.clear()
+        async with peer_of(forward) as peer:
+            await peer.send(request("GET /"))
+            got = await peer.rest()
+            assert b"0\r\n\r\n" not in got
+            await until(lambda: run.errors)
+            await asyncio.sleep(0.01)
+            assert [type(error) for error in reported(run)] == [ConnectionRefusedError]
+
+    run(main)
+
+
+@pytest.mark.parametrize("way", ["reset", "half_close"])
+def test_a_client_that_leaves_is_no_error_of_ours(run, way):
+    left = []
+
+    async def download(request, response):
+        async def parts():
+            while True:
+                yield b"x" * 100_000
+                await asyncio.sleep(0)
+
+        try:
+            await pipeline(parts(), response)
+        finally:
+            left.append("download")
+
+    async def upload(request, response):
+        try:
+            await body_of(request)
+        finally:
+            left.append("upload")
+
+    async def main():
+        async with peer_of(download) as peer:
+            await peer.send(request("GET /"))
+            await peer.receive(1000)
+            peer.reset()
+            await until(lambda: left == ["download"])
+        async with peer_of(upload) as peer:
+            await peer.send(request("POST /", "Content-Length: 100", body=b"x"))
+            await asyncio.sleep(0.02)
+            peer.reset() if way == "reset" else peer.half_close()
+            await until(lambda: left == ["download", "upload"])
+            if way == "half_close":
+                assert (await answer(peer)).status == 400
+        assert run.errors == []
+
+    run(main)
+
+
+@pytest.mark.parametrize("raising", [{0}, {1}, {2}, {0, 1, 2}])
+def test_a_handler_that_raises_takes_nothing_from_those_behind_it(run, raising):
+    called = []
+
+    def handler(n):
+        def handle(request, response):
+            called.append(n)
+            if n in raising:
+                raise LookupError(n)
+            if n == 2:
+                response.end("answered")
+
+        return handle
+
+    async def main():
+        run.errors_wanted = True
+        async with peer_of() as peer:
+            for n in range(3):
+                peer.server.on("request", handler(n))
+            await peer.send(request("GET /"))
+            assert (await answer(peer)).status == (500 if 2 in raising else 200)
+            assert called == [0, 1, 2]
+            assert [error.args[0] for error in reported(run)] == sorted(raising)
+
+    run(main)
+
+
+@pytest.mark.parametrize("event", ["connection", "client_error"])
+def test_a_listener_of_the_server_that_raises(run, event):
+    called = []
+
+    def bad(*args):
+        called.append(event)
+        raise LookupError("mine")
+
+    async def main():
+        run.errors_wanted = True
+        async with peer_of(hello) as peer:
+            peer.server.on(event, bad)
+            other = await type(peer).to(peer.server.port)
+            await other.send(request("GET /") if event == "connection" else b"no HTTP\r\n\r\n")
+            assert (await answer(other)).status == (200 if event == "connection" else 400)
+            other.close()
+            assert called == [event]
+            assert [type(error) for error in reported(run)] == [LookupError]
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    "host", ["x y", "x/y", "u@x", "x,y", "x?y", "x#y", "x\\y", '"x"', "\xe4", "[::1", "::1", "x:y", "x:80:80"]
+)
+def test_a_host_that_is_none(run, host):
+    async def main():
+        async with peer_of(hello) as peer:
+            await peer.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode("latin-1"))
+            assert (await answer(peer)).status == 400
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "x", "x:80", "X-1_a.example.", "127.0.0.1:1", "[::1]", "[fe80::1%25eth0]:8080", "x:"]
+)
+def test_a_host_that_is_one(run, host):
+    async def main():
+        async with peer_of(hello) as peer:
+            await peer.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            assert (await answer(peer)).status == 200
+
+    run(main)
+
+
+def test_forwarded_fields_are_not_trusted(run):
+    async def main():
+        async with peer_of(http.StaticFiles("/")) as peer:
+            await peer.send(request("GET /usr", "X-Forwarded-Host: elsewhere", "X-Forwarded-Proto: https"))
+            assert (await answer(peer)).headers["location"] == "/usr/"
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [
+        ("/a%20b?c=d&e#f", "/a b", "c=d&e"),
+        ("http://h/a?b", "/a", "b"),
+        ("http://h?a=/b", "/", "a=/b"),
+        ("http://h", "/", ""),
+        ("/http://h/a", "/http://h/a", ""),
+        ("//h/a", "//h/a", ""),
+        ("/%ff", "/\ufffd", ""),
+        ("/?a?b", "/", "a?b"),
+    ],
+)
+def test_paths_and_queries(run, target, path, query):
+    seen = []
+
+    def handler(request, response):
+        seen.append((request.path, request.query_string))
+        response.end()
+
+    async def main():
+        async with peer_of(handler) as peer:
+            await peer.send(request(f"GET {target}"))
+            assert (await answer(peer)).status == 200
+            assert seen == [(path, query)]
+
+    run(main)

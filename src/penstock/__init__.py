@@ -43,6 +43,7 @@ from penstock.errors import (
     UnknownEncodingError,
     UnshiftAfterEndError,
     WriteAfterEndError,
+    WrongLoopError,
 )
 from penstock.finished import finished
 from penstock.fs import create_read_stream, create_write_stream
@@ -106,6 +107,7 @@ __all__ = [
     "UnshiftAfterEndError",
     "Writable",
     "WriteAfterEndError",
+    "WrongLoopError",
     "add_abort_signal",
     "backend",
     "broadcast",

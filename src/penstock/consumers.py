@@ -10,8 +10,8 @@ import builtins
 import codecs
 import json as _json
 from collections import deque
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, overload
 
 from penstock.errors import InvalidArgTypeError, OutOfRangeError, UnknownEncodingError
 from penstock.readable import Readable
@@ -20,6 +20,7 @@ from penstock.stages import checked_int
 __all__ = ["Lines", "bytes", "json", "lines", "text"]
 
 _LINE_LIMIT = 1 << 20
+_NOTHING = object()
 
 
 async def text(
@@ -75,16 +76,30 @@ async def json(source: Any, *, limit: int | None = None) -> Any:
     return _json.loads(b"".join(parts))
 
 
-def lines(source: Any, *, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Lines:
+@overload
+def lines(source: Any, *, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Lines: ...
+@overload
+def lines(*, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Callable[[Any], Lines]: ...
+def lines(source: Any = _NOTHING, *, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Any:
     """``async for line in lines(source)``: what stands between the newlines, as bytes or text, as ``source`` gives it.
 
     A line ends with ``\\n`` or ``\\r\\n``, which is cut off unless ``keep_ends``; the last one may do without. ``limit``:
     the most bytes (characters) of a line, its end not counted, 1 MiB if not given, None for any; a longer one raises
     OutOfRangeError and gives the source up. Leaving the loop early destroys the stream.
+
+    It is a stage too: ``pipeline(source, lines, sink)``, and ``lines(keep_ends=True)``, without a source, is one with
+    options. The sink gets the lines as objects: give it ``object_mode=True`` unless the lines are bytes.
     """
     if limit is not None:
         checked_int("limit", limit, 0)
-    return Lines(source, keep_ends, limit)
+    if source is not _NOTHING:
+        return Lines(source, keep_ends, limit)
+
+    def stage(items: Any) -> Lines:
+        return Lines(items, keep_ends, limit)
+
+    stage.__qualname__ = "lines"
+    return stage
 
 
 class Lines:

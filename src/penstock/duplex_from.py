@@ -8,11 +8,13 @@ from typing import Any
 
 from penstock._flow.lifecycle import Completion
 from penstock._flow.runner import is_awaitable
+from penstock._flow.stream import Stream
 from penstock._flow.ticks import next_tick
 from penstock.duplex import Duplex
 from penstock.errors import AbortError, InvalidArgTypeError, InvalidReturnValueError
 from penstock.finished import finished
 from penstock.joined import Joined
+from penstock.mistakes import hint, is_class
 from penstock.readable import Readable
 from penstock.writable import Writable
 
@@ -34,10 +36,11 @@ def duplex_from(body: Any) -> Duplex:
         return _FromItems(body)
     if is_awaitable(body):
         return _FromItems(_one(body))
-    if callable(body):
+    if callable(body) and not is_class(body, Stream):
         return _FromFunction(body)
     raise InvalidArgTypeError(
         f"Duplex.from_() needs a stream, a pair of streams, an iterable, an awaitable or a function, got {body!r}"
+        f"{hint(body)}"
     )
 
 

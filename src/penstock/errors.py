@@ -38,6 +38,7 @@ __all__ = [
     "UnknownEncodingError",
     "UnshiftAfterEndError",
     "WriteAfterEndError",
+    "WrongLoopError",
 ]
 
 
@@ -120,6 +121,12 @@ class NoRunningLoopError(StreamError, RuntimeError):
     """A stream was used where no event loop is running."""
 
     code = "ERR_NO_RUNNING_LOOP"
+
+
+class WrongLoopError(StreamError, RuntimeError):
+    """In debug mode: a stream was used from another thread, or from another event loop, than its own."""
+
+    code = "ERR_WRONG_LOOP"
 
 
 class AlreadyConnectedError(StreamError, RuntimeError):

@@ -50,6 +50,7 @@ class Finished(Handle):
     """The watch over a stream that `finished` returns."""
 
     def _start(self, stream, readable, writable, error, signal, cleanup):
+        stream._s_check_started()
         self._loop = running_loop()
         self._stream = stream
         self._signal = signal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from penstock.errors import MissingArgsError
+from penstock.mistakes import checked_source
 from penstock.pulling import Pull
 from penstock.readable import Readable
 
@@ -19,7 +20,8 @@ def merge(*sources: Any, high_water_mark: int | None = None) -> Readable:
     if not sources:
         raise MissingArgsError("merge() needs a source")
     return _Merged(
-        [each if isinstance(each, Readable) else Readable.from_(each) for each in sources], high_water_mark
+        [each if isinstance(each, Readable) else Readable.from_(checked_source(each)) for each in sources],
+        high_water_mark,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from penstock._flow.handle import Handle
 from penstock._flow.runner import is_awaitable
+from penstock._flow.stream import Stream
 from penstock._flow.ticks import next_tick
 from penstock.abort import AbortSignal, Left, abort_error, checked_signal
 from penstock.errors import (
@@ -24,6 +25,7 @@ from penstock.errors import (
     WriteAfterEndError,
 )
 from penstock.finished import Finished, finished
+from penstock.mistakes import hint, is_class
 from penstock.names import stream_name
 from penstock.readable import Readable
 from penstock.sources import from_iterable
@@ -433,11 +435,21 @@ class _Destroyer:
 def _check(stages: tuple[Any, ...]) -> None:
     """What can be seen to be no stage is refused before anything has begun."""
     for index, stage in enumerate(stages):
+        is_last = index == len(stages) - 1
         if not isinstance(stage, (Readable, Writable)):
-            if callable(stage) or (index == 0 and _can_iterate(stage)):
+            if isinstance(stage, str) and index == 0 and _takes_bytes(stages[1]):
+                # Only what takes text can take it as data.
+                raise InvalidArgTypeError(
+                    f"stage 0 is the str {stage!r:.80}, and stage 1 takes bytes{hint(stage)}; to send the text itself, "
+                    f"encode it, or give the sink a default_encoding"
+                )
+            can_be = callable(stage) or (index == 0 and _can_iterate(stage))
+            if can_be and not is_class(stage, Stream):
                 continue
             wanted = "a Readable, an iterable or a function" if index == 0 else "a stream or a function"
-            raise InvalidArgTypeError(f"stage {index} must be {wanted}, got {stage!r}")
+            raise InvalidArgTypeError(
+                f"stage {index} must be {wanted}, got {stage!r}{hint(stage, reads=not is_last)}"
+            )
         if index > 0 and not (isinstance(stage, Writable) and not stage._s_is_disabled(False)):
             raise InvalidArgTypeError(
                 f"stage {index} cannot be written, and only the first may be a pure Readable: {stage!r}"
@@ -446,6 +458,10 @@ def _check(stages: tuple[Any, ...]) -> None:
             raise InvalidArgTypeError(
                 f"stage {index} cannot be read, and only the last may be a pure Writable: {stage!r}"
             )
+
+
+def _takes_bytes(stage: Any) -> bool:
+    return isinstance(stage, Writable) and bool(stage._s_takes_bytes_only())
 
 
 def _can_iterate(source: Any) -> bool:

@@ -5,6 +5,7 @@ from penstock._flow.link import pipe as _pipe
 from penstock._flow.link import unpipe as _unpipe
 from penstock._flow.stream import Stream
 from penstock.errors import CannotPipeError, InvalidArgTypeError
+from penstock.mistakes import hint, wrong_options
 
 
 class Readable(Stream):
@@ -34,7 +35,7 @@ class Readable(Stream):
 
     def __init__(
         self,
-        *,
+        *positional,
         read=None,
         destroy=None,
         construct=None,
@@ -44,7 +45,10 @@ class Readable(Stream):
         signal=None,
         auto_destroy=True,
         emit_close=True,
+        **unknown,
     ):
+        if positional or unknown:
+            wrong_options(self, positional, unknown)
         self._r_start(read, mark("high_water_mark", high_water_mark, object_mode), object_mode, encoding)
         self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
@@ -57,10 +61,14 @@ class Readable(Stream):
         stream; in object mode it is any object. A wrong chunk destroys the stream with InvalidArgTypeError, a push
         after the end with PushAfterEofError; after destroy() it is dropped.
         """
+        if self._s_debug:
+            self._s_check_loop("push()")
         return bool(self._r_push(chunk, encoding))
 
     def unshift(self, chunk, encoding=None):
         """Put a chunk that was read back to the front. Return as `push` does; an error after the 'end' event."""
+        if self._s_debug:
+            self._s_check_loop("unshift()")
         return bool(self._r_unshift(chunk, encoding))
 
     # ---- for the one who reads it
@@ -98,11 +106,15 @@ class Readable(Stream):
         `pipeline` is the form that handles errors.
         """
         if not self._s_readable:
+            self._s_check_started()
             raise CannotPipeError("pipe() on a stream that cannot be read")
         from penstock.writable import Writable
 
         if not isinstance(dest, Writable):
-            raise InvalidArgTypeError(f"pipe() needs a Writable as dest, got {dest!r}")
+            raise InvalidArgTypeError(
+                f"pipe() needs a Writable as dest, got {dest!r}{hint(dest, reads=False)}"
+            )
+        dest._s_has_side(False)
         _pipe(self, dest, bool(end), type(dest).write is not Writable.write)
         return dest
 
@@ -113,6 +125,7 @@ class Readable(Stream):
 
     def set_encoding(self, encoding):
         """From here on give ``str`` chunks, decoded from ``encoding``; return the stream. Raises UnknownEncodingError."""
+        self._s_check_started()
         self._r_set_encoding(encoding)
         return self
 
@@ -125,6 +138,13 @@ class Readable(Stream):
         from penstock.iteration import ReadableIterator
 
         return ReadableIterator(self, destroy_on_return, drain_on_error)
+
+    def __getitem__(self, index):
+        # What ``for`` without ``async`` comes to.
+        raise InvalidArgTypeError(
+            f"a {type(self).__name__} is read by 'async for chunk in stream', or by await stream.to_list(); it has no "
+            f"items by number"
+        )
 
     def __aiter__(self):
         return self.iterator()
@@ -145,6 +165,7 @@ class Readable(Stream):
     @property
     def readable(self):
         """Whether there may still be something to read."""
+        self._s_check_started()
         return bool(
             self._s_readable
             and not self._r_disabled

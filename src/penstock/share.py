@@ -7,6 +7,7 @@ from typing import Any
 
 from penstock._flow.chunk import get_default_high_water_mark
 from penstock.errors import AbortError, InvalidArgTypeError, StreamDestroyedError
+from penstock.mistakes import checked_source
 from penstock.pulling import Pull
 from penstock.readable import Readable
 from penstock.stages import checked_int
@@ -190,8 +191,6 @@ def broadcast(source: Any, *, high_water_mark: int | None = None) -> Shared:
 
 
 def _checked(source: Any) -> Any:
-    if source is None or isinstance(source, Shared):
-        raise InvalidArgTypeError(
-            f"a source must be a Readable, an iterable or an async iterable, got {source!r}"
-        )
-    return source
+    if isinstance(source, Shared):
+        raise InvalidArgTypeError(f"a source must be a stream, got {source!r}: use its consumer()")
+    return checked_source(source)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterable, Iterable
 
 from penstock._flow.runner import is_awaitable
 from penstock.errors import InvalidArgTypeError, NullChunkError
+from penstock.mistakes import hint
 from penstock.readable import Readable
 
 # The kind of a _read hook in the core.
@@ -21,7 +22,9 @@ def from_iterable(source, options):
         return FromAsync(_one(source), options)
     if isinstance(source, Iterable):
         return FromIterator(iter(source), options)
-    raise InvalidArgTypeError(f"from_() needs an iterable, an async iterable or an awaitable, got {source!r}")
+    raise InvalidArgTypeError(
+        f"from_() needs an iterable, an async iterable or an awaitable, got {source!r}{hint(source)}"
+    )
 
 
 async def _one(awaitable):

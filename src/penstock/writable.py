@@ -7,6 +7,7 @@ from penstock.errors import (
     CannotPipeError,
     PrematureCloseError,
 )
+from penstock.mistakes import wrong_options
 
 
 class Writable(Stream):
@@ -35,7 +36,7 @@ class Writable(Stream):
 
     def __init__(
         self,
-        *,
+        *positional,
         write=None,
         writev=None,
         final=None,
@@ -48,7 +49,10 @@ class Writable(Stream):
         signal=None,
         auto_destroy=True,
         emit_close=True,
+        **unknown,
     ):
+        if positional or unknown:
+            wrong_options(self, positional, unknown)
         self._w_keep_text = not decode_strings
         self._w_start(
             write,
@@ -70,6 +74,8 @@ class Writable(Stream):
         Raises InvalidArgTypeError or NullChunkError for what is no chunk. After end() and after destroy() it returns
         False and reports WriteAfterEndError or StreamDestroyedError to the callback and, after end(), as 'error'.
         """
+        if self._s_debug:
+            self._s_check_loop("write()")
         return bool(self._w_write(chunk, encoding, callback))
 
     def end(self, chunk=None, encoding=None, callback=None):
@@ -77,11 +83,14 @@ class Writable(Stream):
 
         ``callback(error)`` is called just before 'finish' with None, or with the error that came in its way.
         """
+        if self._s_debug:
+            self._s_check_loop("end()")
         self._w_end(chunk, encoding, callback)
         return self
 
     def cork(self):
         """Hold chunks back until `uncork` or `end`, so that they leave together by ``_writev``. Calls add up."""
+        self._s_check_started()
         self._w_corked += 1
 
     def uncork(self):
@@ -105,6 +114,8 @@ class Writable(Stream):
             from penstock.waiting import Drained
 
             return Drained(self)
+        if not self._s_constructed:
+            self._s_check_started()
         return READY
 
     def send(self, chunk, encoding=None):
@@ -113,6 +124,8 @@ class Writable(Stream):
         The chunk is queued by the call itself; the await is only the waiting. Raises WriteAfterEndError or
         StreamDestroyedError where nothing can be written any more, and what the stream fails with.
         """
+        if self._s_debug:
+            self._s_check_loop("send()")
         if self._w_ending:
             return failed(self._w_refusal("send"))
         if self._s_destroyed or self._s_errored is not None:
@@ -136,6 +149,7 @@ class Writable(Stream):
     @property
     def writable(self):
         """Whether write() may be called."""
+        self._s_check_started()
         return bool(
             self._s_writable
             and not self._w_disabled

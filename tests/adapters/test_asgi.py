@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import pathlib
 import socket
 
 import pytest
@@ -207,8 +208,9 @@ def test_an_application_without_a_framework(run):
 
 def test_wrong_arguments(run):
     async def main():
-        with pytest.raises(InvalidArgTypeError):
-            StreamResponse(b"x")
+        for wrong in (5, "text", pathlib.Path("x"), Readable):
+            with pytest.raises(InvalidArgTypeError):
+                StreamResponse(wrong)
         with pytest.raises(InvalidArgTypeError):
             request_body(5)
 

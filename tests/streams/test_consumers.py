@@ -5,7 +5,15 @@ import asyncio
 import pytest
 from stream_tools import chunks_of, quiet, reported
 
-from penstock import InvalidArgTypeError, OutOfRangeError, Readable, UnknownEncodingError, consumers
+from penstock import (
+    InvalidArgTypeError,
+    OutOfRangeError,
+    Readable,
+    UnknownEncodingError,
+    Writable,
+    consumers,
+    pipeline,
+)
 
 
 def as_stream(chunks):
@@ -240,5 +248,33 @@ def test_errors_and_wrong_use_of_lines(run):
             [line async for line in consumers.lines([5])]
         with pytest.raises(OutOfRangeError):
             consumers.lines([], limit=-1)
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("stage", "expected"),
+    [
+        (consumers.lines, [b"one", b"", b"two", b"three"]),
+        (consumers.lines(keep_ends=True), [b"one\r\n", b"\n", b"two\n", b"three"]),
+    ],
+)
+def test_lines_as_a_stage(run, stage, expected):
+    taken = []
+
+    async def main():
+        chunks = [b"one\r", b"\n\ntw", b"o\nthree"]
+        await pipeline(chunks, stage, Writable(write=taken.append, object_mode=True))
+        await (Readable.from_(chunks) | stage | Writable(write=taken.append, object_mode=True))
+
+    run(main)
+    assert taken == [*expected, *expected]
+
+
+def test_a_stage_of_lines_fails_with_its_name(run):
+    async def main():
+        with pytest.raises(OutOfRangeError, match="limit=2") as caught:
+            await pipeline([b"long\n"], consumers.lines(limit=2), Writable(write=bool))
+        assert caught.value.__notes__ == ["in stage 2 of 3: lines"]
 
     run(main)

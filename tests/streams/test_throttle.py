@@ -6,7 +6,7 @@ import itertools
 import pytest
 from stream_tools import looped
 
-from penstock import InvalidArgTypeError, OutOfRangeError, Readable, Writable, pipeline
+from penstock import InvalidArgTypeError, MissingArgsError, OutOfRangeError, Readable, Writable, pipeline
 from penstock import throttle as module
 from penstock.throttle import throttle
 
@@ -169,7 +169,30 @@ async def test_wrong_rates():
     for rate in (0, -1, float("inf"), float("nan")):
         with pytest.raises(OutOfRangeError):
             throttle(rate)
-    for rate in ("10MB/s", None, True):
+    for rate in ("10MB/s", True):
         with pytest.raises(InvalidArgTypeError):
             throttle(rate)
+        with pytest.raises(InvalidArgTypeError, match="items_per_second"):
+            throttle(items_per_second=rate)
+    with pytest.raises(MissingArgsError, match="bytes_per_second or items_per_second"):
+        throttle()
+    with pytest.raises(MissingArgsError):
+        throttle(1, items_per_second=1)
     assert throttle(10).bytes_per_second == 10
+    assert throttle(items_per_second=10).items_per_second == 10
+
+
+@looped
+async def test_items_pass_one_by_one_and_the_first_at_once():
+    loop = asyncio.get_running_loop()
+    taken = []
+    began = loop.time()
+    await pipeline(
+        [{"n": n} for n in range(6)],
+        throttle(items_per_second=100),
+        Writable(write=lambda item: taken.append((item["n"], loop.time() - began)), object_mode=True),
+    )
+    assert [number for number, _ in taken] == list(range(6))
+    # Lower bounds only; a delay may be made up for by 0.05 s.
+    assert all(when >= number / 100 - 0.055 for number, when in taken)
+    assert loop.time() - began >= 0.049

@@ -36,6 +36,7 @@ cdef class Lifecycle(EventEmitter):
     cdef unsigned char _s_auto_destroy
     cdef unsigned char _s_emit_close
     cdef unsigned char _s_half_open      # allow_half_open
+    cdef unsigned char _s_debug          # made in a loop in debug mode: calls are looked at
     cdef object _s_errored                 # the first error, or None
     cdef TickQueue _s_queue                # of the loop in which the stream is used
     cdef dict _s_kept                    # what few streams have; see _s_keep
@@ -45,7 +46,12 @@ cdef class Lifecycle(EventEmitter):
     cdef object _s_find(self, object name)
     cdef object _s_hook(self, object option, object method)
     cdef object _s_join_loop(self)
+    cdef object _s_check_started(self)
+    cdef object _s_check_loop(self, object what)
+    cdef object _s_tell_error(self, object error)
+    cdef object _s_hook_error(self, object name, object hook, object error)
     cdef object _s_tick(self, int op, object arg)
+    @cython.locals(queue=TickQueue)
     cdef object _s_start(self, object construct, object destroy, bint auto_destroy, bint emit_close, object signal)
     cdef object _s_destroy_stream(self, object error)
     cdef object _s_before_destroy(self)

@@ -130,6 +130,11 @@ class Lifecycle(EventEmitter):
             self._s_keep("construct", construct)
             self._s_constructed = False
             self._s_tick(_TICK_CONSTRUCT, None)
+        if self._s_queue is None and _get_running_loop() is not None:
+            queue = current_queue()
+            if queue._debug:
+                self._s_queue = queue
+                self._s_debug = True
         if signal is not None:
             from penstock.abort import add_abort_signal
 
@@ -169,27 +174,52 @@ class Lifecycle(EventEmitter):
     def _s_tick(self, op, arg):
         queue = self._s_queue
         if queue is None:
+            self._s_check_started()
             queue = current_queue()
             self._s_queue = queue
         queue.add(self, op, arg)
+
+    def _s_check_started(self):
+        """Raise where the constructor was left out. Asked where a stream that has one does not come by often."""
+        if not self._s_readable and not self._s_writable:
+            from penstock.mistakes import not_started
+
+            raise not_started(self)
+
+    def _s_check_loop(self, what):
+        """In debug mode: raise where this is another thread, or another loop, than the stream's."""
+        from penstock.mistakes import check_loop
+
+        check_loop(self, what, self._s_queue._loop, self._s_queue._thread)
+
+    def _s_hook_error(self, name, hook, error):
+        """What a hook has raised, or why it had to, where it is written as one of Node's."""
+        if not isinstance(error, TypeError):
+            return error
+        from penstock.mistakes import hook_error
+
+        return hook_error(self, name, hook, error)
 
     def _s_run_tick(self, op, arg):
         if op == _TICK_CLOSE:
             try:
                 if arg is not None and not self._s_error_emitted:
                     self._s_error_emitted = True
-                    self._s_emit1("error", arg)
+                    self._s_tell_error(arg)
             finally:
                 self._s_close_emitted = True
                 self._s_emit0("close" if self._s_emit_close else SILENT_CLOSE)
                 self._s_release()
         elif op == _TICK_ERROR:
-            self._s_emit_error(arg)
+            if not self._s_error_emitted:
+                self._s_error_emitted = True
+                self._s_tell_error(arg)
         elif op == _TICK_CONSTRUCT:
             try:
                 result = self._s_find("construct")()
             except Exception as error:
-                self._s_complete(_CONSTRUCT, error, None)
+                hook = self._s_find("construct")
+                self._s_complete(_CONSTRUCT, self._s_hook_error("_construct", hook, error), None)
             else:
                 if result is None:
                     self._s_complete(_CONSTRUCT, None, None)
@@ -218,6 +248,10 @@ class Lifecycle(EventEmitter):
         """
         if error is not None and not isinstance(error, BaseException):
             raise InvalidArgTypeError(f"destroy() needs an exception or None, got {error!r}")
+        if self._s_debug:
+            self._s_check_loop("destroy()")
+        if not self._s_constructed:
+            self._s_check_started()
         self._s_destroy_stream(error)
         return self
 
@@ -245,7 +279,7 @@ class Lifecycle(EventEmitter):
         try:
             result = hook(error)
         except Exception as raised:
-            self._s_after_destroy(raised)
+            self._s_after_destroy(self._s_hook_error("_destroy", hook, raised))
             return
         if isinstance(result, Completion):
             self._s_hook_returned(_DESTROY, result)
@@ -294,6 +328,15 @@ class Lifecycle(EventEmitter):
         else:
             self._s_emit_error(error)
 
+    def _s_tell_error(self, error):
+        """Emit 'error'; one that nobody listens to is told to the loop's exception handler, in public words."""
+        if self._s_count("error"):
+            self._s_emit1("error", error)
+        else:
+            from penstock.mistakes import unhandled
+
+            unhandled(self, error, current_queue()._loop)
+
     def _s_emit_error(self, error):
         if not self._s_error_emitted:
             self._s_error_emitted = True
@@ -309,6 +352,8 @@ class Lifecycle(EventEmitter):
         if self._s_queue is None:
             self._s_join_loop()
         if isinstance(result, Completion):
+            if self._s_debug:
+                self._s_keep("answers", True)
             done = result
             done._attach(self, kind)
         elif is_awaitable(result):
@@ -373,6 +418,7 @@ class Lifecycle(EventEmitter):
         return bool(self._s_auto_destroy and self._s_emit_close and not self._s_closed)
 
     def _s_has_side(self, readable):
+        self._s_check_started()
         return bool(self._s_readable if readable else self._s_writable)
 
     # ---- what can be seen

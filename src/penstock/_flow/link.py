@@ -162,7 +162,7 @@ class Pipe(Listener):
             if not dest._s_error_emitted:
                 dest._s_fail(error, False)
             else:
-                dest._s_emit1("error", error)
+                dest._s_tell_error(error)
 
     def _unpipe(self):
         unpipe(self._source, self._dest)

@@ -15,6 +15,7 @@ from penstock.errors import (
     PushAfterEofError,
     UnshiftAfterEndError,
 )
+from penstock.mistakes import watch_read
 
 _TICK_READ_MORE = 10
 _TICK_RESUME = 11
@@ -140,6 +141,8 @@ class ReadableSide(Lifecycle):
 
     def _r_push_eof(self):
         """R5."""
+        if not self._s_constructed:
+            self._s_check_started()
         self._r_reading = False
         if self._r_ended:
             return False
@@ -195,6 +198,7 @@ class ReadableSide(Lifecycle):
         """Room for one more chunk; the buffer."""
         buffer = self._r_buffer
         if buffer is None:
+            self._s_check_started()
             buffer = Fifo()
             # The garbage collector may have run, and with it anything.
             if self._r_buffer is None:
@@ -396,6 +400,8 @@ class ReadableSide(Lifecycle):
                 n = self._r_how_much(wanted)
         chunk = self._r_take(n) if n > 0 else None
         if chunk is None:
+            if not self._s_constructed:
+                self._s_check_started()
             if self._r_length <= self._r_hwm:
                 self._r_need_readable = True
             n = 0
@@ -428,7 +434,7 @@ class ReadableSide(Lifecycle):
             return
         if type(result) is calls.Raised:
             raised = result
-            self._s_fail(raised.error, False)
+            self._s_fail(self._s_hook_error("_read", self._r_hook, raised.error), False)
             return
         try:
             if type(result) is bytes:
@@ -443,6 +449,8 @@ class ReadableSide(Lifecycle):
         """Look the hook up, once, at the first read."""
         self._r_hook_kind = _FUNCTION
         calls.ready_for_calls(self)
+        if self._s_debug:
+            watch_read(self, self._r_hook or getattr(self, "_read", None), self._s_queue._loop)
         if self._r_hook is not None:
             return
         hook = getattr(self, "_read", None)
@@ -572,6 +580,7 @@ class ReadableSide(Lifecycle):
     def _s_added(self, event):
         """R12."""
         if not self._s_readable:
+            self._s_check_started()
             return
         if event is _DATA:
             if self._s_count("readable"):

@@ -6,6 +6,7 @@ from penstock._flow.writable_side cimport WritableSide
 cdef int _TICK_TRANSFORMED
 cdef int _TRANSFORM
 cdef int _FLUSH
+cdef int _READ
 
 cdef class Stream(WritableSide):
     cdef unsigned char _t_active

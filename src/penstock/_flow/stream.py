@@ -11,16 +11,19 @@ from penstock._flow.runner import pump_outputs
 from penstock._flow.stalls import stalls_of
 from penstock._flow.writable_side import WritableSide
 from penstock.errors import NotImplementedHookError
+from penstock.mistakes import wrong_options
 
 _TICK_TRANSFORMED = 30
 _TRANSFORM = 30
 _FLUSH = 31
+# Of the readable side.
+_READ = 10
 
 
 class Stream(WritableSide):
     def _s_init_duplex(
         self,
-        *,
+        *positional,
         read=None,
         write=None,
         writev=None,
@@ -42,8 +45,11 @@ class Stream(WritableSide):
         signal=None,
         auto_destroy=True,
         emit_close=True,
+        **unknown,
     ):
         """The constructor of Duplex."""
+        if positional or unknown:
+            wrong_options(self, positional, unknown)
         if high_water_mark is not None:
             readable_high_water_mark = writable_high_water_mark = high_water_mark
         if object_mode:
@@ -72,7 +78,7 @@ class Stream(WritableSide):
 
     def _t_init(
         self,
-        *,
+        *positional,
         transform=None,
         flush=None,
         destroy=None,
@@ -90,8 +96,11 @@ class Stream(WritableSide):
         signal=None,
         auto_destroy=True,
         emit_close=True,
+        **unknown,
     ):
         """The constructor of Transform."""
+        if positional or unknown:
+            wrong_options(self, positional, unknown)
         if high_water_mark is not None:
             readable_high_water_mark = writable_high_water_mark = high_water_mark
         elif readable_high_water_mark == 0 and writable_high_water_mark is None:
@@ -153,7 +162,7 @@ class Stream(WritableSide):
             self._t_done(None, result)
         elif type(result) is calls.Raised:
             raised = result
-            self._w_written(raised.error)
+            self._w_written(self._s_hook_error("_transform", hook, raised.error))
         else:
             self._t_returned(result, _TRANSFORM)
 
@@ -200,7 +209,7 @@ class Stream(WritableSide):
         try:
             result = hook()
         except Exception as error:
-            self._w_on_final(error)
+            self._w_on_final(self._s_hook_error("_flush", hook, error))
             return
         if result is None:
             self._t_flush_done(None, None)
@@ -315,6 +324,22 @@ class Stream(WritableSide):
         return bool(
             self._s_errored is not None
             or ((not self._s_readable or self._r_end_emitted) and (not self._s_writable or self._w_finished))
+        )
+
+    def _s_takes_bytes_only(self):
+        """Whether text cannot be written without an encoding."""
+        return bool(not self._w_object and self._w_encoding is None and not self._w_keep_text)
+
+    def _s_never_pushed(self):
+        """Whether a _read hook was called, has returned, and nothing has come of it."""
+        runners = self._s_find("runners")
+        return bool(
+            self._r_reading
+            and self._r_chunks == 0
+            and not self._r_ended
+            and not self._s_destroyed
+            and self._s_find("answers") is None
+            and (runners is None or _READ not in runners)
         )
 
     def _s_is_of(self, loop):

@@ -6,6 +6,7 @@ own work without making a callable; ``CALL`` is the number for any Python callab
 """
 
 from asyncio import get_running_loop
+from threading import get_ident
 
 from penstock._flow.fifo import Fifo
 from penstock.errors import InvalidArgTypeError, NoRunningLoopError
@@ -33,6 +34,8 @@ class TickQueue:
             self._fifo = Fifo()
         self._scheduled = False
         self._running = False
+        self._debug = loop.get_debug()
+        self._thread = get_ident()
 
     def add(self, target, op, arg):
         if not self._scheduled:

@@ -111,6 +111,7 @@ class WritableSide(ReadableSide):
     def _w_make_room(self):
         """For one more chunk and its callback."""
         if self._w_buffer is None:
+            self._s_check_started()
             self._s_join_loop()
             buffer = Fifo()
             # The garbage collector may have run, and with it anything.
@@ -192,7 +193,9 @@ class WritableSide(ReadableSide):
             self._w_written(None)
         elif type(result) is calls.Raised:
             raised = result
-            self._w_written(raised.error)
+            name = "_write" if self._w_hook is not None else "_writev"
+            hook = self._w_hook if self._w_hook is not None else self._w_many_hook
+            self._w_written(self._s_hook_error(name, hook, raised.error))
         else:
             self._s_hook_returned(_WRITE, result)
 
@@ -410,6 +413,8 @@ class WritableSide(ReadableSide):
 
     def _w_end(self, chunk, encoding, callback):
         """W7."""
+        if not self._s_constructed:
+            self._s_check_started()
         error = None
         if chunk is not None:
             chunk = self._w_checked(chunk, encoding)
@@ -499,7 +504,7 @@ class WritableSide(ReadableSide):
         try:
             result = hook()
         except Exception as error:
-            self._w_on_final(error)
+            self._w_on_final(self._s_hook_error("_final", hook, error))
             return
         if result is None:
             self._w_on_final(None)

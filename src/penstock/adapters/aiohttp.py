@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from penstock.adapters._bodies import body_bytes, body_stream, payload
 from penstock.errors import InvalidArgTypeError
 from penstock.readable import Readable
 
@@ -60,19 +61,21 @@ def body_of(message: Any, *, high_water_mark: int | None = None) -> ContentBody:
 
 async def send_stream(
     request: web.BaseRequest,
-    readable: Readable,
+    source: Any,
     *,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> web.StreamResponse:
-    """Answer ``request`` with ``readable``, and return the response, for a handler to return.
+    """Answer ``request`` with ``source``, and return the response, for a handler to return.
 
+    ``source``: a Readable, a chain, an iterable or async iterable of bytes, or a function that returns one.
     Without a Content-Length among ``headers`` the body is chunked. A client that goes destroys the stream; the write
     that meets it raises aiohttp's ConnectionResetError. Raises what the stream fails with: before its first chunk that
     is an error page, later the connection is cut.
     """
     from aiohttp import web
 
+    readable = body_stream(source)
     response = web.StreamResponse(status=status, headers=headers)
     try:
         if request.method == "HEAD":
@@ -81,7 +84,7 @@ async def send_stream(
             async for chunk in readable:
                 if not response.prepared:
                     await response.prepare(request)
-                await response.write(chunk)
+                await response.write(body_bytes(chunk))
             if not response.prepared:
                 await response.prepare(request)
         await response.write_eof()
@@ -97,7 +100,10 @@ async def send_stream(
     return response
 
 
-async def payload_of(readable: Readable) -> AsyncIterator[bytes]:
-    """``readable`` as the ``data`` of a request of aiohttp's client; it is destroyed when the request is over."""
-    async for chunk in readable:
-        yield bytes(chunk)
+def payload_of(source: Any) -> AsyncIterator[bytes]:
+    """``source`` as the ``data`` of a request of aiohttp's client; it is destroyed when the request is over.
+
+    ``source``: a Readable, a chain, an iterable or async iterable of bytes, or a function that returns one. Raises
+    InvalidArgTypeError for anything else.
+    """
+    return payload(source)

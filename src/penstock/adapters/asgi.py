@@ -20,6 +20,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+from penstock.adapters._bodies import body_bytes, body_stream
 from penstock.errors import IncompleteMessageError, InvalidArgTypeError
 from penstock.readable import Readable
 
@@ -67,7 +68,7 @@ def request_body(request: Any, *, high_water_mark: int | None = None) -> Request
 
 
 async def send_stream(
-    readable: Readable,
+    source: Any,
     send: Send,
     *,
     receive: Receive | None = None,
@@ -75,12 +76,14 @@ async def send_stream(
     headers: list[tuple[bytes, bytes]] | None = None,
     body: bool = True,
 ) -> None:
-    """Answer with ``readable``, chunk by chunk, as fast as ``send`` lets.
+    """Answer with ``source``, chunk by chunk, as fast as ``send`` lets.
 
+    ``source``: a Readable, a chain, an iterable or async iterable of bytes, or a function that returns one.
     The head goes out with the first chunk, so that a source that cannot even begin is still an error to the framework.
     ``receive``: with it, a client that goes destroys the stream at once and not only with the next chunk. ``body``:
     False sends the head alone (for HEAD) and gives the stream up. Raises what the stream fails with.
     """
+    readable = body_stream(source)
     begun = False
 
     async def begin() -> None:
@@ -96,7 +99,7 @@ async def send_stream(
             async for chunk in readable:
                 if not begun:
                     await begin()
-                await send({"type": "http.response.body", "body": bytes(chunk), "more_body": True})
+                await send({"type": "http.response.body", "body": body_bytes(chunk), "more_body": True})
         if not begun:
             await begin()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -131,25 +134,24 @@ _Base: Any = _response_base()
 
 
 class StreamResponse(_Base):  # type: ignore[misc]
-    """A response for Starlette and FastAPI, or for any ASGI application, whose body is a Readable.
+    """A response for Starlette and FastAPI, or for any ASGI application, whose body is a stream.
 
-    Return it from an endpoint, or call it with ``(scope, receive, send)``. ``readable``: the body; it is destroyed when
-    the client goes. ``headers``: a mapping. ``media_type``: for Content-Type. ``background``: a Starlette task that runs
+    Return it from an endpoint, or call it with ``(scope, receive, send)``. ``source``: the body, a Readable, a chain,
+    an iterable or async iterable of bytes, or a function that returns one; it is destroyed when the client goes.
+    ``headers``: a mapping. ``media_type``: for Content-Type. ``background``: a Starlette task that runs
     when all is sent. A Content-Length is sent where ``headers`` have one; else the server chunks the body. Raises
-    InvalidArgTypeError for what is no Readable.
+    InvalidArgTypeError for what is no body.
     """
 
     def __init__(
         self,
-        readable: Readable,
+        source: Any,
         status_code: int = 200,
         headers: Mapping[str, str] | None = None,
         media_type: str | None = None,
         background: Any = None,
     ) -> None:
-        if not isinstance(readable, Readable):
-            raise InvalidArgTypeError(f"StreamResponse needs a Readable, got {readable!r}")
-        self._readable = readable
+        self._readable = body_stream(source)
         self.status_code = status_code
         self.media_type = media_type
         self.background = background

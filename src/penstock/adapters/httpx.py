@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from penstock.adapters._bodies import payload
 from penstock.errors import InvalidArgTypeError
 from penstock.readable import Readable
 
@@ -49,7 +50,10 @@ def body_of(response: Response, *, raw: bool = False, high_water_mark: int | Non
     return ResponseBody(message.aiter_raw() if raw else message.aiter_bytes(), high_water_mark)
 
 
-async def payload_of(readable: Readable) -> AsyncIterator[bytes]:
-    """``readable`` as the ``content`` of a request of an ``AsyncClient``; it is destroyed when the request is over."""
-    async for chunk in readable:
-        yield bytes(chunk)
+def payload_of(source: Any) -> AsyncIterator[bytes]:
+    """``source`` as the ``content`` of a request of an ``AsyncClient``; it is destroyed when the request is over.
+
+    ``source``: a Readable, a chain, an iterable or async iterable of bytes, or a function that returns one. Raises
+    InvalidArgTypeError for anything else.
+    """
+    return payload(source)

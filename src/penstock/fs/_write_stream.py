@@ -254,6 +254,8 @@ class WriteStream(Writable, DirectTarget):
 
     def cork(self) -> None:
         """As `Writable.cork`."""
+        # Raises where the constructor was left out.
+        self._s_has_side(False)
         if self._borrower is not None:
             self._borrower.stop()
         super().cork()

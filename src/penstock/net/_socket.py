@@ -405,6 +405,8 @@ class Socket(Duplex, DirectTarget):
 
     def cork(self) -> None:
         """As `Writable.cork`."""
+        # Raises where the constructor was left out.
+        self._s_has_side(False)
         self._hurry()
         super().cork()
 

@@ -212,3 +212,54 @@ def test_what_they_are(run, name, expected):
         assert len(faults) == (expected[-1] == 400)
 
     run(main)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /u HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n",
+        b"CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n",
+        b"\r\n" + POST + b"\r\nGET /u HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n",
+    ],
+)
+def test_what_follows_an_upgrade_is_all_there(run, head):
+    """Nothing of it is taken for HTTP, and nothing is lost, whatever it looks like."""
+    rest = b"\n\r\n\r\nGET / HTTP/1.1\r\n\r\n\0\xff" * 3
+
+    async def outcome(pieces):
+        server = http.create_server(lambda request, response: response.end(request.url))
+        got = []
+
+        async def take(request, socket):
+            got.append((request.method, request.url, b"".join([chunk async for chunk in socket])))
+            socket.end()
+
+        tasks = []
+        for event in ("upgrade", "connect"):
+            server.on(
+                event, lambda request, socket: tasks.append(asyncio.ensure_future(take(request, socket)))
+            )
+        client, there = duplex_pair()
+        server.serve_connection(there)
+        client.resume()
+        for piece in pieces:
+            client.write(piece)
+            await turn()
+        client.end()
+        await until(lambda: got)
+        await asyncio.gather(*tasks)
+        client.destroy()
+        there.destroy()
+        return got
+
+    async def main():
+        chance = random.Random(1)
+        data = head + rest
+        whole = await outcome([data])
+        assert whole[0][2] == rest
+        assert await outcome([data[at : at + 1] for at in range(len(data))]) == whole
+        for count in (1, 2, 3, 5, 10) * 4:
+            pieces = cuts_of(data, chance, count)
+            assert await outcome(pieces) == whole, pieces
+
+    run(main)

@@ -10,6 +10,7 @@ cdef int _ON_CLOSE
 cdef int _ON_ERROR
 cdef int _ON_DRAIN
 cdef bytes _EMPTY_LINE
+cdef tuple _BEGUN_LINES
 cdef Py_ssize_t _HEAD_PIECE
 cdef Py_ssize_t _CHUNKED_PIECE
 cdef Py_ssize_t _MOST_LENGTH_DIGITS
@@ -84,7 +85,7 @@ cdef class HttpConnection(Carrier):
     @cython.locals(held=bytes, at=Py_ssize_t, size=Py_ssize_t, byte=int)
     cdef bint _skip_blank_lines(self) except -1
     cdef object _refuse_before(self, str message, int status)
-    @cython.locals(held=bytes, last=bytes, at=Py_ssize_t, begun=Py_ssize_t, rest=Py_ssize_t, found=Py_ssize_t)
+    @cython.locals(held=bytes, last=bytes, at=Py_ssize_t, begun=bytes, rest=bytes, found=Py_ssize_t)
     cdef Py_ssize_t _to_empty_line(self, Py_ssize_t most) except -1
     cdef object _parse(self, object piece, Py_ssize_t size)
     cdef object _check_unfinished(self)

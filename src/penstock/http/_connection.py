@@ -16,6 +16,8 @@ _ON_DRAIN = 4
 
 # Where a head ends, and trailers.
 _EMPTY_LINE = b"\r\n\r\n"
+# What of it ends a piece, and what is to follow in the next.
+_BEGUN_LINES = ((b"\r\n\r", b"\n"), (b"\r\n", b"\r\n"), (b"\r", b"\n\r\n"))
 # The longest pieces for the parser: of heads, and of a chunked body.
 _HEAD_PIECE = 4 * 1024
 _CHUNKED_PIECE = 16 * 1024
@@ -365,12 +367,11 @@ class HttpConnection(Carrier):
         held = self._held
         at = self._held_at
         last = self._last_bytes
-        # The line may have begun in the piece before.
-        for begun in range(3, 0, -1):
-            if last.endswith(_EMPTY_LINE[:begun]):
-                rest = 4 - begun
-                if rest <= most and held[at : at + rest] == _EMPTY_LINE[begun:]:
-                    return rest
+        if last:
+            # The line may have begun in the piece before.
+            for begun, rest in _BEGUN_LINES:
+                if last.endswith(begun) and held.startswith(rest, at) and len(rest) <= most:
+                    return len(rest)
         found = held.find(_EMPTY_LINE, at, at + most)
         return most if found < 0 else found + 4 - at  # compiled: found is at or after `at`
 

@@ -113,6 +113,16 @@ def test_wrong_arguments(run, options, error):
     run(main)
 
 
+def test_a_stream_that_was_read_is_no_body(run):
+    async def main():
+        source = Readable.from_([b"x"], object_mode=False)
+        await source.to_list()
+        with pytest.raises(InvalidArgValueError, match="which has ended"):
+            http.request("http://127.0.0.1:1/", method="PUT", body=source)
+
+    run(main)
+
+
 def test_a_body_that_is_written_by_hand(run):
     async def main():
         async with serving(echo) as server:

@@ -1,6 +1,7 @@
 """An agent's connections: none is lost, whoever gives up and when, and whoever waits is told."""
 
 import asyncio
+import random
 
 import pytest
 from http_helpers import body_of, hello, raw_server, serving, until
@@ -12,6 +13,7 @@ from penstock import (
     HttpTimeoutError,
     InvalidArgTypeError,
     StreamDestroyedError,
+    StreamError,
     http,
     net,
 )
@@ -248,5 +250,112 @@ def test_a_signal_keeps_nothing_of_what_is_over(run):
                 await body_of(await agent.get(server.base, signal=controller.signal))
             await asyncio.sleep(0.01)
             assert controller.signal._listeners == []
+
+    run(main)
+
+
+def test_a_request_whose_time_is_over_before_it_begins(run):
+    async def main():
+        async with serving(hello) as server, http.Agent(max_connections=1) as agent:
+            for _ in range(3):
+                with pytest.raises(HttpTimeoutError, match="took longer"):
+                    await agent.request(server.base, method="PUT", body=[b"x"], timeout=1e-9)
+                await until(lambda: sum(agent._in_use.values()) == agent.free_connections)
+                assert await body_of(await agent.get(server.base, timeout=5)) == b"hello /"
+
+    run(main)
+
+
+def test_a_request_that_is_given_up_at_the_last_moment(run):
+    """Its connection has had nothing of it, and is the next one's."""
+
+    async def main():
+        async with serving(hello) as server, http.Agent(max_connections=1) as agent:
+            request = agent.get(server.base)
+            request.on("socket", lambda _: request.destroy())
+            with pytest.raises(AbortError):
+                await request
+            assert await body_of(await agent.get(server.base, timeout=5)) == b"hello /"
+            assert agent.connections == 1
+
+    run(main)
+
+
+def test_whatever_happens_no_connection_is_lost(run):
+    """Servers that fail in many ways, and programs that give up in many: in the end every place is free."""
+    chance = random.Random(5)
+
+    async def talk(reader, writer):
+        while True:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+                if b"chunked" in head:
+                    await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 0.2)
+            except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
+                return
+            what = chance.randrange(8)
+            if what == 0:
+                writer.transport.abort()
+                return
+            if what == 1:
+                await asyncio.sleep(chance.random() * 0.02)
+            if writer.is_closing() or what == 2:
+                return
+            if what == 3:
+                writer.write(b"HTTP/1.1 303 See\r\nLocation: /x\r\nContent-Length: 300000\r\n\r\nabc")
+            elif what == 4:
+                writer.write(b"HTTP/1.1 204 No\r\nContent-Length: 3\r\n\r\nabc")
+            elif what == 5:
+                writer.write(
+                    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nbad\r\n\r\n"
+                )
+            else:
+                size = chance.choice([0, 5, 200_000])
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + bytes(size))
+
+    async def source():
+        for _ in range(chance.randrange(1, 20)):
+            yield bytes(chance.randrange(1, 20_000))
+            await asyncio.sleep(0)
+
+    async def ask(agent, url):
+        controller = AbortController()
+        request = agent.request(
+            url,
+            method=chance.choice(["PUT", "POST"]),
+            body=chance.choice([b"x", source(), [b"a", b"b"]]),
+            redirects=chance.choice([0, 3]),
+            signal=controller.signal,
+            timeout=http.Timeouts(
+                idle=0.5, total=chance.choice([None, 0.02, 0.2]), pool=chance.choice([None, 0.02])
+            ),
+        )
+        later = chance.choice([None, request.destroy, controller.abort])
+        if later is not None:
+            asyncio.get_running_loop().call_later(chance.random() * 0.03, later)
+        try:
+            response = await request
+            if chance.random() < 0.5:
+                await asyncio.sleep(chance.random() * 0.01)
+                await body_of(response)
+            else:
+                response.destroy()
+        except (OSError, StreamError):
+            pass
+        finally:
+            request.destroy()
+
+    async def main():
+        async with raw_server(talk) as url:
+            for most in (1, 3, None):
+                async with http.Agent(max_connections=most) as agent:
+                    tasks = [asyncio.create_task(ask(agent, url)) for _ in range(40)]
+                    await asyncio.sleep(0.01)
+                    for task in tasks[::7]:
+                        task.cancel()
+                    await asyncio.wait(tasks)
+                    await until(lambda agent=agent: sum(agent._in_use.values()) == agent.free_connections)
+                    assert not agent._waiting
+                assert not agent._in_use
 
     run(main)

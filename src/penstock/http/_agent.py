@@ -327,6 +327,8 @@ class Agent:
         for socket in sockets:
             if not socket.closed:
                 await socket.aclose()
+        # The 'close' of those follows on a tick, and leaves their places.
+        await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:
         return self

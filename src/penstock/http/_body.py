@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from penstock.errors import InvalidArgTypeError
+from penstock.errors import InvalidArgTypeError, InvalidArgValueError
 from penstock.pipeline import pipeline
 from penstock.readable import Readable
 
@@ -23,7 +23,15 @@ _CONTINUE_SECONDS = 1.0
 
 
 def as_body(body: Any) -> Any:
-    """``body``, what holds bytes as a memoryview of them. Raises InvalidArgTypeError for what cannot be a body."""
+    """``body``, what holds bytes as a memoryview of them.
+
+    Raises InvalidArgTypeError for what cannot be a body, InvalidArgValueError for a stream that was read already: it
+    would be sent as an empty one.
+    """
+    if isinstance(body, Readable) and body.readable_ended:
+        raise InvalidArgValueError(
+            f"body must be a stream that is still to be read, got {body!r}, which has ended"
+        )
     if body is None or isinstance(body, bytes | bytearray | str | Readable):
         return body
     with contextlib.suppress(TypeError):

@@ -60,7 +60,11 @@ class ClientConnection(HttpConnection):
         outgoing.reused = self.exchanges > 0
         self.exchanges += 1
         outgoing._shown().emit("socket", self._socket)
-        if not outgoing._s_destroyed:
+        if outgoing._s_destroyed:
+            # Given up just before it could begin: nothing was sent.
+            self._request = None
+            self._owner._connection_free(self)
+        else:
             outgoing._carry(self)
 
     def count_bytes(self):

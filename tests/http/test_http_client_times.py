@@ -1,0 +1,220 @@
+"""The client's timeouts: each means what its description says, also after redirects and repeats, and in long bodies."""
+
+import asyncio
+import time
+
+import pytest
+from http_helpers import body_of, raw_server, until
+
+from penstock import HttpTimeoutError, InvalidArgTypeError, OutOfRangeError, http
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+async def silent(reader, writer):
+    await reader.read()
+
+
+@pytest.mark.parametrize("name", ["pool", "connect", "response", "idle", "total"])
+def test_wrong_times(name):
+    for value, error in (
+        (0, OutOfRangeError),
+        (-1, OutOfRangeError),
+        ("1", InvalidArgTypeError),
+        (True, InvalidArgTypeError),
+    ):
+        with pytest.raises(error, match=name):
+            http.Timeouts(**{name: value})
+    assert getattr(http.Timeouts(**{name: None}), name) is None
+
+
+async def slowly(pieces, seconds):
+    for _ in range(pieces):
+        yield b"x" * 10
+        await asyncio.sleep(seconds)
+
+
+def test_a_response_is_due_from_the_end_of_the_request(run):
+    """Neither from its beginning, nor from twice that time."""
+
+    async def main():
+        async with raw_server(silent) as url:
+            began = time.monotonic()
+            timeouts = http.Timeouts(response=0.5)
+            with pytest.raises(HttpTimeoutError, match="no response within"):
+                await http.request(url, method="PUT", body=slowly(4, 0.1), timeout=timeouts)
+            assert time.monotonic() - began >= 0.9
+            began = time.monotonic()
+            with pytest.raises(HttpTimeoutError, match="no response within"):
+                await http.request(url, method="PUT", body=slowly(1, 0.1), timeout=http.Timeouts(response=2))
+            assert time.monotonic() - began < 3.5
+
+    run(main)
+
+
+def test_every_place_has_its_own_time(run):
+    """Redirects and a request that is sent once more: only the total goes on."""
+
+    async def talk(reader, writer):
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            number = int(head.split()[1][1:])
+            await asyncio.sleep(0.15)
+            if number == 6:
+                writer.write(OK)
+            else:
+                writer.write(
+                    b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: /%d\r\n\r\n" % (number + 1)
+                )
+
+    async def main():
+        run.errors_wanted = True
+        async with raw_server(talk) as url, http.Agent() as agent:
+            timeouts = http.Timeouts(response=0.6, idle=0.6, connect=0.6)
+            response = await agent.get(url + "/0", redirects=9, timeout=timeouts)
+            assert await body_of(response) == b"ok"
+            with pytest.raises(HttpTimeoutError, match="the exchange took longer"):
+                await agent.get(url + "/0", redirects=9, timeout=0.4)
+
+    run(main)
+
+
+def test_a_connection_that_is_opened_for_a_redirect(run):
+    async def main():
+        opened = []
+
+        async def connect(hostname, port, ssl):
+            opened.append(port)
+            if hostname == "far":
+                await asyncio.Event().wait()
+            return await original(hostname, port, ssl)
+
+        async def original(hostname, port, ssl):
+            from penstock import net
+
+            return await net.connect(port, hostname)
+
+        async def talk(reader, writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: http://far/\r\n\r\n")
+            await reader.read()
+
+        async with raw_server(talk) as url, http.Agent(connect=connect) as agent:
+            with pytest.raises(HttpTimeoutError, match=r"http://far/: there was no connection within"):
+                await agent.get(
+                    url, redirects=1, timeout=http.Timeouts(connect=0.1, response=None, idle=None)
+                )
+            assert len(opened) == 2
+
+    run(main)
+
+
+def test_a_source_may_take_its_time(run):
+    async def talk(reader, writer):
+        await reader.readuntil(b"0\r\n\r\n")
+        writer.write(OK)
+
+    async def main():
+        async with raw_server(talk) as url:
+            timeouts = http.Timeouts(idle=0.1)
+            response = await http.request(url, method="PUT", body=slowly(3, 0.3), timeout=timeouts)
+            assert await body_of(response) == b"ok"
+
+    run(main)
+
+
+def test_a_server_that_takes_nothing(run):
+    async def deaf(reader, writer):
+        writer.transport.pause_reading()
+        await done.wait()
+
+    done = asyncio.Event()
+
+    async def main():
+        async with raw_server(deaf) as url:
+            with pytest.raises(HttpTimeoutError, match="nothing came or went"):
+                await http.request(url, method="PUT", body=bytes(30_000_000), timeout=http.Timeouts(idle=0.3))
+            done.set()
+
+    run(main)
+
+
+def test_a_long_response_is_no_timeout(run):
+    async def talk(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n")
+        for _ in range(20):
+            await asyncio.sleep(0.05)
+            if writer.is_closing():
+                return
+            writer.write(b"x")
+
+    async def main():
+        async with raw_server(talk) as url:
+            response = await http.get(url, timeout=http.Timeouts(idle=0.5, response=0.5, connect=0.5))
+            assert len(await body_of(response)) == 20
+            with pytest.raises(HttpTimeoutError):
+                await body_of(await http.get(url, timeout=0.4))
+
+    run(main)
+
+
+def test_informational_answers_are_none(run):
+    async def talk(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in range(100):
+            if writer.is_closing():
+                return
+            writer.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+            await asyncio.sleep(0.02)
+
+    async def main():
+        async with raw_server(talk) as url:
+            with pytest.raises(HttpTimeoutError, match="no response within"):
+                await http.get(url, timeout=http.Timeouts(response=0.2, idle=0.2))
+
+    run(main)
+
+
+@pytest.mark.parametrize("read", ["before", "later", "never"])
+def test_a_body_that_stalls_is_told_to_its_reader_only(run, read):
+    async def talk(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
+        await reader.read()
+
+    async def main():
+        async with raw_server(talk) as url, http.Agent() as agent:
+            for timeouts in (http.Timeouts(idle=0.1), http.Timeouts(total=0.1)):
+                response = await agent.get(url, timeout=timeouts)
+                if read != "before":
+                    await until(lambda: not agent.connections)
+                    await asyncio.sleep(0.01)
+                if read == "never":
+                    continue
+                parts = []
+                with pytest.raises(HttpTimeoutError):
+                    async for chunk in response:
+                        parts.append(chunk)
+                assert parts == [b"abc"]
+
+    run(main)
+
+
+def test_a_total_that_is_over_while_the_reader_waits(run):
+    """The reader is behind, and is told at once."""
+
+    async def talk(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000\r\n\r\n" + bytes(1_000_000))
+        await reader.read()
+
+    async def main():
+        async with raw_server(talk) as url:
+            response = await http.get(url, timeout=0.2)
+            errors = []
+            response.on("error", errors.append)
+            response.on("data", lambda chunk: response.pause())
+            await until(lambda: errors)
+            assert isinstance(errors[0], HttpTimeoutError)
+
+    run(main)

@@ -22,6 +22,8 @@ async def dispose(stream: Any) -> None:
         whole = stream.readable_ended if hasattr(stream, "readable_ended") else stream.writable_finished
         stream.destroy(None if whole else GivenUp())
     watch = finished(stream)
+    # Whoever is cancelled here wants to hear no more of it.
+    watch._seen = True
     await watch.wait()
     error = watch.exception()
     if error is not None and not isinstance(error, (GivenUp, Left)):
@@ -52,6 +54,7 @@ async def leave_duplex(stream: Any, error: BaseException | None) -> None:
 async def _give_up(stream: Any, error: BaseException) -> None:
     # The exception leaves the block by itself; the stream is only told of it.
     watch = finished(stream)
+    watch._seen = True
     stream.destroy(error if isinstance(error, Exception) else AbortError())
     await watch.wait()
     watch.exception()

@@ -51,6 +51,42 @@ def test_the_system_cannot_close_a_connection(run, server_tls, client_tls, tls):
     run(main)
 
 
+class Refusing(asyncio.SelectorEventLoop):
+    """A loop whose system watches no more descriptors."""
+
+    refuses = None
+
+    def _add_reader(self, fd, callback, *args):
+        if self.refuses == "reading" and fd not in self.spared:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super()._add_reader(fd, callback, *args)
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_the_system_watches_no_more_descriptors(server_tls, tls):
+    """Nobody is left waiting; the error of the connection says why."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        reports = []
+        loop.set_exception_handler(lambda _, context: reports.append(context["exception"]))
+        async with serving(lambda stream: stream.resume(), **({"ssl": server_tls} if tls else {})) as server:
+            server.on("tls_error", lambda error, stream: reports.append(error))
+            loop.spared = {sock.fileno() for sock in server._listeners}
+            loop.refuses = "reading"
+            with socket.create_connection((HOST, server.port)) as peer:
+                await until(lambda: reports or not server.listening)
+                await until(lambda: not server.connections)
+                peer.settimeout(5)
+                with contextlib.suppress(ConnectionResetError):
+                    assert peer.recv(1) == b""
+            loop.refuses = None
+        assert [each.errno for each in reports] == [errno.ENOSPC]
+
+    with asyncio.Runner(loop_factory=Refusing) as runner:
+        runner.run(asyncio.wait_for(main(), 20))
+
+
 def test_a_write_callback_that_raises_at_the_end(run):
     async def main():
         def refuse(error):

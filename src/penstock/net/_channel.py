@@ -198,16 +198,21 @@ class Channel(Bursting):
 
     def _failed(self, error):
         """The connection is broken."""
-        if self._closed:
+        stream = self._stream
+        if self._closed or stream is None:
             return
         if self.layer is not None:
             self.layer.failed(error)
         else:
-            stream = self._stream
             stream._s_fail(error, False)
 
     def _start_reading(self):
-        self._loop.add_reader(self.fd, self.on_readable)
+        try:
+            self._loop.add_reader(self.fd, self.on_readable)
+        except OSError as error:
+            # The system watches no more descriptors. Some callers are called by the loop, which would only note it.
+            self._failed(error)
+            return
         self._reading = True
 
     def _stop_reading(self):
@@ -315,11 +320,11 @@ class Channel(Bursting):
 
     def deliver(self, data):
         """For the layer: push what it has decrypted; None is the end. Whether more is wanted."""
-        if self._closed:
+        stream = self._stream
+        if self._closed or stream is None:
             return False
         if data is None:
             self.peer_ended = True
-        stream = self._stream
         more = stream._r_push(data, None)
         if not more:
             self._wanted = False
@@ -474,10 +479,10 @@ class Channel(Bursting):
                 return False
 
     def _block(self):
-        self._blocked = True
         if not self._writer:
-            self._writer = True
             self._loop.add_writer(self.fd, self.on_writable)
+            self._writer = True
+        self._blocked = True
 
     def _stop_writer(self):
         if self._writer:

@@ -94,9 +94,13 @@ class SendFile:
                 self._moved += taken
                 self._channel.count_out(taken)
             turn += taken
-            if taken < size or turn >= _TURN_BYTES:
-                if taken < size:
+            if taken < size:
+                try:
                     self._channel.wait_writable()
+                except OSError:
+                    self._end(False, True)
+                    return
+            if taken < size or turn >= _TURN_BYTES:
                 if monotonic() - self._began > _TRIP_SECONDS:
                     self._end(False, False)
                 elif taken == size:

@@ -320,6 +320,8 @@ class Server(EventEmitter):
         except BaseException:
             stream.destroy()
             raise
+        if stream.destroyed:
+            return
         if self._ssl is not None:
             self._start_task(self._secure(stream, self._ssl), stream)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl as _ssl
 import struct
@@ -180,6 +181,7 @@ class Socket(Duplex, DirectTarget):
             self._adopt(sock, None)
         except Exception as error:
             self.destroy(error)
+        if self.destroyed:
             return
         # A listener that raises does not keep the others, and the bytes, waiting.
         take_all(lambda: self.emit("connect"), lambda: self.emit("ready"), self._begin_reading)
@@ -193,9 +195,13 @@ class Socket(Duplex, DirectTarget):
     def _shut_down(self) -> None:
         """Everything is sent: tell the peer."""
         assert self._sock is not None
-        # Where the peer is gone already, there is nobody to tell; reading meets what happened.
-        with contextlib.suppress(OSError):
+        try:
             self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            # Where the peer is gone already, there is nobody to tell; reading meets what happened.
+            if error.errno != errno.ENOTCONN and not isinstance(error, ConnectionError):
+                self._channel.note_fault(error)
+                raise
 
     def _destroy(self, error: BaseException | None) -> None:
         # Who asks afterwards, for a log, still gets them.

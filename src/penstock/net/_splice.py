@@ -123,16 +123,16 @@ class SocketRoute:
         while self._held:
             try:
                 taken = splice(self._read_end, out.fd, self._held)
+                if taken <= 0:
+                    if not self._lent:
+                        self._lent = True
+                        out.lend(self)
+                    out.wait_writable()
+                    return
             except OSError as error:
                 self._drop()
                 dest = self.dest
                 dest._s_fail(error, False)
-                return
-            if taken <= 0:
-                if not self._lent:
-                    self._lent = True
-                    out.lend(self)
-                out.wait_writable()
                 return
             self._held -= taken
             out.count_out(taken)

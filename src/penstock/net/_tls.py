@@ -74,14 +74,19 @@ class Secure:
         self._shaken = loop.create_future()
         self._timer = loop.call_later(self._timeout, self._too_late)
         self._channel.layer = self
-        # What came with the last plain bytes belongs to the handshake. If it was slipped in, the handshake fails.
-        while (data := stream._s_read_rest()) is not None:
-            self._incoming.write(data)
-        self._go_on()
         try:
+            # What came with the last plain bytes belongs to the handshake. If it was slipped in, the handshake fails.
+            while (data := stream._s_read_rest()) is not None:
+                self._incoming.write(data)
+            self._go_on()
             await self._shaken
-        except asyncio.CancelledError:
+        except BaseException as error:
+            if not stream.destroyed and isinstance(error, Exception):
+                self.failed(error)
             stream.destroy()
+            if self._shaken.done() and not self._shaken.cancelled():
+                # It is raised here.
+                self._shaken.exception()
             raise
         finally:
             self._timer.cancel()

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import pathlib
 import stat
 
 import pytest
@@ -374,3 +375,37 @@ def test_holes_stay(copy, tmp_path, options):
     assert target.read_bytes() == source.read_bytes()
     assert target.stat().st_blocks * 512 < 1_000_000
     assert "--hash" not in options or digest(source.read_bytes()) in out
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("", "''"),
+        ("a\nb", "a\\nb"),
+        ("\x1b[31m", "\\x1b[31m"),
+        ("a\u2028b", "a\\u2028b"),
+        ("\u00fc \u2713", "\u00fc \u2713"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--json", "--progress", "--hash", "md5")], ids=str)
+def test_one_line_whatever_a_file_is_called(copy, tmp_path, monkeypatch, name, shown, options):
+    monkeypatch.chdir(tmp_path)
+    assert copy(name, "target", *options) == (1, "", f"penstock: {shown}: No such file or directory\n")
+    assert os.listdir() == []
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/comm"), reason="needs /proc")
+@pytest.mark.parametrize("options", [(), ("--hash", "md5"), ("--no-atomic",)], ids=str)
+def test_files_of_the_kernel_are_written_directly(copy, tmp_path, options):
+    """No file can be made beside them, and none could take their place."""
+    comm = pathlib.Path("/proc/self/comm")
+    name = (tmp_path / "name", tmp_path / "old")
+    name[0].write_text("somename")
+    name[1].write_bytes(comm.read_bytes())
+    try:
+        status, out, err = copy(name[0], comm, "--json", *options)
+        assert (status, err) == (0, "")
+        assert comm.read_text() == "somename\n"
+        assert '"atomic": false' in out
+    finally:
+        assert copy(name[1], comm, "-q")[0] == 0

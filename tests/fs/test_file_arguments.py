@@ -102,3 +102,27 @@ def test_classes_take_the_same_arguments_as_the_functions(run, tmp_path):
         return [chunk async for chunk in ReadStream(tmp_path / "f", start=2, end=5, high_water_mark=3)]
 
     assert run(main) == [b"234", b"5"]
+
+
+@pytest.mark.parametrize("make", [create_read_stream, create_write_stream])
+def test_paths_that_cannot_be(run, make):
+    class Broken:
+        def __fspath__(self):
+            raise ZeroDivisionError
+
+    class Wrong:
+        def __fspath__(self):
+            return 3
+
+    async def main():
+        for path, error, words in [
+            ("a\ud800b", InvalidArgValueError, "character"),
+            ("a\0b", InvalidArgValueError, "null byte"),
+            (b"a\0b", InvalidArgValueError, "null byte"),
+            (Broken(), ZeroDivisionError, None),
+            (Wrong(), TypeError, "int"),
+        ]:
+            with pytest.raises(error, match=words):
+                make(path)
+
+    run(main)

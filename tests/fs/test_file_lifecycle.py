@@ -285,6 +285,27 @@ def test_listener_that_raises_is_reported_and_the_stream_goes_on(run, big):
     assert [type(context["exception"]) for context in run.errors] == [ValueError]
 
 
+@pytest.mark.parametrize("make", [create_read_stream, create_write_stream])
+def test_listener_that_raises_takes_nothing_from_the_next_event(run, tmp_path, make):
+    path = tmp_path / "file"
+    path.touch()
+
+    async def main():
+        stream = make(path)
+
+        def broken(*args):
+            raise ValueError("in a listener")
+
+        stream.on("open", broken)
+        await until(stream, "ready")
+        stream.destroy()
+        await until(stream, "close")
+
+    run.errors_wanted = True
+    run(main)
+    assert [str(context["exception"]) for context in run.errors] == ["in a listener"]
+
+
 def test_no_reference_cycle_is_left(run, big, tmp_path):
     path, _ = big
 

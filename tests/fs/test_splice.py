@@ -2,8 +2,9 @@
 
 import errno
 import os
+import stat
 import threading
-from asyncio import sleep
+from asyncio import gather, sleep
 
 import pytest
 from file_helpers import gone, open_fds, until
@@ -250,3 +251,44 @@ def test_a_busy_interpreter_gets_larger_steps(run, big, tmp_path, splices, monke
     run(copy, path, tmp_path / "out")
     assert (tmp_path / "out").read_bytes() == data
     assert splices == [100_000] * 4
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+def test_what_fails_beside_the_moving_loses_and_doubles_nothing(run, tmp_path, content, monkeypatch, at):
+    """The n-th question about the files, and the closing of the pipe, fail: what was moved by then is counted."""
+    path, out = tmp_path / "source", tmp_path / "out"
+    path.write_bytes(content * 5)
+    asked = [0]
+
+    def failing(real, closes=False):
+        def call(fd, *args):
+            if threading.current_thread() is threading.main_thread():
+                return real(fd, *args)
+            if closes:
+                is_pipe = stat.S_ISFIFO(fstat(fd).st_mode)
+                real(fd)
+                if not is_pipe:
+                    return None
+            else:
+                asked[0] += 1
+                if asked[0] != at:
+                    return real(fd, *args)
+            raise OSError(errno.EIO, "broken")
+
+        return call
+
+    fstat = os.fstat
+
+    async def main():
+        source = create_read_stream(path)
+        dest = create_write_stream(out)
+        await gather(until(source, "open"), until(dest, "open"))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "close", failing(os.close, closes=True))
+            patch.setattr(os, "lseek", failing(os.lseek))
+            patch.setattr(os, "fstat", failing(os.fstat))
+            source.pipe(dest)
+            await gone(source, dest)
+
+    run(main)
+    assert out.read_bytes() == content * 5

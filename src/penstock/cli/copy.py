@@ -222,7 +222,7 @@ class _Copy:
             bytes_read=self._reader.bytes_read,
             bytes_written=self._writer.bytes_written,
             seconds=self._seconds,
-            atomic=self._target.atomic,
+            atomic=self._atomic is not None and self._atomic.published,
             peak_memory=peak_memory(),
             hash=None if self._hashing is None else (self._args.hash, self._hashing.hexdigest()),
             stages=[(name, stream.stats()) for name, stream in self._stages],

@@ -61,15 +61,19 @@ class Replacement:
                 place.close()
             return replacement
 
-    def open(self, mode: int) -> int:
-        """Make the file and return its descriptor; it gets what an existing target has besides its content."""
+    def open(self, mode: int) -> int | None:
+        """Make the file and return its descriptor; it gets what an existing target has besides its content.
+
+        None where there are no files but the kernel's own, as in /proc and /sys: the target is written directly.
+        """
         with _about(self._path):
-            # Private until it has the permissions of the file that it replaces.
-            first_mode = mode if self._old is None else 0o600
-            if self._can_be_nameless():
-                fd = os.open(self._place.at, os.O_WRONLY | _NAMELESS, first_mode)
-            else:
-                fd = self._open_named(first_mode)
+            try:
+                # Private until it has the permissions of the file that it replaces.
+                fd = self._make(mode if self._old is None else 0o600)
+            except OSError:
+                if self._old is not None and self._is_kernels():
+                    return None
+                raise
             try:
                 if self._old is not None:
                     self._old.give(fd)
@@ -77,6 +81,14 @@ class Replacement:
                 release(lambda: os.close(fd), self.discard)
                 raise
             return fd
+
+    def _is_kernels(self) -> bool:
+        return hasattr(os, "statvfs") and os.statvfs(self._place.at).f_blocks == 0
+
+    def _make(self, mode: int) -> int:
+        if self._can_be_nameless():
+            return os.open(self._place.at, os.O_WRONLY | _NAMELESS, mode)
+        return self._open_named(mode)
 
     def _can_be_nameless(self) -> bool:
         # It gets a name by that of its descriptor, which has to be there as well.

@@ -69,16 +69,21 @@ class OpenFile:
         try:
             if self.given is None:
                 assert self.path is not None
-                if atomic:
-                    self._replacement = Replacement.of(self.path)
-                if self._replacement is not None:
-                    self.fd = self._replacement.open(mode)
-                else:
-                    self.fd = self._open_path(self.path, flags, mode)
+                fd = self._open_replacement(self.path, mode) if atomic else None
+                self.fd = self._open_path(self.path, flags, mode) if fd is None else fd
             self._look(flags)
         except BaseException:
             self.discard()
             raise
+
+    def _open_replacement(self, path: str | bytes, mode: int) -> int | None:
+        """The new file of an atomic writer; None where the path has to be written itself."""
+        replacement = self._replacement = Replacement.of(path)
+        fd = None if replacement is None else replacement.open(mode)
+        if replacement is not None and fd is None:
+            self._replacement = None
+            replacement.discard()
+        return fd
 
     def _open_path(self, path: str | bytes, flags: int, mode: int) -> int:
         """Open the path without being stuck in the call, whatever is there and whatever takes its place meanwhile.
@@ -152,8 +157,8 @@ class OpenFile:
         try:
             os.fsync(self.fd)
         except OSError as error:
-            # Pipes and devices have nothing to sync.
-            if self.regular or error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
+            # Pipes, devices and the kernel's own files have nothing to sync.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
                 raise named(error, self.path) from None
 
     def publish(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from time import monotonic
 
@@ -84,7 +85,7 @@ class Mover:
                     break
         except _Failed as failure:
             return Moved(moved + failure.written, False, True)
-        except MemoryError:
+        except (MemoryError, OSError):
             return Moved(moved, False, True)
         finally:
             self._close_pipe()
@@ -137,10 +138,12 @@ class Mover:
         # Where one call moves the whole file, the question would cost more than it gains.
         if not self._asked and (failed or count == size):
             self._asked = True
-            begin = os.lseek(dest, 0, os.SEEK_CUR) - count if at is None else at
-            self._splices = not is_same_file(source, dest) and (
-                failed or not may_share_blocks(source, start, dest, begin)
-            )
+            # What was moved is counted, whatever the answer is.
+            with contextlib.suppress(OSError):
+                begin = os.lseek(dest, 0, os.SEEK_CUR) - count if at is None else at
+                self._splices = not is_same_file(source, dest) and (
+                    failed or not may_share_blocks(source, start, dest, begin)
+                )
         return count
 
     def _splice(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
@@ -162,7 +165,9 @@ class Mover:
     def _close_pipe(self) -> None:
         pipe, self._pipe = self._pipe, None
         if pipe is not None:
-            pipe.close()
+            # Of what was moved through it, it says nothing.
+            with contextlib.suppress(OSError):
+                pipe.close()
 
     def _copy(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
         if self._buffer is None:
@@ -186,7 +191,8 @@ class Mover:
         if done < count:
             raise _Failed(done)
         if filled and count < _MIB:
-            self._buffer = bytearray(_MIB)
+            with contextlib.suppress(MemoryError):
+                self._buffer = bytearray(_MIB)
         return count
 
 

@@ -70,7 +70,13 @@ def check_path(path: object) -> str | bytes:
     if not isinstance(path, str | bytes | os.PathLike):
         raise InvalidArgTypeError(f"path must be a str, bytes or os.PathLike, got {path!r}")
     name: str | bytes = os.fspath(path)
-    if b"\0" in os.fsencode(name):
+    try:
+        encoded = os.fsencode(name)
+    except UnicodeEncodeError:
+        raise InvalidArgValueError(
+            f"path holds a character that a file's name cannot have, got {name!r}; such a name can be given as bytes"
+        ) from None
+    if b"\0" in encoded:
         raise InvalidArgValueError(f"path must not hold a null byte, got {name!r}")
     return name
 

@@ -17,6 +17,7 @@ from penstock.fs._direct import DirectPath
 from penstock.fs._files import OpenFile
 from penstock.fs._options import StrPath, check_flags, check_position, check_source
 from penstock.fs._read_ahead import ReadAhead
+from penstock.fs._release import tell_each
 from penstock.fs._waits import Interrupted
 from penstock.fs._workers import Strand
 from penstock.readable import Readable
@@ -139,8 +140,7 @@ class ReadStream(Readable):
             self._direct = DirectPath(self)
         done.resolve()
         if opened:
-            self.emit("open", self.fd)
-            self.emit("ready")
+            tell_each(self._strand.loop, partial(self.emit, "open", self.fd), partial(self.emit, "ready"))
 
     def destroy(self, error: BaseException | None = None) -> Self:
         """As `Readable.destroy`."""

@@ -6,6 +6,9 @@ import contextlib
 import errno
 import os
 import struct
+from functools import partial
+
+from penstock.fs._release import release
 
 try:
     from fcntl import F_SETPIPE_SZ, fcntl, ioctl
@@ -55,8 +58,7 @@ class SplicePipe:
 
     def close(self) -> None:
         """Release the descriptors; once."""
-        for fd in self._fds:
-            os.close(fd)
+        release(*(partial(os.close, fd) for fd in self._fds))
 
 
 def is_same_file(source: int, dest: int) -> bool:

@@ -6,7 +6,9 @@ import os
 import select
 import threading
 from asyncio import AbstractEventLoop
+from functools import partial
 
+from penstock.fs._release import release
 from penstock.fs._workers import waiting
 
 __all__ = ["Interrupt", "Interrupted"]
@@ -93,8 +95,7 @@ class Interrupt:
         """Release the descriptor; `set` is harmless from here on."""
         with self._lock:
             fds, self._fds = self._fds, ()
-        for fd in fds:
-            os.close(fd)
+        release(*(partial(os.close, fd) for fd in fds))
 
 
 _can_poll = hasattr(select, "poll")

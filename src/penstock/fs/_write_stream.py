@@ -19,6 +19,7 @@ from penstock.fs._files import OpenFile
 from penstock.fs._gather import Written, write_out, write_with_holes
 from penstock.fs._holes import is_hole
 from penstock.fs._options import StrPath, check_atomic, check_flags, check_position, check_source
+from penstock.fs._release import tell_each
 from penstock.fs._waits import Interrupted
 from penstock.fs._workers import Strand
 from penstock.writable import Writable
@@ -111,8 +112,7 @@ class WriteStream(Writable, DirectTarget):
             self.fd = self._file.fd
             done.resolve()
             if opened:
-                self.emit("open", self.fd)
-                self.emit("ready")
+                tell_each(self._strand.loop, partial(self.emit, "open", self.fd), partial(self.emit, "ready"))
         self._tell_free()
 
     def destroy(self, error: BaseException | None = None) -> Self:

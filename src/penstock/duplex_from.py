@@ -10,11 +10,13 @@ from penstock._flow.lifecycle import Completion
 from penstock._flow.runner import is_awaitable
 from penstock._flow.stream import Stream
 from penstock._flow.ticks import next_tick
+from penstock.abort import Left
 from penstock.duplex import Duplex
 from penstock.errors import AbortError, InvalidArgTypeError, InvalidReturnValueError
 from penstock.finished import finished
 from penstock.joined import Joined
 from penstock.mistakes import hint, is_class
+from penstock.names import stream_name
 from penstock.readable import Readable
 from penstock.writable import Writable
 
@@ -148,6 +150,20 @@ class _Written:
         self._wake()
         return taken
 
+    def close(self) -> bool:
+        """Nobody reads any more; return whether nothing but the end was left."""
+        if not self._ended and self._item is not None and self._item[0] is None:
+            (_, taken), self._item = self._item, None
+            self._ended = True
+            next_tick(taken.resolve)
+        return self._ended
+
+    def refuse(self, error: BaseException) -> None:
+        """Whoever waits for a chunk to be taken is told that it was not."""
+        item, self._item = self._item, None
+        if item is not None:
+            item[1].reject(error)
+
     def fail(self, error: BaseException) -> None:
         self.error = error
         self._item = None
@@ -182,8 +198,12 @@ class _Written:
 class _FromFunction(Duplex):
     """An async generator function as a transform, an async function as a sink."""
 
+    # What it was destroyed with because the function stopped reading; a pipeline takes that for no failure.
+    _left: Left | None = None
+
     def __init__(self, fn: Callable[..., Any]) -> None:
         self._input = _Written()
+        self._function_name = stream_name(fn)
         made = fn(self._input)
         self._source: Readable | None = None
         self._task: asyncio.Task[Any] | None = None
@@ -206,6 +226,17 @@ class _FromFunction(Duplex):
             readable_high_water_mark=1,
             writable_high_water_mark=1 if self._source is not None else None,
         )
+        if self._source is not None:
+            self.once("end", self._function_done)
+
+    def _function_done(self) -> None:
+        """The function has come to its end: what is still written would be read by nobody."""
+        if not self.destroyed and not self._input.close():
+            self._left = Left()
+            # Leaving is no error that anybody has to hear of; who waits for a write is told.
+            self.on("error", _handled)
+            self._input.refuse(self._left)
+            self.destroy(self._left)
 
     def _write(self, chunk: Any) -> Completion:
         return self._input.give(chunk)
@@ -227,6 +258,8 @@ class _FromFunction(Duplex):
             self.destroy(error)
         elif task.result() is not None:
             self.destroy(_not_none(task.result()))
+        else:
+            self._function_done()
 
     def _read(self, size: int) -> None:
         assert self._source is not None

@@ -15,6 +15,9 @@ def stream_name(stage: Any) -> str:
         own: Any = kind.__repr__
         if own is not object.__repr__:
             return _own(stage)
+        function = getattr(stage, "_function_name", None)
+        if function is not None:
+            return str(function)
         path = getattr(stage, "path", None)
         name = _MADE_BY.get(kind.__name__, "") if kind.__module__ == "penstock.sources" else ""
         name = name or public_class(kind).__name__

@@ -295,7 +295,10 @@ class Pipeline(Handle[Any]):
 
     def _has_left(self, error: BaseException | None) -> bool:
         """Whether a stream was given up because the function that reads it has stopped: no failure of the flow."""
-        return isinstance(error, Left) and any(stream.errored is error for stream in self._read_by_functions)
+        return isinstance(error, Left) and (
+            any(stream.errored is error for stream in self._read_by_functions)
+            or any(getattr(stage, "_left", None) is error for stage in self.stages)
+        )
 
     async def _write_all(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any], index: int) -> None:
         """Write what an async iterable gives, waiting where the stream says so."""

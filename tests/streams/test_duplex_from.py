@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from stream_tools import chunks_of, closed, collected, quiet, reported
+from stream_tools import Events, chunks_of, closed, collected, looped, quiet, reported
 
 from penstock import (
     AbortError,
@@ -13,6 +13,7 @@ from penstock import (
     PassThrough,
     Readable,
     Writable,
+    pipeline,
 )
 
 
@@ -365,3 +366,69 @@ def test_wrong_bodies(run):
             Duplex.from_([1], object_mode=True)
 
     run(main)
+
+
+# ---- a function that stops reading before the end
+
+
+async def _after_one(items):
+    async for _ in items:
+        return
+
+
+async def _at_once(items):
+    return
+
+
+async def _gives_one(items):
+    async for item in items:
+        yield item
+        return
+
+
+async def _counts(items):
+    return len([item async for item in items])
+
+
+@looped
+@pytest.mark.parametrize(
+    ("stages", "outcome"),
+    [
+        ((_after_one,), None),
+        ((_at_once,), None),
+        ((_gives_one, _counts), 1),
+    ],
+)
+async def test_a_function_that_stops_reading_ends_a_pipeline(stages, outcome):
+    closed = []
+
+    async def source():
+        try:
+            while True:
+                yield b"x"
+        finally:
+            closed.append("source")
+
+    first, *others = stages
+    assert await pipeline(source(), Duplex.from_(first), *others) == outcome
+    assert closed == ["source"]
+
+
+@looped
+async def test_a_function_that_stops_reading_tells_who_waits_for_a_write():
+    stream = Duplex.from_(_after_one)
+    told = []
+    stream.write(b"1")
+    stream.write(b"2", callback=told.append)
+    await quiet()
+    assert [error.code for error in told] == ["ABORT_ERR"]
+    assert stream.destroyed
+
+
+@looped
+async def test_a_function_that_has_stopped_when_the_end_comes_is_no_failure():
+    stream = Duplex.from_(_at_once)
+    events = Events(stream, "finish", "error", "close")
+    stream.end()
+    await quiet()
+    assert events == ["finish", "close"]

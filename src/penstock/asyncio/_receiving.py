@@ -129,9 +129,8 @@ class ReaderCore:
         if self._want == COUNT:
             return self._queue._total_bytes >= self._want_bytes
         if self._want == SEPARATOR:
-            if (
-                self._queue._seek(self._want_separator, self._queue._total_bytes) >= 0
-            ):  # compiled: it stays the same queue
+            queue = self._queue
+            if queue._seek(self._want_separator, queue._total_bytes) >= 0:
                 return True
             return self._queue._total_bytes + 1 - len(self._want_separator) > self._want_bytes
         return True

@@ -1,0 +1,59 @@
+"""The check of the compiled sources: they are clean, and each rule finds what it is there for."""
+
+import ast
+
+import check_compiled
+import pytest
+
+
+def test_the_sources_are_clean():
+    assert list(check_compiled.check()) == []
+
+
+WRONG = {
+    "min": "def f(self):\n    return min(g(), self._size)\n",
+    "difference": "def f(self):\n    return self._size - g()\n",
+    "comparison": "def f(self):\n    return self._size < len(x)\n",
+    "count": "def f(self):\n    self._size -= len(x)\n",
+    "value of an error": "def counted(self):\n    return a - b\n",
+    "index": "def f(self):\n    return x[-1]\n",
+    "slice": "def f(self):\n    return x[:-1]\n",
+    "field": "def f(self):\n    self._other.go()\n",
+}
+RIGHT = {
+    "min": "def f(self):\n    n = g()\n    return min(n, self._size)\n",
+    "kinds": "def f(self):\n    return self._size < (1 if isinstance(x, int) else 2)\n",
+    "held": "def f(self):\n    other = self._other\n    other.go()\n",
+    "counted": "def counted(self):\n    return a\n",
+}
+
+
+def complaints(body):
+    declared = check_compiled.Declared(
+        classes={"C": check_compiled.Class(None, {"_size": "Py_ssize_t", "_other": "C"}, {"go"})},
+        excepted={"module": {"counted"}},
+    )
+    checker = check_compiled.Checker(declared, "module")
+    indented = "".join(f"    {line}\n" for line in body.splitlines())
+    checker.visit(ast.parse(f"class C:\n{indented}"))
+    return checker.found
+
+
+@pytest.mark.parametrize("body", WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_found(body):
+    assert len(complaints(body)) == 1
+
+
+@pytest.mark.parametrize("body", RIGHT.values(), ids=RIGHT)
+def test_what_is_right_is_not(body):
+    assert complaints(body) == []
+
+
+def test_cython_is_read_as_well(tmp_path):
+    path = tmp_path / "native.pyx"
+    path.write_text(
+        "cdef int wrong(self) except -1:\n    return -1\n\n"
+        "cdef int right(self) except -2:\n    return -1\n\n"
+        "cdef int f(self):\n    return min(size_of(n), self._total) + min(n, self._total)\n"
+    )
+    assert sorted(line for line, _, _ in check_compiled.check_native(path)) == [2, 8]

@@ -1,0 +1,235 @@
+"""A garbage collection may come wherever an object is made, and with it any `__del__`: what that puts into the same
+stream, emitter or queue of ticks comes before or after the call that was under way, and is not lost."""
+
+import asyncio
+import gc
+
+import pytest
+
+from penstock import EventEmitter, PassThrough, Readable, Writable, finished, next_tick
+
+
+class Garbage:
+    """In a cycle, as an abandoned iterator or stream is."""
+
+    def __init__(self, act):
+        self.me = self
+        self.act = act
+
+    def __del__(self):
+        self.act()
+
+
+@pytest.fixture
+def during():
+    """Call a function with a collection at the first object that it makes, and at each one after that."""
+    threshold = gc.get_threshold()
+
+    def call(act, fn, *args, **options):
+        gc.collect()
+        gc.disable()
+        gc.set_threshold(1)
+        Garbage(act)
+        gc.enable()
+        try:
+            return fn(*args, **options)
+        finally:
+            gc.disable()
+
+    yield call
+    gc.set_threshold(*threshold)
+    gc.enable()
+
+
+def no_spare_lists():
+    """The interpreter keeps some lists and tuples that were let go of, and takes those without a collection."""
+    return [[] for _ in range(300)], [(object(),) for _ in range(300)]
+
+
+@pytest.mark.parametrize("queued", [0, 1, 2, 3, 5, 8, 10])
+def test_ticks(run, during, queued):
+    ran = []
+
+    async def main():
+        spare = no_spare_lists()
+        for n in range(queued):
+            next_tick(ran.append, n)
+        during(lambda: next_tick(ran.append, "del"), next_tick, ran.append, "last")
+        await asyncio.sleep(0)
+        del spare
+
+    run(main)
+    assert ran[:queued] == list(range(queued))
+    assert sorted(ran[queued:]) == ["del", "last"]
+
+
+@pytest.mark.parametrize("queued", [0, 1, 3, 4, 7, 8, 16])
+def test_writes(run, during, queued):
+    written = []
+    called = []
+
+    async def main():
+        spare = no_spare_lists()
+        sink = Writable(write=lambda chunk: written.append(bytes(chunk)))
+        sink.cork()
+        for n in range(queued):
+            sink.write(b"%d" % n, callback=lambda error, n=n: called.append(n))
+        during(
+            lambda: sink.write(b"del", callback=lambda error: called.append("del")),
+            sink.write,
+            b"last",
+            callback=lambda error: called.append("last"),
+        )
+        sink.uncork()
+        sink.end()
+        await finished(sink)
+        del spare
+
+    run(main)
+    assert written[:queued] == [b"%d" % n for n in range(queued)]
+    assert sorted(written[queued:]) == [b"del", b"last"]
+    assert len(called) == queued + 2
+
+
+def test_a_write_whose_room_was_made_while_the_stream_was_uncorked(run, during):
+    written = []
+
+    async def main():
+        sink = Writable(write=lambda chunk: written.append(bytes(chunk)))
+        sink.cork()
+        during(sink.uncork, sink.write, b"a")
+        sink.write(b"b")
+        sink.end()
+        await asyncio.wait_for(finished(sink), 5)
+
+    run(main)
+    assert written == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("queued", [0, 1, 3, 4, 7, 8, 16])
+def test_pushes(run, during, queued):
+    async def main():
+        spare = no_spare_lists()
+        source = Readable(read=lambda size: None)
+        for n in range(queued):
+            source.push(b"%d," % n)
+        during(lambda: source.push(b"del,"), source.push, b"last,")
+        source.push(None)
+        del spare
+        return b"".join(await source.to_list()).split(b",")
+
+    chunks = run(main)
+    assert chunks[:queued] == [b"%d" % n for n in range(queued)]
+    assert sorted(chunks[queued:]) == [b"", b"del", b"last"]
+
+
+@pytest.mark.parametrize("queued", [0, 1, 3, 4, 7, 8, 16])
+def test_a_read_while_room_is_made(run, during, queued):
+    taken = []
+
+    async def main():
+        spare = no_spare_lists()
+        source = Readable(read=lambda size: None)
+        for n in range(queued):
+            source.push(b"%02d" % n)
+        source.read(1)
+        during(lambda: taken.append(source.read(3)), source.unshift, b"front")
+        source.push(None)
+        del spare
+        rest = b"".join(await source.to_list())
+        return b"".join([*filter(None, taken), rest])
+
+    data = b"".join(b"%02d" % n for n in range(queued))[1:]
+    got = run(main)
+    assert got in {b"front" + data, data[:3] + b"front" + data[3:]}
+
+
+@pytest.mark.parametrize("method", ["on", "once", "prepend_listener"])
+@pytest.mark.parametrize("before", [0, 1, 2, 5])
+def test_listeners(during, method, before):
+    seen = []
+    emitter = EventEmitter()
+    for n in range(before):
+        emitter.on("x", lambda n=n: seen.append(n))
+    during(
+        lambda: emitter.on("x", lambda: seen.append("del")),
+        getattr(emitter, method),
+        "x",
+        lambda: seen.append("last"),
+    )
+    emitter.emit("x")
+    assert sorted(map(str, seen)) == sorted([*map(str, range(before)), "del", "last"])
+
+
+@pytest.mark.parametrize("before", [1, 2, 3, 5])
+def test_a_listener_that_is_added_while_another_is_taken_off(during, before):
+    seen = []
+    emitter = EventEmitter()
+    for n in range(before):
+        emitter.on("x", lambda n=n: seen.append(n))
+    last = seen.clear
+    emitter.on("x", last)
+    during(lambda: emitter.on("x", lambda: seen.append("del")), emitter.off, "x", last)
+    emitter.emit("x")
+    assert seen == [*range(before), "del"]
+
+
+def test_a_listener_whose_comparison_takes_it_off(run):
+    class Odd:
+        def __call__(self):
+            return None
+
+        def __eq__(self, other):
+            emitter.remove_all_listeners("x")
+            emitter.on("x", print)
+            return True
+
+        __hash__ = None
+
+    emitter = EventEmitter()
+    emitter.on("x", Odd())
+    emitter.off("x", len)
+    assert emitter.listeners("x") == [print]
+
+
+def test_end_callbacks(run, during):
+    called = []
+
+    async def main():
+        sink = Writable(write=lambda chunk: None)
+        during(
+            lambda: sink.end(callback=lambda error: called.append("del")),
+            sink.end,
+            callback=lambda error: called.append("last"),
+        )
+        await finished(sink)
+
+    run(main)
+    assert sorted(called) == ["del", "last"]
+
+
+def test_pipes(run, during):
+    seen = {"del": [], "last": []}
+
+    async def main():
+        source = Readable(read=lambda size: None)
+        sinks = {name: Writable(write=seen[name].append) for name in seen}
+        during(lambda: source.pipe(sinks["del"]), source.pipe, sinks["last"])
+        source.push(b"data")
+        source.push(None)
+        await asyncio.wait_for(asyncio.gather(*map(finished, sinks.values())), 5)
+
+    run(main)
+    assert seen == {"del": [b"data"], "last": [b"data"]}
+
+
+def test_attributes_that_a_del_sets_stay(run, during):
+    async def main():
+        through = PassThrough()
+        during(lambda: setattr(through, "mark", 1), through.write, b"x")
+        through.resume()
+        through.end()
+        await finished(through)
+        return through.mark
+
+    assert run(main) == 1

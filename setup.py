@@ -22,6 +22,7 @@ NATIVE = [
     "_flow.fifo",
     "asyncio._area",
     "asyncio._attempts",
+    "asyncio._buffer",
     "asyncio._descriptors",
 ]
 # Python sources that Cython compiles as they stand, typed by the .pxd beside each.

@@ -19,6 +19,10 @@ cdef class LazyReader(ReaderCore):
     @cython.final
     cdef object _attempt(self, Attempt call)
     @cython.final
+    cdef bint _is_left(self, int kind) except -1
+    @cython.final
+    cdef object _leave(self, Attempt call)
+    @cython.final
     cdef object _wait_for(self, Attempt call)
     @cython.final
     cdef void _waits_no_more(self) noexcept

@@ -11,7 +11,12 @@ from cpython.exc cimport PyErr_WriteUnraisable
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 
+from types import CoroutineType
 from warnings import warn
+
+from penstock.asyncio._overrides import READLINE as READLINE_METHOD
+from penstock.asyncio._overrides import READUNTIL as READUNTIL_METHOD
+from penstock.asyncio._overrides import WAIT as WAIT_METHOD
 
 cdef extern from *:
     """
@@ -87,6 +92,12 @@ cdef enum:
 cdef bytes NEWLINE = b"\n"
 cdef str ERROR = "error"
 cdef tuple _NAMES = ("read", "readline", "readuntil", "readexactly", "__anext__", "drain")
+cdef tuple _CLASSES = ("StreamReader",) * 5 + ("StreamWriter",)
+
+# The methods that a read calls: where one of them is overridden, it is left to the coroutine function.
+cdef int CALLED_BY_LINE = READUNTIL_METHOD | WAIT_METHOD
+cdef int CALLED_BY_NEXT = READLINE_METHOD | READUNTIL_METHOD | WAIT_METHOD
+cdef int CALLED_WAITING = WAIT_METHOD
 
 
 @cython.final
@@ -150,12 +161,49 @@ cdef class Attempt:
 
     @property
     def __qualname__(self):
-        return f"{type(self._stream).__name__}.{_NAMES[self._kind]}"
+        return f"{_CLASSES[self._kind]}.{_NAMES[self._kind]}"
+
+    @property
+    def __class__(self):
+        return CoroutineType
 
     @property
     def cr_await(self):
         """The coroutine or the future that it waits for, or None."""
         return self._inner if self._waiter is None else self._waiter
+
+    @property
+    def cr_code(self):
+        """The code of the coroutine function that does the same."""
+        return getattr(type(self._stream), f"_await_{self.__name__}").__code__
+
+    @property
+    def cr_frame(self):
+        """The frame of the coroutine that does the rest; where none is needed, one as it would be; at the end None."""
+        if self._inner is not None:
+            return getattr(self._inner, "cr_frame", None)
+        if self._started and self._waiter is None:
+            return None
+        arguments = (self._stream, 1) if self._kind == READ or self._kind == READEXACTLY else (self._stream,)
+        other = getattr(type(self._stream), f"_await_{self.__name__}")(*arguments)
+        frame = other.cr_frame
+        other.close()
+        return frame
+
+    @property
+    def cr_running(self):
+        """Whether it runs just now: what it does runs to its end."""
+        return getattr(self._inner, "cr_running", False)
+
+    @property
+    def cr_suspended(self):
+        """Whether it waits."""
+        return self._waiter is not None or getattr(self._inner, "cr_suspended", False)
+
+    @property
+    def cr_origin(self):
+        """Where it was called; not noted."""
+        return None
 
     def __repr__(self):
         return f"<coroutine object {self.__qualname__} at {id(self):#x}>"
@@ -175,9 +223,10 @@ cdef bint attempt_unused "penstock_attempt_unused"(PyObject *me) noexcept:
 
 
 cdef void attempt_warn "penstock_attempt_warn"(PyObject *me) noexcept:
-    cdef str name = _NAMES[(<Attempt>me)._kind]
+    cdef int kind = (<Attempt>me)._kind
+    cdef str name = _NAMES[kind]
     try:
-        warn(f"coroutine 'StreamReader.{name}' was never awaited", RuntimeWarning, stacklevel=2)
+        warn(f"coroutine '{_CLASSES[kind]}.{name}' was never awaited", RuntimeWarning, stacklevel=2)
     except BaseException:
         # Where warnings are errors it is printed, as for every coroutine: nothing can be raised here.
         PyErr_WriteUnraisable(name)
@@ -208,10 +257,13 @@ cdef int attempt_send "penstock_attempt_send"(PyObject *me, PyObject *arg, PyObj
             self._inner = self._stream._await_drain()
         else:
             reader = <LazyReader>self._stream
-            if reader._exception is None:
-                value = reader._attempt(self)
-            if value is None:
-                self._waiter = reader._wait_for(self)
+            if reader._is_left(self._kind):
+                reader._leave(self)
+            else:
+                if reader._exception is None:
+                    value = reader._attempt(self)
+                if value is None:
+                    self._waiter = reader._wait_for(self)
     elif waiter is not None:
         if waiter._state == PENDING:
             raise RuntimeError("await wasn't used with future")
@@ -297,7 +349,7 @@ cdef class LazyReader(ReaderCore):
     cdef object _wait_for(self, Attempt call):
         """The future that a common case waits for; None after giving the call the coroutine that does the rest."""
         cdef int kind = call._kind
-        if self._exception is None and not self._eof:
+        if self._exception is None and not self._eof and not self._own_now() & CALLED_WAITING:
             if kind == READEXACTLY:
                 if call._n > 0:
                     return self._wait("readexactly", COUNT, call._n, None)
@@ -309,6 +361,19 @@ cdef class LazyReader(ReaderCore):
                     return self._wait("readuntil", SEPARATOR, self._limit, call._first)
             elif kind == NEXT or (call._first is None and call._second is ERROR):
                 return self._wait("readuntil", SEPARATOR, self._limit, NEWLINE)
+        return self._leave(call)
+
+    cdef bint _is_left(self, int kind) except -1:
+        """Whether a call is left to the coroutine function, since methods that it calls are overridden."""
+        if kind == READLINE:
+            return self._own_now() & CALLED_BY_LINE != 0
+        if kind == NEXT:
+            return self._own_now() & CALLED_BY_NEXT != 0
+        return False
+
+    cdef object _leave(self, Attempt call):
+        """Give a call the coroutine that does what is not common; return None."""
+        cdef int kind = call._kind
         if kind == READEXACTLY:
             call._inner = self._await_readexactly(call._n)
         elif kind == READ:

@@ -3,24 +3,138 @@
 
 The interpreter calls a compiled method without a detour only where the object is exactly of the class that the method
 belongs to. The streams are subclasses of the compiled classes, for they have to be subclasses of asyncio's as well.
+
+Those that asyncio's classes have, too, look like functions: to `inspect`, to mocks with a spec, and to whoever asks
+whether they are coroutine functions.
 """
 
+cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 
-from types import MethodDescriptorType
+from types import FunctionType, MethodDescriptorType, MethodType
 
 cdef extern from "Python.h":
+    ctypedef PyObject* (*PyCFunction)(PyObject* self, PyObject* argument) noexcept
     ctypedef struct PyMethodDef:
-        pass
+        const char* ml_name
+        PyCFunction ml_meth
+        int ml_flags
     ctypedef struct PyMethodDescrObject:
         PyMethodDef* d_method
+    int METH_O
+    int METH_NOARGS
+    int METH_FASTCALL
+    int METH_KEYWORDS
     object PyDescr_NewMethod(PyTypeObject* type, PyMethodDef* method)
+    bint PyObject_TypeCheck(PyObject* thing, PyTypeObject* type) noexcept
+    PyObject* PyObject_Vectorcall(PyObject* called, PyObject** args, size_t nargsf, PyObject* kwnames) noexcept
+    Py_ssize_t PyVectorcall_NARGS(size_t nargsf) noexcept
+
+cdef extern from *:
+    """
+    typedef PyObject *(*penstock_call)(PyObject *, PyObject **, size_t, PyObject *);
+    typedef PyObject *(*penstock_fast)(PyObject *, PyObject **, Py_ssize_t, PyObject *);
+
+    /* The interpreter calls such a descriptor with the object as the first argument: it makes no bound method. */
+    static void penstock_method_install(PyTypeObject *type, Py_ssize_t offset) {
+        type->tp_vectorcall_offset = offset;
+        type->tp_call = PyVectorcall_Call;
+        type->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
+        PyType_Modified(type);
+    }
+    """
+    ctypedef PyObject* (*penstock_call)(PyObject* called, PyObject** args, size_t nargsf, PyObject* kwnames) noexcept
+    ctypedef PyObject* (*penstock_fast)(PyObject* self, PyObject** args, Py_ssize_t n, PyObject* kwnames) noexcept
+    void penstock_method_install(PyTypeObject* type, Py_ssize_t offset) noexcept
 
 
-def own_methods(cls, *bases):
-    """Give a class the compiled methods that it has from its bases, as methods of itself."""
+@cython.final
+cdef class Method:
+    """A compiled method that looks like the function whose place it takes."""
+
+    cdef penstock_call _call        # what the interpreter calls
+    cdef PyTypeObject* _type        # the class that it is a method of, which `_compiled` keeps
+    cdef PyCFunction _code
+    cdef int _flags                 # how _code is called
+    cdef object _compiled           # the method descriptor
+    cdef object _function           # what it looks like
+    cdef object _original           # asyncio's, for an object of another class
+
+    def __get__(self, instance, owner):
+        return self if instance is None else MethodType(self, instance)
+
+    @property
+    def __class__(self):
+        return FunctionType
+
+    @property
+    def __doc__(self):
+        doc = self._function.__doc__
+        if doc is None:
+            doc = self._compiled.__doc__.partition("\n\n")[2].strip()  # without the signature
+        return doc
+
+    @property
+    def __module__(self):
+        return (<object>self._type).__module__
+
+    @property
+    def __qualname__(self):
+        return f"{(<object>self._type).__qualname__}.{self._function.__name__}"
+
+    def __getattr__(self, name):
+        return getattr(self._function, name)
+
+    def __reduce__(self):
+        return self.__qualname__
+
+    def __repr__(self):
+        return f"<function {self.__qualname__} at {id(self):#x}>"
+
+
+cdef PyObject* method_call(PyObject* me, PyObject** args, size_t nargsf, PyObject* kwnames) noexcept:
+    cdef Py_ssize_t n = PyVectorcall_NARGS(nargsf)
+    cdef int flags = (<Method>me)._flags
+    if n > 0 and PyObject_TypeCheck(args[0], (<Method>me)._type):
+        if flags == METH_O:
+            if n == 2 and kwnames == NULL:
+                return (<Method>me)._code(args[0], args[1])
+        elif flags == METH_NOARGS:
+            if n == 1 and kwnames == NULL:
+                return (<Method>me)._code(args[0], NULL)
+        elif flags == METH_FASTCALL | METH_KEYWORDS:
+            return (<penstock_fast>(<Method>me)._code)(args[0], args + 1, n - 1, kwnames)
+    elif n > 0:
+        return PyObject_Vectorcall(<PyObject*>(<Method>me)._original, args, nargsf, kwnames)
+    return PyObject_Vectorcall(<PyObject*>(<Method>me)._compiled, args, nargsf, kwnames)
+
+
+cdef Method _blank = Method.__new__(Method)
+penstock_method_install(<PyTypeObject*>Method, <char*>&_blank._call - <char*><void*>_blank)
+
+
+def own_methods(cls, original, functions, *bases):
+    """Give a class the compiled methods that it has from its bases, as methods of itself.
+
+    Those that ``original`` has, too, look like that class's, or like those in ``functions``, by name.
+    """
+    cdef Method method
+    cdef PyMethodDef* definition
     for base in bases:
-        for name, method in list(vars(base).items()):
-            if type(method) is MethodDescriptorType and getattr(cls, name) is method:
-                own = PyDescr_NewMethod(<PyTypeObject*>cls, (<PyMethodDescrObject*><PyObject*>method).d_method)
-                setattr(cls, name, own)
+        for name, compiled in list(vars(base).items()):
+            if type(compiled) is not MethodDescriptorType or getattr(cls, name) is not compiled:
+                continue
+            definition = (<PyMethodDescrObject*><PyObject*>compiled).d_method
+            own = PyDescr_NewMethod(<PyTypeObject*>cls, definition)
+            theirs = getattr(original, name, None)
+            if isinstance(theirs, FunctionType):
+                method = Method.__new__(Method)
+                method._call = method_call
+                method._type = <PyTypeObject*>cls
+                method._code = definition.ml_meth
+                method._flags = definition.ml_flags
+                method._compiled = own
+                method._function = functions.get(name, theirs)
+                method._original = theirs
+                own = method
+            setattr(cls, name, own)

@@ -6,5 +6,11 @@ cdef extern from *:
     """
     unsigned int penstock_version_of(object thing) noexcept
 
+cdef extern from "Python.h":
+    int PyObject_GenericSetAttr(object thing, object name, object value) except -1
+
 cdef inline unsigned int version_of(object thing) noexcept:
     return penstock_version_of(thing)
+
+cdef inline int set_attribute(object thing, object name, object value) except -1:
+    return PyObject_GenericSetAttr(thing, name, value)

@@ -1,5 +1,6 @@
 cimport cython
 
+cimport penstock.asyncio._versions as versions
 from penstock._syscalls cimport send
 from penstock.asyncio._area cimport Area
 from penstock.asyncio._receiving cimport ReaderCore
@@ -7,6 +8,7 @@ from penstock.asyncio._receiving cimport ReaderCore
 cdef Py_ssize_t _LAST_BYTES
 cdef Py_ssize_t _JOINED_BYTES
 cdef Py_ssize_t _MANY_BYTES
+cdef int FEED
 
 cdef class ProtocolCore:
     cdef public object _stream_reader_wr    # a weak reference, or None
@@ -16,6 +18,8 @@ cdef class ProtocolCore:
     cdef Area _area                         # the memory that the loop receives into
     cdef bint _plain                        # what is received goes to the buffer, nobody overrides it
     cdef bint _pauses_late                  # the transport of a full reader is paused when more comes, not before
+    cdef bint _own_drain                    # somebody has set a _drain_helper() on this object
+    cdef bint _handed_out                   # the writer's user was given the transport
     cdef object _tail                       # what the last small pieces that wait were joined to, or None
     cdef object _socket                     # the transport whose system calls are made here, or None
     cdef int _fd                            # its descriptor, or -1
@@ -27,6 +31,8 @@ cdef class ProtocolCore:
     @cython.locals(area=Area)
     cdef int _deliver(self, ReaderCore reader, Py_ssize_t n) except -1
     @cython.final
+    cdef int _is_seen(self, ReaderCore reader) except -1
+    @cython.final
     cdef bint _pauses(self, ReaderCore reader) except -1
     @cython.final
     @cython.locals(n=Py_ssize_t)
@@ -37,5 +43,7 @@ cdef class ProtocolCore:
     @cython.final
     @cython.locals(size=Py_ssize_t, taken=Py_ssize_t)
     cdef int _send(self, bytes data) except -1
+    @cython.final
+    cdef bint _is_patched(self) except -1
     @cython.final
     cdef int _queue_behind(self, object transport, bytes data) except -1

@@ -1,7 +1,9 @@
 """The inner part of the protocols: what runs for every piece of data between a transport and a pair of streams."""
 
 from penstock._syscalls import send
+from penstock.asyncio import _versions as versions
 from penstock.asyncio._arguments import NotInitializedError
+from penstock.asyncio._overrides import FEED
 from penstock.asyncio._receiving import ReaderCore
 
 #: Bytes that are still received while the transport is being paused.
@@ -10,6 +12,8 @@ _LAST_BYTES = 1 << 12
 _JOINED_BYTES = 1 << 16
 #: What comes after so many bytes is expected to be much as well.
 _MANY_BYTES = 1 << 16
+# The methods that see what is received.
+_SEEING = frozenset(("data_received", "get_buffer", "buffer_updated"))
 
 
 class ProtocolCore:
@@ -25,10 +29,20 @@ class ProtocolCore:
         self._plain = plain
         self._pauses_late = pauses_late
         self._tail = None
+        self._own_drain = False
+        self._handed_out = False
         self._socket = None
         self._fd = -1
         self._brief = True
         return 0
+
+    def __setattr__(self, name, value):
+        # Somebody patches this object.
+        if name in _SEEING:
+            self._plain = False
+        elif name == "_drain_helper":
+            self._own_drain = True
+        versions.set_attribute(self, name, value)
 
     def _set_up(self, area, plain, pauses_late):
         self._start(area, plain, pauses_late)
@@ -58,7 +72,7 @@ class ProtocolCore:
             raise NotInitializedError
         reference = self._stream_reader_wr
         reader = None if reference is None else reference()
-        if self._plain and isinstance(reader, ReaderCore):
+        if self._plain and isinstance(reader, ReaderCore) and not self._is_seen(reader):
             self._deliver(reader, nbytes)
         else:
             self.data_received(bytes(area.view[:nbytes]))
@@ -68,6 +82,10 @@ class ProtocolCore:
         area.copy_onto(reader._queue, n, reader._first_bytes())
         reader._came(not self._pauses_late)
         return 0
+
+    def _is_seen(self, reader):
+        """Whether a reader's own methods are to see what is received."""
+        return reader._own_now() & FEED
 
     def _pauses(self, reader):
         """Whether a reader is full, so that its transport was just paused."""
@@ -93,10 +111,10 @@ class ProtocolCore:
             return
         reference = self._stream_reader_wr
         reader = None if reference is None else reference()
-        if isinstance(reader, ReaderCore):
+        if self._plain and isinstance(reader, ReaderCore) and not self._is_seen(reader):
             self._take_in(transport, reader)
         else:
-            # Nobody reads any more.
+            # Nobody reads any more, or somebody wants to see the data first.
             transport._read_ready__get_buffer()
 
     def _take_in(self, transport, reader):
@@ -154,6 +172,10 @@ class ProtocolCore:
         return 0
 
     # ---- writing
+
+    def _is_patched(self):
+        """Whether somebody has set a write() on the transport itself."""
+        return "write" in self._socket.__dict__
 
     def _queue_behind(self, transport, data):
         """Add to what waits in a transport that is paused already, as its own `write` would.

@@ -1,5 +1,6 @@
 cimport cython
 
+cimport penstock.asyncio._versions as versions
 from penstock._chunks cimport ChunkQueue
 from penstock.asyncio._waiting cimport Waiter
 
@@ -10,6 +11,9 @@ cdef int SEPARATOR
 
 cdef str ERROR
 cdef bytes _NEWLINE
+cdef unsigned int _last_version
+cdef int _last_own
+cdef object _buffer_class
 
 cdef class ReaderCore:
     cdef ChunkQueue _queue                  # what was received and not read
@@ -27,6 +31,16 @@ cdef class ReaderCore:
     cdef Py_ssize_t _want_bytes             # COUNT: so many; SEPARATOR: the limit
     cdef bytes _want_separator
 
+    cdef unsigned int _version              # of the class, when _own was found; 0 where it has to be found each time
+    cdef int _own                           # the methods that are overridden
+    cdef bint _patched                      # one of them was set on the object
+
+    @cython.final
+    @cython.locals(version=cython.uint)
+    cdef int _own_now(self) except -1
+    @cython.final
+    @cython.locals(own=int)
+    cdef int _find_own(self, unsigned int version) except -1
     @cython.final
     cdef Py_ssize_t _first_bytes(self) noexcept
     @cython.final

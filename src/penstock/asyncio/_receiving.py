@@ -7,7 +7,9 @@ for each piece that comes; where it is there already, no future is made.
 from asyncio import IncompleteReadError, LimitOverrunError
 
 from penstock import _backend
+from penstock.asyncio import _versions as versions
 from penstock.asyncio._arguments import NotInitializedError, checked_long_lines, separator_of
+from penstock.asyncio._overrides import CALLED, overridden
 from penstock.asyncio._waiting import Waiter
 
 ANY = 0
@@ -16,8 +18,21 @@ SEPARATOR = 2
 
 ERROR = "error"
 _NEWLINE = b"\n"
+# The version of the class that was looked at last, and what it overrides.
+_last_version = 0
+_last_own = 0
+
 #: Fed data below this many bytes is copied: a short piece joins others, a long one is kept as the object it is.
 _COPIED_BYTES = 512
+
+
+_buffer_class = None
+
+
+def show_buffer_as(cls):
+    """Name the class of what stands for asyncio's private ``_buffer``."""
+    global _buffer_class
+    _buffer_class = cls
 
 
 class ReaderCore:
@@ -35,6 +50,7 @@ class ReaderCore:
     def _open(self, limit, loop):
         if _backend.backend == "python":
             self._queue = _backend.ChunkQueue()
+            self._patched = False
         else:
             self._queue.clear()
         self._limit = limit
@@ -51,6 +67,39 @@ class ReaderCore:
         self._want = ANY
         self._want_bytes = 0
         self._want_separator = None
+
+    # ---- what a class, or somebody who patches it, has of its own
+
+    def __setattr__(self, name, value):
+        if name in CALLED:
+            self._patched = True
+            self._version = 0
+        versions.set_attribute(self, name, value)
+
+    def _own_now(self):
+        """Which of the methods that this class calls by itself are overridden."""
+        version = versions.version_of(self)
+        if version != 0 and version == self._version:
+            return self._own
+        return self._find_own(version)
+
+    def _find_own(self, version):
+        global _last_version, _last_own
+        if version != 0 and version == _last_version and not self._patched:
+            self._own = _last_own
+            self._version = version
+            return self._own
+        own = overridden(self)
+        version = versions.version_of(self)
+        self._own = own
+        if not self._patched:
+            self._version = version
+            _last_version = version
+            _last_own = own
+        return own
+
+    def _changed(self):
+        return self._own_now()
 
     # ---- data comes
 
@@ -161,6 +210,14 @@ class ReaderCore:
     def at_eof(self):
         """Whether all was read and no more comes."""
         return bool(self._eof and self._queue._total_bytes == 0)
+
+    @property
+    def _buffer(self):
+        return _buffer_class(self)
+
+    @_buffer.setter
+    def _buffer(self, data):
+        self._replace(bytes(data))
 
     def _buffered(self):
         return self._queue._total_bytes
@@ -407,6 +464,14 @@ class ReaderCore:
             raise self._exception
         return self._until(separator, limit)
 
+    def _line_now(self, own):
+        """The next line where it is there, and none of the methods ``own`` is overridden; else None."""
+        if self._own_now() & own:
+            return None
+        if self._exception is not None:
+            raise self._exception
+        return self._take_line(self._limit, ERROR)
+
     def readline_nowait(self):
         """The next line, or None where it is not whole yet; ``b""`` at the end. Raises ValueError as `readline` does."""
         if self._exception is not None:
@@ -433,6 +498,11 @@ class ReaderCore:
     def lines_nowait(self):
         """An iterator over the whole lines that are there, for a plain ``for``."""
         return _LineIterator(self)
+
+
+if _backend.backend == "python":
+    # There, every class and object is looked at each time.
+    del ReaderCore.__setattr__
 
 
 class _LineIterator:

@@ -4,6 +4,9 @@ from typing import Any
 
 from penstock.asyncio._arguments import LongLines
 
+def show_buffer_as(cls: type) -> None:
+    """Name the class of what stands for asyncio's private ``_buffer``."""
+
 class ReaderCore:
     """The buffer of a `StreamReader`, and the reads that do not wait."""
 
@@ -14,7 +17,10 @@ class ReaderCore:
     _transport: Any
     _loop: AbstractEventLoop
     _waiter: Future[None] | None
+    _buffer: Any
     def _open(self, limit: int, loop: AbstractEventLoop) -> None: ...
+    def _changed(self) -> int: ...
+    def _line_now(self, own: int) -> bytes | None: ...
     def _replace(self, data: bytes) -> None: ...
     def feed_data(self, data: Any) -> None:
         """Take in bytes that were received."""

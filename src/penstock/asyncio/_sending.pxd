@@ -3,6 +3,8 @@ cimport cython
 from penstock.asyncio._carrying cimport ProtocolCore
 from penstock.asyncio._receiving cimport ReaderCore
 
+cdef int EXCEPTION
+
 cdef class WriterCore:
     cdef public object _protocol
     cdef public object _reader              # or None
@@ -18,3 +20,5 @@ cdef class WriterCore:
     cdef bint _has_nothing_to_drain(self) except -1
     @cython.final
     cdef object _read_error(self)
+    @cython.final
+    cdef object _error_of(self, ReaderCore reader)

@@ -1,6 +1,7 @@
 """The inner part of the writers: what runs for every write."""
 
 from penstock.asyncio._carrying import ProtocolCore
+from penstock.asyncio._overrides import EXCEPTION
 from penstock.asyncio._receiving import ReaderCore
 
 #: So many drains may find nothing to wait for before one lets other tasks run.
@@ -18,6 +19,12 @@ class WriterCore:
         self._plain_drain = plain_drain
         self._drains = 0
         self._use(transport)
+
+    def _hand_out(self):
+        """The transport, for somebody who may patch it."""
+        if self._core is not None:
+            self._core._handed_out = True
+        return self._channel
 
     def _use(self, transport):
         self._channel = transport
@@ -39,7 +46,12 @@ class WriterCore:
         if core is None:
             self._channel.write(data)
             return True
-        if core._socket is not None and core._socket is self._channel and type(data) is bytes:
+        if (
+            core._socket is not None
+            and core._socket is self._channel
+            and type(data) is bytes
+            and not (core._handed_out and core._is_patched())
+        ):
             core._send(data)
         else:
             self._channel.write(data)
@@ -58,8 +70,11 @@ class WriterCore:
         if reader is None:
             return None
         if isinstance(reader, ReaderCore):
-            return reader._exception
+            return self._error_of(reader)
         return reader.exception()
+
+    def _error_of(self, reader):
+        return reader.exception() if reader._own_now() & EXCEPTION else reader._exception
 
     def _drain_now(self):
         return self._has_nothing_to_drain()
@@ -73,6 +88,7 @@ class WriterCore:
         if (
             core is None
             or not self._plain_drain
+            or core._own_drain
             or core._paused
             or core._connection_lost
             or (self._channel._closing if core._socket is self._channel else self._channel.is_closing())

@@ -50,8 +50,8 @@ class Standing(type(typing.Protocol)):  # type: ignore[misc]
         return original is not None and issubclass(subclass, original)
 
 
-def stand_in(cls: type) -> type:
+def stand_in(cls: type) -> Any:
     """The class of asyncio's that a class of penstock can stand in for: noted, and returned."""
-    original = next(base for base in cls.__mro__[1:] if base.__name__ == cls.__name__)
+    original: Any = next(base for base in cls.__mro__[1:] if base.__name__ == cls.__name__)
     Standing.originals[cls] = original
     return original

@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.asyncio._area import Area
 from penstock.asyncio._carrying import ProtocolCore
+from penstock.asyncio._descriptors import own_methods
 from penstock.asyncio._face import Face
 from penstock.asyncio._receiving import ReaderCore
 from penstock.asyncio._standing import Standing, stand_in
@@ -147,3 +148,4 @@ class StreamReaderProtocol(
 
 
 _Original = stand_in(StreamReaderProtocol)
+own_methods(StreamReaderProtocol, _Original, {}, ProtocolCore)

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import events, format_helpers
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from penstock._backend import backend
 from penstock.asyncio._arguments import LongLines, separator_of
-from penstock.asyncio._buffer import BufferCopy
+from penstock.asyncio._buffer import Buffer
 from penstock.asyncio._descriptors import own_methods
-from penstock.asyncio._receiving import ReaderCore
+from penstock.asyncio._overrides import READ, READLINE, READUNTIL, WAIT, note_plain
+from penstock.asyncio._receiving import ReaderCore, show_buffer_as
 from penstock.asyncio._standing import Standing, stand_in
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 DEFAULT_LIMIT = 2**16
+
+_Read = Callable[..., Coroutine[Any, Any, bytes]]
 
 # Python 3.11 hands over the result of a compiled attempt without a StopIteration; later ones are fastest with
 # coroutine functions.
@@ -70,14 +74,6 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
             info.append("paused")
         return "<{}>".format(" ".join(info))
 
-    @property
-    def _buffer(self) -> BufferCopy:
-        return BufferCopy(self)
-
-    @_buffer.setter
-    def _buffer(self, data: Any) -> None:
-        self._replace(bytes(data))
-
     async def readline(self, *, limit: int | None = None, long_lines: LongLines = "error") -> bytes:
         """The next line with its newline; what is left at the end of the stream, at last ``b""``.
 
@@ -86,9 +82,11 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         the rest then passes for a line. ``long_lines`` is the way on: ``"skip"`` leaves such a line out, whole;
         ``"split"`` gives it in pieces of ``limit`` bytes, of which only the last ends with a newline.
         """
-        line = self.readline_nowait() if limit is None and long_lines == "error" else None
+        line = self._line_now(READUNTIL | WAIT) if limit is None and long_lines == "error" else None
         if line is not None:
             return line
+        if limit is None and long_lines == "error" and self._changed() & (READUNTIL | WAIT):
+            return await _original_readline(self)
         if self._exception is not None:
             raise self._exception
         line = self._line(limit, long_lines)
@@ -113,6 +111,8 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         wanted = separator_of(separator)
         if limit is not None:
             data = self.readuntil_nowait(separator, limit=limit)
+        elif self._changed() & WAIT:
+            return await _original_readuntil(self, separator)
         while data is None:
             if isinstance(wanted, list):
                 waiter = self._wait_for_any("readuntil")
@@ -129,10 +129,13 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         """Up to ``n`` bytes as soon as one is there, ``b""`` at the end; with ``n`` below 0, all until the end."""
         if n < 0:
             blocks = []
-            while block := await self.read(max(self._limit, self._buffered())):
+            own = self._changed() & READ
+            while block := await self.read(self._limit if own else max(self._limit, self._buffered())):
                 blocks.append(block)
             return b"".join(blocks)
         data = self.read_nowait(n)
+        if data is None and self._changed() & WAIT:
+            return await _original_read(self, n)
         while data is None:
             waiter = self._wait_for_any("read")
             try:
@@ -145,6 +148,8 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
     async def readexactly(self, n: int) -> bytes:
         """``n`` bytes. Raises `asyncio.IncompleteReadError` where the stream ends before."""
         data = self.readexactly_nowait(n)
+        if data is None and self._changed() & WAIT:
+            return await _original_readexactly(self, n)
         while data is None:
             waiter = self._wait_for_bytes("readexactly", n)
             try:
@@ -158,7 +163,7 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         return self
 
     async def __anext__(self) -> bytes:
-        line = self.readline_nowait()
+        line = self._line_now(READLINE | READUNTIL | WAIT)
         if line is None:
             line = await self.readline()
         if not line:
@@ -220,8 +225,17 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
 
 
 _Original = stand_in(StreamReader)
+_original_read: _Read = _Original.read
+_original_readexactly: _Read = _Original.readexactly
+_original_readuntil: _Read = _Original.readuntil
+_original_readline: _Read = _Original.readline
+
+_functions: dict[str, Any] = {}
 if LAZY:
     for _name in ("read", "readline", "readuntil", "readexactly", "__anext__"):
-        setattr(StreamReader, f"_await_{_name}", getattr(StreamReader, _name))
+        _functions[_name] = getattr(StreamReader, _name)
+        setattr(StreamReader, f"_await_{_name}", _functions[_name])
         setattr(StreamReader, _name, getattr(_Core, _name))
-own_methods(StreamReader, _Core, ReaderCore)
+own_methods(StreamReader, _Original, _functions, _Core, ReaderCore)
+note_plain(StreamReader)
+show_buffer_as(Buffer)

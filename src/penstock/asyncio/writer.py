@@ -58,11 +58,11 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
     @property
     def transport(self) -> Any:
         """The transport."""
-        return self._get_channel()
+        return self._hand_out()
 
     @property
     def _transport(self) -> Any:
-        return self._get_channel()
+        return self._hand_out()
 
     @_transport.setter
     def _transport(self, transport: Any) -> None:
@@ -70,7 +70,7 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
 
     def write_eof(self) -> None:
         """Close the sending side when all is sent."""
-        self.transport.write_eof()
+        self._get_channel().write_eof()
 
     def can_write_eof(self) -> bool:
         """Whether the transport can close the sending side alone."""
@@ -78,11 +78,18 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
 
     def close(self) -> None:
         """Close the transport when all is sent."""
-        self.transport.close()
+        self._get_channel().close()
 
     def is_closing(self) -> bool:
         """Whether the transport is closed, or about to be."""
         return bool(self._get_channel().is_closing())
+
+    @property
+    def _complete_fut(self) -> asyncio.Future[None]:
+        """asyncio's private attribute: a future that is done."""
+        done = self._loop.create_future()
+        done.set_result(None)
+        return done
 
     async def wait_closed(self) -> None:
         """Wait until the connection is closed. Raises what it was lost with."""
@@ -154,7 +161,8 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
 
 
 _Original = stand_in(StreamWriter)
+_functions: dict[str, Any] = {}
 if LAZY:
-    StreamWriter._await_drain = StreamWriter.drain
+    _functions["drain"] = StreamWriter._await_drain = StreamWriter.drain
     StreamWriter.drain = _Core.drain  # type: ignore[attr-defined, method-assign]
-own_methods(StreamWriter, _Core, WriterCore)
+own_methods(StreamWriter, _Original, _functions, _Core, WriterCore)

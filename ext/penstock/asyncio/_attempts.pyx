@@ -11,6 +11,8 @@ from cpython.exc cimport PyErr_WriteUnraisable
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 
+cimport penstock.asyncio._versions as versions
+
 from types import CoroutineType
 from warnings import warn
 
@@ -257,7 +259,10 @@ cdef int attempt_send "penstock_attempt_send"(PyObject *me, PyObject *arg, PyObj
             self._inner = self._stream._await_drain()
         else:
             reader = <LazyReader>self._stream
-            if reader._is_left(self._kind):
+            # The common case first: a class that overrides nothing, and was not changed since it was looked at.
+            if (
+                reader._own != 0 or reader._version == 0 or reader._version != versions.version_of(reader)
+            ) and reader._is_left(self._kind):
                 reader._leave(self)
             else:
                 if reader._exception is None:

@@ -35,7 +35,11 @@ def note_plain(cls: type) -> None:
     _plain.update((name, getattr(cls, name)) for name in CALLED)
 
 
-def overridden(reader: object) -> int:
-    """The methods that a reader has from elsewhere, as the sum of their numbers."""
-    cls, own = type(reader), getattr(reader, "__dict__", ())
+def overridden(reader: object, patched: bool) -> int:
+    """The methods that a reader has from elsewhere, as the sum of their numbers.
+
+    ``patched`` where some may have been set on the reader itself: asking for its ``__dict__`` makes one, and every call
+    of a method slower.
+    """
+    cls, own = type(reader), reader.__dict__ if patched else ()
     return sum({bit for name, bit in _BITS.items() if name in own or getattr(cls, name) is not _plain[name]})

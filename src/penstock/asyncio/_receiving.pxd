@@ -13,6 +13,7 @@ cdef str ERROR
 cdef bytes _NEWLINE
 cdef unsigned int _last_version
 cdef int _last_own
+cdef int FEED
 cdef object _buffer_class
 
 cdef class ReaderCore:

@@ -9,7 +9,7 @@ from asyncio import IncompleteReadError, LimitOverrunError
 from penstock import _backend
 from penstock.asyncio import _versions as versions
 from penstock.asyncio._arguments import NotInitializedError, checked_long_lines, separator_of
-from penstock.asyncio._overrides import CALLED, overridden
+from penstock.asyncio._overrides import CALLED, FEED, overridden
 from penstock.asyncio._waiting import Waiter
 
 ANY = 0
@@ -50,7 +50,7 @@ class ReaderCore:
     def _open(self, limit, loop):
         if _backend.backend == "python":
             self._queue = _backend.ChunkQueue()
-            self._patched = False
+            self._patched = True
         else:
             self._queue.clear()
         self._limit = limit
@@ -89,7 +89,7 @@ class ReaderCore:
             self._own = _last_own
             self._version = version
             return self._own
-        own = overridden(self)
+        own = overridden(self, self._patched)
         version = versions.version_of(self)
         self._own = own
         if not self._patched:
@@ -139,7 +139,8 @@ class ReaderCore:
 
     def _arrived(self):
         if self._waiter is None or self._is_due():
-            self._wakeup_waiter()
+            if self._waiter is not None or self._own_now() & FEED:
+                self._wakeup_waiter()
             if self._is_full():
                 self._pause()
         return 0

@@ -12,6 +12,29 @@ cdef extern from *:
         return PyObject_Vectorcall(fn, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     }
 
+    /* Where the stack is now; not the address of a variable, which would cost every caller a guard of its frame. */
+    static inline size_t penstock_here(void) {
+    #if defined(__GNUC__) && defined(__x86_64__)
+        size_t here;
+        __asm__("movq %%rsp, %0" : "=r"(here));
+        return here;
+    #elif defined(__GNUC__) && defined(__aarch64__)
+        size_t here;
+        __asm__("mov %0, sp" : "=r"(here));
+        return here;
+    #elif defined(__GNUC__)
+        return (size_t)__builtin_frame_address(0);
+    #else
+        char here;
+        return (size_t)&here;
+    #endif
+    }
+
+    static inline PyObject *penstock_call0(PyObject *fn) {
+        PyObject *stack[1] = {NULL};
+        return penstock_vectorcall(fn, stack + 1, 0);
+    }
+
     static inline PyObject *penstock_call(PyObject *fn, PyObject *arg) {
         PyObject *stack[2] = {NULL, arg};
         return penstock_vectorcall(fn, stack + 1, 1);
@@ -106,6 +129,8 @@ cdef extern from *:
     object penstock_interned(object name)
     object penstock_with_last(object items, object item)
     object penstock_without(object items, Py_ssize_t index)
+    size_t penstock_here() noexcept
+    PyObject *penstock_call0(object fn)
     PyObject *penstock_call(object fn, object arg)
     PyObject *penstock_call_method(object fn, object owner, object arg)
 
@@ -118,6 +143,28 @@ cdef extern from "Python.h":
 cdef class Raised:
     cdef readonly object error
 
+# Where the running thread's stack may be used without a second look: from `low` on, for `size` bytes. Of the thread that
+# was looked at last; an address of another one is outside.
+cdef struct Stack:
+    size_t low
+    size_t size
+
+cdef Stack stack
+
+cdef bint look_at_stack(size_t here) noexcept
+cdef bint at_end_of_stack(size_t here) noexcept
+cdef object too_deep()
+cdef bint crowded() noexcept
+cdef object forget_stack()
+
+cdef inline bint deep() noexcept:
+    """Whether so much of the stack is used that what can be put off should be."""
+    return penstock_here() - stack.low >= stack.size and look_at_stack(penstock_here())
+
+cdef inline bint too_far() noexcept:
+    """Whether the stack has no room for foreign code."""
+    return penstock_here() - stack.low >= stack.size and at_end_of_stack(penstock_here())
+
 cdef object caught()
 
 cdef inline object outcome(PyObject *result):
@@ -128,10 +175,19 @@ cdef inline object outcome(PyObject *result):
     Py_DECREF(result)
     return value
 
+cdef inline object attempt0(object fn):
+    if too_far():
+        return too_deep()
+    return outcome(penstock_call0(fn))
+
 cdef inline object attempt(object fn, object arg):
+    if too_far():
+        return too_deep()
     return outcome(penstock_call(fn, arg))
 
 cdef inline object attempt_method(object fn, object owner, object arg):
+    if too_far():
+        return too_deep()
     return outcome(penstock_call_method(fn, owner, arg))
 
 cdef inline object method_of(object owner, object name):

@@ -20,8 +20,103 @@ cdef extern from *:
         Py_XDECREF(traceback);
         return value;
     }
+
+    /* The lowest address of the running thread's stack and its size; 0 where that cannot be known. */
+    #if defined(__linux__)
+    #include <pthread.h>
+    static size_t penstock_stack_of_thread(size_t *size) {
+        pthread_attr_t attr;
+        void *low = NULL;
+        *size = 0;
+        if (pthread_getattr_np(pthread_self(), &attr) != 0) return 0;
+        if (pthread_attr_getstack(&attr, &low, size) != 0) low = NULL;
+        pthread_attr_destroy(&attr);
+        return (size_t)low;
+    }
+    #elif defined(__APPLE__)
+    #include <pthread.h>
+    static size_t penstock_stack_of_thread(size_t *size) {
+        *size = pthread_get_stacksize_np(pthread_self());
+        return (size_t)pthread_get_stackaddr_np(pthread_self()) - *size;
+    }
+    #elif defined(_WIN32)
+    #include <windows.h>
+    static size_t penstock_stack_of_thread(size_t *size) {
+        ULONG_PTR low, high;
+        GetCurrentThreadStackLimits(&low, &high);
+        *size = (size_t)(high - low);
+        return (size_t)low;
+    }
+    #else
+    static size_t penstock_stack_of_thread(size_t *size) {
+        *size = 0;
+        return 0;
+    }
+    #endif
+
+    #if defined(_MSC_VER)
+    #define PENSTOCK_THREAD __declspec(thread)
+    #else
+    #define PENSTOCK_THREAD __thread
+    #endif
+    /* Asked once for each thread: for the main thread the C library reads a file for it. */
+    static PENSTOCK_THREAD size_t penstock_low, penstock_size;
+    static PENSTOCK_THREAD int penstock_asked;
+
+    static void penstock_ask(void) {
+        if (!penstock_asked) {
+            penstock_asked = 1;
+            penstock_low = penstock_stack_of_thread(&penstock_size);
+            if (penstock_low == 0) penstock_size = 0;
+        }
+    }
+
+    /* The lowest address that may be used when a share of the stack, but at most so many bytes, is to stay free. */
+    static size_t penstock_limit(int share, size_t most) {
+        size_t rest;
+        penstock_ask();
+        rest = penstock_size / share;
+        return penstock_low + (rest < most ? rest : most);
+    }
+
+    static int penstock_is_of_thread(size_t here) {
+        penstock_ask();
+        return penstock_size != 0 && here - penstock_low < penstock_size;
+    }
+
+    static size_t penstock_top(void) {
+        penstock_ask();
+        return penstock_low + penstock_size;
+    }
+
+    /* Whether the interpreter is close to the depth at which it raises RecursionError. */
+    static int penstock_few_frames(void) {
+    #if defined(PYPY_VERSION) || PY_VERSION_HEX < 0x030B0000
+        return 0;
+    #elif PY_VERSION_HEX < 0x030C0000
+        PyThreadState *thread = PyThreadState_Get();
+        return thread->recursion_remaining < thread->recursion_limit / 4;
+    #else
+        PyThreadState *thread = PyThreadState_Get();
+    #if PY_VERSION_HEX < 0x030E0000
+        if (thread->c_recursion_remaining < 200) return 1;
+    #endif
+        return thread->py_recursion_remaining < thread->py_recursion_limit / 4;
+    #endif
+    }
     """
     object penstock_caught()
+    size_t penstock_limit(int share, size_t most) noexcept
+    bint penstock_is_of_thread(size_t here) noexcept
+    size_t penstock_top() noexcept
+    bint penstock_few_frames() noexcept
+
+cdef enum:
+    # What stays free below the depth from which work is put off, and below the one from which nothing is called.
+    _SHARE = 4
+    _MOST_BYTES = 1048576
+    _LAST_SHARE = 8
+    _LAST_MOST_BYTES = 524288
 
 
 @cython.final
@@ -35,3 +130,32 @@ cdef object caught():
     if not isinstance(error, Exception):
         heed(error)
     return Raised(error)
+
+
+cdef bint look_at_stack(size_t here) noexcept:
+    """`deep`, where the address is not known to be safe."""
+    if not penstock_is_of_thread(here):
+        # A stack of somebody else's making: how large it is cannot be known.
+        return False
+    cdef size_t limit = penstock_limit(_SHARE, _MOST_BYTES)
+    if here < limit:
+        return True
+    stack.low = limit
+    stack.size = penstock_top() - limit
+    return False
+
+
+cdef bint at_end_of_stack(size_t here) noexcept:
+    return look_at_stack(here) and here < penstock_limit(_LAST_SHARE, _LAST_MOST_BYTES)
+
+
+cdef object too_deep():
+    return Raised(RecursionError("maximum recursion depth exceeded: streams that call each other on the spot"))
+
+
+cdef bint crowded() noexcept:
+    return deep() or penstock_few_frames()
+
+
+cdef object forget_stack():
+    stack.low = stack.size = 0

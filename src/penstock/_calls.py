@@ -1,6 +1,7 @@
 """Calls of hooks, without what they would cost compiled code.
 
-`attempt`: a call whose exception comes back as a value.
+`attempt`: a call whose exception comes back as a value. `deep` and `crowded`: whether work should be put off, because
+calls are nested so deep that there is little room for more.
 
 A ``try`` costs compiled code a save of the exception state at every call, more than the rest of a hook's call; so the
 hooks are called through here. On the backend that is not compiled these are the plain functions.
@@ -22,6 +23,32 @@ class Raised:
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
+
+
+def deep() -> bool:
+    """Whether so much of the stack is used that what can be put off should be."""
+    try:
+        sys._getframe(sys.getrecursionlimit() // 2)
+    except ValueError:
+        return False
+    return True
+
+
+#: The same, where other people's calls are nested as well as penstock's own.
+crowded = deep
+
+
+def forget_stack() -> None:
+    """A thread is new here: what is known of another one's stack says nothing of its own."""
+
+
+def attempt0(fn: Callable[[], Any]) -> Any:
+    """``fn()``, or a `Raised`, as `attempt`."""
+    try:
+        return fn()
+    except BaseException as error:
+        heed(error)
+        return Raised(error)
 
 
 def attempt(fn: Callable[[Any], Any], arg: Any) -> Any:

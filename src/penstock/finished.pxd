@@ -1,6 +1,6 @@
 cimport cython
 
-from penstock._flow.events cimport Listener
+from penstock._flow.handlers cimport Listener
 from penstock._flow.handle cimport Handle
 from penstock._flow.stream cimport Stream
 from penstock._flow.ticks cimport current_queue, running_loop

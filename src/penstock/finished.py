@@ -1,8 +1,8 @@
 # cython: nonecheck=True
 """finished(): when a stream is done, or why it will never be. Rules F1 to F5."""
 
-from penstock._flow.events import Listener
 from penstock._flow.handle import Handle
+from penstock._flow.handlers import Listener
 from penstock._flow.lifecycle import SILENT_CLOSE
 from penstock._flow.ticks import current_queue, running_loop
 from penstock.abort import abort_error, checked_signal

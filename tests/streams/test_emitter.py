@@ -1,6 +1,7 @@
 """EventEmitter: who is called, in which order, and what leaves emit()."""
 
 import asyncio
+import functools
 import sys
 import weakref
 
@@ -213,16 +214,49 @@ def test_an_error_with_a_listener_is_not_raised(emitter):
 
 
 @pytest.mark.parametrize("args", [(), (1,), (1, 2)])
-def test_a_listeners_exception_leaves_emit(emitter, args):
+@pytest.mark.parametrize("name", ["on", "once"])
+@pytest.mark.parametrize("others", [0, 1, 30])
+def test_a_listeners_exception_leaves_emit_after_the_others(emitter, name, others, args):
     calls = []
 
     def fails(*_):
         raise ZeroDivisionError
 
-    emitter.on("x", fails).on("x", lambda *_: calls.append(1))
+    getattr(emitter, name)("x", fails)
+    for _ in range(others):
+        emitter.on("x", lambda *_: calls.append(1))
     with pytest.raises(ZeroDivisionError):
         emitter.emit("x", *args)
-    assert calls == []
+    assert calls == [1] * others
+
+
+def test_a_second_exception_is_a_note_where_there_is_no_loop(emitter):
+    def fails(*_):
+        raise ZeroDivisionError("first")
+
+    def fails_too(*_):
+        raise KeyError("second")
+
+    emitter.on("x", fails).on("x", fails_too)
+    with pytest.raises(ZeroDivisionError) as caught:
+        emitter.emit("x")
+    assert caught.value.__notes__ == ["another listener of 'x' raised KeyError('second')"]
+
+
+@looped
+async def test_a_second_exception_goes_to_the_loop():
+    emitter = EventEmitter()
+    errors = [ValueError(1), ValueError(2), ValueError(3)]
+
+    def fails(error):
+        raise error
+
+    for error in errors:
+        emitter.on("x", functools.partial(fails, error))
+    with reported() as contexts, pytest.raises(ValueError, match="1") as caught:
+        emitter.emit("x")
+    assert caught.value is errors[0]
+    assert [context["exception"] for context in contexts] == errors[1:]
 
 
 @pytest.mark.parametrize("name", ["on", "once", "prepend_listener", "prepend_once_listener"])

@@ -494,11 +494,8 @@ async def test_a_drain_listener_that_raises_is_reported():
     def fails():
         raise ValueError("listener")
 
-    async def later():
-        stream.step()
-
     stream.on("drain", fails)
     stream.write(b"1")
-    with reported() as contexts, pytest.raises(ValueError, match="listener"):
-        await later()
-    assert contexts == []
+    with reported() as contexts:
+        stream.step()
+    assert [str(context["exception"]) for context in contexts] == ["listener"]

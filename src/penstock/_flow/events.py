@@ -3,25 +3,21 @@
 Internal listeners (`Listener`) are called without a Python frame between; all others are ordinary callables.
 """
 
+from asyncio import _get_running_loop
+
 from penstock import _calls as calls
+from penstock._flow.handlers import Handlers, Listener, Standin, function_of, matches
 from penstock._flow.ticks import Ticked, current_queue, report
 from penstock.errors import InvalidArgTypeError, StreamError
 
 # Names of events are interned where they come in, so that looking which one it is compares addresses.
 _DATA = "data"
 
-
-class Listener(Ticked):
-    """A listener of penstock's own."""
-
-    def _notify0(self):
-        return None
-
-    def _notify1(self, arg):
-        return None
+# A list of listeners that is longer becomes Handlers.
+_MOST_IN_LIST = 16
 
 
-class OnceListener(Listener):
+class OnceListener(Standin):
     """Calls its function for the first event only, and is off the list by then."""
 
     def __init__(self, emitter, event, fn):
@@ -44,17 +40,75 @@ class OnceListener(Listener):
     def _notify0(self):
         emitter = self._emitter
         if self._take():
-            call0(emitter, self._fn)
+            _tell0(emitter, self._event, self._fn)
 
     def _notify1(self, arg):
         emitter = self._emitter
         if self._take():
-            call1(emitter, self._fn, arg)
+            _tell1(emitter, self._event, self._fn, arg)
 
     def __call__(self, *args):
         emitter = self._emitter
         if self._take():
-            _call_many(emitter, self._fn, args)
+            _call(emitter, self._fn, args)
+
+
+# ---- how a listener is called: by a stream, which has to go on whatever the listener does, ...
+
+
+def _tell0(emitter, event, fn):
+    if isinstance(fn, Listener):
+        listener = fn
+        listener._notify0()
+        return
+    result = calls.attempt0(fn)
+    if result is not None:
+        _returned(emitter, event, result)
+
+
+def _tell1(emitter, event, fn, arg):
+    if isinstance(fn, Listener):
+        listener = fn
+        listener._notify1(arg)
+        return
+    result = calls.attempt(fn, arg)
+    if result is not None:
+        _returned(emitter, event, result)
+
+
+def _returned(emitter, event, result):
+    """Take what a listener returned, other than None, or its exception."""
+    if type(result) is calls.Raised:
+        raised = result
+        _report(emitter, event, raised.error)
+        return
+    try:
+        _settle(emitter, result)
+    except Exception as error:
+        _report(emitter, event, error)
+
+
+def _report(emitter, event, error):
+    """Whoever made the event is not to be disturbed by a listener, nor are the other listeners."""
+    loop = _get_running_loop()
+    if loop is None:
+        raise error
+    report(loop, f"Exception in a listener of {event!r}", error, emitter)
+
+
+# ---- ... and by emit(), which raises what a listener raises
+
+
+def _call(emitter, fn, args):
+    if isinstance(fn, OnceListener):
+        once = fn
+        emitter = once._emitter
+        if not once._take():
+            return
+        fn = once._fn
+    result = fn(*args)
+    if result is not None:
+        _settle(emitter, result)
 
 
 def _settle(emitter, result):
@@ -66,57 +120,12 @@ def _settle(emitter, result):
             watch(result)
 
 
-def call0(emitter, fn):
-    if isinstance(fn, Listener):
-        listener = fn
-        listener._notify0()
-        return
-    result = fn()
-    if result is not None:
-        _settle(emitter, result)
-
-
-def call1(emitter, fn, arg):
-    if isinstance(fn, Listener):
-        listener = fn
-        listener._notify1(arg)
-        return
-    result = fn(arg)
-    if result is not None:
-        _settle(emitter, result)
-
-
-def _call_many(emitter, fn, args):
-    count = len(args)
-    if count == 0:
-        call0(emitter, fn)
-    elif count == 1:
-        call1(emitter, fn, args[0])
-    else:
-        result = fn(*args)
-        if result is not None:
-            _settle(emitter, result)
-
-
-def _matches(listener, fn):
-    if listener is not fn and isinstance(listener, OnceListener):
-        once = listener
-        return once._fn == fn
-    return listener == fn
-
-
-def _function(listener):
-    if isinstance(listener, OnceListener):
-        once = listener
-        return once._fn
-    return listener
-
-
 class EventEmitter(Ticked):
     """Named events with listeners that are called in the order in which they were added, inside ``emit``.
 
-    The rules are those of Node's EventEmitter: an emission goes to the listeners that were there at its start; a
-    listener's exception leaves ``emit``; an ``'error'`` event that nobody listens to is raised.
+    The rules are those of Node's EventEmitter: an emission goes to the listeners that were there at its start; an
+    ``'error'`` event that nobody listens to is raised. A listener's exception keeps no other listener from being called:
+    it leaves ``emit`` after them, and goes to the event loop's exception handler where a stream emits by itself.
     """
 
     def __init__(self):
@@ -182,8 +191,8 @@ class EventEmitter(Ticked):
             return []
         functions = []
         # No comprehension: Cython 3.3 drops an item of one twice when there is no memory for the list to grow.
-        for item in handler if type(handler) is list else [handler]:
-            functions.append(_function(item))
+        for item in _all_of(handler):
+            functions.append(function_of(item))
         return functions
 
     def event_names(self):
@@ -193,21 +202,27 @@ class EventEmitter(Ticked):
     def emit(self, event, *args):
         """Call the listeners of ``event`` with ``args``; return whether there was any.
 
-        Raises what a listener raises, and the error itself for an ``'error'`` event without a listener.
+        All of them are called, whatever they raise; then the first exception is raised, and others go to the event
+        loop's exception handler. Raises the error itself for an ``'error'`` event without a listener.
         """
-        count = len(args)
-        if count == 0 and event != "error":
-            return bool(self._s_emit0(event))
-        if count == 1:
-            return bool(self._s_emit1(event, args[0]))
         handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             if event == "error":
                 self._s_unlistened(args[0] if args else None)
             return False
-        for fn in list(handler) if type(handler) is list else [handler]:
-            _call_many(self, fn, args)
+        if type(handler) is list or type(handler) is Handlers:
+            self._s_call_each(event, handler, args)
+        else:
+            _call(self, handler, args)
         return True
+
+    def _s_tell(self, event, *args):
+        """As `emit`, for events that the library makes: what a listener raises goes to the loop's exception handler."""
+        try:
+            return self.emit(event, *args)
+        except Exception as error:
+            _report(self, event, error)
+            return True
 
     # ---- for the streams
 
@@ -219,27 +234,40 @@ class EventEmitter(Ticked):
                 self._s_events = events
         while True:
             handler = self._s_events.get(event)
-            if handler is None:
+            if type(handler) is Handlers:
+                many = handler
+                if first:
+                    many.prepend(fn)
+                else:
+                    many.append(fn)
+                # A place for it may have taken memory: who has replaced the listeners meanwhile has copied them without it.
+                changed = handler
+            elif handler is None:
                 changed = fn
             elif type(handler) is list:
                 # A new list: an emission that is going on keeps the one that it started with.
                 changed = [fn, *handler] if first else calls.with_last(handler, fn)
+                if len(changed) > _MOST_IN_LIST:
+                    changed = Handlers(changed)
             else:
                 changed = [fn, handler] if first else [handler, fn]
             if self._s_events.get(event) is handler:
                 break
-        self._s_store(event, changed)
+        if changed is not handler:
+            self._s_store(event, changed)
         self._s_added(event)
 
     def _s_remove(self, event, fn):
         handler = None if self._s_events is None else self._s_events.get(event)
         if type(handler) is list:
             index = len(handler) - 1
-            while index >= 0 and not _matches(handler[index], fn):
+            while index >= 0 and not matches(handler[index], fn):
                 index -= 1
             if index >= 0:
                 self._s_take_off(event, handler[index])
-        elif handler is not None and _matches(handler, fn):
+        elif type(handler) is Handlers:
+            self._s_remove_of_many(event, handler, fn)
+        elif handler is not None and matches(handler, fn):
             self._s_take_off(event, handler)
         self._s_removed(event)
 
@@ -257,12 +285,34 @@ class EventEmitter(Ticked):
                 rest = calls.without(handler, index)
                 if len(rest) == 1:
                     rest = rest[0]
+            elif type(handler) is Handlers:
+                # Comparing has added many.
+                self._s_remove_of_many(event, handler, listener)
+                return
             elif handler is not listener:
                 return
             # As in _s_add.
             if self._s_events.get(event) is handler:
                 self._s_store(event, rest)
                 return
+
+    def _s_remove_of_many(self, event, many, fn):
+        while type(many) is Handlers:
+            if many._readers:
+                copy = many.copy()
+                if self._s_events.get(event) is many:
+                    self._s_store(event, copy)
+                many = copy
+            index = many.find(fn)
+            # Comparing them may have run code that changed the listeners.
+            now = self._s_events.get(event)
+            if now is many and not many._readers:
+                if index >= 0:
+                    many.remove_at(index)
+                    if many._live == 0:
+                        self._s_store(event, None)
+                return
+            many = now
 
     def _s_store(self, event, handler):
         # What was there is let go of last, for that may run anything.
@@ -280,7 +330,7 @@ class EventEmitter(Ticked):
         """Let the listeners of once() go on without the emitter, which holds them."""
         if self._s_events is not None:
             for handler in self._s_events.values():
-                for fn in handler if type(handler) is list else (handler,):
+                for fn in _all_of(handler):
                     if isinstance(fn, OnceListener):
                         once = fn
                         once._emitter = None
@@ -289,17 +339,23 @@ class EventEmitter(Ticked):
         handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             return 0
-        return len(handler) if type(handler) is list else 1
+        if type(handler) is list:
+            return len(handler)
+        if type(handler) is Handlers:
+            many = handler
+            return many._live
+        return 1
 
     def _s_emit0(self, event):
         handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             return False
         if type(handler) is list:
-            for fn in handler:
-                call0(self, fn)
+            self._s_tell_all(event, handler, False, None)
+        elif type(handler) is Handlers:
+            self._s_tell_many(event, handler, False, None)
         else:
-            call0(self, handler)
+            _tell0(self, event, handler)
         return True
 
     def _s_emit1(self, event, arg):
@@ -309,14 +365,59 @@ class EventEmitter(Ticked):
                 self._s_unlistened(arg)
             return False
         if type(handler) is list:
-            self._s_call_all1(handler, arg)
+            self._s_tell_all(event, handler, True, arg)
+        elif type(handler) is Handlers:
+            self._s_tell_many(event, handler, True, arg)
         else:
-            call1(self, handler, arg)
+            _tell1(self, event, handler, arg)
         return True
 
-    def _s_call_all1(self, handlers, arg):
-        for fn in handlers:
-            call1(self, fn, arg)
+    def _s_tell_all(self, event, listeners, with_arg, arg):
+        """Call a list of listeners, as long as it is now; there are holes in one that is of Handlers."""
+        index = 0
+        count = len(listeners)
+        while index < count:
+            try:
+                while index < count:
+                    fn = listeners[index]
+                    index += 1
+                    if fn is None:
+                        continue
+                    if with_arg:
+                        _tell1(self, event, fn, arg)
+                    else:
+                        _tell0(self, event, fn)
+            except Exception as error:
+                _report(self, event, error)
+
+    def _s_tell_many(self, event, many, with_arg, arg):
+        many._readers += 1
+        try:
+            self._s_tell_all(event, many._items, with_arg, arg)
+        finally:
+            many._readers -= 1
+
+    def _s_call_each(self, event, handler, args):
+        """Call all, and raise what the first one raised that did."""
+        first = None
+        listeners = _all_of(handler)
+        index = 0
+        while index < len(listeners):
+            try:
+                while index < len(listeners):
+                    index += 1
+                    _call(self, listeners[index - 1], args)
+            except Exception as error:
+                if first is None:
+                    first = error
+                else:
+                    _report_beside(self, event, error, first)
+        if first is not None:
+            try:
+                raise first
+            finally:
+                # Its traceback holds this frame.
+                first = None
 
     def _s_added(self, event):
         return None
@@ -364,6 +465,24 @@ class _Decorator:
         else:
             self._emitter.on(self._event, fn)
         return fn
+
+
+def _all_of(handler):
+    """A list, to be read only, of what is stored for an event."""
+    if type(handler) is list:
+        return handler
+    if type(handler) is Handlers:
+        many = handler
+        return many.snapshot()
+    return [handler]
+
+
+def _report_beside(emitter, event, error, first):
+    """A second exception, beside the one that is raised: to the loop, or where there is none to the first."""
+    if _get_running_loop() is None:
+        first.add_note(f"another listener of {event!r} raised {error!r}")
+    else:
+        _report(emitter, event, error)
 
 
 def _checked(event, fn):

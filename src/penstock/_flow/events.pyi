@@ -1,13 +1,14 @@
 from collections.abc import Callable
 from typing import Any, Self, TypeVar, overload
 
+from penstock._flow.handlers import Listener, Standin
 from penstock._flow.ticks import Ticked
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
-class Listener(Ticked): ...
+__all__ = ["EventEmitter", "Listener", "OnceListener"]
 
-class OnceListener(Listener):
+class OnceListener(Standin):
     def __init__(self, emitter: EventEmitter, event: str, fn: Callable[..., object]) -> None: ...
     def __call__(self, *args: Any) -> None: ...
 
@@ -60,5 +61,4 @@ class EventEmitter(Ticked):
     def emit(self, event: str, *args: Any) -> bool:
         """Call the listeners of ``event`` with ``args``; return whether there was any."""
 
-def call0(emitter: EventEmitter, fn: Callable[..., object]) -> None: ...
-def call1(emitter: EventEmitter, fn: Callable[..., object], arg: object) -> None: ...
+    def _s_tell(self, event: str, *args: Any) -> bool: ...

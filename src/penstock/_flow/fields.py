@@ -12,6 +12,7 @@ from importlib.resources import files
 
 _MODULES = (
     "ticks",
+    "handlers",
     "events",
     "runner",
     "stalls",

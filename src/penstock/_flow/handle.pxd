@@ -1,3 +1,5 @@
+cimport penstock._calls as calls
+
 cdef class Handle:
     cdef object __weakref__
     cdef readonly object _error
@@ -8,6 +10,7 @@ cdef class Handle:
     cdef list _callbacks
     cdef list _futures              # of the tasks that wait
     cpdef object _settle(self, object error, object value=*)
+    cdef object _tell(self, object callback)
     cdef object _check_done(self)
     cpdef object _abandoned(self)
     cdef bint _has_waiters(self) except -1

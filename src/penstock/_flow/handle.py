@@ -3,7 +3,8 @@
 import asyncio
 from types import GenericAlias
 
-from penstock._flow.ticks import current_queue, next_tick, running_loop
+from penstock import _calls as calls
+from penstock._flow.ticks import current_queue, next_tick, report, running_loop
 
 _NOTHING = ()
 
@@ -73,7 +74,17 @@ class Handle:
         self._callbacks = None
         if callbacks is not None:
             for callback in callbacks:
-                callback(self)
+                self._tell(callback)
+
+    def _tell(self, callback):
+        """Call a callback; what it raises is nobody else's concern."""
+        if calls.crowded():
+            # One operation's callback ends another one, and so on.
+            next_tick(callback, self)
+            return
+        result = calls.attempt(callback, self)
+        if type(result) is calls.Raised:
+            report(self._loop, f"Exception in a callback of {type(self).__name__}", result.error, None)
 
     def done(self):
         """Whether the operation has ended."""

@@ -9,6 +9,8 @@ cdef int _TICK_CONSTRUCT
 cdef int _TICK_CONSTRUCTED
 cdef int _TICK_CLOSE
 cdef int _TICK_ERROR
+cdef int _TICK_DESTROY
+cdef int _TICK_COMPLETE
 cdef int _CONSTRUCT
 cdef int _DESTROY
 cdef int _DESTROY_AWAITED

@@ -22,6 +22,8 @@ _TICK_CONSTRUCT = 1
 _TICK_CONSTRUCTED = 2
 _TICK_CLOSE = 3
 _TICK_ERROR = 4
+_TICK_DESTROY = 5
+_TICK_COMPLETE = 6
 _CONSTRUCT = 1
 _DESTROY = 2
 _DESTROY_AWAITED = 3
@@ -81,6 +83,9 @@ class Completion:
         if stream is None:
             self._error = error
             self._value = value
+        elif calls.deep():
+            # One stream's completion that is made by another one's, and so on.
+            stream._s_tick(_TICK_COMPLETE, (self._kind, error, value))
         else:
             stream._s_complete(self._kind, error, value)
 
@@ -215,16 +220,14 @@ class Lifecycle(EventEmitter):
                 self._s_error_emitted = True
                 self._s_tell_error(arg)
         elif op == _TICK_CONSTRUCT:
-            try:
-                result = self._s_find("construct")()
-            except Exception as error:
-                hook = self._s_find("construct")
-                self._s_complete(_CONSTRUCT, self._s_hook_error("_construct", hook, error), None)
+            hook = self._s_find("construct")
+            result = calls.attempt0(hook)
+            if result is None:
+                self._s_complete(_CONSTRUCT, None, None)
+            elif type(result) is calls.Raised:
+                self._s_complete(_CONSTRUCT, self._s_hook_error("_construct", hook, result.error), None)
             else:
-                if result is None:
-                    self._s_complete(_CONSTRUCT, None, None)
-                else:
-                    self._s_hook_returned(_CONSTRUCT, result)
+                self._s_hook_returned(_CONSTRUCT, result)
         elif op == _TICK_CONSTRUCTED:
             if self._s_construct_called:
                 self._s_fail(arg if arg is not None else _twice("_construct"), False)
@@ -238,6 +241,10 @@ class Lifecycle(EventEmitter):
                 self._s_fail(arg, True)
             else:
                 self._s_after_construct()
+        elif op == _TICK_DESTROY:
+            self._s_call_destroy(arg)
+        elif op == _TICK_COMPLETE:
+            self._s_complete(arg[0], arg[1], arg[2])
 
     # ---- destruction
 
@@ -264,7 +271,11 @@ class Lifecycle(EventEmitter):
         self._s_destroyed = True
         self._s_stop_runners(False)
         if self._s_constructed:
-            self._s_call_destroy(error)
+            if calls.crowded():
+                # One stream's _destroy destroys the next, and so on.
+                self._s_tick(_TICK_DESTROY, error)
+            else:
+                self._s_call_destroy(error)
         elif error is not None:
             self._s_keep("error", error)
 
@@ -276,12 +287,10 @@ class Lifecycle(EventEmitter):
         if hook is None:
             self._s_after_destroy(error)
             return
-        try:
-            result = hook(error)
-        except Exception as raised:
-            self._s_after_destroy(self._s_hook_error("_destroy", hook, raised))
-            return
-        if isinstance(result, Completion):
+        result = calls.attempt(hook, error)
+        if type(result) is calls.Raised:
+            self._s_after_destroy(self._s_hook_error("_destroy", hook, result.error))
+        elif isinstance(result, Completion):
             self._s_hook_returned(_DESTROY, result)
         elif is_awaitable(result):
             self._s_keep("error", error)

@@ -1,9 +1,14 @@
 cimport cython
-from penstock._flow.events cimport Listener
+
+cimport penstock._calls as calls
+from penstock._flow.handlers cimport Listener
 from penstock._flow.stream cimport Stream
 from penstock._flow.ticks cimport current_queue
 
 cdef int _TICK_SOURCE_ENDED
+cdef int _TICK_WRITE_LATE
+cdef Py_ssize_t _MOST_UNPIPE_LISTENERS
+cdef Py_ssize_t _pipes_made
 cdef int _ON_END
 cdef int _ON_UNPIPE
 cdef int _ON_DRAIN
@@ -25,6 +30,9 @@ cdef class Pipe(Listener):
     cdef bint _leaving              # unpipe() was called for this one
     cdef bint _gone
     cdef bint _own_write            # the destination's class has a write() of its own
+    cdef bint _detour               # ... or chunks wait for a tick; see _write
+    cdef list _late                 # these chunks
+    cdef Py_ssize_t _number         # in the order of pipe()
     cdef PipeListener _on_end
     cdef PipeListener _on_unpipe
     cdef PipeListener _on_drain     # made when the destination is full for the first time
@@ -32,16 +40,24 @@ cdef class Pipe(Listener):
     cdef PipeListener _on_close
     cdef PipeListener _on_finish
     cdef object _connect(self)
+    cdef bint _write(self, object chunk) except -1
+    cdef object _write_late(self)
     cdef object _wait(self)
+    cdef bint _holds_others_up(self) except -1
+    cdef bint _forget_wait(self) except -1
     cdef object _drained(self)
     cdef object _source_ended(self)
     cdef object _failed(self, object error)
     cdef object _cleanup(self)
     cdef object _unpipe(self)
 
-@cython.locals(link=Pipe, pipes=list)
+@cython.locals(link=Pipe)
 cpdef object pipe(Stream source, Stream dest, bint end, bint own_write)
-@cython.locals(link=Pipe, index=Py_ssize_t, pipes=list)
+@cython.locals(link=Pipe)
 cpdef object unpipe(Stream source, Stream dest)
-@cython.locals(link=Pipe, pipes=list)
+cdef object _part(Pipe link)
+cdef list _in_order(dict pipes)
+@cython.locals(pipe=Pipe)
+cpdef object _number_of(object link)
+@cython.locals(link=Pipe)
 cpdef object sole_destination(Stream source)

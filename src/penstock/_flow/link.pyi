@@ -1,6 +1,6 @@
 from typing import Any
 
-from penstock._flow.events import Listener
+from penstock._flow.handlers import Listener
 from penstock._flow.stream import Stream
 
 class PipeListener(Listener):

@@ -5,7 +5,8 @@ from penstock._flow.chunk cimport byte_chunk, text_chunk
 from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle
 from penstock._flow.stalls cimport Stalls
-from penstock._flow.events cimport Listener, _settle
+from penstock._flow.events cimport _returned
+from penstock._flow.handlers cimport Handlers, Listener
 
 cdef int _TICK_READ_MORE
 cdef int _TICK_RESUME
@@ -47,8 +48,9 @@ cdef class ReadableSide(Lifecycle):
     cdef Py_ssize_t _r_hwm
     cdef object _r_hook                      # the _read hook
     cdef object _r_decoder
-    cdef list _r_pipes                       # Pipe objects, in the order of pipe()
-    cdef object _r_await                     # the destination, or set of them, that must drain first
+    cdef dict _r_pipes                       # the id of a destination -> its Pipe, or a list of several
+    cdef Py_ssize_t _r_pipe_count
+    cdef object _r_await                     # the destination, or set of the ids of several, that must drain first
     cdef Py_ssize_t _r_chunks                # chunks that came in, ever
     cdef long long _r_bytes                  # their bytes (characters, objects)
     cdef Py_ssize_t _r_peak                  # the highest _r_length

@@ -5,8 +5,9 @@ from types import MethodType
 from penstock import _calls as calls
 from penstock._flow.chunk import byte_chunk, invalid_chunk, text_chunk
 from penstock._flow.decoding import encoding_name, make_decoder
-from penstock._flow.events import _settle
+from penstock._flow.events import _returned
 from penstock._flow.fifo import Fifo
+from penstock._flow.handlers import Handlers
 from penstock._flow.lifecycle import Lifecycle
 from penstock._flow.stalls import Stalls
 from penstock.errors import (
@@ -227,12 +228,14 @@ class ReadableSide(Lifecycle):
             listener._notify1(chunk)
             return
         handler = self._s_data_handler
-        if type(handler) is list:
-            self._s_call_all1(handler, chunk)
-        elif handler is not None:
-            result = handler(chunk)
+        if handler is None:
+            return
+        if type(handler) is list or type(handler) is Handlers:
+            self._s_emit1(_DATA, chunk)
+        else:
+            result = calls.attempt(handler, chunk)
             if result is not None:
-                _settle(self, result)
+                _returned(self, _DATA, result)
 
     # ---- data going out
 

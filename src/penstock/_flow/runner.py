@@ -8,6 +8,7 @@ from contextvars import copy_context
 from types import CoroutineType
 
 from penstock._awaits import step
+from penstock._leaving import heed
 
 
 def is_awaitable(value):
@@ -40,7 +41,8 @@ class HookRunner:
         if isinstance(awaitable, CoroutineType) and not self._busy and not self._jobs and not self._stopped:
             try:
                 returned, value = self._first_step(awaitable, loop)
-            except (Exception, CancelledError) as error:
+            except BaseException as error:
+                heed(error)
                 completion.reject(error)
                 return
             if returned:
@@ -134,7 +136,11 @@ class HookRunner:
                 completion._abandon()
                 raise
             settle, outcome = completion.reject, error
-        except Exception as error:
+        except GeneratorExit:
+            # The task itself is thrown away.
+            raise
+        except BaseException as error:
+            heed(error)
             settle, outcome = completion.reject, error
         finally:
             self._busy = False

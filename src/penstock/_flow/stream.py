@@ -10,6 +10,7 @@ from penstock._flow.chunk import mark
 from penstock._flow.runner import pump_outputs
 from penstock._flow.stalls import stalls_of
 from penstock._flow.writable_side import WritableSide
+from penstock._leaving import heed
 from penstock.errors import NotImplementedHookError
 from penstock.mistakes import wrong_options
 
@@ -206,13 +207,11 @@ class Stream(WritableSide):
         if hook is None or self._s_destroyed:
             self._t_flush_done(None, None)
             return
-        try:
-            result = hook()
-        except Exception as error:
-            self._w_on_final(self._s_hook_error("_flush", hook, error))
-            return
+        result = calls.attempt0(hook)
         if result is None:
             self._t_flush_done(None, None)
+        elif type(result) is calls.Raised:
+            self._w_on_final(self._s_hook_error("_flush", hook, result.error))
         else:
             self._t_returned(result, _FLUSH)
 
@@ -250,7 +249,8 @@ class Stream(WritableSide):
                 else:
                     self._t_done(None, None)
                 return
-            except Exception as error:
+            except BaseException as error:
+                heed(error)
                 self._t_more = None
                 if self._t_flushing:
                     self._t_flush_done(error, None)

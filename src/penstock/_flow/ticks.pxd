@@ -1,5 +1,6 @@
 cimport cython
 
+cimport penstock._calls as calls
 from penstock._flow.fifo cimport Fifo
 
 cdef int _CALL

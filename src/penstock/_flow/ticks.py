@@ -8,7 +8,9 @@ own work without making a callable; ``CALL`` is the number for any Python callab
 from asyncio import get_running_loop
 from threading import get_ident
 
+from penstock import _calls as calls
 from penstock._flow.fifo import Fifo
+from penstock._leaving import heed
 from penstock.errors import InvalidArgTypeError, NoRunningLoopError
 
 _CALL = 0
@@ -32,6 +34,8 @@ class TickQueue:
         self._loop = loop
         if self._fifo is None:
             self._fifo = Fifo()
+        # A new loop is often one of a new thread.
+        calls.forget_stack()
         self._scheduled = False
         self._running = False
         self._debug = loop.get_debug()
@@ -90,7 +94,9 @@ class TickQueue:
                     else:
                         ticked = target
                         ticked._s_run_tick(op, arg)
-                except Exception as error:
+                except (KeyboardInterrupt, SystemExit):
+                    raise
+                except BaseException as error:
                     report(self._loop, "Exception in a penstock callback", error, target)
         finally:
             self._running = outer
@@ -101,7 +107,11 @@ def report(loop, message, error, source):
     context = {"message": message, "exception": error}
     if isinstance(source, Ticked):
         context["stream"] = source
-    loop.call_exception_handler(context)
+    try:
+        loop.call_exception_handler(context)
+    except (KeyboardInterrupt, SystemExit) as raised:
+        # The handler ends the program: from the loop, not from the middle of a stream.
+        heed(raised)
 
 
 # The queue used last; a program has one loop at a time, nearly always.

@@ -6,6 +6,7 @@ from penstock._flow.fifo cimport Fifo
 from penstock._flow.lifecycle cimport Lifecycle
 from penstock._flow.readable_side cimport ReadableSide
 from penstock._flow.stalls cimport Stalls
+from penstock._flow.ticks cimport current_queue
 
 cdef int _TICK_AFTER_WRITE
 cdef int _TICK_AFTER_CALLBACK
@@ -75,6 +76,7 @@ cdef class WritableSide(ReadableSide):
     cdef object _w_unstall_writers(self)
     cdef object _w_write_failed(self, object callback, object error)
     cdef object _w_run_callback(self, object callback, object error)
+    cdef object _w_tell(self, object callback, object error)
     @cython.locals(buffer=Fifo, chunks=list, callbacks=list, size=Py_ssize_t)
     cdef object _w_flush_buffered(self)
     @cython.locals(buffer=Fifo, chunks=list)

@@ -7,6 +7,7 @@ from penstock._flow.chunk import byte_chunk, invalid_chunk, text_chunk
 from penstock._flow.fifo import Fifo
 from penstock._flow.readable_side import ReadableSide
 from penstock._flow.stalls import Stalls
+from penstock._flow.ticks import current_queue, report
 from penstock.errors import (
     AlreadyFinishedError,
     MultipleCompletionError,
@@ -291,11 +292,21 @@ class WritableSide(ReadableSide):
         self._s_fail(error, False)
 
     def _w_run_callback(self, callback, error):
+        """Whatever a callback raises, the others are called and the stream goes on."""
         if type(callback) is list:
             for each in callback:
-                each(error)
+                self._w_tell(each, error)
         else:
-            callback(error)
+            self._w_tell(callback, error)
+
+    def _w_tell(self, callback, error):
+        if calls.deep():
+            # One stream's callback completes another one's write, and so on.
+            self._s_tick(_TICK_CALLBACK, (callback, error))
+            return
+        result = calls.attempt(callback, error)
+        if type(result) is calls.Raised:
+            report(current_queue()._loop, "Exception in a callback of write() or end()", result.error, self)
 
     # ---- what is buffered
 
@@ -380,7 +391,9 @@ class WritableSide(ReadableSide):
             callback = buffer.popleft()
             self._w_forget(chunk)
             if callback is not None:
-                callback(self._s_errored if self._s_errored is not None else _dropped("write"))
+                self._w_run_callback(
+                    callback, self._s_errored if self._s_errored is not None else _dropped("write")
+                )
         if self._s_find("ended") is not None:
             self._w_run_end_callbacks(self._s_errored if self._s_errored is not None else _dropped("end"))
 
@@ -403,7 +416,7 @@ class WritableSide(ReadableSide):
         if callbacks is not None:
             del self._s_kept["ended"]
             for callback in callbacks:
-                callback(error)
+                self._w_tell(callback, error)
 
     def _s_before_destroy(self):
         if (self._w_buffer is not None and self._w_buffer.size) or self._s_find("ended") is not None:
@@ -501,13 +514,11 @@ class WritableSide(ReadableSide):
             self._w_pending -= 1
             self._s_emit0("prefinish")
             return
-        try:
-            result = hook()
-        except Exception as error:
-            self._w_on_final(self._s_hook_error("_final", hook, error))
-            return
+        result = calls.attempt0(hook)
         if result is None:
             self._w_on_final(None)
+        elif type(result) is calls.Raised:
+            self._w_on_final(self._s_hook_error("_final", hook, result.error))
         else:
             self._s_hook_returned(_FINAL, result)
 
@@ -557,7 +568,7 @@ class WritableSide(ReadableSide):
         elif op == _TICK_FAIL_BUFFERED:
             self._w_fail_buffered()
         elif op == _TICK_CALLBACK:
-            arg[0](arg[1])
+            self._w_tell(arg[0], arg[1])
         elif op == _TICK_FINISH:
             if self._w_prefinished:
                 self._w_finish()

@@ -1,4 +1,4 @@
-from penstock._flow.events cimport Listener
+from penstock._flow.handlers cimport Listener
 from penstock._flow.stream cimport Stream
 
 cdef class Carrier(Listener):

@@ -1,7 +1,7 @@
 # cython: nonecheck=True
 """What a message asks of the connection that carries it."""
 
-from penstock._flow.events import Listener
+from penstock._flow.handlers import Listener
 
 
 class Carrier(Listener):

@@ -1,4 +1,4 @@
-from penstock._flow.events import Listener
+from penstock._flow.handlers import Listener
 
 class Carrier(Listener):
     """A connection, as its messages see it."""

@@ -1,6 +1,6 @@
 cimport cython
 
-from penstock._flow.events cimport Listener
+from penstock._flow.handlers cimport Listener
 from penstock._flow.stream cimport Stream
 from penstock.http._carrier cimport Carrier
 from penstock.http._incoming cimport Incoming

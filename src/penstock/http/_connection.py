@@ -5,7 +5,7 @@ httptools cannot be stopped inside what it is given, so it is given no piece tha
 what is left waits here. What a message is therefore does not depend on how its bytes were cut on their way.
 """
 
-from penstock._flow.events import Listener
+from penstock._flow.handlers import Listener
 from penstock.errors import HttpProtocolError
 from penstock.http._carrier import Carrier
 

@@ -38,6 +38,11 @@ const changes = {
          errorOrDestroy(stream, err,`]],
   // A pipe that is gone installs no 'drain' listener.
   unpipe: [[READABLE, '    if (!ondrain) {', '    if (!ondrain && !cleanedUp) {']],
+  // A destination that has failed and is gone does not hold up the others.
+  failing: [[READABLE, '(!dest._writableState || dest._writableState.needDrain))',
+             `(!dest._writableState || dest._writableState.needDrain ||
+               (!state.destroyed && state.pipes.length > 0 && !state.pipes.includes(dest) &&
+                (state.multiAwaitDrain ? state.awaitDrainWriters.has(dest) : state.awaitDrainWriters === dest))))`]],
 };
 const wanted = (process.env.DECIDED || Object.keys(changes).join()).split(',');
 const texts = {};

@@ -47,7 +47,8 @@ class SocketListener(Listener):
     def _notify1(self, arg):
         # Only 'error' has an argument. 'close' follows, also where the stream below does not see to that itself.
         connection = self._connection
-        connection._socket._s_destroy_stream(arg)
+        socket = connection._socket
+        socket._s_destroy_stream(arg)
 
     def __call__(self, *args):
         if not args:

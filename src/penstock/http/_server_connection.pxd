@@ -19,6 +19,7 @@ cdef class ServerConnection(ServerClock):
     cdef EventEmitter _server
     cdef object _high_water_mark
     cdef bint _frugal                    # one of very many: nothing is kept between two requests
+    cdef bytes _good_host                # a Host that was looked at; the next request mostly has the same
     cdef list _queue                     # requests that came and wait for their turn
     cdef HookRunner _runner              # of asynchronous handlers
     cdef bint _rest_due                  # the response is out, and the body of its request still coming

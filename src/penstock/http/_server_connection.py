@@ -60,6 +60,7 @@ class ServerConnection(ServerClock):
         self._frugal = frugal
         self._high_water_mark = high_water_mark
         self._queue = None
+        self._good_host = None
         self._request = None
         self._response = None
         self._runner = None
@@ -103,8 +104,10 @@ class ServerConnection(ServerClock):
                 self._refuse("a chunked body in HTTP/1.0", 400)
         else:
             self._refuse(f"HTTP/{version}", 505)
-        if self._host_count and not _HOST(self._host):
-            self._refuse(f"the Host {self._host!r}", 400)
+        if self._host_count and self._host != self._good_host:
+            if not _HOST(self._host):
+                self._refuse(f"the Host {self._host!r}", 400)
+            self._good_host = self._host
         self._head_since = self._waited_for_body = 0.0
         request = ServerRequest(self, self._high_water_mark)
         request.method = method

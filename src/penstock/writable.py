@@ -102,7 +102,10 @@ class Writable(Stream):
         return _Corked(self)
 
     def drain(self):
-        """Awaitable: done when there is room, at once where there is. Raises what the stream fails with meanwhile."""
+        """Awaitable: done when there is room, at once where there is.
+
+        Raises what the stream fails with meanwhile, and PrematureCloseError where it is closed before it has finished.
+        """
         if self._s_errored is not None:
             return failed(self._s_errored)
         if self._s_destroyed and self._w_finished:

@@ -42,7 +42,10 @@ class Writable(Stream):
         """``with w.corked():`` holds chunks back inside the block."""
 
     def drain(self) -> Awaitable[None]:
-        """Awaitable: done when there is room, at once where there is. Raises what the stream fails with meanwhile."""
+        """Awaitable: done when there is room, at once where there is.
+
+        Raises what the stream fails with meanwhile, and PrematureCloseError where it is closed before it has finished.
+        """
 
     def send(self, chunk: Any, encoding: str | None = None) -> Awaitable[None]:
         """Write a chunk and, where the stream asks for it, wait for room: ``await w.send(chunk)``."""

@@ -184,6 +184,25 @@ async def test_drain_waits_for_room():
 
 
 @looped
+async def test_a_writer_that_goes_on_is_told_or_gives_way():
+    """A loop of write and drain() on a stream that takes nothing any more never holds the event loop."""
+    given_up = Writable(write=lambda chunk: None)
+    given_up.destroy()
+    given_up.write(b"x")
+    with pytest.raises(PrematureCloseError):
+        await given_up.drain()
+    whole = Writable(write=lambda chunk: None)
+    whole.end()
+    while not whole.destroyed:
+        await asyncio.sleep(0)
+    turns = []
+    asyncio.get_running_loop().call_soon(turns.append, 1)
+    whole.write(b"x")
+    await whole.drain()
+    assert turns == [1]
+
+
+@looped
 async def test_several_wait_for_the_same_drain():
     stream = Slow(high_water_mark=1)
     stream.write(b"x")

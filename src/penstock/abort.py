@@ -36,8 +36,16 @@ class AbortSignal:
         self.aborted = True
         self.reason = reason if reason is not None else AbortError()
         listeners, self._listeners = self._listeners, []
+        errors = []
         for fn in listeners:
-            fn()
+            try:
+                fn()
+            except Exception as error:
+                errors.append(error)
+        if len(errors) == 1:
+            raise errors[0]
+        if errors:
+            raise ExceptionGroup("several listeners of an abort raised", errors)
 
 
 class AbortController:
@@ -47,7 +55,10 @@ class AbortController:
         self.signal = AbortSignal()
 
     def abort(self, reason: BaseException | None = None) -> None:
-        """Abort, once: every operation with the signal ends with an AbortError, whose cause is ``reason``."""
+        """Abort, once: every operation with the signal ends with an AbortError, whose cause is ``reason``.
+
+        What a listener raises is raised when all were called; of several, as an ExceptionGroup.
+        """
         self.signal._abort(reason)
 
 

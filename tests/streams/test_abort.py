@@ -54,6 +54,23 @@ def test_listeners():
     assert calls == [2]
 
 
+@pytest.mark.parametrize("broken", [1, 2])
+def test_listener_that_raises_takes_nothing_from_those_behind_it(broken):
+    controller = AbortController()
+    calls = []
+
+    def raising():
+        raise ValueError("of a listener")
+
+    for _ in range(broken):
+        controller.signal.add_listener(raising)
+        controller.signal.add_listener(lambda: calls.append(1))
+    with pytest.raises(ValueError if broken == 1 else ExceptionGroup, match="listener"):
+        controller.abort()
+    assert calls == [1] * broken
+    assert controller.signal.aborted
+
+
 @looped
 @pytest.mark.parametrize("base", CLASSES, ids=lambda base: base.__name__)
 @pytest.mark.parametrize("way", ["option", "function"])

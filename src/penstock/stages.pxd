@@ -56,4 +56,5 @@ cdef class FlatStage(Stage):
     cdef object _async_items
     cdef object _room               # a future: the async iterator may go on
     cdef object _task
+    cdef bint _begun                # the task has taken its first step
     cdef object _expand(self)

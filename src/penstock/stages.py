@@ -278,6 +278,7 @@ class FlatStage(Stage):
 
     def __init__(self, source, kind, fn, concurrency, high_water_mark, signal, count):
         self._items = self._async_items = self._room = self._task = None
+        self._begun = False
         Stage.__init__(self, source, kind, fn, concurrency, high_water_mark, signal, count)
 
     def is_idle(self):
@@ -311,6 +312,7 @@ class FlatStage(Stage):
             return self._r_push(value, None)
         if isinstance(value, AsyncIterable):
             self._async_items = aiter(value)
+            self._begun = False
             self._task = asyncio.get_running_loop().create_task(self._expand_async())
             return False
         if isinstance(value, Iterable):
@@ -324,8 +326,10 @@ class FlatStage(Stage):
 
     async def _expand_async(self):
         items = self._async_items
-        self._wanted = True
+        self._wanted = self._begun = True
         try:
+            if self._s_destroyed:
+                return
             async for item in items:
                 if item is None:
                     raise null_result("flat_map")
@@ -348,7 +352,8 @@ class FlatStage(Stage):
 
     def _destroy(self, error):
         task = self._task
-        if task is not None and task is not asyncio.current_task():
+        # One that has not begun sees that the stream is destroyed, and closes the items.
+        if task is not None and self._begun and task is not asyncio.current_task():
             task.cancel()
         Stage._destroy(self, error)
 

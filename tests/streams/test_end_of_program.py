@@ -414,3 +414,17 @@ def test_a_pipeline_that_has_not_begun_is_released(cut_off):
     _, said = cut_off(late(start))
     assert said == ["Pipeline of list | Writable was never awaited, and was dropped before its end"]
     assert events == ["close"]
+
+
+def test_a_coroutine_listener_that_has_not_begun_is_closed(cut_off):
+    async def listener():
+        kept.append("ran")
+
+    def start():
+        stream = PassThrough()
+        stream.on("x", listener)
+        stream.emit("x")
+
+    assert cut_off(late(start)) == (None, [])
+    gc.collect()
+    assert kept == []

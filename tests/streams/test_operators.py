@@ -4,7 +4,7 @@ import asyncio
 import tracemalloc
 
 import pytest
-from stream_tools import chunks_of, closed, quiet, reported
+from stream_tools import chunks_of, closed, looped, quiet, reported
 
 from penstock import (
     AbortController,
@@ -762,3 +762,13 @@ def test_async_functions_run_in_the_task_that_awaits(run):
         assert set(tasks) == {asyncio.current_task()}
 
     run(main)
+
+
+@looped
+async def test_flat_map_destroyed_before_its_task_has_begun_closes_the_items():
+    inner = Readable(read=lambda size: None)
+    flat = Readable.from_([1]).flat_map(lambda _: inner)
+    flat.read()
+    flat.destroy()
+    await quiet()
+    assert inner.destroyed

@@ -442,11 +442,17 @@ class EventEmitter(Ticked):
                     destroy(error)
                 else:
                     report(queue._loop, "Exception in a coroutine listener", error, self)
-            finally:
-                _listener_tasks.discard(task)
+
+        def done(task):
+            _listener_tasks.discard(task)
+            # Cancelled before its first step, by the loop at its end, the task has not awaited it.
+            close = getattr(awaitable, "close", None)
+            if close is not None and task.cancelled():
+                close()
 
         task = queue._loop.create_task(run())
         _listener_tasks.add(task)
+        task.add_done_callback(done)
 
 
 # The loop itself holds tasks only weakly.

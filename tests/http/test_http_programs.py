@@ -67,6 +67,11 @@ class Exchange:
         return chunk
 
     async def run(self, incoming, response):
+        def cork():
+            # Not for good: a writer who waits for room would wait for ever.
+            response.cork()
+            asyncio.get_running_loop().call_later(0.001, response.uncork)
+
         acts = [
             lambda: incoming.destroy(),
             lambda: response.destroy(),
@@ -75,7 +80,7 @@ class Exchange:
             lambda: incoming.socket.reset_and_destroy(),
             lambda: incoming.resume(),
             lambda: gc.collect(),
-            lambda: response.cork(),
+            cork,
         ]
         for name, act in zip(["Ii", "Rr", "Re", "Sd", "Sr", "Ir", "Gc", "Rc"], acts, strict=True):
             act.__name__ = name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import lru_cache
 from ipaddress import IPv6Address
 from string import ascii_letters, digits
 from typing import NamedTuple
@@ -19,6 +20,8 @@ _SAFE = "!#$%&'()*+,/:;=?@[]~-._"
 # Of the host in an authority, which may be an address.
 _HOST = frozenset(ascii_letters + digits + "-._:%")
 _NAME = frozenset(ascii_letters + digits + "-._~")
+# Programs ask for few URLs most of the time.
+_REMEMBERED = 256
 # What the domain name system can carry.
 _LABEL_LENGTH = 63
 _NAME_LENGTH = 253
@@ -43,6 +46,11 @@ def parse_target(url: str, base: str | None = None) -> Target:
     """
     if not isinstance(url, str):
         raise InvalidArgTypeError(f"url must be a str, got {url!r}")
+    return _parsed(url, base)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _parsed(url: str, base: str | None) -> Target:
     if any(character in url for character in "\r\n\0\t"):
         raise InvalidArgValueError(f"url must not hold line breaks or other control characters, got {url!r}")
     try:

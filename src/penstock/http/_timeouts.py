@@ -44,9 +44,12 @@ class Timeouts:
 
 def as_timeouts(timeout: Timeouts | float | None) -> Timeouts:
     """A number is the total."""
-    if isinstance(timeout, Timeouts):
-        return timeout
-    return Timeouts(total=timeout)
+    if timeout is None:
+        return _USUAL
+    return timeout if isinstance(timeout, Timeouts) else Timeouts(total=timeout)
+
+
+_USUAL = Timeouts()
 
 
 class Watch:

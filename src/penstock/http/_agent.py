@@ -19,7 +19,7 @@ from penstock.errors import (
     OutOfRangeError,
     StreamDestroyedError,
 )
-from penstock.http._body import Body, as_body
+from penstock.http._body import Body, as_body, give_up_body
 from penstock.http._checks import check_name
 from penstock.http._client_connection import ClientConnection
 from penstock.http._client_request import ClientRequest
@@ -31,7 +31,6 @@ from penstock.http._proxies import as_proxies
 from penstock.http._target import check_authority, parse_target
 from penstock.http._timeouts import Timeouts, as_timeouts
 from penstock.http._tunnel import Opener, check_ssl
-from penstock.readable import Readable
 
 __all__ = ["Agent"]
 
@@ -147,7 +146,7 @@ class Agent:
         if signal is not None:
             add_abort_signal(signal, exchange.request)
         if exchange.request.destroyed:
-            _give_up_body(body)
+            give_up_body(body)
         else:
             exchange.start()
         return exchange.request
@@ -337,9 +336,3 @@ class Agent:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
-
-
-def _give_up_body(body: object) -> None:
-    """The request was given up before it began."""
-    if isinstance(body, Readable):
-        body.destroy()

@@ -14,7 +14,7 @@ from penstock.readable import Readable
 if TYPE_CHECKING:
     from penstock.http._client_request import ClientRequest
 
-__all__ = ["Body", "Welcome", "as_body", "is_whole", "send_body"]
+__all__ = ["Body", "Welcome", "as_body", "give_up_body", "is_whole", "send_body"]
 
 Body = bytes | bytearray | memoryview | str | Readable | Iterable[bytes] | AsyncIterable[bytes]
 
@@ -48,6 +48,12 @@ def as_body(body: Any) -> Any:
 def is_whole(body: object) -> bool:
     """Whether the body is there, and can be sent again."""
     return isinstance(body, bytes | bytearray | memoryview | str)
+
+
+def give_up_body(body: object) -> None:
+    """Destroy a stream that was to be sent, and is not."""
+    if isinstance(body, Readable):
+        body.destroy()
 
 
 def send_body(request: ClientRequest, body: Any) -> Welcome | None:
@@ -108,8 +114,7 @@ class Welcome:
 
     def _unwanted(self, _: object = None) -> None:
         self.stop()
-        if isinstance(self._body, Readable):
-            self._body.destroy()
+        give_up_body(self._body)
 
     def stop(self) -> None:
         """Send nothing, and leave the body as it is."""

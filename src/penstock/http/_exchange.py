@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from penstock.errors import HttpError, StreamDestroyedError
-from penstock.http._body import Body, Welcome, is_whole, send_body
+from penstock.http._body import Body, Welcome, give_up_body, is_whole, send_body
 from penstock.http._client_connection import ClientConnection
 from penstock.http._client_request import ClientRequest
 from penstock.http._incoming import ClientResponse
@@ -196,7 +196,8 @@ class Exchange:
         )
         if to_get:
             self.method = "GET"
-            _give_up_body(self._body, self._welcome)
+            if self._welcome is not None and not self._welcome.sent:
+                give_up_body(self._body)
             self._body = None
         self._redirects -= 1
         self.target = target
@@ -231,12 +232,6 @@ class Exchange:
     def give_up(self) -> None:
         """The agent was closed."""
         self.request.destroy(StreamDestroyedError("the agent was closed"))
-
-
-def _give_up_body(body: Any, welcome: Welcome | None) -> None:
-    """A stream that was to be sent and is not any more, as the server wants something else."""
-    if welcome is not None and not welcome.sent and hasattr(body, "destroy"):
-        body.destroy()
 
 
 def _drop(response: ClientResponse) -> None:

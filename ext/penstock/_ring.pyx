@@ -63,6 +63,8 @@ cdef class _WriteDoor:
 
     def __getbuffer__(self, Py_buffer *view, int flags):
         cdef RingBuffer ring = self.ring
+        if ring is None:
+            raise BufferError("this object belongs to no ring; call write_view()")
         if not ring._write_exports:
             ring._offered = ring._room(ring._capacity)
             ring._offered_at = ring._write_at

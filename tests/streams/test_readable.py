@@ -710,3 +710,13 @@ async def test_reading_in_several_tasks_loses_nothing():
 
     await asyncio.gather(reader(), reader(), reader())
     assert sorted(got) == list(range(20))
+
+
+@looped
+@pytest.mark.parametrize("mark", [0, 1])
+async def test_a_stream_that_opens_slowly_is_read_whatever_its_mark(mark):
+    async def opens():
+        await asyncio.sleep(0)
+
+    stream = Readable(construct=opens, read=chunks_of(b"a", b"b"), high_water_mark=mark)
+    assert await asyncio.wait_for(stream.to_list(), 5) == [b"a", b"b"]

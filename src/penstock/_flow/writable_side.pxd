@@ -8,6 +8,7 @@ from penstock._flow.readable_side cimport ReadableSide
 from penstock._flow.stalls cimport Stalls
 from penstock._flow.ticks cimport current_queue
 
+cdef int _TICK_READ_ZERO
 cdef int _TICK_AFTER_WRITE
 cdef int _TICK_AFTER_CALLBACK
 cdef int _TICK_WRITE_FAILED

@@ -17,6 +17,8 @@ from penstock.errors import (
     WriteAfterEndError,
 )
 
+# As in readable_side.
+_TICK_READ_ZERO = 13
 _TICK_AFTER_WRITE = 20
 _TICK_AFTER_CALLBACK = 21
 _TICK_WRITE_FAILED = 22
@@ -587,7 +589,11 @@ class WritableSide(ReadableSide):
 
     def _s_after_construct(self):
         if self._s_readable and self._r_need_readable:
-            self._r_read_more()
+            if self._r_hwm:
+                self._r_read_more()
+            else:
+                # Nothing is fetched ahead; somebody has asked for a chunk.
+                self._s_tick(_TICK_READ_ZERO, None)
         if self._s_writable:
             if not self._w_writing:
                 self._w_flush_buffered()

@@ -65,8 +65,6 @@ def extensions() -> list[Extension]:
             "language_level": 3,
             "binding": False,
             "auto_pickle": False,
-            "boundscheck": False,
-            "wraparound": False,
             "initializedcheck": False,
             "embedsignature": True,
         },
@@ -75,6 +73,10 @@ def extensions() -> list[Extension]:
 
 class BuildAllOrNothing(build_ext):
     """The compiled backend needs every module; without a compiler the package installs pure."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
 
     def run(self) -> None:
         try:

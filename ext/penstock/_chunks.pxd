@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, boundscheck=False, wraparound=False
 """What other compiled modules may use of `ChunkQueue`; the Python API is described in _chunks.pyi.
 
 The members stand in the order of _chunks.pyx.

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, boundscheck=False, wraparound=False
 """What the byte ring stands on: C helpers, argument checks, its fields. The rules are in _ring.pyx."""
 
 from cpython.buffer cimport (

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, boundscheck=False, wraparound=False
 """RingBuffer: a bounded byte ring for one producer thread and one consumer thread.
 
 Cursors count bytes since the ring was made and never wrap back to zero:

@@ -1,4 +1,4 @@
-# cython: language_level=3
+# cython: language_level=3, boundscheck=False, wraparound=False
 """The compiled Fifo; what it is for stands in its pure-Python twin. The short methods are in the .pxd, to be inlined."""
 
 cimport cython

@@ -1,4 +1,5 @@
 cimport cython
+from cpython.bytes cimport PyBytes_CheckExact, PyBytes_GET_SIZE
 from cpython.list cimport PyList_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
@@ -62,6 +63,12 @@ cdef class Fifo:
 
     cdef inline object at(self, Py_ssize_t index):
         return <object>penstock_items(self._slots)[(self._head + index) & (PyList_GET_SIZE(self._slots) - 1)]
+
+    cdef inline Py_ssize_t first_bytes(self) noexcept:
+        cdef PyObject *item = penstock_items(self._slots)[self._head]
+        if PyBytes_CheckExact(<object>item):
+            return PyBytes_GET_SIZE(<object>item)
+        return -1
 
     cdef inline object first(self):
         return <object>penstock_items(self._slots)[self._head]

@@ -53,6 +53,11 @@ class Fifo:
         """The item at ``index``, counted from the oldest."""
         return self._slots[(self._head + index) & (len(self._slots) - 1)]
 
+    def first_bytes(self):
+        """The length of the oldest item where it is exactly `bytes`, else -1."""
+        item = self._slots[self._head]
+        return len(item) if type(item) is bytes else -1
+
     def first(self):
         return self._slots[self._head]
 

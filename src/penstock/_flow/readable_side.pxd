@@ -73,8 +73,10 @@ cdef class ReadableSide(Lifecycle):
     cdef Fifo _r_make_room_in_front(self)
     cdef object _r_emit_data(self, object chunk)
     cdef Py_ssize_t _r_how_much(self, Py_ssize_t n) except -1
-    @cython.locals(buffer=Fifo, data=bytes, left=Py_ssize_t, changes=Py_ssize_t)
+    @cython.locals(buffer=Fifo, left=Py_ssize_t)
     cdef Py_ssize_t _r_first_left(self) except -1
+    @cython.locals(buffer=Fifo, left=Py_ssize_t, changes=Py_ssize_t)
+    cdef Py_ssize_t _r_measure_first(self) except -1
     @cython.locals(buffer=Fifo)
     cdef object _r_drop_first(self)
     @cython.locals(buffer=Fifo)

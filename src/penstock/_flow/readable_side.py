@@ -264,22 +264,26 @@ class ReadableSide(Lifecycle):
         A chunk whose length cannot be told any more makes the stream fail, and is dropped.
         """
         buffer = self._r_buffer
-        while buffer is not None and buffer.size:
+        if buffer is None or buffer.size == 0:
+            return 0
+        left = buffer.first_bytes() - self._r_offset
+        return left if left > 0 else self._r_measure_first()
+
+    def _r_measure_first(self):
+        """`_r_first_left` of a chunk that is not bytes: its length may run anything, and raise."""
+        buffer = self._r_buffer
+        while buffer.size:
             chunk = buffer.first()
-            if type(chunk) is bytes:
-                data = chunk
-                left = len(data) - self._r_offset
-            else:
-                changes = self._r_changes
-                try:
-                    left = len(chunk) - self._r_offset
-                except Exception as error:
-                    if changes == self._r_changes:
-                        self._r_drop_first()
-                    self._s_fail(error, False)
-                    return 0
-                if changes != self._r_changes:
-                    continue
+            changes = self._r_changes
+            try:
+                left = len(chunk) - self._r_offset
+            except Exception as error:
+                if changes == self._r_changes:
+                    self._r_drop_first()
+                self._s_fail(error, False)
+                return 0
+            if changes != self._r_changes:
+                continue
             if left > 0:
                 return left
             # Its owner has cut it meanwhile: there is nothing to give any more.
@@ -299,10 +303,11 @@ class ReadableSide(Lifecycle):
         buffer = self._r_buffer
         if buffer is None or buffer.size == 0:
             return None
-        if not self._r_object and (self._r_first_left() != n or self._r_offset):
-            return self._r_cut(n)
-        if buffer.size == 0:
-            return None
+        if not self._r_object and (self._r_offset or buffer.first_bytes() != n):
+            if self._r_first_left() != n or self._r_offset:
+                return self._r_cut(n)
+            if buffer.size == 0:
+                return None
         self._r_changes += 1
         # A bytearray that its owner has resized meanwhile must not leave a count behind.
         self._r_length = self._r_length - n if buffer.size > 1 else 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Any
 
 from penstock.abort import Left
 from penstock.errors import AbortError
 from penstock.finished import finished
+from penstock.mistakes import unhandled
 
 
 class GivenUp(AbortError):
@@ -18,13 +21,17 @@ async def dispose(stream: Any) -> None:
 
     Giving up what is unfinished counts as aborting it, which is not raised here; another error is.
     """
+    told = stream.closed
     if not stream.destroyed:
         whole = stream.readable_ended if hasattr(stream, "readable_ended") else stream.writable_finished
         stream.destroy(None if whole else GivenUp())
-    watch = finished(stream)
-    # Whoever is cancelled here wants to hear no more of it.
-    watch._seen = True
-    await watch.wait()
+    watch = _watch(stream)
+    try:
+        await watch.wait()
+    except asyncio.CancelledError:
+        if not told:
+            watch.add_done_callback(partial(_report_late, stream))
+        raise
     error = watch.exception()
     if error is not None and not isinstance(error, (GivenUp, Left)):
         raise error
@@ -32,29 +39,55 @@ async def dispose(stream: Any) -> None:
 
 async def leave_writable(stream: Any, error: BaseException | None) -> None:
     """End the stream and wait for 'finish'; after an exception, destroy it with that."""
-    if error is not None:
+    if error is None:
+        await _finish(stream)
+    else:
         await _give_up(stream, error)
-        return
-    if not stream.destroyed:
-        stream.end()
-    await finished(stream, readable=False)
 
 
 async def leave_duplex(stream: Any, error: BaseException | None) -> None:
     """End the writable side, wait for 'finish', and give the readable side up."""
-    if error is None and stream.writable:
-        stream.end()
-        await finished(stream, readable=False)
     if error is not None:
         await _give_up(stream, error)
-    else:
-        await dispose(stream)
+        return
+    if stream.writable:
+        await _finish(stream)
+    await dispose(stream)
+
+
+async def _finish(stream: Any) -> None:
+    if not stream.destroyed:
+        stream.end()
+    try:
+        await finished(stream, readable=False)
+    except asyncio.CancelledError as cancelled:
+        await _give_up(stream, cancelled)
+        raise
 
 
 async def _give_up(stream: Any, error: BaseException) -> None:
     # The exception leaves the block by itself; the stream is only told of it.
-    watch = finished(stream)
-    watch._seen = True
+    watch = _watch(stream)
     stream.destroy(error if isinstance(error, Exception) else AbortError())
     await watch.wait()
     watch.exception()
+
+
+def _watch(stream: Any) -> Any:
+    """A watch that goes on, and hears of the error, where the wait for it is cancelled."""
+    watch = finished(stream)
+    watch._seen = True
+    # With a callback, the watch is not given up together with the wait.
+    watch.add_done_callback(_hear)
+    return watch
+
+
+def _hear(watch: Any) -> None:
+    watch.exception()
+
+
+def _report_late(stream: Any, watch: Any) -> None:
+    """Nobody waits any more; that it was given up is no error."""
+    error = watch.exception()
+    if error is not None and not isinstance(error, AbortError):
+        unhandled(stream, error, watch._loop)

@@ -2,6 +2,8 @@
 
 import asyncio
 import functools
+import gc
+import random
 import sys
 import weakref
 
@@ -376,3 +378,77 @@ async def test_what_a_listener_returns_is_not_awaited_unless_it_is_a_coroutine()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert awaited == []
+
+
+class Alike:
+    """A listener that equals others."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def __call__(self):
+        return None
+
+    def __eq__(self, other):
+        return isinstance(other, Alike) and self.number == other.number
+
+    def __hash__(self):
+        return self.number
+
+
+def listener_of(number):
+    return lambda: number
+
+
+@pytest.mark.parametrize("collecting", [False, True])
+@pytest.mark.parametrize("odd", [False, True])
+@pytest.mark.parametrize("seed", range(8))
+def test_many_listeners_are_what_a_plain_list_would_be(seed, odd, collecting):
+    choose = random.Random(seed)
+    fns = [listener_of(number) for number in range(60)] + [Alike(n // 2) for n in range(8 if odd else 0)]
+    emitter = EventEmitter()
+    expected = []
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1 if collecting else thresholds[0])
+    try:
+        for _ in range(400):
+            fn = choose.choice(fns)
+            what = choose.choices(
+                ["on", "once", "prepend_listener", "prepend_once_listener", "off", "emit"],
+                [40, 10, 10, 5, 28, 2],
+            )[0]
+            if what == "emit":
+                emitter.emit("x")
+                expected = [entry for entry in expected if "once" not in entry[1]]
+            else:
+                getattr(emitter, what)("x", fn)
+                if what.startswith("prepend"):
+                    expected.insert(0, (fn, what))
+                elif what != "off":
+                    expected.append((fn, what))
+                else:
+                    places = [at for at, entry in enumerate(expected) if entry[0] == fn]
+                    if places:
+                        del expected[places[-1]]
+            assert [id(each) for each in emitter.listeners("x")] == [id(entry[0]) for entry in expected]
+            assert emitter.listener_count("x") == len(expected)
+    finally:
+        gc.set_threshold(*thresholds)
+
+
+def test_off_after_a_listener_that_was_called_once_has_left_its_place():
+    emitter = EventEmitter()
+    gone, other = listener_of(0), listener_of(1)
+
+    def first():
+        emitter.off("x", listener_of(2))
+
+    emitter.once("x", first)
+    emitter.once("x", gone)
+    for number in range(40):
+        emitter.on("x", listener_of(number))
+    emitter.emit("x")
+    emitter.prepend_listener("x", other)
+    emitter.off("x", gone)
+    assert emitter.listeners("x")[0] is other
+    assert emitter.listener_count("x") == 41

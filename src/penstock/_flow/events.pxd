@@ -1,7 +1,7 @@
 cimport cython
 
 cimport penstock._calls as calls
-from penstock._flow.handlers cimport Handlers, Listener, Standin, function_of, matches
+from penstock._flow.handlers cimport Handlers, Listener, Standin, function_of, is_compared_by_identity, matches
 from penstock._flow.ticks cimport Ticked, current_queue
 
 cdef object _DATA
@@ -23,9 +23,13 @@ cdef class EventEmitter(Ticked):
     cdef object _s_add(self, object event, object fn, bint first)
     @cython.locals(index=Py_ssize_t)
     cdef object _s_remove(self, object event, object fn)
+    @cython.locals(index=Py_ssize_t, many=Handlers)
     cdef object _s_take_off(self, object event, object listener)
     @cython.locals(index=Py_ssize_t, many=Handlers)
-    cdef object _s_remove_of_many(self, object event, Handlers many, object fn)
+    cdef object _s_remove_of_many(self, object event, object fn)
+    @cython.locals(copy=Handlers)
+    cdef object _s_replace_many(self, object event, Handlers many)
+    cdef object _s_remove_at(self, object event, Handlers many, Py_ssize_t index)
     cdef object _s_store(self, object event, object handler)
     @cython.locals(once=OnceListener)
     cdef object _s_loosen_once(self)

@@ -6,7 +6,7 @@ Internal listeners (`Listener`) are called without a Python frame between; all o
 from asyncio import _get_running_loop
 
 from penstock import _calls as calls
-from penstock._flow.handlers import Handlers, Listener, Standin, function_of, matches
+from penstock._flow.handlers import Handlers, Listener, Standin, function_of, is_compared_by_identity, matches
 from penstock._flow.ticks import Ticked, current_queue, report
 from penstock.errors import InvalidArgTypeError, StreamError
 
@@ -236,13 +236,15 @@ class EventEmitter(Ticked):
             handler = self._s_events.get(event)
             if type(handler) is Handlers:
                 many = handler
+                many.reserve(fn, first)
+                if self._s_events.get(event) is not many or (first and many._first == 0):
+                    continue
                 if first:
                     many.prepend(fn)
                 else:
                     many.append(fn)
-                # A place for it may have taken memory: who has replaced the listeners meanwhile has copied them without it.
-                changed = handler
-            elif handler is None:
+                break
+            if handler is None:
                 changed = fn
             elif type(handler) is list:
                 # A new list: an emission that is going on keeps the one that it started with.
@@ -252,9 +254,8 @@ class EventEmitter(Ticked):
             else:
                 changed = [fn, handler] if first else [handler, fn]
             if self._s_events.get(event) is handler:
+                self._s_store(event, changed)
                 break
-        if changed is not handler:
-            self._s_store(event, changed)
         self._s_added(event)
 
     def _s_remove(self, event, fn):
@@ -266,7 +267,7 @@ class EventEmitter(Ticked):
             if index >= 0:
                 self._s_take_off(event, handler[index])
         elif type(handler) is Handlers:
-            self._s_remove_of_many(event, handler, fn)
+            self._s_remove_of_many(event, fn)
         elif handler is not None and matches(handler, fn):
             self._s_take_off(event, handler)
         self._s_removed(event)
@@ -286,8 +287,13 @@ class EventEmitter(Ticked):
                 if len(rest) == 1:
                     rest = rest[0]
             elif type(handler) is Handlers:
-                # Comparing has added many.
-                self._s_remove_of_many(event, handler, listener)
+                many = handler
+                if many._readers:
+                    self._s_replace_many(event, many)
+                    continue
+                index = many.index_of(listener)
+                if index >= 0:
+                    self._s_remove_at(event, many, index)
                 return
             elif handler is not listener:
                 return
@@ -296,23 +302,44 @@ class EventEmitter(Ticked):
                 self._s_store(event, rest)
                 return
 
-    def _s_remove_of_many(self, event, many, fn):
-        while type(many) is Handlers:
-            if many._readers:
-                copy = many.copy()
-                if self._s_events.get(event) is many:
-                    self._s_store(event, copy)
-                many = copy
-            index = many.find(fn)
-            # Comparing them may have run code that changed the listeners.
-            now = self._s_events.get(event)
-            if now is many and not many._readers:
-                if index >= 0:
-                    many.remove_at(index)
-                    if many._live == 0:
-                        self._s_store(event, None)
+    def _s_remove_of_many(self, event, fn):
+        while True:
+            handler = self._s_events.get(event)
+            if type(handler) is not Handlers:
+                # There were many.
+                self._s_remove(event, fn)
                 return
-            many = now
+            many = handler
+            if isinstance(fn, Standin):
+                self._s_take_off(event, fn)
+                return
+            if many._odd or not is_compared_by_identity(fn):
+                # Comparing runs anything: what is found is then taken off by itself.
+                listener = many.scan(fn)
+                if listener is not None:
+                    self._s_take_off(event, listener)
+                return
+            if many._readers:
+                self._s_replace_many(event, many)
+            elif many.make_places() and self._s_events.get(event) is many:
+                index = many.place_of(fn)
+                if index >= 0:
+                    self._s_remove_at(event, many, index)
+                return
+
+    def _s_replace_many(self, event, many):
+        """Go on with a copy: an emission, or a search, goes over these."""
+        copy = Handlers([])
+        copy.take_over(many)
+        if self._s_events.get(event) is many:
+            self._s_store(event, copy)
+
+    def _s_remove_at(self, event, many, index):
+        # What is taken away is let go of last.
+        gone = many.remove_at(index)
+        if many._live == 0 and self._s_events.get(event) is many:
+            self._s_store(event, None)
+        del gone
 
     def _s_store(self, event, handler):
         # What was there is let go of last, for that may run anything.
@@ -329,7 +356,7 @@ class EventEmitter(Ticked):
     def _s_loosen_once(self):
         """Let the listeners of once() go on without the emitter, which holds them."""
         if self._s_events is not None:
-            for handler in self._s_events.values():
+            for handler in list(self._s_events.values()):
                 for fn in _all_of(handler):
                     if isinstance(fn, OnceListener):
                         once = fn

@@ -141,12 +141,13 @@ class Pipe(Listener):
             return
         self._late = None
         self._detour = self._own_write
+        dest = self._dest
         ok = True
         try:
             for chunk in late:
                 ok = self._write(chunk)
         except Exception as error:
-            self._dest._s_destroy_stream(error)
+            dest._s_destroy_stream(error)
             return
         if ok and not self._gone:
             self._drained()
@@ -183,11 +184,12 @@ class Pipe(Listener):
         if not self._end:
             self._unpipe()
             return
+        dest = self._dest
         try:
-            self._dest.end()
+            dest.end()
         except Exception as error:
             # Only an end() of the destination's own can raise.
-            self._dest._s_destroy_stream(error)
+            dest._s_destroy_stream(error)
 
     def _s_run_tick(self, op, arg):
         if op == _TICK_WRITE_LATE:

@@ -10,6 +10,9 @@ from penstock._flow.handlers import Handlers, Listener, Standin, function_of, is
 from penstock._flow.ticks import Ticked, current_queue, report
 from penstock.errors import InvalidArgTypeError, StreamError
 
+# Listener is for the modules that take it from here.
+__all__ = ["EventEmitter", "Listener", "OnceListener"]
+
 # Names of events are interned where they come in, so that looking which one it is compares addresses.
 _DATA = "data"
 

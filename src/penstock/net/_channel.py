@@ -5,8 +5,8 @@ The loop says when the descriptor is ready. A write goes out at once where the k
 same burst of callbacks are small change: they wait until the burst is over and leave together.
 """
 
+import errno
 from asyncio import BaseEventLoop
-from errno import EPIPE
 from time import monotonic as now
 
 from penstock._backend import ChunkQueue
@@ -191,7 +191,7 @@ class Channel(Bursting):
         if self._ended_here or not self.peer_ended:
             return None
         error = BrokenPipeError(
-            EPIPE, "the peer has ended the connection; with allow_half_open=True this side stays open"
+            errno.EPIPE, "the peer has ended the connection; with allow_half_open=True this side stays open"
         )
         self.note_fault(error)
         return error

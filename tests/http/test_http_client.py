@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import socket
 
 import pytest
 from http_helpers import body_of, echo, hello, raw_server, serving, until
@@ -20,7 +21,9 @@ from penstock import (
     PassThrough,
     Readable,
     StreamDestroyedError,
+    duplex_pair,
     http,
+    net,
     pipeline,
 )
 
@@ -102,13 +105,83 @@ def test_what_is_sent(run):
         ({"body": 5}, InvalidArgTypeError),
         ({"body": {"a": 1}}, InvalidArgTypeError),
         ({"timeout": 0}, OutOfRangeError),
+        ({"headers": 5}, InvalidArgTypeError),
         ({"redirects": -1}, OutOfRangeError),
+        ({"redirects": None}, InvalidArgTypeError),
+        ({"high_water_mark": "1"}, InvalidArgTypeError),
+        ({"high_water_mark": -1}, OutOfRangeError),
+        ({"signal": 5}, InvalidArgTypeError),
     ],
 )
 def test_wrong_arguments(run, options, error):
     async def main():
         with pytest.raises(error):
             http.request(**{"url": "http://127.0.0.1:1/", **options})
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"max_connections": "1"}, InvalidArgTypeError),
+        ({"max_connections": True}, InvalidArgTypeError),
+        ({"max_connections": 0}, OutOfRangeError),
+        ({"max_free": None}, InvalidArgTypeError),
+        ({"max_free": -1}, OutOfRangeError),
+        ({"limits": 5}, InvalidArgTypeError),
+        ({"ssl": 5}, InvalidArgTypeError),
+        ({"proxy": 5}, InvalidArgTypeError),
+        ({"socket_path": 5}, InvalidArgTypeError),
+        ({"connect": 5}, InvalidArgTypeError),
+    ],
+)
+def test_wrong_options_of_an_agent(run, options, error):
+    async def main():
+        with pytest.raises(error, match=next(iter(options))):
+            http.Agent(**options)
+
+    run(main)
+
+
+def test_what_connect_returns(run):
+    """Anything but a stream that is open fails the request, and leaves its place in the pool."""
+
+    async def main():
+        shut = socket.socket()
+        shut.close()
+        gone, _ = duplex_pair()
+        gone.destroy()
+        await until(lambda: gone.closed)
+        results = [None, 5, shut, gone]
+
+        async def connect(hostname, port, ssl):
+            return results.pop(0)
+
+        async with http.Agent(connect=connect, max_connections=1) as agent:
+            for error in [InvalidArgTypeError] * 3 + [IncompleteMessageError]:
+                with pytest.raises(error):
+                    await agent.get("http://a/")
+            assert not results
+            assert agent.connections == 0
+
+    run(main)
+
+
+def test_what_a_server_cannot_serve(run):
+    async def main():
+        shut = socket.socket()
+        shut.close()
+        gone, _ = duplex_pair()
+        gone.destroy()
+        await until(lambda: gone.closed)
+        server = http.Server(lambda request, response: response.end())
+        for wrong in (None, 5, "x", shut, net.Socket):
+            with pytest.raises(InvalidArgTypeError, match="serve_connection"):
+                server.serve_connection(wrong)
+        with pytest.raises(InvalidArgValueError, match="open"):
+            server.serve_connection(gone)
+        assert server.connections == 0
 
     run(main)
 

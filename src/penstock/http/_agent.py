@@ -14,9 +14,9 @@ from penstock._flow.ticks import running_loop
 from penstock.abort import AbortSignal, add_abort_signal, checked_signal
 from penstock.errors import (
     HttpError,
+    IncompleteMessageError,
     InvalidArgTypeError,
     InvalidArgValueError,
-    OutOfRangeError,
     StreamDestroyedError,
 )
 from penstock.http._body import Body, as_body, give_up_body
@@ -31,6 +31,7 @@ from penstock.http._proxies import as_proxies
 from penstock.http._target import check_authority, parse_target
 from penstock.http._timeouts import Timeouts, as_timeouts
 from penstock.http._tunnel import Opener, check_ssl
+from penstock.stages import checked_int
 
 __all__ = ["Agent"]
 
@@ -62,10 +63,15 @@ class Agent:
         socket_path: str | None = None,
         connect: Callable[..., Any] | None = None,
     ) -> None:
-        if max_connections is not None and max_connections < 1:
-            raise OutOfRangeError(f"max_connections must be at least 1, got {max_connections}")
+        if max_connections is not None:
+            checked_int("max_connections", max_connections, 1)
+        checked_int("max_free", max_free, 0)
         if limits is not None and not isinstance(limits, Limits):
             raise InvalidArgTypeError(f"limits must be a penstock.http.Limits, got {limits!r}")
+        if connect is not None and not callable(connect):
+            raise InvalidArgTypeError(f"connect must be an async function, got {connect!r}")
+        if socket_path is not None and not isinstance(socket_path, str):
+            raise InvalidArgTypeError(f"socket_path must be a str, got {socket_path!r}")
         if socket_path is not None and isinstance(proxy, str):
             raise InvalidArgValueError("proxy and socket_path exclude each other; leave one out")
         require_parser()
@@ -126,8 +132,9 @@ class Agent:
             check_authority(authority)
             if body is not None:
                 raise InvalidArgValueError("CONNECT has no body; write to the socket that 'connect' brings")
-        if redirects < 0:
-            raise OutOfRangeError(f"redirects must be 0 or more, got {redirects}")
+        checked_int("redirects", redirects, 0)
+        if high_water_mark is not None:
+            checked_int("high_water_mark", high_water_mark, 0)
         checked_signal(signal)
         fields = list(header_items(headers)) if headers is not None else []
         exchange = Exchange(
@@ -183,6 +190,11 @@ class Agent:
     async def _open(self, exchange: Exchange, key: Key) -> bool:
         """Open a connection for the exchange; return whether there is one, which has the place in the pool then."""
         socket = await self._opener.open(exchange)
+        if socket.destroyed:
+            # Its 'close' may be over, and nothing would tell of its end any more.
+            raise IncompleteMessageError(
+                "the connection was closed before there was a response"
+            ) from socket.errored
         connection = ClientConnection(self, socket, self._limits, exchange.mark)
         connection.key = key
         self._all.add(connection)

@@ -16,7 +16,7 @@ def header_items(headers: HeaderFields) -> list[tuple[str, HeaderValue]]:
     """The fields of a mapping or of pairs."""
     if isinstance(headers, Mapping):
         return list(headers.items())
-    if isinstance(headers, str | bytes):
+    if isinstance(headers, str | bytes) or not isinstance(headers, Iterable):
         raise InvalidArgTypeError(f"headers must be a mapping or pairs of name and value, got {headers!r}")
     return list(headers)
 

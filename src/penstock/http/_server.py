@@ -109,12 +109,19 @@ class Server(EventEmitter):
         return pass_on
 
     def _connected(self, socket: Any) -> None:
-        self.serve_connection(socket)
+        if not socket.destroyed:
+            self.serve_connection(socket)
 
     def serve_connection(self, socket: Duplex) -> None:
-        """Serve requests that come on ``socket``, any Duplex of bytes whose two sides end independently."""
+        """Serve requests that come on ``socket``, any open Duplex of bytes whose two sides end independently.
+
+        Raises InvalidArgTypeError for anything else, InvalidArgValueError for a stream that was destroyed.
+        """
         if not isinstance(socket, Duplex):
             raise InvalidArgTypeError(f"serve_connection() needs a Duplex, got {socket!r}")
+        if socket.destroyed:
+            # Nothing would tell of its end any more.
+            raise InvalidArgValueError(f"serve_connection() needs a stream that is open, got {socket!r}")
         frugal = len(self._connections) >= _MANY_CONNECTIONS
         connection = ServerConnection(self, socket, self.limits, self._mark, frugal)
         self._connections.add(connection)

@@ -53,7 +53,7 @@ cdef class Method:
     """A compiled method that looks like the function whose place it takes."""
 
     cdef penstock_call _call        # what the interpreter calls
-    cdef PyTypeObject* _type        # the class that it is a method of, which `_compiled` keeps
+    cdef PyTypeObject* _type        # the class that it is a method of, which `_compiled` keeps; NULL in a blank one
     cdef PyCFunction _code
     cdef int _flags                 # how _code is called
     cdef object _compiled           # the method descriptor
@@ -76,11 +76,11 @@ cdef class Method:
 
     @property
     def __module__(self):
-        return (<object>self._type).__module__
+        return self._compiled.__objclass__.__module__
 
     @property
     def __qualname__(self):
-        return f"{(<object>self._type).__qualname__}.{self._function.__name__}"
+        return f"{self._compiled.__objclass__.__qualname__}.{self._function.__name__}"
 
     def __getattr__(self, name):
         return getattr(self._function, name)

@@ -220,7 +220,12 @@ class EventEmitter(Ticked):
         return True
 
     def _s_tell(self, event, *args):
-        """As `emit`, for events that the library makes: what a listener raises goes to the loop's exception handler."""
+        """As `emit`, for events that the library makes: what is raised goes to the loop's exception handler."""
+        if event == "error" and self._s_count("error") == 0:
+            from penstock.mistakes import unhandled
+
+            unhandled(self, args[0], current_queue()._loop)
+            return False
         try:
             return self.emit(event, *args)
         except Exception as error:

@@ -17,7 +17,6 @@ from penstock.fs._direct import DirectPath
 from penstock.fs._files import OpenFile
 from penstock.fs._options import StrPath, check_flags, check_position, check_source
 from penstock.fs._read_ahead import ReadAhead
-from penstock.fs._release import tell_each
 from penstock.fs._waits import Interrupted
 from penstock.fs._workers import Strand
 from penstock.readable import Readable
@@ -140,7 +139,8 @@ class ReadStream(Readable):
             self._direct = DirectPath(self)
         done.resolve()
         if opened:
-            tell_each(self._strand.loop, partial(self.emit, "open", self.fd), partial(self.emit, "ready"))
+            self._s_tell("open", self.fd)
+            self._s_tell("ready")
 
     def destroy(self, error: BaseException | None = None) -> Self:
         """As `Readable.destroy`."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop
 from collections.abc import Callable
 
-__all__ = ["release", "tell_each"]
+__all__ = ["release"]
 
 
 def release(*steps: Callable[[], object]) -> None:
@@ -23,14 +22,3 @@ def release(*steps: Callable[[], object]) -> None:
         finally:
             # The frame is in the error's traceback.
             first = None
-
-
-def tell_each(loop: AbstractEventLoop, *steps: Callable[[], object]) -> None:
-    """Call all of them in order; what a listener raises in one goes to the loop's exception handler."""
-    for step in steps:
-        try:
-            step()
-        except Exception as error:
-            loop.call_exception_handler(
-                {"message": "Exception in a listener of a file stream", "exception": error}
-            )

@@ -19,7 +19,6 @@ from penstock.fs._files import OpenFile
 from penstock.fs._gather import Written, write_out, write_with_holes
 from penstock.fs._holes import is_hole
 from penstock.fs._options import StrPath, check_atomic, check_flags, check_position, check_source
-from penstock.fs._release import tell_each
 from penstock.fs._waits import Interrupted
 from penstock.fs._workers import Strand
 from penstock.writable import Writable
@@ -112,7 +111,8 @@ class WriteStream(Writable, DirectTarget):
             self.fd = self._file.fd
             done.resolve()
             if opened:
-                tell_each(self._strand.loop, partial(self.emit, "open", self.fd), partial(self.emit, "ready"))
+                self._s_tell("open", self.fd)
+                self._s_tell("ready")
         self._tell_free()
 
     def destroy(self, error: BaseException | None = None) -> Self:

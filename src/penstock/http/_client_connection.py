@@ -59,7 +59,7 @@ class ClientConnection(HttpConnection):
         self._over = False
         outgoing.reused = self.exchanges > 0
         self.exchanges += 1
-        outgoing._shown().emit("socket", self._socket)
+        outgoing._shown()._s_tell("socket", self._socket)
         if outgoing._s_destroyed:
             # Given up just before it could begin: nothing was sent.
             self._request = None

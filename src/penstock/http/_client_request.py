@@ -114,9 +114,9 @@ class ClientRequest(Outgoing):
                 if status == 100:
                     self._s_emit0("continue")
                     if self._front is not None:
-                        self._front.emit("continue")
+                        self._front._s_tell("continue")
                 else:
-                    self._shown().emit("information", status, Headers(fields))
+                    self._shown()._s_tell("information", status, Headers(fields))
 
     def _shown(self):
         """The request that the program has, and listens to: the first one, where this one follows a redirect."""
@@ -148,7 +148,7 @@ class ClientRequest(Outgoing):
         for request in (self, shown):
             if not request._answer.done():
                 request._answer._settle(None, response)
-        shown.emit(event, response, socket)
+        shown._s_tell(event, response, socket)
         self._complete()
 
     # ---- its own end

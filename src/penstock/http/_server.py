@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from penstock._flow.events import EventEmitter
 from penstock._flow.handle import Handle
-from penstock._flow.ticks import report, running_loop
+from penstock._flow.ticks import running_loop
 from penstock.duplex import Duplex
 from penstock.errors import InvalidArgTypeError, InvalidArgValueError
 from penstock.http._incoming import ServerRequest
@@ -96,15 +96,14 @@ class Server(EventEmitter):
         self._closing = False
         if self._below is None:
             self._below = net.create_server(self._connected, allow_half_open=True, **self._socket_options)
-            for event in ("listening", "drop", "tls_error", "error"):
-                if event != "error":
-                    self._below.on(event, self._passed_on(event))
+            for event in ("listening", "drop", "tls_error"):
+                self._below.on(event, self._passed_on(event))
             self._below.on("close", self._below_closed)
         return _as_mine(self._below.listen(*address, **options), self)
 
     def _passed_on(self, event: str) -> Callable[..., None]:
         def pass_on(*args: object) -> None:
-            self.emit(event, *args)
+            self._s_tell(event, *args)
 
         return pass_on
 
@@ -127,8 +126,7 @@ class Server(EventEmitter):
         self._connections.add(connection)
         if self._timer is None and self._round is not None:
             self._timer = self._loop.call_later(self._round, self._look)
-        if self.listener_count("connection"):
-            self._tell("connection", socket)
+        self._s_tell("connection", socket)
 
     def address(self) -> Any:
         """Where it listens: ``(host, port)`` or a path; None where it does not."""
@@ -168,15 +166,7 @@ class Server(EventEmitter):
         )
 
     def _client_error(self, error: BaseException, socket: Duplex) -> None:
-        if self.listener_count("client_error"):
-            self._tell("client_error", error, socket)
-
-    def _tell(self, event: str, *args: object) -> None:
-        """Emit; what a listener raises is its own."""
-        try:
-            self.emit(event, *args)
-        except Exception as raised:
-            report(self._loop, "Exception in a listener of an HTTP server", raised, self)
+        self._s_tell("client_error", error, socket)
 
     def _connection_gone(self, connection: ServerConnection) -> None:
         self._connections.discard(connection)
@@ -184,10 +174,10 @@ class Server(EventEmitter):
             self._timer.cancel()
             self._timer = None
         if self._closing and self._below is None and not self._connections:
-            self.emit("close")
+            self._s_tell("close")
 
     def _below_closed(self) -> None:
-        self.emit("close")
+        self._s_tell("close")
 
     # ---- closing
 
@@ -203,7 +193,7 @@ class Server(EventEmitter):
             self._below.close()
         self.close_idle_connections()
         if self._below is None and not self._connections:
-            self._loop.call_soon(self.emit, "close")
+            self._loop.call_soon(self._s_tell, "close")
         return self
 
     def close_idle_connections(self) -> None:
@@ -260,7 +250,7 @@ def _as_mine(below: Handle[Any], server: Server) -> Listening:
             return
         if server.listener_count("error"):
             handle._seen = True
-            server.emit("error", error)
+            server._s_tell("error", error)
         handle._settle(error)
 
     below.add_done_callback(done)

@@ -6,7 +6,6 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING
 
-from penstock._flow.ticks import report
 from penstock.net._address import Lookup, Place, find_addresses
 from penstock.net._connector import Connector
 
@@ -60,11 +59,7 @@ class Attempt:
             self._connector = Connector(addresses, place, self._local, self._delay, self._done)
 
     def _tell(self, error: OSError | None, address: str | None, family: int | None) -> None:
-        stream = self._stream
-        try:
-            stream.emit("lookup", error, address, family, self._place.host)
-        except Exception as raised:
-            report(asyncio.get_running_loop(), "Exception in a listener of 'lookup'", raised, stream)
+        self._stream._s_tell("lookup", error, address, family, self._place.host)
 
     def _looked_up(self, task: asyncio.Task[None]) -> None:
         # Somebody else has cancelled it, maybe before its first step.

@@ -203,7 +203,7 @@ class Server(EventEmitter):
             # Whoever awaits has it; 'error' is for those who do not.
             if self.listener_count("error"):
                 handle._seen = True
-                self._run(self.emit, "error", error)
+                self._s_tell("error", error)
             handle._settle(error)
             return
         self._opening = None
@@ -211,7 +211,7 @@ class Server(EventEmitter):
             self._let_go(bound)
             self._check_closed()
         else:
-            self._run(self.emit, "listening")
+            self._s_tell("listening")
         handle._settle(None, self)
 
     def _opened(self, task: asyncio.Task[None], handle: Listening) -> None:
@@ -291,7 +291,7 @@ class Server(EventEmitter):
                 self._retry = self._loop.call_later(_RETRY_SECONDS, self._start_accepting)
                 if not self._refused:
                     self._refused = True
-                    self._run(self.emit, "error", error)
+                    self._s_tell("error", error)
                 return
             self._refused = False
             try:
@@ -336,13 +336,13 @@ class Server(EventEmitter):
                 info[f"{side}_port"] = name[1] if tcp else None
         finally:
             sock.close()
-        self._run(self.emit, "drop", info)
+        self._s_tell("drop", info)
 
     def _announce(self, stream: Socket) -> None:
         if self._listener is not None:
             self._run(self._call_listener, self._listener, stream)
         if self.listener_count("connection"):
-            self._run(self.emit, "connection", stream)
+            self._s_tell("connection", stream)
         if self._pause_on_connect:
             stream.pause()
         elif not stream.destroyed and not stream.is_paused():
@@ -397,7 +397,7 @@ class Server(EventEmitter):
         try:
             await stream.start_tls(context, server_side=True, handshake_timeout=self._handshake_timeout)
         except Exception as error:
-            self._run(self.emit, "tls_error", error, stream)
+            self._s_tell("tls_error", error, stream)
             return
         self._announce(stream)
 
@@ -518,7 +518,7 @@ class Server(EventEmitter):
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
-        self.emit("close")
+        self._s_tell("close")
 
     def _forget_paths(self) -> None:
         """Remove the paths of Unix sockets that are still the ones that were made here."""

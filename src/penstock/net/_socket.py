@@ -184,7 +184,7 @@ class Socket(Duplex, DirectTarget):
         if self.destroyed:
             return
         # A listener that raises does not keep the others, and the bytes, waiting.
-        take_all(lambda: self.emit("connect"), lambda: self.emit("ready"), self._begin_reading)
+        take_all(lambda: self._s_tell("connect"), lambda: self._s_tell("ready"), self._begin_reading)
 
     def _begin_reading(self) -> None:
         if not self.destroyed and not self.is_paused():
@@ -349,7 +349,7 @@ class Socket(Duplex, DirectTarget):
             return
         self._idle_told = monotonic()
         self._watch_idle(self._idle_seconds)
-        self.emit("timeout")
+        self._s_tell("timeout")
 
     @property
     def timeout(self) -> float:

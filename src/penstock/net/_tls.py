@@ -167,7 +167,7 @@ class Secure:
         # A listener that raises does not keep the bytes waiting. They come after whoever awaits the handshake has said
         # what is to become of them.
         take_all(
-            lambda: self._stream.emit("secure"),
+            lambda: self._stream._s_tell("secure"),
             lambda: self._write_early(early, done),
             lambda: asyncio.get_running_loop().call_soon(self._decrypt),
         )

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from penstock import EventEmitter, PassThrough, Readable, Writable, finished, next_tick
+from penstock import Completion, EventEmitter, PassThrough, Readable, Writable, finished, next_tick
 
 
 class Garbage:
@@ -142,6 +142,78 @@ def test_a_read_while_room_is_made(run, during, queued):
     data = b"".join(b"%02d" % n for n in range(queued))[1:]
     got = run(main)
     assert got in {b"front" + data, data[:3] + b"front" + data[3:]}
+
+
+class Last:
+    """A chunk that acts when nobody holds it any more."""
+
+    def __init__(self, act):
+        self.act = act
+
+    def __del__(self):
+        self.act()
+
+
+def test_what_is_dropped_after_an_error_writes_and_uncorks(run):
+    handed, told = [], []
+
+    async def main():
+        first = Completion()
+
+        def write(chunk):
+            handed.append(chunk)
+            return first if len(handed) == 1 else Completion()
+
+        sink = Writable(write=write, object_mode=True, auto_destroy=False)
+
+        def act():
+            sink.cork()
+            sink.write("late", callback=lambda error: told.append("late"))
+            sink.uncork()
+
+        sink.on("error", lambda error: None)
+        sink.write("first")
+        for n in range(3):
+            sink.write(Last(act) if n == 0 else n, callback=lambda error, n=n: told.append(n))
+        first.reject(ValueError())
+        for _ in range(5):
+            await asyncio.sleep(0)
+        sink.destroy()
+        await asyncio.sleep(0)
+
+    run(main)
+    # All of it is told in its order, and no hook gets what was dropped.
+    assert told == [0, 1, 2, "late"]
+    assert handed == ["first"]
+
+
+def test_a_chunk_that_reads_when_it_is_let_go_of(run):
+    """One of several that a single read takes, where the front one was cut before."""
+
+    class Odd(bytearray):
+        act = None
+
+        def __del__(self):
+            if self.act:
+                self.act()
+
+    async def main():
+        nested = []
+        source = Readable(read=lambda size: None)
+        front = Odd(b"0123")
+        front.act = lambda: nested.append(source.read(2))
+        source.push(front)
+        del front
+        for chunk in (b"4567", b"89ab", b"cdef"):
+            source.push(chunk)
+        start = source.read(1)
+        taken = source.read(9)
+        source.push(None)
+        rest = b"".join(await source.to_list())
+        assert (bytes(start), bytes(taken)) == (b"0", b"123456789")
+        assert [bytes(start + taken), *nested, rest] == [b"0123456789", b"ab", b"cdef"]
+
+    run(main)
 
 
 @pytest.mark.parametrize("method", ["on", "once", "prepend_listener"])

@@ -84,6 +84,7 @@ cdef class WritableSide(ReadableSide):
     cdef list _w_take_waiting(self)
     @cython.locals(buffer=Fifo)
     cdef object _w_fail_buffered(self)
+    cdef object _w_fail_first(self, Fifo buffer)
     cdef object _w_uncork_once(self)
     cdef object _w_end(self, object chunk, object encoding, object callback)
     cdef bint _w_need_finish(self) except -1

@@ -359,6 +359,8 @@ class WritableSide(ReadableSide):
                 if size >= 0:
                     self._w_writelen = size
                     self._w_call_write(chunk)
+                # Let go of here: where the next pair is taken, its `__del__` would find half a pair in the queue.
+                chunk = None
             self._w_sync = False
         self._w_flushing = False
 
@@ -388,16 +390,27 @@ class WritableSide(ReadableSide):
         if self._w_writing:
             return
         buffer = self._w_buffer
-        while buffer is not None and buffer.size:
-            chunk = buffer.popleft()
-            callback = buffer.popleft()
-            self._w_forget(chunk)
-            if callback is not None:
-                self._w_run_callback(
-                    callback, self._s_errored if self._s_errored is not None else _dropped("write")
-                )
+        if buffer is not None and buffer.size:
+            flushing = self._w_flushing
+            # What a callback uncorks, or `__del__` of a chunk, does not write what is about to be dropped.
+            self._w_flushing = True
+            try:
+                while buffer.size:
+                    self._w_fail_first(buffer)
+            finally:
+                self._w_flushing = flushing
         if self._s_find("ended") is not None:
             self._w_run_end_callbacks(self._s_errored if self._s_errored is not None else _dropped("end"))
+
+    def _w_fail_first(self, buffer):
+        """The oldest chunk that is queued is dropped. In a method of its own, which lets go of it with the queue whole."""
+        chunk = buffer.popleft()
+        callback = buffer.popleft()
+        self._w_forget(chunk)
+        if callback is not None:
+            self._w_run_callback(
+                callback, self._s_errored if self._s_errored is not None else _dropped("write")
+            )
 
     def _w_forget(self, chunk):
         """A chunk that was queued is not written any more."""

@@ -5,7 +5,7 @@ import errno
 import os
 
 import pytest
-from http_helpers import answer, body_of, hello, peer_of, request, until
+from http_helpers import Peer, answer, body_of, hello, peer_of, request, serving, until
 
 from penstock import PassThrough, StreamError, create_write_stream, http, pipeline
 
@@ -235,5 +235,90 @@ def test_paths_and_queries(run, target, path, query):
             await peer.send(request(f"GET {target}"))
             assert (await answer(peer)).status == 200
             assert seen == [(path, query)]
+
+    run(main)
+
+
+# ---- listeners that raise where somebody waits
+
+
+@pytest.mark.parametrize("event", ["socket", "continue", "information", "response", "upgrade", "close"])
+def test_a_listener_of_a_request_that_raises(run, event):
+    failure = LookupError("the listener's own")
+    heard = []
+
+    def refuse(*args):
+        raise failure
+
+    def switch(request, socket):
+        socket.end(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhello")
+
+    async def handler(request, response):
+        response.write_early_hints({"Link": "</x>"})
+        response.end(await body_of(request))
+
+    async def main():
+        run.errors_wanted = True
+        async with serving(handler) as server:
+            server.on("upgrade", switch)
+            fields = (
+                {"Connection": "Upgrade", "Upgrade": "x"}
+                if event == "upgrade"
+                else {"Expect": "100-continue"}
+            )
+            asked = http.request(server.base, method="GET" if event == "upgrade" else "POST", headers=fields)
+            asked.on(event, refuse)
+            asked.on(event, lambda *args: heard.append(args))
+            if event == "upgrade":
+                asked.end()
+            else:
+                asked.on("continue", lambda: asked.end(b"hello"))
+                asked.flush_headers()
+                # To await it would end it.
+                await until(lambda: asked.writable_finished)
+            response = await asyncio.wait_for(asked, 5)
+            if event == "upgrade":
+                socket = heard[0][1]
+                socket.end()
+                assert await body_of(socket) == b"hello"
+            else:
+                assert await body_of(response) == b"hello"
+            await until(lambda: asked.closed and heard)
+            await asyncio.sleep(0)
+        assert len(heard) == 1
+        assert reported(run) == [failure]
+
+    run(main)
+
+
+@pytest.mark.parametrize("event", ["listening", "connection", "client_error", "error", "close"])
+def test_a_listener_of_an_http_server_that_raises(run, event):
+    failure = LookupError("the listener's own")
+    heard = []
+
+    def refuse(*args):
+        raise failure
+
+    async def main():
+        run.errors_wanted = True
+        async with serving(hello) as taken:
+            server = http.create_server(hello)
+            server.on(event, refuse)
+            server.on(event, lambda *args: heard.append(args))
+            if event == "error":
+                with pytest.raises(OSError, match="in use"):
+                    await asyncio.wait_for(server.listen(taken.port, "127.0.0.1"), 5)
+            else:
+                await asyncio.wait_for(server.listen(0, "127.0.0.1"), 5)
+                peer = await Peer.to(server.port)
+                await peer.send(b"nonsense\r\n\r\n" if event == "client_error" else request("GET /"))
+                if event == "client_error":
+                    await until(lambda: heard)
+                else:
+                    assert (await answer(peer)).status == 200
+                peer.close()
+            await asyncio.wait_for(server.aclose(), 5)
+        assert len(heard) == 1
+        assert reported(run) == [failure]
 
     run(main)

@@ -533,9 +533,9 @@ def test_the_timeout_of_a_proxied_socket(run):
         async with link() as (left, source, dest, right):
             source.pipe(dest)
             seen = note(dest, "timeout")
-            dest.set_timeout(0.1)
+            dest.set_timeout(0.5)
             coming = asyncio.create_task(right.rest())
-            for _ in range(12):
+            for _ in range(30):
                 await left.send(bytes(200_000))
                 await asyncio.sleep(0.02)
             assert seen == []

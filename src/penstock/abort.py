@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from penstock._flow.events import EventEmitter
 from penstock.errors import AbortError, InvalidArgTypeError
 
 if TYPE_CHECKING:
@@ -19,23 +20,24 @@ class AbortSignal:
     def __init__(self) -> None:
         self.aborted = False
         self.reason: BaseException | None = None
-        self._listeners: list[Callable[[], object]] = []
+        # Which takes one of many away without looking at the others.
+        self._emitter = EventEmitter()
 
     def add_listener(self, fn: Callable[[], object]) -> None:
         """Call ``fn()`` when the signal aborts; not at all if it has."""
-        self._listeners.append(fn)
+        self._emitter.on("abort", fn)
 
     def remove_listener(self, fn: Callable[[], object]) -> None:
         """Take a listener away, if it is there."""
-        if fn in self._listeners:
-            self._listeners.remove(fn)
+        self._emitter.off("abort", fn)
 
     def _abort(self, reason: BaseException | None) -> None:
         if self.aborted:
             return
         self.aborted = True
         self.reason = reason if reason is not None else AbortError()
-        listeners, self._listeners = self._listeners, []
+        listeners = self._emitter.listeners("abort")
+        self._emitter.remove_all_listeners()
         errors = []
         for fn in listeners:
             try:

@@ -37,7 +37,11 @@ class Shared:
         # The number of the first chunk in the buffer, counted from the first of the source.
         self._first = 0
         self._size = 0
-        self._consumers: list[_Consumer] = []
+        # In order; and how many stand at a position, and which of them want a chunk, so that a chunk costs the same
+        # however many there are.
+        self._consumers: dict[_Consumer, None] = {}
+        self._standing: dict[int, int] = {}
+        self._waiting: dict[_Consumer, None] = {}
         self._pull: Pull | None = None
         self._fetching = False
         self._error: BaseException | None = None
@@ -59,8 +63,9 @@ class Shared:
         """A new Readable of the source's chunks, from the oldest one that is kept. Raises after `cancel`."""
         if isinstance(self._error, AbortError):
             raise StreamDestroyedError("consumer() after cancel()")
-        consumer = _Consumer(self, self._first, self._objects)
-        self._consumers.append(consumer)
+        consumer = _Consumer(self, self._objects)
+        self._consumers[consumer] = None
+        self._stand(consumer, self._first)
         return consumer
 
     def cancel(self, error: BaseException | None = None) -> None:
@@ -71,9 +76,7 @@ class Shared:
         self._first += len(self._chunks)
         self._chunks.clear()
         self._size = 0
-        if self._pull is None:
-            self._pull = Pull(self._source, self._fetch)
-        self._pull.leave()
+        self._reader().leave()
         for consumer in list(self._consumers):
             consumer.destroy(error if error is not None else self._error)
 
@@ -86,16 +89,24 @@ class Shared:
 
     # ---- the source
 
+    def _reader(self) -> Pull:
+        if self._pull is None:
+            pull = Pull(self._source, self._fetch)
+            # Whatever ran meanwhile, as the garbage collector may, has perhaps made one.
+            if self._pull is None:
+                self._pull = pull
+            else:
+                pull.release()
+        return self._pull
+
     def _fetch(self) -> None:
         """Read the source as far as there is room, where somebody wants it."""
-        if self._pull is None:
-            self._pull = Pull(self._source, self._fetch)
-        pull = self._pull
+        pull = self._reader()
         if self._fetching or self._ended or self._error is not None:
             return
         self._fetching = True
         try:
-            while self._size < self.high_water_mark and (self._eager or self._is_wanted()):
+            while self._size < self.high_water_mark and (self._eager or self._waiting):
                 chunk = None if pull.source.destroyed else pull.read()
                 if chunk is None:
                     break
@@ -113,58 +124,69 @@ class Shared:
             return
         self._serve_waiting()
 
-    def _is_wanted(self) -> bool:
-        return any(consumer.waiting for consumer in self._consumers)
-
     # ---- the consumers
 
     def _serve_waiting(self) -> None:
-        for consumer in list(self._consumers):
-            if consumer.waiting:
+        for consumer in list(self._waiting):
+            if consumer in self._waiting:
                 self._serve(consumer)
 
     def _serve(self, consumer: _Consumer) -> None:
         """Give a consumer what is there, as far as it wants it."""
-        consumer.waiting = True
+        if consumer not in self._consumers:
+            return
+        self._waiting[consumer] = None
         chunks = self._chunks
-        while consumer.waiting and not consumer.destroyed:
+        while consumer in self._waiting and not consumer.destroyed:
             index = consumer.position - self._first
-            if index < len(chunks):
-                consumer.position += 1
+            if 0 <= index < len(chunks):
                 chunk = chunks[index]
+                self._stand(consumer, consumer.position + 1)
                 if index == 0:
                     self._trim()
-                consumer.waiting = consumer.push(chunk)
+                if not consumer.push(chunk):
+                    self._waiting.pop(consumer, None)
+                elif consumer in self._consumers:
+                    self._waiting[consumer] = None
             elif self._error is not None:
                 consumer.destroy(self._error)
             elif self._ended:
-                consumer.waiting = False
+                self._waiting.pop(consumer, None)
                 consumer.push(None)
             else:
                 return
 
+    def _stand(self, consumer: _Consumer, position: int) -> None:
+        """Note where a consumer stands: at the number of the chunk that it takes next, or at -1: nowhere."""
+        standing = self._standing
+        if consumer.position >= 0:
+            standing[consumer.position] -= 1
+            if not standing[consumer.position]:
+                del standing[consumer.position]
+        if position >= 0:
+            standing[position] = standing.get(position, 0) + 1
+        consumer.position = position
+
     def _trim(self) -> None:
         """Let go of what every consumer has."""
-        if not self._consumers:
-            return
-        oldest = min(consumer.position for consumer in self._consumers)
-        while self._first < oldest and self._chunks:
+        while self._consumers and self._chunks and self._first not in self._standing:
             chunk = self._chunks.popleft()
             self._size -= 1 if self._objects else len(chunk)
             self._first += 1
 
     def _left(self, consumer: _Consumer) -> None:
         if consumer in self._consumers:
-            self._consumers.remove(consumer)
+            del self._consumers[consumer]
+            self._waiting.pop(consumer, None)
+            self._stand(consumer, -1)
             self._trim()
             self._fetch()
 
 
 class _Consumer(Readable):
-    def __init__(self, shared: Shared, position: int, objects: bool) -> None:
+    def __init__(self, shared: Shared, objects: bool) -> None:
         self._shared = shared
-        self.position = position
-        self.waiting = False
+        self.position = -1
         super().__init__(object_mode=objects, high_water_mark=1)
 
     def _read(self, size: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Generator
+from itertools import islice
 from typing import Any
 
 from penstock._flow.lifecycle import SILENT_CLOSE
@@ -42,6 +43,92 @@ class _Wait:
                 self._emitter.off(event, fn)
 
 
+# So many tasks that waited for the same go on in one turn of the loop; the others follow, after what else is to do.
+_WAKE_AT_ONCE = 256
+
+
+class _Room:
+    """All who wait for one stream's room, behind one listener for each event."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._loop = running_loop()
+        self._waiters: dict[asyncio.Future[None], None] = {}
+        self._error: BaseException | None = None
+        self._listening = False
+
+    def __call__(self) -> Generator[Any, None, None]:
+        """Wait."""
+        future = self._loop.create_future()
+        self._waiters[future] = None
+        if not self._listening:
+            self._listen()
+        try:
+            yield from future
+        finally:
+            self._waiters.pop(future, None)
+            if not self._waiters:
+                self._leave()
+
+    def _events(self) -> tuple[tuple[str, Any], ...]:
+        # After end() there is no 'drain' any more.
+        return (
+            ("drain", self._drained),
+            ("finish", self._drained),
+            ("error", self._wake),
+            ("close", self._closed),
+            (SILENT_CLOSE, self._closed),
+        )
+
+    def _listen(self) -> None:
+        self._listening = True
+        for event, fn in self._events():
+            self._stream.on(event, fn)
+
+    def _leave(self) -> None:
+        """Listen no more; who comes later waits for the next time."""
+        if self._listening:
+            self._listening = False
+            if getattr(self._stream, _ROOM, None) is self:
+                delattr(self._stream, _ROOM)
+            for event, fn in self._events():
+                self._stream.off(event, fn)
+
+    def _drained(self) -> None:
+        self._wake(None)
+
+    def _closed(self) -> None:
+        self._wake(_closed_early(self._stream))
+
+    def _wake(self, error: BaseException | None) -> None:
+        if self._listening:
+            self._error = error
+            self._leave()
+            self._wake_some()
+
+    def _wake_some(self) -> None:
+        waiters = list(islice(self._waiters, _WAKE_AT_ONCE))
+        for future in waiters:
+            self._waiters.pop(future, None)
+            if future.done():
+                continue
+            if self._error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(self._error)
+        if self._waiters:
+            self._loop.call_soon(self._wake_some)
+
+
+# The attribute of a stream that holds those who wait for its room.
+_ROOM = "_penstock_room"
+
+
+def _closed_early(stream: Any) -> BaseException:
+    error: BaseException | None = stream.errored
+    return error if error is not None else PrematureCloseError("the stream was closed before it drained")
+
+
 class Drained:
     """What drain() returns where there is no room: nothing is listened to before somebody awaits it."""
 
@@ -53,24 +140,18 @@ class Drained:
         if stream.errored is not None:
             raise stream.errored
         if stream.destroyed and not stream.writable_finished:
-            raise PrematureCloseError("the stream was closed before it drained")
+            raise _closed_early(stream)
         if not stream.writable_need_drain:
             return
-        wait = _Wait(stream)
-
-        def closed() -> None:
-            error = stream.errored
-            wait.reject(
-                error if error is not None else PrematureCloseError("the stream was closed before it drained")
-            )
-
-        wait.listen("drain", lambda: wait.resolve(None))
-        # After end() there is no 'drain' any more.
-        wait.listen("finish", lambda: wait.resolve(None))
-        wait.listen("error", wait.reject)
-        wait.listen("close", closed)
-        wait.listen(SILENT_CLOSE, closed)
-        yield from wait.__await__()
+        room = getattr(stream, _ROOM, None)
+        if room is None:
+            made = _Room(stream)
+            # Whatever ran meanwhile, as the garbage collector may, has perhaps made one.
+            room = getattr(stream, _ROOM, None)
+            if room is None:
+                room = made
+                setattr(stream, _ROOM, room)
+        yield from room()
 
 
 async def once(emitter: Any, event: str, *, signal: AbortSignal | None = None) -> list[Any]:

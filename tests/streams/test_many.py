@@ -1,0 +1,153 @@
+"""Many who wait, listen or read at once: eight times as many cost about eight times as much."""
+
+import asyncio
+import sys
+import time
+
+import pytest
+from stream_tools import looped
+
+from penstock import (
+    AbortController,
+    EventEmitter,
+    PrematureCloseError,
+    Readable,
+    Writable,
+    merge,
+    once,
+    share,
+)
+
+# Linear is 8, square is 64.
+MOST = 24
+
+
+def seconds(work, count):
+    best = None
+    for _ in range(3):
+        began = time.process_time()
+        work(count)
+        took = time.process_time() - began
+        best = took if best is None else min(best, took)
+    return best
+
+
+def listen_once(count):
+    emitter = EventEmitter()
+    for _ in range(count // 2):
+        emitter.on("x", lambda: None)
+    for _ in range(count // 2):
+        emitter.once("x", lambda: None)
+    emitter.emit("x")
+    assert emitter.listener_count("x") == count // 2
+
+
+def listen_and_leave(count):
+    emitter = EventEmitter()
+    fns = [lambda at=at: at for at in range(count)]
+    for fn in fns:
+        emitter.on("x", fn)
+    for fn in fns:
+        emitter.off("x", fn)
+    assert not emitter.listener_count("x")
+
+
+def leave_signal(count):
+    signal = AbortController().signal
+    fns = [lambda at=at: at for at in range(count)]
+    for fn in fns:
+        signal.add_listener(fn)
+    for fn in reversed(fns):
+        signal.remove_listener(fn)
+
+
+@pytest.mark.parametrize("work", [listen_once, listen_and_leave, leave_signal])
+def test_many_listeners(work):
+    assert seconds(work, 16000) < MOST * seconds(work, 2000)
+
+
+async def calls_of(work, count):
+    """The number of Python functions that it calls, steps of generators included."""
+    calls = 0
+
+    def profile(frame, event, arg):
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(profile)
+    try:
+        await work(count)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+async def share_with(count):
+    shared = share([b"x"] * 5, high_water_mark=2)
+    consumers = [shared.consumer() for _ in range(count)]
+    for taken in await asyncio.gather(*(consumer.to_list() for consumer in consumers)):
+        assert taken == [b"x"] * 5
+
+
+async def merge_with(count):
+    sources = [Readable(object_mode=True, read=lambda size: None) for _ in range(count)]
+    merged = merge(*sources)
+    task = asyncio.ensure_future(merged.to_list())
+    await asyncio.sleep(0)
+    for source in sources:
+        source.push(1)
+        source.push(None)
+    assert await task == [1] * count
+
+
+@pytest.mark.parametrize("work", [share_with, merge_with])
+@looped
+async def test_many_readers(work):
+    assert await calls_of(work, 320) < MOST * await calls_of(work, 40)
+
+
+@looped
+async def test_many_who_wait_for_room_have_one_listener_and_go_on_in_several_turns():
+    written = asyncio.get_running_loop().create_future()
+    sink = Writable(high_water_mark=1, write=lambda chunk: written)
+    woken = 0
+
+    async def wait():
+        nonlocal woken
+        await sink.drain()
+        woken += 1
+
+    sink.write(b"x")
+    tasks = [asyncio.ensure_future(wait()) for _ in range(1000)]
+    await asyncio.sleep(0)
+    assert sink.listener_count("drain") == 1
+    tasks.pop().cancel()
+    await asyncio.sleep(0)
+    written.set_result(None)
+    most = before = 0
+    for _ in range(100):
+        await asyncio.sleep(0)
+        most, before = max(most, woken - before), woken
+    assert woken == 999
+    assert most < 500
+    await asyncio.gather(*tasks)
+    assert sink.event_names() == []
+    sink.destroy()
+
+
+@looped
+async def test_many_who_wait_for_room_are_told_of_the_close():
+    written = asyncio.get_running_loop().create_future()
+    sink = Writable(high_water_mark=1, write=lambda chunk: written)
+    sink.write(b"x")
+    waits = [asyncio.ensure_future(once(sink, "close"))]
+    waits += [asyncio.ensure_future(_drain(sink)) for _ in range(600)]
+    await asyncio.sleep(0)
+    sink.destroy()
+    results = await asyncio.gather(*waits, return_exceptions=True)
+    assert results[0] == []
+    assert {type(result) for result in results[1:]} == {PrematureCloseError}
+
+
+async def _drain(sink):
+    await sink.drain()

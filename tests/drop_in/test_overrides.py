@@ -248,3 +248,21 @@ def test_drain_asks_an_overridden_exception_and_drain_helper(run):
         peer.close()
 
     run(main)
+
+
+def test_a_write_after_write_eof_raises_as_asyncios_does(run):
+    async def main():
+        ours, peer = socket.socketpair()
+        _, writer = await open_connection(sock=ours)
+        writer.write(b"last")
+        writer.write_eof()
+        for data in (b"more", b""):
+            with pytest.raises(RuntimeError, match="write_eof"):
+                writer.write(data)
+        assert peer.recv(100) == b"last"
+        assert not writer.is_closing()
+        writer.close()
+        await writer.wait_closed()
+        peer.close()
+
+    run(main)

@@ -17,8 +17,6 @@ cdef class Attempt:
 
 cdef class LazyReader(ReaderCore):
     @cython.final
-    cdef object _attempt(self, Attempt call)
-    @cython.final
     cdef bint _is_left(self, int kind) except -1
     @cython.final
     cdef object _leave(self, Attempt call)

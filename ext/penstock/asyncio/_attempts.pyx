@@ -46,6 +46,7 @@ cdef extern from *:
 
     static int penstock_attempt_unused(PyObject *);
     static void penstock_attempt_warn(PyObject *);
+    static int penstock_attempt_keep(PyObject *);
     static destructor penstock_attempt_free;
 
     static void penstock_attempt_dealloc(PyObject *self) {
@@ -55,7 +56,7 @@ cdef extern from *:
             penstock_attempt_warn(self);
             PyErr_Restore(type, value, traceback);
         }
-        penstock_attempt_free(self);
+        if (!penstock_attempt_keep(self)) penstock_attempt_free(self);
     }
 
     static PyObject *penstock_attempt_refuse(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
@@ -77,6 +78,8 @@ cdef extern from *:
     void penstock_attempt_install(PyTypeObject *type)
 
 cdef extern from "Python.h":
+    void PyObject_GC_Track(PyObject *thing) noexcept
+    void PyObject_GC_UnTrack(PyObject *thing) noexcept
     ctypedef enum PySendResult:
         PYGEN_RETURN
         PYGEN_ERROR
@@ -90,11 +93,12 @@ cdef enum:
     READEXACTLY
     NEXT
     DRAIN
+    READLINE_BY  # a readline with options
 
 cdef bytes NEWLINE = b"\n"
 cdef str ERROR = "error"
-cdef tuple _NAMES = ("read", "readline", "readuntil", "readexactly", "__anext__", "drain")
-cdef tuple _CLASSES = ("StreamReader",) * 5 + ("StreamWriter",)
+cdef tuple _NAMES = ("read", "readline", "readuntil", "readexactly", "__anext__", "drain", "readline")
+cdef tuple _CLASSES = ("StreamReader",) * 5 + ("StreamWriter", "StreamReader")
 
 # The methods that a read calls: where one of them is overridden, it is left to the coroutine function.
 cdef int CALLED_BY_LINE = READUNTIL_METHOD | WAIT_METHOD
@@ -103,7 +107,6 @@ cdef int CALLED_WAITING = WAIT_METHOD
 
 
 @cython.final
-@cython.freelist(64)
 cdef class Attempt:
     """A coroutine that makes one attempt after another, and waits between them.
 
@@ -234,18 +237,84 @@ cdef void attempt_warn "penstock_attempt_warn"(PyObject *me) noexcept:
         PyErr_WriteUnraisable(name)
 
 
+# Attempts to use again. They have no references, and all their objects are None. Cython's own freelist would clear the
+# memory, and set up the object and its fields anew, which makes it a tenth of the cost of a read.
+cdef enum:
+    MOST_KEPT = 64
+
+cdef PyObject *_kept[MOST_KEPT]
+cdef int _kept_count = 0
+
+
 cdef inline Attempt _attempt_of(object stream, int kind):
-    cdef Attempt self = Attempt.__new__(Attempt)
+    global _kept_count
+    cdef Attempt self
+    if _kept_count > 0:
+        _kept_count -= 1
+        self = <Attempt>_kept[_kept_count]  # its first reference
+        self._started = False
+        self._stream = stream
+        self._kind = kind
+        PyObject_GC_Track(<PyObject *>self)
+        return self
+    self = Attempt.__new__(Attempt)
     self._stream = stream
     self._kind = kind
     return self
 
 
+cdef bint attempt_keep "penstock_attempt_keep"(PyObject *me) noexcept:
+    """Keep an attempt that has no references left; whether there was a place."""
+    global _kept_count
+    if _kept_count >= MOST_KEPT:
+        return False
+    PyObject_GC_UnTrack(me)
+    # Each of these can run other code, which cannot reach the attempt any more.
+    (<Attempt>me)._stream = None
+    if (<Attempt>me)._first is not None:
+        (<Attempt>me)._first = None
+    if (<Attempt>me)._second is not None:
+        (<Attempt>me)._second = None
+    if (<Attempt>me)._waiter is not None:
+        (<Attempt>me)._waiter = None
+    if (<Attempt>me)._inner is not None:
+        (<Attempt>me)._inner = None
+    if _kept_count >= MOST_KEPT:
+        PyObject_GC_Track(me)  # as the slot expects it
+        return False
+    _kept[_kept_count] = me
+    _kept_count += 1
+    return True
+
+
+# Called in one place, so that the compiler puts it there.
+cdef object _made(LazyReader reader, Attempt call):
+    """What is asked for, or None where it is not there, or is not one of the common cases."""
+    cdef int kind = call._kind
+    cdef object line
+    if kind == READLINE:
+        return reader._take_line(reader._limit, ERROR)
+    if kind == READEXACTLY:
+        return reader._take_exactly(call._n) if call._n > 0 else None
+    if kind == READ:
+        return reader._take_some(call._n) if call._n > 0 else None
+    if kind == READUNTIL:
+        if type(call._first) is bytes and call._first and call._second is None:
+            return reader._take_until(<bytes>call._first, reader._limit)
+    elif kind == NEXT:
+        line = reader._take_line(reader._limit, ERROR)
+        if line is not None and not line:
+            raise StopAsyncIteration
+        return line
+    return None
+
+
 cdef int attempt_send "penstock_attempt_send"(PyObject *me, PyObject *arg, PyObject **result) except -1:
     cdef Attempt self = <Attempt>me
     cdef LazyReader reader
-    cdef Waiter waiter = self._waiter
+    cdef Waiter waiter
     cdef object value = None
+    cdef bint tries = False
     cdef int outcome
     if not self._started:
         if <object>arg is not None:
@@ -264,26 +333,26 @@ cdef int attempt_send "penstock_attempt_send"(PyObject *me, PyObject *arg, PyObj
                 reader._own != 0 or reader._version == 0 or reader._version != versions.version_of(reader)
             ) and reader._is_left(self._kind):
                 reader._leave(self)
+            elif reader._exception is None:
+                tries = True
             else:
-                if reader._exception is None:
-                    value = reader._attempt(self)
-                if value is None:
-                    self._waiter = reader._wait_for(self)
-    elif waiter is not None:
+                reader._leave(self)
+    elif self._waiter is not None:
+        waiter = self._waiter
         if waiter._state == PENDING:
             raise RuntimeError("await wasn't used with future")
         self._end_wait()
         waiter._take()
-        reader = <LazyReader>self._stream
-        value = reader._attempt(self)
-        if value is None:
-            self._waiter = reader._wait_for(self)
+        tries = True
     elif self._inner is None:
         raise RuntimeError("cannot reuse already awaited coroutine")
-    if value is not None:
-        Py_INCREF(value)  # the caller's reference
-        result[0] = <PyObject *>value
-        return PYGEN_RETURN
+    if tries:
+        value = _made(<LazyReader>self._stream, self)
+        if value is not None:
+            Py_INCREF(value)  # the caller's reference
+            result[0] = <PyObject *>value
+            return PYGEN_RETURN
+        self._waiter = (<LazyReader>self._stream)._wait_for(self)
     if self._waiter is not None:
         self._waiter._asyncio_future_blocking = True
         Py_INCREF(self._waiter)  # the caller's reference
@@ -317,7 +386,9 @@ cdef class LazyReader(ReaderCore):
         return call
 
     def readline(self, *, limit=None, long_lines=ERROR):
-        cdef Attempt call = _attempt_of(self, READLINE)
+        if limit is None and long_lines is ERROR:
+            return _attempt_of(self, READLINE)
+        cdef Attempt call = _attempt_of(self, READLINE_BY)
         call._first = limit
         call._second = long_lines
         return call
@@ -325,31 +396,12 @@ cdef class LazyReader(ReaderCore):
     def readuntil(self, separator=NEWLINE, *, limit=None):
         cdef Attempt call = _attempt_of(self, READUNTIL)
         call._first = separator
-        call._second = limit
+        if limit is not None:
+            call._second = limit
         return call
 
     def __anext__(self):
         return _attempt_of(self, NEXT)
-
-    cdef object _attempt(self, Attempt call):
-        """What is asked for, or None where it is not there, or is not one of the common cases."""
-        cdef int kind = call._kind
-        cdef object line
-        if kind == READEXACTLY:
-            return self._take_exactly(call._n) if call._n > 0 else None
-        if kind == READ:
-            return self._take_some(call._n) if call._n > 0 else None
-        if kind == READUNTIL:
-            if type(call._first) is bytes and call._first and call._second is None:
-                return self._take_until(<bytes>call._first, self._limit)
-        elif kind == NEXT:
-            line = self._take_line(self._limit, ERROR)
-            if line is not None and not line:
-                raise StopAsyncIteration
-            return line
-        elif call._first is None and call._second is ERROR:
-            return self._take_line(self._limit, ERROR)
-        return None
 
     cdef object _wait_for(self, Attempt call):
         """The future that a common case waits for; None after giving the call the coroutine that does the rest."""
@@ -364,7 +416,7 @@ cdef class LazyReader(ReaderCore):
             elif kind == READUNTIL:
                 if type(call._first) is bytes and call._first and call._second is None:
                     return self._wait("readuntil", SEPARATOR, self._limit, call._first)
-            elif kind == NEXT or (call._first is None and call._second is ERROR):
+            elif kind == NEXT or kind == READLINE:
                 return self._wait("readuntil", SEPARATOR, self._limit, NEWLINE)
         return self._leave(call)
 
@@ -387,6 +439,8 @@ cdef class LazyReader(ReaderCore):
             call._inner = self._await_readuntil(call._first, limit=call._second)
         elif kind == NEXT:
             call._inner = self._await___anext__()
+        elif kind == READLINE:
+            call._inner = self._await_readline()
         else:
             call._inner = self._await_readline(limit=call._first, long_lines=call._second)
         return None

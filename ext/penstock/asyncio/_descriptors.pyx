@@ -55,7 +55,6 @@ cdef class Method:
     cdef penstock_call _call        # what the interpreter calls
     cdef PyTypeObject* _type        # the class that it is a method of, which `_compiled` keeps; NULL in a blank one
     cdef PyCFunction _code
-    cdef int _flags                 # how _code is called
     cdef object _compiled           # the method descriptor
     cdef object _function           # what it looks like
     cdef object _original           # asyncio's, for an object of another class
@@ -92,21 +91,42 @@ cdef class Method:
         return f"<function {self.__qualname__} at {id(self):#x}>"
 
 
-cdef PyObject* method_call(PyObject* me, PyObject** args, size_t nargsf, PyObject* kwnames) noexcept:
+# One for each way in which the code of a method is called, so that a call asks only what it has to.
+
+cdef PyObject* call_object(PyObject* me, PyObject** args, size_t nargsf, PyObject* kwnames) noexcept:
+    if PyVectorcall_NARGS(nargsf) == 2 and kwnames == NULL and PyObject_TypeCheck(args[0], (<Method>me)._type):
+        return (<Method>me)._code(args[0], args[1])
+    return call_other(me, args, nargsf, kwnames)
+
+
+cdef PyObject* call_bare(PyObject* me, PyObject** args, size_t nargsf, PyObject* kwnames) noexcept:
+    if PyVectorcall_NARGS(nargsf) == 1 and kwnames == NULL and PyObject_TypeCheck(args[0], (<Method>me)._type):
+        return (<Method>me)._code(args[0], NULL)
+    return call_other(me, args, nargsf, kwnames)
+
+
+cdef PyObject* call_fast(PyObject* me, PyObject** args, size_t nargsf, PyObject* kwnames) noexcept:
     cdef Py_ssize_t n = PyVectorcall_NARGS(nargsf)
-    cdef int flags = (<Method>me)._flags
     if n > 0 and PyObject_TypeCheck(args[0], (<Method>me)._type):
-        if flags == METH_O:
-            if n == 2 and kwnames == NULL:
-                return (<Method>me)._code(args[0], args[1])
-        elif flags == METH_NOARGS:
-            if n == 1 and kwnames == NULL:
-                return (<Method>me)._code(args[0], NULL)
-        elif flags == METH_FASTCALL | METH_KEYWORDS:
-            return (<penstock_fast>(<Method>me)._code)(args[0], args + 1, n - 1, kwnames)
-    elif n > 0:
+        return (<penstock_fast>(<Method>me)._code)(args[0], args + 1, n - 1, kwnames)
+    return call_other(me, args, nargsf, kwnames)
+
+
+cdef PyObject* call_other(PyObject* me, PyObject** args, size_t nargsf, PyObject* kwnames) noexcept:
+    """Call asyncio's for an object of another class; raise what the descriptor does where the call does not fit."""
+    if PyVectorcall_NARGS(nargsf) > 0 and not PyObject_TypeCheck(args[0], (<Method>me)._type):
         return PyObject_Vectorcall(<PyObject*>(<Method>me)._original, args, nargsf, kwnames)
     return PyObject_Vectorcall(<PyObject*>(<Method>me)._compiled, args, nargsf, kwnames)
+
+
+cdef penstock_call call_for(int flags) noexcept:
+    if flags == METH_O:
+        return call_object
+    if flags == METH_NOARGS:
+        return call_bare
+    if flags == METH_FASTCALL | METH_KEYWORDS:
+        return call_fast
+    return call_other
 
 
 cdef Method _blank = Method.__new__(Method)
@@ -129,10 +149,9 @@ def own_methods(cls, original, functions, *bases):
             theirs = getattr(original, name, None)
             if isinstance(theirs, FunctionType):
                 method = Method.__new__(Method)
-                method._call = method_call
+                method._call = call_for(definition.ml_flags)
                 method._type = <PyTypeObject*>cls
                 method._code = definition.ml_meth
-                method._flags = definition.ml_flags
                 method._compiled = own
                 method._function = functions.get(name, theirs)
                 method._original = theirs

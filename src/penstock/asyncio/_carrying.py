@@ -149,21 +149,23 @@ class ProtocolCore:
         """Send bytes where nothing waits in the transport; what the socket does not take is the transport's."""
         transport = self._socket
         size = len(data)
-        if transport._conn_lost or transport._eof or transport._empty_waiter is not None:
+        if size == 0 or transport._conn_lost or transport._empty_waiter is not None:
             transport.write(data)
             return 0
         if transport._buffer:
-            if self._paused:
+            if self._paused and not transport._eof:
                 self._queue_behind(transport, data)
             else:
                 transport.write(data)
             return 0
-        if size == 0:
-            return 0
         try:
             taken = send(self._fd, data)
         except OSError as error:
-            transport._fatal_error(error, "Fatal write error on socket transport")
+            # After write_eof() with nothing buffered the socket is shut down: to ask before would cost every write.
+            if transport._eof:
+                transport.write(data)
+            else:
+                transport._fatal_error(error, "Fatal write error on socket transport")
             return 0
         if taken < 0:
             transport.write(data)

@@ -92,12 +92,14 @@ class Handle:
 
     def add_done_callback(self, fn):
         """Call ``fn(handle)`` at the very moment the operation ends; on a tick if it has."""
+        # Made before anything is looked at: the garbage collector may run, and with it anything.
+        callbacks = [] if self._callbacks is None else None
         if self._is_done:
             next_tick(fn, self)
-        elif self._callbacks is None:
-            self._callbacks = [fn]
-        else:
-            self._callbacks.append(fn)
+            return
+        if self._callbacks is None:
+            self._callbacks = callbacks
+        self._callbacks.append(fn)
 
     def exception(self):
         """The error, or None. Raises asyncio.InvalidStateError while the operation goes on."""
@@ -142,10 +144,13 @@ class Handle:
             current_queue().settle()
         if not self._is_done:
             future = self._loop.create_future()
+            futures = []
+            # Either may have run the garbage collector, and with it anything.
+            if self._is_done:
+                return
             if self._futures is None:
-                self._futures = [future]
-            else:
-                self._futures.append(future)
+                self._futures = futures
+            self._futures.append(future)
             try:
                 yield from future
             except asyncio.CancelledError:

@@ -5,11 +5,12 @@ cdef extern from *:
     /* PyObject_Vectorcall without its second look at the result. `args` has a slot in front that the callee may use. */
     static inline PyObject *penstock_vectorcall(PyObject *fn, PyObject **args, size_t count) {
         PyTypeObject *type = Py_TYPE(fn);
+        vectorcallfunc call = PyObject_Vectorcall;
         if (PyType_HasFeature(type, Py_TPFLAGS_HAVE_VECTORCALL)) {
-            vectorcallfunc call = *(vectorcallfunc *)((char *)fn + type->tp_vectorcall_offset);
-            if (call != NULL) return call(fn, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+            vectorcallfunc own = *(vectorcallfunc *)((char *)fn + type->tp_vectorcall_offset);
+            if (own != NULL) call = own;
         }
-        return PyObject_Vectorcall(fn, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        return call(fn, args, count | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
     }
 
     /* Where the stack is now; not the address of a variable, which would cost every caller a guard of its frame. */
@@ -153,7 +154,6 @@ cdef Stack stack
 
 cdef bint look_at_stack(size_t here) noexcept
 cdef bint at_end_of_stack(size_t here) noexcept
-cdef object too_deep()
 cdef bint crowded() noexcept
 cdef object forget_stack()
 
@@ -165,6 +165,7 @@ cdef inline bint too_far() noexcept:
     """Whether the stack has no room for foreign code."""
     return penstock_here() - stack.low >= stack.size and at_end_of_stack(penstock_here())
 
+# The exception that is being raised, or where there is none, the one of a stack without room.
 cdef object caught()
 
 cdef inline object outcome(PyObject *result):
@@ -176,19 +177,13 @@ cdef inline object outcome(PyObject *result):
     return value
 
 cdef inline object attempt0(object fn):
-    if too_far():
-        return too_deep()
-    return outcome(penstock_call0(fn))
+    return outcome(NULL if too_far() else penstock_call0(fn))
 
 cdef inline object attempt(object fn, object arg):
-    if too_far():
-        return too_deep()
-    return outcome(penstock_call(fn, arg))
+    return outcome(NULL if too_far() else penstock_call(fn, arg))
 
 cdef inline object attempt_method(object fn, object owner, object arg):
-    if too_far():
-        return too_deep()
-    return outcome(penstock_call_method(fn, owner, arg))
+    return outcome(NULL if too_far() else penstock_call_method(fn, owner, arg))
 
 cdef inline object method_of(object owner, object name):
     return getattr(owner, name, None) if penstock_may_have(owner, name) else None

@@ -5,6 +5,7 @@ The calls themselves are in the .pxd, to be inlined.
 """
 
 cimport cython
+from cpython.exc cimport PyErr_Occurred
 
 from penstock._leaving import heed
 
@@ -126,6 +127,8 @@ cdef class Raised:
 
 
 cdef object caught():
+    if PyErr_Occurred() is NULL:
+        return Raised(RecursionError("maximum recursion depth exceeded: streams that call each other on the spot"))
     error = penstock_caught()
     if not isinstance(error, Exception):
         heed(error)
@@ -147,10 +150,6 @@ cdef bint look_at_stack(size_t here) noexcept:
 
 cdef bint at_end_of_stack(size_t here) noexcept:
     return look_at_stack(here) and here < penstock_limit(_LAST_SHARE, _LAST_MOST_BYTES)
-
-
-cdef object too_deep():
-    return Raised(RecursionError("maximum recursion depth exceeded: streams that call each other on the spot"))
 
 
 cdef bint crowded() noexcept:

@@ -72,6 +72,7 @@ cdef class ReadableSide(Lifecycle):
     @cython.locals(buffer=Fifo, changes=Py_ssize_t)
     cdef Fifo _r_make_room_in_front(self)
     cdef object _r_emit_data(self, object chunk)
+    @cython.locals(buffer=Fifo, left=Py_ssize_t)
     cdef Py_ssize_t _r_how_much(self, Py_ssize_t n) except -1
     @cython.locals(buffer=Fifo, left=Py_ssize_t)
     cdef Py_ssize_t _r_first_left(self) except -1

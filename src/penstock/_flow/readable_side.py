@@ -180,7 +180,11 @@ class ReadableSide(Lifecycle):
             self._r_emit_data(chunk)
         else:
             # First, for it may run anything.
-            buffer = self._r_make_room_in_front() if front else self._r_make_room()
+            buffer = self._r_buffer
+            if front:
+                buffer = self._r_make_room_in_front()
+            elif buffer is None or not buffer.has_room(1):
+                buffer = self._r_make_room()
             self._r_length += size
             if self._r_length > self._r_peak:
                 self._r_peak = self._r_length
@@ -248,7 +252,10 @@ class ReadableSide(Lifecycle):
             if self._r_object:
                 return 1
             if self._r_decoder is None or self._r_flowing == 1:
-                return self._r_first_left()
+                # As in _r_first_left, without the call.
+                buffer = self._r_buffer
+                left = 0 if buffer is None else buffer.first_bytes() - self._r_offset
+                return left if left > 0 else self._r_first_left()
             return self._r_length
         if n <= 0:
             return 0

@@ -57,6 +57,10 @@ cdef class WritableSide(ReadableSide):
     @cython.locals(size=Py_ssize_t, data=bytes, waits=bint, buffer=Fifo, stalls=Stalls)
     cdef bint _w_write(self, object chunk, object encoding, object callback) except -1
     @cython.locals(buffer=Fifo)
+    cdef bint _w_has_room(self) except -1
+    @cython.locals(buffer=Fifo)
+    cdef object _w_put(self, object chunk, object callback)
+    @cython.locals(buffer=Fifo)
     cdef object _w_make_room(self)
     @cython.locals(data=bytes)
     cdef Py_ssize_t _w_measure(self, object chunk) except -2

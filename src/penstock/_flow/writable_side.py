@@ -78,8 +78,7 @@ class WritableSide(ReadableSide):
             self._w_refuse(callback)
             return False
         waits = self._w_writing or self._w_corked or self._s_errored is not None or not self._s_constructed
-        buffer = self._w_buffer
-        if waits and (buffer is None or not buffer.has_room(2)):
+        if waits and not self._w_has_room():
             # It may run anything, so all is looked at anew.
             self._w_make_room()
             return self._w_write(chunk, encoding, callback)
@@ -90,8 +89,7 @@ class WritableSide(ReadableSide):
         if self._w_length > self._w_peak:
             self._w_peak = self._w_length
         if waits:
-            buffer.put(chunk)
-            buffer.put(callback)
+            self._w_put(chunk, callback)
         else:
             self._w_writelen = size
             self._w_callback = callback
@@ -110,6 +108,16 @@ class WritableSide(ReadableSide):
         stalls = self._w_stalls
         stalls.begin()
         return False
+
+    def _w_has_room(self):
+        """Whether one more chunk and its callback fit without an allocation."""
+        buffer = self._w_buffer
+        return buffer is not None and buffer.has_room(2)
+
+    def _w_put(self, chunk, callback):
+        buffer = self._w_buffer
+        buffer.put(chunk)
+        buffer.put(callback)
 
     def _w_make_room(self):
         """For one more chunk and its callback."""

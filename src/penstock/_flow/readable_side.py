@@ -359,8 +359,10 @@ class ReadableSide(Lifecycle):
         self._r_length = max(0, self._r_length - (n - left)) if buffer.size > whole else 0
         while whole > 0:
             whole -= 1
-            # Held until all are out: what `__del__` of one does finds the buffer whole.
-            parts.append(buffer.popleft())
+            chunk = buffer.popleft()
+            if type(chunk) is not bytes:
+                # Held until all are out: what `__del__` of one does finds the buffer whole.
+                parts.append(chunk)
         return taken
 
     def _r_joined(self, parts, offset):

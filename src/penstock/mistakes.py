@@ -120,8 +120,18 @@ _SILENT_SECONDS = 0.5
 
 def watch_read(stream: Any, hook: Any, loop: asyncio.AbstractEventLoop) -> None:
     """In debug mode: warn where the first call of a _read hook leads to nothing."""
-    if not str(getattr(hook, "__module__", "")).startswith("penstock."):
+    if not _module_of(hook).startswith("penstock."):
         loop.call_later(_SILENT_SECONDS, _look_at_read, stream, hook)
+
+
+def _module_of(hook: Any) -> str:
+    """Where a hook was written; compiled methods do not say so themselves."""
+    module = getattr(hook, "__module__", None)
+    if module is None:
+        name = getattr(hook, "__name__", None)
+        classes = type(getattr(hook, "__self__", None)).__mro__
+        module = next((each.__module__ for each in classes if name in vars(each)), "")
+    return str(module)
 
 
 def _look_at_read(stream: Any, hook: Any) -> None:

@@ -275,6 +275,35 @@ def test_a_body_waits_for_continue(run):
     run(main)
 
 
+def test_a_body_that_waits_is_sent_after_a_redirect(run):
+    """The server says nothing of the body, where it sends the request elsewhere and where it takes it."""
+
+    async def talk(reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"POST /from"):
+            writer.write(b"HTTP/1.1 307 Temporary Redirect\r\nLocation: /to\r\nContent-Length: 0\r\n\r\n")
+        else:
+            body = await reader.readexactly(5)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + body)
+
+    async def main():
+        async with raw_server(talk) as url:
+            request = http.request(
+                url + "/from",
+                method="POST",
+                headers={"Expect": "100-continue"},
+                body=b"bytes",
+                redirects=1,
+                timeout=10,
+            )
+            sockets = []
+            request.on("socket", sockets.append)
+            assert await body_of(await request) == b"bytes"
+            assert len(set(sockets)) == 2
+
+    run(main)
+
+
 def test_upgrade(run):
     async def main():
         def upgrade(request, socket):
@@ -708,7 +737,8 @@ async def some_bytes():
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "GET", "POST"])
 @pytest.mark.parametrize(
-    "kind", ["bytes", "str", "list", "generator", "readable", "written", "chunked", "none"]
+    "kind",
+    ["bytes", "str", "list", "generator", "readable", "written", "chunked", "none", "empty", "empty text"],
 )
 def test_a_body_is_never_sent_again_without_its_bytes(run, method, kind):
     bodies = {
@@ -717,6 +747,8 @@ def test_a_body_is_never_sent_again_without_its_bytes(run, method, kind):
         "list": [b"x" * 100] * 4,
         "generator": some_bytes(),
         "readable": Readable.from_([b"x" * 400], object_mode=False),
+        "empty": b"",
+        "empty text": "",
     }
 
     async def main():
@@ -728,7 +760,7 @@ def test_a_body_is_never_sent_again_without_its_bytes(run, method, kind):
             if kind == "written":
                 request.write(b"x" * 400)
                 request.end()
-            if kind == "none" and method != "POST":
+            if kind in ("none", "empty", "empty text") and method != "POST":
                 assert (await request).status_code == 201
                 return
             with pytest.raises((IncompleteMessageError, ConnectionError)):

@@ -2,8 +2,10 @@
 
 import asyncio
 import pathlib
+import socket
 import threading
 import traceback
+import warnings
 
 import pytest
 from stream_tools import looped, quiet, reported
@@ -370,21 +372,28 @@ def test_a_read_hook_that_never_pushes_is_warned_of(run, monkeypatch):
         await asyncio.sleep(0.2)
 
     async def main():
+        near, far = socket.socketpair()
         kept = [
             Readable(read=waiting),
             Readable(read=lambda size: Completion()),
             Readable(read=lambda size: b""),
             PassThrough(),
+            # Its hook is a compiled method, which does not say where it comes from.
+            Socket(sock=near),
         ]
-        for stream in kept:
-            stream.resume()
-        await asyncio.sleep(0.06)
+        with warnings.catch_warnings(record=True) as false:
+            warnings.simplefilter("always")
+            for stream in kept:
+                stream.resume()
+            await asyncio.sleep(0.06)
+        assert [str(each.message) for each in false] == []
         silent = Readable(read=silent_hook)
         silent.resume()
         with pytest.warns(
             RuntimeWarning, match=r"_read hook \(silent_hook\) returned None and has pushed nothing"
         ):
             await asyncio.sleep(0.06)
+        far.close()
 
     debugging(run, main)
 

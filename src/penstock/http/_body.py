@@ -71,9 +71,10 @@ def send_body(request: ClientRequest, body: Any) -> Welcome | None:
 def _send(request: ClientRequest, body: Any) -> None:
     request._body_to_come = True
     if isinstance(body, str):
-        request.end(body.encode())
+        request.end(body.encode() or None)
     elif is_whole(body):
-        request.end(body)
+        # An empty one is none: such a request may be sent once more.
+        request.end(body if len(body) else None)
     else:
         flow = pipeline(
             body if isinstance(body, Readable) else Readable.from_(body, object_mode=False), request

@@ -59,7 +59,10 @@ class ClientConnection(HttpConnection):
         self._over = False
         outgoing.reused = self.exchanges > 0
         self.exchanges += 1
-        outgoing._shown()._s_tell("socket", self._socket)
+        outgoing._s_tell("socket", self._socket)
+        if outgoing._front is not None:
+            # The program has the one that was redirected.
+            outgoing._front._s_tell("socket", self._socket)
         if outgoing._s_destroyed:
             # Given up just before it could begin: nothing was sent.
             self._request = None

@@ -35,6 +35,8 @@ from libc cimport errno
 from libc.limits cimport INT_MAX
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
+from penstock._reuse cimport REUSE
+
 from os import strerror
 
 cdef extern from "Python.h":
@@ -637,7 +639,7 @@ cdef bytes new_bytes(Py_ssize_t n):
     cdef PyObject* known
     cdef bytes result
     cdef int index
-    if n < POOLED_BYTES or n > COPY_BYTES:
+    if not REUSE or n < POOLED_BYTES or n > COPY_BYTES:
         return PyBytes_FromStringAndSize(NULL, n)
     if n < COPY_BYTES:
         result = _renewed(_recent, _next_recent, n)

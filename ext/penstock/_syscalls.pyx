@@ -13,6 +13,7 @@ from libc cimport errno
 from os import strerror
 
 from penstock._chunks cimport ChunkQueue
+from penstock._reuse cimport REUSE
 
 cdef extern from "Python.h":
     PyObject* PyBytes_NewRoom "PyBytes_FromStringAndSize"(const char* data, Py_ssize_t size)
@@ -119,7 +120,7 @@ cdef int _spare_count = 0
 
 cdef inline void _give_back(PyObject* piece) noexcept:
     global _spare_count
-    if _spare_count < MOST_PIECES:
+    if REUSE and _spare_count < MOST_PIECES:
         _spares[_spare_count] = piece
         _spare_count += 1
     else:

@@ -12,6 +12,7 @@ from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 
 cimport penstock.asyncio._versions as versions
+from penstock._reuse cimport REUSE
 
 from types import CoroutineType
 from warnings import warn
@@ -266,7 +267,7 @@ cdef inline Attempt _attempt_of(object stream, int kind):
 cdef bint attempt_keep "penstock_attempt_keep"(PyObject *me) noexcept:
     """Keep an attempt that has no references left; whether there was a place."""
     global _kept_count
-    if _kept_count >= MOST_KEPT:
+    if not REUSE or _kept_count >= MOST_KEPT:
         return False
     PyObject_GC_UnTrack(me)
     # Each of these can run other code, which cannot reach the attempt any more.

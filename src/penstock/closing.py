@@ -23,7 +23,7 @@ async def dispose(stream: Any) -> None:
     """
     told = stream.closed
     if not stream.destroyed:
-        whole = stream.readable_ended if hasattr(stream, "readable_ended") else stream.writable_finished
+        whole = getattr(stream, "readable_ended", True) and getattr(stream, "writable_finished", True)
         stream.destroy(None if whole else GivenUp())
     watch = _watch(stream)
     try:

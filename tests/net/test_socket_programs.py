@@ -187,7 +187,7 @@ class Bare:
         self.sent = 0
         self.got = []
         self.acts_left = dice.randrange(25)
-        self.cut = self.ended = False
+        self.cut = self.ended = self.urged = False
 
     def act(self, where=""):
         self.acts_left -= 1
@@ -208,8 +208,9 @@ class Bare:
             self.write()
 
     def urgent(self):
-        """A byte out of band, which is none of the stream."""
-        if not self.ended:
+        """A byte out of band, which is none of the stream; Linux makes it one when another follows."""
+        if not self.ended and not self.urged:
+            self.urged = True
             self.peer.sock.send(b"!", socket.MSG_OOB)
 
     def read(self):
@@ -217,8 +218,9 @@ class Bare:
             self.got.append(self.peer.sock.recv(self.random.choice([1, 1000, 100_000])))
 
     def half_close(self):
-        self.ended = True
-        self.peer.half_close()
+        if not self.ended:
+            self.ended = True
+            self.peer.half_close()
 
     def close(self):
         self.cut = True

@@ -55,6 +55,20 @@ async def test_it_is_destroyed_when_both_sides_are_done(first):
     assert await closed(stream) is None
 
 
+@pytest.mark.parametrize("ends", ["nothing", "the readable side", "the writable side"])
+@looped
+async def test_aclose_gives_up_what_is_left_of_either_side(ends):
+    stream, _ = both()
+    collected(stream)
+    if ends == "the readable side":
+        stream.push(None)
+    elif ends == "the writable side":
+        stream.end()
+    await quiet()
+    await stream.aclose()
+    assert stream.closed
+
+
 @looped
 async def test_allow_half_open_false_ends_the_writable_side():
     stream, _ = both(allow_half_open=False)

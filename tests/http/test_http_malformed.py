@@ -302,6 +302,7 @@ RESPONSES = {
     "unknown coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx",
     "chunked in 1.0": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "folded": b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\nContent-Length: 0\r\n\r\n",
+    "status below 100": b"HTTP/1.1 099 OK\r\nContent-Length: 0\r\n\r\n",
     "endless status": b"HTTP/1.1 99999 OK\r\n\r\n",
     "HTTP/2": b"HTTP/2.0 200 OK\r\n\r\n",
     "long head": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 40_000 + b"\r\n\r\n",

@@ -51,6 +51,36 @@ def test_the_system_cannot_close_a_connection(run, server_tls, client_tls, tls):
     run(main)
 
 
+def test_a_program_that_closes_the_socket_below(run):
+    """Its descriptor is not free before the stream is closed: what is written would go to another connection."""
+
+    async def main():
+        accepted = asyncio.get_running_loop().create_future()
+        async with serving(accepted.set_result) as server:
+            client = await net.connect(server.port, HOST)
+            connection = await accepted
+            connection.resume()
+            descriptor = connection.sock.fileno()
+            connection.sock.close()
+            near, far = socket.socketpair()
+            far.setblocking(False)
+            assert descriptor not in (near.fileno(), far.fileno())
+            client.write(b"to the server")
+            await until(lambda: connection.bytes_read)
+            connection.end(b"to the client")
+            assert await received(client) == b"to the client"
+            with pytest.raises(BlockingIOError):
+                far.recv(1)
+            connection.destroy()
+            await closed(connection)
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(descriptor)
+            near.close()
+            far.close()
+
+    run(main)
+
+
 class Refusing(asyncio.SelectorEventLoop):
     """A loop whose system watches no more descriptors."""
 

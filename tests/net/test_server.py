@@ -10,7 +10,7 @@ import stat
 import pytest
 from net_helpers import HOST, Peer, closed, note, payload, peer_of, received, serving, until
 
-from penstock import net, once
+from penstock import net, once, pipeline
 from penstock.errors import (
     InvalidArgTypeError,
     InvalidArgValueError,
@@ -400,6 +400,39 @@ def test_a_reset_that_a_handler_lets_pass_is_no_news(run):
             peer.reset()
             await until(lambda: ended)
             assert isinstance(ended[0], ConnectionResetError)
+
+    run(main)
+
+
+def test_a_reset_that_is_met_on_the_way_to_another_socket_is_no_news(run):
+    """A proxy's client goes while the kernel moves bytes to it, and the handler lets the error pass."""
+
+    async def main():
+        met = []
+        waiting = asyncio.Event()
+
+        async def give(stream):
+            while True:
+                await stream.send(bytes(256 * 1024))
+
+        async def forward(stream):
+            async with net.connect(source.port, HOST, allow_half_open=True) as there:
+                waiting.set()
+                try:
+                    await pipeline(there, stream)
+                except Exception as error:
+                    met.append(error)
+                    raise
+
+        async with serving(give) as source, serving(forward) as server:
+            for turn in range(5):
+                waiting.clear()
+                peer = await Peer.to(server.port)
+                await waiting.wait()
+                await peer.receive(1024 * 1024)
+                peer.reset()
+                await until(lambda turn=turn: len(met) > turn and not server.connections)
+            assert all(isinstance(error, ConnectionError) for error in met)
 
     run(main)
 

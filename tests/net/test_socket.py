@@ -461,9 +461,13 @@ def test_timeout_says_that_nothing_happens(run):
             assert not client.destroyed
             # Again only after something has happened.
             seen = note(client, "timeout")
+            await asyncio.sleep(0.1)
+            assert seen == []
             there.write(b"x")
             await once(client, "data")
             await until(lambda: seen)
+            await asyncio.sleep(0.1)
+            assert seen == ["timeout"]
             client.set_timeout(0)
             there.resume()
 

@@ -107,7 +107,9 @@ class ClientConnection(HttpConnection):
             self._refuse(f"HTTP/{version}", 502)
         if self._chunked and version == "1.0":
             self._refuse("a chunked body in HTTP/1.0", 502)
-        if 100 <= status < 200 and status != 101:
+        if status < 100:
+            self._refuse(f"the status {status:03}", 502)
+        if status < 200 and status != 101:
             self._informational = status
             request._note_information(status, self._fields)
             return

@@ -81,6 +81,7 @@ class Socket(Duplex, DirectTarget):
         "_channel",
         "_connecting",
         "_idle_seconds",
+        "_idle_since",
         "_idle_timer",
         "_idle_told",
         "_local",
@@ -116,6 +117,7 @@ class Socket(Duplex, DirectTarget):
         self._local: Any = None
         self._no_delay = no_delay
         self._idle_seconds = 0.0
+        self._idle_since = 0.0
         self._idle_told = 0.0
         self._idle_timer: asyncio.TimerHandle | None = None
         if sock is not None and not isinstance(sock, socket.socket):
@@ -169,6 +171,9 @@ class Socket(Duplex, DirectTarget):
         sock.setblocking(False)
         self._connecting = None
         self._sock = sock
+        # As a `makefile()` does: somebody else's close() must not free a descriptor that is still watched and written
+        # to, as the next connection may get its number.
+        sock._io_refs += 1  # type: ignore[attr-defined]
         self._peer = peer
         if self._no_delay and sock.family != socket.AF_UNIX:
             with contextlib.suppress(OSError):
@@ -219,10 +224,15 @@ class Socket(Duplex, DirectTarget):
             self._stop_waiting,
             lambda: None if secure is None else secure.close(error),
             lambda: self._channel.close(error),
-            lambda: None if self._sock is None else self._sock.close(),
+            self._close_sock,
             self._tell_server,
             lambda: next_tick(self._forget),
         )
+
+    def _close_sock(self) -> None:
+        if self._sock is not None:
+            self._sock.close()
+            self._sock._decref_socketios()  # type: ignore[attr-defined]
 
     def _stop_waiting(self) -> None:
         connecting, self._connecting = self._connecting, None
@@ -317,6 +327,7 @@ class Socket(Duplex, DirectTarget):
     def set_timeout(self, seconds: float, callback: Callable[[], object] | None = None) -> Self:
         """Emit 'timeout' after so many ``seconds`` in which nothing came or went; 0 switches it off. Return the socket.
 
+        It comes once; the next one only after something has come or gone again.
         The connection is left alone; `destroy` it in the listener, or not. ``callback``: a listener for one 'timeout'.
         """
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
@@ -329,7 +340,8 @@ class Socket(Duplex, DirectTarget):
             self._idle_timer.cancel()
             self._idle_timer = None
         if seconds and not self.destroyed:
-            self._idle_told = monotonic()
+            self._idle_since = monotonic()
+            self._idle_told = 0.0
             self._watch_idle(seconds)
         if callback is not None:
             if seconds:
@@ -342,14 +354,15 @@ class Socket(Duplex, DirectTarget):
         self._idle_timer = asyncio.get_running_loop().call_later(seconds, self._look_idle)
 
     def _look_idle(self) -> None:
-        active = self._channel.active_at
-        idle = monotonic() - max(active, self._idle_told)
+        since = max(self._channel.active_at, self._idle_since)
+        idle = monotonic() - since
         if idle < self._idle_seconds:
             self._watch_idle(self._idle_seconds - idle)
             return
-        self._idle_told = monotonic()
         self._watch_idle(self._idle_seconds)
-        self._s_tell("timeout")
+        if self._idle_told != since:
+            self._idle_told = since
+            self._s_tell("timeout")
 
     @property
     def timeout(self) -> float:
@@ -462,7 +475,10 @@ class Socket(Duplex, DirectTarget):
 
     @property
     def sock(self) -> socket.socket | None:
-        """The `socket.socket` below, for its options; None before it is there. Not for reading or writing."""
+        """The `socket.socket` below, for its options; None before it is there.
+
+        Not for reading, writing or closing: its ``close()`` waits for the stream's.
+        """
         return self._sock
 
     @property

@@ -131,6 +131,7 @@ class SocketRoute:
                     return
             except OSError as error:
                 self._drop()
+                out.note_fault(error)
                 dest = self.dest
                 dest._s_fail(error, False)
                 return

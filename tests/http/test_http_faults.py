@@ -1,13 +1,14 @@
 """Errors of handlers, listeners and clients: each is told once, to whom it concerns, and nobody is left waiting."""
 
 import asyncio
+import contextlib
 import errno
 import os
 
 import pytest
 from http_helpers import Peer, answer, body_of, hello, peer_of, request, serving, until
 
-from penstock import PassThrough, StreamError, create_write_stream, http, pipeline
+from penstock import PassThrough, StreamError, create_write_stream, duplex_pair, finished, http, pipeline
 
 
 def reported(run):
@@ -320,5 +321,76 @@ def test_a_listener_of_an_http_server_that_raises(run, event):
             await asyncio.wait_for(server.aclose(), 5)
         assert len(heard) == 1
         assert reported(run) == [failure]
+
+    run(main)
+
+
+async def ended(peer):
+    """That the connection is over for the client, be it by a reset."""
+    with contextlib.suppress(ConnectionError):
+        assert await asyncio.wait_for(peer.rest(), 5) == b""
+
+
+HANDED = {"upgrade": ("GET /", "Connection: Upgrade", "Upgrade: x"), "connect": ("CONNECT test:80",)}
+
+
+@pytest.mark.parametrize("event", HANDED)
+@pytest.mark.parametrize("way", ["plain", "async", "over a pair"])
+def test_who_takes_a_socket_over_and_raises(run, event, way):
+    """It is told once, and the client is not left waiting."""
+    failure = LookupError("the listener's own")
+
+    def refuse(request, socket):
+        raise failure
+
+    async def refuse_later(request, socket):
+        await asyncio.sleep(0)
+        raise failure
+
+    async def main():
+        run.errors_wanted = True
+        async with peer_of(hello) as peer:
+            peer.server.on(event, refuse if way == "plain" else refuse_later)
+            if way == "over a pair":
+                near, far = duplex_pair()
+                peer.server.serve_connection(near)
+                far.write(request(*HANDED[event]))
+                far.resume()
+                with contextlib.suppress(StreamError):
+                    await asyncio.wait_for(finished(far), 5)
+            else:
+                await peer.send(request(*HANDED[event]))
+                await ended(peer)
+        assert reported(run) == [failure]
+
+    run(main)
+
+
+@pytest.mark.parametrize("leaving", ["reset", "close", "server"])
+def test_who_has_a_socket_taken_over_and_is_left(run, leaving):
+    """A client that goes, or a server that is closed meanwhile, is no error of an async listener."""
+    over = []
+
+    async def swallow(request, socket):
+        socket.write(b"HTTP/1.1 101 Switching Protocols\r\n\r\n")
+        try:
+            async for chunk in socket:
+                await socket.send(chunk)
+        finally:
+            over.append(1)
+
+    async def main():
+        async with peer_of(hello) as peer:
+            peer.server.on("upgrade", swallow)
+            await peer.send(request(*HANDED["upgrade"], body=b"x"))
+            await peer.receive(len(b"HTTP/1.1 101 Switching Protocols\r\n\r\nx"))
+            if leaving == "server":
+                await peer.server.aclose()
+            elif leaving == "reset":
+                peer.reset()
+            else:
+                peer.half_close()
+            await until(lambda: over)
+        assert reported(run) == []
 
     run(main)

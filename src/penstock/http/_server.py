@@ -82,6 +82,8 @@ class Server(EventEmitter):
         self._connections: set[ServerConnection] = set()
         self._closing = False
         self._timer: asyncio.TimerHandle | None = None
+        # What is being handed over to a listener of 'upgrade' or 'connect'.
+        self._handed: Duplex | None = None
         shortest = self.limits.shortest_time()
         self._round = None if shortest is None else min(max(shortest / 10, _SHORTEST_ROUND), _LONGEST_ROUND)
         if handler is not None:
@@ -164,6 +166,28 @@ class Server(EventEmitter):
         self._loop.call_exception_handler(
             {"message": f"{message} ({request.method} {request.url})", "exception": error, "request": request}
         )
+
+    def _hand_over(self, event: str, request: ServerRequest, socket: Duplex) -> None:
+        """Give the connection to the listeners of 'upgrade' or 'connect'; what they raise closes it."""
+        outer, self._handed = self._handed, socket
+        try:
+            self.emit(event, request, socket)
+        except Exception as error:
+            self._report(f"Exception in a listener of {event!r}", error, request)
+            getattr(socket, "reset_and_destroy", socket.destroy)()
+        finally:
+            self._handed = outer
+
+    def _s_watch_listener(self, awaitable: Any) -> None:
+        socket = self._handed
+        if socket is None:
+            super()._s_watch_listener(awaitable)
+        elif getattr(socket, "_accepted_by", None) is not None:
+            # As of any connection that an async handler has.
+            self._below._look_after(socket, awaitable)
+        else:
+            # Its failure destroys the stream.
+            socket._s_watch_listener(awaitable)
 
     def _client_error(self, error: BaseException, socket: Duplex) -> None:
         self._s_tell("client_error", error, socket)

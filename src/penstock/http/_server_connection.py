@@ -546,11 +546,7 @@ class ServerConnection(ServerClock):
         self._gone = True
         self._stop_runner()
         server._connection_gone(self)
-        try:
-            server.emit(event, request, socket)
-        except Exception as error:
-            server._report("Exception in an HTTP upgrade handler", error, request)
-            socket._s_destroy_stream(None)
+        server._hand_over(event, request, socket)
 
     # ---- the end of its use
 

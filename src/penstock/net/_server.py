@@ -356,10 +356,14 @@ class Server(EventEmitter):
             stream.reset_and_destroy()
             raise
         if hasattr(type(result), "__await__"):
-            task = self._start_task(self._serve(stream, result), stream)
-            if asyncio.iscoroutine(result):
-                # Where it was cancelled before it began.
-                task.add_done_callback(lambda _: result.close())
+            self._look_after(stream, result)
+
+    def _look_after(self, stream: Socket, work: Any) -> None:
+        """Await what an async handler of the connection has returned, in a task."""
+        task = self._start_task(self._serve(stream, work), stream)
+        if asyncio.iscoroutine(work):
+            # Where it was cancelled before it began.
+            task.add_done_callback(lambda _: work.close())
 
     async def _serve(self, stream: Socket, handler: Any) -> None:
         met: BaseException | None = None

@@ -149,17 +149,23 @@ cdef class Raised:
 cdef struct Stack:
     size_t low
     size_t size
+    size_t near                     # ... and without a look at the interpreter's own limit either: from here to the same end
+    size_t near_size
 
 cdef Stack stack
 
 cdef bint look_at_stack(size_t here) noexcept
 cdef bint at_end_of_stack(size_t here) noexcept
-cdef bint crowded() noexcept
+cdef bint look_at_frames(size_t here) noexcept
 cdef object forget_stack()
 
 cdef inline bint deep() noexcept:
     """Whether so much of the stack is used that what can be put off should be."""
     return penstock_here() - stack.low >= stack.size and look_at_stack(penstock_here())
+
+cdef inline bint crowded() noexcept:
+    """The same, where other people's calls are nested as well as penstock's own."""
+    return penstock_here() - stack.near >= stack.near_size and look_at_frames(penstock_here())
 
 cdef inline bint too_far() noexcept:
     """Whether the stack has no room for foreign code."""

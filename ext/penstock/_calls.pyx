@@ -118,6 +118,8 @@ cdef enum:
     _MOST_BYTES = 1048576
     _LAST_SHARE = 8
     _LAST_MOST_BYTES = 524288
+    # Nested calls take so much of the stack before they can be as many as the interpreter allows.
+    _NEAR_BYTES = 98304
 
 
 @cython.final
@@ -145,6 +147,8 @@ cdef bint look_at_stack(size_t here) noexcept:
         return True
     stack.low = limit
     stack.size = penstock_top() - limit
+    stack.near_size = stack.size if stack.size < _NEAR_BYTES else _NEAR_BYTES
+    stack.near = penstock_top() - stack.near_size
     return False
 
 
@@ -152,9 +156,10 @@ cdef bint at_end_of_stack(size_t here) noexcept:
     return look_at_stack(here) and here < penstock_limit(_LAST_SHARE, _LAST_MOST_BYTES)
 
 
-cdef bint crowded() noexcept:
-    return deep() or penstock_few_frames()
+cdef bint look_at_frames(size_t here) noexcept:
+    """`crowded`, where the address is not known to be safe."""
+    return look_at_stack(here) or penstock_few_frames()
 
 
 cdef object forget_stack():
-    stack.low = stack.size = 0
+    stack.low = stack.size = stack.near = stack.near_size = 0

@@ -138,7 +138,7 @@ class Pipeline(Handle[Any]):
                 raise _wrong_return(index, "an async iterable", made)
             return made
         # A last stage that is a function has a stream for its outcome all the same.
-        end = PassThrough(object_mode=True)
+        end = _Result(object_mode=True) if is_awaitable(made) else PassThrough(object_mode=True)
         if is_awaitable(made):
             self._open += 1
             task = self._spawn(self._await_last(made, end, self._feeds))
@@ -433,6 +433,13 @@ class _Destroyer:
                     if error is not None
                     else StreamDestroyedError("the pipeline is over and this stage is not")
                 )
+
+
+class _Result(PassThrough):
+    """What the last function gave, as a stream. It is the flow's own result, and nothing that is to be delivered."""
+
+    def _s_unfinished(self) -> None:
+        return None
 
 
 def _check(stages: tuple[Any, ...]) -> None:

@@ -327,6 +327,16 @@ def test_what_the_program_gave_up_itself_is_not_named(cut_off):
     assert cut_off(main) == (None, [])
 
 
+def test_the_result_of_a_pipeline_is_delivered_by_its_await(cut_off):
+    async def items_of(stream):
+        return [item async for item in stream]
+
+    async def main():
+        return await pipeline(Readable.from_(range(3)), PassThrough(object_mode=True), items_of)
+
+    assert cut_off(main) == ([0, 1, 2], [])
+
+
 async def _awaited(flow):
     return await flow
 

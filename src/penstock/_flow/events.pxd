@@ -13,6 +13,8 @@ cdef class OnceListener(Standin):
     cdef bint _fired
     cdef bint _take(self) except -1
 
+# Long chains of streams that hold one another are let go of one by one.
+@cython.trashcan(True)
 cdef class EventEmitter(Ticked):
     cdef dict __dict__
     cdef object __weakref__

@@ -50,6 +50,8 @@ class Completion:
 
     def resolve(self, value=None):
         """The hook is done, with ``value`` as its result."""
+        if isinstance(value, Completion):
+            raise InvalidArgTypeError("resolve() needs the result of the hook, got another Completion")
         self._settle(None, value)
 
     def reject(self, error):
@@ -83,7 +85,7 @@ class Completion:
         if stream is None:
             self._error = error
             self._value = value
-        elif calls.deep():
+        elif calls.crowded():
             # One stream's completion that is made by another one's, and so on.
             stream._s_tick(_TICK_COMPLETE, (self._kind, error, value))
         else:

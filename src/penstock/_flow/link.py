@@ -111,7 +111,7 @@ class Pipe(Listener):
         """P5."""
         dest = self._dest
         try:
-            ok = self._write(chunk) if self._detour or calls.deep() else dest._w_write(chunk, None, None)
+            ok = self._write(chunk) if self._detour or calls.crowded() else dest._w_write(chunk, None, None)
         except Exception as error:
             # A chunk that the destination cannot take is the destination's failure, not the reader's.
             dest._s_destroy_stream(error)

@@ -15,6 +15,7 @@ cdef int _TICK_READ_ZERO
 cdef int _TICK_END
 cdef int _TICK_LISTENING
 cdef int _TICK_END_WRITABLE
+cdef int _TICK_READ_LATE
 cdef int _READ
 cdef int _FUNCTION
 cdef object _DATA
@@ -28,6 +29,7 @@ cdef class ReadableSide(Lifecycle):
     cdef unsigned char _r_object             # object mode
     cdef unsigned char _r_disabled           # a Duplex made with readable=False
     cdef unsigned char _r_reading            # a _read call is outstanding
+    cdef unsigned char _r_late               # ... and is made on a tick
     cdef unsigned char _r_sync               # inside _read, or none was made yet
     cdef unsigned char _r_need_readable      # 'readable' is owed to somebody
     cdef unsigned char _r_emitted_readable   # ... and announced
@@ -65,7 +67,7 @@ cdef class ReadableSide(Lifecycle):
     cdef bint _r_push_eof(self) except -1
     cdef object _r_checked(self, object chunk, object encoding)
     cdef object _r_decode(self, object chunk)
-    @cython.locals(buffer=Fifo)
+    @cython.locals(buffer=Fifo, at_once=bint, late=bint)
     cdef object _r_add_chunk(self, object chunk, Py_ssize_t size, bint front)
     @cython.locals(buffer=Fifo)
     cdef Fifo _r_make_room(self)
@@ -91,6 +93,8 @@ cdef class ReadableSide(Lifecycle):
     cdef object _r_read(self, Py_ssize_t n)
     @cython.locals(data=bytes, raised=calls.Raised)
     cdef object _r_call_read(self)
+    @cython.locals(late=bint)
+    cdef object _r_read_late(self)
     cdef object _r_find_hook(self)
     cdef object _r_read_done(self, object value)
     cdef object _r_announce(self)

@@ -25,6 +25,7 @@ _TICK_READ_ZERO = 13
 _TICK_END = 14
 _TICK_LISTENING = 15
 _TICK_END_WRITABLE = 16
+_TICK_READ_LATE = 17
 _READ = 10
 # Interned, as every event is by the time that it comes here.
 _DATA = "data"
@@ -168,12 +169,15 @@ class ReadableSide(Lifecycle):
         if not front:
             self._r_chunks += 1
             self._r_bytes += size
-        if (
+        at_once = (
             not self._r_sync
             and self._r_flowing == 1
             and self._r_length == 0
             and self._s_data_handler is not None
-        ):
+        )
+        # One stream's listener pushes to the next one, and so on.
+        late = at_once and calls.crowded()
+        if at_once and not late:
             if self._r_await is not None:
                 self._r_forget_drains()
             self._r_did_read = True
@@ -193,7 +197,7 @@ class ReadableSide(Lifecycle):
                 buffer.put_left(chunk)
             else:
                 buffer.put(chunk)
-            if self._r_need_readable:
+            if self._r_need_readable or late:
                 self._r_announce()
         if not self._r_reading_more and self._s_constructed:
             self._r_reading_more = True
@@ -412,7 +416,12 @@ class ReadableSide(Lifecycle):
             self._r_sync = True
             if self._r_length == 0:
                 self._r_need_readable = True
-            self._r_call_read()
+            self._r_late = calls.crowded()
+            if self._r_late:
+                # One stream's _read reads the next one, and so on.
+                self._s_tick(_TICK_READ_LATE, None)
+            else:
+                self._r_call_read()
             self._r_sync = False
             if not self._r_reading and (n == 0 or wanted != _ANY or self._r_decoder is not None):
                 n = self._r_how_much(wanted)
@@ -462,6 +471,15 @@ class ReadableSide(Lifecycle):
                 self._s_hook_returned(_READ, result)
         except Exception as error:
             self._s_fail(error, False)
+
+    def _r_read_late(self):
+        """Call the hook that was put off, unless something has made it needless."""
+        late = self._r_late
+        self._r_late = False
+        if late and self._r_reading and not self._s_destroyed and self._s_errored is None:
+            self._r_sync = True
+            self._r_call_read()
+            self._r_sync = False
 
     def _r_find_hook(self):
         """Look the hook up, once, at the first read."""
@@ -574,6 +592,8 @@ class ReadableSide(Lifecycle):
             self._r_update_listening()
         elif op == _TICK_END_WRITABLE:
             self._r_end_writable()
+        elif op == _TICK_READ_LATE:
+            self._r_read_late()
         else:
             Lifecycle._s_run_tick(self, op, arg)
 

@@ -16,6 +16,7 @@ cdef int _TICK_FAIL_BUFFERED
 cdef int _TICK_CALLBACK
 cdef int _TICK_FINISH
 cdef int _TICK_FINISH_CHECK
+cdef int _TICK_WRITE_LATE
 cdef int _WRITE
 cdef int _FINAL
 
@@ -56,6 +57,7 @@ cdef class WritableSide(ReadableSide):
     cdef object _w_checked(self, object chunk, object encoding)
     @cython.locals(size=Py_ssize_t, data=bytes, waits=bint, buffer=Fifo, stalls=Stalls)
     cdef bint _w_write(self, object chunk, object encoding, object callback) except -1
+    cdef object _w_write_late(self, object chunk)
     @cython.locals(buffer=Fifo)
     cdef bint _w_has_room(self) except -1
     @cython.locals(buffer=Fifo)

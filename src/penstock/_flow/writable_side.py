@@ -26,6 +26,7 @@ _TICK_FAIL_BUFFERED = 23
 _TICK_CALLBACK = 24
 _TICK_FINISH = 25
 _TICK_FINISH_CHECK = 26
+_TICK_WRITE_LATE = 27
 _WRITE = 20
 _FINAL = 21
 
@@ -96,7 +97,11 @@ class WritableSide(ReadableSide):
             self._w_writing = True
             self._w_expecting = True
             self._w_sync = True
-            self._w_call_write(chunk)
+            if calls.crowded():
+                # One stream's _write writes to the next one, and so on.
+                self._s_tick(_TICK_WRITE_LATE, chunk)
+            else:
+                self._w_call_write(chunk)
             self._w_sync = False
         if self._w_length < self._w_hwm or self._w_length == 0:
             return self._s_errored is None and not self._s_destroyed
@@ -108,6 +113,21 @@ class WritableSide(ReadableSide):
         stalls = self._w_stalls
         stalls.begin()
         return False
+
+    def _w_write_late(self, chunk):
+        """Hand the hook a chunk that was put off; one that was dropped meanwhile fails its write."""
+        if self._s_destroyed:
+            callback = self._w_callback
+            self._w_expecting = self._w_writing = False
+            self._w_callback = None
+            waiting = self._w_buffer is not None and self._w_buffer.size > 0
+            self._w_length = max(0, self._w_length - self._w_writelen) if waiting else 0
+            self._w_writelen = 0
+            self._w_write_failed(callback, _dropped("write"))
+        else:
+            self._w_sync = True
+            self._w_call_write(chunk)
+            self._w_sync = False
 
     def _w_has_room(self):
         """Whether one more chunk and its callback fit without an allocation."""
@@ -310,7 +330,7 @@ class WritableSide(ReadableSide):
             self._w_tell(callback, error)
 
     def _w_tell(self, callback, error):
-        if calls.deep():
+        if calls.crowded():
             # One stream's callback completes another one's write, and so on.
             self._s_tick(_TICK_CALLBACK, (callback, error))
             return
@@ -592,6 +612,8 @@ class WritableSide(ReadableSide):
             self._w_fail_buffered()
         elif op == _TICK_CALLBACK:
             self._w_tell(arg[0], arg[1])
+        elif op == _TICK_WRITE_LATE:
+            self._w_write_late(arg)
         elif op == _TICK_FINISH:
             if self._w_prefinished:
                 self._w_finish()

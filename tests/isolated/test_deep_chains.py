@@ -1,0 +1,31 @@
+"""Long chains of streams, each at work in a call of the other, or the only one that holds it: no stack overflows."""
+
+import re
+from pathlib import Path
+
+import pytest
+from test_isolated import assert_clean, run_program
+
+import penstock
+
+PROGRAM = "deep_chains.py"
+SOURCE = (Path(__file__).parent / PROGRAM).read_text()
+CHAINS = re.findall(r"^async def (\w+)\(length\)", SOURCE, re.MULTILINE)
+# Their links cost more, each being several streams, or a pipeline of its own.
+COSTLY = {"composed": 2_000, "duplexes": 5_000, "froms": 5_000, "pipelines": 5_000, "pipelines_fail": 5_000}
+
+
+def small_stack_length(chain):
+    if penstock.backend == "python":
+        return 2_000
+    return COSTLY.get(chain, 100_000 if chain.startswith("dropped_") else 20_000)
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_on_a_small_stack(chain):
+    assert_clean(run_program(PROGRAM, chain, str(small_stack_length(chain)), "small"), "done\n")
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_where_the_interpreter_allows_fewer_frames_than_there_are_streams(chain):
+    assert_clean(run_program(PROGRAM, chain, "1500", "main"), "done\n")

@@ -34,6 +34,8 @@ class Shared:
         self._source = source
         self._eager = eager
         self._chunks: deque[Any] = deque()
+        # What each of them counts for: its owner may change its length meanwhile.
+        self._sizes: deque[int] = deque()
         # The number of the first chunk in the buffer, counted from the first of the source.
         self._first = 0
         self._size = 0
@@ -75,6 +77,7 @@ class Shared:
             self._error.__cause__ = error
         self._first += len(self._chunks)
         self._chunks.clear()
+        self._sizes.clear()
         self._size = 0
         self._reader().leave()
         for consumer in list(self._consumers):
@@ -110,8 +113,10 @@ class Shared:
                 chunk = None if pull.source.destroyed else pull.read()
                 if chunk is None:
                     break
+                size = 1 if self._objects else len(chunk)
                 self._chunks.append(chunk)
-                self._size += 1 if self._objects else len(chunk)
+                self._sizes.append(size)
+                self._size += size
                 self._serve_waiting()
         finally:
             self._fetching = False
@@ -170,9 +175,10 @@ class Shared:
     def _trim(self) -> None:
         """Let go of what every consumer has."""
         while self._consumers and self._chunks and self._first not in self._standing:
-            chunk = self._chunks.popleft()
-            self._size -= 1 if self._objects else len(chunk)
+            self._size -= self._sizes.popleft()
             self._first += 1
+            # Last: letting go of it may run anything.
+            self._chunks.popleft()
 
     def _left(self, consumer: _Consumer) -> None:
         if consumer in self._consumers:

@@ -134,6 +134,10 @@ def test_wrong_arguments(run, options, error):
         ({"proxy": 5}, InvalidArgTypeError),
         ({"socket_path": 5}, InvalidArgTypeError),
         ({"connect": 5}, InvalidArgTypeError),
+        ({"keep_alive": None}, InvalidArgTypeError),
+        ({"keep_alive": -1}, InvalidArgTypeError),
+        ({"keep_alive": float("nan")}, InvalidArgTypeError),
+        ({"keep_alive": "no"}, InvalidArgTypeError),
     ],
 )
 def test_wrong_options_of_an_agent(run, options, error):
@@ -164,6 +168,28 @@ def test_what_connect_returns(run):
                     await agent.get("http://a/")
             assert not results
             assert agent.connections == 0
+
+    run(main)
+
+
+def test_connect_may_be_a_plain_function(run):
+    async def main():
+        server = http.Server(lambda request, response: response.end(b"hello"))
+        results = [None, 5]
+
+        def connect(hostname, port, ssl):
+            if results:
+                return results.pop()
+            here, there = duplex_pair()
+            server.serve_connection(there)
+            return here
+
+        async with server, http.Agent(connect=connect, max_connections=1) as agent:
+            for wrong in (5, None):
+                with pytest.raises(InvalidArgTypeError, match=f"connect must be .* it returned {wrong}"):
+                    await agent.get("http://a/")
+            response = await agent.get("http://a/")
+            assert await body_of(response) == b"hello"
 
     run(main)
 

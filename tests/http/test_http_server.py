@@ -1,11 +1,12 @@
 """What a server does with good requests."""
 
 import asyncio
+import socket
 import sys
 
 import pytest
 from http_helpers import answer, body_of, echo, hello, peer_of, request, serving, until
-from net_helpers import HOST, Peer
+from net_helpers import HOST, Peer, without_descriptors
 
 from penstock import (
     ContentLengthMismatchError,
@@ -630,6 +631,72 @@ def test_upgrade_hands_the_socket_over(run):
             assert peer.server.connections == 0
             peer.half_close()
             assert await peer.rest() == b""
+
+    run(main)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+def test_of_several_upgrade_listeners_one_raises(run, first, taken):
+    """The connection stays with the one that has taken it, and is closed where none has."""
+
+    def fails(request, socket):
+        raise ValueError("a broken listener")
+
+    def other(request, socket):
+        if taken:
+            socket.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
+            socket.pipe(socket)
+
+    async def main():
+        reported = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: reported.append(context))
+        async with peer_of(hello) as peer:
+            for listener in (fails, other) if first else (other, fails):
+                peer.server.on("upgrade", listener)
+            await peer.send(request("GET /", "Connection: Upgrade", "Upgrade: echo"))
+            if taken:
+                assert (await answer(peer)).status == 101
+                await peer.send(b"echo")
+                assert await peer.receive(4) == b"echo"
+                peer.half_close()
+                assert await peer.rest() == b""
+            else:
+                with pytest.raises(ConnectionResetError):
+                    await peer.rest()
+            assert [str(each["exception"]) for each in reported] == ["a broken listener"]
+
+    run(main)
+
+
+def test_out_of_descriptors_is_told(run):
+    async def main():
+        async with serving(hello) as server:
+            errors = []
+            server.on("error", errors.append)
+            peer = socket.socket()
+            with peer:
+                with without_descriptors():
+                    peer.setblocking(False)
+                    await asyncio.get_running_loop().sock_connect(peer, (HOST, server.port))
+                    await until(lambda: errors)
+                assert [type(error) for error in errors] == [OSError]
+                assert "Too many open files" in str(errors[0])
+                assert server.listening
+
+    run(main)
+
+
+def test_an_address_in_use_is_told_once(run):
+    async def main():
+        async with serving(hello) as server:
+            second = http.Server(hello)
+            errors = []
+            second.on("error", errors.append)
+            second.listen(server.port, HOST)
+            await until(lambda: errors)
+            await asyncio.sleep(0.01)
+            assert [type(error) for error in errors] == [OSError]
 
     run(main)
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import os
 import random
+import resource
 import shutil
 import socket
 import ssl
@@ -174,3 +176,21 @@ def server_tls(certificate):
 @pytest.fixture
 def client_tls(certificate):
     return ssl.create_default_context(cafile=certificate[0])
+
+
+@contextlib.contextmanager
+def without_descriptors():
+    """This process can open no descriptor meanwhile."""
+    spare = [os.dup(0) for _ in range(3)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))), hard))
+    held = []
+    try:
+        with contextlib.suppress(OSError):
+            while True:
+                held.append(os.dup(0))
+        yield
+    finally:
+        for fd in held + spare:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

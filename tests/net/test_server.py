@@ -3,12 +3,22 @@
 import asyncio
 import contextlib
 import os
-import resource
 import socket
 import stat
 
 import pytest
-from net_helpers import HOST, Peer, closed, note, payload, peer_of, received, serving, until
+from net_helpers import (
+    HOST,
+    Peer,
+    closed,
+    note,
+    payload,
+    peer_of,
+    received,
+    serving,
+    until,
+    without_descriptors,
+)
 
 from penstock import net, once, pipeline
 from penstock.errors import (
@@ -546,15 +556,7 @@ def test_out_of_descriptors(run):
         async with serving(lambda stream: stream.end(b"in")) as server:
             errors = note(server, "error")
             peers = [socket.socket() for _ in range(3)]
-            spare = [os.dup(0) for _ in range(3)]
-            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-            highest = max(map(int, os.listdir("/proc/self/fd")))
-            resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
-            held = []
-            try:
-                with contextlib.suppress(OSError):
-                    while True:
-                        held.append(os.dup(0))
+            with without_descriptors():
                 loop = asyncio.get_running_loop()
                 for peer in peers:
                     peer.setblocking(False)
@@ -564,10 +566,6 @@ def test_out_of_descriptors(run):
                 # It tries again meanwhile, and says nothing more.
                 await asyncio.sleep(0.25)
                 assert len(errors) == 1
-            finally:
-                for fd in held + spare:
-                    os.close(fd)
-                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             for peer in peers:
                 assert await Peer(peer).rest() == b"in"
                 peer.close()

@@ -34,6 +34,31 @@ def counting(n, mark=4):
     return stream
 
 
+@pytest.mark.parametrize("change", [lambda chunk: chunk.extend(b"more"), lambda chunk: chunk.clear()])
+def test_a_chunk_counts_for_what_it_was_when_it_came(run, change):
+    async def main():
+        source = Readable(read=lambda size: None)
+        shared = share(source)
+        quick, slow = shared.consumer(), shared.consumer()
+        taken = []
+        quick.on("data", taken.append)
+        chunk = bytearray(b"chunk")
+        source.push(chunk)
+        await quiet()
+        assert taken.pop() is chunk
+        assert shared.buffered == 5
+        change(chunk)
+        slow.resume()
+        await quiet()
+        assert shared.buffered == 0
+        source.push(None)
+        await quiet()
+        assert quick.readable_ended
+        assert slow.readable_ended
+
+    run(main)
+
+
 @pytest.mark.parametrize("make", [share, broadcast])
 @pytest.mark.parametrize("consumers", [1, 2, 5])
 def test_every_consumer_gets_everything(run, make, consumers):

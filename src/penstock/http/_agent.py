@@ -45,8 +45,8 @@ class Agent:
     ``ssl``: for https, an `ssl.SSLContext`; True is the default one, False encrypts and does not check whom it talks to.
     ``proxy``: the URL of an http proxy; True for what HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say in the
     environment when the agent is made, False for none. Where it is not given, that is True but with ``socket_path`` or
-    ``connect``. ``socket_path``: the Unix socket to connect to, whatever the URL says. ``connect``: an async function
-    ``(hostname, port, ssl)`` that returns a connected Duplex, in the place of `penstock.net.connect`.
+    ``connect``. ``socket_path``: the Unix socket to connect to, whatever the URL says. ``connect``: a function, async or
+    not, ``(hostname, port, ssl)`` that returns a connected Duplex, in the place of `penstock.net.connect`.
 
     ``async with Agent() as agent:`` closes all connections at the end. An agent belongs to one event loop.
     """
@@ -68,8 +68,12 @@ class Agent:
         checked_int("max_free", max_free, 0)
         if limits is not None and not isinstance(limits, Limits):
             raise InvalidArgTypeError(f"limits must be a penstock.http.Limits, got {limits!r}")
+        if not isinstance(keep_alive, bool):
+            raise InvalidArgTypeError(
+                f"keep_alive must be True or False, got {keep_alive!r}; how long is Limits(keep_alive_time=)"
+            )
         if connect is not None and not callable(connect):
-            raise InvalidArgTypeError(f"connect must be an async function, got {connect!r}")
+            raise InvalidArgTypeError(f"connect must be a function, got {connect!r}")
         if socket_path is not None and not isinstance(socket_path, str):
             raise InvalidArgTypeError(f"socket_path must be a str, got {socket_path!r}")
         if socket_path is not None and isinstance(proxy, str):

@@ -100,6 +100,7 @@ class Server(EventEmitter):
             self._below = net.create_server(self._connected, allow_half_open=True, **self._socket_options)
             for event in ("listening", "drop", "tls_error"):
                 self._below.on(event, self._passed_on(event))
+            self._below.on("error", self._below_failed)
             self._below.on("close", self._below_closed)
         return _as_mine(self._below.listen(*address, **options), self)
 
@@ -168,13 +169,18 @@ class Server(EventEmitter):
         )
 
     def _hand_over(self, event: str, request: ServerRequest, socket: Duplex) -> None:
-        """Give the connection to the listeners of 'upgrade' or 'connect'; what they raise closes it."""
+        """Give the connection to the listeners of 'upgrade' or 'connect'; what they raise closes it.
+
+        Of several listeners another one may have taken it: then it stays.
+        """
         outer, self._handed = self._handed, socket
+        alone, listened_to = self.listener_count(event) == 1, set(socket.event_names())
         try:
             self.emit(event, request, socket)
         except Exception as error:
             self._report(f"Exception in a listener of {event!r}", error, request)
-            getattr(socket, "reset_and_destroy", socket.destroy)()
+            if alone or listened_to.issuperset(socket.event_names()):
+                getattr(socket, "reset_and_destroy", socket.destroy)()
         finally:
             self._handed = outer
 
@@ -199,6 +205,11 @@ class Server(EventEmitter):
             self._timer = None
         if self._closing and self._below is None and not self._connections:
             self._s_tell("close")
+
+    def _below_failed(self, error: BaseException) -> None:
+        # Where it could not listen, the handle of listen() tells.
+        if self.listening:
+            self._s_tell("error", error)
 
     def _below_closed(self) -> None:
         self._s_tell("close")

@@ -7,6 +7,7 @@ import ssl as _ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from penstock._flow.runner import is_awaitable
 from penstock.duplex import Duplex
 from penstock.errors import HttpError, InvalidArgTypeError, InvalidArgValueError
 from penstock.http._limits import Limits
@@ -68,7 +69,8 @@ class Opener:
 
     async def _open_to(self, target: Target, context: _ssl.SSLContext | bool | None) -> Any:
         if self._connect is not None:
-            return _checked(await self._connect(target.hostname, target.port, context))
+            made = self._connect(target.hostname, target.port, context)
+            return _checked(await made if is_awaitable(made) else made)
         from penstock import net
 
         where = (self._socket_path,) if self._socket_path is not None else (target.hostname, target.port)
@@ -121,7 +123,9 @@ class Opener:
 
 def _checked(socket: Any) -> Duplex:
     if not isinstance(socket, Duplex):
-        raise InvalidArgTypeError(f"connect must return a connected Duplex, got {socket!r}")
+        raise InvalidArgTypeError(
+            f"connect must be a function, async or not, that returns a connected Duplex; it returned {socket!r}"
+        )
     return socket
 
 

@@ -46,6 +46,11 @@ cdef extern from *:
         return penstock_vectorcall(fn, stack + 1, 2);
     }
 
+    /* The reference is passed on, where a Cython variable would take one of its own and give back this one. */
+    static inline PyObject *penstock_or(PyObject *result, PyObject *(*otherwise)(void)) {
+        return result != NULL ? result : otherwise();
+    }
+
     static inline PyObject *penstock_with_last(PyObject *items, PyObject *item) {
         Py_ssize_t count = PyList_GET_SIZE(items);
         PyObject *all = PyList_New(count + 1);
@@ -131,6 +136,7 @@ cdef extern from *:
     object penstock_with_last(object items, object item)
     object penstock_without(object items, Py_ssize_t index)
     size_t penstock_here() noexcept
+    object penstock_or(PyObject *result, object (*otherwise)())
     PyObject *penstock_call0(object fn)
     PyObject *penstock_call(object fn, object arg)
     PyObject *penstock_call_method(object fn, object owner, object arg)
@@ -138,7 +144,7 @@ cdef extern from *:
 cdef extern from "Python.h":
     ctypedef struct PyObject:
         pass
-    void Py_DECREF(PyObject *)
+    Py_ssize_t PyBytes_GET_SIZE(object) noexcept
 
 @cython.final
 cdef class Raised:
@@ -174,22 +180,17 @@ cdef inline bint too_far() noexcept:
 # The exception that is being raised, or where there is none, the one of a stack without room.
 cdef object caught()
 
-cdef inline object outcome(PyObject *result):
-    if result is NULL:
-        return caught()
-    cdef object value = <object>result
-    # The reference that the call gave; `value` has its own.
-    Py_DECREF(result)
-    return value
-
 cdef inline object attempt0(object fn):
-    return outcome(NULL if too_far() else penstock_call0(fn))
+    return penstock_or(NULL if too_far() else penstock_call0(fn), caught)
 
 cdef inline object attempt(object fn, object arg):
-    return outcome(NULL if too_far() else penstock_call(fn, arg))
+    return penstock_or(NULL if too_far() else penstock_call(fn, arg), caught)
 
 cdef inline object attempt_method(object fn, object owner, object arg):
-    return outcome(NULL if too_far() else penstock_call_method(fn, owner, arg))
+    return penstock_or(NULL if too_far() else penstock_call_method(fn, owner, arg), caught)
+
+cdef inline Py_ssize_t bytes_size(object data) noexcept:
+    return PyBytes_GET_SIZE(data)
 
 cdef inline object method_of(object owner, object name):
     return getattr(owner, name, None) if penstock_may_have(owner, name) else None

@@ -17,6 +17,8 @@ cdef class Fifo:
     cdef list _slots               # power-of-two ring; free slots hold None
     cdef Py_ssize_t _head          # index of the oldest item
     cdef readonly Py_ssize_t size  # items held
+    cdef readonly Py_ssize_t cut   # how much of the oldest item the last `take_bytes` took
+    cdef object take_bytes(self, Py_ssize_t offset, Py_ssize_t count)
     cdef int replace_first(self, object item) except -1
     cdef int _make_room(self, Py_ssize_t count) except -1
     cdef int _move_to(self, list slots) except -1
@@ -57,9 +59,13 @@ cdef class Fifo:
         Py_DECREF(item)
         self._head = (self._head + 1) & (PyList_GET_SIZE(self._slots) - 1)
         self.size -= 1
+        self.trim()
+        return item
+
+    cdef inline int trim(self) except -1:
         if self.size == 0 and PyList_GET_SIZE(self._slots) > KEPT_SLOTS:
             self._give_back()
-        return item
+        return 0
 
     cdef inline object at(self, Py_ssize_t index):
         return <object>penstock_items(self._slots)[(self._head + index) & (PyList_GET_SIZE(self._slots) - 1)]

@@ -15,6 +15,8 @@ class Fifo:
         self._slots = [None] * 8
         self._head = 0
         self.size = 0
+        #: How much of the oldest item the last `take_bytes` took.
+        self.cut = 0
 
     def has_room(self, count):
         """Whether `put` can be called so often."""
@@ -45,9 +47,13 @@ class Fifo:
         self._slots[self._head] = None
         self._head = (self._head + 1) & (len(self._slots) - 1)
         self.size -= 1
+        self.trim()
+        return item
+
+    def trim(self):
+        """Give most of the memory back, where nothing is held any more. It may run anything."""
         if self.size == 0 and len(self._slots) > _KEPT_SLOTS:
             self._give_back()
-        return item
 
     def at(self, index):
         """The item at ``index``, counted from the oldest."""
@@ -57,6 +63,13 @@ class Fifo:
         """The length of the oldest item where it is exactly `bytes`, else -1."""
         item = self._slots[self._head]
         return len(item) if type(item) is bytes else -1
+
+    def take_bytes(self, offset, count):
+        """Take ``count`` bytes as one, from ``offset`` in the oldest item on; items that are used up go.
+
+        None, and nothing is taken, where there is no quick way for it: an item is not exactly `bytes`, or they are not
+        as many. Without a compiler there is none. Runs nobody's code; call `trim` when all is noted.
+        """
 
     def first(self):
         return self._slots[self._head]

@@ -59,7 +59,7 @@ cdef class ReadableSide(Lifecycle):
     cdef Stalls _r_stalls                    # how often and how long a destination stopped the flow
     cdef object _r_start(self, object read, Py_ssize_t hwm, bint object_mode, object encoding)
     cdef bint _r_can_push(self) except -1
-    @cython.locals(size=Py_ssize_t, data=bytes)
+    @cython.locals(size=Py_ssize_t)
     cdef bint _r_push(self, object chunk, object encoding) except -1
     @cython.locals(size=Py_ssize_t)
     cdef bint _r_unshift(self, object chunk, object encoding) except -1
@@ -91,7 +91,7 @@ cdef class ReadableSide(Lifecycle):
     cdef object _r_joined(self, list parts, Py_ssize_t offset)
     @cython.locals(wanted=Py_ssize_t, listener=Listener)
     cdef object _r_read(self, Py_ssize_t n)
-    @cython.locals(data=bytes, raised=calls.Raised)
+    @cython.locals(raised=calls.Raised)
     cdef object _r_call_read(self)
     @cython.locals(late=bint)
     cdef object _r_read_late(self)

@@ -68,8 +68,7 @@ class ReadableSide(Lifecycle):
         if self._r_object:
             size = 1
         elif type(chunk) is bytes and encoding is None:
-            data = chunk
-            size = len(data)
+            size = calls.bytes_size(chunk)
         else:
             chunk = self._r_checked(chunk, encoding)
             if chunk is None:
@@ -315,6 +314,13 @@ class ReadableSide(Lifecycle):
         if buffer is None or buffer.size == 0:
             return None
         if not self._r_object and (self._r_offset or buffer.first_bytes() != n):
+            taken = buffer.take_bytes(self._r_offset, n)
+            if taken is not None:
+                self._r_changes += 1
+                self._r_offset = buffer.cut
+                self._r_length = self._r_length - n if buffer.size else 0
+                buffer.trim()
+                return taken
             if self._r_first_left() != n or self._r_offset:
                 return self._r_cut(n)
             if buffer.size == 0:
@@ -465,8 +471,7 @@ class ReadableSide(Lifecycle):
             return
         try:
             if type(result) is bytes:
-                data = result
-                self._r_push(data if len(data) else None, None)
+                self._r_push(result if calls.bytes_size(result) else None, None)
             else:
                 self._s_hook_returned(_READ, result)
         except Exception as error:

@@ -55,7 +55,7 @@ cdef class WritableSide(ReadableSide):
     cdef Stalls _w_stalls                    # how often and how long write() told a healthy stream's writer to wait
     cdef object _w_start(self, object write, object writev, object final, Py_ssize_t hwm, bint object_mode, object encoding)
     cdef object _w_checked(self, object chunk, object encoding)
-    @cython.locals(size=Py_ssize_t, data=bytes, waits=bint, buffer=Fifo, stalls=Stalls)
+    @cython.locals(size=Py_ssize_t, waits=bint, buffer=Fifo, stalls=Stalls)
     cdef bint _w_write(self, object chunk, object encoding, object callback) except -1
     cdef object _w_write_late(self, object chunk)
     @cython.locals(buffer=Fifo)
@@ -64,7 +64,6 @@ cdef class WritableSide(ReadableSide):
     cdef object _w_put(self, object chunk, object callback)
     @cython.locals(buffer=Fifo)
     cdef object _w_make_room(self)
-    @cython.locals(data=bytes)
     cdef Py_ssize_t _w_measure(self, object chunk) except -2
     @cython.locals(size=Py_ssize_t)
     cdef object _w_forget(self, object chunk)

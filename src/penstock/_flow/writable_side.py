@@ -68,10 +68,9 @@ class WritableSide(ReadableSide):
     def _w_write(self, chunk, encoding, callback):
         """W1."""
         if type(chunk) is bytes:
-            data = chunk
-            size = len(data)
-            if self._w_object:
-                size = 1
+            size = 1 if self._w_object else calls.bytes_size(chunk)
+        elif type(chunk) is bytearray:
+            size = 1 if self._w_object else len(chunk)
         else:
             chunk = self._w_checked(chunk, encoding)
             size = 1 if self._w_object else len(chunk)
@@ -93,7 +92,9 @@ class WritableSide(ReadableSide):
             self._w_put(chunk, callback)
         else:
             self._w_writelen = size
-            self._w_callback = callback
+            # None is there already: no write is in flight.
+            if callback is not None:
+                self._w_callback = callback
             self._w_writing = True
             self._w_expecting = True
             self._w_sync = True
@@ -156,8 +157,7 @@ class WritableSide(ReadableSide):
         if self._w_object:
             return 1
         if type(chunk) is bytes:
-            data = chunk
-            return len(data)
+            return calls.bytes_size(chunk)
         try:
             return len(chunk)
         except Exception as error:
@@ -261,7 +261,8 @@ class WritableSide(ReadableSide):
         waiting = buffer is not None and buffer.size > 0
         self._w_expecting = False
         self._w_writing = False
-        self._w_callback = None
+        if callback is not None:
+            self._w_callback = None
         # A bytearray that its owner has resized meanwhile must not leave a count behind.
         self._w_length = max(0, self._w_length - self._w_writelen) if waiting else 0
         self._w_writelen = 0

@@ -13,7 +13,7 @@ import socket
 import pytest
 from net_helpers import HOST, Peer, closed, payload, until
 
-from penstock import Writable, net
+from penstock import AbortController, Writable, add_abort_signal, net
 
 DATA = payload(1_000_000, seed=7)
 # By environment, for longer runs.
@@ -35,7 +35,9 @@ class Side:
         self.depth = 0
         self.counts = dict.fromkeys(("end", "finish", "error", "close"), 0)
         self.errors = []
-        self.cut = self.clean = self.sees_all = False
+        self.cut = False
+        self.controller = AbortController()
+        add_abort_signal(self.controller.signal, stream)
         stream.on("data", lambda chunk: self.got.append(bytes(chunk)))
         stream.on("error", self.errors.append)
         for event in self.counts:
@@ -129,6 +131,10 @@ class Side:
         self.cut = True
         self.stream.destroy(ValueError("enough"))
 
+    def abort(self):
+        self.cut = True
+        self.controller.abort()
+
     def reset(self):
         self.cut = True
         self.stream.reset_and_destroy()
@@ -151,9 +157,9 @@ class Side:
     ACTS = (
         [
             *(write, send, cork, uncork, pause, resume, end, timeout, pipe, unpipe, collect),
-            *(destroy, destroy_with_an_error, reset, destroy_soon, aclose),
+            *(destroy, destroy_with_an_error, abort, reset, destroy_soon, aclose),
         ],
-        [30, 8, 3, 4, 5, 8, 2, 2, 3, 3, 2, 1, 1, 1, 1, 1],
+        [30, 8, 3, 4, 5, 8, 2, 2, 3, 3, 2, 1, 1, 1, 1, 1, 1],
     )
 
     async def finish(self):

@@ -20,6 +20,7 @@ from penstock import (
     Writable,
     finished,
     next_tick,
+    pipeline,
 )
 
 
@@ -648,3 +649,36 @@ async def test_what_is_no_signal():
     with pytest.raises(InvalidArgTypeError, match=r"signal must be an AbortSignal.*5"):
         finished(stream, signal=5)
     assert listeners(stream) == NONE
+
+
+@looped
+@pytest.mark.parametrize("watched", ["finished", "pipeline"])
+async def test_a_stream_that_is_destroyed_while_its_final_runs_is_not_done(watched):
+    """Everything was written, but the end was not: of an atomic file that is all."""
+
+    async def never():
+        await asyncio.Event().wait()
+
+    sink = Writable(write=lambda chunk: None, final=never)
+    if watched == "finished":
+        sink.end(b"x")
+        done = finished(sink)
+    else:
+        done = pipeline(Readable.from_([b"x"], object_mode=False), sink)
+    while not sink.writable_ended or sink.writable_length:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    sink.destroy()
+    with pytest.raises(PrematureCloseError):
+        await done
+    await quiet()
+    with pytest.raises(PrematureCloseError):
+        await finished(sink)
+
+
+@looped
+async def test_a_stream_without_final_is_done_when_all_is_written():
+    sink = Writable(write=lambda chunk: None)
+    sink.end(b"x")
+    sink.destroy()
+    await finished(sink)

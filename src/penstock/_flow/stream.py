@@ -314,7 +314,10 @@ class Stream(WritableSide):
         return not self._r_writable_done()
 
     def _s_write_side_done(self):
-        return bool(self._s_errored is None and (self._w_finished or (self._w_ended and self._w_length == 0)))
+        return bool(
+            self._s_errored is None
+            and (self._w_finished or (self._w_ended and self._w_length == 0 and self._w_final_is_done()))
+        )
 
     def _s_is_disabled(self, readable):
         return bool(self._r_disabled if readable else self._w_disabled)

@@ -566,6 +566,12 @@ class WritableSide(ReadableSide):
         else:
             self._s_hook_returned(_FINAL, result)
 
+    def _w_final_is_done(self):
+        """Whether nothing of the end is left to do; a stream that is destroyed before is not done."""
+        return bool(
+            self._w_prefinished or (not self._w_final_called and self._s_hook("final", "_final") is None)
+        )
+
     def _w_on_final(self, error):
         if self._w_final_done:
             # 'finish' may be on its way; it is not told any more.

@@ -2,7 +2,8 @@
 
 The bytes lie twice in one slab, `capacity` apart, so that every run is contiguous and nothing is
 ever moved; the diagram and the invariants are in `_ring.pyx`. One lock guards the cursors. It is
-not held while a system call runs. Unlike the compiled ring it is not for signal handlers.
+not held while a system call runs. Unlike the compiled ring it is not for signal handlers, nor for
+a `__del__` that the collector runs in the middle of a call: that raises RuntimeError.
 
 Every view is exported by a memoryview of its own, and `release()` of that one fails for as long as
 the view, a slice of it or any other buffer taken from it lives: this is how the ring knows, when it
@@ -102,6 +103,38 @@ def _is_lent(inner: memoryview) -> bool:
     return False
 
 
+class _Turn:
+    """The lock of a ring. One call holds it at a time: what runs in the middle of a call must not use the ring.
+
+    A lock alone would let it in where it is the same thread's, such as a `__del__` that the collector runs.
+    """
+
+    __slots__ = ("_changed", "_holder", "lock")
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._changed = threading.Condition(self.lock)
+        self._holder = 0
+
+    def __enter__(self) -> None:
+        if self._holder == threading.get_ident():
+            raise RuntimeError("this RingBuffer is in the middle of a call, which has let something else run")
+        self.lock.acquire()
+        self._holder = threading.get_ident()
+
+    def __exit__(self, *error: object) -> None:
+        self._holder = 0
+        self.lock.release()
+
+    def wait(self, timeout: float | None) -> None:
+        self._holder = 0
+        self._changed.wait(timeout)
+        self._holder = threading.get_ident()
+
+    def notify_all(self) -> None:
+        self._changed.notify_all()
+
+
 @final
 class RingBuffer:
     """A bounded ring of bytes between one producer and one consumer, which may be two threads."""
@@ -125,7 +158,7 @@ class RingBuffer:
     _producing: bool  # a producer's call runs without the lock
     _consuming: bool
     _waiters: int
-    _turn: threading.Condition
+    _turn: _Turn
     _slab: memoryview
 
     # State is made here: a second __init__() finds nothing to reset.
@@ -147,7 +180,7 @@ class RingBuffer:
         self._producer = self._consumer = self._waiters = 0
         self._lent = []
         self._pins = deque()
-        self._turn = threading.Condition()
+        self._turn = _Turn()
         return self
 
     def __init_subclass__(cls) -> None:
@@ -473,7 +506,7 @@ class RingBuffer:
         return self.free == 0
 
     def __len__(self) -> int:
-        with self._turn:
+        with self._turn.lock:
             return self._head - self._tail
 
     def __repr__(self) -> str:

@@ -206,15 +206,24 @@ class Stage(Readable):
 
     def _await(self, item, awaitable):
         if self._slots is None:
-            self._slots = deque()
-            self._runners_made = []
-            self._free = []
+            made = []
+            free = []
+            slots = deque()
+            # To make them may have run the garbage collector, and with it anything, a destroy() of this stream as well.
+            self._runners_made = made
+            self._free = free
+            self._slots = slots
         if self._free:
             runner = self._free.pop()
         else:
             runner = HookRunner()
             self._runners_made.append(runner)
         slot = Slot(self, item, runner)
+        if self._s_destroyed:
+            close = getattr(awaitable, "close", None)
+            if close is not None:
+                close()
+            return
         self._slots.append(slot)
         self._busy += 1
         runner.submit(awaitable, slot)

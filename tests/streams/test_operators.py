@@ -772,3 +772,26 @@ async def test_flat_map_destroyed_before_its_task_has_begun_closes_the_items():
     flat.destroy()
     await quiet()
     assert inner.destroyed
+
+
+def test_what_a_function_gives_that_has_destroyed_its_stage_is_closed(run):
+    begun = []
+
+    async def work():
+        begun.append(True)
+
+    async def main():
+        def destroys(item):
+            stream.destroy()
+            works.append(work())
+            return works[0]
+
+        works = []
+        stream = Readable.from_([1, 2]).map(destroys)
+        stream.resume()
+        await asyncio.sleep(0.01)
+        assert len(works) == 1
+        assert works[0].cr_frame is None
+        assert not begun
+
+    run(main)

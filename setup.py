@@ -1,8 +1,8 @@
 """Build switches only; the metadata is in pyproject.toml.
 
-PENSTOCK_PURE=1      build no extension: the package runs on its pure-Python backend
-PENSTOCK_SANITIZE=1  AddressSanitizer and UBSan, for the native test runs
-PENSTOCK_DEBUG=1     -O0 -g and C assertions
+FOREBAY_PURE=1      build no extension: the package runs on its pure-Python backend
+FOREBAY_SANITIZE=1  AddressSanitizer and UBSan, for the native test runs
+FOREBAY_DEBUG=1     -O0 -g and C assertions
 """
 
 import os
@@ -13,40 +13,40 @@ from sysconfig import get_config_var
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-# Hand-written Cython: modules with a pure-Python twin in src/penstock, and the awaitables of Python 3.11.
+# Hand-written Cython: modules with a pure-Python twin in src/forebay, and the awaitables of Python 3.11.
 NATIVE = [
-    "_ring",
-    "_chunks",
-    "_awaits",
-    "_calls",
-    "_syscalls",
-    "_flow.fifo",
-    "asyncio._area",
-    "asyncio._attempts",
-    "asyncio._buffer",
-    "asyncio._descriptors",
+    "_buffers.ring",
+    "_buffers.chunk_queue",
+    "_core.scheduling.awaits",
+    "_core.scheduling.calls",
+    "_system.syscalls",
+    "_core.scheduling.fifo",
+    "asyncio._compiled.receive_area",
+    "asyncio._compiled.attempts",
+    "asyncio._compiled.buffer_attribute",
+    "asyncio._compiled.method_descriptors",
 ]
 # Python sources that Cython compiles as they stand, typed by the .pxd beside each.
 COMPILED = sorted(
-    str(path.relative_to("src/penstock").with_suffix("")).replace(os.sep, ".")
-    for path in Path("src/penstock").rglob("*.pxd")
-    if path.with_suffix(".py").exists() and path.stem not in ("__init__", "fifo")
+    str(path.relative_to("src/forebay").with_suffix("")).replace(os.sep, ".")
+    for path in Path("src/forebay").rglob("*.pxd")
+    if path.with_suffix(".py").exists() and path.stem != "__init__"
 )
 
 # Not optimized: the build takes a quarter of the time, and no access is removed before it is checked. Freelists would hide
 # from the sanitizers what uses an object after its end.
 SANITIZE = (
     "-O0 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-wrapv -fno-omit-frame-pointer"
-    " -DCYTHON_USE_FREELISTS=0 -DPENSTOCK_REUSE=0"
+    " -DCYTHON_USE_FREELISTS=0 -DFOREBAY_REUSE=0"
 )
 
 INLINING = ["--param=max-inline-insns-single=100"]
 
 
 def flags() -> tuple[list[str], list[str]]:
-    if os.environ.get("PENSTOCK_SANITIZE"):
+    if os.environ.get("FOREBAY_SANITIZE"):
         return SANITIZE.split(), ["-fsanitize=address,undefined"]
-    if os.environ.get("PENSTOCK_DEBUG"):
+    if os.environ.get("FOREBAY_DEBUG"):
         return ["-O0", "-g", "-UNDEBUG"], []
     # Calls of hooks are to be inlined; gcc's bound for that is a little too low for them. clang has another one.
     inlining = [] if "clang" in (os.environ.get("CC") or get_config_var("CC") or "") else INLINING
@@ -54,16 +54,16 @@ def flags() -> tuple[list[str], list[str]]:
 
 
 def extensions() -> list[Extension]:
-    if os.environ.get("PENSTOCK_PURE"):
-        print("penstock: PENSTOCK_PURE is set, building the pure-Python backend", file=sys.stderr)
+    if os.environ.get("FOREBAY_PURE"):
+        print("forebay: FOREBAY_PURE is set, building the pure-Python backend", file=sys.stderr)
         return []
     from Cython.Build import cythonize
 
     compile_args, link_args = flags()
-    sources = {name: f"ext/penstock/{name.replace('.', '/')}.pyx" for name in NATIVE}
-    sources |= {name: f"src/penstock/{name.replace('.', '/')}.py" for name in COMPILED}
+    sources = {name: f"ext/forebay/{name.replace('.', '/')}.pyx" for name in NATIVE}
+    sources |= {name: f"src/forebay/{name.replace('.', '/')}.py" for name in COMPILED}
     modules = [
-        Extension(f"penstock.{name}", [path], extra_compile_args=compile_args, extra_link_args=link_args)
+        Extension(f"forebay.{name}", [path], extra_compile_args=compile_args, extra_link_args=link_args)
         for name, path in sources.items()
     ]
     return cythonize(
@@ -96,7 +96,7 @@ class BuildAllOrNothing(build_ext):
                 Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
             self.extensions = []
             print(
-                f"penstock: the compiled backend could not be built ({error}); "
+                f"forebay: the compiled backend could not be built ({error}); "
                 "installing the pure-Python backend, which is slower",
                 file=sys.stderr,
             )

@@ -10,7 +10,7 @@ from benchmarks.node_list import entry
 from benchmarks.node_runner import Runner
 from benchmarks.pairing import Sample, run_in_turns, run_once, turns
 
-# Of penstock and of Node; None where only one has such a thing.
+# Of forebay and of Node; None where only one has such a thing.
 Sides = dict[str, Sample | None]
 
 # Stages of the chain from which the cost of one is taken.
@@ -39,9 +39,9 @@ def measure_chunks(runner: Runner) -> dict[str, Sides]:
     """Nanoseconds per chunk of a pipe from hook to hook, and of each PassThrough stage that is put between."""
     direct, chain = (entry("pipe-passthrough", "chunks/s", 1e6, stages=stages) for stages in (0, STAGES))
     returned = entry("pipe-returned", "chunks/s", 1e6)
-    ours = {each.name: runner.penstock(runner.arguments(each, "node")) for each in (direct, chain, returned)}
+    ours = {each.name: runner.forebay(runner.arguments(each, "node")) for each in (direct, chain, returned)}
     theirs = {each.name: runner.node(runner.arguments(each, "node")) for each in (direct, chain)}
-    commands = {f"penstock {name}": command for name, command in ours.items()}
+    commands = {f"forebay {name}": command for name, command in ours.items()}
     commands |= {f"node {name}": command for name, command in theirs.items()}
     results = run_in_turns(commands, runner.rounds, runner.timeout)
     times = {label: nanoseconds(Sample.of(result)) for label, result in results.items()}
@@ -51,13 +51,13 @@ def measure_chunks(runner: Runner) -> dict[str, Sides]:
         return Sample(tuple((long - short) / STAGES for long, short in pairs))
 
     return {
-        "a pass-through stage in a chain": {"penstock": stage("penstock"), "node": stage("node")},
+        "a pass-through stage in a chain": {"forebay": stage("forebay"), "node": stage("node")},
         "a read hook piped to a write hook": {
-            "penstock": times[f"penstock {direct.name}"],
+            "forebay": times[f"forebay {direct.name}"],
             "node": times[f"node {direct.name}"],
         },
         "the same, the read hook returning its bytes": {
-            "penstock": times[f"penstock {returned.name}"],
+            "forebay": times[f"forebay {returned.name}"],
             "node": None,
         },
     }
@@ -71,7 +71,7 @@ def measure_copies(runner: Runner) -> dict[str, Sides]:
     rows: dict[str, Sides] = {}
     for name, mark in (("marks of 64 KiB", 65536), ("the default marks of each", 0)):
         arguments = ["file-copy", f"source={source}", f"dest={dest}", f"hwm={mark}"]
-        commands = {"penstock": runner.penstock(arguments), "node": runner.node(arguments)}
+        commands = {"forebay": runner.forebay(arguments), "node": runner.node(arguments)}
         results: dict[str, list[dict[str, Any]]] = {side: [] for side in commands}
         for side in turns(commands, runner.rounds):
             results[side].append(run_once(commands[side], runner.timeout))
@@ -86,7 +86,7 @@ def measure_memory(runner: Runner) -> dict[str, Sides]:
     rows: dict[str, Sides] = {}
     for name, subject, kind in MEMORY_SUBJECTS:
         arguments = ["memory", f"subject={subject}", f"kind={kind}", "n=20000"]
-        commands = {"penstock": runner.penstock(arguments), "node": runner.node(arguments)}
+        commands = {"forebay": runner.forebay(arguments), "node": runner.node(arguments)}
         results = run_in_turns(commands, 1, runner.timeout)
         rows[name] = {side: Sample.of(result) for side, result in results.items()}
     return rows

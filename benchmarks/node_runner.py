@@ -20,12 +20,12 @@ class Row:
 
     entry: Entry
     length: str
-    penstock: Sample
+    forebay: Sample
     node: Sample
 
     @property
     def ratio(self) -> Sample:
-        return self.penstock.over(self.node)
+        return self.forebay.over(self.node)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -35,7 +35,7 @@ class Row:
             "length": self.length,
             "unit": self.entry.unit,
             "group": self.entry.group,
-            "penstock": self.penstock.as_json(),
+            "forebay": self.forebay.as_json(),
             "node": self.node.as_json(),
             "ratio": self.ratio.as_json(),
         }
@@ -64,7 +64,7 @@ class Runner:
             parameters["dir"] = self.directory
         return [each.program, *(f"{key}={value}" for key, value in parameters.items())]
 
-    def penstock(self, arguments: Sequence[str]) -> list[str]:
+    def forebay(self, arguments: Sequence[str]) -> list[str]:
         own = [f"loop={self._loop}", f"mark={self.mark}"]
         return [sys.executable, "-m", "benchmarks.programs", *arguments, *own]
 
@@ -73,6 +73,6 @@ class Runner:
 
     def measure(self, each: Entry, length: str) -> Row:
         arguments = self.arguments(each, length)
-        commands = {"penstock": self.penstock(arguments), "node": self.node(arguments)}
+        commands = {"forebay": self.forebay(arguments), "node": self.node(arguments)}
         results = run_in_turns(commands, self.rounds, self.timeout)
-        return Row(each, length, Sample.of(results["penstock"]), Sample.of(results["node"]))
+        return Row(each, length, Sample.of(results["forebay"]), Sample.of(results["node"]))

@@ -23,8 +23,8 @@ class Side:
 
     @property
     def needs(self) -> list[str]:
-        """The packages to import; asyncio is always there, and penstock has to be."""
-        return [name for name in (self.library, self.loop) if name not in ("asyncio", "penstock")]
+        """The packages to import; asyncio is always there, and forebay has to be."""
+        return [name for name in (self.library, self.loop) if name not in ("asyncio", "forebay")]
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Task:
 
 
 def sides(*libraries: str) -> tuple[Side, ...]:
-    """penstock and asyncio on both loops, then the others."""
-    own = [Side("penstock"), Side("penstock", "uvloop")]
+    """forebay and asyncio on both loops, then the others."""
+    own = [Side("forebay"), Side("forebay", "uvloop")]
     if "asyncio" in libraries:
         own += [Side("asyncio"), Side("asyncio", "uvloop")]
     return (*own, *(Side(library) for library in libraries if library != "asyncio"))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import penstock
+import forebay
 from benchmarks.pairing import Sample
 
 
@@ -21,8 +21,8 @@ def machine() -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
-        "penstock": penstock.__version__,
-        "backend": penstock.backend,
+        "forebay": forebay.__version__,
+        "backend": forebay.backend,
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "cpus": os.cpu_count(),
         "load": list(os.getloadavg()) if hasattr(os, "getloadavg") else None,
@@ -71,7 +71,7 @@ def load_pyplot() -> Any:
         import matplotlib
     except ImportError:
         raise SystemExit(
-            "--plot needs matplotlib, which is not installed: pip install 'penstock[bench]', or leave --plot out"
+            "--plot needs matplotlib, which is not installed: pip install 'forebay[bench]', or leave --plot out"
         ) from None
     matplotlib.use("Agg")
     from matplotlib import pyplot

@@ -118,10 +118,10 @@ class BytesIO:
 
 def queue_class(backend: str) -> Any:
     if backend == "python":
-        from penstock._chunks_py import ChunkQueue
+        from forebay._buffers.chunk_queue_py import ChunkQueue
 
         return ChunkQueue
-    return pytest.importorskip("penstock._chunks").ChunkQueue
+    return pytest.importorskip("forebay._buffers.chunk_queue").ChunkQueue
 
 
 @pytest.fixture(params=["c", "python", "bytearray", "deque", "bytesio"])

@@ -1,6 +1,6 @@
 """Copying a file: through a pipe, beside shutil, cp and a plain loop; and reading one.
 
-The file has PENSTOCK_BENCH_MIB MiB (256 where not set) and is in the page cache. Compare the figures of one run only.
+The file has FOREBAY_BENCH_MIB MiB (256 where not set) and is in the page cache. Compare the figures of one run only.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ import subprocess
 
 import pytest
 
-from penstock import Writable, pipeline
-from penstock.fs import create_read_stream, create_write_stream
+from forebay import Writable, pipeline
+from forebay.fs import create_read_stream, create_write_stream
 
 MIB = 1024 * 1024
-SIZE = int(os.environ.get("PENSTOCK_BENCH_MIB", "256")) * MIB
+SIZE = int(os.environ.get("FOREBAY_BENCH_MIB", "256")) * MIB
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 SIZES = {"64B": 64, "1KiB": 1024, "64KiB": 65536}
 HELD = 8
-MODULES = {"c": "penstock._ring", "python": "penstock._ring_py"}
+MODULES = {"c": "forebay._buffers.ring", "python": "forebay._buffers.ring_py"}
 
 
 @pytest.fixture(params=["c", "python"])

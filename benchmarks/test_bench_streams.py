@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from penstock import PassThrough, Readable, Transform, Writable, finished
+from forebay import PassThrough, Readable, Transform, Writable, finished
 
 CHUNKS = 20_000
 CHUNK = b"x" * 1024

@@ -1,11 +1,11 @@
-"""penstock.asyncio beside asyncio's own streams: every case on both in turn, the ratio of each pair, their median.
+"""forebay.asyncio beside asyncio's own streams: every case on both in turn, the ratio of each pair, their median.
 
     python -m benchmarks.versus_asyncio [--loop uvloop] [--rounds 7] [case ...]
 
 Figures are CPU time of the process that holds the streams. Cases of the reader alone feed it and read what is there.
 Cases over sockets run in a process of their own each time, in two regimes: "fresh", and "warm", in which malloc has
 seen a large block freed and no longer maps every buffer of asyncio's receive calls anew. The cases of Redis need
-redis-server and the package redis. A ratio above 1 says that penstock takes less. Beside an echo stands the ratio for
+redis-server and the package redis. A ratio above 1 says that forebay takes less. Beside an echo stands the ratio for
 bare callbacks, which receive into one buffer and send from it: what streams cannot go beyond on that loop.
 """
 
@@ -28,8 +28,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import penstock
-import penstock.asyncio
+import forebay
+import forebay.asyncio
 
 LINES = (b"x" * 99 + b"\n") * 655
 RECORDS = (b"y" * 296 + b"\r\n\r\n") * 218
@@ -37,7 +37,7 @@ SEGMENT = bytes(1448)
 
 
 def streams(which: str) -> Any:
-    return penstock.asyncio if which == "penstock" else asyncio
+    return forebay.asyncio if which == "forebay" else asyncio
 
 
 # ---- the reader alone: seconds for an operation
@@ -311,8 +311,8 @@ async def redis_case(which: str, size: int, count: int, pipelined: int = 0) -> f
     One task alone measures how soon the server's process wakes up.
     """
     redis = importlib.import_module("redis.asyncio")
-    if which == "penstock":
-        penstock.asyncio.install()
+    if which == "forebay":
+        forebay.asyncio.install()
     client = redis.Redis(unix_socket_path=os.environ["REDIS_SOCKET"])
     await client.set("key", bytes(size))
 
@@ -398,15 +398,15 @@ def in_child(case: str, which: str, loop: str, regime: str) -> float:
 
 
 def show(title: str, pairs: list[tuple[float, ...]], target: float | None) -> None:
-    """Print one case. Each pair: seconds of asyncio, of penstock, and perhaps of bare callbacks."""
+    """Print one case. Each pair: seconds of asyncio, of forebay, and perhaps of bare callbacks."""
     ratios = sorted(pair[0] / pair[1] for pair in pairs)
-    asyncios, penstocks = (statistics.median(side) for side in list(zip(*pairs, strict=True))[:2])
+    asyncios, forebays = (statistics.median(side) for side in list(zip(*pairs, strict=True))[:2])
     unit, scale = ("s", 1) if asyncios > 0.05 else ("us", 1e6)
     wanted = f"  target {target:g}" if target else ""
     if len(pairs[0]) > 2:
         wanted += f"  bare callbacks {statistics.median(pair[0] / pair[2] for pair in pairs):.2f}"
     print(
-        f"{title:40} asyncio {asyncios * scale:8.3f} {unit:2}  penstock {penstocks * scale:8.3f} {unit:2}"
+        f"{title:40} asyncio {asyncios * scale:8.3f} {unit:2}  forebay {forebays * scale:8.3f} {unit:2}"
         f"  ratio {statistics.median(ratios):6.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}){wanted}",
         flush=True,
     )
@@ -441,7 +441,7 @@ def main() -> None:
         print(run_on(chosen.loop, every[chosen.child](chosen.which)))
         return
     print(
-        f"Python {sys.version.split()[0]}, backend {penstock.backend}, loop {chosen.loop}, {chosen.rounds} pairs"
+        f"Python {sys.version.split()[0]}, backend {forebay.backend}, loop {chosen.loop}, {chosen.rounds} pairs"
     )
     wanted = set(chosen.cases or every)
     if unknown := wanted - set(every):
@@ -450,7 +450,7 @@ def main() -> None:
     for case, (title, target) in READER_CASES.items():
         if case.__name__ in wanted:
             pairs = [
-                (run_on(chosen.loop, case("asyncio")), run_on(chosen.loop, case("penstock")))
+                (run_on(chosen.loop, case("asyncio")), run_on(chosen.loop, case("forebay")))
                 for _ in range(chosen.rounds)
             ]
             show(title, pairs, 4 if target == 5 and sys.version_info >= (3, 12) else target)
@@ -463,7 +463,7 @@ def main() -> None:
                     continue
                 for regime, target in (("fresh", fresh), ("warm", warm)):
                     if target is not None:
-                        sides = ["asyncio", "penstock"] + ["callbacks"] * name.startswith("echo")
+                        sides = ["asyncio", "forebay"] + ["callbacks"] * name.startswith("echo")
                         pairs = [
                             tuple(in_child(name, which, chosen.loop, regime) for which in sides)
                             for _ in range(chosen.rounds if case is not backlog else 1)

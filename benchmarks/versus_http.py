@@ -1,4 +1,4 @@
-"""penstock's HTTP server beside uvicorn, Node, aiohttp and nginx: ``python -m benchmarks.versus_http``.
+"""forebay's HTTP server beside uvicorn, Node, aiohttp and nginx: ``python -m benchmarks.versus_http``.
 
 ``small``: keep-alive GETs of 1 KiB by wrk, in requests per second. ``file``: one large file to a client that only
 receives, in MB/s. Beside each stands the CPU time of the server alone: on one machine a client that is busy costs the
@@ -132,12 +132,12 @@ def by_receiving(size: int) -> Callable[[int, int, str], Result]:
 
 
 def small_sides(loops: Sequence[str]) -> list[Side]:
-    names = ["penstock", "penstock, async", "uvicorn"]
+    names = ["forebay", "forebay, async", "uvicorn"]
     return [python_server(name, loop) for loop in loops for name in names]
 
 
 def file_sides(loops: Sequence[str], folder: Path, source: Path) -> list[Side]:
-    names = ["penstock, send_file", "penstock, pipe", "aiohttp"]
+    names = ["forebay, send_file", "forebay, pipe", "aiohttp"]
     sides = [python_server(name, loop, str(source)) for loop in loops for name in names]
     if shutil.which("node"):
         sides.append(

@@ -1,7 +1,7 @@
-"""Copying a file with penstock beside C loops and ``cp``: ``python -m benchmarks.versus_kernel``.
+"""Copying a file with forebay beside C loops and ``cp``: ``python -m benchmarks.versus_kernel``.
 
 The C program is compiled on the spot. Loops carry their own clock, from the first open to the last close, and so does
-penstock's ``pipe()``; commands are timed as whole processes. All copy one file that is in the page cache to a file that
+forebay's ``pipe()``; commands are timed as whole processes. All copy one file that is in the page cache to a file that
 does not exist yet, by turns, and every copy is compared with its source.
 """
 
@@ -33,12 +33,12 @@ from benchmarks.report import (
     table,
     write_json,
 )
-from penstock.cli.units import parse_size, size_text
+from forebay.cli.output.units import parse_size, size_text
 
 C_SOURCE = ROOT / "benchmarks" / "c" / "copy.c"
 
 LOOP = "C loop"
-STREAM = "penstock"
+STREAM = "forebay"
 COMMAND = "whole process"
 
 # (method, bytes of a call)
@@ -109,17 +109,17 @@ def ways(program: Path, loop: str) -> list[Way]:
 
     every = [
         *(c_loop(method, block) for method, block in C_LOOPS if method == "read_write" or is_linux()),
-        stream("penstock pipe()"),
-        stream("penstock pipe(), a listener sees the bytes", "look=yes"),
+        stream("forebay pipe()"),
+        stream("forebay pipe(), a listener sees the bytes", "look=yes"),
     ]
     if shutil.which("cp"):
         every.append(Way("cp", COMMAND, lambda source, dest: ["cp", str(source), str(dest)]))
-    penstock_copy = [sys.executable, "-m", "penstock", "copy", "--quiet", "--no-atomic"]
+    forebay_copy = [sys.executable, "-m", "forebay", "copy", "--quiet", "--no-atomic"]
     every.append(
         Way(
-            "penstock copy --no-atomic",
+            "forebay copy --no-atomic",
             COMMAND,
-            lambda source, dest: [*penstock_copy, str(source), str(dest)],
+            lambda source, dest: [*forebay_copy, str(source), str(dest)],
         )
     )
     return every
@@ -186,14 +186,14 @@ def measure(every: Sequence[Way], rounds: int, size: int, directory: Path, timeo
 
 
 def comparisons(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """penstock against the fastest C loop, and its command against cp: ratios of throughput and of CPU time."""
+    """forebay against the fastest C loop, and its command against cp: ratios of throughput and of CPU time."""
     fastest = max(
         (row for row in rows if row.way.kind == LOOP), key=lambda row: row.megabytes_per_second.median
     )
     named = {row.way.name: row for row in rows}
     pairs = [(row, fastest) for row in rows if row.way.kind == STREAM]
     if "cp" in named:
-        pairs.append((named["penstock copy --no-atomic"], named["cp"]))
+        pairs.append((named["forebay copy --no-atomic"], named["cp"]))
     return [
         {
             "name": row.way.name,
@@ -242,7 +242,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--dir", help="where the files are made, two of --size (default: the temporary directory)"
     )
     parser.add_argument("--cc", metavar="PROGRAM", help="the C compiler (default: $CC, cc, gcc or clang)")
-    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="penstock's loop")
+    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="forebay's loop")
     parser.add_argument("--json", metavar="FILE", help="store all results")
     parser.add_argument("--plot", metavar="FILE", help="draw them (.png or .svg; needs matplotlib)")
     parser.add_argument("--timeout", type=float, default=600, help="seconds that one copy may take")
@@ -259,14 +259,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.plot:
         load_pyplot()
     compiler = find_compiler(options.cc)
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-", dir=options.dir) as name:
+    with tempfile.TemporaryDirectory(prefix="forebay-bench-", dir=options.dir) as name:
         directory = Path(name)
         every = ways(compile_copy(compiler, directory), options.loop)
         rows = measure(every, options.rounds, options.size, directory, options.timeout)
     compared = comparisons(rows)
     about = machine() | {"loop": options.loop}
     print(
-        f"penstock {about['penstock']} ({about['backend']} backend, {options.loop}), Python {about['python']}; "
+        f"forebay {about['forebay']} ({about['backend']} backend, {options.loop}), Python {about['python']}; "
         f"a file of {options.size / 1e6:,.0f} MB, medians of {options.rounds} rounds\n"
     )
     print(report_text(rows, compared))
@@ -287,7 +287,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"Copying a file of {options.size / 1e6:,.0f} MB",
             "MB/s (medians; lines from least to greatest)",
             [
-                (row.way.name, row.megabytes_per_second, THEIRS if "penstock" not in row.way.name else OURS)
+                (row.way.name, row.megabytes_per_second, THEIRS if "forebay" not in row.way.name else OURS)
                 for row in rows
             ],
             log=False,

@@ -1,7 +1,7 @@
-"""penstock beside Node's streams, on Node's own benchmarks: ``python -m benchmarks.versus_node``.
+"""forebay beside Node's streams, on Node's own benchmarks: ``python -m benchmarks.versus_node``.
 
 Every entry of the list runs in both runtimes by turns, each run a process of its own. Rates count the same operations on
-both sides, so a ratio above 1 says that penstock did more of them a second.
+both sides, so a ratio above 1 says that forebay did more of them a second.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ def rows_text(rows: Sequence[Row]) -> str:
         [
             row.entry.name,
             row.entry.unit,
-            figure(row.penstock.median),
-            spread(row.penstock),
+            figure(row.forebay.median),
+            spread(row.forebay),
             figure(row.node.median),
             spread(row.node),
             f"{row.ratio.median:.2f}",
@@ -120,7 +120,7 @@ def rows_text(rows: Sequence[Row]) -> str:
         ]
         for row in rows
     ]
-    return table(["entry", "unit", "penstock", "min-max", "node", "min-max", "ratio", "min-max"], lines)
+    return table(["entry", "unit", "forebay", "min-max", "node", "min-max", "ratio", "min-max"], lines)
 
 
 def summary_text(title: str, content: dict[str, Any]) -> str:
@@ -160,7 +160,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="print the names of the entries and end")
     parser.add_argument("--json", metavar="FILE", help="store all results")
     parser.add_argument("--plot", metavar="FILE", help="draw the ratios (.png or .svg; needs matplotlib)")
-    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="penstock's loop")
+    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="forebay's loop")
     parser.add_argument("--dir", help="where files are made (default: the system's temporary directory)")
     parser.add_argument("--node", metavar="PROGRAM", help="the Node to compare with (default: on the PATH)")
     parser.add_argument("--at-most", type=int, metavar="N", help="cut every n to this, for a quick look")
@@ -211,14 +211,14 @@ def direct_text(head: str, rows: dict[str, Sides]) -> str:
         ]
         for name, sides in rows.items()
     ]
-    return table([head, "penstock", "min-max", "node", "min-max"], lines)
+    return table([head, "forebay", "min-max", "node", "min-max"], lines)
 
 
 def plot(path: str, title: str, rows: Iterable[Row]) -> None:
     plot_bars(
         path,
         title,
-        "rate of penstock / rate of Node (medians; lines from least to greatest)",
+        "rate of forebay / rate of Node (medians; lines from least to greatest)",
         [(row.entry.name, row.ratio, OURS if row.ratio.median >= 1 else THEIRS) for row in rows],
         log=True,
     )
@@ -234,7 +234,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.plot:
         load_pyplot()
     lengths = ("node", "long") if options.n == "both" else (options.n,)
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-", dir=options.dir) as directory:
+    with tempfile.TemporaryDirectory(prefix="forebay-bench-", dir=options.dir) as directory:
         runner = Runner(node, options, directory)
         rows, failures = measure_rows(runner, entries, lengths) if "list" in options.part else ([], [])
         direct = {part: measure(runner) for part, (_, measure) in DIRECT.items() if part in options.part}
@@ -243,7 +243,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     summaries = {length: summary(members) for length, members in by_length.items() if members}
 
     print(
-        f"penstock {about['penstock']} ({about['backend']} backend, {options.loop}), Python {about['python']}, "
+        f"forebay {about['forebay']} ({about['backend']} backend, {options.loop}), Python {about['python']}, "
         f"Node {runner.node_version}; medians of {options.rounds} rounds"
     )
     if rows:
@@ -265,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             }
         write_json(options.json, content)
     if options.plot:
-        title = f"penstock against Node {runner.node_version}, {TITLES[lengths[0]]}"
+        title = f"forebay against Node {runner.node_version}, {TITLES[lengths[0]]}"
         plot(options.plot, title, by_length[lengths[0]])
     if failures:
         raise SystemExit("\n".join(["failed:", *failures]))

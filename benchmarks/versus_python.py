@@ -1,4 +1,4 @@
-"""penstock beside what Python has: ``python -m benchmarks.versus_python``.
+"""forebay beside what Python has: ``python -m benchmarks.versus_python``.
 
 asyncio's own means, anyio, aiofiles and aiohttp, on asyncio's loop and some on uvloop, each for the tasks that it can do.
 Every run is a process of its own, and the sides take turns. A library that is not installed is named and left out.
@@ -32,12 +32,12 @@ from benchmarks.report import (
     write_json,
 )
 from benchmarks.tasks import LINE
-from penstock.cli.units import parse_size
+from forebay.cli.output.units import parse_size
 
 
 @dataclass(frozen=True)
 class Row:
-    """What one side did in one task, and the ratio of penstock, on the same loop, to it."""
+    """What one side did in one task, and the ratio of forebay, on the same loop, to it."""
 
     task: Task
     side: Side
@@ -95,7 +95,7 @@ def measure(task: Task, sides: Sequence[Side], rounds: int, files: Files, timeou
     rows = []
     for side in sides:
         rate = Sample.of(results[side])
-        own = Side("penstock", side.loop)
+        own = Side("forebay", side.loop)
         ratio = None if side == own or own not in results else Sample.of(results[own]).over(rate)
         rows.append(Row(task, side, rate, Sample.of(results[side], "cpu_seconds"), ratio))
     return rows
@@ -127,7 +127,7 @@ def report_text(rows: Sequence[Row]) -> str:
             ]
             for row in members
         ]
-        head = [label, members[0].task.unit, "min-max", "CPU s", "penstock / it"]
+        head = [label, members[0].task.unit, "min-max", "CPU s", "forebay / it"]
         blocks.append(f"{members[0].task.about}\n{table(head, lines)}")
     return "\n\n".join(blocks)
 
@@ -173,9 +173,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         load_pyplot()
     missing = missing_packages(tasks)
     if missing:
-        progress(f"not installed, and left out: {', '.join(missing)} (pip install 'penstock[bench]')")
+        progress(f"not installed, and left out: {', '.join(missing)} (pip install 'forebay[bench]')")
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-", dir=options.dir) as name:
+    with tempfile.TemporaryDirectory(prefix="forebay-bench-", dir=options.dir) as name:
         files = Files(Path(name), options.size)
         files.make(tasks)
         for task in tasks:
@@ -187,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     mean = geometric_mean(row.ratio.median for row in compared if row.ratio is not None)
     packages = ", ".join(f"{name} {version}" for name, version in about["packages"].items())
     print(
-        f"penstock {about['penstock']} ({about['backend']} backend), Python {about['python']}, {packages}; "
+        f"forebay {about['forebay']} ({about['backend']} backend), Python {about['python']}, {packages}; "
         f"medians of {options.rounds} rounds\n"
     )
     print(report_text(rows))
@@ -206,8 +206,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.plot:
         plot_bars(
             options.plot,
-            "penstock against Python's own means",
-            "rate of penstock / rate of the other, on the same loop (medians; lines from least to greatest)",
+            "forebay against Python's own means",
+            "rate of forebay / rate of the other, on the same loop (medians; lines from least to greatest)",
             [
                 (f"{row.task.label}: {row.side.name}", row.ratio, OURS if row.ratio.median >= 1 else THEIRS)
                 for row in rows

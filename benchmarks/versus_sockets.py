@@ -1,4 +1,4 @@
-"""penstock's sockets beside C, Node and asyncio: ``python -m benchmarks.versus_sockets``.
+"""forebay's sockets beside C, Node and asyncio: ``python -m benchmarks.versus_sockets``.
 
 A C program, compiled on the spot, is the peer of all of them: it sends, receives, and holds connections. On the loopback
 the sender's gain is the receiver's cost, so beside the rate stands the CPU time of the measured process alone. All
@@ -22,7 +22,7 @@ from benchmarks.copying import make_source
 from benchmarks.pairing import ROOT, ProgramFailed, Sample, child_environment, run_once, turns
 from benchmarks.report import figure, machine, progress, spread, table, write_json
 from benchmarks.versus_kernel import find_compiler
-from penstock.cli.units import parse_size
+from forebay.cli.output.units import parse_size
 
 C_SOURCE = ROOT / "benchmarks" / "c" / "sockets.c"
 NODE_PROGRAMS = ROOT / "benchmarks" / "node" / "main.js"
@@ -98,9 +98,9 @@ class Bench:
         return [sys.executable, "-m", "benchmarks.programs", name, f"loop={loop}", *pairs]
 
     def sides(self, name: str, looked: bool = False, **parameters: object) -> dict[str, Command]:
-        every = {f"penstock, {loop}": self.python(name, loop, **parameters) for loop in ("asyncio", "uvloop")}
+        every = {f"forebay, {loop}": self.python(name, loop, **parameters) for loop in ("asyncio", "uvloop")}
         if looked:
-            every["penstock, asyncio, a listener sees the bytes"] = self.python(
+            every["forebay, asyncio, a listener sees the bytes"] = self.python(
                 name, "asyncio", look="yes", **parameters
             )
         if self.node:
@@ -208,8 +208,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     compiler = find_compiler(options.cc)
     stored = []
     about = machine()
-    print(f"penstock {about['penstock']} ({about['backend']} backend), Python {about['python']}, medians\n")
-    with tempfile.TemporaryDirectory(prefix="penstock-bench-", dir=options.dir) as name:
+    print(f"forebay {about['forebay']} ({about['backend']} backend), Python {about['python']}, medians\n")
+    with tempfile.TemporaryDirectory(prefix="forebay-bench-", dir=options.dir) as name:
         directory = Path(name)
         peers = Peers(compiler, directory)
         bench = Bench(options, peers)
@@ -257,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             stored.append(report("file to socket", "MB/s", results, "C sendfile"))
         if "idle" in parts:
             idle = {
-                f"penstock, {loop}": lambda loop=loop: bench.held(
+                f"forebay, {loop}": lambda loop=loop: bench.held(
                     bench.python("net-idle", loop, n=options.connections), options.connections
                 )
                 for loop in ("asyncio", "uvloop")

@@ -11,8 +11,8 @@ import argparse
 import contextlib
 from urllib.parse import parse_qs
 
-import penstock
-from penstock import HttpError, http, pipeline
+import forebay
+from forebay import HttpError, http, pipeline
 
 PASSED_ON = ("content-type", "content-length", "last-modified", "etag", "content-encoding")
 
@@ -51,4 +51,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        penstock.run(main)
+        forebay.run(main)

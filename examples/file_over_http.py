@@ -10,8 +10,8 @@ import argparse
 import contextlib
 import os
 
-import penstock
-from penstock import http
+import forebay
+from forebay import http
 
 
 async def main() -> None:
@@ -34,4 +34,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        penstock.run(main)
+        forebay.run(main)

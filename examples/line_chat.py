@@ -10,8 +10,8 @@ his buffer is full is not waited for, he misses lines and is told how many.
 import argparse
 import contextlib
 
-import penstock
-from penstock import consumers, net
+import forebay
+from forebay import consumers, net
 
 
 class Guest:
@@ -51,7 +51,7 @@ class Chat:
                     self.tell_all(f"* {guest.name} is here")
                 elif text:
                     self.tell_all(f"{guest.name}: {text}")
-        except (OSError, penstock.StreamError, ValueError):
+        except (OSError, forebay.StreamError, ValueError):
             # Gone, or no text.
             pass
         finally:
@@ -75,4 +75,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        penstock.run(main)
+        forebay.run(main)

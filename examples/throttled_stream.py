@@ -9,9 +9,9 @@ little is in flight while it does.
 import argparse
 import os
 
-import penstock
-from penstock import create_read_stream, create_write_stream, pipeline
-from penstock.throttle import throttle
+import forebay
+from forebay import create_read_stream, create_write_stream, pipeline
+from forebay.throttle import throttle
 
 
 async def main() -> None:
@@ -37,4 +37,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    penstock.run(main)
+    forebay.run(main)

@@ -13,9 +13,9 @@ import os
 import re
 import tempfile
 
-import penstock
-from penstock import create_write_stream, http, pipeline
-from penstock.codecs import hashing
+import forebay
+from forebay import create_write_stream, http, pipeline
+from forebay.codecs import hashing
 
 
 class Uploads:
@@ -50,4 +50,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        penstock.run(main)
+        forebay.run(main)

@@ -1,4 +1,4 @@
-/* The sockets that penstock is compared with, and its peers: one connection, from its beginning to its end.
+/* The sockets that forebay is compared with, and its peers: one connection, from its beginning to its end.
 
    sockets send PORT BYTES        connect, send so many bytes from memory, end, wait for the other end
    sockets drain PORT             connect, receive until the end

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import Any
 
-import penstock
+import forebay
 from benchmarks.programs._bench import run_program
 from benchmarks.programs.catalogue import find_program
 
@@ -33,14 +33,14 @@ def main(arguments: list[str]) -> int:
     parameters = {key: value_of(value) for key, _, value in (pair.partition("=") for pair in pairs)}
     uvloop = parameters.pop("loop", "asyncio") == "uvloop"
     if "mark" in parameters:
-        penstock.set_default_high_water_mark(False, parameters.pop("mark"))
+        forebay.set_default_high_water_mark(False, parameters.pop("mark"))
 
     async def report_and_leave() -> None:
         print(json.dumps(await run_program(function, **parameters)), flush=True)
         # The result is out. Taking millions of objects apart is nobody's measurement.
         os._exit(0)
 
-    penstock.run(report_and_leave, uvloop=uvloop)
+    forebay.run(report_and_leave, uvloop=uvloop)
     return 0
 
 

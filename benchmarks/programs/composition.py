@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.programs._bench import Bench, program
-from penstock import PassThrough, Readable, Writable, compose
+from forebay import PassThrough, Readable, Writable, compose
 
 
 def pass_throughs(count: int) -> list[PassThrough]:

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from benchmarks.programs._bench import Bench, program
-from penstock import create_read_stream, create_write_stream, pipeline
+from forebay import create_read_stream, create_write_stream, pipeline
 
 MIB = 1024 * 1024
 ENCODINGS = {"buf": None, "asc": "ascii", "utf": "utf-8"}
@@ -21,7 +21,7 @@ def fill(path: str, block: bytes, count: int) -> None:
 
 @program("fs-read-stream-throughput")
 async def fs_read_stream_throughput(bench: Bench, n: int, type: str, size: int, hwm: int, dir: str) -> None:
-    path = os.path.join(dir, f"penstock-read-{os.getpid()}")
+    path = os.path.join(dir, f"forebay-read-{os.getpid()}")
     pattern = "\u00fc".encode() * (size // 2) if type == "utf" else b"a" * size
     fill(path, pattern, n)
     try:
@@ -44,7 +44,7 @@ async def fs_read_stream_throughput(bench: Bench, n: int, type: str, size: int, 
 async def fs_write_stream_throughput(
     bench: Bench, seconds: float, type: str, size: int, hwm: int, dir: str
 ) -> None:
-    path = os.path.join(dir, f"penstock-write-{os.getpid()}")
+    path = os.path.join(dir, f"forebay-write-{os.getpid()}")
     chunk: Any = {"buf": b"b" * size, "asc": "a" * size, "utf": "\u00fc" * ((size + 1) // 2)}[type]
     encoding = ENCODINGS[type]
     s = create_write_stream(path, high_water_mark=hwm)
@@ -77,7 +77,7 @@ async def fs_write_stream_throughput(
 
 @program("fs-bench-stream-via-pipeline")
 async def fs_bench_stream_via_pipeline(bench: Bench, n: int, size: int, dir: str) -> None:
-    base = os.path.join(dir, f"penstock-pipeline-{os.getpid()}")
+    base = os.path.join(dir, f"forebay-pipeline-{os.getpid()}")
     content = b"a" * size
     pairs = []
     for i in range(n):

@@ -14,8 +14,8 @@ HOST = "127.0.0.1"
 BODY = b"x" * 1024
 
 
-async def penstock_small(port: int, path: str) -> None:
-    from penstock import http
+async def forebay_small(port: int, path: str) -> None:
+    from forebay import http
 
     def handler(request: http.ServerRequest, response: http.ServerResponse) -> None:
         response.set_header("Content-Type", "text/plain")
@@ -24,8 +24,8 @@ async def penstock_small(port: int, path: str) -> None:
     await http.create_server(handler).listen(port, HOST)
 
 
-async def penstock_async(port: int, path: str) -> None:
-    from penstock import http
+async def forebay_async(port: int, path: str) -> None:
+    from forebay import http
 
     async def handler(request: http.ServerRequest, response: http.ServerResponse) -> None:
         response.set_header("Content-Type", "text/plain")
@@ -34,14 +34,14 @@ async def penstock_async(port: int, path: str) -> None:
     await http.create_server(handler).listen(port, HOST)
 
 
-async def penstock_file(port: int, path: str) -> None:
-    from penstock import http
+async def forebay_file(port: int, path: str) -> None:
+    from forebay import http
 
     await http.create_server(lambda request, response: response.send_file(path)).listen(port, HOST)
 
 
-async def penstock_pipe(port: int, path: str) -> None:
-    from penstock import create_read_stream, http
+async def forebay_pipe(port: int, path: str) -> None:
+    from forebay import create_read_stream, http
 
     await http.create_server(lambda request, response: create_read_stream(path).pipe(response)).listen(
         port, HOST
@@ -79,11 +79,11 @@ async def aiohttp_file(port: int, path: str) -> None:
 
 
 SERVERS = {
-    "penstock": penstock_small,
-    "penstock, async": penstock_async,
+    "forebay": forebay_small,
+    "forebay, async": forebay_async,
     "uvicorn": uvicorn,
-    "penstock, send_file": penstock_file,
-    "penstock, pipe": penstock_pipe,
+    "forebay, send_file": forebay_file,
+    "forebay, pipe": forebay_pipe,
     "aiohttp": aiohttp_file,
 }
 tasks: list[asyncio.Future[None]] = []

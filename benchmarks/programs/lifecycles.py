@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.programs._bench import Bench, program
-from penstock import Duplex, Readable, Transform, Writable, finished
+from forebay import Duplex, Readable, Transform, Writable, finished
 
 KINDS: dict[str, type[Any]] = {
     "readable": Readable,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.programs._bench import Bench, program
-from penstock import Completion, Duplex, PassThrough, Readable, Transform, Writable
+from forebay import Completion, Duplex, PassThrough, Readable, Transform, Writable
 
 KINDS: dict[str, type[Any]] = {
     "Readable": Readable,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from benchmarks.programs._bench import Bench, program
-from penstock import Readable
+from forebay import Readable
 
 
 def of_array(n: int) -> Readable:

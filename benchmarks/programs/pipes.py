@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.programs._bench import Bench, program
-from penstock import Completion, PassThrough, Readable, Writable, next_tick
+from forebay import Completion, PassThrough, Readable, Writable, next_tick
 
 
 def source(n: int, chunk: Any, **options: Any) -> Readable:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from benchmarks.programs._bench import Bench, program
-from penstock.asyncio import StreamReader
+from forebay.asyncio import StreamReader
 
 LINES = 500
 BLOCK = (b"x" * 99 + b"\n") * LINES

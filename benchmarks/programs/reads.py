@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.programs._bench import Bench, program
-from penstock import Readable
+from forebay import Readable
 
 INNER = 10_000
 

@@ -8,7 +8,7 @@ import tracemalloc
 from typing import Any
 
 from benchmarks.programs._bench import Bench, program
-from penstock import Writable, create_read_stream, net, next_tick, once
+from forebay import Writable, create_read_stream, net, next_tick, once
 
 HOST = "127.0.0.1"
 MIB = 1024 * 1024

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from benchmarks.programs._bench import Bench, program
-from penstock import Readable, next_tick
+from forebay import Readable, next_tick
 
 
 def array(n: int) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.programs._bench import Bench, program
 from benchmarks.programs.writes import a_tick_later, at_once, written
-from penstock import Transform
+from forebay import Transform
 
 
 def nothing(chunk: Any) -> None:

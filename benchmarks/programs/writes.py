@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks.programs._bench import Bench, program
-from penstock import Completion, Writable, next_tick
+from forebay import Completion, Writable, next_tick
 
 
 def at_once(data: Any) -> None:

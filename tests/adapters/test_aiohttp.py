@@ -7,13 +7,13 @@ import hashlib
 import pytest
 
 aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed")
-pytest.importorskip("httptools", reason="the other end is penstock.http")
+pytest.importorskip("httptools", reason="the other end is forebay.http")
 
 from aiohttp import web  # noqa: E402
 from file_helpers import gone  # noqa: E402
 
-from penstock import InvalidArgTypeError, Readable, consumers, create_read_stream, http, pipeline  # noqa: E402
-from penstock.adapters.aiohttp import body_of, payload_of, send_stream  # noqa: E402
+from forebay import InvalidArgTypeError, Readable, consumers, create_read_stream, http, pipeline  # noqa: E402
+from forebay.adapters.aiohttp import body_of, payload_of, send_stream  # noqa: E402
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,7 @@ import pytest
 
 uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("starlette", reason="starlette is not installed")
-pytest.importorskip("httptools", reason="the client is penstock.http")
+pytest.importorskip("httptools", reason="the client is forebay.http")
 
 from file_helpers import gone  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
@@ -18,8 +18,8 @@ from starlette.background import BackgroundTask  # noqa: E402
 from starlette.responses import PlainTextResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
-from penstock import InvalidArgTypeError, Readable, consumers, create_read_stream, http  # noqa: E402
-from penstock.adapters.asgi import StreamResponse, request_body, send_stream  # noqa: E402
+from forebay import InvalidArgTypeError, Readable, consumers, create_read_stream, http  # noqa: E402
+from forebay.adapters.asgi import StreamResponse, request_body, send_stream  # noqa: E402
 
 
 @contextlib.asynccontextmanager

@@ -4,8 +4,8 @@ import pathlib
 
 import pytest
 
-from penstock import InvalidArgTypeError, PassThrough, Readable
-from penstock.adapters import aiohttp, httpx
+from forebay import InvalidArgTypeError, PassThrough, Readable
+from forebay.adapters import aiohttp, httpx
 
 
 async def chunks():

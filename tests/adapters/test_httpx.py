@@ -6,10 +6,10 @@ import gzip
 import pytest
 
 httpx = pytest.importorskip("httpx", reason="httpx is not installed")
-pytest.importorskip("httptools", reason="the other end is penstock.http")
+pytest.importorskip("httptools", reason="the other end is forebay.http")
 
-from penstock import InvalidArgTypeError, consumers, create_read_stream, http, pipeline  # noqa: E402
-from penstock.adapters.httpx import body_of, payload_of  # noqa: E402
+from forebay import InvalidArgTypeError, consumers, create_read_stream, http, pipeline  # noqa: E402
+from forebay.adapters.httpx import body_of, payload_of  # noqa: E402
 
 
 def test_bodies_both_ways(run, big):

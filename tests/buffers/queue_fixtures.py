@@ -22,13 +22,13 @@ def is_locked(buffer: bytearray) -> bool:
 
 def load_queue_class(backend: str) -> Any:
     if backend == "python":
-        from penstock._chunks_py import ChunkQueue
+        from forebay._buffers.chunk_queue_py import ChunkQueue
 
         return ChunkQueue
     try:
-        from penstock._chunks import ChunkQueue
+        from forebay._buffers.chunk_queue import ChunkQueue
     except ImportError as error:
-        if os.environ.get("PENSTOCK_BACKEND") == "c":
+        if os.environ.get("FOREBAY_BACKEND") == "c":
             raise
         pytest.skip(f"the compiled ChunkQueue cannot be imported: {error}")
     return ChunkQueue

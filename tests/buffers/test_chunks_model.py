@@ -216,7 +216,7 @@ def make(kind: Any, data: bytes) -> Any:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_model(backend):
     machine = type("Machine", (ChunkQueueMachine,), {"queue_cls": load_queue_class(backend)})
-    examples = int(os.environ.get("PENSTOCK_EXAMPLES", "200"))
+    examples = int(os.environ.get("FOREBAY_EXAMPLES", "200"))
     run_state_machine_as_test(
         machine,
         settings=settings(max_examples=examples, stateful_step_count=50, deadline=None, database=None),

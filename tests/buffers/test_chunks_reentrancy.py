@@ -15,7 +15,7 @@ import sys
 import pytest
 from queue_fixtures import BACKENDS, content, load_queue_class, queue_of
 
-ROUNDS = int(os.environ.get("PENSTOCK_EXAMPLES", "200"))
+ROUNDS = int(os.environ.get("FOREBAY_EXAMPLES", "200"))
 
 
 @pytest.fixture(params=BACKENDS)

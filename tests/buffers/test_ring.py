@@ -27,10 +27,10 @@ EXPORTS = "memoryview() of a plain Python object needs Python 3.12"
 @pytest.fixture(params=["c", "python"])
 def ring_cls(request: pytest.FixtureRequest) -> Any:
     if request.param == "python":
-        return importlib.import_module("penstock._ring_py").RingBuffer
-    if os.environ.get("PENSTOCK_BACKEND") == "c":
-        return importlib.import_module("penstock._ring").RingBuffer
-    return pytest.importorskip("penstock._ring", reason="the compiled ring is not built").RingBuffer
+        return importlib.import_module("forebay._buffers.ring_py").RingBuffer
+    if os.environ.get("FOREBAY_BACKEND") == "c":
+        return importlib.import_module("forebay._buffers.ring").RingBuffer
+    return pytest.importorskip("forebay._buffers.ring", reason="the compiled ring is not built").RingBuffer
 
 
 @pytest.fixture(params=[SMALL, LARGE], ids=["slab", "mapped"])
@@ -48,7 +48,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def exports(ring: Any) -> bool:
-    return sys.version_info >= (3, 12) or type(ring).__module__ == "penstock._ring"
+    return sys.version_info >= (3, 12) or type(ring).__module__ == "forebay._buffers.ring"
 
 
 def pattern(n: int, seed: int = 0) -> bytes:
@@ -775,7 +775,7 @@ def test_memory_errors_leave_the_ring_whole(ring: Any, pipe: tuple[int, int]) ->
     testcapi = pytest.importorskip("_testcapi")
     if not hasattr(testcapi, "set_nomemory"):
         pytest.skip("needs _testcapi.set_nomemory")
-    if type(ring).__module__ != "penstock._ring":
+    if type(ring).__module__ != "forebay._buffers.ring":
         pytest.skip("the interpreter's own allocations fail half-way through plain Python code")
 
     def work() -> None:

@@ -23,10 +23,10 @@ SIZES = st.one_of(st.integers(0, 12), st.integers(0, 9000))
 @pytest.fixture(params=["c", "python"])
 def ring_cls(request: pytest.FixtureRequest) -> Any:
     if request.param == "python":
-        return importlib.import_module("penstock._ring_py").RingBuffer
-    if os.environ.get("PENSTOCK_BACKEND") == "c":
-        return importlib.import_module("penstock._ring").RingBuffer
-    return pytest.importorskip("penstock._ring", reason="the compiled ring is not built").RingBuffer
+        return importlib.import_module("forebay._buffers.ring_py").RingBuffer
+    if os.environ.get("FOREBAY_BACKEND") == "c":
+        return importlib.import_module("forebay._buffers.ring").RingBuffer
+    return pytest.importorskip("forebay._buffers.ring", reason="the compiled ring is not built").RingBuffer
 
 
 class RingModel(RuleBasedStateMachine):

@@ -13,14 +13,14 @@ from collections import Counter
 
 import pytest
 
-ROUNDS = int(os.environ.get("PENSTOCK_EXAMPLES", "30"))
+ROUNDS = int(os.environ.get("FOREBAY_EXAMPLES", "30"))
 
 
 @pytest.fixture(params=["c", "python"])
 def ring_cls(request):
     if request.param == "python":
-        return importlib.import_module("penstock._ring_py").RingBuffer
-    return pytest.importorskip("penstock._ring", reason="the compiled ring is not built").RingBuffer
+        return importlib.import_module("forebay._buffers.ring_py").RingBuffer
+    return pytest.importorskip("forebay._buffers.ring", reason="the compiled ring is not built").RingBuffer
 
 
 class Garbage:
@@ -94,7 +94,7 @@ def test_collections_that_use_the_ring(ring_cls, monkeypatch):
 
 
 def test_a_call_in_the_middle_of_a_call_is_refused_by_the_plain_ring():
-    ring = importlib.import_module("penstock._ring_py").RingBuffer(64)
+    ring = importlib.import_module("forebay._buffers.ring_py").RingBuffer(64)
     with ring._turn:
         with pytest.raises(RuntimeError, match="in the middle of a call"):
             ring.write(b"x")

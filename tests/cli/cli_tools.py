@@ -8,10 +8,10 @@ import subprocess
 import sys
 import time
 
-COMMAND = [sys.executable, "-m", "penstock"]
+COMMAND = [sys.executable, "-m", "forebay"]
 
 
-def penstock(*args, **options):
+def forebay(*args, **options):
     """Run the command to its end in a process of its own; what it said is bytes."""
     options.setdefault("stdin", None if "input" in options else subprocess.DEVNULL)
     if options["stdin"] is None:

@@ -1,4 +1,4 @@
-"""``penstock copy`` in this process: bytes, options, refusals."""
+"""``forebay copy`` in this process: bytes, options, refusals."""
 
 import gzip
 import json
@@ -9,8 +9,8 @@ import stat
 import pytest
 from cli_tools import digest, noise, temporary_files
 
-from penstock import backend
-from penstock.cli import main
+from forebay import backend
+from forebay.cli import main
 
 MARK = 65536
 SIZES = [0, 1, MARK - 1, MARK, MARK + 1, 5 * 1024 * 1024 + 3]
@@ -246,19 +246,19 @@ def test_a_plain_copy_goes_directly(copy, tmp_path):
 
 def test_missing_source(copy, tmp_path):
     missing = tmp_path / "missing"
-    assert copy(missing, tmp_path / "target") == (1, "", f"penstock: {missing}: No such file or directory\n")
+    assert copy(missing, tmp_path / "target") == (1, "", f"forebay: {missing}: No such file or directory\n")
     assert os.listdir(tmp_path) == []
 
 
 def test_directories(copy, tmp_path, source):
     status, _, err = copy(source, tmp_path)
-    assert (status, err) == (1, f"penstock: {tmp_path}: Is a directory; name the file to write\n")
+    assert (status, err) == (1, f"forebay: {tmp_path}: Is a directory; name the file to write\n")
     status, _, err = copy(tmp_path, tmp_path / "target")
-    assert (status, err) == (1, f"penstock: {tmp_path}: Is a directory\n")
+    assert (status, err) == (1, f"forebay: {tmp_path}: Is a directory\n")
     status, _, err = copy(source, tmp_path / "no" / "target")
-    assert (status, err) == (1, f"penstock: {tmp_path / 'no' / 'target'}: No such file or directory\n")
+    assert (status, err) == (1, f"forebay: {tmp_path / 'no' / 'target'}: No such file or directory\n")
     status, _, err = copy(source, source / "target")
-    assert (status, err) == (1, f"penstock: {source / 'target'}: Not a directory\n")
+    assert (status, err) == (1, f"forebay: {source / 'target'}: Not a directory\n")
 
 
 def test_the_same_file(copy, tmp_path, source):
@@ -267,7 +267,7 @@ def test_the_same_file(copy, tmp_path, source):
     (tmp_path / "soft").symlink_to(source)
     for name in ("source", "hard", "soft"):
         status, _, err = copy(source, tmp_path / name)
-        assert (status, err) == (1, f"penstock: {source} and {tmp_path / name} are the same file\n")
+        assert (status, err) == (1, f"forebay: {source} and {tmp_path / name} are the same file\n")
     assert source.read_bytes() == data
 
 
@@ -275,14 +275,14 @@ def test_the_same_file(copy, tmp_path, source):
 @pytest.mark.parametrize("options", [(), ("--no-atomic",), ("--gzip",), ("--throttle", "1GB/s")], ids=str)
 def test_a_full_disk(copy, source, options):
     status, out, err = copy(source, "/dev/full", *options)
-    assert (status, out, err) == (1, "", "penstock: /dev/full: No space left on device\n")
+    assert (status, out, err) == (1, "", "forebay: /dev/full: No space left on device\n")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read and write everything")
 def test_no_permission(copy, tmp_path, source):
     source.chmod(0)
     status, _, err = copy(source, tmp_path / "target")
-    assert (status, err) == (1, f"penstock: {source}: Permission denied\n")
+    assert (status, err) == (1, f"forebay: {source}: Permission denied\n")
     source.chmod(0o600)
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -290,7 +290,7 @@ def test_no_permission(copy, tmp_path, source):
     folder.chmod(0o500)
     try:
         status, _, err = copy(source, folder / "new")
-        assert (status, err) == (1, f"penstock: {folder / 'new'}: Permission denied\n")
+        assert (status, err) == (1, f"forebay: {folder / 'new'}: Permission denied\n")
         status, _, err = copy(source, folder / "target")
         assert status == 1
         assert "Permission denied; " in err
@@ -316,7 +316,7 @@ def test_damaged_gzip(copy, tmp_path, atomic):
         target.write_bytes(b"old")
         status, out, err = copy(tmp_path / name, target, *options)
         assert (status, out) == (1, "")
-        assert err.startswith(f"penstock: {tmp_path / name}: ")
+        assert err.startswith(f"forebay: {tmp_path / name}: ")
         assert words in err
         assert err.count("\n") == 1
         if atomic:
@@ -351,13 +351,13 @@ def test_usage_errors(capfd, arguments, words):
 @pytest.mark.parametrize("arguments", [["--help"], ["copy", "--help"], ["demo", "-h"]])
 def test_help(capfd, arguments):
     assert main(arguments) == 0
-    assert capfd.readouterr().out.startswith("usage: penstock")
+    assert capfd.readouterr().out.startswith("usage: forebay")
 
 
 def test_version(capfd):
     assert main(["--version"]) == 0
     kind = {"c": "compiled", "python": "pure-Python"}[backend]
-    assert capfd.readouterr().out == f"penstock 0.1.0 ({kind} backend)\n"
+    assert capfd.readouterr().out == f"forebay 0.1.0 ({kind} backend)\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "SEEK_DATA"), reason="the system does not tell where holes are")
@@ -390,7 +390,7 @@ def test_holes_stay(copy, tmp_path, options):
 @pytest.mark.parametrize("options", [(), ("--json", "--progress", "--hash", "md5")], ids=str)
 def test_one_line_whatever_a_file_is_called(copy, tmp_path, monkeypatch, name, shown, options):
     monkeypatch.chdir(tmp_path)
-    assert copy(name, "target", *options) == (1, "", f"penstock: {shown}: No such file or directory\n")
+    assert copy(name, "target", *options) == (1, "", f"forebay: {shown}: No such file or directory\n")
     assert os.listdir() == []
 
 

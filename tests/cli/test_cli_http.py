@@ -1,4 +1,4 @@
-"""penstock serve, penstock proxy --http, and URLs as the ends of penstock copy, in processes of their own."""
+"""forebay serve, forebay proxy --http, and URLs as the ends of forebay copy, in processes of their own."""
 
 import contextlib
 import http.client
@@ -10,9 +10,9 @@ import subprocess
 import threading
 
 import pytest
-from cli_tools import noise, penstock, started
+from cli_tools import forebay, noise, started
 
-pytest.importorskip("httptools", reason="penstock.http needs httptools")
+pytest.importorskip("httptools", reason="forebay.http needs httptools")
 
 
 @contextlib.contextmanager
@@ -90,11 +90,11 @@ def test_serve_what_is_wrong(tmp_path, folder):
         (("serve", folder, "-l", "nonsense"), b"no PORT"),
         (("serve", folder, "-l", "99999"), b"no PORT"),
     ):
-        done = penstock(*args)
+        done = forebay(*args)
         assert done.returncode in (1, 2)
         assert said in done.stderr
     with running("serve", folder, "-l", "0") as process:
-        done = penstock("serve", folder, "-l", process.port)
+        done = forebay("serve", folder, "-l", process.port)
         assert done.returncode == 1
         assert b"in use" in done.stderr
 
@@ -116,7 +116,7 @@ def test_proxy(folder):
 
 
 def test_a_proxy_to_nowhere():
-    done = penstock("proxy", "--http", "0", "ftp://somewhere")
+    done = forebay("proxy", "--http", "0", "ftp://somewhere")
     assert done.returncode == 2
     assert b"http://" in done.stderr
 
@@ -159,26 +159,26 @@ def test_copy_from_a_url(folder, tmp_path):
     target = tmp_path / "copy"
     with running("serve", folder, "-l", "0") as process:
         base = f"http://127.0.0.1:{process.port}"
-        done = penstock("copy", f"{base}/big.bin", target, "--hash", "sha256")
+        done = forebay("copy", f"{base}/big.bin", target, "--hash", "sha256")
         assert done.returncode == 0, done.stderr
         assert target.read_bytes() == noise(2_000_000)
-        assert penstock("copy", "-q", f"{base}/note.txt", "-").stdout == b"note"
-        done = penstock("copy", f"{base}/missing", target)
+        assert forebay("copy", "-q", f"{base}/note.txt", "-").stdout == b"note"
+        done = forebay("copy", f"{base}/missing", target)
         assert (done.returncode, done.stdout) == (1, b"")
         assert b"/missing: download: the server answered 404" in done.stderr
         assert target.read_bytes() == noise(2_000_000)
-    done = penstock("copy", f"{base}/note.txt", target)
+    done = forebay("copy", f"{base}/note.txt", target)
     assert done.returncode == 1
     assert b"refused" in done.stderr
 
 
 def test_copy_to_a_url(folder, store):
     url = f"http://127.0.0.1:{store.server_port}/x"
-    done = penstock("copy", folder / "big.bin", url)
+    done = forebay("copy", folder / "big.bin", url)
     assert (done.returncode, done.stderr) == (0, b"")
     assert store.got == noise(2_000_000)
     store.status = 507
-    done = penstock("copy", folder / "big.bin", url)
+    done = forebay("copy", folder / "big.bin", url)
     assert done.returncode == 1
     assert b"answered 507" in done.stderr
 
@@ -195,9 +195,9 @@ def test_copy_to_a_url(folder, store):
 def test_without_the_parser(tmp_path, args):
     (tmp_path / "httptools.py").write_text("raise ImportError('not installed')")
     path = os.pathsep.join(filter(None, (str(tmp_path), os.environ.get("PYTHONPATH"))))
-    done = penstock(*args, env={**os.environ, "PYTHONPATH": path}, cwd=tmp_path)
+    done = forebay(*args, env={**os.environ, "PYTHONPATH": path}, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout == b""
     (line,) = done.stderr.decode().splitlines()
-    assert line.startswith("penstock: ")
-    assert line.endswith("penstock.http needs httptools; pip install 'penstock[http]'")
+    assert line.startswith("forebay: ")
+    assert line.endswith("forebay.http needs httptools; pip install 'forebay[http]'")

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_tools import eventually, noise, penstock, started
+from cli_tools import eventually, forebay, noise, started
 
 DATA = noise(3_000_000)
 
@@ -124,7 +124,7 @@ def test_a_unix_socket(tmp_path):
 
 
 def test_nobody_there(tmp_path):
-    done = penstock("copy", "-", f"tcp://127.0.0.1:{free_port()}")
+    done = forebay("copy", "-", f"tcp://127.0.0.1:{free_port()}")
     assert done.returncode == 1
     assert b"Connection refused" in done.stderr
     assert done.stderr.count(b"\n") == 1
@@ -132,7 +132,7 @@ def test_nobody_there(tmp_path):
 
 @pytest.mark.parametrize("end", ["tcp://nowhere", "tcp://host:99999", "tcp-listen://x:y", "tcp://"])
 def test_a_place_that_is_none(end):
-    done = penstock("copy", end, "-")
+    done = forebay("copy", end, "-")
     assert done.returncode == 2
     assert end.encode() in done.stderr
 
@@ -161,7 +161,7 @@ def test_stopped_while_waiting_for_a_connection(tmp_path, number):
     assert os.listdir(tmp_path) == []
 
 
-# ---- penstock proxy
+# ---- forebay proxy
 
 
 @contextlib.contextmanager
@@ -286,11 +286,11 @@ def test_proxy_gives_up_on_the_silent():
 
 def test_proxy_on_a_port_that_is_taken():
     with listener() as (_, port):
-        done = penstock("proxy", port, "1234")
+        done = forebay("proxy", port, "1234")
     assert done.returncode == 1
-    assert done.stderr == b"penstock: 127.0.0.1:%d: Address already in use\n" % port
+    assert done.stderr == b"forebay: 127.0.0.1:%d: Address already in use\n" % port
 
 
 @pytest.mark.parametrize("places", [("nowhere", "80"), ("80", "host:port"), ("80", "*:80")])
 def test_proxy_between_places_that_are_none(places):
-    assert penstock("proxy", *places).returncode == 2
+    assert forebay("proxy", *places).returncode == 2

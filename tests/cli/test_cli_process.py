@@ -1,4 +1,4 @@
-"""``penstock copy`` as a process: standard input and output, pipes, signals, exit statuses."""
+"""``forebay copy`` as a process: standard input and output, pipes, signals, exit statuses."""
 
 import json
 import os
@@ -13,9 +13,9 @@ from cli_tools import (
     bytes_in_work,
     digest,
     eventually,
+    forebay,
     hear_of_signals,
     noise,
-    penstock,
     started,
     temporary_files,
 )
@@ -36,7 +36,7 @@ def source(tmp_path):
 @pytest.mark.parametrize("size", SIZES)
 def test_from_pipe_to_pipe(size):
     data = noise(size)
-    done = penstock("copy", "-", "-", input=data)
+    done = forebay("copy", "-", "-", input=data)
     assert done.returncode == 0
     assert digest(done.stdout) == digest(data)
     assert done.stderr.startswith(b"copied ")
@@ -50,7 +50,7 @@ def test_redirected_files(tmp_path, source, append):
         stdin.seek(1000)
         if not append:
             stdout.seek(7)
-        assert penstock("copy", "-", "-", stdin=stdin, stdout=stdout).returncode == 0
+        assert forebay("copy", "-", "-", stdin=stdin, stdout=stdout).returncode == 0
         # Who shares the descriptors goes on where the command stopped.
         assert os.lseek(stdin.fileno(), 0, os.SEEK_CUR) == 3_000_000
         os.write(stdout.fileno(), b";after")
@@ -59,13 +59,13 @@ def test_redirected_files(tmp_path, source, append):
 
 def test_standard_input_to_a_file(tmp_path):
     data = noise(200_000)
-    done = penstock("copy", "-", tmp_path / "target", input=data)
+    done = forebay("copy", "-", tmp_path / "target", input=data)
     assert (done.returncode, done.stderr) == (0, b"")
     assert (tmp_path / "target").read_bytes() == data
 
 
 def test_json_does_not_get_among_the_bytes(source):
-    done = penstock("copy", source, "-", "--json")
+    done = forebay("copy", source, "-", "--json")
     assert digest(done.stdout) == digest(source.read_bytes())
     data = json.loads(done.stderr)
     assert data["target"] == "standard output"
@@ -74,25 +74,25 @@ def test_json_does_not_get_among_the_bytes(source):
 
 def test_gzip_through_pipes():
     data = b"again and again " * 50_000
-    packed = penstock("copy", "-", "-", "--gzip", input=data).stdout
+    packed = forebay("copy", "-", "-", "--gzip", input=data).stdout
     assert len(packed) < len(data) // 10
-    assert penstock("copy", "-", "-", "--gunzip", input=packed).stdout == data
+    assert forebay("copy", "-", "-", "--gunzip", input=packed).stdout == data
 
 
 def test_standard_input_and_output_are_the_same_file(tmp_path, source):
     with open(source, "r+b") as file:
-        done = penstock("copy", "-", "-", stdin=file, stdout=file)
+        done = forebay("copy", "-", "-", stdin=file, stdout=file)
     assert done.returncode == 1
-    assert done.stderr == b"penstock: standard input and standard output are the same file\n"
+    assert done.stderr == b"forebay: standard input and standard output are the same file\n"
 
 
 @pytest.mark.parametrize("redirection", ["<&-", ">&-"])
 def test_closed_standard_streams(redirection):
-    command = f'"$0" -m penstock copy - - {redirection}'
+    command = f'"$0" -m forebay copy - - {redirection}'
     done = subprocess.run(["sh", "-c", command, sys.executable], stderr=subprocess.PIPE, timeout=60)
     assert done.returncode == 1
     name = b"input" if redirection[0] == "<" else b"output"
-    assert done.stderr == b"penstock: standard %b: Bad file descriptor\n" % name
+    assert done.stderr == b"forebay: standard %b: Bad file descriptor\n" % name
 
 
 def test_the_reader_has_gone(source):
@@ -108,7 +108,7 @@ def test_the_reader_has_gone(source):
 def test_nobody_reads_the_summary(tmp_path, source):
     reader, writer = os.pipe()
     os.close(reader)
-    done = penstock("copy", source, tmp_path / "target", stdout=writer)
+    done = forebay("copy", source, tmp_path / "target", stdout=writer)
     os.close(writer)
     assert (done.returncode, done.stderr) == (141, b"")
     assert (tmp_path / "target").read_bytes() == source.read_bytes()
@@ -118,16 +118,16 @@ def test_nobody_reads_the_summary(tmp_path, source):
 def test_standard_output_is_full(tmp_path, source):
     with open("/dev/full", "wb") as full:
         for arguments in ([source, "-"], [source, tmp_path / "target"]):
-            done = penstock("copy", *arguments, stdout=full)
+            done = forebay("copy", *arguments, stdout=full)
             assert done.returncode == 1
-            assert done.stderr == b"penstock: standard output: No space left on device\n"
+            assert done.stderr == b"forebay: standard output: No space left on device\n"
 
 
 def test_fifos(tmp_path, source):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     writer = started("copy", source, fifo, "-q")
-    done = penstock("copy", fifo, "-", "-q")
+    done = forebay("copy", fifo, "-", "-q")
     assert writer.wait(60) == 0
     assert (done.returncode, done.stderr) == (0, b"")
     assert digest(done.stdout) == digest(source.read_bytes())
@@ -135,7 +135,7 @@ def test_fifos(tmp_path, source):
 
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="there is no /dev/stdout")
 def test_dev_stdout(tmp_path, source):
-    assert penstock("copy", source, "/dev/stdout", "-q").stdout == source.read_bytes()
+    assert forebay("copy", source, "/dev/stdout", "-q").stdout == source.read_bytes()
     assert temporary_files(tmp_path) == []
 
 
@@ -195,8 +195,8 @@ def test_stopped_while_a_plain_copy_goes_directly(tmp_path):
 
 _SIGNAL_DURING = """
 import os, sys, threading
-from penstock.abort import AbortController
-from penstock.cli import main
+from forebay._core.abort import AbortController
+from forebay.cli import main
 
 call, number, *arguments = sys.argv[1:]
 heard = threading.Event()
@@ -241,7 +241,7 @@ def test_stopped_at_the_very_end(tmp_path, source, call, number, options):
 
 _SIGNAL_AT = """
 import asyncio, atexit, os, sys
-from penstock.cli import main
+from forebay.cli import main
 
 moment, number = sys.argv.pop(1), int(sys.argv.pop(1))
 
@@ -293,7 +293,7 @@ def test_stopped_before_it_begins_and_after_it_is_done(tmp_path, source, moment,
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_stopped_at_any_moment(tmp_path, source, number):
     """The target is the old file or the new one, and the exit status says which; after a kill nobody can say it."""
-    rounds = int(os.environ.get("PENSTOCK_SIGNAL_ROUNDS", "8"))
+    rounds = int(os.environ.get("FOREBAY_SIGNAL_ROUNDS", "8"))
     target = tmp_path / "target"
     for n in range(rounds):
         target.write_bytes(b"old content")
@@ -341,7 +341,7 @@ def test_stopped_while_it_waits(tmp_path, waits_for):
 
 
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path, source):
-    command = 'trap "" INT HUP; exec "$0" -m penstock copy "$1" "$2" --throttle 2MB/s -q'
+    command = 'trap "" INT HUP; exec "$0" -m forebay copy "$1" "$2" --throttle 2MB/s -q'
     process = subprocess.Popen(
         ["sh", "-c", command, sys.executable, source, tmp_path / "target"], stderr=subprocess.PIPE
     )
@@ -358,9 +358,9 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path, source):
 
 def test_nothing_is_imported_that_is_not_used(tmp_path, source):
     code = (
-        "import sys; from penstock.cli import main; main(sys.argv[1:]);"
-        "print(*sorted({'json', 'zlib', 'gzip', 'uvloop', 'penstock.codecs', 'penstock.throttle',"
-        " 'penstock.cli.demo', 'penstock.cli.progress', 'penstock.cli.summary'} & set(sys.modules)))"
+        "import sys; from forebay.cli import main; main(sys.argv[1:]);"
+        "print(*sorted({'json', 'zlib', 'gzip', 'uvloop', 'forebay.codecs', 'forebay.throttle',"
+        " 'forebay.cli.commands.demo', 'forebay.cli.output.progress', 'forebay.cli.output.summary'} & set(sys.modules)))"
     )
     done = subprocess.run(
         [sys.executable, "-S", "-c", code, "copy", str(source), str(tmp_path / "target"), "-q"],

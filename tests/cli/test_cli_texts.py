@@ -6,14 +6,21 @@ import io
 import os
 
 import pytest
-from cli_tools import penstock
+from cli_tools import forebay
 
-from penstock.cli import demo
-from penstock.cli.places import parse_listen, parse_target
-from penstock.cli.progress import Meter, Progress
-from penstock.cli.summary import Summary, peak_memory
-from penstock.cli.units import countdown_text, parse_rate, parse_size, rate_text, seconds_text, size_text
-from penstock.stats import SideStats, StreamStats
+from forebay.cli.commands import demo
+from forebay.cli.endpoints.addresses import parse_listen, parse_target
+from forebay.cli.output.progress import Meter, Progress
+from forebay.cli.output.summary import Summary, peak_memory
+from forebay.cli.output.units import (
+    countdown_text,
+    parse_rate,
+    parse_size,
+    rate_text,
+    seconds_text,
+    size_text,
+)
+from forebay.stats import SideStats, StreamStats
 
 
 @pytest.mark.parametrize(
@@ -197,8 +204,8 @@ def test_line():
 
 @pytest.mark.parametrize("terminal", [True, False])
 def test_progress_writes_while_it_lasts(monkeypatch, terminal):
-    monkeypatch.setattr("penstock.cli.progress._LINE_EVERY_SECONDS", 0.01)
-    monkeypatch.setattr("penstock.cli.progress._BAR_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("forebay.cli.output.progress._LINE_EVERY_SECONDS", 0.01)
+    monkeypatch.setattr("forebay.cli.output.progress._BAR_EVERY_SECONDS", 0.01)
     out = Out(terminal=terminal)
 
     async def main():
@@ -233,11 +240,11 @@ def test_progress_survives_a_terminal_that_is_gone():
 
 def test_progress_can_be_forced(tmp_path):
     (tmp_path / "source").write_bytes(bytes(50_000))
-    done = penstock("copy", tmp_path / "source", os.devnull, "--throttle", "20kB/s", "--progress")
+    done = forebay("copy", tmp_path / "source", os.devnull, "--throttle", "20kB/s", "--progress")
     assert done.returncode == 0
     assert b" of 48.8 KiB, " in done.stderr
     assert b"\r" not in done.stderr
-    assert penstock("copy", tmp_path / "source", os.devnull).stderr == b""
+    assert forebay("copy", tmp_path / "source", os.devnull).stderr == b""
 
 
 # ---- the summary
@@ -280,7 +287,7 @@ def test_peak_memory():
 
 
 def test_demo():
-    done = penstock("demo", "--size", "16MiB", "--rate", "32MiB/s")
+    done = forebay("demo", "--size", "16MiB", "--rate", "32MiB/s")
     assert (done.returncode, done.stderr) == (0, b"")
     text = done.stdout.decode()
     assert "\x1b" not in text

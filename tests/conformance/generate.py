@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """usage: generate.py [--seed N] [--count N] [--jobs N] [--keep FILE] [--print]
 
-Random programs in the scenario language, run on Node and on penstock; prints those on which the two differ.
+Random programs in the scenario language, run on Node and on forebay; prints those on which the two differ.
 Program number k of seed N is the same whatever the count.  --print only prints them, as JSON lines; --keep writes
-the programs that differ to a file, for shrink.py.  Node runs with lib/decided.js: what penstock decided
+the programs that differ to a file, for shrink.py.  Node runs with lib/decided.js: what forebay decided
 differently is not a difference here, and what cannot be patched into Node (text without an encoding, a Completion
 settled twice, exceptions of write hooks, characters outside of UCS-2) the programs do not do.
 """
@@ -20,7 +20,7 @@ from compare import first_difference
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 NODE = ["node", "--expose-internals", os.path.join(HERE, "run.js"), "-"]
-PENSTOCK = [sys.executable, os.path.join(HERE, "py", "run.py"), "-"]
+FOREBAY = [sys.executable, os.path.join(HERE, "py", "run.py"), "-"]
 AREAS = ["readable", "writable", "duplex", "transform", "pipe", "chain", "fan", "pipeline", "text", "mixed"]
 
 
@@ -350,9 +350,9 @@ def run(command, programs, env):
 
 
 def both(programs):
-    """(program, difference) for those on which Node and penstock differ."""
+    """(program, difference) for those on which Node and forebay differ."""
     node = run(NODE, programs, {"DIFF_STREAM": os.path.join(HERE, "lib", "decided.js")})
-    ours = run(PENSTOCK, programs, {})
+    ours = run(FOREBAY, programs, {})
     found = [(p, first_difference(node[p["id"]], ours[p["id"]], "exact")) for p in programs]
     return [(program, text) for program, text in found if text is not None]
 

@@ -1,8 +1,8 @@
 """Every scenario, against the trace that Node gave for it.
 
-The traces are those of Node v20.20.2 with one change that penstock takes from newer versions: `read()` gives
+The traces are those of Node v20.20.2 with one change that forebay takes from newer versions: `read()` gives
 one chunk. A scenario whose trace differs on purpose is listed in differences.json, with the key of its section in
-docs/node-differences.md, and has a trace of its own in golden/penstock.jsonl; everything else is the same at the
+docs/node-differences.md, and has a trace of its own in golden/forebay.jsonl; everything else is the same at the
 scenario's own strictest level, on every loop.
 """
 
@@ -18,7 +18,7 @@ from compare import expand, first_difference, level_of, lines, scenarios
 from generate import Program, both
 from run import trace, traces
 
-import penstock
+import forebay
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "node-differences.md"
@@ -38,8 +38,8 @@ def golden(*names):
 WANTED = golden("hand.onechunk.jsonl", "fuzz.onechunk.jsonl.gz", "own.jsonl")
 
 
-# What penstock gives where it differs.
-OURS = golden("penstock.jsonl")
+# What forebay gives where it differs.
+OURS = golden("forebay.jsonl")
 
 
 def difference(scenario, want, got):
@@ -160,7 +160,7 @@ BEYOND = {"text-needs-encoding", "completed-twice", "characters-in-parts", "fini
 
 @needs_node
 def test_differences_are_what_was_decided():
-    """Node, changed in the few places that were decided, gives penstock's traces of all random programs."""
+    """Node, changed in the few places that were decided, gives forebay's traces of all random programs."""
     got = live(
         ["scenarios/fuzz.jsonl.gz"], ",".join(["onechunk", "objecttick", "flush", "end", "unpipe", "failing"])
     )
@@ -173,7 +173,7 @@ def test_differences_are_what_was_decided():
 def test_new_random_programs(monkeypatch):
     """A sample of what generate.py does with any number of programs."""
     # Both run as programs of their own.
-    source = str(Path(penstock.__file__).parents[1])
+    source = str(Path(forebay.__file__).parents[1])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([source, os.environ.get("PYTHONPATH", "")]))
     programs = [Program(2024, number).make() for number in range(400)]
     found = both(programs)

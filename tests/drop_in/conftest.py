@@ -1,4 +1,4 @@
-"""Fixtures for the tests of penstock.asyncio: every event loop that there is, and certificates for TLS."""
+"""Fixtures for the tests of forebay.asyncio: every event loop that there is, and certificates for TLS."""
 
 import asyncio
 import importlib.util

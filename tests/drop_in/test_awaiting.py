@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from penstock.asyncio import StreamReader, open_connection, start_server
+from forebay.asyncio import StreamReader, open_connection, start_server
 
 READS = {
     "read": lambda reader: reader.read(4),

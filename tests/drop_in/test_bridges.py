@@ -1,4 +1,4 @@
-"""From asyncio's streams and transports to penstock's, and back."""
+"""From asyncio's streams and transports to forebay's, and back."""
 
 import asyncio
 import os
@@ -6,9 +6,9 @@ import socket
 
 import pytest
 
-from penstock import PassThrough, Readable, StreamError, Writable, duplex_pair, pipeline
-from penstock.asyncio import as_duplex, as_pair, as_readable, as_writable, open_connection
-from penstock.errors import InvalidArgTypeError
+from forebay import PassThrough, Readable, StreamError, Writable, duplex_pair, pipeline
+from forebay.asyncio import as_duplex, as_pair, as_readable, as_writable, open_connection
+from forebay.errors import InvalidArgTypeError
 
 DATA = os.urandom(700_000)
 

@@ -11,7 +11,7 @@ import typing
 
 import pytest
 
-from penstock.asyncio import (
+from forebay.asyncio import (
     StreamReader,
     StreamReaderProtocol,
     StreamWriter,
@@ -283,7 +283,7 @@ def test_tls_by_hand_over_the_protocol_that_the_transport_names(run, tls):
 NESTED = """
 import asyncio, sys
 import nest_asyncio
-import penstock.asyncio
+import forebay.asyncio
 
 async def serve(reader, writer):
     while line := await reader.readline():
@@ -292,8 +292,8 @@ async def serve(reader, writer):
 
 async def main():
     loop = asyncio.get_running_loop()
-    server = await penstock.asyncio.start_server(serve, "127.0.0.1", 0)
-    reader, writer = await penstock.asyncio.open_connection(*server.sockets[0].getsockname())
+    server = await forebay.asyncio.start_server(serve, "127.0.0.1", 0)
+    reader, writer = await forebay.asyncio.open_connection(*server.sockets[0].getsockname())
     lines = []
     for number in range(4):
         writer.write(b"%d\\n" % number)

@@ -1,4 +1,4 @@
-"""Unmodified libraries on penstock's streams, by install(): against real servers, on both ends where both are Python."""
+"""Unmodified libraries on forebay's streams, by install(): against real servers, on both ends where both are Python."""
 
 import asyncio
 import contextlib
@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-import penstock.asyncio
+import forebay.asyncio
 
 # Of the libraries, not of what is tested.
 pytestmark = [
@@ -25,7 +25,7 @@ BLOB = os.urandom(300_000)
 
 @pytest.fixture(autouse=True)
 def installed():
-    with penstock.asyncio.installed():
+    with forebay.asyncio.installed():
         yield
 
 
@@ -88,7 +88,7 @@ def test_redis(run, redis_socket):
         values = await asyncio.gather(*(client.get(f"k{number}") for number in range(50)))
         assert values == [f"v{number}".encode() for number in range(50)]
         connection = await client.connection_pool.get_connection()
-        assert type(connection._reader) is penstock.asyncio.StreamReader
+        assert type(connection._reader) is forebay.asyncio.StreamReader
         await client.connection_pool.release(connection)
         await client.aclose()
 
@@ -271,7 +271,7 @@ def test_websockets(run):
                 await (await socket.ping())
                 await socket.send([b"frag", b"ments"])
                 assert await socket.recv() == b"fragments"
-        assert readers == [penstock.asyncio.StreamReader]
+        assert readers == [forebay.asyncio.StreamReader]
 
     run(main)
 

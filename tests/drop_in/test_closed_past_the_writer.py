@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from penstock.asyncio import StreamReader, StreamReaderProtocol, StreamWriter, start_server
+from forebay.asyncio import StreamReader, StreamReaderProtocol, StreamWriter, start_server
 
 PIECE = b"0123456789abcdef" * 1024
 COUNT = 512

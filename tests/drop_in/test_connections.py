@@ -9,8 +9,8 @@ import tracemalloc
 
 import pytest
 
-import penstock
-from penstock.asyncio import (
+import forebay
+from forebay.asyncio import (
     StreamReader,
     StreamReaderProtocol,
     StreamWriter,
@@ -230,7 +230,7 @@ def test_connections_leave_nothing_behind(run):
 
 
 @pytest.mark.skipif(
-    penstock.backend != "c", reason="the fields of the pure-Python backend are in dictionaries"
+    forebay.backend != "c", reason="the fields of the pure-Python backend are in dictionaries"
 )
 def test_an_idle_connection_takes_no_more_memory_than_asyncios(run):
     async def main():

@@ -1,4 +1,4 @@
-"""CPython's own tests of asyncio's streams, of the Python that runs this, with penstock's classes in place of asyncio's.
+"""CPython's own tests of asyncio's streams, of the Python that runs this, with forebay's classes in place of asyncio's.
 
 None is left out: also those that look at private attributes (`_buffer`, `_waiter`, `_loop`, `_transport`) pass.
 """
@@ -12,10 +12,10 @@ import pytest
 
 SCRIPT = """
 import unittest
-import penstock.asyncio
-penstock.asyncio.install()
+import forebay.asyncio
+forebay.asyncio.install()
 import asyncio
-assert asyncio.StreamReader is penstock.asyncio.StreamReader
+assert asyncio.StreamReader is forebay.asyncio.StreamReader
 from test.test_asyncio import {module}
 unittest.main({module}, argv=["suite"])
 """

@@ -1,4 +1,4 @@
-"""install(): asyncio's names mean penstock's, for whoever imported them, and isinstance holds in both directions."""
+"""install(): asyncio's names mean forebay's, for whoever imported them, and isinstance holds in both directions."""
 
 import asyncio
 import asyncio.streams
@@ -12,7 +12,7 @@ from asyncio import start_server as early_serve
 
 import pytest
 
-import penstock.asyncio
+import forebay.asyncio
 
 _early_reader_class = asyncio.StreamReader
 _early_open = asyncio.open_connection
@@ -23,7 +23,7 @@ class EarlyOwnReader(asyncio.StreamReader):
 
 
 def test_names_come_and_go():
-    with penstock.asyncio.installed():
+    with forebay.asyncio.installed():
         for name in (
             "StreamReader",
             "StreamWriter",
@@ -33,28 +33,28 @@ def test_names_come_and_go():
             "open_unix_connection",
             "start_unix_server",
         ):
-            assert getattr(asyncio, name) is getattr(penstock.asyncio, name)
-            assert getattr(asyncio.streams, name) is getattr(penstock.asyncio, name)
+            assert getattr(asyncio, name) is getattr(forebay.asyncio, name)
+            assert getattr(asyncio.streams, name) is getattr(forebay.asyncio, name)
         for name in ("create_subprocess_exec", "create_subprocess_shell"):
-            assert getattr(asyncio, name) is getattr(penstock.asyncio, name)
-            assert getattr(asyncio.subprocess, name) is getattr(penstock.asyncio, name)
+            assert getattr(asyncio, name) is getattr(forebay.asyncio, name)
+            assert getattr(asyncio.subprocess, name) is getattr(forebay.asyncio, name)
     assert asyncio.StreamReader is _early_reader_class
     assert asyncio.open_connection is _early_open
     assert asyncio.streams.StreamReader is _early_reader_class
 
 
 def test_calls_nest():
-    penstock.asyncio.install()
-    penstock.asyncio.install()
-    penstock.asyncio.uninstall()
-    assert asyncio.StreamReader is penstock.asyncio.StreamReader
-    penstock.asyncio.uninstall()
+    forebay.asyncio.install()
+    forebay.asyncio.install()
+    forebay.asyncio.uninstall()
+    assert asyncio.StreamReader is forebay.asyncio.StreamReader
+    forebay.asyncio.uninstall()
     assert asyncio.StreamReader is _early_reader_class
     with pytest.raises(RuntimeError, match="without install"):
-        penstock.asyncio.uninstall()
+        forebay.asyncio.uninstall()
 
 
-def test_functions_imported_before_give_penstocks_streams(run):
+def test_functions_imported_before_give_forebays_streams(run):
     async def main():
         served = []
 
@@ -65,17 +65,17 @@ def test_functions_imported_before_give_penstocks_streams(run):
 
         async with await early_serve(serve, "127.0.0.1", 0) as server:
             reader, writer = await early_open(*server.sockets[0].getsockname())
-            assert type(reader) is penstock.asyncio.StreamReader
-            assert type(writer) is penstock.asyncio.StreamWriter
+            assert type(reader) is forebay.asyncio.StreamReader
+            assert type(writer) is forebay.asyncio.StreamWriter
             assert await reader.read() == b""
             writer.close()
             await writer.wait_closed()
-        assert served == [(penstock.asyncio.StreamReader, penstock.asyncio.StreamWriter)]
+        assert served == [(forebay.asyncio.StreamReader, forebay.asyncio.StreamWriter)]
         process = await early_exec(sys.executable, "-c", "print(1)", stdout=asyncio.subprocess.PIPE)
-        assert type(process.stdout) is penstock.asyncio.StreamReader
+        assert type(process.stdout) is forebay.asyncio.StreamReader
         assert (await process.communicate())[0] == b"1\n"
 
-    with penstock.asyncio.installed():
+    with forebay.asyncio.installed():
         run(main)
 
 
@@ -83,9 +83,9 @@ def test_isinstance_holds_in_both_directions():
     async def main():
         before = asyncio.StreamReader()
         own = EarlyOwnReader()
-        with penstock.asyncio.installed():
+        with forebay.asyncio.installed():
             reader = asyncio.StreamReader()
-            assert type(reader) is penstock.asyncio.StreamReader
+            assert type(reader) is forebay.asyncio.StreamReader
             for cls in (asyncio.StreamReader, EarlyReader, _early_reader_class):
                 assert isinstance(reader, cls)
                 assert isinstance(before, cls)
@@ -95,7 +95,7 @@ def test_isinstance_holds_in_both_directions():
             assert not isinstance(reader, asyncio.StreamWriter)
             assert not isinstance(reader, EarlyOwnReader)
         assert isinstance(reader, asyncio.StreamReader)
-        assert not isinstance(before, penstock.asyncio.StreamReader)
+        assert not isinstance(before, forebay.asyncio.StreamReader)
 
     asyncio.run(main())
 
@@ -105,7 +105,7 @@ def test_a_reader_of_before_with_a_writer_of_after(run):
         ours, peer = socket.socketpair()
         loop = asyncio.get_running_loop()
         reader = EarlyOwnReader()
-        with penstock.asyncio.installed():
+        with forebay.asyncio.installed():
             protocol = asyncio.StreamReaderProtocol(reader)
             transport, _ = await loop.create_connection(lambda: protocol, sock=ours)
             writer = asyncio.StreamWriter(transport, protocol, reader, loop)

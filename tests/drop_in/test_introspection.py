@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from penstock.asyncio import StreamReader, StreamReaderProtocol, StreamWriter
+from forebay.asyncio import StreamReader, StreamReaderProtocol, StreamWriter
 
 _ORIGINALS = {
     StreamReader: asyncio.StreamReader,

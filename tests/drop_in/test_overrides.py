@@ -6,7 +6,7 @@ from unittest import mock
 
 import pytest
 
-from penstock.asyncio import StreamReader, StreamReaderProtocol, StreamWriter, open_connection
+from forebay.asyncio import StreamReader, StreamReaderProtocol, StreamWriter, open_connection
 
 
 def fed(cls, data=b"", eof=True):

@@ -1,10 +1,10 @@
-"""What penstock's reader has and asyncio's has not."""
+"""What forebay's reader has and asyncio's has not."""
 
 import asyncio
 
 import pytest
 
-from penstock.asyncio import IncompleteReadError, LimitOverrunError, StreamReader
+from forebay.asyncio import IncompleteReadError, LimitOverrunError, StreamReader
 
 
 @pytest.fixture

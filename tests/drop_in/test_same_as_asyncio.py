@@ -1,4 +1,4 @@
-"""penstock's reader beside asyncio's: the same calls, in any order, give the same results, errors and state."""
+"""forebay's reader beside asyncio's: the same calls, in any order, give the same results, errors and state."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from penstock.asyncio import StreamReader
+from forebay.asyncio import StreamReader
 
 _Original = asyncio.StreamReader
 

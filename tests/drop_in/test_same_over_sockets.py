@@ -1,4 +1,4 @@
-"""A connection of penstock beside one of asyncio: the same program on both ends gives the same results and errors.
+"""A connection of forebay beside one of asyncio: the same program on both ends gives the same results and errors.
 
 The peers are the other ends of socket pairs, where what is sent is there at once; so a few turns of the loop are enough
 for everything to happen that is going to.
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import penstock.asyncio
+import forebay.asyncio
 
 LOOPS = ["asyncio"] + (["uvloop"] if importlib.util.find_spec("uvloop") else [])
 TURNS = 6
@@ -138,7 +138,7 @@ async def play_and_listen(streams, limit, program):
 def test_same_results_and_errors(loop, program, limit):
     factory = importlib.import_module("uvloop").new_event_loop if loop == "uvloop" else None
     results = []
-    for streams in (asyncio, penstock.asyncio):
+    for streams in (asyncio, forebay.asyncio):
         with asyncio.Runner(loop_factory=factory) as runner:
             results.append(runner.run(play_and_listen(streams, limit, program)))
     theirs, ours = results

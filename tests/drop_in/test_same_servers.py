@@ -1,7 +1,7 @@
-"""A server of penstock beside one of asyncio: handlers that write, close, fail and are cancelled at any moment.
+"""A server of forebay beside one of asyncio: handlers that write, close, fail and are cancelled at any moment.
 
 The client is a plain socket that reads slowly, so that much waits to be sent. It is told by how many bytes come, and by
-what the loop's exception handler hears. PENSTOCK_PROGRAMS is how many random programs are run.
+what the loop's exception handler hears. FOREBAY_PROGRAMS is how many random programs are run.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import penstock.asyncio
+import forebay.asyncio
 
 LOOPS = ["asyncio"] + (["uvloop"] if importlib.util.find_spec("uvloop") else [])
-PROGRAMS = int(os.environ.get("PENSTOCK_PROGRAMS", "40"))
+PROGRAMS = int(os.environ.get("FOREBAY_PROGRAMS", "40"))
 
 writes = st.one_of(
     st.tuples(st.just("write"), st.sampled_from([b"", b"1", b"w" * 1000, b"W" * 70_000, b"M" * 3_000_000])),
@@ -92,7 +92,7 @@ async def play(streams, program, end):
 def test_the_client_gets_the_same(loop, program, end):
     factory = importlib.import_module("uvloop").new_event_loop if loop == "uvloop" else None
     results = []
-    for streams in (asyncio, penstock.asyncio):
+    for streams in (asyncio, forebay.asyncio):
         with asyncio.Runner(loop_factory=factory) as runner:
             results.append(runner.run(play(streams, program, end)))
     theirs, ours = results

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from penstock.asyncio import StreamReader, StreamWriter, create_subprocess_exec, create_subprocess_shell
+from forebay.asyncio import StreamReader, StreamWriter, create_subprocess_exec, create_subprocess_shell
 
 PIPE = asyncio.subprocess.PIPE
 

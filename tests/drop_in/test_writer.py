@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from penstock.asyncio import StreamReader, StreamReaderProtocol, StreamWriter, open_connection
+from forebay.asyncio import StreamReader, StreamReaderProtocol, StreamWriter, open_connection
 
 
 @contextlib.asynccontextmanager

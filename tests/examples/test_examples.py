@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("httptools", reason="penstock.http needs httptools")
+pytest.importorskip("httptools", reason="forebay.http needs httptools")
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 COMMAND = [sys.executable, "-W", "error"]

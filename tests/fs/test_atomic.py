@@ -11,15 +11,15 @@ import threading
 import pytest
 from file_helpers import closed, until
 
-from penstock.errors import InvalidArgValueError
-from penstock.fs import create_write_stream, remove_leftovers
+from forebay.errors import InvalidArgValueError
+from forebay.fs import create_write_stream, remove_leftovers
 
 
 @pytest.fixture(autouse=True, params=["without a name", "with a name"])
 def temporary(request, monkeypatch):
     """How the new file is made: as the system can best, and as where it cannot make files that have no name."""
     if request.param == "with a name":
-        monkeypatch.setattr("penstock.fs._atomic._NAMELESS", 0)
+        monkeypatch.setattr("forebay._system.atomic_replace._NAMELESS", 0)
     return request.param
 
 
@@ -301,10 +301,11 @@ def test_without_auto_close(run, target):
 def test_killed_process_leaves_the_old_file(run, target, temporary):
     program = """
         import asyncio, os, signal, sys
-        from penstock.fs import _atomic, create_write_stream
+        from forebay.fs import create_write_stream
+        from forebay._system import atomic_replace
 
         if sys.argv[2] == "with a name":
-            _atomic._NAMELESS = 0
+            atomic_replace._NAMELESS = 0
 
         async def main():
             stream = create_write_stream(sys.argv[1], atomic=True)
@@ -341,10 +342,11 @@ def test_killed_process_leaves_the_old_file(run, target, temporary):
 def test_program_that_ends_without_closing_leaves_nothing(target, temporary):
     program = """
         import asyncio, sys
-        from penstock.fs import _atomic, create_write_stream
+        from forebay.fs import create_write_stream
+        from forebay._system import atomic_replace
 
         if sys.argv[2] == "with a name":
-            _atomic._NAMELESS = 0
+            atomic_replace._NAMELESS = 0
 
         async def main():
             stream = create_write_stream(sys.argv[1], atomic=True)

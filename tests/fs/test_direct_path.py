@@ -12,9 +12,9 @@ import threading
 import pytest
 from file_helpers import closed, gone, until
 
-from penstock import pipeline
-from penstock.fs import create_read_stream, create_write_stream
-from penstock.fs._move import Mover
+from forebay import pipeline
+from forebay._system.kernel_copy import Mover
+from forebay.fs import create_read_stream, create_write_stream
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def slow(request, monkeypatch):
     if request.param == "splice":
         monkeypatch.setattr(os, "copy_file_range", refused, raising=False)
     else:
-        monkeypatch.setattr("penstock.fs._move.may_share_blocks", lambda *args: True)
-    monkeypatch.setattr("penstock.fs._move._FIRST_CALL", 50_000)
-    monkeypatch.setattr("penstock.fs._move._LARGEST_CALL", 50_000)
-    monkeypatch.setattr("penstock.fs._move._SLICE_SECONDS", -1)
+        monkeypatch.setattr("forebay._system.kernel_copy.may_share_blocks", lambda *args: True)
+    monkeypatch.setattr("forebay._system.kernel_copy._FIRST_CALL", 50_000)
+    monkeypatch.setattr("forebay._system.kernel_copy._LARGEST_CALL", 50_000)
+    monkeypatch.setattr("forebay._system.kernel_copy._SLICE_SECONDS", -1)
 
 
 def refused(*args):
@@ -473,7 +473,7 @@ def test_errors_without_the_kernels_help_belong_to_their_stream(run, big, tmp_pa
 
     if call == "read":
         monkeypatch.setattr(os, "preadv", failing(os.preadv))
-        monkeypatch.setattr("penstock.fs._blocks._pread", failing(os.pread))
+        monkeypatch.setattr("forebay.fs._block_reader._pread", failing(os.pread))
     else:
         monkeypatch.setattr(os, "write", failing(os.write))
 
@@ -512,7 +512,7 @@ def test_full_disk_is_the_destinations_error(tmp_path, refused):
     """By the limit on file sizes; in a process of its own, because the limit is the process's."""
     program = """
         import asyncio, errno, os, resource, sys
-        from penstock.fs import create_read_stream, create_write_stream
+        from forebay.fs import create_read_stream, create_write_stream
 
         def refuse(*args):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
@@ -622,7 +622,7 @@ def test_encoding_is_not_passed_by(run, big, tmp_path, trips, reading, writing):
 
 
 def test_subclass_that_looks_is_not_passed_by(run, big, tmp_path, trips):
-    from penstock.fs import ReadStream, WriteStream
+    from forebay.fs import ReadStream, WriteStream
 
     path, data = big
     seen = []
@@ -727,7 +727,7 @@ def test_two_sources_into_one_destination(run, big, tmp_path, slow):
 @pytest.mark.skipif(not os.path.isdir("/dev/shm"), reason="needs a second file system")
 def test_across_file_systems(run, big, tmp_path, trips):
     path, data = big
-    out = f"/dev/shm/penstock-test-{os.getpid()}"
+    out = f"/dev/shm/forebay-test-{os.getpid()}"
 
     async def main():
         await pipeline(create_read_stream(path), create_write_stream(out))
@@ -764,7 +764,7 @@ STOPS = {
 @pytest.mark.parametrize("how", STOPS)
 def test_what_ends_a_trip_at_the_next_system_call(run, big, tmp_path, monkeypatch, how):
     path, _ = big
-    monkeypatch.setattr("penstock.fs._move._SLICE_SECONDS", 1e9)
+    monkeypatch.setattr("forebay._system.kernel_copy._SLICE_SECONDS", 1e9)
     copy = os.copy_file_range
     calls = []
     stopping = threading.Event()

@@ -5,14 +5,14 @@ import os
 
 import pytest
 
-from penstock.errors import (
+from forebay.errors import (
     InvalidArgTypeError,
     InvalidArgValueError,
     MissingArgsError,
     NoRunningLoopError,
     OutOfRangeError,
 )
-from penstock.fs import ReadStream, WriteStream, create_read_stream, create_write_stream
+from forebay.fs import ReadStream, WriteStream, create_read_stream, create_write_stream
 
 READING = [
     ((), {}, MissingArgsError),

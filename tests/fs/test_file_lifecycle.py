@@ -15,8 +15,8 @@ import weakref
 import pytest
 from file_helpers import closed, eventually, gone, open_fds, until
 
-from penstock import AbortController, pipeline
-from penstock.fs import create_read_stream, create_write_stream
+from forebay import AbortController, pipeline
+from forebay.fs import create_read_stream, create_write_stream
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_destroy_waits_for_the_call_that_runs(run, big, monkeypatch, closes):
         states.append(fd in closes)
         return pread(fd, size, offset)
 
-    monkeypatch.setattr("penstock.fs._blocks._pread", slow)
+    monkeypatch.setattr("forebay.fs._block_reader._pread", slow)
 
     async def main():
         stream = create_read_stream(path)
@@ -173,7 +173,7 @@ def test_destroy_a_writer_that_waits_for_a_reader_of_its_fifo(run, tmp_path, eve
 
 def test_more_waiting_fifos_than_workers(run, tmp_path, big, monkeypatch):
     """Streams that wait for somebody else do not keep the others from working."""
-    monkeypatch.setattr("penstock.fs._workers.MOST_WORKERS", 3)
+    monkeypatch.setattr("forebay._system.worker_pool.MOST_WORKERS", 3)
     path, data = big
     fifos = [tmp_path / f"fifo{n}" for n in range(10)]
     for fifo in fifos:
@@ -374,7 +374,7 @@ def test_loop_closed_while_a_thread_works(big):
         return stream
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("penstock.fs._blocks._pread", slow)
+        patch.setattr("forebay.fs._block_reader._pread", slow)
         stream = asyncio.run(main())
         go_on.set()
         assert eventually(lambda: threading.active_count() == threads)
@@ -416,7 +416,7 @@ def test_stream_of_a_closed_loop_is_closed_when_it_is_dropped(big):
     gc.collect()
     assert eventually(lambda: open_fds() == fds)
     assert eventually(
-        lambda: threading.active_count() == 1 or "penstock-file" not in str(threading.enumerate())
+        lambda: threading.active_count() == 1 or "forebay-file" not in str(threading.enumerate())
     )
 
 
@@ -441,7 +441,7 @@ def test_stream_that_is_dropped_open_warns_and_is_closed(run, tmp_path):
 def test_program_that_forgets_its_streams_ends(tmp_path):
     program = """
         import asyncio, os, sys
-        from penstock.fs import create_read_stream, create_write_stream
+        from forebay.fs import create_read_stream, create_write_stream
 
         async def main():
             os.mkfifo(sys.argv[1])
@@ -504,7 +504,7 @@ def test_read_error_comes_after_what_was_read(run, big, monkeypatch, events, at)
             raise OSError(errno.EIO, "broken")
         return pread(fd, size, offset)
 
-    monkeypatch.setattr("penstock.fs._blocks._pread", broken)
+    monkeypatch.setattr("forebay.fs._block_reader._pread", broken)
 
     async def main():
         stream = events.watch(create_read_stream(path), None, "end", "error", "close")
@@ -535,7 +535,7 @@ def test_short_reads(run, big, monkeypatch):
         count[0] += 1
         return pread(fd, min(size, sizes[count[0] % 5]), offset)
 
-    monkeypatch.setattr("penstock.fs._blocks._pread", short)
+    monkeypatch.setattr("forebay.fs._block_reader._pread", short)
 
     async def main():
         return b"".join([chunk async for chunk in create_read_stream(path, start=3, end=2_000_000)])

@@ -13,12 +13,12 @@ import sys
 
 import pytest
 
-from penstock import create_read_stream, create_write_stream
+from forebay import create_read_stream, create_write_stream
 
 WORDS = 750_000
 # By environment, for longer runs.
-PROGRAMS = int(os.environ.get("PENSTOCK_PROGRAMS", "30"))
-FIRST_SEED = int(os.environ.get("PENSTOCK_SEED", "1"))
+PROGRAMS = int(os.environ.get("FOREBAY_PROGRAMS", "30"))
+FIRST_SEED = int(os.environ.get("FOREBAY_SEED", "1"))
 # Not 'pipe': who unpipes in it leaves a source that flows to nobody, as in Node.
 EVENTS = ("open", "ready", "pause", "resume", "unpipe", "drain", "end", "finish", "close")
 

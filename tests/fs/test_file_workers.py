@@ -7,12 +7,12 @@ import time
 import pytest
 from file_helpers import eventually
 
-from penstock.fs import _workers
-from penstock.fs._workers import Strand
+from forebay._system import worker_pool
+from forebay._system.worker_pool import Strand
 
 
 def names():
-    return [thread for thread in threading.enumerate() if thread.name == "penstock-file"]
+    return [thread for thread in threading.enumerate() if thread.name == "forebay-file"]
 
 
 async def finish(*strands):
@@ -80,7 +80,7 @@ def test_errors_are_reported(run):
 
 
 def test_no_more_threads_than_allowed(run, monkeypatch):
-    monkeypatch.setattr(_workers, "MOST_WORKERS", 4)
+    monkeypatch.setattr(worker_pool, "MOST_WORKERS", 4)
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -103,7 +103,7 @@ def test_no_more_threads_than_allowed(run, monkeypatch):
 
 
 def test_waiting_workers_do_not_count(run, monkeypatch):
-    monkeypatch.setattr(_workers, "MOST_WORKERS", 2)
+    monkeypatch.setattr(worker_pool, "MOST_WORKERS", 2)
 
     async def main():
         loop = asyncio.get_running_loop()
@@ -112,7 +112,7 @@ def test_waiting_workers_do_not_count(run, monkeypatch):
         reached = threading.Semaphore(0)
 
         def wait():
-            with _workers.waiting():
+            with worker_pool.waiting():
                 reached.release()
                 go_on.wait(10)
 
@@ -130,7 +130,7 @@ def test_waiting_workers_do_not_count(run, monkeypatch):
 
 
 def test_idle_threads_leave(run, monkeypatch):
-    monkeypatch.setattr(_workers, "IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(worker_pool, "IDLE_SECONDS", 0.01)
 
     async def main():
         strand = Strand(asyncio.get_running_loop(), nothing)
@@ -165,7 +165,7 @@ def test_closed_loop_is_told_to_the_owner():
 
 @pytest.mark.parametrize("loops", [4])
 def test_loops_in_several_threads(loops, tmp_path, content):
-    from penstock.fs import create_read_stream
+    from forebay.fs import create_read_stream
 
     path = tmp_path / "f"
     path.write_bytes(content)

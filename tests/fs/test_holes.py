@@ -7,8 +7,8 @@ import random
 import pytest
 from file_helpers import closed, gone, until
 
-from penstock import PassThrough, pipeline
-from penstock.fs import create_read_stream, create_write_stream
+from forebay import PassThrough, pipeline
+from forebay.fs import create_read_stream, create_write_stream
 
 MIB = 1024 * 1024
 #: What a copy may take beyond its source: pieces at the ends of holes.

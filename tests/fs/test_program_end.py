@@ -13,7 +13,7 @@ import threading
 import pytest
 from file_helpers import closed, until
 
-from penstock.fs import create_read_stream, create_write_stream
+from forebay.fs import create_read_stream, create_write_stream
 
 
 def program(text, *args, **options):
@@ -30,7 +30,7 @@ def test_fifo_without_another_end_does_not_keep_the_program(tmp_path, way, kind)
     done = program(
         f"""
         import asyncio, sys
-        from penstock import fs
+        from forebay import fs
 
         async def main():
             stream = fs.{kind}(sys.argv[1])
@@ -50,10 +50,12 @@ def test_call_that_never_returns_does_not_keep_the_program(tmp_path):
     done = program(
         """
         import asyncio, sys, time
-        from penstock.fs import _blocks, _workers, create_read_stream
+        from forebay.fs import create_read_stream
+        from forebay.fs import _block_reader
+        from forebay._system import worker_pool
 
-        _workers.EXIT_SECONDS = 0.2
-        _blocks._pread = lambda *args: time.sleep(1000)
+        worker_pool.EXIT_SECONDS = 0.2
+        _block_reader._pread = lambda *args: time.sleep(1000)
 
         async def main():
             create_read_stream(sys.executable).resume()
@@ -69,7 +71,7 @@ def test_calls_under_way_are_finished_before_the_program_ends(tmp_path):
     done = program(
         """
         import asyncio, sys
-        from penstock.fs import create_write_stream
+        from forebay.fs import create_write_stream
 
         async def main():
             stream = create_write_stream(sys.argv[1])
@@ -175,8 +177,8 @@ def test_forked_child_leaves_the_streams_of_its_parent_alone(tmp_path, atomic):
     done = program(
         """
         import asyncio, gc, os, sys, warnings
-        from penstock import finished
-        from penstock.fs import create_read_stream, create_write_stream
+        from forebay import finished
+        from forebay.fs import create_read_stream, create_write_stream
 
         async def main():
             stream = create_write_stream(sys.argv[1], atomic=sys.argv[2] == "True")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock import create_read_stream
+from forebay import create_read_stream
 
 KIB = 1024
 MIB = 1024 * KIB

@@ -6,7 +6,7 @@ import threading
 import pytest
 from file_helpers import closed, until
 
-from penstock.fs import create_read_stream
+from forebay.fs import create_read_stream
 
 
 async def collect(stream):

@@ -13,8 +13,8 @@ import sys
 import pytest
 from file_helpers import closed, until
 
-from penstock.errors import InvalidArgTypeError, InvalidArgValueError
-from penstock.fs import create_write_stream, remove_leftovers
+from forebay.errors import InvalidArgTypeError, InvalidArgValueError
+from forebay.fs import create_write_stream, remove_leftovers
 
 needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux does it")
 needs_acl = pytest.mark.skipif(shutil.which("setfacl") is None, reason="needs setfacl")
@@ -24,7 +24,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be som
 @pytest.fixture(autouse=True, params=["without a name", "with a name"])
 def temporary(request, monkeypatch):
     if request.param == "with a name":
-        monkeypatch.setattr("penstock.fs._atomic._NAMELESS", 0)
+        monkeypatch.setattr("forebay._system.atomic_replace._NAMELESS", 0)
 
 
 @pytest.fixture

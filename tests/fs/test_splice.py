@@ -9,10 +9,10 @@ from asyncio import gather, sleep
 import pytest
 from file_helpers import gone, open_fds, until
 
-from penstock import pipeline
-from penstock.fs import create_read_stream, create_write_stream
-from penstock.fs._move import Mover
-from penstock.fs._splice import can_splice
+from forebay import pipeline
+from forebay._system.kernel_copy import Mover
+from forebay._system.splice_pipe import can_splice
+from forebay.fs import create_read_stream, create_write_stream
 
 pytestmark = pytest.mark.skipif(not can_splice, reason="needs splice")
 
@@ -32,8 +32,8 @@ def splices(monkeypatch):
 
     monkeypatch.setattr(os, "splice", noted)
     monkeypatch.setattr(os, "copy_file_range", refused)
-    monkeypatch.setattr("penstock.fs._move._FIRST_CALL", 100_000)
-    monkeypatch.setattr("penstock.fs._move._FIRST_COPY", 100_000)
+    monkeypatch.setattr("forebay._system.kernel_copy._FIRST_CALL", 100_000)
+    monkeypatch.setattr("forebay._system.kernel_copy._FIRST_COPY", 100_000)
     return moved
 
 
@@ -83,7 +83,7 @@ def test_what_may_share_blocks_is_left_to_the_file_system(
 
     monkeypatch.setattr(os, "copy_file_range", copy_on)
     monkeypatch.setattr(os, "major", lambda device: 8)
-    monkeypatch.setattr("penstock.fs._splice.ioctl", ioctl)
+    monkeypatch.setattr("forebay._system.splice_pipe.ioctl", ioctl)
     run(copy, path, tmp_path / "out")
     assert (tmp_path / "out").read_bytes() == data
     assert len(asked) == 1
@@ -151,7 +151,7 @@ def test_without_a_pipe_the_bytes_go_another_way(run, big, tmp_path, splices, mo
         monkeypatch.setattr(os, "pipe", no_more)
     else:
         # More than a pipe can have.
-        monkeypatch.setattr("penstock.fs._splice.PIPE_BYTES", 2**32 - 1)
+        monkeypatch.setattr("forebay._system.splice_pipe.PIPE_BYTES", 2**32 - 1)
     run(copy, path, tmp_path / "out")
     assert (tmp_path / "out").read_bytes() == data
     assert splices == []
@@ -174,7 +174,7 @@ STOPS = {
 def test_stop_while_bytes_are_in_the_pipe(run, big, tmp_path, splices, monkeypatch, how, call):
     """They are written, counted, and the pipe is closed, while the streams may still be open."""
     path, data = big
-    monkeypatch.setattr("penstock.fs._move._SLICE_SECONDS", 1e9)
+    monkeypatch.setattr("forebay._system.kernel_copy._SLICE_SECONDS", 1e9)
     splice = os.splice
     calls = []
     stopping = threading.Event()
@@ -246,8 +246,8 @@ def test_source_truncated_while_its_pages_are_in_the_pipe(run, big, tmp_path, sp
 def test_a_busy_interpreter_gets_larger_steps(run, big, tmp_path, splices, monkeypatch):
     """Every call seems to take long: after two of them the rest of the trip is done in another way."""
     path, data = big
-    monkeypatch.setattr("penstock.fs._move._LONG_CALL_SECONDS", -1)
-    monkeypatch.setattr("penstock.fs._move._SLICE_SECONDS", 1e9)
+    monkeypatch.setattr("forebay._system.kernel_copy._LONG_CALL_SECONDS", -1)
+    monkeypatch.setattr("forebay._system.kernel_copy._SLICE_SECONDS", 1e9)
     run(copy, path, tmp_path / "out")
     assert (tmp_path / "out").read_bytes() == data
     assert splices == [100_000] * 4

@@ -12,7 +12,7 @@ import threading
 import pytest
 from file_helpers import closed, until
 
-from penstock.fs import create_write_stream
+from forebay.fs import create_write_stream
 
 
 async def finish(stream):
@@ -68,7 +68,7 @@ def test_drain_comes_when_all_is_in_the_file(run, tmp_path):
 
 
 def test_chunks_queued_while_opening_leave_together(run, tmp_path, monkeypatch):
-    from penstock.fs import _write_stream
+    from forebay.fs import _write_stream
 
     trips = []
     write_out = _write_stream.write_out
@@ -250,7 +250,7 @@ def test_file_size_limit(tmp_path):
     """What fits is written, then comes EFBIG; in a process of its own, because the limit is the process's."""
     program = """
         import asyncio, errno, os, resource, sys
-        from penstock.fs import create_write_stream
+        from forebay.fs import create_write_stream
 
         async def main():
             resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
@@ -393,7 +393,7 @@ def test_closed_descriptor(run):
 
 
 def test_mutable_chunk_is_locked_until_it_is_written(run, tmp_path, monkeypatch):
-    from penstock.fs import _write_stream
+    from forebay.fs import _write_stream
 
     go_on = threading.Event()
     write_out = _write_stream.write_out

@@ -7,7 +7,7 @@ import threading
 
 from net_helpers import HOST, Peer
 
-from penstock import consumers, http
+from forebay import consumers, http
 
 HEAD = b"Host: test\r\n\r\n"
 
@@ -28,7 +28,7 @@ async def serving(handler=None, **options):
     finally:
         await server.aclose()
         # Files that were being sent are closed in a thread, a moment later.
-        await until(lambda: not any(thread.name == "penstock-file" for thread in threading.enumerate()))
+        await until(lambda: not any(thread.name == "forebay-file" for thread in threading.enumerate()))
 
 
 @contextlib.asynccontextmanager

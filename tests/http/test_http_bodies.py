@@ -8,7 +8,7 @@ import pytest
 from http_helpers import answer, body_of, echo, hello, peer_of, raw_server, request, serving, until
 from net_helpers import Peer
 
-from penstock import (
+from forebay import (
     IncompleteMessageError,
     PrematureCloseError,
     Readable,

@@ -7,7 +7,7 @@ import socket
 import pytest
 from http_helpers import body_of, echo, hello, raw_server, serving, until
 
-from penstock import (
+from forebay import (
     AbortController,
     AbortError,
     HttpError,

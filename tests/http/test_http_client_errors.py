@@ -6,7 +6,7 @@ import gc
 import pytest
 from http_helpers import body_of, raw_server
 
-from penstock import (
+from forebay import (
     AbortController,
     AbortError,
     ContentLengthMismatchError,

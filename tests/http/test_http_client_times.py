@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from http_helpers import body_of, raw_server, until
 
-from penstock import HttpTimeoutError, InvalidArgTypeError, OutOfRangeError, http
+from forebay import HttpTimeoutError, InvalidArgTypeError, OutOfRangeError, http
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -89,7 +89,7 @@ def test_a_connection_that_is_opened_for_a_redirect(run):
             return await original(hostname, port, ssl)
 
         async def original(hostname, port, ssl):
-            from penstock import net
+            from forebay import net
 
             return await net.connect(port, hostname)
 

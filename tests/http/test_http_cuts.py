@@ -8,7 +8,7 @@ import pytest
 from http_helpers import body_of, raw_server, request, serving
 from net_helpers import Peer
 
-from penstock import IncompleteMessageError, http
+from forebay import IncompleteMessageError, http
 
 REQUEST = request("POST /x", "Transfer-Encoding: chunked", body=b"3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n")
 RESPONSE = (

@@ -8,7 +8,7 @@ import os
 import pytest
 from http_helpers import Peer, answer, body_of, hello, peer_of, request, serving, until
 
-from penstock import PassThrough, StreamError, create_write_stream, duplex_pair, finished, http, pipeline
+from forebay import PassThrough, StreamError, create_write_stream, duplex_pair, finished, http, pipeline
 
 
 def reported(run):

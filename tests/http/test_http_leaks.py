@@ -10,7 +10,7 @@ import pytest
 from http_helpers import answer, body_of, echo, hello, peer_of, request, serving, until
 from net_helpers import Peer
 
-from penstock import duplex_pair, http
+from forebay import duplex_pair, http
 
 COUNTS_REFERENCES = sys.implementation.name == "cpython"
 

@@ -8,7 +8,7 @@ import pytest
 from http_helpers import HEAD, peer_of, raw_server, serving, until
 from net_helpers import Peer
 
-from penstock import Readable, StreamError, finished, http, pipeline
+from forebay import Readable, StreamError, finished, http, pipeline
 
 GET = b"GET / HTTP/1.1\r\n" + HEAD
 

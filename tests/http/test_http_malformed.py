@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from http_helpers import HEAD, answer, body_of, hello, peer_of, raw_server, request, until
 
-from penstock import HttpProtocolError, IncompleteMessageError, http
+from forebay import HttpProtocolError, IncompleteMessageError, http
 
 POST = b"POST / HTTP/1.1\r\nHost: test\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"

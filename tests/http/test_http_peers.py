@@ -10,7 +10,7 @@ import pytest
 from http_helpers import body_of, echo, serving, until
 from net_helpers import HOST
 
-from penstock import create_read_stream, http, pipeline
+from forebay import create_read_stream, http, pipeline
 
 
 def needs(program):

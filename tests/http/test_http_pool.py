@@ -6,7 +6,7 @@ import random
 import pytest
 from http_helpers import body_of, hello, raw_server, serving, until
 
-from penstock import (
+from forebay import (
     AbortController,
     AbortError,
     HttpError,

@@ -14,12 +14,12 @@ import pytest
 from http_helpers import request, serving
 from net_helpers import Peer, payload
 
-from penstock import AbortController, Readable, StreamError, Writable, http, pipeline
+from forebay import AbortController, Readable, StreamError, Writable, http, pipeline
 
 DATA = payload(400_000, seed=11)
 # By environment, for longer runs.
-PROGRAMS = int(os.environ.get("PENSTOCK_PROGRAMS", "25"))
-FIRST_SEED = int(os.environ.get("PENSTOCK_SEED", "1"))
+PROGRAMS = int(os.environ.get("FOREBAY_PROGRAMS", "25"))
+FIRST_SEED = int(os.environ.get("FOREBAY_SEED", "1"))
 EXPECTED = (StreamError, OSError, EOFError, asyncio.IncompleteReadError)
 
 

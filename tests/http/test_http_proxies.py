@@ -7,7 +7,7 @@ import ssl
 import pytest
 from http_helpers import body_of, hello, raw_server, serving, until
 
-from penstock import (
+from forebay import (
     HttpError,
     HttpTimeoutError,
     InvalidArgTypeError,
@@ -17,8 +17,8 @@ from penstock import (
     net,
     pipeline,
 )
-from penstock.http._proxies import Proxies
-from penstock.http._target import parse_target
+from forebay.http._client.proxies import Proxies
+from forebay.http._client.url import parse_target
 
 
 @contextlib.asynccontextmanager

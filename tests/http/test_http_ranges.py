@@ -8,7 +8,7 @@ import shutil
 import pytest
 from http_helpers import answer, peer_of, request, sending, serving, until
 
-from penstock import IncompleteMessageError
+from forebay import IncompleteMessageError
 
 
 def parts_of(got):

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from http_helpers import raw_server, until
 
-from penstock import HttpError, IncompleteMessageError, consumers, http
+from forebay import HttpError, IncompleteMessageError, consumers, http
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

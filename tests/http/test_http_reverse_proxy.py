@@ -6,7 +6,7 @@ import contextlib
 import pytest
 from http_helpers import answer, body_of, peer_of, raw_server, request, serving, until
 
-from penstock import InvalidArgTypeError, InvalidArgValueError, OutOfRangeError, http
+from forebay import InvalidArgTypeError, InvalidArgValueError, OutOfRangeError, http
 
 
 def show(request, response):

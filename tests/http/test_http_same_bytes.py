@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 from http_helpers import body_of, until
 
-from penstock import HttpError, duplex_pair, http
+from forebay import HttpError, duplex_pair, http
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

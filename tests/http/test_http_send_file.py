@@ -12,7 +12,7 @@ from email.utils import formatdate
 import pytest
 from http_helpers import answer, body_of, peer_of, request, sending, serving, until
 
-from penstock import HeadersSentError, InvalidArgTypeError, PrematureCloseError, http
+from forebay import HeadersSentError, InvalidArgTypeError, PrematureCloseError, http
 
 MODIFIED = formatdate(1_700_000_000, usegmt=True)
 
@@ -340,7 +340,7 @@ def test_a_file_through_tls(run, big, server_tls, client_tls):
 
 def test_a_piped_file(run, big):
     """The form that Node has: no length is known, so it is chunked."""
-    from penstock import create_read_stream
+    from forebay import create_read_stream
 
     path, content = big
 

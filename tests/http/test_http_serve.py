@@ -11,11 +11,11 @@ import time
 import pytest
 from file_helpers import LOOPS
 
-from penstock import InvalidArgTypeError, OutOfRangeError, http
+from forebay import InvalidArgTypeError, OutOfRangeError, http
 
 PROGRAM = """
 import asyncio, sys
-from penstock import http
+from forebay import http
 
 async def handler(request, response):
     response.write("begun\\n")

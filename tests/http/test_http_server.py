@@ -8,7 +8,7 @@ import pytest
 from http_helpers import answer, body_of, echo, hello, peer_of, request, serving, until
 from net_helpers import HOST, Peer, without_descriptors
 
-from penstock import (
+from forebay import (
     ContentLengthMismatchError,
     HeadersSentError,
     InvalidArgTypeError,
@@ -384,7 +384,7 @@ def test_without_the_parser(run, monkeypatch):
 
     async def main():
         for make in (http.create_server, http.Agent, lambda: http.get("http://127.0.0.1:1/")):
-            with pytest.raises(ImportError, match=r"pip install 'penstock\[http\]'"):
+            with pytest.raises(ImportError, match=r"pip install 'forebay\[http\]'"):
                 make()
 
     run(main)

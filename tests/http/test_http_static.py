@@ -8,7 +8,7 @@ import threading
 import pytest
 from http_helpers import answer, peer_of, request
 
-from penstock import InvalidArgTypeError, InvalidArgValueError, InvalidHeaderError, http
+from forebay import InvalidArgTypeError, InvalidArgValueError, InvalidHeaderError, http
 
 
 @pytest.fixture

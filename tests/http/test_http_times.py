@@ -6,7 +6,7 @@ import contextlib
 import pytest
 from http_helpers import answer, body_of, hello, peer_of, request, until
 
-from penstock import HttpTimeoutError, InvalidArgTypeError, OutOfRangeError, http
+from forebay import HttpTimeoutError, InvalidArgTypeError, OutOfRangeError, http
 
 
 def test_a_slow_head_is_408(run):

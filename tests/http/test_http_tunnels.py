@@ -7,7 +7,7 @@ import pytest
 from http_helpers import body_of, hello, raw_server, serving, until
 from net_helpers import HOST
 
-from penstock import HttpProtocolError, IncompleteMessageError, http, net, once, pipeline
+from forebay import HttpProtocolError, IncompleteMessageError, http, net, once, pipeline
 
 
 class Proxy:
@@ -130,7 +130,7 @@ def test_https_through_a_tunnel(run, server_tls, client_tls):
     run(main)
 
 
-def test_penstocks_own_server_as_the_proxy(run):
+def test_forebays_own_server_as_the_proxy(run):
     def accept(request, client):
         host, port = request.url.rsplit(":", 1)
         far = net.Socket(allow_half_open=True).connect(host, int(port))

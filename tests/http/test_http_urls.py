@@ -3,7 +3,7 @@
 import pytest
 from http_helpers import body_of, raw_server, serving, until
 
-from penstock import (
+from forebay import (
     HttpError,
     HttpProtocolError,
     InvalidArgValueError,
@@ -11,7 +11,7 @@ from penstock import (
     Readable,
     http,
 )
-from penstock.http._target import parse_target
+from forebay.http._client.url import parse_target
 
 
 @pytest.mark.parametrize(

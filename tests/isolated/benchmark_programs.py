@@ -9,13 +9,13 @@ from benchmarks.programs.catalogue import find_program
 from benchmarks.python_list import TASKS
 from benchmarks.tasks import LINE
 
-import penstock
+import forebay
 
 SMALL = {"n": 5, "chunks": 50, "seconds": 0.01, "inner": 50, "lines_of_chunk": 20}
 
 
 def run(name, **parameters):
-    result = penstock.run(run_program(find_program(name), **parameters))
+    result = forebay.run(run_program(find_program(name), **parameters))
     assert result["rate"] > 0, (name, parameters, result)
     return 1
 
@@ -49,7 +49,7 @@ def run_tasks(directory):
     paths = {"source": str(source), "dest": str(dest)}
     count = 0
     for task in TASKS:
-        for library in {side.library for side in task.sides} & {"penstock", "asyncio"}:
+        for library in {side.library for side in task.sides} & {"forebay", "asyncio"}:
             files = {"source" if name == "text" else name: None for name in task.files}
             parameters = {**task.parameters, **{name: paths[name] for name in files}}
             count += run_small(f"{library}:{task.name}", parameters)

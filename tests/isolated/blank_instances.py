@@ -18,7 +18,7 @@ import sys
 import warnings
 import weakref
 
-import penstock
+import forebay
 
 HEAP_TYPE = 1 << 9
 SECONDS = 0.25
@@ -36,14 +36,14 @@ def too_long(*_):
 
 def compiled_classes():
     found = {}
-    for module in pkgutil.walk_packages(penstock.__path__, "penstock."):
+    for module in pkgutil.walk_packages(forebay.__path__, "forebay."):
         if module.name.endswith("__main__"):
             continue
         with contextlib.suppress(ImportError):
             for value in vars(importlib.import_module(module.name)).values():
-                if isinstance(value, type) and value.__module__.startswith("penstock"):
+                if isinstance(value, type) and value.__module__.startswith("forebay"):
                     for cls in value.__mro__:
-                        if cls.__module__.startswith("penstock") and not cls.__flags__ & HEAP_TYPE:
+                        if cls.__module__.startswith("forebay") and not cls.__flags__ & HEAP_TYPE:
                             found[f"{cls.__module__}.{cls.__qualname__}"] = cls
     return dict(sorted(found.items()))
 

@@ -10,7 +10,7 @@ import itertools
 import sys
 import threading
 
-from penstock import (
+from forebay import (
     AbortController,
     Completion,
     Duplex,

@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 
-import penstock
-from penstock import PassThrough, Readable, Writable
+import forebay
+from forebay import PassThrough, Readable, Writable
 
 stages = []
 
@@ -23,12 +23,12 @@ async def write(chunk):
 
 async def main():
     stages.extend([Readable(read=read), PassThrough(), Writable(write=write)])
-    await penstock.pipeline(*stages)
+    await forebay.pipeline(*stages)
 
 
 taken = []
 try:
-    penstock.run(main)
+    forebay.run(main)
 except KeyboardInterrupt:
     assert all(stage.destroyed for stage in stages)
     print("interrupted")

@@ -3,8 +3,8 @@
 import asyncio
 import warnings
 
-import penstock
-from penstock import Completion, Duplex, PassThrough, Readable, Transform, Writable
+import forebay
+from forebay import Completion, Duplex, PassThrough, Readable, Transform, Writable
 
 
 async def slow(*args):
@@ -41,15 +41,15 @@ async def main():
     kept[-1].read(0)
     kept.append(Readable.from_(endless(), object_mode=False))
     kept.append(kept[-1].pipe(PassThrough()).pipe(Writable(write=slow, high_water_mark=1)))
-    kept.append(penstock.finished(kept[0]))
-    kept.append(penstock.pipeline(endless(), PassThrough(), Writable(write=slow)))
+    kept.append(forebay.finished(kept[0]))
+    kept.append(forebay.pipeline(endless(), PassThrough(), Writable(write=slow)))
     kept.append(kept[3].drain())
-    kept.append(penstock.on(kept[0], "data"))
+    kept.append(forebay.on(kept[0], "data"))
     iterator = Readable.from_(forever()).iterator()
     await anext(iterator)
     kept.append(iterator)
-    kept.append(penstock.RingBuffer(64))
-    kept.append(penstock.ChunkQueue())
+    kept.append(forebay.RingBuffer(64))
+    kept.append(forebay.ChunkQueue())
     kept[-1].append(bytearray(b"x"))
     destroyed = Writable(write=slow)
     destroyed.write(b"x")
@@ -61,7 +61,7 @@ async def main():
 kept = []
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
-    penstock.run(main)
+    forebay.run(main)
 texts = [str(each.message) for each in said]
 assert all(each.category is ResourceWarning for each in said), texts
 assert all(" was dropped with " in text for text in texts), texts

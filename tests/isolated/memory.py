@@ -4,8 +4,8 @@ import asyncio
 import resource
 import sys
 
-import penstock
-from penstock import PassThrough, Readable, Writable
+import forebay
+from forebay import PassThrough, Readable, Writable
 
 CHUNK = bytes(1024)
 
@@ -22,7 +22,7 @@ def source(count):
 
 
 async def flow(count, write):
-    await penstock.pipeline(source(count), PassThrough(), Writable(write=write))
+    await forebay.pipeline(source(count), PassThrough(), Writable(write=write))
 
 
 async def slow(chunk):
@@ -43,4 +43,4 @@ async def main():
     assert peak() - before < 2 * 1024 * 1024, peak() - before
 
 
-penstock.run(main)
+forebay.run(main)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import penstock
+import forebay
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -19,10 +19,10 @@ pytestmark = pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="benc
 
 def run(*arguments, **environment):
     """Run the interpreter on ``arguments``, with the package that the tests use and benchmarks/ on its path."""
-    path = os.pathsep.join([str(Path(penstock.__file__).parents[1]), str(ROOT)])
+    path = os.pathsep.join([str(Path(forebay.__file__).parents[1]), str(ROOT)])
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments],
-        env=os.environ | {"PYTHONPATH": path, "PENSTOCK_BACKEND": penstock.backend} | environment,
+        env=os.environ | {"PYTHONPATH": path, "FOREBAY_BACKEND": forebay.backend} | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -79,7 +79,7 @@ def test_versus_node(tmp_path):
     content = json.loads(stored.read_text())
     assert [row["length"] for row in content["rows"]] == ["node", "long"] * 2
     for row in content["rows"]:
-        assert row["ratio"]["median"] == pytest.approx(row["penstock"]["median"] / row["node"]["median"])
+        assert row["ratio"]["median"] == pytest.approx(row["forebay"]["median"] / row["node"]["median"])
     assert list(tmp_path.iterdir()) == [stored]
 
 
@@ -91,8 +91,8 @@ def test_versus_kernel(tmp_path):
     assert_done(done)
     content = json.loads(stored.read_text())
     assert content["size"] == 100_000
-    assert {row["kind"] for row in content["rows"]} >= {"C loop", "penstock", "whole process"}
-    assert next(each["name"] for each in content["ratios"]) == "penstock pipe()"
+    assert {row["kind"] for row in content["rows"]} >= {"C loop", "forebay", "whole process"}
+    assert next(each["name"] for each in content["ratios"]) == "forebay pipe()"
     assert list(tmp_path.iterdir()) == [stored]
 
 
@@ -102,7 +102,7 @@ def test_versus_python(tmp_path):
     done = run_comparison("versus_python", *arguments, "--dir", str(tmp_path), "--json", str(stored))
     assert_done(done)
     sides = {row["side"]: row for row in json.loads(stored.read_text())["rows"]}
-    assert sides["penstock"]["ratio"] is None
+    assert sides["forebay"]["ratio"] is None
     assert sides["asyncio"]["ratio"]["median"] > 0
     assert list(tmp_path.iterdir()) == [stored]
 

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-import penstock
+import forebay
 
 PROGRAM = Path(__file__).with_name("blank_instances.py")
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.skipif(penstock.backend != "c", reason="only compiled objects have fields in C")
+@pytest.mark.skipif(forebay.backend != "c", reason="only compiled objects have fields in C")
 def test_no_compiled_class_crashes_without_its_init(tmp_path):
     tried = tmp_path / "tried"
     crashed = {}
     for _ in range(8):
         done = subprocess.run(
             [sys.executable, str(PROGRAM), str(tried), *crashed],
-            env=os.environ | {"PYTHONPATH": str(Path(penstock.__file__).parents[1])},
+            env=os.environ | {"PYTHONPATH": str(Path(forebay.__file__).parents[1])},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from test_isolated import assert_clean, run_program
 
-import penstock
+import forebay
 
 PROGRAM = "deep_chains.py"
 SOURCE = (Path(__file__).parent / PROGRAM).read_text()
@@ -16,7 +16,7 @@ COSTLY = {"composed": 2_000, "duplexes": 5_000, "froms": 5_000, "pipelines": 5_0
 
 
 def small_stack_length(chain):
-    if penstock.backend == "python":
+    if forebay.backend == "python":
         return 2_000
     return COSTLY.get(chain, 100_000 if chain.startswith("dropped_") else 20_000)
 

@@ -9,28 +9,28 @@ from pathlib import Path
 
 import pytest
 
-import penstock
+import forebay
 
 HERE = Path(__file__).parent
 # Compiled modules are imported by name as well; __main__ runs the command.
 MODULES = sorted(
     module.name
-    for module in pkgutil.walk_packages(penstock.__path__, "penstock.")
+    for module in pkgutil.walk_packages(forebay.__path__, "forebay.")
     if not module.name.endswith("__main__")
 )
 
 
-def python(*arguments, backend=penstock.backend, **environment):
+def python(*arguments, backend=forebay.backend, **environment):
     """Run the interpreter on its own, warnings being errors, with the package that the tests use."""
-    start = f"import sys; sys.path.insert(0, {str(Path(penstock.__file__).parents[1])!r}); "
+    start = f"import sys; sys.path.insert(0, {str(Path(forebay.__file__).parents[1])!r}); "
     if arguments[0].endswith(".py"):
         start += f"sys.argv[:] = {list(arguments)!r}; import runpy; "
         start += f"runpy.run_path({arguments[0]!r}, run_name='__main__')"
     else:
         start += arguments[0]
-    env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PENSTOCK"))}
+    env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "FOREBAY"))}
     if backend is not None:
-        env["PENSTOCK_BACKEND"] = backend
+        env["FOREBAY_BACKEND"] = backend
     return subprocess.run(
         [sys.executable, "-I", "-W", "error", "-c", start],
         env=env | environment,
@@ -54,13 +54,15 @@ def assert_clean(done, stdout=""):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_each_module_alone(module):
-    if module.startswith(("penstock._chunks_py", "penstock._ring_py")) or backend_has(module):
+    if module.startswith(("forebay._buffers.chunk_queue_py", "forebay._buffers.ring_py")) or backend_has(
+        module
+    ):
         assert_clean(run_program("alone.py", module))
 
 
 def backend_has(module):
     """Whether the module belongs to the backend in use: what is compiled only is no part of the other one."""
-    return penstock.backend == "c" or importlib.util.find_spec(module).origin.endswith(".py")
+    return forebay.backend == "c" or importlib.util.find_spec(module).origin.endswith(".py")
 
 
 @pytest.mark.parametrize("program", ["live_streams.py", "unused_streams.py"])
@@ -79,44 +81,44 @@ def test_memory_does_not_grow_with_the_data():
 # ---- the backend
 
 
-@pytest.mark.parametrize("wanted", ["python", penstock.backend])
+@pytest.mark.parametrize("wanted", ["python", forebay.backend])
 def test_a_backend_can_be_asked_for(wanted):
-    done = python("import penstock; print(penstock.backend)", backend=wanted)
+    done = python("import forebay; print(forebay.backend)", backend=wanted)
     assert_clean(done, f"{wanted}\n")
 
 
 def test_the_python_backend_takes_no_compiled_module():
     program = (
-        "import penstock, pkgutil, importlib\n"
+        "import forebay, pkgutil, importlib\n"
         "for name in list(sys.modules):\n"
         "    file = getattr(sys.modules[name], '__file__', None) or ''\n"
-        "    assert not (name.startswith('penstock') and not file.endswith('.py')), name\n"
+        "    assert not (name.startswith('forebay') and not file.endswith('.py')), name\n"
     )
     assert_clean(python(program, backend="python"))
 
 
 def test_without_a_wish_the_compiled_backend_is_taken_where_there_is_one():
-    done = python("import penstock; print(penstock.backend)", backend=None)
-    compiled = python("import penstock", backend="c").returncode == 0
+    done = python("import forebay; print(forebay.backend)", backend=None)
+    compiled = python("import forebay", backend="c").returncode == 0
     assert_clean(done, "c\n" if compiled else "python\n")
 
 
 @pytest.mark.parametrize("wish", ["bogus", "C", "cython", "python "])
 def test_a_wish_that_is_none(wish):
-    done = python("import penstock", backend=wish)
+    done = python("import forebay", backend=wish)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert last == f"ImportError: PENSTOCK_BACKEND is {wish!r}; it must be 'c', 'python' or unset"
+    assert last == f"ImportError: FOREBAY_BACKEND is {wish!r}; it must be 'c', 'python' or unset"
 
 
 def test_the_backend_of_this_run_is_the_one_that_was_asked_for():
-    wanted = os.environ.get("PENSTOCK_BACKEND", "")
-    assert wanted in ("", penstock.backend)
+    wanted = os.environ.get("FOREBAY_BACKEND", "")
+    assert wanted in ("", forebay.backend)
 
 
 def test_importing_starts_nothing():
     program = (
-        "import threading, asyncio; before = set(threading.enumerate()); import penstock\n"
+        "import threading, asyncio; before = set(threading.enumerate()); import forebay\n"
         "assert set(threading.enumerate()) == before\n"
         "assert 'uvloop' not in sys.modules\n"
     )

@@ -3,8 +3,8 @@
 import asyncio
 import gc
 
-import penstock
-from penstock import Completion, PassThrough, Readable, Transform, Writable
+import forebay
+from forebay import Completion, PassThrough, Readable, Transform, Writable
 
 
 async def slow(*args):
@@ -20,11 +20,11 @@ async def main():
         Readable.from_([b"x"] * 100).pipe(PassThrough())
         stream = Readable.from_(iter([b"x"] * 100))
         stream.read(0)
-        penstock.finished(stream)
+        forebay.finished(stream)
         del stream
         for _ in range(5):
             await asyncio.sleep(0)
         gc.collect()
 
 
-penstock.run(main)
+forebay.run(main)

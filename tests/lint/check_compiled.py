@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ROOT / "src" / "penstock"
-NATIVE = ROOT / "ext" / "penstock"
+SOURCES = ROOT / "src" / "forebay"
+NATIVE = ROOT / "ext" / "forebay"
 
 _CLASS = re.compile(r"^cdef class (\w+)(?:\((\w+)\))?")
 _FIELD = re.compile(r"^    cdef (?:readonly |public )?(\w[\w ]*?) (\w+) *(?:#.*)?$")

@@ -13,7 +13,7 @@ import subprocess
 
 import pytest
 
-from penstock import net
+from forebay import net
 
 HOST = "127.0.0.1"
 
@@ -127,7 +127,7 @@ class Peer:
 
 @contextlib.asynccontextmanager
 async def peer_of(listener, **options):
-    """A plain peer of a penstock server, closed in the end."""
+    """A plain peer of a forebay server, closed in the end."""
     async with serving(listener, **options) as server:
         peer = await Peer.to(server.port)
         try:

@@ -8,8 +8,8 @@ import ssl
 import pytest
 from net_helpers import HOST, closed, errors_of, note, received, serving, until
 
-from penstock import AbortController, AbortError, PrematureCloseError, net
-from penstock.errors import InvalidArgTypeError, MissingArgsError, OutOfRangeError
+from forebay import AbortController, AbortError, PrematureCloseError, net
+from forebay.errors import InvalidArgTypeError, MissingArgsError, OutOfRangeError
 
 
 def greet(stream):
@@ -107,12 +107,12 @@ def test_refused_and_nobody_listens(run):
 
 def test_a_name_that_is_not_known(run):
     async def main():
-        handle = net.connect("penstock.invalid", 80)
+        handle = net.connect("forebay.invalid", 80)
         seen = note(handle.socket, "lookup")
         with pytest.raises(socket.gaierror):
             await handle
         assert isinstance(seen[0][1], socket.gaierror)
-        assert seen[0][-1] == "penstock.invalid"
+        assert seen[0][-1] == "forebay.invalid"
 
     run(main)
 
@@ -193,8 +193,8 @@ def test_every_address_fails(run):
 
 
 def test_families_take_turns():
-    from penstock.net._address import Address
-    from penstock.net._connector import interleaved
+    from forebay.net._address import Address
+    from forebay.net._happy_eyeballs import interleaved
 
     six, four = socket.AF_INET6, socket.AF_INET
     given = [Address(six, 0, 1), Address(six, 0, 2), Address(four, 0, 3), Address(six, 0, 4)]

@@ -9,7 +9,7 @@ import sys
 import pytest
 from net_helpers import HOST, Peer, closed, errors_of, note, pair, payload, received, serving, until
 
-from penstock import (
+from forebay import (
     PassThrough,
     StreamError,
     Writable,
@@ -19,9 +19,9 @@ from penstock import (
     net,
     pipeline,
 )
-from penstock._syscalls import in_memory
-from penstock.net import _file_route, _sendfile
-from penstock.net._splice import PIPE_BYTES
+from forebay._system.syscalls import in_memory
+from forebay.net._direct import file_to_socket, socket_to_file
+from forebay.net._direct.socket_to_socket import PIPE_BYTES
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sendfile and splice as Linux has them")
 SIZE = 6_000_000
@@ -41,13 +41,13 @@ def file(tmp_path):
 def trips(monkeypatch):
     """The trips of files into sockets."""
     made = []
-    begin = _sendfile.SendFile.__init__
+    begin = file_to_socket.SendFile.__init__
 
     def noted(self, *args):
         made.append(self)
         begin(self, *args)
 
-    monkeypatch.setattr(_sendfile.SendFile, "__init__", noted)
+    monkeypatch.setattr(file_to_socket.SendFile, "__init__", noted)
     return made
 
 
@@ -55,16 +55,16 @@ def trips(monkeypatch):
 def pipes(monkeypatch):
     """The pipes that splice has made."""
     made = []
-    from penstock.net import _splice
+    from forebay.net._direct import socket_to_socket
 
-    opened = _splice.open_pipe
+    opened = socket_to_socket.open_pipe
 
     def noted():
         made.append(opened())
         return made[-1]
 
     # Compiled code does not look its own names up anew; the file route does.
-    monkeypatch.setattr(_file_route, "open_pipe", noted)
+    monkeypatch.setattr(socket_to_file, "open_pipe", noted)
     return made
 
 
@@ -272,16 +272,16 @@ def test_a_file_that_is_not_in_memory(run, file, trips, monkeypatch):
             assert await received(client) == DATA
 
     fetched = []
-    fetch = _sendfile._fetch
+    fetch = file_to_socket._fetch
 
     def noted(opened, at):
         fetched.append(at)
         return fetch(opened, at)
 
-    monkeypatch.setattr(_sendfile, "_fetch", noted)
-    monkeypatch.setattr(_sendfile, "in_memory", lambda *args: 0)
+    monkeypatch.setattr(file_to_socket, "_fetch", noted)
+    monkeypatch.setattr(file_to_socket, "in_memory", lambda *args: 0)
     run(main)
-    assert len(fetched) >= SIZE // _sendfile._FETCH_BYTES
+    assert len(fetched) >= SIZE // file_to_socket._FETCH_BYTES
 
 
 @pytest.mark.parametrize("offset", [0, 1, 4095, 131_071, 5_000_000])
@@ -312,9 +312,9 @@ def test_a_trip_ends_in_time_where_the_socket_never_waits(run, file, trips, monk
         async with sending(file, (0, HOST)) as server, net.connect(server.port, HOST) as client:
             assert await received(client) == DATA
 
-    monkeypatch.setattr(_sendfile, "_SLICE_BYTES", 10_000)
-    monkeypatch.setattr(_sendfile, "_TURN_BYTES", 100_000)
-    monkeypatch.setattr(_sendfile, "_TRIP_SECONDS", 0.0)
+    monkeypatch.setattr(file_to_socket, "_SLICE_BYTES", 10_000)
+    monkeypatch.setattr(file_to_socket, "_TURN_BYTES", 100_000)
+    monkeypatch.setattr(file_to_socket, "_TRIP_SECONDS", 0.0)
     run(main)
     assert len(trips) >= SIZE // 200_000
 
@@ -647,12 +647,12 @@ def test_a_full_disk(run, pipes):
     async def main():
         async with pair() as (client, there):
             client.on("error", lambda error: None)
-            writer = create_write_stream("/tmp/penstock-full", flags="w")
+            writer = create_write_stream("/tmp/forebay-full", flags="w")
             flow = pipeline(there, writer)
             sending = asyncio.ensure_future(pump(client))
             with pytest.raises(OSError, match=r"large|space") as caught:
                 await flow
-            assert caught.value.filename == "/tmp/penstock-full"
+            assert caught.value.filename == "/tmp/forebay-full"
             await closed(there, writer)
             with contextlib.suppress(Exception):
                 await sending
@@ -669,11 +669,11 @@ def test_a_full_disk(run, pipes):
     resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, limits[1]))
     try:
         run(main)
-        assert os.path.getsize("/tmp/penstock-full") == 3_000_000
+        assert os.path.getsize("/tmp/forebay-full") == 3_000_000
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
-        os.unlink("/tmp/penstock-full")
+        os.unlink("/tmp/forebay-full")
     assert pipes
 
 

@@ -10,13 +10,13 @@ import sys
 import pytest
 from net_helpers import HOST, Peer, closed, payload, until
 
-from penstock import Writable, create_read_stream, create_write_stream, net
+from forebay import Writable, create_read_stream, create_write_stream, net
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sendfile and splice as Linux has them")
 DATA = payload(3_000_000)
 # By environment, for longer runs.
-PROGRAMS = int(os.environ.get("PENSTOCK_PROGRAMS", "30"))
-FIRST_SEED = int(os.environ.get("PENSTOCK_SEED", "1"))
+PROGRAMS = int(os.environ.get("FOREBAY_PROGRAMS", "30"))
+FIRST_SEED = int(os.environ.get("FOREBAY_SEED", "1"))
 
 
 class Program:

@@ -10,7 +10,7 @@ import weakref
 import pytest
 from net_helpers import HOST, Peer, closed, note, pair, payload, peer_of, received, serving, until
 
-from penstock import PrematureCloseError, Writable, backend, create_read_stream, finished, net, pipeline
+from forebay import PrematureCloseError, Writable, backend, create_read_stream, finished, net, pipeline
 
 ASK = b"how are you?"
 ANSWER = b"well, thank you"

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from net_helpers import HOST, serving
 
-from penstock import net
-from penstock.testing import check_duplex, check_readable, check_writable
+from forebay import net
+from forebay.testing import check_duplex, check_readable, check_writable
 
 TEXT = b"what the other side has to say, " * 5000
 

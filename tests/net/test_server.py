@@ -20,8 +20,8 @@ from net_helpers import (
     without_descriptors,
 )
 
-from penstock import net, once, pipeline
-from penstock.errors import (
+from forebay import net, once, pipeline
+from forebay.errors import (
     InvalidArgTypeError,
     InvalidArgValueError,
     OutOfRangeError,
@@ -228,7 +228,7 @@ def test_a_path_that_was_replaced_is_left_alone(run, tmp_path):
 
 def test_an_abstract_name(run):
     async def main():
-        name = f"\0penstock-{os.getpid()}"
+        name = f"\0forebay-{os.getpid()}"
         async with net.create_server(greet) as server:
             await server.listen(name)
             async with net.connect(name) as client:

@@ -6,8 +6,8 @@ import socket
 import pytest
 from net_helpers import HOST, Peer, closed, errors_of, note, pair, payload, peer_of, received, serving, until
 
-from penstock import PassThrough, StreamDestroyedError, Writable, finished, net, once, pipeline
-from penstock.errors import (
+from forebay import PassThrough, StreamDestroyedError, Writable, finished, net, once, pipeline
+from forebay.errors import (
     AlreadyConnectedError,
     InvalidArgTypeError,
     NotConnectedError,

@@ -13,12 +13,12 @@ import socket
 import pytest
 from net_helpers import HOST, Peer, closed, payload, until
 
-from penstock import AbortController, Writable, add_abort_signal, net
+from forebay import AbortController, Writable, add_abort_signal, net
 
 DATA = payload(1_000_000, seed=7)
 # By environment, for longer runs.
-PROGRAMS = int(os.environ.get("PENSTOCK_PROGRAMS", "15"))
-FIRST_SEED = int(os.environ.get("PENSTOCK_SEED", "1"))
+PROGRAMS = int(os.environ.get("FOREBAY_PROGRAMS", "15"))
+FIRST_SEED = int(os.environ.get("FOREBAY_SEED", "1"))
 
 
 class Side:

@@ -9,8 +9,8 @@ import threading
 import pytest
 from net_helpers import HOST, Peer, closed, errors_of, note, payload, received, serving, until
 
-from penstock import PrematureCloseError, net, once
-from penstock.errors import AlreadyConnectedError, InvalidArgTypeError
+from forebay import PrematureCloseError, net, once
+from forebay.errors import AlreadyConnectedError, InvalidArgTypeError
 
 
 def echo(stream):

@@ -8,7 +8,7 @@ import os
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-MANY = int(os.environ.get("PENSTOCK_MODEL_EXAMPLES", "0"))
+MANY = int(os.environ.get("FOREBAY_MODEL_EXAMPLES", "0"))
 LOOPS = ["asyncio"] + (["uvloop"] if importlib.util.find_spec("uvloop") else [])
 MARKS = st.sampled_from([0, 1, 2, 3, 4, 6, 8, 16])
 
@@ -50,7 +50,7 @@ class Log:
 
     def closed(self):
         self.events.append("close")
-        # penstock lets go of what listens to a stream that is closed; nothing may come.
+        # forebay lets go of what listens to a stream that is closed; nothing may come.
         asyncio.get_running_loop().call_soon(self.listen_on)
 
     def listen_on(self):

@@ -6,7 +6,7 @@ Every part is a stream with a part's attributes: what it was told to fail with, 
 import asyncio
 from collections import deque
 
-from penstock import Completion, Duplex, PassThrough, Readable, Transform, Writable
+from forebay import Completion, Duplex, PassThrough, Readable, Transform, Writable
 
 # Bytes of a number. Chunks are never cut inside of one.
 WIDTH = 2

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import looped, quiet
 
-from penstock import (
+from forebay import (
     Completion,
     PassThrough,
     PrematureCloseError,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import chunks_of, closed, quiet
 
-from penstock import AbortError, Readable
+from forebay import AbortError, Readable
 
 
 def test_what_was_pushed_together_comes_together(run):

@@ -6,7 +6,7 @@ import os
 import pytest
 from stream_tools import looped, quiet, reported
 
-from penstock import (
+from forebay import (
     Duplex,
     PassThrough,
     Readable,

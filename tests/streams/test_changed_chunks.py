@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from penstock import PassThrough, Readable, Transform, Writable, finished, pipeline
+from forebay import PassThrough, Readable, Transform, Writable, finished, pipeline
 
 
 class Broken(bytearray):

@@ -10,8 +10,8 @@ import zlib
 import pytest
 from stream_tools import looped
 
-from penstock import InvalidArgTypeError, InvalidArgValueError, OutOfRangeError, Readable, Writable, pipeline
-from penstock.codecs import DamagedDataError, TruncatedDataError, gunzip, gzip, hashing
+from forebay import InvalidArgTypeError, InvalidArgValueError, OutOfRangeError, Readable, Writable, pipeline
+from forebay.codecs import DamagedDataError, TruncatedDataError, gunzip, gzip, hashing
 
 KIB = 1024
 MIB = 1024 * 1024
@@ -253,7 +253,7 @@ async def test_destroyed_in_the_middle(make):
     await stream.aclose()
     assert stream.closed
     await asyncio.sleep(0.01)
-    assert not [t for t in threading.enumerate() if t.name == "penstock-file" and t.is_alive()]
+    assert not [t for t in threading.enumerate() if t.name == "forebay-file" and t.is_alive()]
     assert len(asyncio.all_tasks()) == 1
 
 

@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from penstock import Completion, EventEmitter, PassThrough, Readable, Writable, finished, next_tick
+from forebay import Completion, EventEmitter, PassThrough, Readable, Writable, finished, next_tick
 
 
 class Garbage:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import chunks_of, closed, collected, quiet, reported
 
-from penstock import (
+from forebay import (
     AbortError,
     Chain,
     Duplex,

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import chunks_of, quiet, reported
 
-from penstock import (
+from forebay import (
     InvalidArgTypeError,
     OutOfRangeError,
     Readable,

@@ -3,7 +3,7 @@
 import pytest
 from stream_tools import Events, chunks_of, closed, collected, looped, quiet
 
-from penstock import Duplex, PushAfterEofError, Readable, Writable, WriteAfterEndError
+from forebay import Duplex, PushAfterEofError, Readable, Writable, WriteAfterEndError
 
 
 def both(**options):

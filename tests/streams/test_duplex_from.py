@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import Events, chunks_of, closed, collected, looped, quiet, reported
 
-from penstock import (
+from forebay import (
     AbortError,
     Duplex,
     InvalidArgTypeError,

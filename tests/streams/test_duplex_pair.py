@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import Events, closed, collected, quiet, reported
 
-from penstock import InvalidArgValueError, duplex_pair, pipeline
+from forebay import InvalidArgValueError, duplex_pair, pipeline
 
 
 def test_both_directions(run):

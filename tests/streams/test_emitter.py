@@ -10,7 +10,7 @@ import weakref
 import pytest
 from stream_tools import closed, looped, quiet, reported
 
-from penstock import EventEmitter, InvalidArgTypeError, Readable, StreamError, Writable
+from forebay import EventEmitter, InvalidArgTypeError, Readable, StreamError, Writable
 
 
 @pytest.fixture

@@ -11,19 +11,19 @@ import warnings
 import pytest
 from conftest import LOOPS
 
-import penstock
-from penstock import Completion, PassThrough, Readable, Transform, Writable, create_write_stream, pipeline
-from penstock.codecs import gzip
-from penstock.net import connect
-from penstock.throttle import throttle
+import forebay
+from forebay import Completion, PassThrough, Readable, Transform, Writable, create_write_stream, pipeline
+from forebay.codecs import gzip
+from forebay.net import connect
+from forebay.throttle import throttle
 
 LONG = 30.0
 
 
 @pytest.fixture(params=LOOPS)
 def ended(request):
-    """Run a program by penstock.run(), on every loop; give what it returned and what was said of dropped data."""
-    return lambda main: said_by(lambda: penstock.run(main, uvloop=request.param == "uvloop"))
+    """Run a program by forebay.run(), on every loop; give what it returned and what was said of dropped data."""
+    return lambda main: said_by(lambda: forebay.run(main, uvloop=request.param == "uvloop"))
 
 
 @pytest.fixture(params=LOOPS)
@@ -93,7 +93,7 @@ def through_a_throttle(path, taken):
 
 
 def composed(path, taken):
-    pipeline([bytes(2_000_000)], penstock.compose(PassThrough(), PassThrough()), create_write_stream(path))
+    pipeline([bytes(2_000_000)], forebay.compose(PassThrough(), PassThrough()), create_write_stream(path))
 
 
 def a_chain(path, taken):
@@ -343,7 +343,7 @@ async def _awaited(flow):
 
 def test_streams_that_hold_nothing_are_neither_waited_for_nor_named(ended):
     async def main():
-        one, other = penstock.duplex_pair()
+        one, other = forebay.duplex_pair()
         kept.extend([Readable(read=never), Writable(write=never), PassThrough(), one, other])
         kept[0].read()
         await pipeline([b"abc"], Writable(write=lambda chunk: None))

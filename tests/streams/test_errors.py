@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from stream_tools import Events, closed, looped, quiet, reported
 
-import penstock
-from penstock import (
+import forebay
+from forebay import (
     Duplex,
     EventEmitter,
     PassThrough,
@@ -27,7 +27,7 @@ def test_every_error_is_a_stream_error_with_a_code_of_its_own(name):
     assert cls.code.isupper()
     assert cls.__doc__
     assert [other for other in ALL if getattr(errors, other).code == cls.code] == [name]
-    assert getattr(penstock, name) is cls
+    assert getattr(forebay, name) is cls
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ RAISED = {
     "mark-huge": (lambda: Duplex(high_water_mark=1 << 80), "ERR_INVALID_ARG_VALUE", "high_water_mark"),
     "mark-text": (lambda: PassThrough(high_water_mark="1"), "ERR_INVALID_ARG_VALUE", "high_water_mark.*'1'"),
     "default-mark": (
-        lambda: penstock.set_default_high_water_mark(False, None),
+        lambda: forebay.set_default_high_water_mark(False, None),
         "ERR_INVALID_ARG_VALUE",
         "value.*None",
     ),
@@ -84,17 +84,17 @@ RAISED = {
     "on-event": (lambda: source().on(1, print), "ERR_INVALID_ARG_TYPE", "event.*1"),
     "on-listener": (lambda: source().on("end", 1), "ERR_INVALID_ARG_TYPE", "'end'.*1"),
     "signal": (lambda: Readable(signal=3), "ERR_INVALID_ARG_TYPE", "signal.*3"),
-    "abort-signal": (lambda: penstock.add_abort_signal(3, source()), "ERR_INVALID_ARG_TYPE", "signal.*3"),
+    "abort-signal": (lambda: forebay.add_abort_signal(3, source()), "ERR_INVALID_ARG_TYPE", "signal.*3"),
     "abort-stream": (
-        lambda: penstock.add_abort_signal(penstock.AbortController().signal, 3),
+        lambda: forebay.add_abort_signal(forebay.AbortController().signal, 3),
         "ERR_INVALID_ARG_TYPE",
         "stream.*3",
     ),
-    "finished": (lambda: penstock.finished(3), "ERR_INVALID_ARG_TYPE", r"finished\(\).*3"),
-    "pipeline-few": (lambda: penstock.pipeline(source()), "ERR_MISSING_ARGS", r"pipeline\(\).*1"),
+    "finished": (lambda: forebay.finished(3), "ERR_INVALID_ARG_TYPE", r"finished\(\).*3"),
+    "pipeline-few": (lambda: forebay.pipeline(source()), "ERR_MISSING_ARGS", r"pipeline\(\).*1"),
     "from": (lambda: Readable.from_(3), "ERR_INVALID_ARG_TYPE", r"from_\(\).*3"),
-    "on-iterator": (lambda: penstock.on(3, "x"), "ERR_INVALID_ARG_TYPE", r"on\(\).*3"),
-    "next-tick": (lambda: penstock.next_tick(3), "ERR_INVALID_ARG_TYPE", r"next_tick\(\).*3"),
+    "on-iterator": (lambda: forebay.on(3, "x"), "ERR_INVALID_ARG_TYPE", r"on\(\).*3"),
+    "next-tick": (lambda: forebay.next_tick(3), "ERR_INVALID_ARG_TYPE", r"next_tick\(\).*3"),
 }
 
 
@@ -247,9 +247,9 @@ OUTSIDE = {
     "callback": lambda: sink().write(b"x", callback=print),
     "write-fails": lambda: Writable().write(b"x"),
     "pipe": lambda: source().pipe(sink()),
-    "pipeline": lambda: penstock.pipeline([b"x"], sink()),
-    "finished": lambda: penstock.finished(source()),
-    "next-tick": lambda: penstock.next_tick(print),
+    "pipeline": lambda: forebay.pipeline([b"x"], sink()),
+    "finished": lambda: forebay.finished(source()),
+    "next-tick": lambda: forebay.next_tick(print),
 }
 
 
@@ -258,7 +258,7 @@ def test_outside_a_loop(case):
     with pytest.raises(RuntimeError) as caught:
         OUTSIDE[case]()
     assert caught.value.code == "ERR_NO_RUNNING_LOOP"
-    assert "penstock.run(" in str(caught.value)
+    assert "forebay.run(" in str(caught.value)
 
 
 def test_a_stream_can_be_made_before_the_loop_runs(run):
@@ -304,7 +304,7 @@ async def test_await_forms_raise_the_streams_error():
     stream = source()
     stream.destroy(error)
     with pytest.raises(OSError, match="gone"):
-        await penstock.finished(stream)
+        await forebay.finished(stream)
     stream = sink()
     stream.destroy(error)
     assert await closed(stream) is error

@@ -6,7 +6,7 @@ import gc
 import pytest
 from stream_tools import Events, closed, looped, quiet, reported
 
-from penstock import (
+from forebay import (
     AbortController,
     AbortError,
     Completion,

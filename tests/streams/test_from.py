@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import closed, collected, looped, quiet
 
-from penstock import InvalidArgTypeError, NullChunkError, Readable
+from forebay import InvalidArgTypeError, NullChunkError, Readable
 
 
 async def everything(source, **options):

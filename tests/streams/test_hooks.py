@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import closed, looped, quiet
 
-from penstock import Completion, Duplex, MultipleCompletionError, Readable, Transform, Writable
+from forebay import Completion, Duplex, MultipleCompletionError, Readable, Transform, Writable
 
 
 class Boom(Exception):

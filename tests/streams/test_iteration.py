@@ -8,7 +8,7 @@ from contextlib import aclosing
 import pytest
 from stream_tools import Events, chunks_of, closed, looped, quiet, reported
 
-from penstock import AbortError, Duplex, PassThrough, PrematureCloseError, Readable, Transform
+from forebay import AbortError, Duplex, PassThrough, PrematureCloseError, Readable, Transform
 
 
 class Boom(Exception):

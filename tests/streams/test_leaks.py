@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 from stream_tools import chunks_of, closed, collected, looped, quiet
 
-from penstock import (
+from forebay import (
     AbortController,
     Completion,
     Duplex,

@@ -7,7 +7,7 @@ import time
 import pytest
 from stream_tools import looped
 
-from penstock import (
+from forebay import (
     AbortController,
     EventEmitter,
     PrematureCloseError,

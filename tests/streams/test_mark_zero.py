@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import looped
 
-from penstock import PassThrough, Readable, Transform, Writable, consumers, finished, pipeline, share
+from forebay import PassThrough, Readable, Transform, Writable, consumers, finished, pipeline, share
 
 CHUNKS = [b"a\n", b"b\n", b"c\n"]
 

@@ -10,8 +10,8 @@ import warnings
 import pytest
 from stream_tools import looped, quiet, reported
 
-import penstock
-from penstock import (
+import forebay
+from forebay import (
     Completion,
     Duplex,
     InvalidArgTypeError,
@@ -26,9 +26,9 @@ from penstock import (
     pipeline,
     share,
 )
-from penstock.codecs import gzip
-from penstock.fs import ReadStream, WriteStream
-from penstock.net import Socket
+from forebay.codecs import gzip
+from forebay.fs import ReadStream, WriteStream
+from forebay.net import Socket
 
 
 def sink():
@@ -155,7 +155,7 @@ USES = {
     "piped-to": lambda s: Readable(read=lambda size: None).pipe(s),
     "destroy": lambda s: s.destroy(),
     "aclose": lambda s: s.aclose(),
-    "finished": lambda s: penstock.finished(s),
+    "finished": lambda s: forebay.finished(s),
     "stats": lambda s: s.stats(),
     "pipeline": lambda s: pipeline([b"x"], s) if isinstance(s, Writable) else pipeline(s, sink()),
 }
@@ -366,7 +366,7 @@ def debugging(run, main):
 
 
 def test_a_read_hook_that_never_pushes_is_warned_of(run, monkeypatch):
-    monkeypatch.setattr("penstock.mistakes._SILENT_SECONDS", 0.02)
+    monkeypatch.setattr("forebay.mistakes._SILENT_SECONDS", 0.02)
 
     async def waiting(size):
         await asyncio.sleep(0.2)

@@ -4,7 +4,7 @@ What comes out is what went in, in order and once; a producer that listens never
 chunk; 'finish' comes before 'close', nothing after it; every error is delivered once, and every write callback is called
 once.
 
-PENSTOCK_MODEL_EXAMPLES=2000 runs that many programs of each kind, and other ones each time.
+FOREBAY_MODEL_EXAMPLES=2000 runs that many programs of each kind, and other ones each time.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 from model_checks import LOOPS, MARKS, Log, chosen, factory_of, tasks_left
 from model_tools import LARGEST, SINKS, SOURCES, STAGES, WIDTH, Failure, Part, numbered, numbers
 
-from penstock import Writable
+from forebay import Writable
 
 # Chunks, as counts of numbers.
 COUNTS = st.lists(st.integers(0, LARGEST // WIDTH), max_size=4)

@@ -1,6 +1,6 @@
 """Random pipelines, whole and broken at any point, held against what must be true of all of them.
 
-PENSTOCK_MODEL_EXAMPLES=2000 runs that many, and other ones each time.
+FOREBAY_MODEL_EXAMPLES=2000 runs that many, and other ones each time.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from model_checks import LOOPS, MARKS, Log, chosen, factory_of, tasks_left
 from model_tools import LARGEST, SINKS, SOURCES, STAGES, WIDTH, Failure, numbered, numbers
 
-from penstock import AbortController, AbortError, PrematureCloseError, pipeline
+from forebay import AbortController, AbortError, PrematureCloseError, pipeline
 
 PLACES = st.integers(0, 4)
 BREAKS = st.one_of(

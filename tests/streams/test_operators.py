@@ -6,7 +6,7 @@ import tracemalloc
 import pytest
 from stream_tools import chunks_of, closed, looped, quiet, reported
 
-from penstock import (
+from forebay import (
     AbortController,
     AbortError,
     InvalidArgTypeError,

@@ -3,7 +3,7 @@
 import pytest
 from stream_tools import Events, chunks_of, closed, collected, quiet
 
-from penstock import (
+from forebay import (
     InvalidArgTypeError,
     InvalidArgValueError,
     OverflowBuffer,

@@ -1,4 +1,4 @@
-"""A subclass may give its attributes any name: those of penstock's own are set apart by a prefix."""
+"""A subclass may give its attributes any name: those of forebay's own are set apart by a prefix."""
 
 import copy
 import pickle
@@ -7,21 +7,21 @@ import re
 import pytest
 from stream_tools import looped
 
-import penstock
-from penstock import Duplex, PassThrough, Readable, Transform, Writable
+import forebay
+from forebay import Duplex, PassThrough, Readable, Transform, Writable
 
 HOOKS = {"_read", "_write", "_writev", "_final", "_transform", "_flush", "_construct", "_destroy"}
 CLASSES = [Readable, Writable, Duplex, Transform, PassThrough]
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_penstocks_own_attributes_carry_a_prefix(cls):
+def test_forebays_own_attributes_carry_a_prefix(cls):
     async def names():
         return set(dir(cls())) | set(getattr(cls(), "__dict__", {}))
 
     own = {
         name
-        for name in penstock.run(names)
+        for name in forebay.run(names)
         if name.startswith("_") and not name.startswith("__") and name not in HOOKS
     }
     assert {name for name in own if not re.match(r"_[srwt]_|_abc_|_pyx", name)} == set()
@@ -46,7 +46,7 @@ async def test_a_subclass_with_attributes_of_everyday_names():
             self._flow = self._events = self._errored = self._destroyed = self._start = "mine"
 
         def _fail(self):
-            raise AssertionError("called by penstock")
+            raise AssertionError("called by forebay")
 
         _tick = _add = _remove = _push = _take = _pause = _resume = _complete = _release = _fail
 
@@ -56,7 +56,7 @@ async def test_a_subclass_with_attributes_of_everyday_names():
 
     stage = Numbered()
     got = []
-    await penstock.pipeline(Readable.from_([b"a", b"b", b"c"]), stage, Writable(write=got.append))
+    await forebay.pipeline(Readable.from_([b"a", b"b", b"c"]), stage, Writable(write=got.append))
     assert b"".join(bytes(chunk) for chunk in got) == b"1:a 2:b 3:c "
     assert stage._count == 3
 

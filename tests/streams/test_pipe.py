@@ -3,7 +3,7 @@
 import pytest
 from stream_tools import Events, chunks_of, closed, looped, quiet, reported
 
-from penstock import CannotPipeError, Completion, Duplex, InvalidArgTypeError, PassThrough, Readable, Writable
+from forebay import CannotPipeError, Completion, Duplex, InvalidArgTypeError, PassThrough, Readable, Writable
 
 
 def sink(**options):

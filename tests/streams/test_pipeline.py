@@ -8,7 +8,7 @@ import itertools
 import pytest
 from stream_tools import Events, closed, looped, quiet, reported
 
-from penstock import (
+from forebay import (
     AbortController,
     AbortError,
     Duplex,

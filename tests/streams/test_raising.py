@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import closed, looped, quiet, reported
 
-from penstock import (
+from forebay import (
     AbortController,
     Duplex,
     PassThrough,

@@ -2,9 +2,9 @@
 
 Hooks and listeners call the streams again; buffers are cut and released while they are queued; collections run in the middle,
 with garbage whose `__del__` uses the streams. What comes out is not looked at here (see test_model.py), but that each
-stream lives one life, and that no error comes from penstock's own mistakes. This is what runs under the sanitizers.
+stream lives one life, and that no error comes from forebay's own mistakes. This is what runs under the sanitizers.
 
-PENSTOCK_MODEL_EXAMPLES=2000 runs that many programs, and other ones each time; PENSTOCK_MODEL_SEED=n begins with that one.
+FOREBAY_MODEL_EXAMPLES=2000 runs that many programs, and other ones each time; FOREBAY_MODEL_SEED=n begins with that one.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import time
 import pytest
 from model_checks import LOOPS, MANY, factory_of
 
-from penstock import (
+from forebay import (
     AbortController,
     Completion,
     Duplex,
@@ -31,7 +31,7 @@ from penstock import (
     pipeline,
 )
 
-FIRST = int(os.environ.get("PENSTOCK_MODEL_SEED", time.time_ns() % 1_000_000_000 if MANY else 0))
+FIRST = int(os.environ.get("FOREBAY_MODEL_SEED", time.time_ns() % 1_000_000_000 if MANY else 0))
 # Never the right answer to anything that a program can do.
 OUR_MISTAKES = (SystemError, AttributeError, IndexError, KeyError, NameError, AssertionError, ReferenceError)
 

@@ -8,7 +8,7 @@ import random
 import pytest
 from stream_tools import Events, chunks_of, closed, collected, looped, quiet, reported
 
-from penstock import (
+from forebay import (
     InvalidArgTypeError,
     OutOfRangeError,
     PushAfterEofError,

@@ -1,10 +1,10 @@
-"""penstock.run(): an event loop for a program that is all streams."""
+"""forebay.run(): an event loop for a program that is all streams."""
 
 import asyncio
 
 import pytest
 
-import penstock
+import forebay
 
 
 async def answer():
@@ -13,16 +13,16 @@ async def answer():
 
 
 def test_a_coroutine():
-    assert penstock.run(answer()) == 42
+    assert forebay.run(answer()) == 42
 
 
 def test_a_coroutine_function():
-    assert penstock.run(answer) == 42
+    assert forebay.run(answer) == 42
 
 
 def test_a_function_that_returns_a_pipeline():
     taken = []
-    penstock.run(lambda: penstock.pipeline([b"1", b"2"], penstock.Writable(write=taken.append)))
+    forebay.run(lambda: forebay.pipeline([b"1", b"2"], forebay.Writable(write=taken.append)))
     assert taken == [b"1", b"2"]
 
 
@@ -31,7 +31,7 @@ def test_an_exception_is_raised():
         raise KeyError("main")
 
     with pytest.raises(KeyError, match="main"):
-        penstock.run(fails)
+        forebay.run(fails)
 
 
 def test_uvloop():
@@ -40,22 +40,22 @@ def test_uvloop():
     async def loop_name():
         return type(asyncio.get_running_loop()).__module__
 
-    assert penstock.run(loop_name, uvloop=True).startswith("uvloop")
-    assert not penstock.run(loop_name).startswith("uvloop")
+    assert forebay.run(loop_name, uvloop=True).startswith("uvloop")
+    assert not forebay.run(loop_name).startswith("uvloop")
 
 
 @pytest.mark.parametrize("wrong", [3, None, "main"])
 def test_wrong_arguments(wrong):
-    with pytest.raises(penstock.InvalidArgTypeError, match=r"run\(\) needs a coroutine or a function.*got"):
-        penstock.run(wrong)
+    with pytest.raises(forebay.InvalidArgTypeError, match=r"run\(\) needs a coroutine or a function.*got"):
+        forebay.run(wrong)
 
 
 def test_inside_a_loop():
     async def main():
         with pytest.raises(RuntimeError, match=r"loop is running|running event loop"):
-            penstock.run(answer)
+            forebay.run(answer)
 
-    penstock.run(main)
+    forebay.run(main)
 
 
 def test_tasks_that_are_left_are_cancelled():
@@ -72,5 +72,5 @@ def test_tasks_that_are_left_are_cancelled():
         await asyncio.sleep(0)
         return task
 
-    assert penstock.run(main).cancelled()
+    assert forebay.run(main).cancelled()
     assert ended == [1]

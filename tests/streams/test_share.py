@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import chunks_of, closed, quiet, reported
 
-from penstock import (
+from forebay import (
     AbortError,
     InvalidArgTypeError,
     MissingArgsError,

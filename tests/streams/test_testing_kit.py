@@ -1,4 +1,4 @@
-"""penstock.testing: good streams of all kinds pass, and each way of being broken is found and named."""
+"""forebay.testing: good streams of all kinds pass, and each way of being broken is found and named."""
 
 import asyncio
 import gzip as gzip_format
@@ -7,7 +7,7 @@ import os
 import pytest
 from stream_tools import closed
 
-from penstock import (
+from forebay import (
     Completion,
     Duplex,
     InvalidArgTypeError,
@@ -21,7 +21,7 @@ from penstock import (
     create_write_stream,
     duplex_pair,
 )
-from penstock.testing import RuleViolation, check_duplex, check_readable, check_transform, check_writable
+from forebay.testing import RuleViolation, check_duplex, check_readable, check_transform, check_writable
 
 DATA = bytes(range(256)) * 20
 PIECES = [DATA[start : start + 100] for start in range(0, len(DATA), 100)]

@@ -6,9 +6,9 @@ import itertools
 import pytest
 from stream_tools import looped
 
-from penstock import InvalidArgTypeError, MissingArgsError, OutOfRangeError, Readable, Writable, pipeline
-from penstock import throttle as module
-from penstock.throttle import throttle
+from forebay import InvalidArgTypeError, MissingArgsError, OutOfRangeError, Readable, Writable, pipeline
+from forebay import throttle as module
+from forebay.throttle import throttle
 
 
 class Clock:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import looped, quiet, reported
 
-from penstock import InvalidArgTypeError, NoRunningLoopError, Readable, Writable, next_tick
+from forebay import InvalidArgTypeError, NoRunningLoopError, Readable, Writable, next_tick
 
 
 @looped
@@ -110,7 +110,7 @@ def test_each_loop_has_its_own_queue(run):
 
 
 def test_outside_a_loop():
-    with pytest.raises(NoRunningLoopError, match=r"running event loop.*penstock\.run\("):
+    with pytest.raises(NoRunningLoopError, match=r"running event loop.*forebay\.run\("):
         next_tick(print)
 
 

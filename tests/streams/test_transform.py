@@ -6,7 +6,7 @@ import zlib
 import pytest
 from stream_tools import Events, closed, collected, looped, quiet
 
-from penstock import Completion, PassThrough, PushAfterEofError, Readable, Transform, Writable
+from forebay import Completion, PassThrough, PushAfterEofError, Readable, Transform, Writable
 
 
 @looped

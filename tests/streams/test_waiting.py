@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import looped, quiet
 
-from penstock import AbortController, AbortError, EventEmitter, InvalidArgTypeError, PassThrough, on, once
+from forebay import AbortController, AbortError, EventEmitter, InvalidArgTypeError, PassThrough, on, once
 
 
 def soon(fn, *args):

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from stream_tools import Events, closed, looped, quiet, reported
 
-from penstock import (
+from forebay import (
     AlreadyFinishedError,
     Completion,
     InvalidArgTypeError,

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
-import penstock
-from penstock import (
+import forebay
+from forebay import (
     AbortController,
     AbortSignal,
     ChunkQueue,
@@ -177,4 +177,4 @@ async def main() -> int:
 
 
 if __name__ == "__main__":
-    assert_type(penstock.run(main), int)
+    assert_type(forebay.run(main), int)

@@ -8,54 +8,54 @@ from pathlib import Path
 
 import pytest
 
-import penstock
-from penstock import errors
+import forebay
+from forebay import errors
 
-PACKAGE = Path(penstock.__file__).parent
-CLASSES = [name for name in penstock.__all__ if inspect.isclass(getattr(penstock, name))]
+PACKAGE = Path(forebay.__file__).parent
+CLASSES = [name for name in forebay.__all__ if inspect.isclass(getattr(forebay, name))]
 STUBS = sorted(path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.pyi"))
 
 
 def test_all_is_complete_and_has_no_more():
     public = {
         name
-        for name, value in vars(penstock).items()
+        for name, value in vars(forebay).items()
         if not name.startswith("_") and not inspect.ismodule(value)
     }
-    assert set(penstock.__all__) == public
+    assert set(forebay.__all__) == public
 
 
 def test_all_names_a_thing_once():
-    assert len(penstock.__all__) == len(set(penstock.__all__))
+    assert len(forebay.__all__) == len(set(forebay.__all__))
 
 
-@pytest.mark.parametrize("name", penstock.__all__)
+@pytest.mark.parametrize("name", forebay.__all__)
 def test_every_name_exists(name):
-    assert getattr(penstock, name) is not None
+    assert getattr(forebay, name) is not None
 
 
 def test_every_error_is_public():
-    assert set(errors.__all__) <= set(penstock.__all__)
+    assert set(errors.__all__) <= set(forebay.__all__)
 
 
 def test_the_version():
-    assert penstock.__version__.count(".") == 2
+    assert forebay.__version__.count(".") == 2
 
 
-@pytest.mark.parametrize("name", [name for name in penstock.__all__ if name != "backend"])
+@pytest.mark.parametrize("name", [name for name in forebay.__all__ if name != "backend"])
 def test_every_name_has_a_docstring(name):
-    assert (getattr(penstock, name).__doc__ or "").strip()
+    assert (getattr(forebay, name).__doc__ or "").strip()
 
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_every_public_method_has_a_docstring(name):
-    cls = getattr(penstock, name)
+    cls = getattr(forebay, name)
     bare = []
     for member, value in inspect.getmembers(cls):
         if member.startswith("_") or not (callable(value) or isinstance(value, property)):
             continue
         owner = next(base for base in cls.__mro__ if member in vars(base))
-        if owner.__module__.startswith("penstock") and not without_signature(inspect.getdoc(value)):
+        if owner.__module__.startswith("forebay") and not without_signature(inspect.getdoc(value)):
             bare.append(f"{owner.__qualname__}.{member}")
     assert bare == []
 
@@ -71,19 +71,19 @@ def without_signature(doc):
 def test_every_public_module_has_a_docstring():
     names = [
         module.name
-        for module in pkgutil.walk_packages(penstock.__path__, "penstock.")
+        for module in pkgutil.walk_packages(forebay.__path__, "forebay.")
         if not module.name.endswith("__main__")
     ]
-    if penstock.backend == "python":
+    if forebay.backend == "python":
         names = [name for name in names if importlib.util.find_spec(name).origin.endswith(".py")]
     assert [name for name in names if not importlib.import_module(name).__doc__] == []
 
 
 @pytest.mark.parametrize("stub", STUBS, ids=str)
 def test_a_stub_names_what_is_there(stub):
-    if penstock.backend == "python" and not (PACKAGE / stub).with_suffix(".py").exists():
+    if forebay.backend == "python" and not (PACKAGE / stub).with_suffix(".py").exists():
         pytest.skip("the python backend has another module for it")
-    module = importlib.import_module(".".join(("penstock", *stub.parts)))
+    module = importlib.import_module(".".join(("forebay", *stub.parts)))
     missing = []
     for node in ast.parse((PACKAGE / stub).with_suffix(".pyi").read_text()).body:
         if isinstance(node, ast.FunctionDef) and not hasattr(module, node.name):

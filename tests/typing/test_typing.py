@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import penstock
+import forebay
 
 pytest.importorskip("mypy", reason="mypy is not installed")
 
 HERE = Path(__file__).parent
-PACKAGE = Path(penstock.__file__).parent
+PACKAGE = Path(forebay.__file__).parent
 STUBBED = [
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
     for path in sorted(PACKAGE.rglob("*.pyi"))
@@ -95,5 +95,5 @@ def test_the_package_says_that_it_is_typed():
 
 def test_every_compiled_source_has_a_stub():
     sources = {path.with_suffix("") for path in PACKAGE.rglob("*.pxd") if path.stem != "__init__"}
-    sources |= {PACKAGE / "_ring", PACKAGE / "_chunks"}
+    sources |= {PACKAGE / "_buffers/ring", PACKAGE / "_buffers/chunk_queue"}
     assert [str(path) for path in sorted(sources) if not path.with_suffix(".pyi").is_file()] == []

@@ -1,6 +1,6 @@
 """Wrong uses that a type checker finds; each line names the error that mypy gives."""
 
-from penstock import (
+from forebay import (
     Completion,
     EventEmitter,
     PassThrough,

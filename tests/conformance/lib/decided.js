@@ -1,5 +1,5 @@
 'use strict';
-// Node's own stream module with what penstock decided differently, for use as DIFF_STREAM:
+// Node's own stream module with what forebay decided differently, for use as DIFF_STREAM:
 //   DIFF_STREAM=lib/decided.js node --expose-internals run.js FILE...
 // The sources are taken out of the running binary (v20) and changed in a few places; a place that is not found is an
 // error. DECIDED=onechunk,... takes only the changes named.

@@ -1,7 +1,7 @@
-"""Everything the interpreter assumes about penstock, in one place.
+"""Everything the interpreter assumes about forebay, in one place.
 
 The interpreter hands over *canonical* callbacks: the stream first, Node's callback last. `create` turns them
-into penstock's hooks: no stream argument, no callback, a Completion returned. A Completion that is resolved
+into forebay's hooks: no stream argument, no callback, a Completion returned. A Completion that is resolved
 before the hook returns is Node's synchronous callback.
 """
 
@@ -9,8 +9,8 @@ import contextlib
 
 from fmt import ferr
 
-import penstock as P
-from penstock import fs
+import forebay as P
+from forebay import fs
 
 OPTS = {
     "hwm": "high_water_mark",
@@ -56,7 +56,7 @@ def nodes_marks():
 
 # --- scheduling -----------------------------------------------------------------------------------------
 def next_tick(fn):
-    """Queue fn in the very queue penstock uses for its own deferred work (FIFO with it)."""
+    """Queue fn in the very queue forebay uses for its own deferred work (FIFO with it)."""
     P.next_tick(fn)
 
 
@@ -100,7 +100,7 @@ def create(kind, opts, cbs):
         if name == "read":
             return lambda size: fn(box[0], size)
         if name == "writev":
-            # penstock hands over the chunks; Node each with its encoding, which penstock does not have.
+            # forebay hands over the chunks; Node each with its encoding, which forebay does not have.
             return completing(lambda s, chunks, cb: fn(s, [(c, None) for c in chunks], cb))
         if name in ("write", "transform"):
             return completing(fn, None)

@@ -1,7 +1,0 @@
-from penstock._chunks cimport ChunkQueue
-
-cdef class Area:
-    cdef readonly object view       # writable, of the whole
-    cdef bytearray _memory          # which the view keeps where it is
-    cdef int copy_onto(self, ChunkQueue queue, Py_ssize_t n, Py_ssize_t first) except -1
-    cdef Py_ssize_t receive_onto(self, ChunkQueue queue, int fd, Py_ssize_t first, bint brief) except? -2

@@ -1,0 +1,128 @@
+"""Node's stream model for Python: streams that tell their producers to wait."""
+
+from forebay._backend import ChunkQueue, RingBuffer, backend
+from forebay._core.abort import AbortController, AbortSignal, add_abort_signal
+from forebay._core.data.chunk import get_default_high_water_mark, set_default_high_water_mark
+from forebay._core.events import EventEmitter
+from forebay._core.scheduling.ticks import next_tick
+from forebay._core.state.lifecycle import Completion
+from forebay._core.waiting.await_event import on, once
+from forebay._core.waiting.finished import finished
+from forebay._run import run
+from forebay.errors import (
+    AbortError,
+    AlreadyConnectedError,
+    AlreadyFinishedError,
+    CannotPipeError,
+    ContentLengthMismatchError,
+    HeadersSentError,
+    HttpError,
+    HttpProtocolError,
+    HttpTimeoutError,
+    IncompleteMessageError,
+    InvalidArgTypeError,
+    InvalidArgValueError,
+    InvalidHeaderError,
+    InvalidReturnValueError,
+    MissingArgsError,
+    MultipleCompletionError,
+    NoRunningLoopError,
+    NotConnectedError,
+    NotImplementedHookError,
+    NullChunkError,
+    OutOfRangeError,
+    PrematureCloseError,
+    PushAfterEofError,
+    ServerAlreadyListeningError,
+    StreamDestroyedError,
+    StreamError,
+    StreamOverflowError,
+    UnableToPipeError,
+    UnknownEncodingError,
+    UnshiftAfterEndError,
+    WriteAfterEndError,
+    WrongLoopError,
+)
+from forebay.fs import create_read_stream, create_write_stream
+from forebay.streams.duplex import Duplex
+from forebay.streams.joining.chain import Chain
+from forebay.streams.joining.compose import compose
+from forebay.streams.joining.duplex_pair import duplex_pair
+from forebay.streams.joining.pipeline import Pipeline, pipeline
+from forebay.streams.readable import Readable
+from forebay.streams.reading.batches import Batches
+from forebay.streams.sharing.merge import merge
+from forebay.streams.sharing.overflow import OverflowBuffer
+from forebay.streams.sharing.share import Shared, broadcast, share
+from forebay.streams.transform import PassThrough, Transform
+from forebay.streams.writable import Writable
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AbortController",
+    "AbortError",
+    "AbortSignal",
+    "AlreadyConnectedError",
+    "AlreadyFinishedError",
+    "Batches",
+    "CannotPipeError",
+    "Chain",
+    "ChunkQueue",
+    "Completion",
+    "ContentLengthMismatchError",
+    "Duplex",
+    "EventEmitter",
+    "HeadersSentError",
+    "HttpError",
+    "HttpProtocolError",
+    "HttpTimeoutError",
+    "IncompleteMessageError",
+    "InvalidArgTypeError",
+    "InvalidArgValueError",
+    "InvalidHeaderError",
+    "InvalidReturnValueError",
+    "MissingArgsError",
+    "MultipleCompletionError",
+    "NoRunningLoopError",
+    "NotConnectedError",
+    "NotImplementedHookError",
+    "NullChunkError",
+    "OutOfRangeError",
+    "OverflowBuffer",
+    "PassThrough",
+    "Pipeline",
+    "PrematureCloseError",
+    "PushAfterEofError",
+    "Readable",
+    "RingBuffer",
+    "ServerAlreadyListeningError",
+    "Shared",
+    "StreamDestroyedError",
+    "StreamError",
+    "StreamOverflowError",
+    "Transform",
+    "UnableToPipeError",
+    "UnknownEncodingError",
+    "UnshiftAfterEndError",
+    "Writable",
+    "WriteAfterEndError",
+    "WrongLoopError",
+    "add_abort_signal",
+    "backend",
+    "broadcast",
+    "compose",
+    "create_read_stream",
+    "create_write_stream",
+    "duplex_pair",
+    "finished",
+    "get_default_high_water_mark",
+    "merge",
+    "next_tick",
+    "on",
+    "once",
+    "pipeline",
+    "run",
+    "set_default_high_water_mark",
+    "share",
+]

@@ -1,0 +1,1 @@
+"""`RingBuffer` and `ChunkQueue`, compiled and in pure Python."""

@@ -1,0 +1,67 @@
+"""What a chunk is in byte mode, and the marks that say how much of it may wait."""
+
+from forebay._core.data.encodings import encode
+from forebay.errors import InvalidArgTypeError, InvalidArgValueError
+
+# Byte mode and object mode.
+_defaults = [64 * 1024, 16]
+
+
+def byte_chunk(chunk):
+    """``chunk`` itself where it is bytes-like, byte by byte; a flat view of any other buffer; None for what is none."""
+    if isinstance(chunk, (bytes, bytearray)):
+        return chunk
+    try:
+        view = memoryview(chunk)
+    except TypeError:
+        return None
+    if isinstance(chunk, memoryview) and view.itemsize == 1 and view.ndim == 1 and view.contiguous:
+        return chunk
+    try:
+        return view.cast("B")
+    except TypeError:
+        return bytes(view)
+
+
+def text_chunk(text, encoding):
+    """``text`` as bytes; raises as `encode` does."""
+    if type(text) is str and (encoding == "utf8" or encoding == "utf-8"):
+        plain = text
+        return plain.encode("utf8")
+    return encode(text, encoding)
+
+
+def mark(name, value, object_mode):
+    """The high-water mark called ``name``: ``value``, or the default of the mode for None."""
+    if value is None:
+        return _defaults[1 if object_mode else 0]
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidArgValueError(f"{name} must be an int of 0 or more, got {value!r}")
+    if value < 0 or value > 2**62:
+        raise InvalidArgValueError(f"{name} must be 0 or more and below 2**62, got {value!r}")
+    return value
+
+
+def get_default_high_water_mark(object_mode):
+    """The high-water mark of streams made without one: bytes, or objects with ``object_mode``."""
+    return _defaults[1 if object_mode else 0]
+
+
+def set_default_high_water_mark(object_mode, value):
+    """Set the high-water mark of streams that are made from now on: bytes, or objects with ``object_mode``."""
+    if value is None:
+        raise InvalidArgValueError("value must be an int of 0 or more, got None")
+    _defaults[1 if object_mode else 0] = mark("value", value, object_mode)
+
+
+def describe(chunk):
+    return f"{type(chunk).__name__} {chunk!r:.60}"
+
+
+def invalid_chunk(chunk):
+    hint = ""
+    if isinstance(chunk, str):
+        hint = "; encode it first, or give the call or the stream an encoding"
+    elif isinstance(chunk, (int, float, list, dict, tuple)):
+        hint = "; for other objects make the stream with object_mode=True"
+    return InvalidArgTypeError(f"a chunk must be bytes-like, got {describe(chunk)}{hint}")

@@ -1,0 +1,535 @@
+"""EventEmitter: named events and their listeners, called in order on the spot.
+
+Internal listeners (`Listener`) are called without a Python frame between; all others are ordinary callables.
+"""
+
+from asyncio import _get_running_loop
+
+from forebay._core.listeners import Handlers, Listener, Standin, function_of, is_compared_by_identity, matches
+from forebay._core.scheduling import calls
+from forebay._core.scheduling.ticks import Ticked, current_queue, report
+from forebay.errors import InvalidArgTypeError, StreamError
+
+# Listener is for the modules that take it from here.
+__all__ = ["EventEmitter", "Listener", "OnceListener"]
+
+# Names of events are interned where they come in, so that looking which one it is compares addresses.
+_DATA = "data"
+
+# A list of listeners that is longer becomes Handlers.
+_MOST_IN_LIST = 16
+
+
+class OnceListener(Standin):
+    """Calls its function for the first event only, and is off the list by then."""
+
+    def __init__(self, emitter, event, fn):
+        self._emitter = emitter
+        self._event = event
+        self._fn = fn
+        self._fired = False
+
+    def _take(self):
+        # A nested emission may have been first, over the snapshot that also holds this listener.
+        if self._fired:
+            return False
+        self._fired = True
+        emitter = self._emitter
+        self._emitter = None
+        if emitter is not None:
+            emitter._s_remove(self._event, self)
+        return True
+
+    def _notify0(self):
+        emitter = self._emitter
+        if self._take():
+            _tell0(emitter, self._event, self._fn)
+
+    def _notify1(self, arg):
+        emitter = self._emitter
+        if self._take():
+            _tell1(emitter, self._event, self._fn, arg)
+
+    def __call__(self, *args):
+        emitter = self._emitter
+        if self._take():
+            _call(emitter, self._fn, args)
+
+
+# ---- how a listener is called: by a stream, which has to go on whatever the listener does, ...
+
+
+def _tell0(emitter, event, fn):
+    if isinstance(fn, Listener):
+        listener = fn
+        listener._notify0()
+        return
+    result = calls.attempt0(fn)
+    if result is not None:
+        _returned(emitter, event, result)
+
+
+def _tell1(emitter, event, fn, arg):
+    if isinstance(fn, Listener):
+        listener = fn
+        listener._notify1(arg)
+        return
+    result = calls.attempt(fn, arg)
+    if result is not None:
+        _returned(emitter, event, result)
+
+
+def _returned(emitter, event, result):
+    """Take what a listener returned, other than None, or its exception."""
+    if type(result) is calls.Raised:
+        raised = result
+        _report(emitter, event, raised.error)
+        return
+    try:
+        _settle(emitter, result)
+    except Exception as error:
+        _report(emitter, event, error)
+
+
+def _report(emitter, event, error):
+    """Whoever made the event is not to be disturbed by a listener, nor are the other listeners."""
+    loop = _get_running_loop()
+    if loop is None:
+        raise error
+    report(loop, f"Exception in a listener of {event!r}", error, emitter)
+
+
+# ---- ... and by emit(), which raises what a listener raises
+
+
+def _call(emitter, fn, args):
+    if isinstance(fn, OnceListener):
+        once = fn
+        emitter = once._emitter
+        if not once._take():
+            return
+        fn = once._fn
+    result = fn(*args)
+    if result is not None:
+        _settle(emitter, result)
+
+
+def _settle(emitter, result):
+    # A coroutine listener runs as a task of its own; its failure destroys the stream. What else can be awaited runs
+    # without that: ``source.on("close", request.destroy)`` returns the request and asks for nothing.
+    if result is not None and hasattr(type(result), "__await__") and hasattr(type(result), "throw"):
+        watch = getattr(emitter, "_s_watch_listener", None)
+        if watch is not None:
+            watch(result)
+
+
+class EventEmitter(Ticked):
+    """Named events with listeners that are called in the order in which they were added, inside ``emit``.
+
+    The rules are those of Node's EventEmitter: an emission goes to the listeners that were there at its start; an
+    ``'error'`` event that nobody listens to is raised. A listener's exception keeps no other listener from being called:
+    it leaves ``emit`` after them, and goes to the event loop's exception handler where a stream emits by itself.
+    """
+
+    def __init__(self):
+        pass
+
+    # ---- the list of listeners
+
+    def on(self, event, fn=None):
+        """Call ``fn`` at every ``event``; return the emitter. Without ``fn``, a decorator: ``@stream.on("end")``.
+
+        A listener may be a coroutine function: it runs as a task, and an exception in it destroys the stream.
+        """
+        if fn is None:
+            return _Decorator(self, event, False)
+        self._s_add(_checked(event, fn), fn, False)
+        return self
+
+    add_listener = on
+
+    def once(self, event, fn=None):
+        """Call ``fn`` at the next ``event`` only; return the emitter. Without ``fn``, a decorator."""
+        if fn is None:
+            return _Decorator(self, event, True)
+        event = _checked(event, fn)
+        self._s_add(event, OnceListener(self, event, fn), False)
+        return self
+
+    def prepend_listener(self, event, fn):
+        """Like `on`, but before all listeners that are there now."""
+        self._s_add(_checked(event, fn), fn, True)
+        return self
+
+    def prepend_once_listener(self, event, fn):
+        """Like `once`, but before all listeners that are there now."""
+        event = _checked(event, fn)
+        self._s_add(event, OnceListener(self, event, fn), True)
+        return self
+
+    def off(self, event, fn):
+        """Remove the latest registration of ``fn`` for ``event``, if there is one; return the emitter."""
+        self._s_remove(calls.interned(event), fn)
+        return self
+
+    remove_listener = off
+
+    def remove_all_listeners(self, event=None):
+        """Remove every listener of ``event``, or of all events; return the emitter."""
+        if self._s_events is not None:
+            for name in list(self._s_events) if event is None else [event]:
+                if name in self._s_events:
+                    self._s_store(name, None)
+        self._s_removed("readable" if event is None else calls.interned(event))
+        return self
+
+    def listener_count(self, event):
+        """How many listeners ``event`` has."""
+        return self._s_count(event)
+
+    def listeners(self, event):
+        """The listeners of ``event``, in order."""
+        handler = None if self._s_events is None else self._s_events.get(event)
+        if handler is None:
+            return []
+        functions = []
+        # No comprehension: Cython 3.3 drops an item of one twice when there is no memory for the list to grow.
+        for item in _all_of(handler):
+            functions.append(function_of(item))
+        return functions
+
+    def event_names(self):
+        """The events that have a listener."""
+        return [] if self._s_events is None else list(self._s_events)
+
+    def emit(self, event, *args):
+        """Call the listeners of ``event`` with ``args``; return whether there was any.
+
+        All of them are called, whatever they raise; then the first exception is raised, and others go to the event
+        loop's exception handler. Raises the error itself for an ``'error'`` event without a listener.
+        """
+        handler = None if self._s_events is None else self._s_events.get(event)
+        if handler is None:
+            if event == "error":
+                self._s_unlistened(args[0] if args else None)
+            return False
+        if type(handler) is list or type(handler) is Handlers:
+            self._s_call_each(event, handler, args)
+        else:
+            _call(self, handler, args)
+        return True
+
+    def _s_tell(self, event, *args):
+        """As `emit`, for events that the library makes: what is raised goes to the loop's exception handler."""
+        if event == "error" and self._s_count("error") == 0:
+            from forebay._core.usage_errors import unhandled
+
+            unhandled(self, args[0], current_queue()._loop)
+            return False
+        try:
+            return self.emit(event, *args)
+        except Exception as error:
+            _report(self, event, error)
+            return True
+
+    # ---- for the streams
+
+    def _s_add(self, event, fn, first):
+        if self._s_events is None:
+            events = {}
+            # Looked at again after each object is made: the garbage collector may have run, and with it anything.
+            if self._s_events is None:
+                self._s_events = events
+        while True:
+            handler = self._s_events.get(event)
+            if type(handler) is Handlers:
+                many = handler
+                many.reserve(fn, first)
+                if self._s_events.get(event) is not many or (first and many._first == 0):
+                    continue
+                if first:
+                    many.prepend(fn)
+                else:
+                    many.append(fn)
+                break
+            if handler is None:
+                changed = fn
+            elif type(handler) is list:
+                # A new list: an emission that is going on keeps the one that it started with.
+                changed = [fn, *handler] if first else calls.with_last(handler, fn)
+                if len(changed) > _MOST_IN_LIST:
+                    changed = Handlers(changed)
+            else:
+                changed = [fn, handler] if first else [handler, fn]
+            if self._s_events.get(event) is handler:
+                self._s_store(event, changed)
+                break
+        self._s_added(event)
+
+    def _s_remove(self, event, fn):
+        handler = None if self._s_events is None else self._s_events.get(event)
+        if type(handler) is list:
+            index = len(handler) - 1
+            while index >= 0 and not matches(handler[index], fn):
+                index -= 1
+            if index >= 0:
+                self._s_take_off(event, handler[index])
+        elif type(handler) is Handlers:
+            self._s_remove_of_many(event, fn)
+        elif handler is not None and matches(handler, fn):
+            self._s_take_off(event, handler)
+        self._s_removed(event)
+
+    def _s_take_off(self, event, listener):
+        """Take the last registration of this very listener away, which a comparison may have done meanwhile."""
+        while True:
+            handler = self._s_events.get(event)
+            rest = None
+            if type(handler) is list:
+                index = len(handler) - 1
+                while index >= 0 and handler[index] is not listener:
+                    index -= 1
+                if index < 0:
+                    return
+                rest = calls.without(handler, index)
+                if len(rest) == 1:
+                    rest = rest[0]
+            elif type(handler) is Handlers:
+                many = handler
+                if many._readers:
+                    self._s_replace_many(event, many)
+                    continue
+                index = many.index_of(listener)
+                if index >= 0:
+                    self._s_remove_at(event, many, index)
+                return
+            elif handler is not listener:
+                return
+            # As in _s_add.
+            if self._s_events.get(event) is handler:
+                self._s_store(event, rest)
+                return
+
+    def _s_remove_of_many(self, event, fn):
+        while True:
+            handler = self._s_events.get(event)
+            if type(handler) is not Handlers:
+                # There were many.
+                self._s_remove(event, fn)
+                return
+            many = handler
+            if isinstance(fn, Standin):
+                self._s_take_off(event, fn)
+                return
+            if many._odd or not is_compared_by_identity(fn):
+                # Comparing runs anything: what is found is then taken off by itself.
+                listener = many.scan(fn)
+                if listener is not None:
+                    self._s_take_off(event, listener)
+                return
+            if many._readers:
+                self._s_replace_many(event, many)
+            elif many.make_places() and self._s_events.get(event) is many:
+                index = many.place_of(fn)
+                if index >= 0:
+                    self._s_remove_at(event, many, index)
+                return
+
+    def _s_replace_many(self, event, many):
+        """Go on with a copy: an emission, or a search, goes over these."""
+        copy = Handlers([])
+        copy.take_over(many)
+        if self._s_events.get(event) is many:
+            self._s_store(event, copy)
+
+    def _s_remove_at(self, event, many, index):
+        # What is taken away is let go of last.
+        gone = many.remove_at(index)
+        if many._live == 0 and self._s_events.get(event) is many:
+            self._s_store(event, None)
+        del gone
+
+    def _s_store(self, event, handler):
+        # What was there is let go of last, for that may run anything.
+        before = self._s_events.get(event)
+        if handler is None:
+            self._s_events.pop(event, None)
+        else:
+            self._s_events[event] = handler
+        if event is _DATA:
+            self._s_data_listener = handler if isinstance(handler, Listener) else None
+            self._s_data_handler = handler
+        del before
+
+    def _s_loosen_once(self):
+        """Let the listeners of once() go on without the emitter, which holds them."""
+        if self._s_events is not None:
+            for handler in list(self._s_events.values()):
+                for fn in _all_of(handler):
+                    if isinstance(fn, OnceListener):
+                        once = fn
+                        once._emitter = None
+
+    def _s_count(self, event):
+        handler = None if self._s_events is None else self._s_events.get(event)
+        if handler is None:
+            return 0
+        if type(handler) is list:
+            return len(handler)
+        if type(handler) is Handlers:
+            many = handler
+            return many._live
+        return 1
+
+    def _s_emit0(self, event):
+        handler = None if self._s_events is None else self._s_events.get(event)
+        if handler is None:
+            return False
+        if type(handler) is list:
+            self._s_tell_all(event, handler, False, None)
+        elif type(handler) is Handlers:
+            self._s_tell_many(event, handler, False, None)
+        else:
+            _tell0(self, event, handler)
+        return True
+
+    def _s_emit1(self, event, arg):
+        handler = None if self._s_events is None else self._s_events.get(event)
+        if handler is None:
+            if event == "error":
+                self._s_unlistened(arg)
+            return False
+        if type(handler) is list:
+            self._s_tell_all(event, handler, True, arg)
+        elif type(handler) is Handlers:
+            self._s_tell_many(event, handler, True, arg)
+        else:
+            _tell1(self, event, handler, arg)
+        return True
+
+    def _s_tell_all(self, event, listeners, with_arg, arg):
+        """Call a list of listeners, as long as it is now; there are holes in one that is of Handlers."""
+        index = 0
+        count = len(listeners)
+        while index < count:
+            try:
+                while index < count:
+                    fn = listeners[index]
+                    index += 1
+                    if fn is None:
+                        continue
+                    if with_arg:
+                        _tell1(self, event, fn, arg)
+                    else:
+                        _tell0(self, event, fn)
+            except Exception as error:
+                _report(self, event, error)
+
+    def _s_tell_many(self, event, many, with_arg, arg):
+        many._readers += 1
+        try:
+            self._s_tell_all(event, many._items, with_arg, arg)
+        finally:
+            many._readers -= 1
+
+    def _s_call_each(self, event, handler, args):
+        """Call all, and raise what the first one raised that did."""
+        first = None
+        listeners = _all_of(handler)
+        index = 0
+        while index < len(listeners):
+            try:
+                while index < len(listeners):
+                    index += 1
+                    _call(self, listeners[index - 1], args)
+            except Exception as error:
+                if first is None:
+                    first = error
+                else:
+                    _report_beside(self, event, error, first)
+        if first is not None:
+            try:
+                raise first
+            finally:
+                # Its traceback holds this frame.
+                first = None
+
+    def _s_added(self, event):
+        return None
+
+    def _s_removed(self, event):
+        return None
+
+    def _s_unlistened(self, error):
+        if isinstance(error, BaseException):
+            raise error
+        raise StreamError(f"'error' event without a listener: {error!r}")
+
+    def _s_watch_listener(self, awaitable):
+        queue = current_queue()
+
+        async def run():
+            try:
+                await awaitable
+            except Exception as error:
+                destroy = getattr(self, "destroy", None)
+                if destroy is not None and not getattr(self, "destroyed", False):
+                    destroy(error)
+                else:
+                    report(queue._loop, "Exception in a coroutine listener", error, self)
+
+        def done(task):
+            _listener_tasks.discard(task)
+            # Cancelled before its first step, by the loop at its end, the task has not awaited it.
+            close = getattr(awaitable, "close", None)
+            if close is not None and task.cancelled():
+                close()
+
+        task = queue._loop.create_task(run())
+        _listener_tasks.add(task)
+        task.add_done_callback(done)
+
+
+# The loop itself holds tasks only weakly.
+_listener_tasks = set()
+
+
+class _Decorator:
+    def __init__(self, emitter, event, once):
+        self._emitter = emitter
+        self._event = event
+        self._once = once
+
+    def __call__(self, fn):
+        if self._once:
+            self._emitter.once(self._event, fn)
+        else:
+            self._emitter.on(self._event, fn)
+        return fn
+
+
+def _all_of(handler):
+    """A list, to be read only, of what is stored for an event."""
+    if type(handler) is list:
+        return handler
+    if type(handler) is Handlers:
+        many = handler
+        return many.snapshot()
+    return [handler]
+
+
+def _report_beside(emitter, event, error, first):
+    """A second exception, beside the one that is raised: to the loop, or where there is none to the first."""
+    if _get_running_loop() is None:
+        first.add_note(f"another listener of {event!r} raised {error!r}")
+    else:
+        _report(emitter, event, error)
+
+
+def _checked(event, fn):
+    """The name of the event, interned. Raises InvalidArgTypeError for what is none, and for a listener that is none."""
+    if not isinstance(event, str):
+        raise InvalidArgTypeError(f"the event must be a str, such as 'data', got {event!r}")
+    if not callable(fn) and not isinstance(fn, Listener):
+        raise InvalidArgTypeError(f"the listener of {event!r} must be callable, got {fn!r}")
+    return calls.interned(event)

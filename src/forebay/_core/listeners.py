@@ -1,0 +1,250 @@
+"""Listeners of forebay's own, and the list of an event that has many.
+
+A few stand in a plain list, which is copied at each change; see events.
+"""
+
+from collections import deque
+from types import BuiltinFunctionType, FunctionType, MethodType
+
+from forebay._core.scheduling.ticks import Ticked
+
+
+class Listener(Ticked):
+    """A listener of forebay's own. It deals with exceptions itself: none may leave it."""
+
+    def _notify0(self):
+        return None
+
+    def _notify1(self, arg):
+        return None
+
+
+class Standin(Listener):
+    """A listener in the place of a function, by which it can be found."""
+
+
+class Handlers:
+    """Many listeners in order: adding one and taking one away cost the same however many there are.
+
+    One that goes leaves a hole, so that the others keep their places; holes are closed up when they are the greater
+    part. An emission goes over `_items` up to the length that they had at its start: what is added behind does not
+    concern it. While there is an emission (`_readers`) nothing is taken out of this object; the emitter goes on with a
+    copy.
+
+    What makes an object may run the garbage collector, and with it anything: `reserve` and `make_places` do, before
+    the listeners are changed; `append`, `prepend` and `place_of` do not.
+    """
+
+    def __init__(self, listeners):
+        self._readers = 0
+        self._places = None
+        self._fill(listeners)
+
+    def _fill(self, listeners):
+        # What only the table still holds is let go of last.
+        before = self._places
+        self._places = None
+        self._items = listeners
+        self._live = len(listeners)
+        self._first = self._base = self._near = 0
+        self._odd = False
+        del before
+
+    def snapshot(self):
+        listeners = []
+        for item in self._items:
+            if item is not None:
+                listeners.append(item)
+        return listeners
+
+    def take_over(self, other):
+        """Hold what ``other`` holds."""
+        self._fill(other.snapshot())
+
+    # ---- adding
+
+    def reserve(self, listener, first):
+        """Make what `append`, or `prepend`, of this listener needs."""
+        fn = function_of(listener)
+        if not self._odd and not is_compared_by_identity(fn):
+            self._odd = True
+            self._places = None
+        if first and self._first == 0:
+            self._make_room(len(self._items) + 1)
+        while self._places is not None:
+            place = self._places.get(fn)
+            if place is None or type(place) is deque:
+                break
+            several = deque()
+            if self._places is not None and self._places.get(fn) is place:
+                several.append(place)
+                self._places[fn] = several
+
+    def _make_room(self, room):
+        # In a new list: an emission goes on over the old one.
+        items = [None] * room
+        if self._first == 0:
+            items.extend(self._items)
+            self._items = items
+            self._first = room
+            self._base -= room
+
+    def append(self, listener):
+        items = self._items
+        index = len(items)
+        items.append(listener)
+        self._live += 1
+        if self._places is not None:
+            _note(self._places, listener, self._base + index, True)
+
+    def prepend(self, listener):
+        self._first -= 1
+        self._items[self._first] = listener
+        self._live += 1
+        if self._places is not None:
+            _note(self._places, listener, self._base + self._first, False)
+
+    # ---- taking away
+
+    def remove_at(self, index):
+        """Take one away, and return it. Not while there are readers."""
+        items = self._items
+        gone = items[index]
+        items[index] = None
+        self._live -= 1
+        count = len(items)
+        while self._first < count and items[self._first] is None:
+            self._first += 1
+        if count > 32 and self._live < count // 4:
+            self._fill(self.snapshot())
+        return gone
+
+    # ---- where a listener stands
+
+    def make_places(self):
+        """Make the table of places; return whether there is one."""
+        while self._places is None and not self._odd:
+            items = self._items
+            count = len(items)
+            first = self._first
+            places = {}
+            for at in range(first, count):
+                listener = items[at]
+                if listener is None:
+                    continue
+                if not is_compared_by_identity(function_of(listener)):
+                    self._odd = True
+                    return False
+                _note(places, listener, at + self._base, True)
+                if self._items is not items or len(items) != count:
+                    break
+            if self._items is items and len(items) == count and self._first == first:
+                self._places = places
+        return self._places is not None
+
+    def place_of(self, fn):
+        """The index of the latest registration of ``fn``, which is about to be removed, or -1. There is a table."""
+        places = self._places.get(fn)
+        if places is None:
+            return -1
+        index = -1
+        if type(places) is deque:
+            # Those that were called once have gone by themselves.
+            while places and index < 0:
+                index = self._checked(places.pop() - self._base, fn)
+        else:
+            index = self._checked(places - self._base, fn)
+            places = None
+        if not places:
+            del self._places[fn]
+        return index
+
+    def _checked(self, index, fn):
+        """The index, or -1 where there is not, or no longer, a registration of ``fn``."""
+        items = self._items
+        if index < self._first or index >= len(items) or items[index] is None:
+            return -1
+        return index if function_of(items[index]) == fn else -1
+
+    def index_of(self, listener):
+        """The index of the latest registration of this very one, or -1.
+
+        One that is called once has one registration, most often behind the last that went, as they go in order.
+        """
+        items = self._items
+        count = len(items)
+        if not isinstance(listener, Standin):
+            index = count - 1
+            while index >= 0 and items[index] is not listener:
+                index -= 1
+            return index
+        start = self._near if self._first <= self._near < count else self._first
+        index = start
+        while index < count and items[index] is not listener:
+            index += 1
+        if index == count:
+            index = self._first
+            while index < start and items[index] is not listener:
+                index += 1
+            if index == start:
+                return -1
+        self._near = index
+        return index
+
+    def scan(self, fn):
+        """The latest listener that ``fn`` means, or None: by comparing, which may run anything."""
+        self._readers += 1
+        try:
+            items = self._items
+            index = len(items) - 1
+            while index >= 0:
+                listener = items[index]
+                if listener is not None and matches(listener, fn):
+                    return listener
+                index -= 1
+            return None
+        finally:
+            self._readers -= 1
+
+
+def _note(places, listener, place, last):
+    """Remember where a listener stands: as the last of its kind, or as the first."""
+    fn = function_of(listener)
+    before = places.get(fn)
+    if before is None:
+        places[fn] = place
+        return
+    if type(before) is not deque:
+        several = deque()
+        several.append(before)
+        before = places[fn] = several
+    if last:
+        before.append(place)
+    else:
+        before.appendleft(place)
+
+
+def matches(listener, fn):
+    """Whether ``off(fn)`` means this listener."""
+    if listener is not fn and isinstance(listener, Standin):
+        standin = listener
+        return standin._fn == fn
+    return listener == fn
+
+
+def function_of(listener):
+    """What was given to `on` or `once`."""
+    if isinstance(listener, Standin):
+        standin = listener
+        return standin._fn
+    return listener
+
+
+def is_compared_by_identity(fn):
+    """Whether comparing it, and its hash, run nobody's code."""
+    kind = type(fn)
+    if kind is MethodType:
+        kind = type(fn.__func__)
+    if kind is FunctionType or kind is BuiltinFunctionType:
+        return True
+    return kind.__eq__ is object.__eq__ and kind.__hash__ is object.__hash__

@@ -1,0 +1,41 @@
+"""What a stage is called in messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Streams that users know by what makes them.
+_MADE_BY = dict.fromkeys(("FromIterator", "FromAsync", "Whole"), "Readable.from_()")
+
+
+def stream_name(stage: Any) -> str:
+    """``ReadStream('x')``, ``Gzip``, ``parse``: a stream by its class and its path, a function by its name."""
+    kind = type(stage)
+    if hasattr(kind, "_s_has_side"):
+        own: Any = kind.__repr__
+        if own is not object.__repr__:
+            return _own(stage)
+        function = getattr(stage, "_function_name", None)
+        if function is not None:
+            return str(function)
+        path = getattr(stage, "path", None)
+        name = _MADE_BY.get(kind.__name__, "") if kind.__module__ == "forebay.streams.from_iterable" else ""
+        name = name or public_class(kind).__name__
+        return name if path is None or callable(path) else f"{name}({path!r})"
+    called = getattr(stage, "__qualname__", None) or getattr(stage, "__name__", None)
+    return called.rpartition(".<locals>.")[2] if isinstance(called, str) else kind.__name__
+
+
+def _own(stage: Any) -> str:
+    try:
+        return repr(stage)
+    except Exception:
+        return type(stage).__name__
+
+
+def public_class(kind: type) -> type:
+    """The class itself, or the nearest base that users know where it is one of forebay's own."""
+    for each in kind.__mro__:
+        if not each.__name__.startswith("_") or not each.__module__.startswith("forebay."):
+            return each
+    return kind

@@ -1,0 +1,1 @@
+"""Ticks, their queue, awaitable operations, and the task that runs async hooks."""

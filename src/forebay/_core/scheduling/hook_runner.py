@@ -1,0 +1,209 @@
+"""The task that serves the ``async`` calls of one hook, however many there are."""
+
+from asyncio import CancelledError, current_task, get_running_loop
+from asyncio.tasks import _enter_task, _leave_task
+from collections import deque
+from contextlib import aclosing, suppress
+from contextvars import copy_context
+from types import CoroutineType
+
+from forebay._core.scheduling.awaits import step
+from forebay._core.scheduling.exit import heed
+
+
+def is_awaitable(value):
+    return hasattr(type(value), "__await__")
+
+
+class HookRunner:
+    """Awaits what a hook returns, one call after the other, and settles each call's Completion.
+
+    A call that never suspends is over before `submit` returns, with no turn of the loop: its first step runs on the
+    spot, as a step of the runner's task.
+    """
+
+    def __init__(self):
+        self._jobs = deque()
+        self._busy = False
+        self._idle = None
+        self._stopped = False
+        self._begun = False
+        self._task = None
+        self._context = copy_context()
+
+    def submit(self, awaitable, completion):
+        loop = get_running_loop()
+        if self._task is None:
+            self._task = loop.create_task(self._serve(), context=self._context)
+            # A stream that is dropped unused takes its idle task with it; that is no error.
+            self._task._log_destroy_pending = False
+            self._task.add_done_callback(self._served)
+        if isinstance(awaitable, CoroutineType) and not self._busy and not self._jobs and not self._stopped:
+            try:
+                returned, value = self._first_step(awaitable, loop)
+            except BaseException as error:
+                heed(error)
+                completion.reject(error)
+                return
+            if returned:
+                completion.resolve(value)
+                return
+            awaitable = _Resumed(awaitable, value)
+        self._jobs.append((awaitable, completion))
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    def _first_step(self, coroutine, loop):
+        task = self._task
+        current = current_task(loop)
+        self._busy = True
+        try:
+            if current is task:
+                return step(coroutine, None)
+            if current is not None:
+                _leave_task(loop, current)
+            _enter_task(loop, task)
+            try:
+                return step(coroutine, self._context)
+            finally:
+                _leave_task(loop, task)
+                if current is not None:
+                    _enter_task(loop, current)
+        finally:
+            self._busy = False
+
+    def stop(self):
+        """End the task: a call that is under way is cancelled, unless it is the one that asks for this."""
+        if self._stopped or self._task is None:
+            return
+        self._stopped = True
+        if self._task is not current_task():
+            if self._begun and (self._busy or not self._jobs):
+                self._task.cancel()
+            else:
+                # It is not yet at work on the hook that has taken its first step, which is to hear of the end.
+                get_running_loop().call_soon(self._task.cancel)
+        elif self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    async def _serve(self):
+        loop = get_running_loop()
+        self._begun = True
+        try:
+            while True:
+                while self._jobs:
+                    await self._one(*self._jobs.popleft(), loop)
+                if self._stopped:
+                    break
+                self._idle = loop.create_future()
+                await self._idle
+        except CancelledError:
+            if not self._stopped:
+                raise
+        finally:
+            self._task = self._idle = None
+            for awaitable, _ in self._jobs:
+                close = getattr(awaitable, "close", None)
+                if close is not None:
+                    close()
+            self._jobs.clear()
+
+    def _served(self, _):
+        """The task is done. Cancelled before its first step, as at the end of the loop, it has left its jobs."""
+        if self._begun:
+            return
+        self._task = None
+        self._stopped = True
+        while self._jobs:
+            awaitable, completion = self._jobs.popleft()
+            if hasattr(awaitable, "cancel"):
+                awaitable.cancel()
+            elif hasattr(awaitable, "close"):
+                awaitable.close()
+            completion._abandon()
+
+    async def _one(self, awaitable, completion, loop):
+        self._busy = True
+        try:
+            outcome = await awaitable
+            settle = completion.resolve
+        except CancelledError as error:
+            if self._stopped:
+                raise
+            if self._task is not None and self._task.cancelling() > 0:
+                # Not the hook's own: the loop is being shut down.
+                self._stopped = True
+                completion._abandon()
+                raise
+            settle, outcome = completion.reject, error
+        except GeneratorExit:
+            # The task itself is thrown away.
+            raise
+        except BaseException as error:
+            heed(error)
+            settle, outcome = completion.reject, error
+        finally:
+            self._busy = False
+        try:
+            settle(outcome)
+        except Exception as error:
+            # What a listener raised while the stream went on; in a callback of the loop it would end up there too.
+            loop.call_exception_handler({"message": "Exception in a forebay callback", "exception": error})
+
+
+class _Resumed:
+    """The rest of a coroutine whose first step has yielded."""
+
+    def __init__(self, started, yielded):
+        self._started = started
+        self._yielded = yielded
+
+    def __await__(self):
+        return _go_on(self._started, self._yielded)
+
+    def close(self):
+        self._started.close()
+
+    def cancel(self):
+        """Have the coroutine see a CancelledError, and go on with what it still awaits in a task of its own."""
+        try:
+            yielded = self._started.throw(CancelledError())
+        except (StopIteration, Exception, CancelledError):
+            return
+        get_running_loop().create_task(_rest(_Resumed(self._started, yielded)))
+
+
+async def _rest(awaitable):
+    with suppress(Exception):
+        await awaitable
+
+
+def _go_on(started, yielded):
+    while True:
+        try:
+            sent = yield yielded
+        except GeneratorExit:
+            started.close()
+            raise
+        except BaseException as error:
+            try:
+                yielded = started.throw(error)
+            except StopIteration as stop:
+                return stop.value
+        else:
+            try:
+                yielded = started.send(sent)
+            except StopIteration as stop:
+                return stop.value
+
+
+async def pump_outputs(outputs, stream):
+    """Push what an async generator hook gives, waiting for room in the stream between."""
+    async with aclosing(outputs):
+        async for value in outputs:
+            if stream.destroyed:
+                return
+            if not stream._t_push_output(value):
+                room = get_running_loop().create_future()
+                stream._t_wait_for_room(room)
+                await room

@@ -1,0 +1,16 @@
+cimport forebay._core.scheduling.calls as calls
+
+cdef class Handle:
+    cdef object __weakref__
+    cdef readonly object _error
+    cdef readonly object _loop
+    cdef readonly object _value
+    cdef bint _is_done
+    cdef public bint _seen          # somebody has asked for the error
+    cdef list _callbacks
+    cdef list _futures              # of the tasks that wait
+    cpdef object _settle(self, object error, object value=*)
+    cdef object _tell(self, object callback)
+    cdef object _check_done(self)
+    cpdef object _abandoned(self)
+    cdef bint _has_waiters(self) except -1

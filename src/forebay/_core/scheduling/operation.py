@@ -1,0 +1,176 @@
+"""Awaitables of forebay's own: an outcome that may be there at once, and one that is waited for."""
+
+import asyncio
+from types import GenericAlias
+
+from forebay._core.scheduling import calls
+from forebay._core.scheduling.ticks import current_queue, next_tick, report, running_loop
+
+_NOTHING = ()
+
+
+class Ready:
+    """Awaited, it is done at once, with None."""
+
+    def __await__(self):
+        return iter(_NOTHING)
+
+
+READY = Ready()
+
+
+class _GiveWay:
+    """Awaited, it is done after one turn of the loop, with None."""
+
+    def __await__(self):
+        yield
+
+
+GIVE_WAY = _GiveWay()
+
+
+class failed:
+    """Awaited, it raises at once."""
+
+    def __init__(self, error):
+        self._error = error
+
+    def __await__(self):
+        raise self._error
+        yield
+
+
+class Handle:
+    """An operation under way: awaitable as often as one likes, with callbacks that run the moment it is done.
+
+    An error that nobody asks for, by awaiting, `exception`, `result` or a callback, goes to the loop's exception
+    handler when the handle is dropped.
+    """
+
+    __class_getitem__ = classmethod(GenericAlias)
+
+    def __init__(self):
+        self._error = None
+        self._loop = running_loop()
+        self._is_done = False
+        self._value = None
+        self._seen = False
+        self._callbacks = None
+        self._futures = None
+
+    def _settle(self, error, value=None):
+        if self._is_done:
+            return
+        self._is_done = True
+        self._error = error
+        self._value = value
+        futures = self._futures
+        self._futures = None
+        if futures is not None:
+            for future in futures:
+                if not future.done():
+                    future.set_result(None)
+        callbacks = self._callbacks
+        self._callbacks = None
+        if callbacks is not None:
+            for callback in callbacks:
+                self._tell(callback)
+
+    def _tell(self, callback):
+        """Call a callback; what it raises is nobody else's concern."""
+        if calls.crowded():
+            # One operation's callback ends another one, and so on.
+            next_tick(callback, self)
+            return
+        result = calls.attempt(callback, self)
+        if type(result) is calls.Raised:
+            report(self._loop, f"Exception in a callback of {type(self).__name__}", result.error, None)
+
+    def done(self):
+        """Whether the operation has ended."""
+        return bool(self._is_done)
+
+    def add_done_callback(self, fn):
+        """Call ``fn(handle)`` at the very moment the operation ends; on a tick if it has."""
+        # Made before anything is looked at: the garbage collector may run, and with it anything.
+        callbacks = [] if self._callbacks is None else None
+        if self._is_done:
+            next_tick(fn, self)
+            return
+        if self._callbacks is None:
+            self._callbacks = callbacks
+        self._callbacks.append(fn)
+
+    def exception(self):
+        """The error, or None. Raises asyncio.InvalidStateError while the operation goes on."""
+        self._check_done()
+        self._seen = True
+        return self._error
+
+    def result(self):
+        """The value. Raises the error, and asyncio.InvalidStateError while the operation goes on."""
+        self._check_done()
+        self._seen = True
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def _check_done(self):
+        if not self._is_done:
+            raise asyncio.InvalidStateError(
+                f"{type(self).__name__} is not done; await it, or add a done callback"
+            )
+
+    def _abandoned(self):
+        """The task that awaited was cancelled."""
+
+    def _has_waiters(self):
+        if self._callbacks is not None and self._callbacks:
+            return True
+        return self._futures is not None and not all(future.done() for future in self._futures)
+
+    def __await__(self):
+        self._seen = True
+        yield from self._until_done()
+        return self.result()
+
+    async def wait(self):
+        """Wait for the end, whatever it is: an error is not raised."""
+        await _Until(self)
+
+    def _until_done(self):
+        if not self._is_done:
+            # What is over as soon as the ticks have run costs no turn of the loop.
+            current_queue().settle()
+        if not self._is_done:
+            future = self._loop.create_future()
+            futures = []
+            # Either may have run the garbage collector, and with it anything.
+            if self._is_done:
+                return
+            if self._futures is None:
+                self._futures = futures
+            self._futures.append(future)
+            try:
+                yield from future
+            except asyncio.CancelledError:
+                if not self._is_done:
+                    self._abandoned()
+                raise
+
+    def __del__(self):
+        if self._error is not None and not self._seen and not self._loop.is_closed():
+            self._loop.call_exception_handler(
+                {
+                    "message": f"{type(self).__name__} failed and nobody asked for its error",
+                    "exception": self._error,
+                }
+            )
+
+
+class _Until:
+    def __init__(self, handle):
+        self._handle = handle
+
+    def __await__(self):
+        return self._handle._until_done()

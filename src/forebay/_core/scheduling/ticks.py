@@ -1,0 +1,163 @@
+"""The tick queue: work put off until the running callback has returned, but before the loop looks at anything else.
+
+One FIFO for each event loop, emptied, with what is added meanwhile, by a single ``loop.call_soon`` (Node's
+``process.nextTick``). A tick is a target with a small operation number and one argument, so that a stream queues its
+own work without making a callable; ``CALL`` is the number for any Python callable.
+"""
+
+from asyncio import get_running_loop
+from threading import get_ident
+
+from forebay._core.scheduling import calls
+from forebay._core.scheduling.exit import heed
+from forebay._core.scheduling.fifo import Fifo
+from forebay.errors import InvalidArgTypeError, NoRunningLoopError
+
+_CALL = 0
+_MANY_SLOTS = 3 * 256
+_ATTRIBUTE = "_forebay_ticks"
+
+
+class Ticked:
+    """What can be the target of a tick: it carries out one of its own operations."""
+
+    def _s_run_tick(self, op, arg):
+        raise NotImplementedError
+
+
+class TickQueue:
+    # Compiled, every object has one, also where its __init__ is left out.
+    def __cinit__(self):
+        self._fifo = Fifo()
+
+    def __init__(self, loop):
+        self._loop = loop
+        if self._fifo is None:
+            self._fifo = Fifo()
+        # A new loop is often one of a new thread.
+        calls.forget_stack()
+        self._scheduled = False
+        self._running = False
+        self._debug = loop.get_debug()
+        self._thread = get_ident()
+
+    def add(self, target, op, arg):
+        if not self._scheduled:
+            self._loop.call_soon(self.drain)
+            self._scheduled = True
+        fifo = self._fifo
+        # The three stay together: whatever runs while room is made may queue ticks, which come before them.
+        fifo.reserve(3)
+        fifo.put(target)
+        fifo.put(op)
+        fifo.put(arg)
+
+    def relieve(self):
+        """Run the ticks now where many wait; for code between two steps of a task."""
+        if self._fifo.size > _MANY_SLOTS:
+            self._run_all()
+
+    def settle(self):
+        """Run the ticks now, for a task that is about to wait; return whether there were any.
+
+        Not inside a tick: the rest of them come after it.
+        """
+        if self._running or self._fifo.size == 0:
+            return False
+        self._run_all()
+        return True
+
+    def drain(self):
+        """What the loop calls."""
+        try:
+            self._run_all()
+        finally:
+            # Ctrl-C and the like leave through the loop; what is queued then runs in its next turn.
+            if self._fifo.size:
+                self._loop.call_soon(self.drain)
+            else:
+                self._scheduled = False
+
+    def _run_all(self):
+        """Run ticks until none is left. An exception of one goes to the loop's handler and the others still run."""
+        fifo = self._fifo
+        outer = self._running
+        self._running = True
+        try:
+            while fifo.size:
+                target = fifo.popleft()
+                op = fifo.popleft()
+                arg = fifo.popleft()
+                try:
+                    if op == _CALL:
+                        target(*arg)
+                    else:
+                        ticked = target
+                        ticked._s_run_tick(op, arg)
+                except (KeyboardInterrupt, SystemExit):
+                    raise
+                except BaseException as error:
+                    report(self._loop, "Exception in a forebay callback", error, target)
+        finally:
+            self._running = outer
+
+
+def report(loop, message, error, source):
+    """Hand an error that nobody listens to over to the loop's exception handler."""
+    context = {"message": message, "exception": error}
+    if isinstance(source, Ticked):
+        context["stream"] = source
+    try:
+        loop.call_exception_handler(context)
+    except (KeyboardInterrupt, SystemExit) as raised:
+        # The handler ends the program: from the loop, not from the middle of a stream.
+        heed(raised)
+
+
+# The queue used last; a program has one loop at a time, nearly always.
+_last = None
+
+
+def running_loop():
+    try:
+        return get_running_loop()
+    except RuntimeError:
+        raise NoRunningLoopError(
+            "forebay's streams need a running event loop; call this from a coroutine, for example one that "
+            "forebay.run(main()) runs"
+        ) from None
+
+
+def current_queue():
+    global _last
+    loop = running_loop()
+    last = _last
+    if last is not None and last._loop is loop:
+        return last
+    queue = getattr(loop, _ATTRIBUTE, None)
+    if queue is None:
+        made = TickQueue(loop)
+        # Whatever ran meanwhile, as the garbage collector may, has perhaps made one.
+        queue = getattr(loop, _ATTRIBUTE, None)
+        if queue is None:
+            setattr(loop, _ATTRIBUTE, made)
+            queue = made
+            _watch_close(loop)
+    _last = queue
+    return queue
+
+
+def _watch_close(loop):
+    from forebay._core.waiting.unfinished import watch_close
+
+    watch_close(loop)
+
+
+def next_tick(fn, *args):
+    """Call ``fn(*args)`` when the running callback has returned, in order with the streams' own deferred work.
+
+    Raises NoRunningLoopError outside an event loop. An exception of ``fn`` goes to the loop's exception handler.
+    """
+    if not callable(fn):
+        raise InvalidArgTypeError(f"next_tick() needs a callable, got {fn!r}")
+    current_queue().add(fn, _CALL, args)

@@ -1,0 +1,72 @@
+cimport cython
+
+cimport forebay._core.scheduling.calls as calls
+from forebay._core.events cimport EventEmitter
+from forebay._core.scheduling.hook_runner cimport HookRunner, is_awaitable
+from forebay._core.scheduling.ticks cimport TickQueue, current_queue
+
+cdef int _TICK_CONSTRUCT
+cdef int _TICK_CONSTRUCTED
+cdef int _TICK_CLOSE
+cdef int _TICK_ERROR
+cdef int _TICK_DESTROY
+cdef int _TICK_COMPLETE
+cdef int _CONSTRUCT
+cdef int _DESTROY
+cdef int _DESTROY_AWAITED
+
+@cython.freelist(8)
+cdef class Completion:
+    cdef Lifecycle _stream      # whose hook returned this; None until then
+    cdef int _kind              # which hook
+    cdef bint _settled
+    cdef bint _again            # settled more than once before the hook returned
+    cdef object _error
+    cdef object _value
+    cdef object _settle(self, object error, object value)
+    cdef object _attach(self, Lifecycle stream, int kind)
+
+cdef class Lifecycle(EventEmitter):
+    cdef unsigned char _s_readable     # the stream has a readable side
+    cdef unsigned char _s_writable
+    cdef unsigned char _s_destroyed
+    cdef unsigned char _s_closed           # _destroy is done; 'close' comes with the next tick
+    cdef unsigned char _s_close_emitted
+    cdef unsigned char _s_error_emitted
+    cdef unsigned char _s_constructed
+    cdef unsigned char _s_construct_called
+    cdef unsigned char _s_auto_destroy
+    cdef unsigned char _s_emit_close
+    cdef unsigned char _s_half_open      # allow_half_open
+    cdef unsigned char _s_debug          # made in a loop in debug mode: calls are looked at
+    cdef object _s_errored                 # the first error, or None
+    cdef TickQueue _s_queue                # of the loop in which the stream is used
+    cdef dict _s_kept                    # what few streams have; see _s_keep
+    cdef object _s_keep(self, object name, object value)
+    cdef object _s_keep_first(self, object name, object value)
+    cdef object _s_make_kept(self)
+    cdef object _s_find(self, object name)
+    cdef object _s_hook(self, object option, object method)
+    cdef object _s_join_loop(self)
+    cdef object _s_check_started(self)
+    cdef object _s_check_loop(self, object what)
+    cdef object _s_tell_error(self, object error)
+    cdef object _s_hook_error(self, object name, object hook, object error)
+    cdef object _s_tick(self, int op, object arg)
+    @cython.locals(queue=TickQueue)
+    cdef object _s_start(self, object construct, object destroy, bint auto_destroy, bint emit_close, object signal)
+    cdef object _s_destroy_stream(self, object error)
+    cdef object _s_before_destroy(self)
+    cdef object _s_call_destroy(self, object error)
+    cdef object _s_after_destroy(self, object error)
+    cdef object _s_after_construct(self)
+    cdef object _s_emit_error(self, object error)
+    cdef object _s_fail(self, object error, bint deferred)
+    @cython.locals(done=Completion, runner=HookRunner, runners=dict)
+    cdef object _s_hook_returned(self, int kind, object result)
+    cdef object _s_complete(self, int kind, object error, object value)
+    cdef object _s_completed_again(self, int kind, object error)
+    @cython.locals(runners=dict)
+    cdef object _s_stop_runners(self, bint all_of_them)
+    cdef object _s_release(self)
+    cdef object _s_drop_listeners(self)

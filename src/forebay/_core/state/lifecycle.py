@@ -1,0 +1,456 @@
+"""What all streams share: construction, destruction, errors, and the completion of hooks.
+
+Rules L1 to L6. `Completion` is here because it is one half of how a hook reports back to its stream.
+"""
+
+from asyncio import _get_running_loop
+
+from forebay._core.events import EventEmitter
+from forebay._core.scheduling import calls
+from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
+from forebay._core.scheduling.ticks import current_queue
+from forebay.errors import InvalidArgTypeError, InvalidReturnValueError, MultipleCompletionError
+
+# In the place of 'close' where that is not emitted, for those in the house who wait for the end.
+SILENT_CLOSE = "forebay:close"
+
+# The events that never come after 'close', and whose listeners decide nothing then.
+_LAST_EVENTS = ("drain", "end", "finish", "error", "close", SILENT_CLOSE)
+
+# Ticks and hook kinds of this class; the sides of a stream go on counting from here.
+_TICK_CONSTRUCT = 1
+_TICK_CONSTRUCTED = 2
+_TICK_CLOSE = 3
+_TICK_ERROR = 4
+_TICK_DESTROY = 5
+_TICK_COMPLETE = 6
+_CONSTRUCT = 1
+_DESTROY = 2
+_DESTROY_AWAITED = 3
+
+# What a closed stream needs no more: its hooks, the tasks that serve them, the error that it was destroyed with.
+_KEPT_WHILE_OPEN = ("construct", "destroy", "final", "flush", "runners", "error")
+
+
+class Completion:
+    """What a hook returns when it is done later: done when somebody calls `resolve` or `reject`.
+
+    It is what Node's callback is: the stream goes on inside that call, with no turn of the loop between, and a
+    completion that is resolved before the hook returns is as good as a hook that returned the value. Settling it a
+    second time is an error of the stream (`MultipleCompletionError`). Call it on the loop's thread only.
+    """
+
+    def __init__(self):
+        self._stream = None
+        self._kind = 0
+        self._settled = False
+        self._again = False
+        self._error = None
+        self._value = None
+
+    def resolve(self, value=None):
+        """The hook is done, with ``value`` as its result."""
+        if isinstance(value, Completion):
+            raise InvalidArgTypeError("resolve() needs the result of the hook, got another Completion")
+        self._settle(None, value)
+
+    def reject(self, error):
+        """The hook failed with ``error``, an exception."""
+        if not isinstance(error, BaseException):
+            raise InvalidArgTypeError(f"reject() needs an exception, got {error!r}")
+        self._settle(error, None)
+
+    @property
+    def settled(self):
+        """Whether `resolve` or `reject` was called."""
+        return bool(self._settled)
+
+    def _abandon(self):
+        """The loop is being shut down, and the hook will never be done."""
+        stream = self._stream
+        if stream is not None:
+            if not stream._s_destroyed:
+                _give_up(stream)
+            stream._s_destroy_stream(None)
+
+    def _settle(self, error, value):
+        stream = self._stream
+        if self._settled:
+            if stream is None:
+                self._again = True
+            else:
+                stream._s_completed_again(self._kind, error)
+            return
+        self._settled = True
+        if stream is None:
+            self._error = error
+            self._value = value
+        elif calls.crowded():
+            # One stream's completion that is made by another one's, and so on.
+            stream._s_tick(_TICK_COMPLETE, (self._kind, error, value))
+        else:
+            stream._s_complete(self._kind, error, value)
+
+    def _attach(self, stream, kind):
+        if self._stream is not None:
+            error = InvalidReturnValueError(
+                "a hook returned a Completion that another call had returned before; make a new one for each call"
+            )
+            stream._s_complete(kind, error, None)
+            return
+        self._stream = stream
+        self._kind = kind
+        if self._settled:
+            stream._s_complete(kind, self._error, self._value)
+            if self._again:
+                stream._s_completed_again(kind, None)
+        self._error = self._value = None
+
+
+def _give_up(stream):
+    from forebay._core.waiting.unfinished import give_up
+
+    give_up(stream, current_queue()._loop)
+
+
+def aggregate(inner, outer):
+    """Both errors where there are two; ``outer`` is the one that a reader should see first."""
+    if inner is None or outer is None or inner is outer:
+        return inner if outer is None else outer
+    if isinstance(inner, Exception) and isinstance(outer, Exception):
+        return ExceptionGroup(str(outer), [outer, inner])
+    return BaseExceptionGroup(str(outer), [outer, inner])
+
+
+class Lifecycle(EventEmitter):
+    def _s_start(self, construct, destroy, auto_destroy, emit_close, signal):
+        """The last step of a constructor: the common options, and the first tick of a stream that opens something."""
+        calls.drop_empty_dict(self)
+        self._s_auto_destroy = auto_destroy
+        self._s_emit_close = emit_close
+        self._s_constructed = True
+        if destroy is not None:
+            self._s_keep("destroy", destroy)
+        if construct is None:
+            construct = calls.method_of(self, "_construct")
+        if construct is not None:
+            self._s_keep("construct", construct)
+            self._s_constructed = False
+            self._s_tick(_TICK_CONSTRUCT, None)
+        if self._s_queue is None and _get_running_loop() is not None:
+            queue = current_queue()
+            if queue._debug:
+                self._s_queue = queue
+                self._s_debug = True
+        if signal is not None:
+            from forebay._core.abort import add_abort_signal
+
+            add_abort_signal(signal, self)
+
+    def _s_keep(self, name, value):
+        """Keep what few streams have: a field for it in each of them would cost more than it is worth."""
+        self._s_make_kept()
+        self._s_kept[name] = value
+
+    def _s_keep_first(self, name, value):
+        """What is kept under ``name``, which is ``value`` where there was nothing yet."""
+        self._s_make_kept()
+        return self._s_kept.setdefault(name, value)
+
+    def _s_make_kept(self):
+        if self._s_kept is None:
+            kept = {}
+            # To make it may have run the garbage collector, and with it anything.
+            if self._s_kept is None:
+                self._s_kept = kept
+
+    def _s_find(self, name):
+        """What was kept under ``name``, or None."""
+        return None if self._s_kept is None else self._s_kept.get(name)
+
+    def _s_hook(self, option, method):
+        """The hook that was given by keyword, or as a method of a subclass; None where there is neither."""
+        hook = self._s_find(option)
+        return hook if hook is not None else calls.method_of(self, method)
+
+    def _s_join_loop(self):
+        """The stream has something to deliver: that is to be seen at the end of the running loop, where there is one."""
+        if self._s_queue is None and _get_running_loop() is not None:
+            self._s_queue = current_queue()
+
+    def _s_tick(self, op, arg):
+        queue = self._s_queue
+        if queue is None:
+            self._s_check_started()
+            queue = current_queue()
+            self._s_queue = queue
+        queue.add(self, op, arg)
+
+    def _s_check_started(self):
+        """Raise where the constructor was left out. Asked where a stream that has one does not come by often."""
+        if not self._s_readable and not self._s_writable:
+            from forebay._core.usage_errors import not_started
+
+            raise not_started(self)
+
+    def _s_check_loop(self, what):
+        """In debug mode: raise where this is another thread, or another loop, than the stream's."""
+        from forebay._core.usage_errors import check_loop
+
+        check_loop(self, what, self._s_queue._loop, self._s_queue._thread)
+
+    def _s_hook_error(self, name, hook, error):
+        """What a hook has raised, or why it had to, where it is written as one of Node's."""
+        if not isinstance(error, TypeError):
+            return error
+        from forebay._core.usage_errors import hook_error
+
+        return hook_error(self, name, hook, error)
+
+    def _s_run_tick(self, op, arg):
+        if op == _TICK_CLOSE:
+            try:
+                if arg is not None and not self._s_error_emitted:
+                    self._s_error_emitted = True
+                    self._s_tell_error(arg)
+            finally:
+                self._s_close_emitted = True
+                self._s_emit0("close" if self._s_emit_close else SILENT_CLOSE)
+                self._s_release()
+        elif op == _TICK_ERROR:
+            if not self._s_error_emitted:
+                self._s_error_emitted = True
+                self._s_tell_error(arg)
+        elif op == _TICK_CONSTRUCT:
+            hook = self._s_find("construct")
+            result = calls.attempt0(hook)
+            if result is None:
+                self._s_complete(_CONSTRUCT, None, None)
+            elif type(result) is calls.Raised:
+                self._s_complete(_CONSTRUCT, self._s_hook_error("_construct", hook, result.error), None)
+            else:
+                self._s_hook_returned(_CONSTRUCT, result)
+        elif op == _TICK_CONSTRUCTED:
+            if self._s_construct_called:
+                self._s_fail(arg if arg is not None else _twice("_construct"), False)
+                return
+            self._s_construct_called = True
+            self._s_constructed = True
+            del self._s_kept["construct"]
+            if self._s_destroyed:
+                self._s_call_destroy(aggregate(arg, self._s_find("error")))
+            elif arg is not None:
+                self._s_fail(arg, True)
+            else:
+                self._s_after_construct()
+        elif op == _TICK_DESTROY:
+            self._s_call_destroy(arg)
+        elif op == _TICK_COMPLETE:
+            self._s_complete(arg[0], arg[1], arg[2])
+
+    # ---- destruction
+
+    def destroy(self, error=None):
+        """Give the stream up now: drop what is buffered, release what it holds, emit 'error' (with one) and 'close'.
+
+        ``error``: the exception that 'error' reports, or None. Only the first call counts. Returns the stream.
+        """
+        if error is not None and not isinstance(error, BaseException):
+            raise InvalidArgTypeError(f"destroy() needs an exception or None, got {error!r}")
+        if self._s_debug:
+            self._s_check_loop("destroy()")
+        if not self._s_constructed:
+            self._s_check_started()
+        self._s_destroy_stream(error)
+        return self
+
+    def _s_destroy_stream(self, error):
+        if self._s_destroyed:
+            return
+        self._s_before_destroy()
+        if self._s_errored is None:
+            self._s_errored = error
+        self._s_destroyed = True
+        self._s_stop_runners(False)
+        if self._s_constructed:
+            if calls.crowded():
+                # One stream's _destroy destroys the next, and so on.
+                self._s_tick(_TICK_DESTROY, error)
+            else:
+                self._s_call_destroy(error)
+        elif error is not None:
+            self._s_keep("error", error)
+
+    def _s_before_destroy(self):
+        return None
+
+    def _s_call_destroy(self, error):
+        hook = self._s_hook("destroy", "_destroy")
+        if hook is None:
+            self._s_after_destroy(error)
+            return
+        result = calls.attempt(hook, error)
+        if type(result) is calls.Raised:
+            self._s_after_destroy(self._s_hook_error("_destroy", hook, result.error))
+        elif isinstance(result, Completion):
+            self._s_hook_returned(_DESTROY, result)
+        elif is_awaitable(result):
+            self._s_keep("error", error)
+            self._s_hook_returned(_DESTROY_AWAITED, result)
+        else:
+            self._s_after_destroy(error)
+
+    def _s_after_destroy(self, error):
+        if self._s_closed:
+            return
+        if self._s_errored is None:
+            self._s_errored = error
+        self._s_closed = True
+        self._s_tick(_TICK_CLOSE, error)
+
+    def _s_release(self):
+        # Hooks and listeners are bound to the stream more often than not. Without those that can never be called again
+        # nothing of forebay's own holds a closed stream in a cycle.
+        if self._s_events is not None:
+            self._s_drop_listeners()
+        self._s_stop_runners(True)
+        if self._s_kept is not None:
+            for name in _KEPT_WHILE_OPEN:
+                self._s_kept.pop(name, None)
+
+    def _s_drop_listeners(self):
+        self._s_loosen_once()
+        for event in _LAST_EVENTS:
+            for fn in self.listeners(event) if self._s_count(event) else ():
+                if str(getattr(fn, "__module__", "")).startswith("forebay."):
+                    self._s_remove(event, fn)
+
+    def _s_fail(self, error, deferred):
+        """L3: how every failure inside a stream is reported."""
+        if self._s_destroyed:
+            return
+        if self._s_auto_destroy:
+            self._s_destroy_stream(error)
+            return
+        if self._s_errored is None:
+            self._s_errored = error
+        if deferred:
+            self._s_tick(_TICK_ERROR, error)
+        else:
+            self._s_emit_error(error)
+
+    def _s_tell_error(self, error):
+        """Emit 'error'; one that nobody listens to is told to the loop's exception handler, in public words."""
+        if self._s_count("error"):
+            self._s_emit1("error", error)
+        else:
+            from forebay._core.usage_errors import unhandled
+
+            unhandled(self, error, current_queue()._loop)
+
+    def _s_emit_error(self, error):
+        if not self._s_error_emitted:
+            self._s_error_emitted = True
+            self._s_emit1("error", error)
+
+    # ---- hooks that are done later
+
+    def _s_after_construct(self):
+        return None
+
+    def _s_hook_returned(self, kind, result):
+        """Take what a hook returned, other than None: a Completion, an awaitable, or a value."""
+        if self._s_queue is None:
+            self._s_join_loop()
+        if isinstance(result, Completion):
+            if self._s_debug:
+                self._s_keep("answers", True)
+            done = result
+            done._attach(self, kind)
+        elif is_awaitable(result):
+            done = Completion()
+            done._attach(self, kind)
+            runners = self._s_find("runners")
+            if runners is None:
+                runners = self._s_keep_first("runners", {})
+            runner = runners.get(kind)
+            if runner is None:
+                runner = runners.setdefault(kind, HookRunner())
+            runner.submit(result, done)
+        else:
+            self._s_complete(kind, None, result)
+
+    def _s_complete(self, kind, error, value):
+        """A hook of the given kind is done."""
+        if kind == _CONSTRUCT:
+            self._s_tick(_TICK_CONSTRUCTED, error)
+        elif kind == _DESTROY:
+            self._s_after_destroy(error)
+        elif kind == _DESTROY_AWAITED:
+            self._s_after_destroy(error if error is not None else self._s_find("error"))
+
+    def _s_completed_again(self, kind, error):
+        if kind == _CONSTRUCT:
+            self._s_tick(_TICK_CONSTRUCTED, error)
+        elif kind != _DESTROY and kind != _DESTROY_AWAITED:
+            self._s_fail(error if error is not None else _twice("the hook"), False)
+
+    def _s_stop_runners(self, all_of_them):
+        runners = self._s_find("runners")
+        if runners is not None:
+            for kind, runner in runners.items():
+                if all_of_them or kind > _DESTROY_AWAITED:
+                    runner.stop()
+
+    def aclose(self):
+        """Give the stream up and wait until it is closed: ``await stream.aclose()``.
+
+        Raises what the stream has failed with; giving up what is unfinished is no failure.
+        """
+        from forebay._core.waiting.aclose import dispose
+
+        return dispose(self)
+
+    async def __aenter__(self):
+        return self
+
+    def __aexit__(self, kind, error, traceback):
+        return self.aclose()
+
+    def __reduce_ex__(self, protocol):
+        raise TypeError(f"a stream cannot be copied or pickled, got {type(self).__name__}")
+
+    # ---- for the rooms above
+
+    def _s_error_was_emitted(self):
+        return bool(self._s_error_emitted)
+
+    def _s_will_emit_close(self):
+        return bool(self._s_auto_destroy and self._s_emit_close and not self._s_closed)
+
+    def _s_has_side(self, readable):
+        self._s_check_started()
+        return bool(self._s_readable if readable else self._s_writable)
+
+    # ---- what can be seen
+
+    @property
+    def destroyed(self):
+        """Whether destroy() was called, by whomever."""
+        return bool(self._s_destroyed)
+
+    @property
+    def closed(self):
+        """Whether everything is released; the 'close' event follows at the next tick."""
+        return bool(self._s_closed)
+
+    @property
+    def errored(self):
+        """The error that the stream failed with, or None."""
+        return self._s_errored
+
+
+def _twice(what):
+    return MultipleCompletionError(
+        f"{what} completed twice; a hook completes once, by returning or by its Completion"
+    )

@@ -1,0 +1,353 @@
+"""pipe() and unpipe(): the link that carries chunks from a readable to a writable. Rules P1 to P10."""
+
+from forebay._core.listeners import Listener
+from forebay._core.scheduling import calls
+from forebay._core.scheduling.ticks import current_queue
+from forebay._core.state.stream import Stream
+
+_TICK_SOURCE_ENDED = 1
+_TICK_WRITE_LATE = 2
+
+# More pipes than that to one destination do without a listener of 'unpipe', which every unpipe() would call.
+_MOST_UNPIPE_LISTENERS = 16
+
+_ON_END = 1
+_ON_UNPIPE = 2
+_ON_DRAIN = 3
+_ON_ERROR = 4
+_ON_CLOSE = 5
+_ON_FINISH = 6
+
+# So many, ever: the number of the next one.
+_pipes_made = 0
+
+
+class PipeListener(Listener):
+    """One event of a pipe's source or destination."""
+
+    def _notify0(self):
+        pipe = self._pipe
+        if self._on == _ON_DRAIN:
+            pipe._drained()
+        elif self._on == _ON_END:
+            pipe._source._s_remove("end", self)
+            pipe._source_ended()
+        elif self._on == _ON_CLOSE:
+            pipe._dest._s_remove("finish", pipe._on_finish)
+            pipe._unpipe()
+        elif self._on == _ON_FINISH:
+            pipe._dest._s_remove("close", pipe._on_close)
+            pipe._unpipe()
+
+    def _notify1(self, arg):
+        pipe = self._pipe
+        if self._on == _ON_ERROR:
+            pipe._failed(arg)
+        elif self._on == _ON_UNPIPE:
+            if arg is pipe._source and pipe._leaving:
+                pipe._cleanup()
+        else:
+            self._notify0()
+
+    def __call__(self, *args):
+        if args:
+            self._notify1(args[0])
+        else:
+            self._notify0()
+
+
+def _listener(pipe, on):
+    # Past type(), which costs compiled code more than all the rest; there are five for each pipe.
+    listener = PipeListener.__new__(PipeListener)
+    listener._pipe = pipe
+    listener._on = on
+    return listener
+
+
+class Pipe(Listener):
+    """One pipe; it is itself the listener of the source's 'data'."""
+
+    # Compiled, there is none without its streams: they are called unasked.
+    def __cinit__(self, source, dest, *options):
+        if not isinstance(source, Stream) or not isinstance(dest, Stream):
+            raise TypeError("a pipe has two streams; it is made by Readable.pipe()")
+
+    def __init__(self, source, dest, end, own_write):
+        self._source = source
+        self._dest = dest
+        self._end = end
+        self._own_write = own_write
+        self._leaving = False
+        self._gone = False
+        self._on_drain = None
+        self._late = None
+        self._detour = own_write
+
+    def _connect(self):
+        source = self._source
+        dest = self._dest
+        self._on_end = _listener(self, _ON_END)
+        self._on_unpipe = _listener(self, _ON_UNPIPE)
+        self._on_error = _listener(self, _ON_ERROR)
+        self._on_close = _listener(self, _ON_CLOSE)
+        self._on_finish = _listener(self, _ON_FINISH)
+        if source._r_end_emitted:
+            current_queue().add(self, _TICK_SOURCE_ENDED, None)
+        else:
+            source._s_add("end", self._on_end, False)
+        if dest._s_count("unpipe") < _MOST_UNPIPE_LISTENERS:
+            dest._s_add("unpipe", self._on_unpipe, False)
+        source._s_add("data", self, False)
+        dest._s_add("error", self._on_error, True)
+        dest._s_add("close", self._on_close, False)
+        dest._s_add("finish", self._on_finish, False)
+        dest._s_emit1("pipe", source)
+        if dest._w_need_drain and not dest._w_ending and not dest._s_destroyed:
+            self._wait()
+        elif source._r_flowing != 1:
+            source._r_resume()
+
+    def _notify1(self, chunk):
+        """P5."""
+        dest = self._dest
+        try:
+            ok = self._write(chunk) if self._detour or calls.crowded() else dest._w_write(chunk, None, None)
+        except Exception as error:
+            # A chunk that the destination cannot take is the destination's failure, not the reader's.
+            dest._s_destroy_stream(error)
+            return
+        if not ok:
+            self._wait()
+
+    def __call__(self, chunk):
+        self._notify1(chunk)
+
+    def _write(self, chunk):
+        """Write otherwise than straight on: by the destination's own write(), or on a tick where calls nest too deep."""
+        if self._late is None and not calls.crowded():
+            dest = self._dest
+            return dest.write(chunk) if self._own_write else dest._w_write(chunk, None, None)
+        if self._late is None:
+            self._late = []
+            self._detour = True
+            current_queue().add(self, _TICK_WRITE_LATE, None)
+        self._late.append(chunk)
+        return False
+
+    def _write_late(self):
+        """Write what was put off, also after an unpipe(): it was given to this pipe."""
+        late = self._late
+        if late is None:
+            return
+        self._late = None
+        self._detour = self._own_write
+        dest = self._dest
+        ok = True
+        try:
+            for chunk in late:
+                ok = self._write(chunk)
+        except Exception as error:
+            dest._s_destroy_stream(error)
+            return
+        if ok and not self._gone:
+            self._drained()
+
+    def _wait(self):
+        """P6."""
+        if self._gone:
+            return
+        source = self._source
+        # Streams of a class that compares in its own way cannot be in a set.
+        dest = self._dest
+        if source._r_pipe_count == 1:
+            source._r_await = dest
+            source._r_multi_await = False
+        else:
+            source._r_await.add(id(dest))
+        source._r_stall()
+        source._r_pause()
+        if self._on_drain is None and not self._gone:
+            self._on_drain = _listener(self, _ON_DRAIN)
+            dest._s_add("drain", self._on_drain, False)
+
+    def _drained(self):
+        """P7."""
+        source = self._source
+        if not self._forget_wait():
+            source._r_unstall()
+            if source._s_data_handler is not None:
+                source._r_resume()
+
+    def _source_ended(self):
+        """P2."""
+        self._write_late()
+        if not self._end:
+            self._unpipe()
+            return
+        dest = self._dest
+        try:
+            dest.end()
+        except Exception as error:
+            # Only an end() of the destination's own can raise.
+            dest._s_destroy_stream(error)
+
+    def _s_run_tick(self, op, arg):
+        if op == _TICK_WRITE_LATE:
+            self._write_late()
+        else:
+            self._source_ended()
+
+    def _failed(self, error):
+        """P9."""
+        dest = self._dest
+        self._unpipe()
+        dest._s_remove("error", self._on_error)
+        if dest._s_count("error") == 0:
+            if not dest._s_error_emitted:
+                dest._s_fail(error, False)
+            else:
+                dest._s_tell_error(error)
+
+    def _unpipe(self):
+        unpipe(self._source, self._dest)
+
+    def _cleanup(self):
+        if self._gone:
+            return
+        source = self._source
+        dest = self._dest
+        self._gone = True
+        dest._s_remove("close", self._on_close)
+        dest._s_remove("finish", self._on_finish)
+        if self._on_drain is not None:
+            dest._s_remove("drain", self._on_drain)
+        dest._s_remove("error", self._on_error)
+        dest._s_remove("unpipe", self._on_unpipe)
+        source._s_remove("end", self._on_end)
+        source._s_remove("data", self)
+        # Of a destination that is gone no 'drain' comes: where there are others the source goes on.
+        waited = self._on_drain is not None and source._r_await is not None
+        if waited and (dest._w_need_drain or self._holds_others_up()):
+            self._drained()
+        # They hold the pipe as it holds them.
+        self._on_end = self._on_unpipe = self._on_error = self._on_close = self._on_finish = (
+            self._on_drain
+        ) = None
+
+    def _forget_wait(self):
+        """Wait for this destination no more; return whether there are others that the source waits for."""
+        source = self._source
+        if source._r_multi_await:
+            source._r_await.discard(id(self._dest))
+            return len(source._r_await) > 0
+        if source._r_await is self._dest:
+            source._r_await = None
+        return source._r_await is not None
+
+    def _holds_others_up(self):
+        """Whether the source waits for this destination, which it pipes to no more, and pipes to others."""
+        source = self._source
+        if source._s_destroyed or source._r_pipe_count == 0:
+            return False
+        key = id(self._dest)
+        if key in source._r_pipes:
+            return False
+        return key in source._r_await if source._r_multi_await else source._r_await is self._dest
+
+
+def pipe(source, dest, end, own_write):
+    """P1 to P4: connect two streams."""
+    global _pipes_made
+    # All is made before anything is looked at: the garbage collector may run, and with it anything.
+    link = Pipe(source, dest, end, own_write)
+    pipes = {}
+    waited_for = set()
+    more = [link]
+    key = id(dest)
+    if source._r_pipes is None:
+        source._r_pipes = pipes
+    if source._r_pipe_count == 1 and not source._r_multi_await:
+        source._r_multi_await = True
+        if source._r_await is not None:
+            waited_for.add(id(source._r_await))
+        source._r_await = waited_for
+    link._number = _pipes_made
+    _pipes_made += 1
+    before = source._r_pipes.get(key)
+    if before is None:
+        source._r_pipes[key] = link
+    elif type(before) is list:
+        before.append(link)
+    else:
+        more.insert(0, before)
+        source._r_pipes[key] = more
+    source._r_pipe_count += 1
+    link._connect()
+
+
+def unpipe(source, dest):
+    """P8: take the first pipe to ``dest`` away, or every pipe for None."""
+    if source._r_pipe_count == 0:
+        return
+    if dest is None:
+        links = _in_order(source._r_pipes)
+        source._r_pipes = {}
+        source._r_pipe_count = 0
+        source._r_pause()
+        for link in links:
+            _part(link)
+        return
+    found = source._r_pipes.get(id(dest))
+    if found is None:
+        return
+    if type(found) is list:
+        link = found.pop(0)
+        if len(found) == 1:
+            source._r_pipes[id(dest)] = found[0]
+    else:
+        link = found
+        del source._r_pipes[id(dest)]
+    source._r_pipe_count -= 1
+    if source._r_pipe_count == 0:
+        source._r_pause()
+    _part(link)
+
+
+def _part(link):
+    link._leaving = True
+    link._dest._s_emit1("unpipe", link._source)
+    # Where its own listener has not done it.
+    link._cleanup()
+
+
+def _in_order(pipes):
+    links = []
+    for found in pipes.values():
+        if type(found) is list:
+            links.extend(found)
+        else:
+            links.append(found)
+    links.sort(key=_number_of)
+    return links
+
+
+def _number_of(link):
+    pipe = link
+    return pipe._number
+
+
+def sole_destination(source):
+    """The destination that alone takes what ``source`` gives, as the bytes that they are; None where anybody looks.
+
+    That is: one pipe, whose listener is the only one for 'data', no text decoding, flowing, and nothing buffered.
+    """
+    if (
+        source._r_pipe_count != 1
+        or source._r_flowing != 1
+        or source._r_length
+        or source._r_decoder is not None
+        or not isinstance(source._s_data_listener, Pipe)
+    ):
+        return None
+    link = source._s_data_listener
+    return None if link._detour else link._dest

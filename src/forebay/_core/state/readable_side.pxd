@@ -1,0 +1,121 @@
+cimport cython
+
+cimport forebay._core.scheduling.calls as calls
+from forebay._core.data.chunk cimport byte_chunk, text_chunk
+from forebay._core.scheduling.fifo cimport Fifo
+from forebay._core.state.lifecycle cimport Lifecycle
+from forebay._core.data.stalls cimport Stalls
+from forebay._core.events cimport _returned
+from forebay._core.listeners cimport Handlers, Listener
+
+cdef int _TICK_READ_MORE
+cdef int _TICK_RESUME
+cdef int _TICK_READABLE
+cdef int _TICK_READ_ZERO
+cdef int _TICK_END
+cdef int _TICK_LISTENING
+cdef int _TICK_END_WRITABLE
+cdef int _TICK_READ_LATE
+cdef int _READ
+cdef int _FUNCTION
+cdef object _DATA
+cdef object _READABLE
+cdef int _METHOD
+cdef Py_ssize_t _ANY
+cdef Py_ssize_t _last_mark
+cdef object _last_size
+
+cdef class ReadableSide(Lifecycle):
+    cdef unsigned char _r_object             # object mode
+    cdef unsigned char _r_disabled           # a Duplex made with readable=False
+    cdef unsigned char _r_reading            # a _read call is outstanding
+    cdef unsigned char _r_late               # ... and is made on a tick
+    cdef unsigned char _r_sync               # inside _read, or none was made yet
+    cdef unsigned char _r_need_readable      # 'readable' is owed to somebody
+    cdef unsigned char _r_emitted_readable   # ... and announced
+    cdef unsigned char _r_listening          # there are 'readable' listeners
+    cdef unsigned char _r_resume_scheduled
+    cdef unsigned char _r_reading_more       # a prefetch tick is queued
+    cdef unsigned char _r_ended              # end of data received
+    cdef unsigned char _r_end_emitted
+    cdef unsigned char _r_did_read
+    cdef unsigned char _r_hook_kind          # 0 until _r_hook is looked up, _FUNCTION, or _METHOD of the stream
+    cdef unsigned char _r_multi_await        # _r_await is a set of destinations
+    cdef signed char _r_flowing              # -1 not decided, 0 no, 1 yes
+    cdef signed char _r_paused               # -1 neither, 0 resume() last, 1 pause() last
+    cdef Fifo _r_buffer                      # chunks not yet read; made when the first one waits
+    cdef Py_ssize_t _r_offset                # of the first chunk, how much is read (bytes or characters)
+    cdef Py_ssize_t _r_length                # bytes, characters or objects in the buffer
+    cdef Py_ssize_t _r_changes               # how often anything happened to the front of the buffer, ever
+    cdef Py_ssize_t _r_hwm
+    cdef object _r_hook                      # the _read hook
+    cdef object _r_decoder
+    cdef dict _r_pipes                       # the id of a destination -> its Pipe, or a list of several
+    cdef Py_ssize_t _r_pipe_count
+    cdef object _r_await                     # the destination, or set of the ids of several, that must drain first
+    cdef Py_ssize_t _r_chunks                # chunks that came in, ever
+    cdef long long _r_bytes                  # their bytes (characters, objects)
+    cdef Py_ssize_t _r_peak                  # the highest _r_length
+    cdef Stalls _r_stalls                    # how often and how long a destination stopped the flow
+    cdef object _r_start(self, object read, Py_ssize_t hwm, bint object_mode, object encoding)
+    cdef bint _r_can_push(self) except -1
+    @cython.locals(size=Py_ssize_t)
+    cdef bint _r_push(self, object chunk, object encoding) except -1
+    @cython.locals(size=Py_ssize_t)
+    cdef bint _r_unshift(self, object chunk, object encoding) except -1
+    @cython.locals(buffer=Fifo, size=Py_ssize_t)
+    cdef bint _r_push_eof(self) except -1
+    cdef object _r_checked(self, object chunk, object encoding)
+    cdef object _r_decode(self, object chunk)
+    @cython.locals(buffer=Fifo, at_once=bint, late=bint)
+    cdef object _r_add_chunk(self, object chunk, Py_ssize_t size, bint front)
+    @cython.locals(buffer=Fifo)
+    cdef Fifo _r_make_room(self)
+    @cython.locals(buffer=Fifo, changes=Py_ssize_t)
+    cdef Fifo _r_make_room_in_front(self)
+    cdef object _r_emit_data(self, object chunk)
+    @cython.locals(buffer=Fifo, left=Py_ssize_t)
+    cdef Py_ssize_t _r_how_much(self, Py_ssize_t n) except -1
+    @cython.locals(buffer=Fifo, left=Py_ssize_t)
+    cdef Py_ssize_t _r_first_left(self) except -1
+    @cython.locals(buffer=Fifo, left=Py_ssize_t, changes=Py_ssize_t)
+    cdef Py_ssize_t _r_measure_first(self) except -1
+    @cython.locals(buffer=Fifo)
+    cdef object _r_drop_first(self)
+    @cython.locals(buffer=Fifo)
+    cdef object _r_take(self, Py_ssize_t n)
+    @cython.locals(
+        buffer=Fifo, changes=Py_ssize_t, parts=list, whole=Py_ssize_t, left=Py_ssize_t, offset=Py_ssize_t, size=Py_ssize_t
+    )
+    cdef object _r_cut(self, Py_ssize_t n)
+    cdef object _r_joined(self, list parts, Py_ssize_t offset)
+    @cython.locals(wanted=Py_ssize_t, listener=Listener)
+    cdef object _r_read(self, Py_ssize_t n)
+    @cython.locals(raised=calls.Raised)
+    cdef object _r_call_read(self)
+    @cython.locals(late=bint)
+    cdef object _r_read_late(self)
+    cdef object _r_find_hook(self)
+    cdef object _r_read_done(self, object value)
+    cdef object _r_announce(self)
+    cdef object _r_announce_now(self)
+    cdef object _r_flow(self)
+    cdef object _r_read_more(self)
+    cdef object _r_end_readable(self)
+    cdef object _r_emit_end(self)
+    cdef object _r_forget_drains(self)
+    @cython.locals(stalls=Stalls)
+    cdef object _r_stall(self)
+    @cython.locals(stalls=Stalls)
+    cdef object _r_unstall(self)
+    cdef object _r_pause(self)
+    cdef object _r_resume(self)
+    cdef object _r_update_listening(self)
+    @cython.locals(buffer=Fifo, changes=Py_ssize_t, decoded=list, held=list)
+    cdef object _r_set_encoding(self, object encoding)
+    @cython.locals(buffer=Fifo, decoded=list, offset=Py_ssize_t, index=Py_ssize_t)
+    cdef list _r_decoded(self, object decoder)
+    cdef bint _r_writable_done(self) except -1
+    cdef object _r_end_writable(self)
+
+cdef object _size(Py_ssize_t mark)

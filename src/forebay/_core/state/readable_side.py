@@ -1,0 +1,760 @@
+"""The readable side of a stream: its buffer, its two reading modes, its end. Rules R1 to R14."""
+
+from types import MethodType
+
+from forebay._core.data.chunk import byte_chunk, invalid_chunk, text_chunk
+from forebay._core.data.encodings import encoding_name, make_decoder
+from forebay._core.data.stalls import Stalls
+from forebay._core.events import _returned
+from forebay._core.listeners import Handlers
+from forebay._core.scheduling import calls
+from forebay._core.scheduling.fifo import Fifo
+from forebay._core.state.lifecycle import Lifecycle
+from forebay._core.usage_errors import watch_read
+from forebay.errors import (
+    NotImplementedHookError,
+    OutOfRangeError,
+    PushAfterEofError,
+    UnshiftAfterEndError,
+)
+
+_TICK_READ_MORE = 10
+_TICK_RESUME = 11
+_TICK_READABLE = 12
+_TICK_READ_ZERO = 13
+_TICK_END = 14
+_TICK_LISTENING = 15
+_TICK_END_WRITABLE = 16
+_TICK_READ_LATE = 17
+_READ = 10
+# Interned, as every event is by the time that it comes here.
+_DATA = "data"
+_READABLE = "readable"
+# Kinds of a hook: what takes the arguments only, and what takes the stream before them.
+_FUNCTION = 1
+_METHOD = 2
+
+# read() without a size.
+_ANY = -1
+_LARGEST_READ = 1 << 30
+
+_last_mark = 0
+_last_size = 0
+
+
+class ReadableSide(Lifecycle):
+    def _r_start(self, read, hwm, object_mode, encoding):
+        self._s_readable = True
+        self._r_hook = read
+        self._r_hwm = hwm
+        self._r_object = object_mode
+        self._r_sync = True
+        self._r_flowing = -1
+        self._r_paused = -1
+        self._s_half_open = True
+        if encoding is not None:
+            self._r_decoder = make_decoder(encoding)
+            self._s_keep("encoding", encoding_name(encoding))
+
+    # ---- data coming in
+
+    def _r_can_push(self):
+        return not self._r_ended and (self._r_length < self._r_hwm or self._r_length == 0)
+
+    def _r_push(self, chunk, encoding):
+        """R1."""
+        if chunk is None:
+            return self._r_push_eof()
+        if self._r_object:
+            size = 1
+        elif type(chunk) is bytes and encoding is None:
+            size = calls.bytes_size(chunk)
+        else:
+            chunk = self._r_checked(chunk, encoding)
+            if chunk is None:
+                return False
+            size = len(chunk)
+        if size == 0:
+            self._r_reading = False
+            self._r_read_more()
+            return self._r_can_push()
+        if self._r_ended:
+            self._s_fail(PushAfterEofError("push() after push(None), which marks the end of the data"), False)
+            return False
+        if self._s_destroyed or self._s_errored is not None:
+            return False
+        self._r_reading = False
+        if self._r_decoder is not None and not isinstance(chunk, str):
+            chunk = self._r_decode(chunk)
+            size = 1 if self._r_object else len(chunk)
+            if not self._r_object and size == 0:
+                # Part of a character; the rest has to be fetched.
+                self._r_chunks += 1
+                self._r_read_more()
+                return self._r_can_push()
+        self._r_add_chunk(chunk, size, False)
+        return self._r_can_push()
+
+    def _r_unshift(self, chunk, encoding):
+        """R2."""
+        if chunk is None:
+            return self._r_push_eof()
+        if not self._r_object:
+            chunk = self._r_checked(chunk, encoding)
+            if chunk is None:
+                return False
+            if self._r_decoder is not None and not isinstance(chunk, str):
+                # What comes back to the front is whole text; the decoder's state belongs to what is still to come.
+                decoder = make_decoder(self._s_find("encoding"))
+                chunk = decoder.decode(bytes(chunk), True)
+        size = 1 if self._r_object else len(chunk)
+        if size == 0:
+            return self._r_can_push()
+        if self._r_end_emitted:
+            self._s_fail(UnshiftAfterEndError("unshift() after the 'end' event"), False)
+        elif self._s_destroyed or self._s_errored is not None:
+            return False
+        else:
+            self._r_add_chunk(chunk, size, True)
+        return self._r_can_push()
+
+    def _r_checked(self, chunk, encoding):
+        """The chunk as bytes or, where the stream decodes, as the text that it is; None once an error is reported."""
+        if isinstance(chunk, str):
+            if self._r_decoder is not None and (
+                encoding is None or encoding_name(encoding) == self._s_find("encoding")
+            ):
+                return chunk
+            if encoding is not None:
+                return text_chunk(chunk, encoding)
+            data = None
+        else:
+            data = byte_chunk(chunk)
+        if data is None:
+            self._s_fail(invalid_chunk(chunk), False)
+        return data
+
+    def _r_decode(self, chunk):
+        if self._r_object:
+            data = byte_chunk(chunk)
+            return chunk if data is None else self._r_decoder.decode(bytes(data))
+        return self._r_decoder.decode(chunk)
+
+    def _r_push_eof(self):
+        """R5."""
+        if not self._s_constructed:
+            self._s_check_started()
+        self._r_reading = False
+        if self._r_ended:
+            return False
+        if self._r_decoder is not None:
+            tail = self._r_decoder.decode(b"", True)
+            if tail:
+                size = 1 if self._r_object else len(tail)
+                buffer = self._r_make_room()
+                self._r_length += size
+                buffer.put(tail)
+        self._r_ended = True
+        if self._r_sync:
+            self._r_announce()
+        else:
+            self._r_need_readable = False
+            self._r_emitted_readable = True
+            self._r_announce_now()
+        return False
+
+    def _r_add_chunk(self, chunk, size, front):
+        """R3."""
+        if not front:
+            self._r_chunks += 1
+            self._r_bytes += size
+        at_once = (
+            not self._r_sync
+            and self._r_flowing == 1
+            and self._r_length == 0
+            and self._s_data_handler is not None
+        )
+        # One stream's listener pushes to the next one, and so on.
+        late = at_once and calls.crowded()
+        if at_once and not late:
+            if self._r_await is not None:
+                self._r_forget_drains()
+            self._r_did_read = True
+            self._r_emit_data(chunk)
+        else:
+            # First, for it may run anything.
+            buffer = self._r_buffer
+            if front:
+                buffer = self._r_make_room_in_front()
+            elif buffer is None or not buffer.has_room(1):
+                buffer = self._r_make_room()
+            self._r_length += size
+            if self._r_length > self._r_peak:
+                self._r_peak = self._r_length
+            if front:
+                self._r_changes += 1
+                buffer.put_left(chunk)
+            else:
+                buffer.put(chunk)
+            if self._r_need_readable or late:
+                self._r_announce()
+        if not self._r_reading_more and self._s_constructed:
+            self._r_reading_more = True
+            self._s_tick(_TICK_READ_MORE, None)
+
+    def _r_make_room(self):
+        """Room for one more chunk; the buffer."""
+        buffer = self._r_buffer
+        if buffer is None:
+            self._s_check_started()
+            buffer = Fifo()
+            # The garbage collector may have run, and with it anything.
+            if self._r_buffer is None:
+                self._r_buffer = buffer
+            calls.ready_for_calls(self)
+            buffer = self._r_buffer
+        buffer.reserve(1)
+        return buffer
+
+    def _r_make_room_in_front(self):
+        buffer = self._r_make_room()
+        while self._r_offset:
+            # The front chunk is half read: what is left of it is a chunk of its own from here on.
+            changes = self._r_changes
+            rest = buffer.first()[self._r_offset :]
+            if changes == self._r_changes:
+                self._r_changes += 1
+                self._r_offset = 0
+                buffer.replace_first(rest)
+            buffer = self._r_make_room()
+        return buffer
+
+    def _r_emit_data(self, chunk):
+        listener = self._s_data_listener
+        if listener is not None:
+            listener._notify1(chunk)
+            return
+        handler = self._s_data_handler
+        if handler is None:
+            return
+        if type(handler) is list or type(handler) is Handlers:
+            self._s_emit1(_DATA, chunk)
+        else:
+            result = calls.attempt(handler, chunk)
+            if result is not None:
+                _returned(self, _DATA, result)
+
+    # ---- data going out
+
+    def _r_how_much(self, n):
+        if self._r_length == 0 and self._r_ended:
+            return 0
+        if n == _ANY:
+            if self._r_length == 0:
+                return 0
+            if self._r_object:
+                return 1
+            if self._r_decoder is None or self._r_flowing == 1:
+                # As in _r_first_left, without the call.
+                buffer = self._r_buffer
+                left = 0 if buffer is None else buffer.first_bytes() - self._r_offset
+                return left if left > 0 else self._r_first_left()
+            return self._r_length
+        if n <= 0:
+            return 0
+        if self._r_object:
+            return 1
+        if n <= self._r_length:
+            return n
+        return self._r_length if self._r_ended else 0
+
+    def _r_first_left(self):
+        """What is left of the first chunk: more than 0, or 0 where there is none.
+
+        A chunk whose length cannot be told any more makes the stream fail, and is dropped.
+        """
+        buffer = self._r_buffer
+        if buffer is None or buffer.size == 0:
+            return 0
+        left = buffer.first_bytes() - self._r_offset
+        return left if left > 0 else self._r_measure_first()
+
+    def _r_measure_first(self):
+        """`_r_first_left` of a chunk that is not bytes: its length may run anything, and raise."""
+        buffer = self._r_buffer
+        while buffer.size:
+            chunk = buffer.first()
+            changes = self._r_changes
+            try:
+                left = len(chunk) - self._r_offset
+            except Exception as error:
+                if changes == self._r_changes:
+                    self._r_drop_first()
+                self._s_fail(error, False)
+                return 0
+            if changes != self._r_changes:
+                continue
+            if left > 0:
+                return left
+            # Its owner has cut it meanwhile: there is nothing to give any more.
+            self._r_drop_first()
+        return 0
+
+    def _r_drop_first(self):
+        buffer = self._r_buffer
+        self._r_changes += 1
+        self._r_offset = 0
+        if buffer.size == 1:
+            self._r_length = 0
+        buffer.popleft()
+
+    def _r_take(self, n):
+        """n bytes, characters or (1) object from the front of the buffer; None where there is nothing."""
+        buffer = self._r_buffer
+        if buffer is None or buffer.size == 0:
+            return None
+        if not self._r_object and (self._r_offset or buffer.first_bytes() != n):
+            taken = buffer.take_bytes(self._r_offset, n)
+            if taken is not None:
+                self._r_changes += 1
+                self._r_offset = buffer.cut
+                self._r_length = self._r_length - n if buffer.size else 0
+                buffer.trim()
+                return taken
+            if self._r_first_left() != n or self._r_offset:
+                return self._r_cut(n)
+            if buffer.size == 0:
+                return None
+        self._r_changes += 1
+        # A bytearray that its owner has resized meanwhile must not leave a count behind.
+        self._r_length = self._r_length - n if buffer.size > 1 else 0
+        return buffer.popleft()
+
+    def _r_cut(self, n):
+        """n bytes or characters, where they are not one whole chunk; fewer, or None, where there are not as many."""
+        buffer = self._r_buffer
+        taken = None
+        whole = left = offset = 0
+        changes = self._r_changes - 1
+        try:
+            # A length or a part of a chunk may run anything; what that took is gone. So nothing changes before all is made.
+            while changes != self._r_changes:
+                changes = self._r_changes
+                parts = []
+                whole = 0
+                left = n
+                offset = self._r_offset
+                while left > 0 and whole < buffer.size:
+                    chunk = buffer.at(whole)
+                    size = len(chunk) - offset
+                    if size > left:
+                        parts.append(chunk[offset : offset + left])
+                        offset += left
+                        left = 0
+                        break
+                    if size > 0:
+                        parts.append(chunk[offset:] if offset else chunk)
+                        left -= size
+                    whole += 1
+                    offset = 0
+                taken = self._r_joined(parts, offset)
+        except Exception as error:
+            # One of the chunks cannot be read any more; the first one is dropped with what was asked for.
+            if changes == self._r_changes and buffer.size:
+                self._r_drop_first()
+            self._s_fail(error, False)
+            return None
+        self._r_changes += 1
+        self._r_offset = offset
+        self._r_length = max(0, self._r_length - (n - left)) if buffer.size > whole else 0
+        while whole > 0:
+            whole -= 1
+            chunk = buffer.popleft()
+            if type(chunk) is not bytes:
+                # Held until all are out: what `__del__` of one does finds the buffer whole.
+                parts.append(chunk)
+        return taken
+
+    def _r_joined(self, parts, offset):
+        """Parts of chunks as one; ``offset``: where the last of them was cut."""
+        if not parts:
+            return None
+        if len(parts) == 1:
+            part = parts[0]
+            return part if not offset or isinstance(part, (bytes, str)) else bytes(part)
+        if self._r_decoder is not None:
+            return "".join(parts)
+        return b"".join(parts)
+
+    def _r_read(self, n):
+        """R4: read(n), or read() with _ANY."""
+        wanted = n
+        if n > self._r_hwm:
+            if n > _LARGEST_READ:
+                raise OutOfRangeError(f"read(n) takes at most {_LARGEST_READ} bytes at once, got {n}")
+            self._r_hwm = 1
+            while self._r_hwm < n:
+                self._r_hwm *= 2
+        if n != 0:
+            self._r_emitted_readable = False
+        elif self._r_need_readable and (
+            self._r_ended or (self._r_length >= self._r_hwm if self._r_hwm else self._r_length > 0)
+        ):
+            if self._r_length == 0 and self._r_ended:
+                self._r_end_readable()
+            else:
+                self._r_announce()
+            return None
+        n = self._r_how_much(wanted)
+        if n == 0 and self._r_ended:
+            if self._r_length == 0:
+                self._r_end_readable()
+            return None
+        if (
+            not self._r_ended
+            and not self._r_reading
+            and not self._s_destroyed
+            and self._s_constructed
+            and self._s_errored is None
+            and (self._r_need_readable or self._r_length == 0 or self._r_length - n < self._r_hwm)
+        ):
+            self._r_reading = True
+            self._r_sync = True
+            if self._r_length == 0:
+                self._r_need_readable = True
+            self._r_late = calls.crowded()
+            if self._r_late:
+                # One stream's _read reads the next one, and so on.
+                self._s_tick(_TICK_READ_LATE, None)
+            else:
+                self._r_call_read()
+            self._r_sync = False
+            if not self._r_reading and (n == 0 or wanted != _ANY or self._r_decoder is not None):
+                n = self._r_how_much(wanted)
+        chunk = self._r_take(n) if n > 0 else None
+        if chunk is None:
+            if not self._s_constructed:
+                self._s_check_started()
+            if self._r_length <= self._r_hwm:
+                self._r_need_readable = True
+            n = 0
+        elif self._r_await is not None:
+            self._r_forget_drains()
+        if self._r_length == 0:
+            if not self._r_ended:
+                self._r_need_readable = True
+            elif wanted != n:
+                self._r_end_readable()
+        if chunk is not None and not self._s_error_emitted and not self._s_close_emitted:
+            self._r_did_read = True
+            # In a variable: a listener that takes itself off the list is held by nothing else.
+            listener = self._s_data_listener
+            if listener is not None:
+                listener._notify1(chunk)
+            elif self._s_data_handler is not None:
+                self._r_emit_data(chunk)
+        return chunk
+
+    def _r_call_read(self):
+        if self._r_hook_kind == 0:
+            self._r_find_hook()
+        if self._r_hook_kind == _METHOD:
+            result = calls.attempt_method(self._r_hook, self, _size(self._r_hwm))
+        else:
+            result = calls.attempt(self._r_hook, _size(self._r_hwm))
+        # push() returns a bool, and a hook is often nothing but a push().
+        if result is None or result is True or result is False:
+            return
+        if type(result) is calls.Raised:
+            raised = result
+            self._s_fail(self._s_hook_error("_read", self._r_hook, raised.error), False)
+            return
+        try:
+            if type(result) is bytes:
+                self._r_push(result if calls.bytes_size(result) else None, None)
+            else:
+                self._s_hook_returned(_READ, result)
+        except Exception as error:
+            self._s_fail(error, False)
+
+    def _r_read_late(self):
+        """Call the hook that was put off, unless something has made it needless."""
+        late = self._r_late
+        self._r_late = False
+        if late and self._r_reading and not self._s_destroyed and self._s_errored is None:
+            self._r_sync = True
+            self._r_call_read()
+            self._r_sync = False
+
+    def _r_find_hook(self):
+        """Look the hook up, once, at the first read."""
+        self._r_hook_kind = _FUNCTION
+        calls.ready_for_calls(self)
+        if self._s_debug:
+            watch_read(self, self._r_hook or getattr(self, "_read", None), self._s_queue._loop)
+        if self._r_hook is not None:
+            return
+        hook = getattr(self, "_read", None)
+        if type(hook) is MethodType and hook.__self__ is self:
+            # The function instead of the bound method: nothing then holds the stream in a cycle.
+            hook = hook.__func__
+            self._r_hook_kind = _METHOD
+        self._r_hook = _no_hook if hook is None else hook
+
+    def _r_read_done(self, value):
+        """The value of a _read hook: what it read."""
+        if value is None or value is True or value is False:
+            return
+        if (
+            not self._r_object
+            and not isinstance(value, str)
+            and byte_chunk(value) is not None
+            and len(value) == 0
+        ):
+            value = None
+        self._r_push(value, None)
+
+    def _s_complete(self, kind, error, value):
+        if kind != _READ:
+            Lifecycle._s_complete(self, kind, error, value)
+        elif error is not None:
+            self._s_fail(error, False)
+        else:
+            self._r_read_done(value)
+
+    # ---- 'readable', the flow, the end
+
+    def _r_announce(self):
+        """R6."""
+        self._r_need_readable = False
+        if not self._r_emitted_readable:
+            self._r_emitted_readable = True
+            self._s_tick(_TICK_READABLE, None)
+
+    def _r_announce_now(self):
+        """R7."""
+        if not self._s_destroyed and self._s_errored is None and (self._r_length or self._r_ended):
+            self._s_emit0("readable")
+            self._r_emitted_readable = False
+        if self._r_flowing != 1 and not self._r_ended and self._r_length <= self._r_hwm:
+            self._r_need_readable = True
+        self._r_flow()
+
+    def _r_flow(self):
+        while self._r_flowing == 1 and self._r_read(_ANY) is not None:
+            pass
+
+    def _r_read_more(self):
+        """R9."""
+        if not self._r_reading_more and self._s_constructed:
+            self._r_reading_more = True
+            self._s_tick(_TICK_READ_MORE, None)
+
+    def _r_end_readable(self):
+        """R8."""
+        if not self._r_end_emitted:
+            self._r_ended = True
+            self._s_tick(_TICK_END, None)
+
+    def _r_emit_end(self):
+        if self._s_errored is not None or self._s_close_emitted or self._r_end_emitted or self._r_length:
+            return
+        self._r_end_emitted = True
+        self._s_emit0("end")
+        if self._s_writable and not self._s_half_open and not self._r_writable_done():
+            self._s_tick(_TICK_END_WRITABLE, None)
+        elif self._s_auto_destroy and self._r_writable_done():
+            self._s_destroy_stream(None)
+
+    def _s_run_tick(self, op, arg):
+        if op == _TICK_READ_MORE:
+            while (
+                not self._r_reading
+                and not self._r_ended
+                and (self._r_length < self._r_hwm or (self._r_flowing == 1 and self._r_length == 0))
+            ):
+                length = self._r_length
+                chunks = self._r_chunks
+                self._r_read(0)
+                if length == self._r_length and chunks == self._r_chunks:
+                    break
+            self._r_reading_more = False
+        elif op == _TICK_RESUME:
+            if not self._r_reading:
+                self._r_read(0)
+            self._r_resume_scheduled = False
+            self._s_emit0("resume")
+            self._r_flow()
+            if self._r_flowing == 1 and not self._r_reading:
+                self._r_read(0)
+        elif op == _TICK_READABLE:
+            self._r_announce_now()
+        elif op == _TICK_END:
+            self._r_emit_end()
+        elif op == _TICK_READ_ZERO:
+            self._r_read(0)
+        elif op == _TICK_LISTENING:
+            self._r_update_listening()
+        elif op == _TICK_END_WRITABLE:
+            self._r_end_writable()
+        elif op == _TICK_READ_LATE:
+            self._r_read_late()
+        else:
+            Lifecycle._s_run_tick(self, op, arg)
+
+    def _r_pause(self):
+        """R10."""
+        if self._r_flowing != 0:
+            self._r_flowing = 0
+            self._s_emit0("pause")
+        self._r_paused = 1
+
+    def _r_resume(self):
+        """R11."""
+        if self._r_flowing != 1:
+            self._r_flowing = 0 if self._r_listening else 1
+            if not self._r_resume_scheduled:
+                self._r_resume_scheduled = True
+                self._s_tick(_TICK_RESUME, None)
+        self._r_paused = 0
+
+    # ---- listeners
+
+    def _s_added(self, event):
+        """R12."""
+        if not self._s_readable:
+            self._s_check_started()
+            return
+        if event is _DATA:
+            if self._s_count("readable"):
+                self._r_listening = True
+            if self._r_flowing != 0:
+                self._r_resume()
+        elif event is _READABLE and not self._r_end_emitted and not self._r_listening:
+            self._r_listening = True
+            self._r_need_readable = True
+            self._r_flowing = 0
+            self._r_emitted_readable = False
+            if self._r_length:
+                self._r_announce()
+            elif not self._r_reading:
+                self._s_tick(_TICK_READ_ZERO, None)
+
+    def _s_removed(self, event):
+        """R13."""
+        if event is _READABLE and self._s_readable:
+            self._s_tick(_TICK_LISTENING, None)
+
+    def _r_update_listening(self):
+        self._r_listening = self._s_count("readable") > 0
+        if self._r_resume_scheduled and self._r_paused == 0:
+            self._r_flowing = 1
+        elif self._s_data_handler is not None:
+            self._r_resume()
+        elif not self._r_listening:
+            self._r_flowing = -1
+
+    # ---- destinations that must drain
+
+    def _r_forget_drains(self):
+        """P7: whoever reads does not wait for anybody."""
+        if self._r_multi_await:
+            self._r_await.clear()
+        else:
+            self._r_await = None
+        self._r_unstall()
+
+    def _r_stall(self):
+        if self._r_stalls is None:
+            stalls = Stalls()
+            if self._r_stalls is None:
+                self._r_stalls = stalls
+        stalls = self._r_stalls
+        stalls.begin()
+
+    def _r_unstall(self):
+        stalls = self._r_stalls
+        if stalls is not None:
+            stalls.end()
+
+    # ---- text
+
+    def _r_set_encoding(self, encoding):
+        """R14."""
+        decoder = make_decoder(encoding)
+        self._s_keep("encoding", encoding_name(encoding))
+        buffer = self._r_buffer
+        if buffer is None or buffer.size == 0:
+            self._r_decoder = decoder
+            return
+        changes = self._r_changes - 1
+        # As in _r_cut: nothing changes before all is decoded.
+        while changes != self._r_changes:
+            changes = self._r_changes
+            decoder = make_decoder(encoding)
+            decoded = self._r_decoded(decoder)
+            text = "" if self._r_object else "".join(decoded)
+            held = []
+        self._r_decoder = decoder
+        self._r_changes += 1
+        self._r_offset = 0
+        if self._r_object:
+            for item in decoded:
+                held.append(buffer.popleft())
+                buffer.put(item)
+            return
+        self._r_length = len(text)
+        while buffer.size > 1:
+            held.append(buffer.popleft())
+        if text:
+            buffer.replace_first(text)
+        else:
+            buffer.popleft()
+
+    def _r_decoded(self, decoder):
+        """The chunks of the buffer as text."""
+        buffer = self._r_buffer
+        decoded = []
+        offset = self._r_offset
+        index = 0
+        while index < buffer.size:
+            chunk = buffer.at(index)
+            index += 1
+            if offset:
+                chunk = chunk[offset:]
+                offset = 0
+            data = chunk
+            if self._r_object and not isinstance(chunk, str):
+                data = byte_chunk(chunk)
+            if data is None or isinstance(data, str):
+                decoded.append(chunk)
+            else:
+                decoded.append(decoder.decode(bytes(data)))
+        return decoded
+
+    # ---- the other side, where there is one
+
+    def _r_writable_done(self):
+        return True
+
+    def _r_end_writable(self):
+        return None
+
+    def _s_release(self):
+        self._r_hook = None
+        self._r_hook_kind = 0
+        self._r_unstall()
+        Lifecycle._s_release(self)
+
+
+def _size(mark):
+    """A mark as the object that a hook gets; nearly all are the same."""
+    global _last_mark, _last_size
+    if mark != _last_mark:
+        _last_mark = mark
+        _last_size = mark
+    return _last_size
+
+
+def _no_hook(size):
+    raise NotImplementedHookError("this Readable has no _read: give read=, or override _read in a subclass")

@@ -1,0 +1,3 @@
+from forebay._core.state.lifecycle import Lifecycle
+
+class ReadableSide(Lifecycle): ...

@@ -1,0 +1,668 @@
+"""The writable side of a stream: its queue, drain, cork, and the end. Rules W1 to W10."""
+
+from types import MethodType
+
+from forebay._core.data.chunk import byte_chunk, invalid_chunk, text_chunk
+from forebay._core.data.stalls import Stalls
+from forebay._core.scheduling import calls
+from forebay._core.scheduling.fifo import Fifo
+from forebay._core.scheduling.ticks import current_queue, report
+from forebay._core.state.readable_side import ReadableSide
+from forebay.errors import (
+    AlreadyFinishedError,
+    MultipleCompletionError,
+    NotImplementedHookError,
+    NullChunkError,
+    StreamDestroyedError,
+    WriteAfterEndError,
+)
+
+# As in readable_side.
+_TICK_READ_ZERO = 13
+_TICK_AFTER_WRITE = 20
+_TICK_AFTER_CALLBACK = 21
+_TICK_WRITE_FAILED = 22
+_TICK_FAIL_BUFFERED = 23
+_TICK_CALLBACK = 24
+_TICK_FINISH = 25
+_TICK_FINISH_CHECK = 26
+_TICK_WRITE_LATE = 27
+_WRITE = 20
+_FINAL = 21
+
+
+class WritableSide(ReadableSide):
+    def _w_start(self, write, writev, final, hwm, object_mode, encoding):
+        self._s_writable = True
+        self._w_hook = write
+        self._w_many_hook = writev
+        if final is not None:
+            self._s_keep("final", final)
+        self._w_hwm = hwm
+        self._w_object = object_mode
+        self._w_encoding = encoding
+
+    # ---- write
+
+    def _w_checked(self, chunk, encoding):
+        """The chunk as it is queued. Raises for what is none, before any state is looked at (W1)."""
+        if chunk is None:
+            raise NullChunkError(
+                "write(None): None marks the end of a stream and cannot be a chunk; call end()"
+            )
+        if self._w_object:
+            return chunk
+        if isinstance(chunk, str):
+            if self._w_keep_text:
+                return chunk
+            if encoding is None:
+                encoding = self._w_encoding
+            if encoding is None:
+                raise invalid_chunk(chunk)
+            return text_chunk(chunk, encoding)
+        data = byte_chunk(chunk)
+        if data is None:
+            raise invalid_chunk(chunk)
+        return data
+
+    def _w_write(self, chunk, encoding, callback):
+        """W1."""
+        if type(chunk) is bytes:
+            size = 1 if self._w_object else calls.bytes_size(chunk)
+        elif type(chunk) is bytearray:
+            size = 1 if self._w_object else len(chunk)
+        else:
+            chunk = self._w_checked(chunk, encoding)
+            size = 1 if self._w_object else len(chunk)
+        if self._w_ending or self._s_destroyed:
+            self._w_refuse(callback)
+            return False
+        waits = self._w_writing or self._w_corked or self._s_errored is not None or not self._s_constructed
+        if waits and not self._w_has_room():
+            # It may run anything, so all is looked at anew.
+            self._w_make_room()
+            return self._w_write(chunk, encoding, callback)
+        self._w_pending += 1
+        self._w_chunks += 1
+        self._w_bytes += size
+        self._w_length += size
+        if self._w_length > self._w_peak:
+            self._w_peak = self._w_length
+        if waits:
+            self._w_put(chunk, callback)
+        else:
+            self._w_writelen = size
+            # None is there already: no write is in flight.
+            if callback is not None:
+                self._w_callback = callback
+            self._w_writing = True
+            self._w_expecting = True
+            self._w_sync = True
+            if calls.crowded():
+                # One stream's _write writes to the next one, and so on.
+                self._s_tick(_TICK_WRITE_LATE, chunk)
+            else:
+                self._w_call_write(chunk)
+            self._w_sync = False
+        if self._w_length < self._w_hwm or self._w_length == 0:
+            return self._s_errored is None and not self._s_destroyed
+        self._w_need_drain = True
+        if self._w_stalls is None:
+            stalls = Stalls()
+            if self._w_stalls is None:
+                self._w_stalls = stalls
+        stalls = self._w_stalls
+        stalls.begin()
+        return False
+
+    def _w_write_late(self, chunk):
+        """Hand the hook a chunk that was put off; one that was dropped meanwhile fails its write."""
+        if self._s_destroyed:
+            callback = self._w_callback
+            self._w_expecting = self._w_writing = False
+            self._w_callback = None
+            waiting = self._w_buffer is not None and self._w_buffer.size > 0
+            self._w_length = max(0, self._w_length - self._w_writelen) if waiting else 0
+            self._w_writelen = 0
+            self._w_write_failed(callback, _dropped("write"))
+        else:
+            self._w_sync = True
+            self._w_call_write(chunk)
+            self._w_sync = False
+
+    def _w_has_room(self):
+        """Whether one more chunk and its callback fit without an allocation."""
+        buffer = self._w_buffer
+        return buffer is not None and buffer.has_room(2)
+
+    def _w_put(self, chunk, callback):
+        buffer = self._w_buffer
+        buffer.put(chunk)
+        buffer.put(callback)
+
+    def _w_make_room(self):
+        """For one more chunk and its callback."""
+        if self._w_buffer is None:
+            self._s_check_started()
+            self._s_join_loop()
+            buffer = Fifo()
+            # The garbage collector may have run, and with it anything.
+            if self._w_buffer is None:
+                self._w_buffer = buffer
+        buffer = self._w_buffer
+        buffer.reserve(2)
+
+    def _w_measure(self, chunk):
+        """What a chunk counts for; -1 where its length cannot be told any more, which is the failure of its write."""
+        if self._w_object:
+            return 1
+        if type(chunk) is bytes:
+            return calls.bytes_size(chunk)
+        try:
+            return len(chunk)
+        except Exception as error:
+            self._w_written(error)
+            return -1
+
+    def _w_refuse(self, callback):
+        """A write after end() or destroy(): report it, and return the error."""
+        error = self._w_refusal("write")
+        if callback is not None:
+            self._s_tick(_TICK_CALLBACK, (callback, error))
+        self._s_fail(error, True)
+        return error
+
+    def _w_refusal(self, what):
+        """Why nothing can be written any more."""
+        if not self._w_ending:
+            return StreamDestroyedError(f"{what}() on a stream that was destroyed")
+        # A stream whose other side has ended it may know more than that it is ended.
+        refusal = self._s_find("refusal")
+        error = None if refusal is None else refusal()
+        return error if error is not None else WriteAfterEndError(f"{what}() after end()")
+
+    def _w_find_hooks(self):
+        """Look the hooks up, once, at the first write."""
+        self._w_hooks_found = True
+        calls.ready_for_calls(self)
+        if self._w_many_hook is None:
+            self._w_many_hook = calls.method_of(self, "_writev")
+        self._w_hook = self._w_method(self._w_hook, "_write")
+
+    def _w_method(self, hook, name):
+        if hook is None:
+            hook = getattr(self, name, None)
+            if type(hook) is MethodType and hook.__self__ is self:
+                # The function instead of the bound method: nothing then holds the stream in a cycle.
+                hook = hook.__func__
+                self._w_hook_self = True
+        return hook
+
+    def _w_call_write(self, chunk):
+        """Hand one chunk to the hook, and take what it returns."""
+        if not self._w_hooks_found:
+            self._w_find_hooks()
+        hook = self._w_hook
+        if hook is None:
+            if self._w_many_hook is not None:
+                self._w_call_writev([chunk])
+            else:
+                self._w_written(
+                    NotImplementedHookError(
+                        "this Writable has no _write: give write= or writev=, or override _write in a subclass"
+                    )
+                )
+            return
+        result = calls.attempt_method(hook, self, chunk) if self._w_hook_self else calls.attempt(hook, chunk)
+        if result is None:
+            self._w_written(None)
+        else:
+            self._w_returned(result)
+
+    def _w_returned(self, result):
+        if result is None:
+            self._w_written(None)
+        elif type(result) is calls.Raised:
+            raised = result
+            name = "_write" if self._w_hook is not None else "_writev"
+            hook = self._w_hook if self._w_hook is not None else self._w_many_hook
+            self._w_written(self._s_hook_error(name, hook, raised.error))
+        else:
+            self._s_hook_returned(_WRITE, result)
+
+    def _w_call_writev(self, chunks):
+        self._w_returned(calls.attempt(self._w_many_hook, chunks))
+
+    def _s_complete(self, kind, error, value):
+        if kind == _WRITE:
+            self._w_written(error)
+        elif kind == _FINAL:
+            self._w_on_final(error)
+        else:
+            ReadableSide._s_complete(self, kind, error, value)
+
+    def _s_completed_again(self, kind, error):
+        if kind == _FINAL:
+            self._w_on_final(error)
+        else:
+            ReadableSide._s_completed_again(self, kind, error)
+
+    def _w_written(self, error):
+        """W2: the write in flight is done."""
+        if not self._w_expecting:
+            self._s_fail(
+                MultipleCompletionError("_write or _writev completed twice; it completes once for each call"),
+                False,
+            )
+            return
+        sync = self._w_sync
+        callback = self._w_callback
+        buffer = self._w_buffer
+        waiting = buffer is not None and buffer.size > 0
+        self._w_expecting = False
+        self._w_writing = False
+        if callback is not None:
+            self._w_callback = None
+        # A bytearray that its owner has resized meanwhile must not leave a count behind.
+        self._w_length = max(0, self._w_length - self._w_writelen) if waiting else 0
+        self._w_writelen = 0
+        if error is not None:
+            if self._s_errored is None:
+                self._s_errored = error
+            if sync:
+                self._s_tick(_TICK_WRITE_FAILED, (callback, error))
+            else:
+                self._w_write_failed(callback, error)
+            return
+        if waiting:
+            self._w_flush_buffered()
+        if not sync:
+            self._w_after_write(1, callback)
+        elif callback is None:
+            if self._w_need_drain and self._w_length == 0 and not self._w_after_pending:
+                self._w_after_pending = True
+                self._s_tick(_TICK_AFTER_WRITE, None)
+            else:
+                self._w_pending -= 1
+                if self._w_ending:
+                    self._w_finish_check(True)
+        elif self._w_tick_info is not None and self._w_tick_info[0] is callback:
+            self._w_tick_info[1] += 1
+        else:
+            self._w_tick_info = [callback, 1]
+            self._w_after_pending = True
+            self._s_tick(_TICK_AFTER_CALLBACK, self._w_tick_info)
+
+    def _w_after_write(self, count, callback):
+        """W3."""
+        self._w_after_pending = False
+        if self._w_need_drain and not self._w_ending and not self._s_destroyed and self._w_length == 0:
+            self._w_need_drain = False
+            self._w_unstall_writers()
+            self._s_emit0("drain")
+        while count > 0:
+            count -= 1
+            self._w_pending -= 1
+            if callback is not None:
+                self._w_run_callback(callback, None)
+        if self._s_destroyed:
+            self._w_fail_buffered()
+        if self._w_ending:
+            self._w_finish_check(True)
+
+    def _w_unstall_writers(self):
+        stalls = self._w_stalls
+        if stalls is not None:
+            stalls.end()
+
+    def _w_write_failed(self, callback, error):
+        self._w_pending -= 1
+        if callback is not None:
+            self._w_run_callback(callback, error)
+        self._w_fail_buffered()
+        self._s_fail(error, False)
+
+    def _w_run_callback(self, callback, error):
+        """Whatever a callback raises, the others are called and the stream goes on."""
+        if type(callback) is list:
+            for each in callback:
+                self._w_tell(each, error)
+        else:
+            self._w_tell(callback, error)
+
+    def _w_tell(self, callback, error):
+        if calls.crowded():
+            # One stream's callback completes another one's write, and so on.
+            self._s_tick(_TICK_CALLBACK, (callback, error))
+            return
+        result = calls.attempt(callback, error)
+        if type(result) is calls.Raised:
+            report(current_queue()._loop, "Exception in a callback of write() or end()", result.error, self)
+
+    # ---- what is buffered
+
+    def _w_uncork_once(self):
+        """W4."""
+        if self._w_corked:
+            self._w_corked -= 1
+            if not self._w_writing:
+                self._w_flush_buffered()
+
+    def _w_flush_buffered(self):
+        """W5."""
+        buffer = self._w_buffer
+        if (
+            self._w_corked
+            or self._w_flushing
+            or self._s_destroyed
+            or not self._s_constructed
+            or buffer is None
+            or buffer.size == 0
+        ):
+            return
+        if not self._w_hooks_found:
+            self._w_find_hooks()
+        self._w_flushing = True
+        # A write that fails on the spot ends the loop; an older error of a stream that stays up does not.
+        before = self._s_errored
+        while buffer.size and not self._w_writing and self._s_errored is before:
+            self._w_writing = True
+            self._w_expecting = True
+            self._w_sync = True
+            if buffer.size > 2 and self._w_many_hook is not None:
+                chunks = []
+                callbacks = []
+                while buffer.size:
+                    chunks.append(buffer.popleft())
+                    callback = buffer.popleft()
+                    if callback is not None:
+                        callbacks.append(callback)
+                self._w_pending -= len(chunks) - 1  # compiled: of a list
+                self._w_writelen = self._w_length
+                self._w_callback = callbacks if callbacks else None
+                self._w_call_writev(chunks)
+            else:
+                chunk = buffer.popleft()
+                self._w_callback = buffer.popleft()
+                size = self._w_measure(chunk)
+                if size >= 0:
+                    self._w_writelen = size
+                    self._w_call_write(chunk)
+                # Let go of here: where the next pair is taken, its `__del__` would find half a pair in the queue.
+                chunk = None
+            self._w_sync = False
+        self._w_flushing = False
+
+    def _w_take_waiting(self):
+        """For the hook at work: what was written meanwhile, to go with the write in flight; None where nothing was."""
+        buffer = self._w_buffer
+        if buffer is None or buffer.size == 0 or not self._w_writing or self._w_corked:
+            return None
+        chunks = []
+        callbacks = self._w_callback
+        if callbacks is None:
+            callbacks = []
+        elif type(callbacks) is not list:
+            callbacks = [callbacks]
+        while buffer.size:
+            chunks.append(buffer.popleft())
+            callback = buffer.popleft()
+            if callback is not None:
+                callbacks.append(callback)
+        self._w_pending -= len(chunks)  # compiled: of a list
+        self._w_writelen = self._w_length
+        self._w_callback = callbacks if callbacks else None
+        return chunks
+
+    def _w_fail_buffered(self):
+        """W6."""
+        if self._w_writing:
+            return
+        buffer = self._w_buffer
+        if buffer is not None and buffer.size:
+            flushing = self._w_flushing
+            # What a callback uncorks, or `__del__` of a chunk, does not write what is about to be dropped.
+            self._w_flushing = True
+            try:
+                while buffer.size:
+                    self._w_fail_first(buffer)
+            finally:
+                self._w_flushing = flushing
+        if self._s_find("ended") is not None:
+            self._w_run_end_callbacks(self._s_errored if self._s_errored is not None else _dropped("end"))
+
+    def _w_fail_first(self, buffer):
+        """The oldest chunk that is queued is dropped. In a method of its own, which lets go of it with the queue whole."""
+        chunk = buffer.popleft()
+        callback = buffer.popleft()
+        self._w_forget(chunk)
+        if callback is not None:
+            self._w_run_callback(
+                callback, self._s_errored if self._s_errored is not None else _dropped("write")
+            )
+
+    def _w_forget(self, chunk):
+        """A chunk that was queued is not written any more."""
+        if self._w_buffer.size == 0:
+            self._w_length = 0
+        elif self._w_object:
+            self._w_length -= 1
+        else:
+            try:
+                size = len(chunk)
+                self._w_length = max(0, self._w_length - size)
+            except Exception:
+                # It cannot be told any more. The stream has failed already, and the count is right after the last one.
+                return
+
+    def _w_run_end_callbacks(self, error):
+        callbacks = self._s_find("ended")
+        if callbacks is not None:
+            del self._s_kept["ended"]
+            for callback in callbacks:
+                self._w_tell(callback, error)
+
+    def _s_before_destroy(self):
+        if (self._w_buffer is not None and self._w_buffer.size) or self._s_find("ended") is not None:
+            self._s_tick(_TICK_FAIL_BUFFERED, None)
+
+    # ---- the end
+
+    def _w_end(self, chunk, encoding, callback):
+        """W7."""
+        if not self._s_constructed:
+            self._s_check_started()
+        error = None
+        if chunk is not None:
+            chunk = self._w_checked(chunk, encoding)
+            if self._w_ending or self._s_destroyed:
+                error = self._w_refuse(None)
+            else:
+                self._w_write(chunk, encoding, None)
+        if self._w_corked:
+            self._w_corked = 1
+            self._w_uncork_once()
+        if error is not None:
+            pass
+        elif self._s_errored is None and not self._w_ending:
+            if callback is not None and not self._s_destroyed:
+                self._w_add_end_callback(callback)
+                callback = None
+            self._w_ending = True
+            self._w_finish_check(True)
+            self._w_ended = True
+            if self._s_destroyed:
+                error = _dropped("end")
+        elif self._w_finished:
+            error = AlreadyFinishedError("end() on a stream that has finished")
+        elif self._s_destroyed:
+            error = _dropped("end")
+        if callback is None:
+            return
+        if error is not None:
+            self._s_tick(_TICK_CALLBACK, (callback, error))
+        elif self._s_errored is not None:
+            self._s_tick(_TICK_CALLBACK, (callback, self._s_errored))
+        elif self._w_finished:
+            self._s_tick(_TICK_CALLBACK, (callback, None))
+        else:
+            self._w_add_end_callback(callback)
+
+    def _w_add_end_callback(self, callback):
+        self._s_keep_first("ended", []).append(callback)
+
+    def _w_need_finish(self):
+        return (
+            self._w_ending
+            and not self._s_destroyed
+            and self._s_constructed
+            and self._w_length == 0
+            and self._s_errored is None
+            and not self._w_flushing
+            and (self._w_buffer is None or self._w_buffer.size == 0)
+            and not self._w_finished
+            and not self._w_writing
+            and not self._s_error_emitted
+            and not self._s_close_emitted
+        )
+
+    def _w_finish_check(self, deferred):
+        """W8."""
+        if not self._w_need_finish():
+            return
+        self._w_prefinish()
+        if self._w_pending == 0:
+            if deferred:
+                self._w_pending += 1
+                self._s_tick(_TICK_FINISH_CHECK, None)
+            elif self._w_need_finish():
+                self._w_pending += 1
+                self._w_finish()
+
+    def _w_prefinish(self):
+        """W9."""
+        if self._w_prefinished or self._w_final_called:
+            return
+        self._w_final_called = True
+        self._w_sync = True
+        self._w_pending += 1
+        self._w_call_final()
+        self._w_sync = False
+
+    def _w_call_final(self):
+        hook = self._s_hook("final", "_final")
+        if hook is None:
+            # Nothing to wait for: the stream has finished as soon as what is pending was told.
+            self._w_final_done = True
+            self._w_prefinished = True
+            self._w_pending -= 1
+            self._s_emit0("prefinish")
+            return
+        result = calls.attempt0(hook)
+        if result is None:
+            self._w_on_final(None)
+        elif type(result) is calls.Raised:
+            self._w_on_final(self._s_hook_error("_final", hook, result.error))
+        else:
+            self._s_hook_returned(_FINAL, result)
+
+    def _w_final_is_done(self):
+        """Whether nothing of the end is left to do; a stream that is destroyed before is not done."""
+        return bool(
+            self._w_prefinished or (not self._w_final_called and self._s_hook("final", "_final") is None)
+        )
+
+    def _w_on_final(self, error):
+        if self._w_final_done:
+            # 'finish' may be on its way; it is not told any more.
+            self._w_prefinished = False
+            self._s_fail(
+                error if error is not None else MultipleCompletionError("_final completed twice"), False
+            )
+            return
+        self._w_final_done = True
+        self._w_pending -= 1
+        if error is None:
+            if self._w_need_finish():
+                self._w_prefinished = True
+                self._s_emit0("prefinish")
+                self._w_pending += 1
+                self._s_tick(_TICK_FINISH, None)
+            return
+        if self._w_sync:
+            # end() has not returned: its callback hears of it on a tick, before 'error' does.
+            if not self._s_auto_destroy and self._s_find("ended") is not None:
+                self._s_tick(_TICK_FAIL_BUFFERED, None)
+        else:
+            self._w_run_end_callbacks(error)
+        self._s_fail(error, self._w_sync)
+
+    def _w_finish(self):
+        """W10."""
+        self._w_pending -= 1
+        self._w_finished = True
+        self._w_unstall_writers()
+        self._w_run_end_callbacks(None)
+        self._s_emit0("finish")
+        if self._s_auto_destroy and (not self._s_readable or self._r_end_emitted or self._r_disabled):
+            self._s_destroy_stream(None)
+
+    def _s_run_tick(self, op, arg):
+        if op == _TICK_AFTER_WRITE:
+            self._w_after_write(1, None)
+        elif op == _TICK_AFTER_CALLBACK:
+            self._w_tick_info = None
+            self._w_after_write(arg[1], arg[0])
+        elif op == _TICK_WRITE_FAILED:
+            self._w_write_failed(arg[0], arg[1])
+        elif op == _TICK_FAIL_BUFFERED:
+            self._w_fail_buffered()
+        elif op == _TICK_CALLBACK:
+            self._w_tell(arg[0], arg[1])
+        elif op == _TICK_WRITE_LATE:
+            self._w_write_late(arg)
+        elif op == _TICK_FINISH:
+            if self._w_prefinished:
+                self._w_finish()
+        elif op == _TICK_FINISH_CHECK:
+            if self._w_need_finish():
+                self._w_finish()
+            else:
+                self._w_pending -= 1
+        else:
+            ReadableSide._s_run_tick(self, op, arg)
+
+    # ---- the stream as a whole
+
+    def _w_writes_pending(self):
+        return bool(self._w_pending)
+
+    def _s_after_construct(self):
+        if self._s_readable and self._r_need_readable:
+            if self._r_hwm:
+                self._r_read_more()
+            else:
+                # Nothing is fetched ahead; somebody has asked for a chunk.
+                self._s_tick(_TICK_READ_ZERO, None)
+        if self._s_writable:
+            if not self._w_writing:
+                self._w_flush_buffered()
+            self._w_finish_check(False)
+
+    def _r_writable_done(self):
+        return not self._s_writable or self._w_finished or self._w_disabled
+
+    def _r_end_writable(self):
+        if not self._w_ending and not self._s_destroyed and not self._w_disabled:
+            self._w_end(None, None, None)
+
+    def _s_release(self):
+        self._w_hook = None
+        self._w_many_hook = None
+        self._w_hook_self = False
+        self._w_unstall_writers()
+        ReadableSide._s_release(self)
+
+
+def _dropped(what):
+    return StreamDestroyedError(f"{what}() was not carried out: the stream was destroyed")

@@ -1,0 +1,3 @@
+from forebay._core.state.readable_side import ReadableSide
+
+class WritableSide(ReadableSide): ...

@@ -1,0 +1,1 @@
+"""Waiting for the end of a stream, for an event, and for its release."""

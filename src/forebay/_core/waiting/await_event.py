@@ -1,0 +1,284 @@
+"""Awaiting events: ``once``, ``on``, and the wait for room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Generator
+from itertools import islice
+from typing import Any
+
+from forebay._core.abort import AbortSignal, abort_error, checked_signal
+from forebay._core.scheduling.ticks import running_loop
+from forebay._core.state.lifecycle import SILENT_CLOSE
+from forebay.errors import InvalidArgTypeError, PrematureCloseError
+
+
+class _Wait:
+    """One future, and the listeners that settle it; they are gone when the await ends, however it does."""
+
+    def __init__(self, emitter: Any) -> None:
+        self._emitter = emitter
+        self._future: asyncio.Future[Any] = running_loop().create_future()
+        self._listeners: list[tuple[str, Any]] = []
+
+    def listen(self, event: str, fn: Any) -> None:
+        self._listeners.append((event, fn))
+        self._emitter.on(event, fn)
+
+    def resolve(self, value: Any) -> None:
+        if not self._future.done():
+            self._future.set_result(value)
+
+    def reject(self, error: BaseException) -> None:
+        if not self._future.done():
+            self._future.set_exception(error)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        try:
+            return (yield from self._future)
+        finally:
+            listeners, self._listeners = self._listeners, []
+            for event, fn in listeners:
+                self._emitter.off(event, fn)
+
+
+# So many tasks that waited for the same go on in one turn of the loop; the others follow, after what else is to do.
+_WAKE_AT_ONCE = 256
+
+
+class _Room:
+    """All who wait for one stream's room, behind one listener for each event."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._loop = running_loop()
+        self._waiters: dict[asyncio.Future[None], None] = {}
+        self._error: BaseException | None = None
+        self._listening = False
+
+    def __call__(self) -> Generator[Any, None, None]:
+        """Wait."""
+        future = self._loop.create_future()
+        self._waiters[future] = None
+        if not self._listening:
+            self._listen()
+        try:
+            yield from future
+        finally:
+            self._waiters.pop(future, None)
+            if not self._waiters:
+                self._leave()
+
+    def _events(self) -> tuple[tuple[str, Any], ...]:
+        # After end() there is no 'drain' any more.
+        return (
+            ("drain", self._drained),
+            ("finish", self._drained),
+            ("error", self._wake),
+            ("close", self._closed),
+            (SILENT_CLOSE, self._closed),
+        )
+
+    def _listen(self) -> None:
+        self._listening = True
+        for event, fn in self._events():
+            self._stream.on(event, fn)
+
+    def _leave(self) -> None:
+        """Listen no more; who comes later waits for the next time."""
+        if self._listening:
+            self._listening = False
+            if getattr(self._stream, _ROOM, None) is self:
+                delattr(self._stream, _ROOM)
+            for event, fn in self._events():
+                self._stream.off(event, fn)
+
+    def _drained(self) -> None:
+        self._wake(None)
+
+    def _closed(self) -> None:
+        self._wake(_closed_early(self._stream))
+
+    def _wake(self, error: BaseException | None) -> None:
+        if self._listening:
+            self._error = error
+            self._leave()
+            self._wake_some()
+
+    def _wake_some(self) -> None:
+        waiters = list(islice(self._waiters, _WAKE_AT_ONCE))
+        for future in waiters:
+            self._waiters.pop(future, None)
+            if future.done():
+                continue
+            if self._error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(self._error)
+        if self._waiters:
+            self._loop.call_soon(self._wake_some)
+
+
+# The attribute of a stream that holds those who wait for its room.
+_ROOM = "_forebay_room"
+
+
+def _closed_early(stream: Any) -> BaseException:
+    error: BaseException | None = stream.errored
+    return error if error is not None else PrematureCloseError("the stream was closed before it drained")
+
+
+class Drained:
+    """What drain() returns where there is no room: nothing is listened to before somebody awaits it."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def __await__(self) -> Generator[Any, None, None]:
+        stream = self._stream
+        if stream.errored is not None:
+            raise stream.errored
+        if stream.destroyed and not stream.writable_finished:
+            raise _closed_early(stream)
+        if not stream.writable_need_drain:
+            return
+        room = getattr(stream, _ROOM, None)
+        if room is None:
+            made = _Room(stream)
+            # Whatever ran meanwhile, as the garbage collector may, has perhaps made one.
+            room = getattr(stream, _ROOM, None)
+            if room is None:
+                room = made
+                setattr(stream, _ROOM, room)
+        yield from room()
+
+
+async def once(emitter: Any, event: str, *, signal: AbortSignal | None = None) -> list[Any]:
+    """Wait for the next ``event`` of ``emitter`` and return its arguments, as a list.
+
+    Raises the error of an 'error' event that comes first, unless that is the event waited for, and AbortError
+    when ``signal`` aborts.
+    """
+    if not hasattr(emitter, "on"):
+        raise InvalidArgTypeError(f"once() needs an EventEmitter, got {emitter!r}")
+    checked_signal(signal)
+    if signal is not None and signal.aborted:
+        raise abort_error(signal)
+    wait = _Wait(emitter)
+    wait.listen(event, lambda *args: wait.resolve(list(args)))
+    if event != "error":
+        wait.listen("error", wait.reject)
+    if signal is None:
+        return list(await wait)
+
+    def aborted() -> None:
+        wait.reject(abort_error(signal))
+
+    signal.add_listener(aborted)
+    try:
+        return list(await wait)
+    finally:
+        signal.remove_listener(aborted)
+
+
+class on:
+    """``async for args in on(emitter, event)``: every event's arguments, as lists, none lost between the steps.
+
+    It ends at the events named in ``close``; raises the error of an 'error' event, and AbortError when ``signal``
+    aborts. Leaving the loop takes the listeners away.
+    """
+
+    def __init__(
+        self, emitter: Any, event: str, *, close: tuple[str, ...] = (), signal: AbortSignal | None = None
+    ) -> None:
+        if not hasattr(emitter, "on"):
+            raise InvalidArgTypeError(f"on() needs an EventEmitter, got {emitter!r}")
+        # The emitter's listeners hold the events, and nobody but the loop holds the iterator.
+        self._events = _Events(emitter, event, close, checked_signal(signal))
+
+    def __aiter__(self) -> on:
+        return self
+
+    async def __anext__(self) -> list[Any]:
+        return await self._events.next()
+
+    async def aclose(self) -> None:
+        """Take the listeners away."""
+        self._events.close()
+
+    def __del__(self) -> None:
+        events = getattr(self, "_events", None)
+        if events is not None:
+            events.close()
+
+
+class _Events:
+    def __init__(self, emitter: Any, event: str, close: tuple[str, ...], signal: AbortSignal | None) -> None:
+        self._emitter = emitter
+        self._queue: deque[list[Any]] = deque()
+        self._error: BaseException | None = None
+        self._ended = False
+        self._waiters: list[asyncio.Future[None]] = []
+        self._signal = signal
+        self._listeners: list[tuple[str, Any]] = []
+        self._listen(event, lambda *args: self._take(list(args)))
+        if event != "error":
+            self._listen("error", self._fail)
+        for name in close:
+            self._listen(name, lambda *_: self._end())
+        if signal is not None:
+            if signal.aborted:
+                self._abort()
+            signal.add_listener(self._abort)
+
+    def _listen(self, event: str, fn: Any) -> None:
+        self._listeners.append((event, fn))
+        self._emitter.on(event, fn)
+
+    def _take(self, args: list[Any]) -> None:
+        self._queue.append(args)
+        self._wake()
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        self._wake()
+
+    def _abort(self) -> None:
+        assert self._signal is not None
+        self._fail(abort_error(self._signal))
+
+    def _end(self) -> None:
+        self._ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def next(self) -> list[Any]:
+        while True:
+            if self._queue:
+                return self._queue.popleft()
+            if self._error is not None:
+                error, self._error = self._error, None
+                self.close()
+                raise error
+            if self._ended:
+                self.close()
+                raise StopAsyncIteration
+            waiter = running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+    def close(self) -> None:
+        self._ended = True
+        listeners, self._listeners = self._listeners, []
+        for event, fn in listeners:
+            self._emitter.off(event, fn)
+        if self._signal is not None:
+            self._signal.remove_listener(self._abort)
+        # A step that another task waits for.
+        self._wake()

@@ -1,0 +1,221 @@
+# cython: nonecheck=True
+"""finished(): when a stream is done, or why it will never be. Rules F1 to F5."""
+
+from forebay._core.abort import abort_error, checked_signal
+from forebay._core.listeners import Listener
+from forebay._core.scheduling.operation import Handle
+from forebay._core.scheduling.ticks import current_queue, running_loop
+from forebay._core.state.lifecycle import SILENT_CLOSE
+from forebay.errors import InvalidArgTypeError, PrematureCloseError
+from forebay.streams.readable import Readable
+from forebay.streams.writable import Writable
+
+_ON_END = 1
+_ON_FINISH = 2
+_ON_ERROR = 3
+_ON_CLOSE = 4
+_ON_CLOSED = 5
+_ON_ABORT = 6
+
+
+class FinishedListener(Listener):
+    """One event of the stream that is watched, in a list of all that belong to the watch."""
+
+    def _notify0(self):
+        handle = self._handle
+        handle._happened(self._on, None)
+
+    def _notify1(self, arg):
+        handle = self._handle
+        handle._happened(self._on, arg)
+
+    def _s_run_tick(self, op, arg):
+        handle = self._handle
+        handle._happened(op, None)
+
+    def __call__(self, *args):
+        handle = self._handle
+        handle._happened(self._on, args[0] if args else None)
+
+
+def _listener(handle, on):
+    # Past type(), which costs compiled code more than all the rest; there are four for each watch.
+    listener = FinishedListener.__new__(FinishedListener)
+    listener._handle = handle
+    listener._on = on
+    return listener
+
+
+class Finished(Handle):
+    """The watch over a stream that `finished` returns."""
+
+    def _start(self, stream, readable, writable, error, signal, cleanup):
+        stream._s_check_started()
+        self._loop = running_loop()
+        self._stream = stream
+        self._signal = signal
+        self._cleanup = cleanup
+        self._last = None
+        self._begin(stream, readable, writable)
+        self._watch(stream, error)
+        if signal is not None:
+            if signal.aborted:
+                self._on_tick(_ON_ABORT)
+            elif not stream.closed:
+                signal.add_listener(self._on_abort)
+
+    def _begin(self, stream, readable, writable):
+        can_read = stream._s_readable
+        can_write = stream._s_writable
+        # A side that was switched off is none that would be waited for.
+        reads = can_read and not stream._r_disabled
+        writes = can_write and not stream._w_disabled
+        self._readable = reads and readable is not False
+        self._writable = writes and writable is not False
+        # 'close' is waited for where it comes by itself and all of the stream is asked for.
+        self._awaits_close = (
+            stream._s_will_emit_close() and self._readable == reads and self._writable == writes
+        )
+        self._read_done = can_read and stream._s_read_side_done()
+        self._write_done = can_write and stream._s_write_side_done()
+
+    def _watch(self, stream, error):
+        self._listen(stream, "end", _ON_END)
+        self._listen(stream, "finish", _ON_FINISH)
+        if error:
+            self._listen(stream, "error", _ON_ERROR)
+        self._listen(stream, "close", _ON_CLOSE)
+        if not stream._s_emit_close:
+            self._listen(stream, SILENT_CLOSE, _ON_CLOSE)
+        if stream._s_closed:
+            self._on_tick(_ON_CLOSE)
+        elif stream._s_error_emitted:
+            if not self._awaits_close:
+                self._on_tick(_ON_CLOSED)
+        elif (
+            not self._readable
+            and (not self._awaits_close or self._still_readable())
+            and stream._s_writable
+            and (self._write_done or not self._still_writable())
+            and not stream._w_pending
+        ) or (
+            not self._writable
+            and (not self._awaits_close or self._still_writable())
+            and stream._s_readable
+            and (self._read_done or not self._still_readable())
+        ):
+            self._on_tick(_ON_CLOSED)
+
+    def _listen(self, stream, event, on):
+        listener = _listener(self, on)
+        listener._event = event
+        listener._before = self._last
+        self._last = listener
+        stream._s_add(event, listener, False)
+
+    def _on_tick(self, op):
+        current_queue().add(_listener(self, op), op, None)
+
+    def _still_readable(self):
+        stream = self._stream
+        return stream._s_readable and stream.readable and not stream._r_end_emitted
+
+    def _still_writable(self):
+        stream = self._stream
+        return stream._s_writable and stream.writable and not stream._w_ending
+
+    def _happened(self, on, arg):
+        stream = self._stream
+        if on == _ON_FINISH:
+            self._write_done = True
+            if stream._s_destroyed:
+                self._awaits_close = False
+            if self._awaits_close and (self._readable or not (stream._s_readable and stream.readable)):
+                return
+            if not self._readable or self._read_done:
+                self._report(None)
+        elif on == _ON_END:
+            self._read_done = True
+            if stream._s_destroyed:
+                self._awaits_close = False
+            if self._awaits_close and (self._writable or not (stream._s_writable and stream.writable)):
+                return
+            if not self._writable or self._write_done:
+                self._report(None)
+        elif on == _ON_ERROR:
+            self._report(arg)
+        elif on == _ON_CLOSE:
+            self._stream_closed(stream)
+        elif on == _ON_CLOSED:
+            self._report(stream._s_errored)
+        else:
+            self._on_abort()
+
+    def _stream_closed(self, stream):
+        if stream._s_errored is not None:
+            self._report(stream._s_errored)
+        elif (self._readable and not self._read_done and not stream._s_read_side_done()) or (
+            self._writable and not self._write_done and not stream._s_write_side_done()
+        ):
+            self._report(PrematureCloseError(f"{type(stream).__name__} was closed before it was done"))
+        else:
+            self._report(None)
+        # Nothing comes any more, and the listeners hold the handle as it holds them.
+        self._forget()
+
+    def _on_abort(self):
+        self._report(abort_error(self._signal))
+
+    def _report(self, error):
+        if self._is_done:
+            return
+        if self._signal is not None:
+            self._signal.remove_listener(self._on_abort)
+        if self._cleanup:
+            self._forget()
+        self._settle(error)
+
+    def _forget(self):
+        listener = self._last
+        self._last = None
+        stream = self._stream
+        while listener is not None:
+            stream._s_remove(listener._event, listener)
+            listener = listener._before
+
+    def cancel(self):
+        """Stop watching: take the listeners away. Callbacks are not called any more; a task that awaits is cancelled."""
+        self._callbacks = None
+        if self._signal is not None:
+            self._signal.remove_listener(self._on_abort)
+        self._forget()
+        futures = self._futures
+        if not self._is_done and futures is not None:
+            self._futures = None
+            for future in futures:
+                future.cancel()
+
+    def _abandoned(self):
+        if not self._has_waiters():
+            self.cancel()
+
+
+def _started(stream, readable, writable, error, signal, cleanup):
+    watch = Finished.__new__(Finished)
+    watch._start(stream, readable, writable, error, signal, cleanup)
+    return watch
+
+
+def finished(stream, *, readable=None, writable=None, error=True, signal=None, cleanup=False):
+    """Watch ``stream`` until it is done; return an awaitable handle.
+
+    Done is: 'end' for the readable side, 'finish' for the writable side, and 'close' where it follows by itself.
+    ``readable=False`` or ``writable=False`` leaves that side out, ``error=False`` leaves 'error' to others. Raises what
+    the stream fails with, PrematureCloseError where it is closed before it was done, AbortError when ``signal`` aborts.
+
+    Listeners stay on the stream afterwards, where they catch late errors, until ``cancel()`` is called; with
+    ``cleanup`` they go when it is done.
+    """
+    if not isinstance(stream, (Readable, Writable)):
+        raise InvalidArgTypeError(f"finished() needs a stream, got {stream!r}")
+    return _started(stream, readable, writable, error, checked_signal(signal), cleanup)

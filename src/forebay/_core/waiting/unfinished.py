@@ -1,0 +1,226 @@
+"""Streams and pipelines that still have something to deliver: who they are, and the wait for them.
+
+The collector's list of objects is looked through when it is asked for, and a stream costs nothing for it before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.runners
+import functools
+import gc
+import sys
+import warnings
+from time import monotonic
+from typing import Any, NamedTuple
+
+from forebay._core.names import stream_name
+from forebay._core.scheduling.operation import Handle
+from forebay._core.state.stream import Stream
+from forebay._system.activity import Activity
+
+#: What was given up when the loop's tasks were cancelled, as an attribute of the loop.
+_GIVEN_UP = "_forebay_given_up"
+_SAMPLE = "Writable was dropped with 1 bytes in it"
+_LONGEST_PAUSE = 0.02
+# For how many looks and seconds in a row the loop has nothing to wait for, before what is left is given up.
+_IDLE_LOOKS = 5
+_IDLE_SECONDS = 0.1
+
+
+def of_loop(loop: asyncio.AbstractEventLoop) -> tuple[list[Any], list[Any]]:
+    """The streams of ``loop`` that are unfinished, and the handles whose operation goes on or has failed unheard."""
+    streams: list[Any] = []
+    handles: list[Any] = []
+    for each in gc.get_objects():
+        kind = type(each)
+        if issubclass(kind, Stream):
+            if each._s_is_of(loop) and each._s_unfinished() is not None:
+                streams.append(each)
+        elif issubclass(kind, Handle) and each._loop is loop and hasattr(each, "stages"):
+            handles.append(each)
+    return streams, handles
+
+
+# ---- the wait
+
+
+async def until_delivered(activity: Activity) -> None:
+    """Wait until nothing of the running loop is unfinished, or nothing can happen that would finish it."""
+    loop = asyncio.get_running_loop()
+    while True:
+        # What is over as soon as the ticks have run needs no look at all objects.
+        await asyncio.sleep(0)
+        streams, handles = of_loop(loop)
+        if not await _until_over([*streams, *handles], activity):
+            return
+
+
+async def _until_over(these: list[Any], activity: Activity) -> bool:
+    """Whether any of these was worth a wait, and all of them are over."""
+    these = [each for each in these if _moves(each)]
+    if not these:
+        return False
+    pause, idle, since = 0.0005, 0, monotonic()
+    while True:
+        await asyncio.sleep(pause)
+        these = [each for each in these if _moves(each)]
+        if not these:
+            return True
+        if not activity.idle():
+            idle, since = 0, monotonic()
+        idle += 1
+        if idle > _IDLE_LOOKS and monotonic() - since > _IDLE_SECONDS:
+            return False
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _moves(each: Any) -> bool:
+    if isinstance(each, Handle):
+        return not each.done()
+    left = each._s_unfinished()
+    return left is not None and left[0]
+
+
+# ---- what was dropped
+
+
+def watch_close(loop: asyncio.AbstractEventLoop) -> None:
+    """Have ``loop.close()`` name what is dropped with it."""
+    close = loop.close
+
+    @functools.wraps(close)
+    def closing() -> None:
+        told = [] if loop.is_closed() or loop.is_running() or not _is_heard() else _accounts(loop)
+        close()
+        for text in told:
+            warn(text)
+
+    loop.close = closing  # type: ignore[method-assign]
+
+
+def warn(text: str) -> None:
+    """Give a ResourceWarning; one that is to be an error is reported as what ``__del__`` raises, as all of them are."""
+    _Teller(text)
+
+
+class _Teller:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __del__(self) -> None:
+        warnings.warn_explicit(self._text, ResourceWarning, "<forebay>", 1, "forebay")
+
+
+def _is_heard() -> bool:
+    """Whether anybody would see the warning: looking for what it says takes time."""
+    for action, message, category, module, _ in warnings.filters:
+        pattern: Any = message
+        if not issubclass(ResourceWarning, category) or (pattern and not pattern.match(_SAMPLE)):
+            continue
+        if action != "ignore" or module is None:
+            return action != "ignore"
+    return True
+
+
+def shutting_down() -> bool:
+    """Whether the loop is at the end of ``asyncio.run``, and cancels what is left."""
+    frame = sys._getframe()
+    code = asyncio.runners._cancel_all_tasks.__code__  # type: ignore[attr-defined]
+    while frame is not None:
+        if frame.f_code is code:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+class _Dropped(NamedTuple):
+    """What is lost with a stream or a pipeline."""
+
+    each: Any
+    text: str | None
+
+
+def give_up(each: Any, loop: asyncio.AbstractEventLoop) -> None:
+    """Note that a stream or a pipeline is about to be destroyed because the loop's tasks were cancelled.
+
+    One takes others with it: at the end of the loop all that is unfinished is noted with the first.
+    """
+    first = _GIVEN_UP not in loop.__dict__ and shutting_down()
+    noted = loop.__dict__.setdefault(_GIVEN_UP, {})
+    _note(noted, [each])
+    if first:
+        streams, handles = of_loop(loop)
+        _note(noted, [*handles, *streams])
+        for flow in handles:
+            flow._seen = True
+
+
+def _note(noted: dict[int, _Dropped], these: list[Any]) -> None:
+    for each in these:
+        if id(each) not in noted:
+            noted[id(each)] = _account(each)
+
+
+def _accounts(loop: asyncio.AbstractEventLoop) -> list[str]:
+    streams, handles = of_loop(loop)
+    noted: dict[int, _Dropped] = loop.__dict__.pop(_GIVEN_UP, {})
+    _note(noted, [*handles, *streams])
+    return [each.text for each in noted.values() if each.text is not None and not _is_over(each.each)]
+
+
+def _is_over(each: Any) -> bool:
+    """Whether what was noted has come to its end all the same."""
+    if isinstance(each, Handle):
+        return each.done() and each._error is None  # type: ignore[attr-defined]
+    read, written = (not each._s_has_side(True), not each._s_has_side(False))
+    return bool((read or each._s_read_side_done()) and (written or each._s_write_side_done()))
+
+
+def _account(each: Any) -> _Dropped:
+    if isinstance(each, Handle):
+        return _Dropped(each, None if each.done() else _pipeline_text(each))
+    left = None if each.destroyed else each._s_unfinished()
+    return _Dropped(each, None if left is None else _stream_text(each, left))
+
+
+def _stream_text(stream: Any, left: tuple[bool, int, int]) -> str | None:
+    amounts = _amounts(stream, left)
+    if amounts:
+        state = f"with {' and '.join(amounts)} in it"
+    elif stream._s_has_side(False) and stream.writable_ended and not stream.writable_finished:
+        state = "after end(), before it had finished"
+    elif not stream._s_has_side(False):
+        state = "before all that it was to deliver had come"
+    else:
+        return None
+    return f"{stream_name(stream)} was dropped {state}"
+
+
+def _pipeline_text(flow: Any) -> str | None:
+    if flow._inner:
+        return None
+    sizes = []
+    for stage in flow.stages:
+        if isinstance(stage, Stream):
+            left = stage._s_unfinished()
+            if left is not None and (left[1] or left[2]):
+                sizes.append(f"{' and '.join(_amounts(stage, left))} in {stream_name(stage)}")
+    name = " | ".join(map(stream_name, flow.stages))
+    awaited = "" if flow._seen else "was never awaited, and "
+    state = f"with {' and '.join(sizes)}" if sizes else "before its end"
+    return f"Pipeline of {name} {awaited}was dropped {state}"
+
+
+def _amounts(stream: Any, left: tuple[bool, int, int]) -> list[str]:
+    _, written, waiting = left
+    amounts = []
+    if written:
+        amounts.append(_amount(written, stream.writable_object_mode))
+    if waiting:
+        amounts.append(_amount(waiting, stream.readable_object_mode) + (" to be read" if written else ""))
+    return amounts
+
+
+def _amount(size: int, objects: bool) -> str:
+    return f"{size} {'object' if objects else 'byte'}{'' if size == 1 else 's'}"

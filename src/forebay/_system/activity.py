@@ -1,0 +1,88 @@
+"""Whether an event loop has anything to wait for: what keeps a program of Node alive."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures.thread
+import gc
+import sys
+import threading
+from contextlib import suppress
+from typing import Any
+
+from forebay._system import worker_pool
+
+# What a thread of an executor runs while it waits for work.
+_IDLE_CODE = concurrent.futures.thread._worker.__code__
+# The thread that asyncio waits for a process in; it is a daemon, as those that matter to nobody are.
+_PROCESS_THREAD = "asyncio-waitpid-"
+# Of uvloop, where the kernel does not tell what its loop waits for.
+_UVLOOP_REQUESTS = ("AddrInfoRequest", "NameInfoRequest")
+_UVLOOP_ENDS = ("Transport", "UVPoll", "UVProcess", "UVStreamServer", "Server")
+
+
+class Activity:
+    """What a loop waits for, beyond what it did when this was made: timers, descriptors, threads, steps of tasks."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop: Any = loop
+        self._thread = threading.get_ident()
+        # asyncio's loops show what they hold; uvloop's does not.
+        self._open = hasattr(loop, "_scheduled") and hasattr(loop, "_selector")
+        self._before = self._descriptors()
+
+    def idle(self) -> bool:
+        """Whether nothing can happen any more, but by a signal. Asked by a task that nothing else woke than a timer."""
+        if self._threads_at_work() or self._tasks_ready() or self._timers():
+            return False
+        now = self._descriptors()
+        return now is not None and (self._before is None or now <= self._before)
+
+    def _timers(self) -> bool:
+        if self._open:
+            return bool(self._loop._ready) or any(not timer.cancelled() for timer in self._loop._scheduled)
+        now = self._loop.time()
+        for each in gc.get_objects():
+            kind = type(each)
+            if kind.__module__ == "uvloop.loop":
+                if kind.__name__ == "TimerHandle" and not each.cancelled() and each.when() >= now:
+                    return True
+                if kind.__name__ in _UVLOOP_REQUESTS:
+                    return True
+        return False
+
+    def _descriptors(self) -> set[Any] | None:
+        """What the loop waits for in the kernel; None where that cannot be told, and something is there."""
+        if self._open:
+            return set(self._loop._selector.get_map())
+        with (
+            suppress(OSError, AttributeError),
+            open(f"/proc/self/fdinfo/{self._loop._get_backend_id()}") as lines,
+        ):
+            return {line.split()[1] for line in lines if line.startswith("tfd:")}
+        ends = (type(each) for each in gc.get_objects())
+        if any(kind.__module__ == "uvloop.loop" and kind.__name__.endswith(_UVLOOP_ENDS) for kind in ends):
+            return None
+        return set()
+
+    def _tasks_ready(self) -> bool:
+        current = asyncio.current_task()
+        for task in asyncio.all_tasks(self._loop):
+            waits_for: Any = getattr(task, "_fut_waiter", None)
+            if task is not current and (waits_for is None or waits_for.done()):
+                return True
+        return False
+
+    def _threads_at_work(self) -> bool:
+        if worker_pool.at_work():
+            return True
+        frames = sys._current_frames()
+        for thread in threading.enumerate():
+            if thread.ident == self._thread or thread is threading.main_thread():
+                continue
+            if thread.daemon and not thread.name.startswith(_PROCESS_THREAD):
+                continue
+            frame = frames.get(thread.ident or 0)
+            if thread.name != worker_pool.THREAD_NAME and (frame is None or frame.f_code is not _IDLE_CODE):
+                return True
+        return False

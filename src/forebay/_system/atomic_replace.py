@@ -1,0 +1,254 @@
+"""Replacing a file as a whole: written where nobody sees it, synced, and put in its place."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import errno
+import os
+import stat
+import weakref
+from collections.abc import Iterator
+
+from forebay._system.cleanup import release
+from forebay._system.file_attributes import Attributes
+from forebay._system.resolved_path import Place, place_of
+from forebay._system.temporary_files import claim, disclaim, temporary_names
+
+__all__ = ["Replacement"]
+
+_NAMELESS = getattr(os, "O_TMPFILE", 0)
+_NAMED = os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+_PATH = getattr(os, "O_PATH", 0)
+# Devices on which a file that has no name can be given one later, and those on which it cannot.
+_nameless_on: dict[int, bool] = {}
+# What a folder that cannot be synced says.
+_NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
+
+
+class Replacement:
+    """The file that is to take the place of another, which stays as it is until `take_place`.
+
+    It has no name until then where the system can do that, so that a process that is killed leaves nothing behind;
+    elsewhere it has a temporary one beside the target's. `discard` releases everything.
+    """
+
+    def __init__(self, path: str | bytes, place: Place, old: Attributes | None) -> None:
+        self._path = path
+        self._place = place
+        self._old = old
+        self._name: bytes | None = None
+        self._process = os.getpid()
+
+    @staticmethod
+    def of(path: str | bytes) -> Replacement | None:
+        """A replacement for the file at ``path``, or for what it is a link to now. None for what no file can take the
+        place of, such as a device, a FIFO or a socket: they are written directly.
+
+        Raises the OSError that writing the file itself would.
+        """
+        with _about(path):
+            found = place_of(path)
+            if found is None:
+                return None
+            place, status = found
+            try:
+                replacement = _replacement(path, place, status)
+            except BaseException:
+                place.close()
+                raise
+            if replacement is None:
+                place.close()
+            return replacement
+
+    def open(self, mode: int) -> int | None:
+        """Make the file and return its descriptor; it gets what an existing target has besides its content.
+
+        None where there are no files but the kernel's own, as in /proc and /sys: the target is written directly.
+        """
+        with _about(self._path):
+            try:
+                # Private until it has the permissions of the file that it replaces.
+                fd = self._make(mode if self._old is None else 0o600)
+            except OSError:
+                if self._old is not None and self._is_kernels():
+                    return None
+                raise
+            try:
+                if self._old is not None:
+                    self._old.give(fd)
+            except BaseException:
+                release(lambda: os.close(fd), self.discard)
+                raise
+            return fd
+
+    def _is_kernels(self) -> bool:
+        return hasattr(os, "statvfs") and os.statvfs(self._place.at).f_blocks == 0
+
+    def _make(self, mode: int) -> int:
+        if self._can_be_nameless():
+            return os.open(self._place.at, os.O_WRONLY | _NAMELESS, mode)
+        return self._open_named(mode)
+
+    def _can_be_nameless(self) -> bool:
+        # It gets a name by that of its descriptor, which has to be there as well.
+        if not _NAMELESS or not self._place.is_held:
+            return False
+        device = os.fstat(self._place.folder).st_dev
+        if device not in _nameless_on:
+            works = self._try_nameless()
+            if works is None:
+                return False
+            _nameless_on[device] = works
+        return _nameless_on[device]
+
+    def _try_nameless(self) -> bool | None:
+        """Whether the file system, and whoever else has a say in it, lets a file be named later; None for an error that
+        says nothing about that.
+        """
+        try:
+            fd = os.open(self._place.at, os.O_WRONLY | _NAMELESS, 0o600)
+        except OSError as error:
+            unknown = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOSYS)
+            return False if error.errno in unknown else None
+        try:
+            self._link(fd)
+            self._unlink()
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+        return True
+
+    def _open_named(self, mode: int) -> int:
+        error: OSError | None = None
+        for name in temporary_names(self._place.name):
+            try:
+                fd = os.open(self._place.path(name), os.O_WRONLY | _NAMED, mode)
+            except OSError as caught:
+                if caught.errno not in (errno.EEXIST, errno.ENAMETOOLONG):
+                    raise
+                error = caught
+                continue
+            self._keep(name)
+            if claim(fd) and os.path.lexists(self._place.path(name)):
+                return fd
+            # Somebody has taken it for a leftover in this moment.
+            os.close(fd)
+        raise error or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    def _link(self, fd: int) -> None:
+        """Give the file without a name a temporary one."""
+        error: OSError | None = None
+        claim(fd)
+        for name in temporary_names(self._place.name):
+            try:
+                self._link_as(fd, name)
+            except OSError as caught:
+                if caught.errno not in (errno.EEXIST, errno.ENAMETOOLONG):
+                    raise
+                error = caught
+                continue
+            self._keep(name)
+            return
+        assert error is not None
+        raise error
+
+    def _link_as(self, fd: int, name: bytes) -> None:
+        # With a descriptor of a folder, which neither path needs, the system call is the one that follows links.
+        folder = self._place.folder
+        os.link(b"/proc/self/fd/%d" % fd, self._place.path(name), src_dir_fd=folder, follow_symlinks=True)
+
+    def _keep(self, name: bytes) -> None:
+        self._name = name
+        _named.add(self)
+
+    def take_place(self, fd: int) -> None:
+        """Put the file, which is synced, in its place. Raises OSError."""
+        with _about(self._path):
+            if self._old is not None:
+                self._old.give_last(fd)
+            if self._name is None:
+                if self._old is None:
+                    # Nothing is there, most likely; then no other name is needed.
+                    with contextlib.suppress(FileExistsError):
+                        self._link_as(fd, self._place.name)
+                        return
+                self._link(fd)
+            assert self._name is not None
+            os.replace(self._place.path(self._name), self._place.path())
+            self._name = None
+            disclaim(fd)
+
+    def sync_directory(self) -> None:
+        """Make the rename itself last, where a directory can be opened and synced. Raises OSError."""
+        if self._place.folder >= 0:
+            try:
+                os.fsync(self._place.folder)
+            except OSError as error:
+                if error.errno not in _NO_SYNC:
+                    raise
+
+    def discard(self) -> None:
+        """Remove the file, unless it is in its place by now, and release everything."""
+        release(self._unlink, self._place.close)
+
+    def _unlink(self) -> None:
+        name, self._name = self._name, None
+        # A forked child has a copy of this; the file is its parent's.
+        if name is not None and self._process == os.getpid():
+            try:
+                os.unlink(self._place.path(name))
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                # What has to be removed by hand.
+                error.filename = os.path.join(os.path.dirname(os.fsencode(self._path)), name)
+                raise
+
+
+# Those with a temporary name, which must not outlive the program.
+_named: weakref.WeakSet[Replacement] = weakref.WeakSet()
+
+
+def _remove_named() -> None:
+    for replacement in list(_named):
+        with contextlib.suppress(OSError):
+            replacement._unlink()
+
+
+atexit.register(_remove_named)
+
+
+def _replacement(path: str | bytes, place: Place, status: os.stat_result | None) -> Replacement | None:
+    if status is None:
+        return Replacement(path, place, None)
+    # The file itself, whatever is at its name by now.
+    held = os.open(place.path(), _PATH | os.O_NOFOLLOW) if _PATH and place.is_held else -1
+    try:
+        file = place.path()
+        if held >= 0:
+            file, status = b"/proc/self/fd/%d" % held, os.fstat(held)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(status.st_mode):
+            return None
+        # A rename asks the folder only, but a file that is protected against writing is meant to stay.
+        if not os.access(file, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            protected = os.statvfs(place.at).f_flag & os.ST_RDONLY if hasattr(os, "statvfs") else 0
+            code = errno.EROFS if protected else errno.EACCES
+            raise OSError(code, os.strerror(code))
+        return Replacement(path, place, Attributes(file, status))
+    finally:
+        if held >= 0:
+            os.close(held)
+
+
+@contextlib.contextmanager
+def _about(path: str | bytes) -> Iterator[None]:
+    """Have every error name the file as its user does."""
+    try:
+        yield
+    except OSError as error:
+        error.filename, error.filename2 = path, None
+        raise

@@ -1,0 +1,114 @@
+"""Waiting in a worker for a descriptor that is not ready, so that the stream can call it off at any time."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from asyncio import AbstractEventLoop
+from functools import partial
+
+from forebay._system.cleanup import release
+from forebay._system.worker_pool import waiting
+
+__all__ = ["Interrupt", "Interrupted"]
+
+# How often a wait looks whether there is still a program that wants its result.
+_LOOK_MS = 1000
+# Between two attempts at what cannot be polled.
+_PAUSE_MS = 10
+
+
+class Interrupted(Exception):
+    """The stream has called the work off."""
+
+
+class Interrupt:
+    """Calls a worker back: a flag to look at between system calls, and a descriptor that ends a wait.
+
+    The descriptor is made by the first wait that needs one, so streams on regular files never have it.
+    """
+
+    def __init__(self, loop: AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._fds: tuple[int, ...] = ()
+        self._set = False
+        self._process = os.getpid()
+
+    def is_set(self) -> bool:
+        return self._set
+
+    def check(self) -> None:
+        """Raise Interrupted where the work was called off."""
+        if self._set:
+            raise Interrupted
+
+    def set(self) -> None:
+        """Call the work off. For the loop's thread."""
+        with self._lock:
+            self._set = True
+            # A forked child shares the descriptor with its parent, whose wait goes on.
+            if self._fds and self._process == os.getpid():
+                os.write(self._fds[-1], b"\1\0\0\0\0\0\0\0")
+
+    def readable(self, fd: int) -> bool:
+        """Whether a read would return at once."""
+        return not _can_poll or bool(_poll(fd, select.POLLIN, 0))
+
+    def wait_readable(self, fd: int) -> None:
+        """Wait until a read would return at once. Raises Interrupted."""
+        self.check()
+        if not self.readable(fd):
+            self._wait(fd, select.POLLIN)
+
+    def wait_writable(self, fd: int) -> None:
+        """Wait until a write would take something. Raises Interrupted."""
+        self.check()
+        self._wait(fd, select.POLLOUT if _can_poll else 0)
+
+    def pause(self) -> None:
+        """Wait a moment before another attempt. Raises Interrupted."""
+        self._wait(-1, 0)
+
+    def _wait(self, fd: int, events: int) -> None:
+        if not _can_poll:
+            threading.Event().wait(_PAUSE_MS / 1000)
+            self.check()
+            return
+        poll = select.poll()
+        if fd >= 0:
+            poll.register(fd, events)
+        with self._lock:
+            if not self._fds:
+                self._fds = _wake_descriptors()
+        poll.register(self._fds[0], select.POLLIN)
+        with waiting():
+            while not poll.poll(_PAUSE_MS if fd < 0 else _LOOK_MS):
+                if self._loop.is_closed():
+                    raise Interrupted
+                if fd < 0:
+                    break
+        self.check()
+
+    def close(self) -> None:
+        """Release the descriptor; `set` is harmless from here on."""
+        with self._lock:
+            fds, self._fds = self._fds, ()
+        release(*(partial(os.close, fd) for fd in fds))
+
+
+_can_poll = hasattr(select, "poll")
+
+
+def _poll(fd: int, events: int, timeout_ms: int) -> list[tuple[int, int]]:
+    poll = select.poll()
+    poll.register(fd, events)
+    return poll.poll(timeout_ms)
+
+
+def _wake_descriptors() -> tuple[int, ...]:
+    """One descriptor, or two, of which the first becomes readable when the last is written to."""
+    if hasattr(os, "eventfd"):
+        return (os.eventfd(0),)
+    return os.pipe()

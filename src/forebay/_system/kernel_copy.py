@@ -1,0 +1,205 @@
+"""Moving bytes from one file to another in a worker, inside the kernel where it can."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from time import monotonic
+
+from forebay._system.direct_transfer import Moved
+from forebay._system.file_holes import Holes, leave_hole
+from forebay._system.open_file import OpenFile
+from forebay._system.splice_pipe import SplicePipe, can_splice, is_same_file, may_share_blocks
+
+__all__ = ["Mover"]
+
+_MIB = 1024 * 1024
+#: Bytes that one system call moves: from the first to at most the last, so that a call does not last long.
+_FIRST_CALL = _MIB
+_LARGEST_CALL = 8 * _MIB
+#: Bytes of the first read into a buffer; later ones are of a MiB.
+_FIRST_COPY = 16 * 1024
+_LONG_CALL_SECONDS = 0.005
+# Steps through a pipe in a row that took so long, after which a trip goes on in larger ones: in a program that computes,
+# a thread may have to wait for the interpreter after every call.
+_MOST_LONG_STEPS = 2
+#: Seconds after which a worker comes back to have somebody look whether the bytes may still go this way.
+_SLICE_SECONDS = 0.25
+# Fruitless writes in a row, after which the file is taken to be broken.
+_MOST_RETRIES = 5
+
+
+class _Failed(Exception):
+    def __init__(self, written: int) -> None:
+        self.written = written
+
+
+class Mover:
+    """Moves bytes from one regular file to another, from trip to trip in the way that has worked so far.
+
+    ``copy_file_range`` first, which may share the blocks or have a server copy them. Where it can only copy itself,
+    `SplicePipe` does it in less time. Whatever neither can do (an append-only descriptor, a file without a size) is
+    done by reading and writing. Where that fails too, the bytes that were read and not written are still in the source
+    for whoever reads it next. Holes of the source are passed over, and become holes where the destination ends.
+    """
+
+    def __init__(self) -> None:
+        self._in_kernel = hasattr(os, "copy_file_range")
+        self._call = _FIRST_CALL
+        self._splices = False
+        self._asked = not can_splice
+        self._pipe: SplicePipe | None = None
+        self._long_steps = 0
+        self._buffer: bytearray | None = None
+        self._holes: Holes | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Come back after the system call that is running. For the loop's thread."""
+        self._stopped = True
+
+    def resume(self) -> None:
+        """Forget `stop`; before each trip, on the loop's thread."""
+        self._stopped = False
+
+    def move(self, source: OpenFile, start: int, limit: int | None, dest: OpenFile, at: int | None) -> Moved:
+        """Move up to ``limit`` bytes from the source's offset ``start`` to the destination's ``at`` (its position for
+        None), until the end of the file, a failure, `stop`, or the end of a slice of time.
+        """
+        moved = 0
+        began = monotonic()
+        self._long_steps = 0
+        self._holes = Holes.of(source)
+        try:
+            while not self._stopped:
+                left = None if limit is None else limit - moved
+                here = None if at is None else at + moved
+                count = self._leave_hole(start + moved, left, dest, here)
+                if not count:
+                    size = self._size(start + moved, left)
+                    count = self._step(source.fd, start + moved, dest.fd, here, size)
+                moved += count
+                if count == 0:
+                    return Moved(moved, True, False)
+                if monotonic() - began > _SLICE_SECONDS:
+                    break
+        except _Failed as failure:
+            return Moved(moved + failure.written, False, True)
+        except (MemoryError, OSError):
+            return Moved(moved, False, True)
+        finally:
+            self._close_pipe()
+        return Moved(moved, False, False)
+
+    def _leave_hole(self, start: int, left: int | None, dest: OpenFile, at: int | None) -> int:
+        """Leave out the hole at ``start``; return how long it is, 0 where there is none or it cannot be left."""
+        if self._holes is None:
+            return 0
+        hole, _ = self._holes.look(start)
+        size = hole if left is None else min(hole, left)
+        if size and not leave_hole(dest, at, size):
+            self._holes = None
+            return 0
+        return size
+
+    def _size(self, start: int, left: int | None) -> int:
+        """Bytes for the next system call, which ends where the next hole begins."""
+        size = self._call if left is None else min(self._call, left)
+        data = 0 if self._holes is None else self._holes.look(start)[1]
+        return min(size, data) if data else size
+
+    def _step(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
+        """Move something; return how much, 0 at the end of the source or of what was asked for."""
+        if size == 0:
+            return 0
+        if self._splices and self._long_steps < _MOST_LONG_STEPS:
+            count = self._splice(source, start, dest, at, size)
+            if count:
+                return count
+        if self._in_kernel:
+            count = self._copy_range(source, start, dest, at, size)
+            if count:
+                return count
+        return self._copy(source, start, dest, at, size)
+
+    def _copy_range(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
+        """Move something by ``copy_file_range``; 0 where it has nothing more to give."""
+        began = monotonic()
+        failed = False
+        try:
+            count = os.copy_file_range(source, dest, size, start, at)
+        except OSError:
+            count, failed = 0, True
+        if count == 0:
+            # The end, or a file that is longer than it says, as those in /proc, or an error: reading tells which.
+            self._in_kernel = False
+        elif monotonic() - began < _LONG_CALL_SECONDS:
+            self._call = min(self._call * 2, _LARGEST_CALL)
+        # Where one call moves the whole file, the question would cost more than it gains.
+        if not self._asked and (failed or count == size):
+            self._asked = True
+            # What was moved is counted, whatever the answer is.
+            with contextlib.suppress(OSError):
+                begin = os.lseek(dest, 0, os.SEEK_CUR) - count if at is None else at
+                self._splices = not is_same_file(source, dest) and (
+                    failed or not may_share_blocks(source, start, dest, begin)
+                )
+        return count
+
+    def _splice(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
+        """Move something through the pipe; 0 where that has come to its end."""
+        began = monotonic()
+        count = 0
+        try:
+            # For one trip: it is made at once, and a stream that waits for something else has no use for it.
+            self._pipe = self._pipe or SplicePipe()
+            count, emptied = self._pipe.move(source, start, dest, at, size)
+        except OSError:
+            emptied = False
+        if not (count and emptied):
+            self._close_pipe()
+            self._splices = False
+        self._long_steps = self._long_steps + 1 if monotonic() - began > _LONG_CALL_SECONDS else 0
+        return count
+
+    def _close_pipe(self) -> None:
+        pipe, self._pipe = self._pipe, None
+        if pipe is not None:
+            # Of what was moved through it, it says nothing.
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+    def _copy(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
+        if self._buffer is None:
+            # Most often only the end is to be found out, for which new memory by the MiB would be dear.
+            self._buffer = bytearray(_FIRST_COPY)
+        done = 0
+        retries = 0
+        try:
+            with memoryview(self._buffer) as room:
+                count = _read_into(source, room[:size], start)
+                filled = count == len(room)
+                while done < count:
+                    data = room[done:count]
+                    written = os.write(dest, data) if at is None else os.pwrite(dest, data, at + done)
+                    retries = 0 if written else retries + 1
+                    if retries > _MOST_RETRIES:
+                        break
+                    done += written
+        except OSError:
+            raise _Failed(done) from None
+        if done < count:
+            raise _Failed(done)
+        if filled and count < _MIB:
+            with contextlib.suppress(MemoryError):
+                self._buffer = bytearray(_MIB)
+        return count
+
+
+def _read_into(fd: int, room: memoryview, offset: int) -> int:
+    if hasattr(os, "preadv"):
+        return os.preadv(fd, [room], offset)
+    os.lseek(fd, offset, os.SEEK_SET)
+    data = os.read(fd, len(room))
+    room[: len(data)] = data
+    return len(data)

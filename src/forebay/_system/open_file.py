@@ -1,0 +1,259 @@
+"""A descriptor and what is known about it: what kind of file it is, where it is read and written, who closes it.
+
+Everything here but the constructor is for a worker thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import warnings
+from asyncio import AbstractEventLoop
+from functools import partial
+
+from forebay._system.atomic_replace import Replacement
+from forebay._system.cleanup import release
+from forebay._system.interrupt import Interrupt
+
+__all__ = ["OpenFile", "named"]
+
+# What Linux reads ahead on its own.
+_READ_AHEAD_BYTES = 128 * 1024
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+
+
+def named(error: OSError, path: str | bytes | None) -> OSError:
+    """``error`` with the file's name in it, where it has none."""
+    if error.filename is None and path is not None:
+        error.filename = path
+    return error
+
+
+class OpenFile:
+    """One file of one stream, from before it is open until it is closed, once, on whichever way it gets there.
+
+    ``owned``: close the descriptor in the end. ``given``: the descriptor that was given, or None. ``seekable``: bytes are
+    at offsets that stay the same, so that they may be read ahead and read again. ``append``: every write goes to the end.
+    ``sparse``: it has holes, and the descriptor's position may be moved to find them. ``published``: an atomic file is in
+    its place.
+    """
+
+    def __init__(
+        self, loop: AbstractEventLoop, path: str | bytes | None, fd: int | None, owned: bool
+    ) -> None:
+        self.path = path
+        self.fd = -1 if fd is None else fd
+        self.owned = owned
+        self.interrupt = Interrupt(loop)
+        self.regular = False
+        self.seekable = False
+        self.append = False
+        self.sparse = False
+        self.size = 0
+        self.published = False
+        self._loop = loop
+        self.given = fd
+        self._private = -1
+        self._replacement: Replacement | None = None
+        self._done = False
+
+    # ---- opening
+
+    def open(self, flags: int, mode: int, *, atomic: bool = False) -> None:
+        """Open the path, or look at the descriptor that was given.
+
+        Raises OSError with the file's name, among them IsADirectoryError also for reading.
+        """
+        try:
+            if self.given is None:
+                assert self.path is not None
+                fd = self._open_replacement(self.path, mode) if atomic else None
+                self.fd = self._open_path(self.path, flags, mode) if fd is None else fd
+            self._look(flags)
+        except BaseException:
+            self.discard()
+            raise
+
+    def _open_replacement(self, path: str | bytes, mode: int) -> int | None:
+        """The new file of an atomic writer; None where the path has to be written itself."""
+        replacement = self._replacement = Replacement.of(path)
+        fd = None if replacement is None else replacement.open(mode)
+        if replacement is not None and fd is None:
+            self._replacement = None
+            replacement.discard()
+        return fd
+
+    def _open_path(self, path: str | bytes, flags: int, mode: int) -> int:
+        """Open the path without being stuck in the call, whatever is there and whatever takes its place meanwhile.
+
+        A reader of a FIFO finds out about the other end when it waits for data; a writer has to try again until it is
+        there. So has whoever finds a file on which another program has a lease.
+        """
+        while True:
+            if stat.S_IFMT(_mode_of(path)) in (stat.S_IFCHR, stat.S_IFBLK):
+                # What it means not to wait depends on the device.
+                return os.open(path, flags, mode)
+            try:
+                return _wait_from_here(os.open(path, flags | _NONBLOCK, mode), flags)
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                # A socket has the same error.
+                if error.errno != errno.ENXIO or not stat.S_ISFIFO(_mode_of(path)):
+                    raise
+            self.interrupt.pause()
+
+    def _look(self, flags: int) -> None:
+        try:
+            status = os.fstat(self.fd)
+        except OSError as error:
+            raise named(error, self.path) from None
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
+        self.regular = stat.S_ISREG(status.st_mode)
+        self.seekable = self.regular or stat.S_ISBLK(status.st_mode)
+        self.size = status.st_size
+        self.append = bool(flags & os.O_APPEND)
+        # What it takes on the disk is counted in blocks of 512 bytes, whatever its own are.
+        self.sparse = self.regular and getattr(status, "st_blocks", status.st_size) * 512 < status.st_size
+        if self.given is not None:
+            self.append = bool(_status_flags(self.fd) & os.O_APPEND)
+            if not self.seekable:
+                self._private = _own_description(self.fd)
+
+    def position(self) -> int:
+        """Where the descriptor's own position is."""
+        return os.lseek(self.fd, 0, os.SEEK_CUR)
+
+    def seek(self, offset: int) -> None:
+        """Set the descriptor's own position. Raises OSError for a pipe."""
+        try:
+            os.lseek(self.fd, offset, os.SEEK_SET)
+        except OSError as error:
+            raise named(error, self.path) from None
+
+    @property
+    def replaces(self) -> bool:
+        """Whether `publish` is what makes the written file visible."""
+        return self._replacement is not None
+
+    def expect_sequential(self) -> None:
+        """Have the kernel read further ahead than it does on its own, where there is so much."""
+        if hasattr(os, "posix_fadvise") and self.size > _READ_AHEAD_BYTES:
+            with contextlib.suppress(OSError):
+                os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+
+    @property
+    def write_fd(self) -> int:
+        """The descriptor to write to: one that does not block, where there is one."""
+        return self._private if self._private >= 0 else self.fd
+
+    # ---- finishing
+
+    def sync(self) -> None:
+        """Have everything written reach the disk. Raises OSError."""
+        try:
+            os.fsync(self.fd)
+        except OSError as error:
+            # Pipes, devices and the kernel's own files have nothing to sync.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
+                raise named(error, self.path) from None
+
+    def publish(self) -> None:
+        """For an atomic file: put what was written in the place of the old file. Raises OSError and Interrupted."""
+        if self._replacement is not None:
+            self.sync()
+            self.interrupt.check()
+            self._replacement.take_place(self.fd)
+            self.published = True
+            self._replacement.sync_directory()
+
+    def close(self) -> None:
+        """Release everything; a replacement that was not published is removed. Raises OSError of the close itself."""
+        if self._done:
+            return
+        self._done = True
+        fd, self.fd = self.fd, -1
+        private, self._private = self._private, -1
+        replacement = self._replacement
+        release(
+            self.interrupt.close,
+            partial(_close, private),
+            _nothing if replacement is None else replacement.discard,
+            # Never again after an error: the number may already be somebody else's.
+            partial(self._close_own, fd if self.owned else -1),
+        )
+
+    def _close_own(self, fd: int) -> None:
+        try:
+            _close(fd)
+        except OSError as error:
+            raise named(error, self.path) from None
+
+    def discard(self) -> None:
+        """`close`, for when there is nobody to hear of an error."""
+        with contextlib.suppress(OSError):
+            self.close()
+
+    def __del__(self) -> None:
+        if self._done or not self.owned or self.fd < 0:
+            return
+        if not self._loop.is_closed():
+            warnings.warn(f"unclosed file stream on {self.path or self.fd!r}", ResourceWarning, stacklevel=2)
+        self.discard()
+
+
+def _nothing() -> None:
+    pass
+
+
+def _close(fd: int) -> None:
+    if fd >= 0:
+        os.close(fd)
+
+
+def _mode_of(path: str | bytes) -> int:
+    """Kind and permissions of what is at ``path``; 0 where nothing is, or nothing can be seen."""
+    try:
+        return os.stat(path).st_mode
+    except OSError:
+        return 0
+
+
+def _wait_from_here(fd: int, flags: int) -> int:
+    """``fd``, which was opened in a way that does not wait. Only with a FIFO may it stay so: there are files, as some
+    in /proc, from which a reader would then get an error.
+    """
+    if _NONBLOCK and not flags & _NONBLOCK:
+        try:
+            if not stat.S_ISFIFO(os.fstat(fd).st_mode):
+                os.set_blocking(fd, True)
+        except BaseException:
+            os.close(fd)
+            raise
+    return fd
+
+
+def _own_description(fd: int) -> int:
+    """The same pipe or terminal, opened for writing once more in a way that does not block; -1 where that cannot be.
+
+    The flag cannot be set on a descriptor that was given: others (a shell, a parent process) share it.
+    """
+    try:
+        flags = _status_flags(fd)
+        if flags & os.O_NONBLOCK or flags & os.O_ACCMODE == os.O_RDONLY:
+            return -1
+        return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | flags & os.O_APPEND)
+    except OSError:
+        return -1
+
+
+def _status_flags(fd: int) -> int:
+    """The flags that the descriptor was opened with; as for reading where the system does not tell."""
+    try:
+        import fcntl
+    except ImportError:
+        return 0
+    return fcntl.fcntl(fd, fcntl.F_GETFL)

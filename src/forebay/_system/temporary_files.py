@@ -1,0 +1,104 @@
+"""Temporary files of `atomic` writers: their names, the lock that says that one is in use, and what crashes have left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterator
+from typing import Any, AnyStr
+
+from forebay.fs._arguments import check_path
+
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["claim", "disclaim", "remove_leftovers", "temporary_names"]
+
+# Bytes of the target's name at the beginning of the temporary one, as far as the file system has room for it.
+_NAME_BYTES = (200, 200, 100, 40, 10, 1)
+_PATTERN = re.compile(rb"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
+
+
+def temporary_names(name: bytes) -> Iterator[bytes]:
+    """Names beside ``name``, to be tried one after the other."""
+    for size in _NAME_BYTES:
+        yield b".%b.%b.tmp" % (name[:size], secrets.token_hex(8).encode())
+
+
+def claim(fd: int) -> bool:
+    """Say that a process works with a temporary file, until `disclaim`, a close or its end; False where one removes it."""
+    if fcntl is not None:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            # A file system without locks.
+            pass
+    return True
+
+
+def disclaim(fd: int) -> None:
+    """The file is in its place, where others may want to lock it."""
+    if fcntl is not None:
+        with contextlib.suppress(OSError):
+            fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+def remove_leftovers(folder: AnyStr | os.PathLike[AnyStr] = ".") -> list[AnyStr]:  # type: ignore[assignment]
+    """Remove the temporary files that ``atomic`` writers which were killed have left in ``folder``.
+
+    They are the files named ``.NAME.*.tmp``, with 16 hexadecimal digits for the star, that no process works with: a
+    writer holds a lock (``flock``) on its own. Where the file system knows no such locks, nothing is removed. It waits
+    for the disk: inside an event loop call it by ``asyncio.to_thread``.
+
+    Args:
+        folder: str, bytes or os.PathLike; the folder itself, not those in it.
+
+    Returns:
+        The names of the files that were removed, as str or bytes, whichever ``folder`` is.
+
+    Raises:
+        InvalidArgTypeError, InvalidArgValueError: ``folder`` is no path.
+        OSError: the folder cannot be read, or a leftover in it not be removed.
+    """
+    path: Any = check_path(folder)
+    names = sorted(name for name in os.listdir(path) if _PATTERN.fullmatch(os.fsencode(name)))
+    return [name for name in names if _remove(os.path.join(path, name))]
+
+
+def _remove(path: Any) -> bool:
+    """Remove one, unless it is something else, or in use, or gone by now."""
+    try:
+        fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        # A link or a socket of that name is none of ours.
+        if isinstance(error, PermissionError):
+            raise
+        return False
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or not _is_free(fd):
+            return False
+        # Its writer may have put it in its place since it was listed.
+        if not os.path.samestat(status, os.lstat(path)):
+            return False
+        os.unlink(path)
+        return True
+    except FileNotFoundError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def _is_free(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (OSError, AttributeError):
+        return False
+    return True

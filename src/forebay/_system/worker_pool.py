@@ -1,0 +1,341 @@
+"""Threads for calls that may wait for a disk, and the way to them and back.
+
+A stream gives its calls to a `Strand`, which runs them one after the other in whichever worker thread is free and hands
+the results over on the loop's thread. Workers are started when there is work for them, kept while any stream is open,
+and gone before the last stream reports 'close'; one that has had nothing to do for a while leaves earlier. The end of
+the interpreter waits a moment for the calls that are under way, and never for one that does not come back.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+import time
+from asyncio import AbstractEventLoop
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from time import monotonic
+from typing import Any
+
+__all__ = ["THREAD_NAME", "Strand", "at_work", "open_streams", "waiting"]
+
+Job = Callable[[], Any]
+Done = Callable[[Any, BaseException | None], None]
+
+#: Threads that work at the same time. Those that wait for a pipe or a terminal do not count.
+MOST_WORKERS = 32
+#: Seconds without work after which a thread ends.
+IDLE_SECONDS = 0.5
+#: Seconds that the end of the interpreter waits for calls under way: a disk is through by then, a server that is gone
+#: never is. Threads that wait for a pipe or a terminal are not waited for at all.
+EXIT_SECONDS = 3.0
+#: Of every worker.
+THREAD_NAME = "forebay-file"
+# A close waits until the last threads have ended. They have nothing else to do, and a wait on the loop's thread of some
+# microseconds lets them have the interpreter; where it takes longer, the loop goes on and looks again.
+_JOIN_SECONDS = 0.001
+_MOST_LOOKS = 1000
+
+
+class _Seat:
+    """Where an idle worker waits for the strand that it is to serve next; None sends it home."""
+
+    __slots__ = ("strand", "wake")
+
+    def __init__(self) -> None:
+        self.strand: Strand | None = None
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+
+class _Workers:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+        self._idle: list[_Seat] = []
+        self._backlog: deque[Strand] = deque()
+        self._waiting = 0
+        self._open = 0
+        #: The process that the threads are of.
+        self.process = os.getpid()
+        # Streams that were dropped without being closed. The collector may find one while the lock is held, so these
+        # are only noted, and counted off by whoever holds the lock next.
+        self.strays: deque[None] = deque()
+
+    def run(self, strand: Strand) -> None:
+        """Have ``strand`` served. Raises RuntimeError where no thread can be started."""
+        with self._lock:
+            if self._idle:
+                # The one that worked last: its stack is warm, and the others reach their time to leave.
+                seat = self._idle.pop()
+                seat.strand = strand
+                seat.wake.release()
+            elif len(self._threads) - self._waiting >= MOST_WORKERS:
+                self._backlog.append(strand)
+            else:
+                self._start(strand)
+
+    def _start(self, strand: Strand) -> None:
+        seat = _Seat()
+        seat.strand = strand
+        # A daemon: a call that never returns (a server that is gone, a device) must not keep the interpreter.
+        thread = threading.Thread(target=self._serve, args=(seat,), name=THREAD_NAME, daemon=True)
+        self._threads.add(thread)
+        try:
+            thread.start()
+        except BaseException:
+            self._threads.discard(thread)
+            raise
+
+    def _serve(self, seat: _Seat) -> None:
+        # The thread keeps its arguments for as long as it lives, and must not keep a strand.
+        strand, seat.strand = seat.strand, None
+        try:
+            while strand is not None:
+                strand.work()
+                strand = None
+                strand = self._next()
+        finally:
+            with self._lock:
+                self._threads.discard(threading.current_thread())
+
+    def _next(self) -> Strand | None:
+        """The next strand for the calling thread, which ends when there is none."""
+        seat = _Seat()
+        with self._lock:
+            if self._backlog:
+                return self._backlog.popleft()
+            if not self._still_open() or not threading.main_thread().is_alive():
+                return None
+            self._idle.append(seat)
+        if not seat.wake.acquire(timeout=IDLE_SECONDS):
+            with self._lock:
+                if seat in self._idle:
+                    self._idle.remove(seat)
+                    return None
+            # Somebody took the seat between the end of the wait and the lock.
+            seat.wake.acquire()
+        return seat.strand
+
+    def _still_open(self) -> int:
+        while self.strays:
+            self.strays.popleft()
+            self._open -= 1
+        return self._open
+
+    @property
+    def open(self) -> int:
+        """How many streams there are, without asking for the lock."""
+        return self._open
+
+    @property
+    def at_work(self) -> bool:
+        """Whether any thread has work, or is about to begin it."""
+        with self._lock:
+            return len(self._threads) > len(self._idle)
+
+    def opened(self) -> None:
+        """One more stream may have work."""
+        with self._lock:
+            self._open += 1
+
+    def closed(self) -> list[threading.Thread]:
+        """One stream less; with the last one all workers end. Returns those that do."""
+        with self._lock:
+            self._open -= 1
+            if self._still_open():
+                return []
+            idle, self._idle = self._idle, []
+            going = list(self._threads)
+            for seat in idle:
+                seat.wake.release()
+            return going
+
+    def leave(self) -> None:
+        """At the end of the interpreter: have all threads end, and wait a moment for those that work."""
+        until = monotonic() + EXIT_SECONDS
+        with self._lock:
+            idle, self._idle = self._idle, []
+            for seat in idle:
+                seat.wake.release()
+        while len(self._threads) > self._waiting and monotonic() < until:
+            time.sleep(_JOIN_SECONDS)
+
+    def gone(self, going: list[threading.Thread]) -> bool:
+        """Whether these threads have ended, after giving them a moment for it; True where a new stream keeps them."""
+        until = monotonic() + _JOIN_SECONDS
+        for thread in going:
+            if self._open:
+                return True
+            thread.join(max(0.0, until - monotonic()))
+            if thread.is_alive():
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        with self._lock:
+            self._waiting += 1
+            if self._backlog:
+                # Where no thread can be started, the next one that is free takes it.
+                with contextlib.suppress(RuntimeError):
+                    self._start(self._backlog[0])
+                    self._backlog.popleft()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+
+_workers = _Workers()
+if hasattr(os, "register_at_fork"):
+    # The child has none of the threads.
+    os.register_at_fork(after_in_child=_workers.__init__)  # type: ignore[misc]
+atexit.register(_workers.leave)
+
+
+def open_streams() -> int:
+    """How many file streams are open in the process, those included that were dropped without being closed."""
+    return _workers.open
+
+
+def at_work() -> bool:
+    """Whether any worker has work."""
+    return _workers.at_work
+
+
+def waiting() -> contextlib.AbstractContextManager[None]:
+    """Around a call in a worker that may wait without end: the worker then does not count against `MOST_WORKERS`."""
+    return _workers.waiting()
+
+
+class Strand:
+    """The calls of one stream: run in order, never two at a time, results delivered on the loop's thread.
+
+    ``abandoned`` is called, in a worker, when the loop turns out to be closed while there were results to deliver; it
+    has to release what the stream holds. Queued jobs are dropped then.
+    """
+
+    def __init__(self, loop: AbstractEventLoop, abandoned: Callable[[], None]) -> None:
+        self.loop = loop
+        self._abandoned = abandoned
+        self._lock = threading.Lock()
+        self._jobs: deque[tuple[Job, Done]] = deque()
+        self._results: deque[tuple[Done, Any, BaseException | None]] = deque()
+        self._running = False
+        self._posted = False
+        self._ended = False
+        self._process = _workers.process
+        _workers.opened()
+
+    def submit(self, job: Job, done: Done) -> None:
+        """Run ``job()`` in a worker, then ``done(result, None)`` or ``done(None, error)`` on the loop's thread.
+
+        Where no thread can be started, the job is not run, and the error is the interpreter's RuntimeError.
+        """
+        with self._lock:
+            self._jobs.append((job, done))
+            if self._running:
+                return
+            self._running = True
+        try:
+            _workers.run(self)
+        except RuntimeError as error:
+            with self._lock:
+                self._running = False
+                self._jobs.pop()
+            self.loop.call_soon(done, None, error)
+
+    def finish(self, job: Job, done: Done) -> None:
+        """Submit the last job. ``done`` is called when the workers that nobody needs any more have ended."""
+
+        def last() -> tuple[Any, BaseException | None, list[threading.Thread]]:
+            value, error = None, None
+            try:
+                value = job()
+            except Exception as caught:
+                error = _bare(caught)
+            return value, error, self._end()
+
+        def reap(outcome: Any, _: BaseException | None) -> None:
+            # Where no thread could be started: a loop that waits for a moment is better than a descriptor left open.
+            value, error, going = outcome or last()
+            self._report(partial(done, value, error), going, _MOST_LOOKS)
+
+        self.submit(last, reap)
+
+    def _report(self, done: Callable[[], None], going: list[threading.Thread], looks: int) -> None:
+        if looks and not _workers.gone(going):
+            self.loop.call_later(_JOIN_SECONDS, self._report, done, going, looks - 1)
+        else:
+            done()
+
+    def _end(self) -> list[threading.Thread]:
+        if self._ended:
+            return []
+        self._ended = True
+        return _workers.closed() if self._process == _workers.process else []
+
+    def __del__(self) -> None:
+        # The parent's streams that a forked child has copies of are not among those that it counts.
+        if not self._ended and self._process == _workers.process:
+            _workers.strays.append(None)
+
+    # ---- in a worker
+
+    def work(self) -> None:
+        """Run what is queued, until nothing is."""
+        while True:
+            with self._lock:
+                if not self._jobs:
+                    self._running = False
+                    return
+                job, done = self._jobs.popleft()
+            value, error = None, None
+            try:
+                value = job()
+            except BaseException as caught:
+                error = _bare(caught)
+            self._post(done, value, error)
+            del job, done, value, error
+
+    def _post(self, done: Done, value: Any, error: BaseException | None) -> None:
+        with self._lock:
+            self._results.append((done, value, error))
+            if self._posted and not self.loop.is_closed():
+                return
+            self._posted = True
+        try:
+            self.loop.call_soon_threadsafe(self._deliver)
+        except RuntimeError:
+            with self._lock:
+                self._jobs.clear()
+                self._results.clear()
+            self._abandoned()
+            self._end()
+
+    # ---- on the loop's thread
+
+    def _deliver(self) -> None:
+        """Hand over what has come back: many results for one wake-up, where the loop was busy."""
+        while True:
+            with self._lock:
+                if not self._results:
+                    self._posted = False
+                    return
+                done, value, error = self._results.popleft()
+            try:
+                done(value, error)
+            except BaseException:
+                # What a listener raised goes to the loop's exception handler; the other results still arrive.
+                self.loop.call_soon(self._deliver)
+                raise
+
+
+def _bare(error: BaseException) -> BaseException:
+    """``error`` as the stream keeps it: the frames of a worker tell nothing, and would hold the stream in a cycle."""
+    return error.with_traceback(None) if isinstance(error, OSError) else error

@@ -1,0 +1,1 @@
+"""The compiled cores of the replacements of asyncio's stream classes."""

@@ -1,0 +1,47 @@
+"""The checks of what the streams are told: separators, what becomes of long lines, and that they were made whole."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+#: What is done about a line that is longer than the limit.
+LongLines = Literal["error", "skip", "split"]
+
+
+class NotInitializedError(AttributeError):
+    """An object of a class whose ``__init__`` did not call that of forebay's class."""
+
+    def __init__(self) -> None:
+        super().__init__("super().__init__() was not called by the __init__() of a subclass")
+
+
+def separator_of(separator: Any) -> bytes | list[bytes]:
+    """One separator as bytes, several as a list of bytes, the shortest first."""
+    if type(separator) is bytes and separator:
+        return separator
+    if isinstance(separator, tuple):
+        several = sorted([_separator_bytes(one) for one in separator], key=len)
+        if not several:
+            raise ValueError("Separator should contain at least one element")
+        if not several[0]:
+            raise ValueError("Separator should be at least one-byte string")
+        return several if len(several) > 1 else several[0]
+    one = _separator_bytes(separator)
+    if not one:
+        raise ValueError("Separator should be at least one-byte string")
+    return one
+
+
+def _separator_bytes(separator: Any) -> bytes:
+    if isinstance(separator, (bytes, bytearray, memoryview)):
+        return bytes(separator)
+    raise TypeError(
+        f"separator must be a bytes-like object or a tuple of them, not {type(separator).__name__}"
+    )
+
+
+def checked_long_lines(long_lines: LongLines) -> LongLines:
+    """The argument, where it is one of those that there are."""
+    if long_lines in ("error", "skip", "split"):
+        return long_lines
+    raise ValueError(f"long_lines must be 'error', 'skip' or 'split', not {long_lines!r}")

@@ -1,0 +1,45 @@
+"""Which of the methods that a reader calls by itself are its class's own, or the object's.
+
+asyncio's readers call some public methods from others: ``async for`` calls `readline`, and that `readuntil`. Forebay's
+do so only where somebody has overridden, or patched, one of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+READLINE = 1
+READUNTIL = 2
+READ = 4
+WAIT = 8
+FEED = 16
+EXCEPTION = 32
+
+_BITS = {
+    "readline": READLINE,
+    "readuntil": READUNTIL,
+    "read": READ,
+    "_wait_for_data": WAIT,
+    "feed_data": FEED,
+    "_wakeup_waiter": FEED,
+    "exception": EXCEPTION,
+}
+#: The names of those methods.
+CALLED = frozenset(_BITS)
+
+_plain: dict[str, Any] = {}
+
+
+def note_plain(cls: type) -> None:
+    """Take a class's methods for the ones that are not overridden."""
+    _plain.update((name, getattr(cls, name)) for name in CALLED)
+
+
+def overridden(reader: object, patched: bool) -> int:
+    """The methods that a reader has from elsewhere, as the sum of their numbers.
+
+    ``patched`` where some may have been set on the reader itself: asking for its ``__dict__`` makes one, and every call
+    of a method slower.
+    """
+    cls, own = type(reader), reader.__dict__ if patched else ()
+    return sum({bit for name, bit in _BITS.items() if name in own or getattr(cls, name) is not _plain[name]})

@@ -1,0 +1,49 @@
+cimport cython
+
+cimport forebay.asyncio._compiled.class_versions as versions
+from forebay._system.syscalls cimport send
+from forebay.asyncio._compiled.receive_area cimport Area
+from forebay.asyncio._compiled.reader_core cimport ReaderCore
+
+cdef Py_ssize_t _LAST_BYTES
+cdef Py_ssize_t _JOINED_BYTES
+cdef Py_ssize_t _MANY_BYTES
+cdef int FEED
+
+cdef class ProtocolCore:
+    cdef public object _stream_reader_wr    # a weak reference, or None
+    cdef public bint _paused                # the transport has said so
+    cdef public bint _connection_lost
+    cdef public object _transport           # or None
+    cdef Area _area                         # the memory that the loop receives into
+    cdef bint _plain                        # what is received goes to the buffer, nobody overrides it
+    cdef bint _pauses_late                  # the transport of a full reader is paused when more comes, not before
+    cdef bint _own_drain                    # somebody has set a _drain_helper() on this object
+    cdef bint _handed_out                   # the writer's user was given the transport
+    cdef object _tail                       # what the last small pieces that wait were joined to, or None
+    cdef object _socket                     # the transport whose system calls are made here, or None
+    cdef int _fd                            # its descriptor, or -1
+    cdef bint _brief                        # the last receive brought little
+
+    @cython.final
+    cdef int _start(self, Area area, bint plain, bint pauses_late) except -1
+    @cython.final
+    @cython.locals(area=Area)
+    cdef int _deliver(self, ReaderCore reader, Py_ssize_t n) except -1
+    @cython.final
+    cdef int _is_seen(self, ReaderCore reader) except -1
+    @cython.final
+    cdef bint _pauses(self, ReaderCore reader) except -1
+    @cython.final
+    @cython.locals(n=Py_ssize_t)
+    cdef int _take_in(self, object transport, ReaderCore reader) except -1
+    @cython.final
+    @cython.locals(n=Py_ssize_t, area=Area)
+    cdef Py_ssize_t _receive(self, ReaderCore reader) except? -2
+    @cython.final
+    @cython.locals(size=Py_ssize_t, taken=Py_ssize_t)
+    cdef int _send(self, bytes data) except -1
+    @cython.final
+    cdef bint _is_patched(self) except -1
+    @cython.final
+    cdef int _queue_behind(self, object transport, bytes data) except -1

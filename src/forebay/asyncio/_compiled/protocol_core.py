@@ -1,0 +1,212 @@
+"""The inner part of the protocols: what runs for every piece of data between a transport and a pair of streams."""
+
+from forebay._system.syscalls import send
+from forebay.asyncio._compiled import class_versions as versions
+from forebay.asyncio._compiled.arguments import NotInitializedError
+from forebay.asyncio._compiled.overrides import FEED
+from forebay.asyncio._compiled.reader_core import ReaderCore
+
+#: Bytes that are still received while the transport is being paused.
+_LAST_BYTES = 1 << 12
+#: Pieces that wait to be sent are joined up to so many bytes.
+_JOINED_BYTES = 1 << 16
+#: What comes after so many bytes is expected to be much as well.
+_MANY_BYTES = 1 << 16
+# The methods that see what is received.
+_SEEING = frozenset(("data_received", "get_buffer", "buffer_updated"))
+
+
+class ProtocolCore:
+    """What a `StreamReaderProtocol` does for every piece of data, in and out.
+
+    What comes is received by the transport, into an area of memory that all connections of a loop share. Only for the
+    plain sockets of asyncio's own loop, whose transport spends more time on it than the system does, this class makes
+    the system calls itself, in the transport's place: see `_take_over`.
+    """
+
+    def _start(self, area, plain, pauses_late):
+        self._area = area
+        self._plain = plain
+        self._pauses_late = pauses_late
+        self._tail = None
+        self._own_drain = False
+        self._handed_out = False
+        self._socket = None
+        self._fd = -1
+        self._brief = True
+        return 0
+
+    def __setattr__(self, name, value):
+        # Somebody patches this object.
+        if name in _SEEING:
+            self._plain = False
+        elif name == "_drain_helper":
+            self._own_drain = True
+        versions.set_attribute(self, name, value)
+
+    def _set_up(self, area, plain, pauses_late):
+        self._start(area, plain, pauses_late)
+
+    def _is_plain(self):
+        """Whether what is received goes to the buffer, and nobody overrides that."""
+        return self._plain
+
+    # ---- receiving
+
+    def get_buffer(self, sizehint):
+        """The memory that the loop receives into; shared by all connections of the loop."""
+        area = self._area
+        if area is None:
+            raise NotInitializedError
+        if self._pauses_late and self._plain:
+            reference = self._stream_reader_wr
+            reader = None if reference is None else reference()
+            if isinstance(reader, ReaderCore) and self._pauses(reader):
+                return area.view[:_LAST_BYTES]
+        return area.view
+
+    def buffer_updated(self, nbytes):
+        """``nbytes`` were received."""
+        area = self._area
+        if area is None:
+            raise NotInitializedError
+        reference = self._stream_reader_wr
+        reader = None if reference is None else reference()
+        if self._plain and isinstance(reader, ReaderCore) and not self._is_seen(reader):
+            self._deliver(reader, nbytes)
+        else:
+            self.data_received(bytes(area.view[:nbytes]))
+
+    def _deliver(self, reader, n):
+        area = self._area
+        area.copy_onto(reader._queue, n, reader._first_bytes())
+        reader._came(not self._pauses_late)
+        return 0
+
+    def _is_seen(self, reader):
+        """Whether a reader's own methods are to see what is received."""
+        return reader._own_now() & FEED
+
+    def _pauses(self, reader):
+        """Whether a reader is full, so that its transport was just paused."""
+        return reader._pause_late()
+
+    # ---- the system calls of a socket's transport
+
+    def _take_over(self, transport, fd):
+        """Receive and send for a transport of asyncio's loop; ``fd`` is its socket's."""
+        self._socket = transport
+        self._fd = fd
+        transport._read_ready_cb = self._on_readable
+
+    def _let_go(self):
+        """Leave the descriptor alone: the connection is lost, or TLS has it."""
+        self._socket = None
+        self._fd = -1
+
+    def _on_readable(self):
+        """For the loop, in the place of the transport's method of that name, with the same errors."""
+        transport = self._socket
+        if transport is None or transport._conn_lost:
+            return
+        reference = self._stream_reader_wr
+        reader = None if reference is None else reference()
+        if self._plain and isinstance(reader, ReaderCore) and not self._is_seen(reader):
+            self._take_in(transport, reader)
+        else:
+            # Nobody reads any more, or somebody wants to see the data first.
+            transport._read_ready__get_buffer()
+
+    def _take_in(self, transport, reader):
+        try:
+            n = self._receive(reader)
+        except OSError as error:
+            transport._fatal_error(error, "Fatal read error on socket transport")
+            return 0
+        if n == 0:
+            transport._read_ready__on_eof()
+        elif n > 0:
+            try:
+                reader._came(False)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                transport._fatal_error(error, "Fatal error: protocol.buffer_updated() call failed.")
+        return 0
+
+    def _receive(self, reader):
+        """The bytes that came, 0 at the end, -1 where there was nothing or no room for it."""
+        if reader._pause_late():
+            return -1
+        area = self._area
+        if area is None:
+            raise NotInitializedError
+        n = area.receive_onto(reader._queue, self._fd, reader._first_bytes(), self._brief)
+        self._brief = n <= _MANY_BYTES
+        return n
+
+    def _send(self, data):
+        """Send bytes where nothing waits in the transport; what the socket does not take is the transport's."""
+        transport = self._socket
+        size = len(data)
+        if size == 0 or transport._conn_lost or transport._empty_waiter is not None:
+            transport.write(data)
+            return 0
+        if transport._buffer:
+            if self._paused and not transport._eof:
+                self._queue_behind(transport, data)
+            else:
+                transport.write(data)
+            return 0
+        try:
+            taken = send(self._fd, data)
+        except OSError as error:
+            # After write_eof() with nothing buffered the socket is shut down: to ask before would cost every write.
+            if transport._eof:
+                transport.write(data)
+            else:
+                transport._fatal_error(error, "Fatal write error on socket transport")
+            return 0
+        if taken < 0:
+            transport.write(data)
+        elif taken < size:
+            transport.write(memoryview(data)[taken:])
+        return 0
+
+    # ---- writing
+
+    def _is_patched(self):
+        """Whether somebody has set a write() on the transport itself."""
+        return "write" in self._socket.__dict__
+
+    def _queue_behind(self, transport, data):
+        """Add to what waits in a transport that is paused already, as its own `write` would.
+
+        That counts all that waits each time, in some versions, and keeps small pieces apart. They are joined here.
+        """
+        buffer = transport._buffer
+        if type(buffer) is bytearray:
+            buffer += data
+        elif len(data) >= _JOINED_BYTES:
+            # A view: what is left of one that is sent in part is not copied each time.
+            buffer.append(memoryview(data))
+        else:
+            tail = self._tail
+            if tail is not None and buffer[len(buffer) - 1] is tail and len(tail) < _JOINED_BYTES:
+                tail += data
+            else:
+                self._tail = tail = bytearray(data)
+                buffer.append(tail)
+        return 0
+
+    def pause_writing(self):
+        """The transport's buffer is over its high-water mark."""
+        self._paused = True
+
+    def resume_writing(self):
+        """The transport's buffer is below its low-water mark."""
+        self._paused = False
+        self._tail = None
+        for waiter in self._drain_waiters:
+            if not waiter.done():
+                waiter.set_result(None)

@@ -1,0 +1,34 @@
+"""The memory that a loop receives into, for the backend that is not compiled."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from forebay._backend import ChunkQueue
+
+
+class Area:
+    """Memory that a loop receives into for all its connections: between two callbacks nothing is in it."""
+
+    def __init__(self, size: int) -> None:
+        self.view = memoryview(bytearray(size))
+
+    def copy_onto(self, queue: ChunkQueue, n: int, first: int) -> None:
+        """Copy the first ``n`` bytes to the end of a queue; the ``first`` of them, if so many there are, as one chunk."""
+        if not 0 <= n <= len(self.view):
+            raise ValueError(f"nbytes is {n}, but the buffer has {len(self.view)} bytes")
+        queue.append_copy(self.view, n, first if first <= n else 0)
+
+    def receive_onto(self, queue: ChunkQueue, fd: int, first: int, brief: bool) -> int:
+        """Receive onto the end of a queue; the number of bytes, 0 at the end, -1 where nothing is there. Raises OSError.
+
+        ``first`` is as in `copy_onto`. ``brief``: little is expected, for which other threads need not get their turn.
+        """
+        try:
+            n = os.readv(fd, [self.view])
+        except BlockingIOError:
+            return -1
+        self.copy_onto(queue, n, first)
+        return n

@@ -1,0 +1,173 @@
+"""The waiting of a read: a future that resumes its task in the callback that brought the data."""
+
+import sys
+from asyncio import CancelledError, Future, tasks
+
+from forebay.asyncio._compiled import class_versions as versions
+from forebay.asyncio._transports import never_nests
+
+PENDING = 0
+DONE = 1
+CANCELLED = 2
+
+# The task that a loop is running, or None. On 3.11 `current_task` is Python code around this.
+_running_task = tasks._current_tasks.get if sys.version_info < (3, 12) else tasks.current_task
+
+
+class Waiter:
+    """The future of one read: it can resume the task that awaits it at once, without a turn of the loop.
+
+    A task takes any object for a future that has ``_asyncio_future_blocking`` and these methods. asyncio's own future
+    tells the task by `call_soon`, so that what came waits for the next turn; a protocol's callback is as good a place to
+    go on at, and `resume` does that.
+    """
+
+    def __init__(self, loop):
+        self._asyncio_future_blocking = False
+        self._loop = loop
+        self._state = PENDING
+        self._error = None
+        self._callback = None
+        self._context = None
+        self._taken = False
+
+    # ---- for the coroutine
+
+    def __await__(self):
+        return self
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._state == PENDING:
+            self._asyncio_future_blocking = True
+            return self
+        self._take()
+        raise StopIteration
+
+    # ---- for the task
+
+    def get_loop(self):
+        """The loop of the task."""
+        return self._loop
+
+    def add_done_callback(self, fn, *, context=None):
+        """Call ``fn(self)`` when done; the task's, of which there is one."""
+        assert self._callback is None, "a waiter is for one task"
+        self._callback = fn
+        self._context = context
+        if self._state != PENDING:
+            self._tell()
+
+    def remove_done_callback(self, fn):
+        """Forget the callback; how many there were."""
+        found = int(self._callback is not None and self._callback == fn)
+        if found:
+            self._callback = None
+        return found
+
+    def done(self):
+        """Whether there is nothing to wait for any more."""
+        return self._state != PENDING
+
+    def cancelled(self):
+        """Whether the task was cancelled."""
+        return self._state == CANCELLED
+
+    def result(self):
+        """None, or raise what the waiting ended with."""
+        self._take()
+
+    def exception(self):
+        """What the waiting ended with, or None."""
+        if self._state == CANCELLED:
+            raise self._error
+        return self._error
+
+    def cancel(self, msg=None):
+        """End the waiting, as the task is cancelled."""
+        if self._state != PENDING:
+            return False
+        self._state = CANCELLED
+        self._error = CancelledError() if msg is None else CancelledError(msg)
+        self._tell()
+        return True
+
+    # ---- for the reader
+
+    def set_result(self, result):
+        """End the waiting; the task goes on in the next turn."""
+        self._state = DONE
+        self._tell()
+
+    def set_exception(self, error):
+        """Let the task raise ``error``."""
+        self._state = DONE
+        self._error = error() if isinstance(error, type) else error
+        self._tell()
+
+    def resume(self):
+        """End the waiting; the task goes on here and now, if no other is running."""
+        if self._state != PENDING:
+            return
+        self._state = DONE
+        if self._callback is None:
+            return
+        loop = self._loop
+        if self._context is None or _running_task(loop) is not None or not _runs_flat(loop):
+            self._tell()
+            return
+        try:
+            self._context.run(self._callback, _RESULT)
+        except (SystemExit, KeyboardInterrupt) as error:
+            # The task has it too. These end the loop, and not the connection that happened to wake the task.
+            self._loop.call_soon(_raise, error)
+        except RuntimeError:
+            if self._taken:
+                raise
+            # The task's context is one that this runs in.
+            self._tell()
+
+    def _tell(self):
+        if self._callback is not None:
+            self._loop.call_soon(self._callback, self, context=self._context)
+
+    def _take(self):
+        """The coroutine goes on: raise what the waiting ended with."""
+        self._taken = True
+        if self._error is not None:
+            raise self._error
+
+    def __repr__(self):
+        return f"<Waiter {('pending', 'done', 'cancelled')[self._state]}>"
+
+
+class _NoLoop:
+    """What the future below has in the place of a loop: it never calls anything."""
+
+    def get_debug(self):
+        return False
+
+
+# A task asks its future for the result. From asyncio's own class it takes that without a call through Python.
+_RESULT = Future(loop=_NoLoop())
+_RESULT.set_result(None)
+
+# The version of the class of the last loop that was looked at, if it never nests; else 0.
+_flat_version = 0
+
+
+def _runs_flat(loop):
+    """Whether a task may go on within a callback: where it may run the loop again, that callback could not be called."""
+    global _flat_version
+    version = versions.version_of(loop)
+    if version != 0 and version == _flat_version:
+        return True
+    flat = never_nests(loop)
+    _flat_version = versions.version_of(loop) if flat else 0
+    return flat
+
+
+def _raise(error):
+    raise error

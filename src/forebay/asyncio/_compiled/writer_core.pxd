@@ -1,0 +1,24 @@
+cimport cython
+
+from forebay.asyncio._compiled.protocol_core cimport ProtocolCore
+from forebay.asyncio._compiled.reader_core cimport ReaderCore
+
+cdef int EXCEPTION
+
+cdef class WriterCore:
+    cdef public object _protocol
+    cdef public object _reader              # or None
+    cdef public object _loop
+    cdef object _channel                    # the transport
+    cdef ProtocolCore _core                 # the protocol, where it is one of ours
+    cdef bint _plain_drain                  # nobody overrides the protocol's _drain_helper()
+    cdef int _drains                        # that did not wait, since one did
+
+    @cython.final
+    cdef bint _write(self, object data) except -1
+    @cython.final
+    cdef bint _has_nothing_to_drain(self) except -1
+    @cython.final
+    cdef object _read_error(self)
+    @cython.final
+    cdef object _error_of(self, ReaderCore reader)

@@ -1,0 +1,123 @@
+"""The inner part of the writers: what runs for every write."""
+
+from forebay.asyncio._compiled.overrides import EXCEPTION
+from forebay.asyncio._compiled.protocol_core import ProtocolCore
+from forebay.asyncio._compiled.reader_core import ReaderCore
+
+#: So many drains may find nothing to wait for before one lets other tasks run.
+_DRAINS_IN_A_ROW = 64
+
+
+class WriterCore:
+    """A `StreamWriter`'s way to its transport."""
+
+    def _open(self, transport, protocol, reader, loop, plain_drain):
+        self._protocol = protocol
+        self._core = protocol if isinstance(protocol, ProtocolCore) else None
+        self._reader = reader
+        self._loop = loop
+        self._plain_drain = plain_drain
+        self._drains = 0
+        self._use(transport)
+
+    def _hand_out(self):
+        """The transport, for somebody who may patch it."""
+        if self._core is not None:
+            self._core._handed_out = True
+        return self._channel
+
+    def _use(self, transport):
+        self._channel = transport
+
+    def _get_channel(self):
+        return self._channel
+
+    def write(self, data):
+        """Send ``data``, or queue it where the peer is slow; return False where the writer should wait in `drain`.
+
+        Nothing is lost by writing on: memory grows. ``data`` may be changed afterwards: what can change is copied.
+        """
+        return self._write(data)
+
+    def _write(self, data):
+        core = self._core
+        if type(data) is not bytes:
+            data = _frozen(data, core is None)
+        if core is None:
+            self._channel.write(data)
+            return True
+        if (
+            core._socket is not None
+            and core._socket is self._channel
+            and type(data) is bytes
+            and not (core._handed_out and core._is_patched())
+        ):
+            core._send(data)
+        else:
+            self._channel.write(data)
+        return not core._paused
+
+    def writelines(self, data):
+        """Write several pieces as one; return as `write` does."""
+        core = self._core
+        if core is None:
+            self._channel.writelines(data)
+            return True
+        return self._write(b"".join(data))
+
+    def _read_error(self):
+        reader = self._reader
+        if reader is None:
+            return None
+        if isinstance(reader, ReaderCore):
+            return self._error_of(reader)
+        return reader.exception()
+
+    def _error_of(self, reader):
+        return reader.exception() if reader._own_now() & EXCEPTION else reader._exception
+
+    def _drain_now(self):
+        return self._has_nothing_to_drain()
+
+    def _has_nothing_to_drain(self):
+        """Whether `drain` has nothing to do. Raises what it would raise."""
+        error = self._read_error()
+        if error is not None:
+            raise error
+        core = self._core
+        if (
+            core is None
+            or not self._plain_drain
+            or core._own_drain
+            or core._paused
+            or core._connection_lost
+            or (self._channel._closing if core._socket is self._channel else self._channel.is_closing())
+        ):
+            return False
+        self._drains += 1
+        return self._drains < _DRAINS_IN_A_ROW
+
+    def _drained(self):
+        """Count anew; whether it is time to let others run."""
+        long_run = self._drains >= _DRAINS_IN_A_ROW
+        self._drains = 0
+        return long_run
+
+
+def _frozen(data, any_type):
+    """The same bytes where nobody can change them: a copy, unless they are that already.
+
+    Raises TypeError for what has no bytes; with ``any_type`` that is left to a transport that may take it.
+    """
+    if isinstance(data, bytes):
+        return data
+    try:
+        view = memoryview(data)
+    except TypeError:
+        if any_type:
+            return data
+        raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}") from None
+    # A view of bytes goes as it is.
+    if type(view.obj) is bytes and view.c_contiguous and view.itemsize == 1:
+        return view
+    return bytes(view)

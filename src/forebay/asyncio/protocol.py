@@ -1,0 +1,151 @@
+"""The protocol between a transport and a pair of streams."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from asyncio import coroutines, events
+from contextlib import suppress
+from typing import Any
+
+from forebay.asyncio._compiled.method_descriptors import own_methods
+from forebay.asyncio._compiled.protocol_core import ProtocolCore
+from forebay.asyncio._compiled.reader_core import ReaderCore
+from forebay.asyncio._compiled.receive_area import Area
+from forebay.asyncio._instancecheck import Standing, stand_in
+from forebay.asyncio._transports import adjust, is_asyncios_socket, is_uvloops
+from forebay.asyncio._uvloop_protocol import Face
+from forebay.asyncio.reader import StreamReader
+from forebay.asyncio.writer import StreamWriter
+
+#: Bytes that are received at once.
+AREA_BYTES = 1 << 18
+_AREA = "_forebay_area"
+
+
+def _area_of(loop: asyncio.AbstractEventLoop) -> Area:
+    """The memory that a loop receives into."""
+    area: Area | None = getattr(loop, _AREA, None)
+    if area is None:
+        area = Area(AREA_BYTES)
+        with suppress(AttributeError):  # no loop, or one that has room for nothing
+            setattr(loop, _AREA, area)
+    return area
+
+
+class StreamReaderProtocol(
+    ProtocolCore, asyncio.StreamReaderProtocol, asyncio.BufferedProtocol, metaclass=Standing
+):
+    """`asyncio.StreamReaderProtocol` that lets the loop receive into memory that is there already."""
+
+    _client_connected_cb: Any
+    _loop: asyncio.AbstractEventLoop
+    _reject_connection: bool
+    _stream_reader: Any
+
+    def __init__(
+        self,
+        stream_reader: asyncio.StreamReader | None,
+        client_connected_cb: Any = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if not isinstance(self, ProtocolCore):  # see Standing
+            _Original.__init__(self, stream_reader, client_connected_cb, loop)
+            return
+        if loop is None:
+            loop = getattr(events, "_get_event_loop", events.get_event_loop)()
+        super().__init__(stream_reader, client_connected_cb, loop=loop)  # type: ignore[arg-type]
+        # An empty deque takes ten times the memory of a list, and an idle connection has no waiters.
+        self._drain_waiters: list[asyncio.Future[None]] = []
+        # A subclass that sees the data itself keeps on seeing it.
+        plain = (type(self) is StreamReaderProtocol and type(stream_reader) is StreamReader) or (
+            type(self).data_received is StreamReaderProtocol.data_received
+            and (
+                not isinstance(stream_reader, ReaderCore)
+                or type(stream_reader).feed_data is StreamReader.feed_data
+            )
+        )
+        # asyncio takes a descriptor out of its selector to pause a transport. Most readers are empty again before
+        # more comes, so that is left until it does. uvloop must not be paused from within get_buffer().
+        self._set_up(_area_of(loop), plain, isinstance(loop, asyncio.BaseEventLoop))
+
+    def data_received(self, data: bytes) -> None:
+        """Data from a transport that makes ``bytes`` of it, as those of pipes do."""
+        reader = self._stream_reader
+        if reader is not None:
+            reader.feed_data(data)
+
+    def connection_made(self, transport: Any) -> None:
+        """The connection stands; a server's callback is called."""
+        if self._reject_connection:
+            super().connection_made(transport)
+            return
+        adjust(transport)
+        self._transport = transport
+        reader = self._stream_reader
+        if reader is not None:
+            reader.set_transport(transport)
+        self._over_ssl = transport.get_extra_info("sslcontext") is not None
+        if is_uvloops(transport):
+            face = Face(self)
+            transport.set_protocol(face)
+            face.settle()
+        elif (
+            is_asyncios_socket(transport)
+            and self._is_plain()
+            and type(self).buffer_updated is StreamReaderProtocol.buffer_updated
+            and isinstance(reader, ReaderCore)
+        ):
+            self._take_over(transport, transport._sock_fd)
+        callback = self._client_connected_cb
+        if callback is None:
+            return
+        writer = StreamWriter(transport, self, reader, self._loop)
+        if sys.version_info < (3, 13):
+            self._stream_writer = writer
+        try:
+            result = callback(reader, writer)
+        except Exception as error:
+            self._handler_failed(transport, error)
+            return
+        if coroutines.iscoroutine(result):
+            self._task = self._loop.create_task(result)
+            self._task.add_done_callback(self._handler_done)
+        self._strong_reader = None
+
+    def _handler_done(self, task: asyncio.Task[Any]) -> None:
+        transport = self._transport
+        if task.cancelled():
+            if transport is not None:
+                transport.close()
+        elif (error := task.exception()) is not None:
+            self._handler_failed(transport, error)
+
+    def _handler_failed(self, transport: Any, error: BaseException) -> None:
+        self._loop.call_exception_handler(
+            {
+                "message": "Unhandled exception in client_connected_cb",
+                "exception": error,
+                "transport": transport,
+            }
+        )
+        if transport is not None:
+            transport.close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The connection is closed; the reader ends, or raises ``exc``."""
+        self._let_go()
+        super().connection_lost(exc)  # type: ignore[arg-type]
+
+    def _replace_transport(self, transport: Any) -> None:
+        adjust(transport)
+        self._let_go()
+        self._transport = transport
+        self._over_ssl = transport.get_extra_info("sslcontext") is not None
+        reader = self._stream_reader
+        if reader is not None and not reader._paused:
+            reader._transport = transport
+
+
+_Original = stand_in(StreamReaderProtocol)
+own_methods(StreamReaderProtocol, _Original, {}, ProtocolCore)

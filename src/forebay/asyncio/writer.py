@@ -1,0 +1,168 @@
+"""The writer, as asyncio's, and one that says when to wait."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from forebay.asyncio._compiled.method_descriptors import own_methods
+from forebay.asyncio._compiled.protocol_core import ProtocolCore
+from forebay.asyncio._compiled.writer_core import WriterCore
+from forebay.asyncio._instancecheck import Standing, stand_in
+from forebay.asyncio._transports import is_uvloops
+from forebay.asyncio._uvloop_protocol import Face
+from forebay.asyncio.reader import LAZY
+
+if TYPE_CHECKING or not LAZY:
+    _Core = WriterCore
+else:
+    from forebay.asyncio._compiled.attempts import LazyWriter as _Core
+
+_AsyncioReader = asyncio.StreamReader
+_drain_helper = asyncio.StreamReaderProtocol._drain_helper  # type: ignore[attr-defined]
+
+
+class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ignore[misc]
+    """`asyncio.StreamWriter`, which also tells backpressure, and keeps a backlog at a cost that is linear.
+
+    `write` returns whether there is room for more; `send` writes and waits for room. ``bytearray`` and ``memoryview``
+    may be changed as soon as `write` has returned.
+    """
+
+    def __init__(
+        self,
+        transport: Any,
+        protocol: Any,
+        reader: asyncio.StreamReader | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        if not isinstance(self, WriterCore):  # see Standing
+            _Original.__init__(self, transport, protocol, reader, loop)
+            return
+        if type(protocol) is Face:
+            protocol = protocol.protocol
+        # drain() expects that the reader has an exception() method.
+        assert reader is None or isinstance(reader, _AsyncioReader)
+        plain: Callable[..., Any] | None = getattr(type(protocol), "_drain_helper", None)
+        self._open(transport, protocol, reader, loop, plain is _drain_helper)
+
+    def __repr__(self) -> str:
+        info = [type(self).__name__, f"transport={self._get_channel()!r}"]
+        if self._reader is not None:
+            info.append(f"reader={self._reader!r}")
+        return "<{}>".format(" ".join(info))
+
+    @property
+    def transport(self) -> Any:
+        """The transport."""
+        return self._hand_out()
+
+    @property
+    def _transport(self) -> Any:
+        return self._hand_out()
+
+    @_transport.setter
+    def _transport(self, transport: Any) -> None:
+        self._use(transport)
+
+    def write_eof(self) -> None:
+        """Close the sending side when all is sent."""
+        self._get_channel().write_eof()
+
+    def can_write_eof(self) -> bool:
+        """Whether the transport can close the sending side alone."""
+        return bool(self._get_channel().can_write_eof())
+
+    def close(self) -> None:
+        """Close the transport when all is sent."""
+        self._get_channel().close()
+
+    def is_closing(self) -> bool:
+        """Whether the transport is closed, or about to be."""
+        return bool(self._get_channel().is_closing())
+
+    @property
+    def _complete_fut(self) -> asyncio.Future[None]:
+        """asyncio's private attribute: a future that is done."""
+        done = self._loop.create_future()
+        done.set_result(None)
+        return done
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is closed. Raises what it was lost with."""
+        await self._protocol._get_close_waiter(self)
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """What the transport knows: ``"socket"``, ``"peername"``, ``"sslcontext"``, ..."""
+        return self._get_channel().get_extra_info(name, default)
+
+    async def drain(self) -> None:
+        """Wait while more is queued than the peer takes. Raises what the reader raises, or ConnectionResetError.
+
+        Where there is nothing to wait for it returns at once, except now and then: a loop of writes to a fast peer
+        still lets other tasks run.
+        """
+        if self._drain_now():
+            return
+        # A transport that closes tells so in the next turn of the loop. Without this a loop of write() and drain()
+        # would never hear of it.
+        if self._drained() or self.is_closing():
+            await asyncio.sleep(0)
+        await self._protocol._drain_helper()
+
+    async def send(self, data: Any) -> None:
+        """`write`, and `drain` where there is need: the form that cannot forget it."""
+        self.write(data)
+        await self.drain()
+
+    async def start_tls(
+        self,
+        sslcontext: ssl.SSLContext,
+        *,
+        server_hostname: str | None = None,
+        ssl_handshake_timeout: float | None = None,
+        **options: Any,
+    ) -> None:
+        """Go on over TLS. ``options`` are those of `asyncio.loop.start_tls` that this version of Python has."""
+        protocol = self._protocol
+        server_side = protocol._client_connected_cb is not None
+        await self.drain()
+        plain = self._get_channel()
+        face = Face(protocol) if isinstance(protocol, ProtocolCore) and is_uvloops(plain) else None
+        transport = await self._loop.start_tls(
+            plain,
+            protocol if face is None else face,
+            sslcontext,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            ssl_handshake_timeout=ssl_handshake_timeout,
+            **options,
+        )
+        if face is not None:
+            face.settle()
+        self._use(transport)
+        if hasattr(protocol, "_replace_transport"):
+            protocol._replace_transport(transport)
+        else:
+            protocol._replace_writer(self)
+
+    def __del__(self, warnings: Any = warnings) -> None:
+        transport = self._get_channel()
+        if transport is None or transport.is_closing():
+            return
+        if self._loop.is_closed():
+            warnings.warn("loop is closed", ResourceWarning, stacklevel=2)
+        else:
+            self.close()
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2)
+
+
+_Original = stand_in(StreamWriter)
+_functions: dict[str, Any] = {}
+if LAZY:
+    _functions["drain"] = StreamWriter._await_drain = StreamWriter.drain
+    StreamWriter.drain = _Core.drain  # type: ignore[attr-defined, method-assign]
+own_methods(StreamWriter, _Original, _functions, _Core, WriterCore)

@@ -1,0 +1,112 @@
+"""The command ``forebay``.
+
+Each subcommand is a module of this package with ``add_arguments(parser)`` and ``run(args)``, which returns
+the exit status; it is imported when it is asked for. Statuses: 0 done, 1 failed, 2 wrong usage, 141 nobody
+reads the output any more, 128 + n stopped by signal n.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from forebay.cli.output.failure import Failure, complain
+
+__all__ = ["main"]
+
+#: Subcommands: the module with the work, and what it does in a line.
+COMMANDS = {
+    "copy": ("forebay.cli.commands.copy", "copy a file, a pipe or a device"),
+    "serve": ("forebay.cli.commands.serve", "serve the files of a folder by HTTP"),
+    "proxy": ("forebay.cli.commands.proxy", "pass connections, or HTTP requests, on to another address"),
+    "demo": ("forebay.cli.commands.demo", "show what backpressure is for, in half a minute"),
+}
+
+STOPPED_BY_CTRL_C = 130
+NOBODY_READS = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command with ``argv``, the arguments without the program's name (those of the process for
+    None).
+
+    Returns the exit status. Must not be called from inside an event loop.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = _run(arguments, is_process=argv is None)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except Failure as failure:
+        complain(str(failure))
+        return failure.status
+    except ImportError as error:
+        from forebay.http._httptools import PARSER
+
+        if error.name != PARSER:
+            raise
+        complain(str(error))
+        return 1
+    except KeyboardInterrupt:
+        return STOPPED_BY_CTRL_C
+    except BrokenPipeError:
+        _drop_output()
+        return NOBODY_READS
+    except OSError as error:
+        # The command's own output, as all else comes as a Failure.
+        complain(f"standard output: {error.strerror}")
+        _drop_output()
+        return 1
+    return status
+
+
+def _run(arguments: list[str], is_process: bool) -> int:
+    try:
+        args = _parser(arguments).parse_args(arguments)
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    args.is_process = is_process
+    command = import_module(COMMANDS[args.command][0])
+    status = int(command.run(args))
+    if is_process:
+        from forebay.cli.signals import ignore_signals
+
+        # What comes while the interpreter clears up must not look as if it had stopped the work.
+        ignore_signals()
+    return status
+
+
+def _parser(arguments: list[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="forebay", description="Move data with backpressure: as fast as the far end can take it."
+    )
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="say version and backend in use, and do nothing else"
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, purpose) in COMMANDS.items():
+        sub = commands.add_parser(name, help=purpose)
+        if name in arguments:
+            import_module(module).add_arguments(sub)
+    return parser
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        import forebay
+
+        kind = "compiled" if forebay.backend == "c" else "pure-Python"
+        print(f"forebay {forebay.__version__} ({kind} backend)")
+        parser.exit()
+
+
+def _drop_output() -> None:
+    """Have nothing complain at the end of the process about output that nobody reads."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

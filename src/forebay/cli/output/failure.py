@@ -1,0 +1,52 @@
+"""How the command fails: one line on standard error, and an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import unicodedata
+
+__all__ = ["Failure", "complain", "in_one_line"]
+
+
+# How a name is shown that is empty.
+NO_NAME = "''"
+# Control and format characters, and ends of lines.
+_CONTROLS = ("Cc", "Cf", "Zl", "Zp")
+
+
+class Failure(Exception):
+    """The command cannot go on; its text is for the user."""
+
+    def __init__(self, text: str, status: int = 1) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def complain(text: str) -> None:
+    """Write ``text`` to standard error, as one line with the program's name; nothing where that is closed."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"forebay: {_printable(text)}", file=sys.stderr, flush=True)
+
+
+def _printable(text: str) -> str:
+    """``text`` in one line and without codes for the terminal, whatever a file is called."""
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in _CONTROLS
+        else character
+        for character in text
+    )
+
+
+def in_one_line(error: BaseException, where: str) -> str:
+    """What went wrong and with which file; ``where`` is the file if ``error`` does not say."""
+    if isinstance(error, OSError):
+        name = where if error.filename is None else os.fsdecode(error.filename)
+        # Errors of connections end with the place.
+        return f"{name or NO_NAME}: {(error.strerror or str(error)).removesuffix(f': {name}')}"
+    if isinstance(error, MemoryError):
+        return f"{where}: not enough memory"
+    return f"{where}: {' '.join(str(error).split()) or type(error).__name__}"

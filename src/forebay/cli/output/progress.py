@@ -1,0 +1,168 @@
+"""How far a copy has come: a line that is written anew on a terminal, a line every few seconds elsewhere.
+
+It looks at the streams' counters from time to time and listens to nothing, so that the bytes keep whatever
+way they have found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TextIO
+
+from forebay.cli.output.units import countdown_text, rate_text, size_text
+from forebay.stats import SideStats, StreamStats
+
+__all__ = ["Meter", "Progress"]
+
+_BAR_EVERY_SECONDS = 0.1
+_LINE_EVERY_SECONDS = 2.0
+# The rate is that of so many seconds past.
+_RATE_SECONDS = 3.0
+_LONGEST_BAR = 40
+_SHORTEST_BAR = 8
+_USUAL_COLUMNS = 80
+_GAUGE = " ▁▂▃▄▅▆▇█"
+_ERASE_TO_END = "\x1b[K"
+
+
+class Meter:
+    """Works a rate and the time left out of looks at a counter. ``total``: bytes in all, None where nobody knows."""
+
+    def __init__(self, total: int | None) -> None:
+        self.total = total
+        self.done = 0
+        self._looks: deque[tuple[float, int]] = deque()
+
+    def look(self, now: float, done: int) -> None:
+        """At ``now`` seconds, ``done`` bytes are done."""
+        self.done = done
+        self._looks.append((now, done))
+        while len(self._looks) > 2 and now - self._looks[1][0] >= _RATE_SECONDS:
+            self._looks.popleft()
+
+    @property
+    def rate(self) -> float:
+        """Bytes per second of late; 0 before the second look."""
+        if len(self._looks) < 2:
+            return 0.0
+        (then, before), (now, done) = self._looks[0], self._looks[-1]
+        return (done - before) / (now - then) if now > then else 0.0
+
+    @property
+    def part(self) -> float | None:
+        """What is done, from 0.0 to 1.0."""
+        return min(1.0, self.done / self.total) if self.total else None
+
+    @property
+    def seconds_left(self) -> float | None:
+        if self.total is None or self.rate <= 0:
+            return None
+        return max(0, self.total - self.done) / self.rate
+
+
+class Progress:
+    """``with Progress(...):`` shows it, from the event loop that runs then.
+
+    ``done`` returns the bytes that are done, ``stages`` each stage's name and counters.
+    """
+
+    def __init__(
+        self,
+        out: TextIO,
+        total: int | None,
+        done: Callable[[], int],
+        stages: Callable[[], Sequence[tuple[str, StreamStats]]],
+    ) -> None:
+        self._out = out
+        self._meter = Meter(total)
+        self._done = done
+        self._stages = stages
+        self._live = out.isatty()
+        self._fancy = (out.encoding or "").lower().startswith("utf")
+        self._every = _BAR_EVERY_SECONDS if self._live else _LINE_EVERY_SECONDS
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._drawn = False
+
+    def __enter__(self) -> Progress:
+        self._meter.look(self._loop.time(), self._done())
+        self._timer = self._loop.call_later(self._every, self._tick)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._drawn and self._live:
+            self._print(f"\r{_ERASE_TO_END}")
+
+    def _tick(self) -> None:
+        self._meter.look(self._loop.time(), self._done())
+        if self._live:
+            self._print(f"\r{self.bar(self._columns())}{_ERASE_TO_END}")
+        else:
+            self._print(f"{self.line()}\n")
+        self._drawn = True
+        self._timer = self._loop.call_later(self._every, self._tick)
+
+    def _print(self, text: str) -> None:
+        # A terminal that is gone is no reason to stop.
+        with contextlib.suppress(OSError, ValueError):
+            self._out.write(text)
+            self._out.flush()
+
+    def _columns(self) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            return os.get_terminal_size(self._out.fileno()).columns or _USUAL_COLUMNS
+        return _USUAL_COLUMNS
+
+    # ---- the texts
+
+    def line(self) -> str:
+        """One line for a log: "43 %, 1.7 GiB of 4 GiB, 2.1 GiB/s, 3 s left"."""
+        meter = self._meter
+        parts = [] if meter.part is None else [f"{meter.part:.0%}".replace("%", " %")]
+        parts += [self._amount(), rate_text(meter.rate)]
+        if meter.seconds_left is not None:
+            parts.append(f"{countdown_text(meter.seconds_left)} left")
+        return ", ".join(parts)
+
+    def bar(self, columns: int) -> str:
+        """One line for a terminal of ``columns`` columns, which it does not fill."""
+        meter = self._meter
+        percent = "" if meter.part is None else f"{meter.part:4.0%} "
+        texts = [self._amount(), rate_text(meter.rate)]
+        if meter.seconds_left is not None:
+            texts.append(f"{countdown_text(meter.seconds_left)} left")
+        texts.append(self._fills())
+        # What is last is what a narrow terminal can do without.
+        while len(texts) > 1 and len(percent) + len("  ".join(texts)) >= columns:
+            texts.pop()
+        tail = "  ".join(texts)
+        if meter.part is not None:
+            room = min(_LONGEST_BAR, columns - 1 - len(percent) - len(tail) - len("[]  "))
+            if room >= _SHORTEST_BAR:
+                full = int(meter.part * room)
+                tail = f"[{'#' * full}{'.' * (room - full)}]  {tail}"
+        return f"{percent}{tail}"[: max(1, columns - 1)]
+
+    def _amount(self) -> str:
+        total = self._meter.total
+        done = size_text(self._meter.done)
+        return done if total is None else f"{done} of {size_text(total)}"
+
+    def _fills(self) -> str:
+        """Each stage with the fill of its buffers: "read ▁ > gzip █▃ > write ▆", or percentages in ASCII."""
+        return " > ".join(
+            f"{name} {self._gauges([stats.writable, stats.readable])}" for name, stats in self._stages()
+        )
+
+    def _gauges(self, sides: Sequence[SideStats | None]) -> str:
+        fills = [min(1.0, side.fill) for side in sides if side is not None]
+        if self._fancy:
+            # What is not empty shows, and only what is full looks full.
+            return "".join(_GAUGE[0 if fill == 0 else max(1, int(fill * 8))] for fill in fills)
+        return "/".join(f"{fill:.0%}" for fill in fills)

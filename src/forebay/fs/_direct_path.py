@@ -1,0 +1,165 @@
+"""The direct path: a file piped to a file or a socket, with nobody looking at the bytes, is moved inside the kernel.
+
+A reader whose `_read` is outstanding asks here first. The bytes go directly, a fraction of a second long; then it is
+asked again, so whatever the program did meanwhile (a listener, a pause, an unpipe, a write of its own to the
+destination) counts from that boundary on. Where the program's act goes by a method of one of the two streams, the
+boundary comes after the system call that is running.
+"""
+
+from __future__ import annotations
+
+from asyncio import TimerHandle
+from functools import partial
+from typing import TYPE_CHECKING
+
+from forebay._core.state.pipe import sole_destination
+from forebay._system.direct_transfer import DirectTarget, Moved, Trip
+from forebay._system.kernel_copy import Mover
+
+if TYPE_CHECKING:
+    from forebay.fs._read_stream import ReadStream
+
+__all__ = ["DirectPath"]
+
+# How long a read is put off at most so that the destination gets through with what it has: otherwise a chunk would
+# always be on its way, and the destination never free for the direct path.
+_HOLD_SECONDS = 0.05
+
+
+class DirectPath:
+    """The direct path of one reader: to at most one destination at a time, and by no means always."""
+
+    def __init__(self, source: ReadStream) -> None:
+        self._source: ReadStream | None = source
+        self._mover = Mover()
+        self._dest: DirectTarget | None = None
+        self._likely: DirectTarget | None = None
+        self._unfit: DirectTarget | None = None
+        self._hold: TimerHandle | None = None
+        # When the outstanding read was first put off, 0 where it was not.
+        self._held_since = 0.0
+        self._moved_bytes = 0
+
+    def expect(self, dest: DirectTarget | None) -> None:
+        """The reader was piped to ``dest``, or unpiped from everything."""
+        self._likely = dest
+        self.stop()
+        # What is the best way to one file may be none to another.
+        self._mover = Mover()
+        if dest is None:
+            self._go_on(None)
+
+    def stop(self) -> None:
+        """Come to a boundary soon."""
+        self._mover.stop()
+        if self._dest is not None:
+            self._dest._hurry()
+
+    def end(self) -> None:
+        """The reader is closed."""
+        if self._hold is not None:
+            self._hold.cancel()
+        self._hold = self._source = self._likely = self._unfit = None
+
+    def take_over(self) -> bool:
+        """Whether the outstanding read is taken care of: the bytes are moved, or that is put off for a moment."""
+        source = self._source
+        if source is None:
+            return False
+        if self._dest is not None or self._hold is not None:
+            return True
+        taken = self._start_or_hold(source)
+        if not taken:
+            self._held_since = 0.0
+        return taken
+
+    def _start_or_hold(self, source: ReadStream) -> bool:
+        dest = sole_destination(source)
+        if dest is not None:
+            if dest is self._unfit or not source._takes_direct_path(dest):
+                return False
+            self._likely = dest
+            if dest._free:
+                self._start(source, dest)
+                return True
+            return dest._busy and self._put_off(source, dest)
+        dest = self._likely
+        if (
+            dest is None
+            or dest is self._unfit
+            or source.listener_count("data") != 1
+            or source.readable_encoding
+        ):
+            return False
+        # Only chunks that are under way to the destination stand against the direct path.
+        if dest._busy:
+            return self._put_off(source, dest)
+        if source.readable_flowing and source.readable_length and dest._free:
+            # The chunk is about to be written; ask again when it is.
+            return self._put_off(source, None)
+        return False
+
+    def _put_off(self, source: ReadStream, dest: DirectTarget | None) -> bool:
+        """Put the read off until ``dest`` is free, or a turn of the loop for None; False where it has waited enough."""
+        loop = source._strand.loop
+        now = loop.time()
+        self._held_since = self._held_since or now
+        left = self._held_since + _HOLD_SECONDS - now
+        if left <= 0:
+            return False
+        self._hold = loop.call_later(left, self._give_up)
+        if dest is None:
+            loop.call_soon(self._go_on, self._hold)
+        else:
+            dest._when_free(partial(self._go_on, self._hold))
+        return True
+
+    def _go_on(self, hold: TimerHandle | None) -> None:
+        """The wait is over; ``hold`` says which one, None any."""
+        if self._hold is not None and hold in (self._hold, None):
+            self._hold.cancel()
+            self._hold = None
+            if self._source is not None:
+                self._source._answer_read()
+
+    def _give_up(self) -> None:
+        self._hold = None
+        self._held_since = 0.0
+        if self._source is not None:
+            self._source._feed()
+
+    def _start(self, source: ReadStream, dest: DirectTarget) -> None:
+        self._held_since = 0.0
+        start, limit = source._rewind()
+        self._mover.resume()
+        self._dest = dest
+        dest._lend(self)
+        dest._carry(Trip(source._file, source._strand, self._mover, start, limit, self._moved))
+
+    def _moved(self, moved: Moved | None, _: BaseException | None) -> None:
+        dest, self._dest = self._dest, None
+        assert dest is not None
+        # None: there was no thread for it, and nothing was moved.
+        nbytes, ended, failed = moved or Moved(0, False, True)
+        source = self._source
+        chunks = 0
+        if source is not None:
+            chunks = self._chunks(nbytes, source.readable_high_water_mark)
+            source._count_moved(nbytes, chunks)
+        dest._returned(nbytes, chunks)
+        if source is None:
+            return
+        if failed:
+            # The ordinary way meets the same error, at the stream whose error it is.
+            self._unfit = dest
+        if ended:
+            source._reached_end()
+        else:
+            source._answer_read()
+
+    def _chunks(self, nbytes: int, mark: int) -> int:
+        """How many more chunks these bytes would have been, of the size of the mark."""
+        mark = mark or 1
+        before = -(-self._moved_bytes // mark)
+        self._moved_bytes += nbytes
+        return -(-self._moved_bytes // mark) - before

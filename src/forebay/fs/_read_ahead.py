@@ -1,0 +1,56 @@
+"""How far a file is read ahead of its reader: so far that a fast one seldom waits, and a slow one holds little memory."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from forebay._system.worker_pool import open_streams
+from forebay.fs._block_reader import LARGEST_BLOCK, piece_size
+
+__all__ = ["ReadAhead"]
+
+#: Blocks that are read or waiting while an earlier one is handed on.
+_BLOCKS_AHEAD = 2
+#: Bytes that all open files share for their blocks; the smallest block is granted to each in any case.
+_BYTES_OF_ALL = 64 * 1024 * 1024
+#: Seconds in which a reader that keeps up is through with a block.
+_BLOCK_SECONDS = 0.05
+
+
+class ReadAhead:
+    """The size and the number of a file's blocks: twice the size of the last one while the reader keeps up, else half.
+
+    ``chunk``: bytes that the stream gives at a time. ``piece``: bytes of one system call, and of the smallest block.
+    """
+
+    def __init__(self, chunk: int) -> None:
+        self.piece = piece_size(chunk)
+        self._chunk = chunk
+        self._block = 0
+        self._began = 0.0
+        self._slow = False
+
+    def begin(self) -> None:
+        """The reader gets a block."""
+        self._began = monotonic()
+
+    def end(self) -> None:
+        """The reader has asked for more than the block had. What it waits for from here on is the disk."""
+        if self._began:
+            self._slow = monotonic() - self._began > _BLOCK_SECONDS
+            self._began = 0.0
+
+    def blocks(self, read: int) -> int:
+        """How many blocks may be ordered or waiting, of which ``read`` bytes were handed on so far."""
+        # Who reads only a header does not want more than it asks for.
+        ahead = read > self._chunk and not self._slow and self._share() > self.piece
+        return _BLOCKS_AHEAD if ahead else 1
+
+    def next_block(self) -> int:
+        """Bytes of the next block."""
+        size = self._block // 2 if self._slow else self._block * 2
+        self._block = max(self.piece, min(size, self._share()))
+        return self._block
+
+    def _share(self) -> int:
+        return min(LARGEST_BLOCK, _BYTES_OF_ALL // ((_BLOCKS_AHEAD + 1) * max(1, open_streams())))

@@ -1,0 +1,297 @@
+"""WriteStream: a file as a Writable."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Self
+
+from forebay._backend import ChunkQueue
+from forebay._core.abort import AbortSignal
+from forebay._core.data.chunk import get_default_high_water_mark
+from forebay._core.state.lifecycle import Completion
+from forebay._system.direct_transfer import Borrower, DirectTarget, Trip
+from forebay._system.file_holes import is_hole
+from forebay._system.interrupt import Interrupted
+from forebay._system.open_file import OpenFile
+from forebay._system.worker_pool import Strand
+from forebay.errors import InvalidArgValueError
+from forebay.fs._arguments import StrPath, check_atomic, check_flags, check_position, check_source
+from forebay.fs._block_reader import LARGEST_BLOCK
+from forebay.fs._gather_write import Written, write_out, write_with_holes
+from forebay.streams.writable import Writable
+
+__all__ = ["WriteStream"]
+
+
+class WriteStream(Writable, DirectTarget):
+    """What `create_write_stream` returns: a Writable over a file. Its arguments and events are described there.
+
+    ``bytes_written``: bytes that the file has taken so far. ``path``: as it was given, or None. ``fd``: the descriptor
+    while it is open, else None. ``pending``: whether the file is still to be opened.
+    """
+
+    # Until the constructor is through, from which destroy() may be called.
+    pending = False
+
+    def __init__(
+        self,
+        path: StrPath | None = None,
+        *,
+        flags: str | int = "w",
+        start: int | None = None,
+        mode: int = 0o666,
+        fd: int | None = None,
+        flush: bool = False,
+        atomic: bool = False,
+        high_water_mark: int | None = None,
+        encoding: str | None = None,
+        auto_close: bool = True,
+        emit_close: bool = True,
+        signal: AbortSignal | None = None,
+    ) -> None:
+        name, given = check_source(path, fd)
+        first = check_position("start", start)
+        number = check_flags(flags, write=True)
+        if atomic:
+            check_atomic(flags, first, given)
+        if first is not None and number & os.O_APPEND:
+            raise InvalidArgValueError(
+                f"flags={flags!r} always writes at the end; leave start out, or use flags='r+' to write at an offset"
+            )
+        if high_water_mark is None:
+            # A mark of one chunk would make a trip to a worker for each chunk.
+            high_water_mark = max(LARGEST_BLOCK, get_default_high_water_mark(False))
+        super().__init__(
+            high_water_mark=high_water_mark,
+            default_encoding=encoding,
+            signal=signal,
+            auto_destroy=auto_close,
+            emit_close=emit_close,
+        )
+        loop = asyncio.get_running_loop()
+        self.path = path
+        self.fd = given
+        self.pending = given is None
+        self.bytes_written = 0
+        self._file = OpenFile(loop, name, given, auto_close)
+        self._strand = Strand(loop, self._file.discard)
+        if self.destroyed:
+            self._file.interrupt.set()
+        # Where the next byte goes; None for the descriptor's own position.
+        self._position = first
+        self._file_flags = number
+        self._file_mode = mode
+        self._file_atomic = atomic
+        self._file_syncs = flush
+        self._chunks_queued = ChunkQueue()
+        self._borrower: Borrower | None = None
+        self._after_loan: list[Callable[[], None]] = []
+        self._awaiting_free: list[Callable[[], None]] = []
+
+    # ---- open and close
+
+    def _construct(self) -> Completion:
+        done = Completion()
+        self._strand.submit(
+            partial(self._file.open, self._file_flags, self._file_mode, atomic=self._file_atomic),
+            partial(self._file_opened, done),
+        )
+        return done
+
+    def _file_opened(self, done: Completion, _: None, error: BaseException | None) -> None:
+        if isinstance(error, Interrupted):
+            done.resolve()
+        elif error is not None:
+            done.reject(error)
+        else:
+            opened, self.pending = self.pending, False
+            self.fd = self._file.fd
+            done.resolve()
+            if opened:
+                self._s_tell("open", self.fd)
+                self._s_tell("ready")
+        self._tell_free()
+
+    def destroy(self, error: BaseException | None = None) -> Self:
+        """As `Writable.destroy`."""
+        if self.pending:
+            # _destroy has to wait for the opening, which may wait for somebody at the other end of a FIFO.
+            self._file.interrupt.set()
+        super().destroy(error)
+        return self
+
+    def _destroy(self, error: BaseException | None) -> Completion:
+        done = Completion()
+        self._file.interrupt.set()
+        self._when_returned(
+            lambda: self._strand.finish(self._file.close, partial(self._file_closed, done, error))
+        )
+        return done
+
+    def _file_closed(
+        self, done: Completion, error: BaseException | None, _: None, close_error: BaseException | None
+    ) -> None:
+        self._chunks_queued.clear()
+        if self._file.owned:
+            self.fd = None
+        failure = error if error is not None else close_error
+        if error is not None and close_error is not None:
+            error.add_note(f"Closing the file failed, too: {close_error}")
+        if failure is None:
+            done.resolve()
+        else:
+            done.reject(failure)
+        self._tell_free()
+
+    @property
+    def published(self) -> bool:
+        """Whether an ``atomic`` file is in its place, also where the stream was destroyed during the rename.
+
+        It does not change any more once the stream is closed.
+        """
+        return self._file.published
+
+    # ---- write
+
+    def _write(self, chunk: Any) -> Completion:
+        if is_hole(chunk):
+            return self._write_hollow([chunk])
+        self._chunks_queued.append(chunk)
+        return self._write_queued()
+
+    def _writev(self, chunks: list[Any]) -> Completion:
+        if any(map(is_hole, chunks)):
+            return self._write_hollow(chunks)
+        self._chunks_queued.extend(chunks)
+        return self._write_queued()
+
+    def _write_hollow(self, chunks: list[Any]) -> Completion:
+        """Write chunks of which some come from holes of another file."""
+        done = Completion()
+
+        def submit() -> None:
+            job = partial(write_with_holes, self._file, chunks, self._position)
+            self._strand.submit(job, partial(self._chunks_written, done))
+
+        self._when_returned(submit)
+        return done
+
+    def _write_queued(self) -> Completion:
+        done = Completion()
+        self._when_returned(partial(self._submit_write, done))
+        return done
+
+    def _submit_write(self, done: Completion) -> None:
+        job = partial(write_out, self._file, self._chunks_queued, self._position)
+        self._strand.submit(job, partial(self._chunks_written, done))
+
+    def _chunks_written(self, done: Completion, written: Written | None, error: BaseException | None) -> None:
+        if written is not None:
+            self._advance(written.nbytes)
+            error = written.error
+        if error is not None:
+            self._chunks_queued.clear()
+            done.reject(error)
+        else:
+            done.resolve()
+        self._tell_free()
+
+    def _advance(self, nbytes: int) -> None:
+        self.bytes_written += nbytes
+        if self._position is not None:
+            self._position += nbytes
+
+    def _final(self) -> Completion | None:
+        if self._borrower is None and not self._file_syncs and not self._file_atomic:
+            return None
+        done = Completion()
+        self._when_returned(partial(self._submit_final, done))
+        return done
+
+    def _submit_final(self, done: Completion) -> None:
+        if not self._file_syncs and not self._file_atomic:
+            done.resolve()
+            return
+
+        def finished(_: None, error: BaseException | None) -> None:
+            if error is not None:
+                done.reject(error)
+            else:
+                done.resolve()
+
+        self._strand.submit(self._file.publish if self._file.replaces else self._file.sync, finished)
+
+    # ---- the direct path
+
+    @property
+    def _takes_files(self) -> bool:
+        """Whether chunks go to a regular file and nowhere else, by the methods of this class."""
+        cls = type(self)
+        return (
+            (self.pending or self._file.regular)
+            and cls._write is WriteStream._write
+            and cls._writev is WriteStream._writev
+        )
+
+    @property
+    def _takes_more(self) -> bool:
+        return not (self.destroyed or self.errored is not None or self.writable_ended or self.writable_corked)
+
+    @property
+    def _busy(self) -> bool:
+        """Whether the stream will be free by itself: it is being opened, or writes what it has."""
+        return self._takes_more and bool(
+            self.pending or self.writable_length or self.writable_need_drain or self._borrower is not None
+        )
+
+    @property
+    def _free(self) -> bool:
+        """Whether the file is open, nothing is on its way to it, and more may come."""
+        return self._takes_more and self._file.regular and not self._busy
+
+    def cork(self) -> None:
+        """As `Writable.cork`."""
+        # Raises where the constructor was left out.
+        self._s_has_side(False)
+        if self._borrower is not None:
+            self._borrower.stop()
+        super().cork()
+
+    def _when_free(self, call: Callable[[], None]) -> None:
+        """Call ``call()`` once, when a write is done or the file was opened or closed."""
+        self._awaiting_free.append(call)
+
+    def _tell_free(self) -> None:
+        calls, self._awaiting_free = self._awaiting_free, []
+        for call in calls:
+            # After the ticks in which the streams take note of what has just happened.
+            self._strand.loop.call_soon(call)
+
+    def _lend(self, borrower: Borrower) -> None:
+        """Leave the file to ``borrower`` until it gives it back by `_returned`; writes wait, and ask it to hurry."""
+        self._borrower = borrower
+
+    def _carry(self, trip: Trip) -> None:
+        """Have a worker move the bytes."""
+        job = partial(trip.mover.move, trip.file, trip.start, trip.limit, self._file, self._position)
+        trip.strand.submit(job, trip.done)
+
+    def _returned(self, nbytes: int, chunks: int) -> None:
+        """The borrower is done and has added ``nbytes`` to the file."""
+        self._borrower = None
+        self._advance(nbytes)
+        self._s_count_direct(nbytes, chunks)
+        calls, self._after_loan = self._after_loan, []
+        for call in calls:
+            call()
+        self._tell_free()
+
+    def _when_returned(self, call: Callable[[], None]) -> None:
+        if self._borrower is None:
+            call()
+        else:
+            self._borrower.stop()
+            self._after_loan.append(call)

@@ -1,0 +1,46 @@
+cimport cython
+
+from forebay.http._client.request cimport ClientRequest
+from forebay.http._messages.connection cimport HttpConnection
+from forebay.http._messages.incoming cimport ClientResponse, Incoming
+
+cdef class ClientConnection(HttpConnection):
+    cdef readonly Py_ssize_t exchanges
+    cdef public double free_since        # when it became free, on the monotonic clock
+    cdef public object key               # of the agent: where it leads to
+    cdef object _owner
+    cdef Py_ssize_t _high_water_mark
+    cdef ClientRequest _request
+    cdef ClientResponse _came            # a response whose head came, not handed out yet
+    cdef int _informational              # the 1xx status of the message that is being parsed, else 0
+    cdef bint _until_close               # the response ends with the connection
+    cdef bint _keeps                     # the connection may be used again
+    cdef bint _silent                    # nothing came in answer to the request so far
+    cdef bint _over                      # the response is complete
+    cdef bint _switches                  # what follows the head that came is another protocol
+    @cython.locals(response=ClientResponse)
+    cdef object _head_came(self)
+    @cython.locals(response=Incoming)
+    cdef object _message_came(self)
+    @cython.locals(response=ClientResponse)
+    cdef object _serve(self)
+    @cython.locals(outgoing=ClientRequest)
+    cpdef object begin(self, object request)
+    cdef object _hand_over(self, ClientRequest request, ClientResponse response)
+    @cython.locals(request=ClientRequest)
+    cdef object _exchange_over(self)
+    cdef object _close(self)
+    @cython.locals(incoming=ClientResponse)
+    cdef object _outgoing_given_up(self, object outgoing, object error)
+    @cython.locals(request=ClientRequest)
+    cdef object _incoming_closed(self, object incoming, object error)
+    @cython.locals(incoming=ClientResponse, request=ClientRequest, response=ClientResponse)
+    cdef object _break_off(self, object error)
+    cdef object _end_after_peer(self)
+    cdef object _cut_short(self)
+    @cython.locals(request=ClientRequest)
+    cdef bint _repeat(self) except -1
+    cdef object _socket_closed(self)
+    cdef object _take_what_came(self)
+
+cpdef bint has_come(object socket) except -1

@@ -1,0 +1,373 @@
+# cython: nonecheck=True
+"""ClientConnection: responses that come on one connection, for one request after the other."""
+
+import select
+
+from forebay.errors import HttpProtocolError, IncompleteMessageError
+from forebay.http._messages.connection import HttpConnection
+from forebay.http._messages.incoming import ClientResponse
+
+
+class ClientConnection(HttpConnection):
+    """One connection of an `Agent`, over any Duplex. ``owner`` is told when it is free, and when it is gone."""
+
+    def __init__(self, owner, socket, limits, high_water_mark):
+        self._owner = owner
+        self._high_water_mark = high_water_mark
+        self._request = None
+        self._came = None
+        self._informational = 0
+        self._until_close = False
+        self._keeps = True
+        self._silent = True
+        self._over = False
+        self._switches = False
+        self.exchanges = 0
+        self.free_since = 0.0
+        self.key = None
+        self._c_start(socket, limits)
+
+    @property
+    def socket(self):
+        """The stream below."""
+        return self._socket
+
+    @property
+    def usable(self):
+        """Whether another request may be sent on it."""
+        socket = self._socket
+        return bool(
+            self._keeps
+            and self._request is None
+            and not self._gone
+            and not self._detached
+            and not self._peer_ended
+            and self._failed is None
+            and not self._in_message
+            and not socket._s_destroyed
+            and not socket._w_ending
+            # What came unasked for must not be taken for the answer to the next request.
+            and socket._r_length == 0
+            and not has_come(socket)
+        )
+
+    def begin(self, request):
+        """Send ``request``, and give it the response that comes."""
+        outgoing = request
+        self._request = outgoing
+        self._silent = True
+        self._over = False
+        outgoing.reused = self.exchanges > 0
+        self.exchanges += 1
+        outgoing._s_tell("socket", self._socket)
+        if outgoing._front is not None:
+            # The program has the one that was redirected.
+            outgoing._front._s_tell("socket", self._socket)
+        if outgoing._s_destroyed:
+            # Given up just before it could begin: nothing was sent.
+            self._request = None
+            self._owner._connection_free(self)
+        else:
+            outgoing._carry(self)
+
+    def count_bytes(self):
+        """Bytes that came and went so far."""
+        socket = self._socket
+        sent = getattr(socket, "bytes_written", None)
+        return socket._r_bytes + (socket._w_bytes - socket._w_length if sent is None else sent)
+
+    @property
+    def awaits_peer(self):
+        """Whether the peer is the one to move: to take what is written, or to send what is read."""
+        if self._socket._w_length:
+            return True
+        request = self._request
+        # Before it has the whole request, nothing is due from it but what it has begun itself.
+        return bool(
+            not self._paused and (self._incoming is not None or request is None or request._w_finished)
+        )
+
+    # ---- messages
+
+    def _make_parser(self):
+        from httptools import HttpResponseParser
+
+        self._parser = HttpResponseParser(self)
+        return self._parser
+
+    def _head_came(self):
+        parser = self._parser
+        request = self._request
+        status = parser.get_status_code()
+        if request is None or self._over:
+            self._refuse("a response that nobody has asked for", 502)
+        self._silent = False
+        version = parser.get_http_version()
+        if version != "1.1" and version != "1.0":
+            self._refuse(f"HTTP/{version}", 502)
+        if self._chunked and version == "1.0":
+            self._refuse("a chunked body in HTTP/1.0", 502)
+        if status < 100:
+            self._refuse(f"the status {status:03}", 502)
+        if status < 200 and status != 101:
+            self._informational = status
+            request._note_information(status, self._fields)
+            return
+        response = ClientResponse(self, self._high_water_mark)
+        response.status_code = status
+        response.status_message = "" if self._url is None else self._url.decode("latin-1")
+        response.http_version = version
+        response.url = request.url
+        response.raw_headers = self._fields
+        self._keeps = self._keeps and parser.should_keep_alive() and request._keep_alive
+        self._incoming = response
+        self._came = response
+        if status == 101 or (request.method == "CONNECT" and 200 <= status < 300):
+            response._whole()
+            self._switches = True
+        elif request.method == "HEAD" or status == 204 or status == 304 or self._length == 0:
+            response._whole()
+            if request.method == "HEAD":
+                # The parser cannot know that there is no body.
+                self._parser = None
+                self._in_message = False
+                self._message_came()
+        elif self._length < 0 and not self._chunked:
+            self._until_close = True
+            self._keeps = False
+
+    def _message_came(self):
+        if self._informational:
+            self._informational = 0
+            return
+        response = self._incoming
+        if response is None:
+            return
+        self._incoming = None
+        if not response.complete:
+            response.complete = True
+            if self._fields is not None:
+                response.raw_trailers = self._fields
+            if not response._s_destroyed:
+                response._r_push_eof()
+        self._over = True
+
+    def _upgraded(self):
+        if not self._switches:
+            self._refused(HttpProtocolError("the peer switched protocols without being asked", 502))
+
+    def _can_parse(self):
+        # What follows a "101 Switching Protocols", or the answer to CONNECT, is another protocol.
+        return not self._switches and HttpConnection._can_parse(self)
+
+    def _serve(self):
+        """Hand out the response, now that the parser has returned."""
+        request = self._request
+        if request is not None:
+            request._tell_information()
+        response = self._came
+        if response is not None:
+            self._came = None
+            if self._switches:
+                self._hand_over(request, response)
+                return
+            if request is not None:
+                request._response_came(response)
+        if self._over:
+            self._exchange_over()
+        elif self._in_message and self._request is None and self._incoming is None and self._failed is None:
+            self._refused(HttpProtocolError("the peer sent a response that nobody has asked for", 502))
+
+    def _hand_over(self, request, response):
+        self._incoming = None
+        self._request = None
+        self._keeps = False
+        socket = self._detach()
+        self._gone = True
+        self._owner._connection_gone(self)
+        request._upgrade_came(response, socket)
+
+    def _exchange_over(self):
+        """The response is complete. The connection is free, when the request is, too."""
+        request = self._request
+        if request is not None:
+            if not request._w_finished and not request._s_destroyed:
+                if request._w_ending:
+                    # Its last bytes are on their way.
+                    return
+                self._keeps = False
+            self._request = None
+            self._over = False
+            request._complete()
+        if self._gone:
+            return
+        if (
+            self._keeps
+            and not self._peer_ended
+            and self._held is None
+            and self._failed is None
+            # Something follows the response.
+            and not self._in_message
+            and not self._after_cr
+        ):
+            self._owner._connection_free(self)
+        else:
+            self._close()
+
+    def _close(self):
+        """Nothing more is to be sent or read."""
+        self._keeps = False
+        socket = self._socket
+        if not socket._s_destroyed:
+            socket._s_destroy_stream(None)
+
+    def close(self, error=None):
+        """Close the connection, and fail what is under way, with ``error`` where that is given."""
+        if error is not None:
+            self._failed = error
+            self._break_off(error)
+        self._close()
+
+    def _outgoing_finished(self, outgoing):
+        if outgoing is self._request and self._over:
+            self._exchange_over()
+
+    def _outgoing_given_up(self, outgoing, error):
+        if outgoing is not self._request:
+            return
+        self._request = None
+        incoming = self._incoming
+        self._incoming = None
+        if incoming is not None:
+            incoming._break(error, True)
+        self._close()
+
+    def _incoming_closed(self, incoming, error):
+        if incoming is self._incoming:
+            self._incoming = None
+            request = self._request
+            self._request = None
+            if request is not None:
+                request._complete()
+            self._close()
+
+    # ---- faults of the peer
+
+    def _refused(self, error):
+        self._failed = error
+        self._held = None
+        self._keeps = False
+        if self._over:
+            # What follows a response takes nothing from it, however the bytes were cut on their way.
+            return
+        self._break_off(error)
+        self._close()
+
+    def _break_off(self, error):
+        """What is under way ends here: a response whose head came with ``error`` for its reader, else the request."""
+        incoming = self._incoming
+        self._incoming = None
+        request = self._request
+        self._request = None
+        response = self._came
+        self._came = None
+        if incoming is not None:
+            incoming._break(error, False)
+        if request is None:
+            return
+        if response is not None:
+            request._response_came(response)
+        if self._over or incoming is not None:
+            request._complete()
+        else:
+            request._s_destroy_stream(error)
+
+    # ---- events of the socket
+
+    def _socket_drained(self):
+        request = self._request
+        if request is not None:
+            request._socket_drained()
+
+    def _settle_reading(self):
+        HttpConnection._settle_reading(self)
+        if self._peer_ended and self._held is None and not self._gone and not self._detached:
+            self._end_after_peer()
+
+    def _socket_ended(self):
+        self._peer_ended = True
+        if self._held is None and not self._working:
+            self._end_after_peer()
+
+    def _end_after_peer(self):
+        """The peer sends nothing more, and all that it has sent was looked at."""
+        self._keeps = False
+        if self._until_close and self._incoming is not None:
+            self._until_close = False
+            self._in_message = False
+            self._message_came()
+            self._exchange_over()
+        elif self._over:
+            # The rest of the request may still be on its way.
+            return
+        elif (self._request is None and self._incoming is None) or self._repeat():
+            self._close()
+        else:
+            self._refused(self._cut_short())
+
+    def _cut_short(self):
+        return IncompleteMessageError(
+            "the connection was closed before there was a response"
+            if self._silent
+            else "the connection was closed before the response was whole"
+        )
+
+    def _repeat(self):
+        """The connection was closed, as idle ones are, while the request was on its way: send it once more."""
+        request = self._request
+        if (
+            request is None
+            or not self._silent
+            or self._in_message
+            or not request.reused
+            or not request._can_repeat()
+        ):
+            return False
+        self._request = None
+        request._begin_again()
+        self._owner._send_again(request)
+        return True
+
+    def _socket_closed(self):
+        if self._gone:
+            return
+        self._take_what_came()
+        self._gone = True
+        error = self._socket._s_errored
+        if self._repeat():
+            pass
+        elif self._request is not None or self._incoming is not None:
+            broken = error
+            if broken is None or not self._silent:
+                broken = self._cut_short()
+                broken.__cause__ = error
+            self._break_off(broken)
+        self._c_release()
+        self._owner._connection_gone(self)
+
+    def _take_what_came(self):
+        """The reader of a response is behind, and the connection broke: what it has brought is no less the response."""
+        while self._held is not None and self._incoming is not None and self._failed is None:
+            self._body_full = False
+            self._feed()
+            self._serve()
+
+
+def has_come(socket):
+    """Whether the kernel has something for ``socket`` that was not read: bytes, or the end."""
+    sock = getattr(socket, "sock", None)
+    if sock is None:
+        return False
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,65 @@
+"""Where a redirect leads, and what of a request goes there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+from forebay.errors import HttpProtocolError
+from forebay.http._client.url import Target, parse_target, same_origin
+from forebay.http._messages.incoming import ClientResponse
+
+__all__ = ["REDIRECTS", "becomes_get", "fields_for", "location_of", "next_target"]
+
+REDIRECTS = (301, 302, 303, 307, 308)
+
+# For the origin alone that they were given for.
+_PRIVATE = frozenset(("authorization", "cookie", "proxy-authorization", "host"))
+# About a body, which a request that became a GET has not.
+_OF_BODY = frozenset(("transfer-encoding", "expect", "trailer"))
+
+
+def location_of(response: ClientResponse) -> str | None:
+    """Where ``response`` leads, as text; None where it does not say. Raises HttpProtocolError for several places.
+
+    Bytes that are no ASCII are UTF-8, as browsers take them; what is none is percent-encoded as it came.
+    """
+    places = set(response.headers.get_all("location"))
+    if not places:
+        return None
+    if len(places) > 1:
+        raise HttpProtocolError(f"{response.url} redirects to several places: {sorted(places)!r}", 502)
+    data = places.pop().encode("latin-1")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return "".join(chr(byte) if byte < 128 else quote_from_bytes(bytes([byte])) for byte in data)
+
+
+def next_target(target: Target, location: str) -> Target:
+    """The place that ``location`` names, seen from ``target``, whose credentials hold for all of its origin."""
+    found = parse_target(location, target.url)
+    if found.authorization is None and same_origin(target, found):
+        found = found._replace(authorization=target.authorization)
+    return found
+
+
+def becomes_get(status: int, method: str) -> bool:
+    """Whether the request goes on as a GET, without its body."""
+    if method in ("GET", "HEAD"):
+        return False
+    return status == 303 or (status in (301, 302) and method == "POST")
+
+
+def fields_for(fields: Iterable[Any], *, without_body: bool, elsewhere: bool) -> list[Any]:
+    """The header fields that go on: not those about a body that does not, nor private ones to another origin."""
+    kept = []
+    for field in fields:
+        name = field[0].lower()
+        if without_body and (name in _OF_BODY or name.startswith("content-")):
+            continue
+        if elsewhere and name in _PRIVATE:
+            continue
+        kept.append(field)
+    return kept

@@ -1,0 +1,35 @@
+cimport forebay._core.scheduling.clock as clock
+
+from forebay.http._messages.outgoing cimport Outgoing
+
+cdef int _BY_LENGTH
+cdef int _CHUNKED
+cdef int _TICK_CLOSE
+
+cdef class ClientRequest(Outgoing):
+    cdef readonly str method
+    cdef readonly str url
+    cdef readonly str target
+    cdef public bint reused
+    cdef public object response
+    cdef public object _answer           # the Handle of the response
+    cdef public bint _body_to_come       # somebody feeds the body in
+    cdef public bint _redirecting        # the exchange goes on with another request
+    cdef bint _completed                 # the exchange is over, as it should be
+    cdef public object _owner            # who decides about redirects
+    cdef public object _front            # the request that the program has, where this one follows a redirect
+    cdef readonly double _sent_at        # when all of it was with the socket, on the monotonic clock; 0 before
+    cdef list _information               # 1xx responses that came and were not told yet
+    cdef str _host
+    cdef bint _keep_alive
+    cpdef bint _can_repeat(self) except -1
+    cdef bint _is_fed(self) except -1
+    cpdef bint _has_written(self) except -1
+    cpdef object _begin_again(self)
+    cpdef object _complete(self)
+    cdef object _note_information(self, int status, list fields)
+    cdef object _tell_information(self)
+    cdef object _shown(self)
+    cdef object _response_came(self, object response)
+    cpdef object _give(self, object response)
+    cdef object _upgrade_came(self, object response, object socket)

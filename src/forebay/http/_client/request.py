@@ -1,0 +1,219 @@
+# cython: nonecheck=True
+"""ClientRequest: what a client asks for."""
+
+from forebay._core.scheduling import clock
+from forebay._core.scheduling.operation import Handle
+from forebay.errors import AbortError, HttpProtocolError, StreamDestroyedError
+from forebay.http._messages.headers import Headers
+from forebay.http._messages.outgoing import Outgoing
+
+_BY_LENGTH = 1
+_CHUNKED = 2
+
+_TICK_CLOSE = 3
+
+# Methods whose requests have a body more often than not: that there is none is said.
+_WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
+
+
+class ClientRequest(Outgoing):
+    """A request to a server; the stream is its body, and awaited it is the `ClientResponse`.
+
+    ``method``, ``url``: what is asked for. ``target``: the first line's part of it. ``reused``: whether it went out on
+    a connection that had carried others before. ``response``: the `ClientResponse`, None before it has come.
+
+    Events, beside those of a Writable: 'response' (with the ClientResponse), 'continue', 'information' (with a status
+    and headers: another 1xx came), 'upgrade' and, in answer to CONNECT, 'connect' (with the ClientResponse and the
+    socket, which is the listener's then), 'socket' (with the stream that it goes out on). 'close' comes when the response
+    is complete, too.
+    """
+
+    def __init__(self, method, url, target, host, keep_alive, high_water_mark):
+        self.method = method
+        self.url = url
+        self.target = target
+        self.reused = False
+        self.response = None
+        self._host = host
+        self._keep_alive = keep_alive
+        self._answer = Handle()
+        self._body_to_come = False
+        self._redirecting = False
+        self._completed = False
+        self._information = None
+        self._front = None
+        self._sent_at = 0.0
+        self._owner = None
+        self._start_outgoing(None, high_water_mark)
+        # It lives until the response is complete; the connection closes it.
+        self._s_auto_destroy = False
+
+    def _first_line(self):
+        if "host" in self._fields:
+            return f"{self.method} {self.target} HTTP/1.1\r\n"
+        return f"{self.method} {self.target} HTTP/1.1\r\nHost: {self._host}\r\n"
+
+    def _frame(self, length):
+        lines = ""
+        if not self._frame_as_set():
+            if length >= 0 and self._trailers is None:
+                self._framing = _BY_LENGTH
+                self._announced = length
+                if length > 0 or self.method in _WITH_BODY:
+                    lines = f"Content-Length: {length}\r\n"
+            else:
+                self._framing = _CHUNKED
+                lines = "Transfer-Encoding: chunked\r\n"
+        if not self._keep_alive and "connection" not in self._fields and self.method != "CONNECT":
+            lines += "Connection: close\r\n"
+        return lines
+
+    def _can_repeat(self):
+        """Whether it may be sent once more: it has no body, and asking twice does no harm."""
+        return bool(
+            self._w_ending
+            and self._w_chunks == 0
+            and self._w_length == 0
+            # The mark of its end was sent, and is not sent again.
+            and self._framing != _CHUNKED
+            and self.method in _HARMLESS
+        )
+
+    def _s_is_over(self):
+        """Whether nothing is left to abort; the response is a part of it."""
+        return bool(self._s_destroyed)
+
+    def _is_fed(self):
+        """Whether a pipe or a pipeline leads here."""
+        return bool(self._s_count("unpipe") or self._s_count("finish"))
+
+    def _has_written(self):
+        """Whether there was any body."""
+        return bool(self._w_chunks)
+
+    def _begin_again(self):
+        """Forget the connection, which was closed before it brought anything."""
+        self._carrier = None
+        self._head_sent = False
+        if self._waiting:
+            self._waiting = False
+            self._w_on_final(None)
+
+    # ---- what comes back
+
+    def _note_information(self, status, fields):
+        if self._information is None:
+            self._information = []
+        self._information.append((status, fields))
+
+    def _tell_information(self):
+        told = self._information
+        self._information = None
+        if told is not None:
+            for status, fields in told:
+                if status == 100:
+                    self._s_emit0("continue")
+                    if self._front is not None:
+                        self._front._s_tell("continue")
+                else:
+                    self._shown()._s_tell("information", status, Headers(fields))
+
+    def _shown(self):
+        """The request that the program has, and listens to: the first one, where this one follows a redirect."""
+        return self if self._front is None else self._front
+
+    def _response_came(self, response):
+        owner = self._owner
+        if owner is not None and owner._redirected(self, response):
+            return
+        self._give(response)
+
+    def _give(self, response):
+        """Hand the response out."""
+        self.response = response
+        if not self._answer.done():
+            self._answer._settle(None, response)
+        self._s_emit1("response", response)
+
+    def _upgrade_came(self, response, socket):
+        self.response = response
+        event = "connect" if self.method == "CONNECT" else "upgrade"
+        shown = self._shown()
+        if shown.listener_count(event) == 0:
+            error = HttpProtocolError(f"the peer switched protocols, and nobody listens for {event!r}", 502)
+            socket.destroy()
+            self._s_destroy_stream(error)
+            return
+        shown.response = response
+        for request in (self, shown):
+            if not request._answer.done():
+                request._answer._settle(None, response)
+        shown._s_tell(event, response, socket)
+        self._complete()
+
+    # ---- its own end
+
+    def _w_finish(self):
+        self._sent_at = clock.monotonic()
+        Outgoing._w_finish(self)
+        carrier = self._carrier
+        if carrier is not None:
+            carrier._outgoing_finished(self)
+
+    def _s_fail(self, error, deferred):
+        self._s_destroy_stream(error)
+
+    def _complete(self):
+        """The exchange is over, unless it goes on elsewhere."""
+        if self._redirecting:
+            # What is still written to it waits for a connection that never comes.
+            self._carrier = None
+        else:
+            self._completed = True
+            self._s_destroy_stream(None)
+
+    def _s_call_destroy(self, error):
+        self._s_after_destroy(error)
+        carrier = self._carrier
+        if not self._completed and carrier is not None:
+            carrier._outgoing_given_up(self, error)
+
+    def _s_run_tick(self, op, arg):
+        if op == _TICK_CLOSE:
+            handle = self._answer
+            if self._s_count("error"):
+                handle._seen = True
+            else:
+                # Whoever awaits is told; where nobody does, the handle reports it.
+                self._s_error_emitted = True
+            if not handle.done():
+                if arg is None or isinstance(arg, (AbortError, StreamDestroyedError)):
+                    # What the program gave up itself is no error.
+                    handle._seen = True
+                handle._settle(arg if arg is not None else _given_up())
+        Outgoing._s_run_tick(self, op, arg)
+
+    def __await__(self):
+        if not (
+            self._w_ending or self._w_chunks or self._s_destroyed or self._body_to_come or self._is_fed()
+        ):
+            self._w_end(None, None, None)
+        return _awaiting(self)
+
+
+def _awaiting(request):
+    whole = False
+    try:
+        response = yield from request._answer.__await__()
+        whole = True
+        return response
+    finally:
+        if not whole:
+            request.destroy()
+
+
+def _given_up():
+    return AbortError("the request was given up before there was a response")
+
+
+_HARMLESS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"))

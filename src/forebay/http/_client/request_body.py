@@ -1,0 +1,127 @@
+"""The body of a client's request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from forebay.errors import InvalidArgTypeError, InvalidArgValueError
+from forebay.streams.joining.pipeline import pipeline
+from forebay.streams.readable import Readable
+
+if TYPE_CHECKING:
+    from forebay.http._client.request import ClientRequest
+
+__all__ = ["Body", "Welcome", "as_body", "give_up_body", "is_whole", "send_body"]
+
+Body = bytes | bytearray | memoryview | str | Readable | Iterable[bytes] | AsyncIterable[bytes]
+
+#: Seconds after which a body is sent although the server has not told the client to go on.
+_CONTINUE_SECONDS = 1.0
+
+
+def as_body(body: Any) -> Any:
+    """``body``, what holds bytes as a memoryview of them.
+
+    Raises InvalidArgTypeError for what cannot be a body, InvalidArgValueError for a stream that was read already: it
+    would be sent as an empty one.
+    """
+    if isinstance(body, Readable) and body.readable_ended:
+        raise InvalidArgValueError(
+            f"body must be a stream that is still to be read, got {body!r}, which has ended"
+        )
+    if body is None or isinstance(body, bytes | bytearray | str | Readable):
+        return body
+    with contextlib.suppress(TypeError):
+        view = memoryview(body)
+        return view.cast("B") if view.nbytes and view.c_contiguous else view.tobytes()
+    if isinstance(body, Mapping) or not isinstance(body, Iterable | AsyncIterable):
+        hint = "; encode it first, for example with json.dumps(...)" if isinstance(body, Mapping) else ""
+        raise InvalidArgTypeError(
+            f"body must be bytes, str, a stream or an iterable of bytes, got {body!r}{hint}"
+        )
+    return body
+
+
+def is_whole(body: object) -> bool:
+    """Whether the body is there, and can be sent again."""
+    return isinstance(body, bytes | bytearray | memoryview | str)
+
+
+def give_up_body(body: object) -> None:
+    """Destroy a stream that was to be sent, and is not."""
+    if isinstance(body, Readable):
+        body.destroy()
+
+
+def send_body(request: ClientRequest, body: Any) -> Welcome | None:
+    """Write ``body`` to ``request`` and end it; None leaves both to the caller. Returns what waits for "100 Continue"."""
+    if body is None:
+        return None
+    if not request.get_header("expect"):
+        _send(request, body)
+        return None
+    welcome = Welcome(request, body)
+    welcome.start()
+    return welcome
+
+
+def _send(request: ClientRequest, body: Any) -> None:
+    request._body_to_come = True
+    if isinstance(body, str):
+        request.end(body.encode() or None)
+    elif is_whole(body):
+        # An empty one is none: such a request may be sent once more.
+        request.end(body if len(body) else None)
+    else:
+        flow = pipeline(
+            body if isinstance(body, Readable) else Readable.from_(body, object_mode=False), request
+        )
+        # What fails destroys the request with its error, which is how its user hears of it.
+        flow.add_done_callback(lambda done: done.exception())
+
+
+class Welcome:
+    """Sends the head, and the body when the server says that it wants it, or says nothing for a while."""
+
+    def __init__(self, request: ClientRequest, body: Any) -> None:
+        self._request = request
+        self._body = body.encode() if isinstance(body, str) else body
+        self._timer: asyncio.TimerHandle | None = None
+        #: Whether the body is being sent, or was.
+        self.sent = False
+
+    def start(self) -> None:
+        request = self._request
+        request._body_to_come = True
+        if is_whole(self._body) and not request.has_header("transfer-encoding"):
+            request.set_header("Content-Length", len(self._body))
+        request.once("socket", self._connected)
+        request.on("continue", self._go_on)
+        request.on("response", self._unwanted)
+        request.on("close", self._unwanted)
+        request.flush_headers()
+
+    def _connected(self, _: object) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_CONTINUE_SECONDS, self._go_on)
+
+    def _go_on(self) -> None:
+        self.stop()
+        if not self._request.destroyed:
+            self.sent = True
+            _send(self._request, self._body)
+
+    def _unwanted(self, _: object = None) -> None:
+        self.stop()
+        give_up_body(self._body)
+
+    def stop(self) -> None:
+        """Send nothing, and leave the body as it is."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._request.off("socket", self._connected)
+        self._request.off("continue", self._go_on)
+        self._request.off("response", self._unwanted)
+        self._request.off("close", self._unwanted)

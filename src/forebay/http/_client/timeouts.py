@@ -1,0 +1,143 @@
+"""How long a client waits, and for what."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, fields
+from time import monotonic
+from typing import Any
+
+from forebay.errors import HttpTimeoutError, InvalidArgTypeError, OutOfRangeError
+
+__all__ = ["Timeouts", "Watch", "as_timeouts"]
+
+# How often within its time an idle connection is looked at: it is found idle at most an eighth too late.
+_LOOKS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeouts:
+    """How long a request may take, in seconds; None is for ever.
+
+    ``pool``: for a place among an agent's ``max_connections``. ``connect``: from then until there is a connection, TLS
+    and a proxy's tunnel included. ``response``: from the end of the request until the head of the response. ``idle``:
+    without any byte, where one is due from the server or the server takes none. ``total``: for everything, until the
+    response is complete. All but the total begin anew with every redirect, and where a request is sent once more.
+    """
+
+    connect: float | None = 30.0
+    response: float | None = 120.0
+    idle: float | None = 60.0
+    total: float | None = None
+    pool: float | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise InvalidArgTypeError(f"{field.name} must be a number of seconds or None, got {value!r}")
+            if not value > 0:
+                raise OutOfRangeError(f"{field.name} must be above 0, got {value!r}")
+
+
+def as_timeouts(timeout: Timeouts | float | None) -> Timeouts:
+    """A number is the total."""
+    if timeout is None:
+        return _USUAL
+    return timeout if isinstance(timeout, Timeouts) else Timeouts(total=timeout)
+
+
+_USUAL = Timeouts()
+
+
+class Watch:
+    """Looks after one exchange; what takes too long fails with HttpTimeoutError.
+
+    The exchange says what it waits for: `queued`, `opening`, then `connected`, and all that again after a redirect.
+    """
+
+    def __init__(self, timeouts: Timeouts, exchange: Any) -> None:
+        self._timeouts = timeouts
+        self._exchange = exchange
+        self._loop = asyncio.get_running_loop()
+        self._began = self._since = self._active_at = monotonic()
+        # What is waited for before there is a connection: seconds, and what to say about them.
+        self._limit: float | None = None
+        self._why = ""
+        self._connection: Any = None
+        self._bytes = -1
+        self._timer: asyncio.TimerHandle | None = None
+
+    def stop(self) -> None:
+        """It is over."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._exchange = self._connection = None
+
+    def queued(self, what: str) -> None:
+        """All connections are in use; ``what`` says which."""
+        limit = self._timeouts.pool
+        self._enter(None, limit, f"no connection became free within {limit} s: {what}")
+
+    def opening(self) -> None:
+        """A connection is being opened."""
+        limit = self._timeouts.connect
+        self._enter(None, limit, f"there was no connection within {limit} s")
+
+    def connected(self, connection: Any) -> None:
+        """The request is on its way on ``connection``."""
+        self._enter(connection, None, "")
+
+    def between(self) -> None:
+        """A redirect came, and the next request is not under way yet."""
+        self._enter(None, None, "")
+
+    def _enter(self, connection: Any, limit: float | None, why: str) -> None:
+        self._connection = connection
+        self._limit = limit
+        self._why = why
+        self._since = self._active_at = monotonic()
+        self._bytes = -1
+        if self._timer is not None:
+            self._timer.cancel()
+        self._look()
+
+    def _look(self) -> None:
+        self._timer = None
+        exchange = self._exchange
+        if exchange is None:
+            return
+        now = monotonic()
+        limits = self._timeouts
+        # When to look again, and what it is that has taken too long then; nothing where it is a look only.
+        due: list[tuple[float, str]] = []
+        if limits.total is not None:
+            due.append((self._began + limits.total, f"the exchange took longer than {limits.total} s"))
+        if self._connection is not None:
+            self._add_progress(due, now)
+        elif self._limit is not None:
+            due.append((self._since + self._limit, self._why))
+        late = [item for item in due if item[1] and item[0] <= now]
+        if late:
+            exchange.time_out(HttpTimeoutError(f"{exchange.method} {exchange.url}: {min(late)[1]}"))
+        elif due:
+            self._timer = self._loop.call_later(max(min(due)[0] - now, 0.001), self._look)
+
+    def _add_progress(self, due: list[tuple[float, str]], now: float) -> None:
+        limits, exchange = self._timeouts, self._exchange
+        if limits.idle is not None:
+            count = self._connection.count_bytes()
+            if count != self._bytes or not self._connection.awaits_peer:
+                self._bytes = count
+                self._active_at = now
+            due.append((self._active_at + limits.idle, f"nothing came or went for {limits.idle} s"))
+            due.append((now + limits.idle / _LOOKS, ""))
+        if limits.response is not None and exchange.response is None:
+            sent_at = exchange.sent_at
+            if sent_at:
+                why = f"there was no response within {limits.response} s"
+                due.append((max(sent_at, self._since) + limits.response, why))
+            else:
+                due.append((now + limits.response, ""))

@@ -1,0 +1,98 @@
+cimport cython
+
+from forebay._core.listeners cimport Listener
+from forebay._core.state.stream cimport Stream
+from forebay.http._messages.transport cimport Carrier
+from forebay.http._messages.incoming cimport Incoming
+
+cdef int _ON_END
+cdef int _ON_CLOSE
+cdef int _ON_ERROR
+cdef int _ON_DRAIN
+cdef bytes _EMPTY_LINE
+cdef tuple _BEGUN_LINES
+cdef Py_ssize_t _HEAD_PIECE
+cdef Py_ssize_t _CHUNKED_PIECE
+cdef Py_ssize_t _MOST_LENGTH_DIGITS
+cdef long long _CHUNK_OVERHEAD_BYTES
+cdef long long _CHUNK_OVERHEAD_TIMES
+
+cdef class SocketListener(Listener):
+    cdef HttpConnection _connection
+    cdef int _on
+
+cdef class HttpConnection(Carrier):
+    cdef object __weakref__
+    cdef object _limits
+    cdef object _parser                  # of httptools; None until bytes come
+    cdef SocketListener _on_end          # None when the socket was let go
+    cdef SocketListener _on_close
+    cdef SocketListener _on_error
+    cdef SocketListener _on_drain        # made when the first drain is awaited
+    cdef Incoming _incoming              # the message that is being received
+    cdef bytes _held                     # what came and were not parsed yet, or None
+    cdef Py_ssize_t _held_at             # where in them to go on
+    cdef bint _working                   # inside `_work`
+    cdef bint _paused                    # the socket was told not to read
+    cdef bint _peer_ended
+    cdef bint _gone                      # the socket is closed
+    cdef bint _detached                  # the socket is another protocol's
+    cdef object _failed                  # why nothing is read any more, or None
+    cdef bint _last_came                 # what follows the last message means nothing
+    cdef bint _body_full                 # the reader of the body is behind
+    cdef bint _discarding                # nobody wants the rest of the body
+    cdef object _first_piece             # what the parser is at work on, where a message begins with it, else None
+    cdef bint _after_cr                  # the last byte before a message was a CR
+    cdef bytes _last_bytes               # the last three of the message as far as the parser has it
+    cdef bint _in_head
+    cdef bint _in_message
+    cdef long long _header_bytes         # of the head, or the trailers, as far as they came
+    cdef long long _unfinished_bytes     # fed to the parser since the last message ended, or this head began
+    cdef long long _most_header_bytes
+    cdef Py_ssize_t _most_headers
+    cdef long long _most_body_bytes      # -1 for any
+    cdef bytes _url                      # the target; of a response, the reason phrase
+    cdef list _fields
+    cdef int _host_count
+    cdef bytes _host                     # the value of the last Host header
+    cdef long long _length               # Content-Length, -1 where there is none
+    cdef bint _chunked
+    cdef bint _expects
+    cdef bint _upgrade_named
+    cdef long long _body_bytes
+    cdef long long _fed_bytes            # of a chunked body with its coding
+    cdef object _c_start(self, Stream socket, object limits)
+    cdef object _c_release(self)
+    cdef object _forget_message(self)
+    cpdef object on_url(self, bytes url)
+    @cython.locals(fields=list, size=Py_ssize_t, length=Py_ssize_t)
+    cpdef object on_header(self, bytes name, bytes value)
+    cdef object _count_header(self, Py_ssize_t size)
+    cdef object _refuse(self, str message, int status)
+    cdef object _head_came(self)
+    cdef object _message_came(self)
+    cdef object _refused(self, object error)
+    cdef object _upgraded(self)
+    cdef bint _has_room(self) except -1
+    cdef bint _can_parse(self) except -1
+    cdef object _rest(self)
+    cdef object _discarded(self, Py_ssize_t size)
+    cdef object _dropped(self, Py_ssize_t size)
+    cdef object _work(self)
+    cdef object _serve(self)
+    @cython.locals(held=bytes, size=Py_ssize_t, limit=Py_ssize_t)
+    cdef object _feed(self)
+    @cython.locals(held=bytes, at=Py_ssize_t, size=Py_ssize_t, byte=int)
+    cdef bint _skip_blank_lines(self) except -1
+    cdef object _refuse_before(self, str message, int status)
+    @cython.locals(held=bytes, last=bytes, at=Py_ssize_t, begun=bytes, rest=bytes, found=Py_ssize_t)
+    cdef Py_ssize_t _to_empty_line(self, Py_ssize_t most) except -1
+    cdef object _parse(self, object piece, Py_ssize_t size)
+    cdef object _check_unfinished(self)
+    cdef object _make_parser(self)
+    cdef object _parser_stopped(self, object error, object piece)
+    cdef object _settle_reading(self)
+    cdef object _socket_drained(self)
+    cdef object _socket_ended(self)
+    cdef object _socket_closed(self)
+    cdef object _detach(self)

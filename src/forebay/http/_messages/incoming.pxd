@@ -1,0 +1,33 @@
+from forebay.http._messages.transport cimport Carrier
+from forebay.streams.readable cimport Readable
+
+cdef int _TICK_BROKEN
+
+cdef class Incoming(Readable):
+    cdef Carrier _carrier
+    cdef object _headers                 # the Headers of raw_headers, once somebody asked
+    cdef object _trailers
+    cdef readonly str http_version
+    cdef public list raw_headers
+    cdef public list raw_trailers
+    cdef public bint complete
+    cdef object _start_incoming(self, Carrier carrier, object high_water_mark)
+    cdef object _whole(self)
+    cdef bint _close_quietly(self, object error) except -1
+    cdef bint _is_read(self) except -1
+
+cdef class ServerRequest(Incoming):
+    cdef readonly str method
+    cdef readonly str url
+    cdef bint _expects_continue          # the client waits for "100 Continue"
+    cdef bint _upgrades                  # the connection is another protocol's from here on
+    cdef bint _keep_alive                # the client wants to use the connection again
+
+cdef class ClientResponse(Incoming):
+    cdef public int status_code
+    cdef public str status_message
+    cdef public str url
+    cdef object _broken                  # why nothing more comes, until somebody was told; else None
+    cpdef object _break(self, object error, bint at_once)
+    cdef bint _is_heard(self) except -1
+    cdef object _tell_broken(self)

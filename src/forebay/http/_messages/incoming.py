@@ -1,0 +1,170 @@
+# cython: nonecheck=True
+"""Messages that come: a server's requests and a client's responses, whose bodies are read as streams."""
+
+from forebay.http._messages.headers import Headers
+from forebay.http._messages.url_path import decoded_path, raw_query
+from forebay.streams.readable import Readable
+
+_TICK_BROKEN = 50
+
+
+class Incoming(Readable):
+    """A message that came; the stream is its body.
+
+    ``http_version``: ``"1.1"`` or ``"1.0"``. ``raw_headers``: the header fields as they came, pairs of bytes in order.
+    ``complete``: whether the whole message was received. ``socket``: the stream that it came on.
+
+    A body that is cut short fails the stream with IncompleteMessageError.
+    """
+
+    def __init__(self, carrier, high_water_mark):
+        self._start_incoming(carrier, high_water_mark)
+
+    def _start_incoming(self, carrier, high_water_mark):
+        self._carrier = carrier
+        self._headers = None
+        self._trailers = None
+        self.http_version = "1.1"
+        self.raw_headers = None
+        self.raw_trailers = []
+        self.complete = False
+        self._r_start(None, high_water_mark, False, None)
+        self._s_start(None, None, True, True, None)
+
+    @property
+    def headers(self):
+        """The header fields, a `Headers` mapping."""
+        if self._headers is None:
+            self._headers = Headers(self.raw_headers)
+        return self._headers
+
+    @property
+    def trailers(self):
+        """The fields that followed the body, a `Headers` mapping; there when 'end' was emitted."""
+        if self._trailers is None or not self.complete:
+            self._trailers = Headers(self.raw_trailers)
+        return self._trailers
+
+    @property
+    def socket(self):
+        """The stream that the message came on, such as a Socket."""
+        return self._carrier._socket
+
+    def _whole(self):
+        """The message has no body: the end is there without any event."""
+        self.complete = True
+        self._r_ended = True
+
+    def _close_quietly(self, error):
+        """Close without events, where nobody has looked; return whether that is so. Reading then raises ``error``."""
+        if self._s_events is not None or self._s_destroyed or self._r_did_read:
+            return False
+        self._s_errored = error
+        self._s_destroyed = self._s_closed = self._s_close_emitted = True
+        self._r_buffer = None
+        self._r_length = 0
+        return True
+
+    def _is_read(self):
+        """Whether anybody reads the body, or has."""
+        return bool(
+            self._r_did_read or self._s_data_handler is not None or self._r_flowing == 1 or self._r_listening
+        )
+
+    def _r_call_read(self):
+        carrier = self._carrier
+        carrier._body_wanted(self)
+
+    def _s_call_destroy(self, error):
+        carrier = self._carrier
+        carrier._incoming_closed(self, error)
+        self._s_after_destroy(error)
+
+
+class ServerRequest(Incoming):
+    """A request that a server received; the stream is its body.
+
+    ``method``: such as ``"GET"``. ``url``: the target as it was sent, such as ``"/path?query"``. The rest is that of
+    `Incoming`.
+    """
+
+    def __init__(self, carrier, high_water_mark):
+        self.method = "GET"
+        self.url = ""
+        self._expects_continue = False
+        self._upgrades = False
+        self._keep_alive = True
+        self._start_incoming(carrier, high_water_mark)
+
+    @property
+    def path(self):
+        """The path of the target, percent-decoded: ``"/a b"`` for ``"/a%20b?c"``; undecodable bytes become U+FFFD."""
+        return decoded_path(self.url).decode("utf-8", "replace")
+
+    @property
+    def query_string(self):
+        """What follows the question mark of the target, as it was sent; ``urllib.parse.parse_qs`` takes it apart."""
+        return raw_query(self.url)
+
+
+class ClientResponse(Incoming):
+    """A response that a client received; the stream is its body.
+
+    ``status_code``: such as 200. ``status_message``: such as ``"OK"``. ``url``: of the request that it answers. The
+    rest is that of `Incoming`.
+    """
+
+    def __init__(self, carrier, high_water_mark):
+        self.status_code = 0
+        self.status_message = ""
+        self.url = ""
+        self._broken = None
+        self._start_incoming(carrier, high_water_mark)
+
+    def _break(self, error, at_once):
+        """Nothing more comes. Whoever reads hears of it behind what came before, or ``at_once``.
+
+        A program gets its response a moment before it can read it or listen. What fails until then waits for that: it
+        would otherwise be reported as an error that nobody listens to, and then be raised to the reader as well.
+        """
+        if self._s_destroyed:
+            return
+        if error is None or (at_once and self._is_heard()):
+            self._s_destroy_stream(error)
+            return
+        self._broken = error
+        self._r_reading = False
+        self._tell_broken()
+
+    def _is_heard(self):
+        return bool(self._r_flowing == 1 or (self._s_events is not None and self._s_events))
+
+    def _tell_broken(self):
+        error = self._broken
+        if error is None or self._s_destroyed or not self._is_heard():
+            return
+        if self._r_length and (self._s_data_handler is not None or self._r_listening or self._r_flowing == 1):
+            # There is a reader, who is to have this first.
+            return
+        self._broken = None
+        self._s_destroy_stream(error)
+
+    def _s_added(self, event):
+        Incoming._s_added(self, event)
+        if self._broken is not None:
+            # Readers add several listeners, and have all of them by then.
+            self._s_tick(_TICK_BROKEN, None)
+
+    def _r_call_read(self):
+        if self._broken is None:
+            carrier = self._carrier
+            carrier._body_wanted(self)
+        else:
+            self._r_reading = False
+            self._s_tick(_TICK_BROKEN, None)
+
+    def _s_run_tick(self, op, arg):
+        if op == _TICK_BROKEN:
+            self._tell_broken()
+        else:
+            Incoming._s_run_tick(self, op, arg)

@@ -1,0 +1,62 @@
+cimport cython
+
+cimport forebay._core.scheduling.clock as clock
+
+from forebay._core.state.stream cimport Stream
+from forebay.http._messages.transport cimport Carrier
+from forebay.http._messages.header_checks cimport check_name, check_value
+from forebay.streams.writable cimport Writable
+
+cdef int _UNDECIDED
+cdef int _BY_LENGTH
+cdef int _CHUNKED
+cdef int _UNTIL_CLOSE
+cdef int _NO_BODY
+cdef Py_ssize_t _JOINED_BYTES
+
+cdef str _date_line
+cdef double _date_until
+
+@cython.locals(now=double)
+cpdef str date_line()
+
+cdef class Outgoing(Writable):
+    cdef Carrier _carrier                # None until there is a connection
+    cdef dict _fields                    # lower-case name -> (name, value or list of values)
+    cdef str _trailers                   # their lines, None where there are none
+    cdef bint _head_fixed                # no header may be changed any more
+    cdef bint _head_sent
+    cdef bint _head_wanted               # flush_headers() was called before there was a connection
+    cdef int _framing
+    cdef long long _announced            # Content-Length
+    cdef long long _body_bytes           # of these, written so far
+    cdef bint _waiting                   # a write, or the end, waits for room in the socket
+    cdef bint _in_handler                # the handler is running, and its exception would still be seen
+    cdef bint _ended_in_handler          # ... and has ended the message
+    cdef bint _past                      # somebody writes the body to the socket, past this stream
+    cdef list _w_held                    # the chunks of a write that waits for a connection
+    cdef object _start_outgoing(self, Carrier carrier, object high_water_mark)
+    cdef object _refuse_if_fixed(self, str what)
+    cdef str _first_line(self)
+    cdef str _more_fields(self)
+    cdef str _frame(self, long long length)
+    cdef bint _frame_as_set(self) except -1
+    @cython.locals(parts=list)
+    cdef bytes _make_head(self, long long length)
+    @cython.locals(socket=Stream)
+    cdef object _put(self, object first, object chunk, object last)
+    @cython.locals(size=Py_ssize_t)
+    cdef object _put_body(self, object chunk)
+    cdef object _count(self, Py_ssize_t size)
+    cdef object _after_put(self)
+    @cython.locals(socket=Stream)
+    cdef bint _has_room(self) except -1
+    cdef object _await_room(self)
+    cdef object _socket_drained(self)
+    @cython.locals(socket=Stream)
+    cdef object _carry(self, Carrier carrier)
+    cpdef object _begin_past(self, long long length)
+    cpdef object _end_past(self, long long length)
+    cdef object _put_whole(self, object chunk, Py_ssize_t size)
+    cdef object _end_body(self)
+    cdef object _finish_after_handler(self)

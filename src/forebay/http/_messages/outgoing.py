@@ -1,0 +1,465 @@
+# cython: nonecheck=True
+"""Messages that go: the head, and a body that is framed as the head has announced it."""
+
+from email.utils import formatdate
+from time import time
+
+from forebay._core.scheduling import clock
+from forebay.errors import ContentLengthMismatchError, HeadersSentError, InvalidHeaderError
+from forebay.http._messages.header_checks import check_name, check_value
+from forebay.http._messages.headers import header_items
+from forebay.streams.writable import Writable
+
+# How the end of a body is told.
+_UNDECIDED = 0
+_BY_LENGTH = 1
+_CHUNKED = 2
+_UNTIL_CLOSE = 3
+_NO_BODY = 4
+
+#: Up to so many bytes, the pieces of a write are joined; above, they leave by a gather write.
+_JOINED_BYTES = 16 * 1024
+
+_date_line = ""
+# Until when it is right, on the monotonic clock.
+_date_until = 0.0
+
+
+def date_line():
+    """The Date header of now, made once a second."""
+    global _date_line, _date_until
+    now = clock.monotonic()
+    if now >= _date_until:
+        date = time()
+        _date_line = f"Date: {formatdate(date, usegmt=True)}\r\n"
+        _date_until = now + 1 - date % 1
+    return _date_line
+
+
+class Outgoing(Writable):
+    """A message to be sent; the stream is its body."""
+
+    def __init__(self, carrier, high_water_mark):
+        self._start_outgoing(carrier, high_water_mark)
+
+    def _start_outgoing(self, carrier, high_water_mark):
+        self._carrier = carrier
+        self._fields = {}
+        self._trailers = None
+        self._head_fixed = False
+        self._head_sent = False
+        self._framing = _UNDECIDED
+        self._announced = 0
+        self._body_bytes = 0
+        self._head_wanted = False
+        self._past = False
+        self._w_held = None
+        self._waiting = False
+        self._in_handler = False
+        self._ended_in_handler = False
+        self._w_start(None, None, None, high_water_mark, False, "utf8")
+        # Both are overridden below; there is no hook to look for.
+        self._w_hooks_found = True
+        self._w_many_hook = True
+        self._s_start(None, None, True, True, None)
+
+    # ---- header fields
+
+    def set_header(self, name, value):
+        """Set a header field, in the place of one of that name; return the message.
+
+        ``value``: a str, an int, or a list of str for a field that is sent several times. Raises HeadersSentError,
+        InvalidHeaderError for what must not stand in a header, such as a line break, and InvalidArgTypeError.
+        """
+        self._refuse_if_fixed("set_header")
+        lower = check_name(name)
+        if type(value) is str or not isinstance(value, (list, tuple)):
+            self._fields[lower] = (name, check_value(name, value))
+        else:
+            self._fields[lower] = (name, [check_value(name, item) for item in value])
+        return self
+
+    def append_header(self, name, value):
+        """Add a value to a header field, which is then sent once more; return the message. Raises as `set_header`."""
+        self._refuse_if_fixed("append_header")
+        lower = check_name(name)
+        before = self._fields.get(lower)
+        values = [
+            check_value(name, item) for item in (value if isinstance(value, (list, tuple)) else [value])
+        ]
+        if before is not None:
+            values = [*(before[1] if type(before[1]) is list else [before[1]]), *values]
+        self._fields[lower] = (name, values[0] if len(values) == 1 else values)
+        return self
+
+    def set_headers(self, headers):
+        """Set every field of a mapping, or of pairs of name and value; return the message. Raises as `set_header`."""
+        for name, value in header_items(headers):
+            self.set_header(name, value)
+        return self
+
+    def get_header(self, name):
+        """The value of a field that was set: a str, a list of str, or None."""
+        field = self._fields.get(name.lower())
+        return None if field is None else field[1]
+
+    def has_header(self, name):
+        """Whether a field was set."""
+        return name.lower() in self._fields
+
+    def remove_header(self, name):
+        """Take a field back; return the message. Raises HeadersSentError."""
+        self._refuse_if_fixed("remove_header")
+        self._fields.pop(name.lower(), None)
+        return self
+
+    def get_header_names(self):
+        """The names of the fields that were set, in lower case."""
+        return list(self._fields)
+
+    def add_trailers(self, headers):
+        """Send these fields after the body, which has to be chunked; return the message.
+
+        Raises InvalidHeaderError and InvalidArgTypeError as `set_header`, and for what may not come late
+        (Content-Length, Transfer-Encoding, Trailer, Host, ...).
+        """
+        lines = []
+        for name, value in header_items(headers):
+            if check_name(name) in _NEVER_TRAILERS:
+                raise InvalidHeaderError(f"{name} cannot be a trailer; it has to come before the body")
+            for item in value if isinstance(value, (list, tuple)) else [value]:
+                lines.append(f"{name}: {check_value(name, item)}\r\n")
+        self._trailers = (self._trailers or "") + "".join(lines)
+        return self
+
+    @property
+    def headers_sent(self):
+        """Whether the head is fixed: header fields cannot be changed any more."""
+        return bool(self._head_fixed)
+
+    @property
+    def socket(self):
+        """The stream that the message is sent on, such as a Socket; None before there is one."""
+        return None if self._carrier is None else self._carrier._socket
+
+    def flush_headers(self):
+        """Send the head now, before there is any body; return the message."""
+        if self._carrier is None:
+            self._head_wanted = True
+        elif not self._head_sent and not self._s_destroyed and not self._w_ending:
+            self._put(self._make_head(-1), None, None)
+        return self
+
+    def _refuse_if_fixed(self, what):
+        if self._head_fixed:
+            raise HeadersSentError(f"{what}() after the headers were sent")
+
+    # ---- the head
+
+    def _first_line(self):
+        raise NotImplementedError
+
+    def _more_fields(self):
+        """Lines that the kind of message adds."""
+        return ""
+
+    def _frame(self, length):
+        """Choose the framing where the user has not; return the header lines for it. ``length``: of the body, or -1."""
+        raise NotImplementedError
+
+    def _frame_as_set(self):
+        """Take the framing from the header fields; return whether they told."""
+        coding = self._fields.get("transfer-encoding")
+        length = self._fields.get("content-length")
+        if coding is not None:
+            if length is not None:
+                raise InvalidHeaderError(
+                    "Content-Length and Transfer-Encoding exclude each other; leave one out"
+                )
+            if type(coding[1]) is not str or coding[1].lower() != "chunked":
+                raise InvalidHeaderError(f"Transfer-Encoding can only be 'chunked', got {coding[1]!r}")
+            self._framing = _CHUNKED
+            return True
+        if length is not None:
+            text = length[1]
+            if type(text) is not str or not text.isascii() or not text.isdigit():
+                raise InvalidHeaderError(f"Content-Length must be a number of bytes, got {text!r}")
+            self._framing = _BY_LENGTH
+            self._announced = int(text)
+            return True
+        return False
+
+    def _make_head(self, length):
+        """The bytes of the head. ``length``: of the whole body where that is known, else -1."""
+        self._head_fixed = True
+        parts = [self._first_line()]
+        framing = self._frame(length)
+        for name, value in self._fields.values():
+            if type(value) is list:
+                for item in value:
+                    parts.append(f"{name}: {item}\r\n")
+            else:
+                parts.append(f"{name}: {value}\r\n")
+        parts.append(self._more_fields())
+        parts.append(framing)
+        parts.append("\r\n")
+        self._head_sent = True
+        return "".join(parts).encode("latin-1")
+
+    # ---- the body
+
+    def _put(self, first, chunk, last):
+        """Hand up to three pieces to the socket, as one write. ``first`` and ``last`` may be None."""
+        socket = self._carrier._socket
+        if chunk is None or len(chunk) == 0:
+            if first is None:
+                first = last
+            elif last is not None:
+                first = first + last
+            if first is not None:
+                socket._w_write(first, None, None)
+        elif first is None and last is None:
+            socket._w_write(chunk, None, None)
+        elif len(chunk) <= _JOINED_BYTES:
+            if first is None:
+                first = b""
+            socket._w_write(first + chunk if last is None else b"".join((first, chunk, last)), None, None)
+        else:
+            socket._w_corked += 1
+            if first is not None:
+                socket._w_write(first, None, None)
+            socket._w_write(chunk, None, None)
+            if last is not None:
+                socket._w_write(last, None, None)
+            socket._w_uncork_once()
+
+    def _put_body(self, chunk):
+        """Send one chunk, framed, and the head before the first."""
+        if self._past:
+            raise HeadersSentError("write() while a file is being sent")
+        head = None if self._head_sent else self._make_head(-1)
+        size = len(chunk)
+        if self._framing == _NO_BODY:
+            chunk = None
+        elif self._framing == _BY_LENGTH:
+            self._count(size)
+        elif self._framing == _CHUNKED and size:
+            prefix = b"%x\r\n" % size
+            self._put(prefix if head is None else head + prefix, chunk, b"\r\n")
+            return
+        self._put(head, chunk, None)
+
+    def _count(self, size):
+        self._body_bytes += size
+        if self._body_bytes > self._announced:
+            raise ContentLengthMismatchError(
+                f"the body is longer than its Content-Length of {self._announced} bytes"
+            )
+
+    def _w_call_write(self, chunk):
+        if self._carrier is None:
+            # The write goes on when there is a connection.
+            self._w_held = [chunk]
+            return
+        try:
+            self._put_body(chunk)
+        except Exception as error:
+            self._w_written(error)
+            return
+        self._after_put()
+
+    def _w_call_writev(self, chunks):
+        if self._carrier is None:
+            self._w_held = chunks
+            return
+        socket = self._carrier._socket
+        socket._w_corked += 1
+        try:
+            for chunk in chunks:
+                self._put_body(chunk)
+        except Exception as error:
+            self._w_written(error)
+            return
+        finally:
+            socket._w_uncork_once()
+        self._after_put()
+
+    def _after_put(self):
+        """The write is done when the socket has room again."""
+        if self._has_room():
+            self._w_written(None)
+        else:
+            self._await_room()
+
+    def _has_room(self):
+        """Whether the socket takes more at once. One that has failed never does, and its 'close' ends the waiting."""
+        socket = self._carrier._socket
+        return not (socket._w_need_drain or socket._s_destroyed or socket._s_errored is not None)
+
+    def _await_room(self):
+        self._waiting = True
+        carrier = self._carrier
+        carrier._await_drain()
+
+    def _socket_drained(self):
+        """The socket has room; go on with what has waited for that."""
+        if self._waiting:
+            self._waiting = False
+            if self._w_final_called:
+                self._w_on_final(None)
+            else:
+                self._w_written(None)
+
+    def _carry(self, carrier):
+        """There is a connection now: send what has waited for it."""
+        self._carrier = carrier
+        socket = carrier._socket
+        socket._w_corked += 1
+        try:
+            if self._head_wanted or self._w_ending:
+                self._put(self._make_head(self._w_length if self._w_ending else -1), None, None)
+            held = self._w_held
+            self._w_held = None
+            if held is not None:
+                if len(held) == 1:
+                    self._w_call_write(held[0])
+                else:
+                    self._w_call_writev(held)
+            elif self._w_final_called and not self._w_final_done:
+                self._end_body()
+        except Exception as error:
+            self._s_destroy_stream(error)
+        finally:
+            socket._w_uncork_once()
+
+    def _begin_past(self, length):
+        """Send the head, and leave it to the caller to write ``length`` bytes of body to the socket that is returned."""
+        self._put(self._make_head(length), None, None)
+        self._past = True
+        return self._carrier._socket
+
+    def _end_past(self, length):
+        """These bytes are with the socket; `end` is next."""
+        self._past = False
+        self._body_bytes += length
+        self._s_count_direct(length, 1)
+
+    # ---- the end
+
+    def _w_end(self, chunk, encoding, callback):
+        """A message that is ended at once goes out as one write, its length announced."""
+        if (
+            self._head_sent
+            or self._w_ending
+            or self._s_destroyed
+            or self._w_corked
+            or self._w_length
+            or self._carrier is None
+            or self._s_errored is not None
+        ):
+            Writable._w_end(self, chunk, encoding, callback)
+            return
+        if chunk is None:
+            self._put_whole(None, 0)
+        else:
+            if type(chunk) is not bytes:
+                chunk = self._w_checked(chunk, encoding)
+            self._put_whole(chunk, len(chunk))
+        if self._in_handler and callback is None and not self._s_destroyed:
+            # The connection finishes the message when the handler has returned: nearly always without any tick.
+            self._w_ending = True
+            self._w_ended = True
+            self._ended_in_handler = True
+        else:
+            Writable._w_end(self, None, None, callback)
+
+    def _put_whole(self, chunk, size):
+        try:
+            head = self._make_head(size)
+            if self._framing == _CHUNKED:
+                # Only where the user has asked for it.
+                if size:
+                    self._put(b"%s%x\r\n" % (head, size), chunk, b"\r\n")
+                else:
+                    self._put(head, None, None)
+            else:
+                if self._framing == _BY_LENGTH:
+                    self._count(size)
+                self._put(head, None if self._framing == _NO_BODY else chunk, None)
+        except Exception as error:
+            self._s_fail(error, False)
+            return
+        if size:
+            self._w_bytes += size
+            self._w_chunks += 1
+
+    def _w_call_final(self):
+        if self._carrier is not None:
+            self._end_body()
+
+    def _end_body(self):
+        try:
+            last = None if self._head_sent else self._make_head(0)
+            if self._framing == _CHUNKED:
+                tail = (
+                    b"0\r\n\r\n" if self._trailers is None else f"0\r\n{self._trailers}\r\n".encode("latin-1")
+                )
+                last = tail if last is None else last + tail
+            elif self._framing == _BY_LENGTH and self._body_bytes != self._announced:
+                raise ContentLengthMismatchError(
+                    f"the body ended after {self._body_bytes} bytes, but its Content-Length is {self._announced}"
+                )
+            self._put(last, None, None)
+        except Exception as error:
+            self._w_on_final(error)
+            return
+        if self._has_room():
+            self._w_on_final(None)
+        else:
+            self._await_room()
+
+    def _finish_after_handler(self):
+        """Finish a message that was ended inside its handler; quietly where nobody listens."""
+        self._in_handler = False
+        if not self._ended_in_handler or self._s_destroyed:
+            return
+        self._ended_in_handler = False
+        carrier = self._carrier
+        if (
+            self._s_events is None
+            and self._has_room()
+            and self._framing != _CHUNKED
+            and (self._framing != _BY_LENGTH or self._body_bytes == self._announced)
+        ):
+            self._w_final_called = self._w_final_done = self._w_prefinished = self._w_finished = True
+            self._s_destroyed = self._s_closed = self._s_close_emitted = True
+            self._w_many_hook = None
+            carrier._outgoing_finished(self)
+        else:
+            self._w_finish_check(True)
+
+    def _s_call_destroy(self, error):
+        carrier = self._carrier
+        self._s_after_destroy(error)
+        if carrier is not None:
+            if self._w_finished and error is None:
+                carrier._outgoing_finished(self)
+            else:
+                carrier._outgoing_given_up(self, error)
+
+
+_NEVER_TRAILERS = frozenset(
+    (
+        "content-length",
+        "transfer-encoding",
+        "trailer",
+        "host",
+        "connection",
+        "content-encoding",
+        "content-type",
+        "content-range",
+        "authorization",
+        "set-cookie",
+        "te",
+    )
+)

@@ -1,0 +1,216 @@
+"""ReverseProxy: a handler that passes requests on to another server, and its answers back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Iterable
+from urllib.parse import quote_from_bytes, unquote, urlsplit
+
+from forebay.errors import (
+    HttpTimeoutError,
+    InvalidArgTypeError,
+    InvalidArgValueError,
+    StreamDestroyedError,
+    StreamError,
+)
+from forebay.http._client.agent import Agent
+from forebay.http._client.request import ClientRequest
+from forebay.http._client.timeouts import Timeouts, as_timeouts
+from forebay.http._client.url import parse_target
+from forebay.http._messages.header_checks import check_value
+from forebay.http._messages.incoming import ClientResponse, ServerRequest
+from forebay.http._server.response import ServerResponse
+from forebay.streams.joining.pipeline import pipeline
+
+__all__ = ["ReverseProxy"]
+
+# Of one connection only (RFC 9110, 7.6.1); Expect is answered by ourselves.
+_HOP_BY_HOP = frozenset(
+    (
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "expect",
+    )
+)
+# What a proxy says about the client, beside the fields that begin with "x-forwarded-".
+_CLAIMS = frozenset(("forwarded", "x-real-ip"))
+# What the target of a request may hold as it is. A backslash is a slash to some.
+_SAFE = "!$%&'()*+,/:;=?@[]~-._"
+
+Fields = list[tuple[str, str]]
+
+
+class ReverseProxy:
+    """A handler for `create_server` that answers with what ``target`` answers, both bodies being streamed.
+
+    ``target``: the URL of a server, to whose path that of the request is added. ``agent``: the `Agent` that it is asked
+    by; without one the proxy has its own, which asks directly whatever the environment says of proxies, and `aclose`
+    closes that. ``timeout``: a `Timeouts`, or seconds.
+
+    The server is told the client's address, scheme and host as X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host.
+    What the client itself says in such fields, in Forwarded or in X-Real-IP is dropped, unless ``trust_forwarded`` says
+    that all clients are proxies of ours; then the address is added to what came. Host is that of ``target``; with
+    ``preserve_host`` it is the client's.
+
+    A server that cannot be reached, or answers nonsense, is 502 to the client, one that takes too long 504; an answer
+    that breaks off is broken off. A path that leads out of that of ``target`` is 400. Raises InvalidArgValueError for a
+    target with a query or a fragment.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        agent: Agent | None = None,
+        timeout: Timeouts | float | None = None,
+        trust_forwarded: bool = False,
+        preserve_host: bool = False,
+    ) -> None:
+        parse_target(target)
+        if "?" in target or "#" in target:
+            raise InvalidArgValueError(
+                f"target must have no query and no fragment, as the path of each request is added to it, got {target!r}"
+            )
+        if agent is not None and not isinstance(agent, Agent):
+            raise InvalidArgTypeError(f"agent must be a forebay.http.Agent, got {agent!r}")
+        as_timeouts(timeout)
+        self.target = target.rstrip("/")
+        self._has_path = bool(urlsplit(self.target).path)
+        self._own = agent is None
+        self._agent = agent if agent is not None else Agent(proxy=False)
+        self._timeout = timeout
+        self._trusts = trust_forwarded
+        self._keeps_host = preserve_host
+
+    def __call__(self, request: ServerRequest, response: ServerResponse) -> Awaitable[None]:
+        return self._answer(request, response)
+
+    async def aclose(self) -> None:
+        """Close the proxy's own agent."""
+        if self._own:
+            await self._agent.aclose()
+
+    async def _answer(self, request: ServerRequest, response: ServerResponse) -> None:
+        try:
+            asked = self._ask(request)
+        except ValueError:
+            # The client's fault, and no news to us.
+            _fail(response, 400)
+            return
+        except StreamDestroyedError:
+            # The agent was closed.
+            _fail(response, 502)
+            return
+        response.once("close", asked.destroy)
+        try:
+            answer = await asked
+            _copy_head(answer, response)
+        except (OSError, StreamError) as error:
+            if error is request.errored:
+                # The client's own fault, and answered as such.
+                raise
+            asked.destroy()
+            _fail(response, 504 if isinstance(error, HttpTimeoutError) else 502)
+            return
+        # What breaks off on one side is broken off on the other; there is nobody else to tell.
+        with contextlib.suppress(OSError, StreamError):
+            await pipeline(answer, response)
+
+    def _ask(self, request: ServerRequest) -> ClientRequest:
+        """The request that is sent on. Raises ValueError for what cannot be."""
+        host, path = _place(request)
+        if self._has_path and any(part == ".." for part in _parts(path)):
+            raise InvalidArgValueError(f"{path!r} leads out of the path of {self.target}")
+        has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
+        return self._agent.request(
+            self.target + path,
+            method=request.method,
+            headers=self._fields(request, host),
+            body=request if has_body else b"",
+            timeout=self._timeout,
+        )
+
+    def _fields(self, request: ServerRequest, host: str) -> Fields:
+        peer = str(getattr(request.socket, "remote_address", None) or "unknown")
+        said = {
+            "X-Forwarded-For": peer,
+            "X-Forwarded-Proto": "https" if getattr(request.socket, "encrypted", False) else "http",
+            "X-Forwarded-Host": host,
+        }
+        fields = [
+            field for field in _end_to_end(request.raw_headers) if self._trusts or not _is_claim(field[0])
+        ]
+        if self._trusts:
+            before = request.headers.get("x-forwarded-for")
+            said["X-Forwarded-For"] = f"{before}, {peer}" if before else peer
+            for name in ("X-Forwarded-Proto", "X-Forwarded-Host"):
+                said[name] = request.headers.get(name, said[name])
+        ours = {"host", *map(str.lower, said)}
+        fields = [field for field in fields if field[0].lower() not in ours]
+        if self._keeps_host and host:
+            fields.insert(0, ("Host", host))
+        return fields + [field for field in said.items() if field[1]]
+
+
+def _place(request: ServerRequest) -> tuple[str, str]:
+    """The host that the client asks for, and the path with the query. Raises ValueError for what names no path."""
+    host, url = request.headers.get("host", ""), request.url
+    scheme, separator, rest = url.partition("://")
+    if not url.startswith("/") and separator and scheme.lower() in ("http", "https"):
+        # The absolute form: what it says comes before Host.
+        end = min((rest.find(mark) for mark in "/?#" if mark in rest), default=len(rest))
+        host, url = rest[:end].rpartition("@")[2], rest[end:]
+        if not url.startswith("/"):
+            url = "/" + url
+    if not url.startswith("/"):
+        raise InvalidArgValueError(f"the target of the request must begin with a slash, got {url!r}")
+    # The bytes as they came, but for what is none of a URL. A fragment is not for servers.
+    return host, quote_from_bytes(url.partition("#")[0].encode("latin-1"), safe=_SAFE)
+
+
+def _parts(path: str) -> list[str]:
+    return unquote(path.partition("?")[0]).replace("\\", "/").split("/")
+
+
+def _is_claim(name: str) -> bool:
+    """Whether a field says who the client is. Many servers take an underscore for a hyphen."""
+    name = name.lower().replace("_", "-")
+    return name.startswith("x-forwarded-") or name in _CLAIMS
+
+
+def _copy_head(answer: ClientResponse, response: ServerResponse) -> None:
+    response.status_code = answer.status_code
+    response.status_message = check_value("status_message", answer.status_message) or None
+    for name, value in _end_to_end(answer.raw_headers):
+        response.append_header(name, value)
+
+
+def _fail(response: ServerResponse, status: int) -> None:
+    """Answer with a status, where it is not too late."""
+    if response.destroyed:
+        return
+    if response.headers_sent:
+        response.destroy()
+        return
+    for name in response.get_header_names():
+        response.remove_header(name)
+    response.status_code = status
+    response.status_message = None
+    response.end(f"{status}\n")
+
+
+def _end_to_end(raw: Iterable[tuple[bytes, bytes]]) -> Fields:
+    """The header fields that are for the other end, and not for this connection alone."""
+    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
+    left_out = set(_HOP_BY_HOP)
+    for name, value in pairs:
+        if name.lower() == "connection":
+            left_out.update(token.strip().lower() for token in value.split(","))
+    return [(name, value) for name, value in pairs if name.lower() not in left_out]

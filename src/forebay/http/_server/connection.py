@@ -1,0 +1,584 @@
+# cython: nonecheck=True
+"""ServerConnection: requests that come on one connection, answered one after the other."""
+
+import re
+
+from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
+from forebay._core.state.lifecycle import Completion
+from forebay.errors import (
+    HttpError,
+    HttpProtocolError,
+    IncompleteMessageError,
+    PrematureCloseError,
+    StreamError,
+)
+from forebay.http._messages.incoming import ServerRequest
+from forebay.http._server.connection_timeouts import ServerClock
+from forebay.http._server.response import ServerResponse, first_line
+
+# As in _server_response.
+_HANDLER = 40
+_UNTIL_CLOSE = 3
+
+# How much of a body that nobody reads is received for the sake of keeping the connection.
+_MOST_DISCARDED_BYTES = 256 * 1024
+# A name or an address, and a port (RFC 9110, 7.2). A comma would be a list.
+_HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~%!$&'()*+;=-]*)(?::[0-9]{0,5})?").fullmatch
+
+# Between the target and the end of the first line.
+_VERSION_1_1 = b" HTTP/1.1\r\n"
+
+# Those of HTTP, of all that the parser knows.
+_METHODS = {
+    name.encode(): name
+    for name in (
+        *("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "QUERY", "SEARCH"),
+        *(
+            "COPY",
+            "LOCK",
+            "MKCOL",
+            "MOVE",
+            "PROPFIND",
+            "PROPPATCH",
+            "UNLOCK",
+            "BIND",
+            "REBIND",
+            "UNBIND",
+            "ACL",
+        ),
+        *("REPORT", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "LINK", "UNLINK", "PURGE"),
+        *("M-SEARCH", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE"),
+    )
+}
+
+
+class ServerConnection(ServerClock):
+    """One connection of a `Server`, over any Duplex. ``frugal``: keep nothing for the next request, not even for a moment."""
+
+    def __init__(self, server, socket, limits, high_water_mark, frugal):
+        self._server = server
+        self._frugal = frugal
+        self._high_water_mark = high_water_mark
+        self._queue = None
+        self._good_host = None
+        self._request = None
+        self._response = None
+        self._runner = None
+        self._rest_due = False
+        self._ending = False
+        self._discard_left = 0
+        self._served = 0
+        self._start_clock()
+        self._c_start(socket, limits)
+
+    # ---- messages
+
+    def _make_parser(self):
+        from httptools import HttpRequestParser
+
+        self._parser = HttpRequestParser(self)
+        return self._parser
+
+    def _has_room(self):
+        queue = self._queue
+        if self._body_full or self._ending:
+            return False
+        if queue is None or len(queue) == 0:
+            return True
+        last = queue[len(queue) - 1]
+        return len(queue) < self._limits.pipelined and not last._upgrades
+
+    def _head_came(self):
+        parser = self._parser
+        method = _METHODS.get(parser.get_method())
+        if method is None:
+            self._refuse("a method that HTTP does not have", 501)
+        version = self._version(len(method))
+        if version == "1.1":
+            if self._host_count != 1:
+                self._refuse("no Host header" if self._host_count == 0 else "several Host headers", 400)
+        elif version == "1.0":
+            if self._host_count > 1:
+                self._refuse("several Host headers", 400)
+            if self._chunked:
+                self._refuse("a chunked body in HTTP/1.0", 400)
+        else:
+            self._refuse(f"HTTP/{version}", 505)
+        if self._host_count and self._host != self._good_host:
+            if not _HOST(self._host):
+                self._refuse(f"the Host {self._host!r}", 400)
+            self._good_host = self._host
+        self._head_since = self._waited_for_body = 0.0
+        request = ServerRequest(self, self._high_water_mark)
+        request.method = method
+        request.http_version = version
+        request.url = self._url.decode("latin-1")
+        request.raw_headers = self._fields
+        request._keep_alive = parser.should_keep_alive()
+        if (self._upgrade_named or method == "CONNECT") and parser.should_upgrade():
+            request._upgrades = True
+        if self._chunked or self._length > 0:
+            request._expects_continue = self._expects and version == "1.1"
+        else:
+            request._whole()
+        self._incoming = request
+        self._discarding = False
+        if self._queue is None:
+            self._queue = []
+        self._queue.append(request)
+
+    def _version(self, method_size):
+        """The version that the request has. The parser makes a text of it each time; mostly it is there to be seen."""
+        piece = self._first_piece
+        # A message that follows in the same piece is elsewhere in it.
+        self._first_piece = None
+        if piece is not None:
+            at = method_size + 1 + len(self._url)
+            if piece[at : at + len(_VERSION_1_1)] == _VERSION_1_1:
+                return "1.1"
+        return self._parser.get_http_version()
+
+    def _message_came(self):
+        request = self._incoming
+        self._incoming = None
+        request._expects_continue = False
+        if not request.complete:
+            request.complete = True
+            if self._fields is not None:
+                request.raw_trailers = self._fields
+            if not request._s_destroyed:
+                request._r_push_eof()
+        self._waited = 0.0
+        if not request._keep_alive and not request._upgrades:
+            # What comes behind the last request of a connection means nothing.
+            self._last_came = True
+            self._held = None
+            self._discard_left = _MOST_DISCARDED_BYTES
+        if self._rest_due:
+            self._rest_due = False
+            self._forget_request(request)
+
+    def _upgraded(self):
+        request = self._queue[len(self._queue) - 1]
+        wanted = "connect" if request.method == "CONNECT" else "upgrade"
+        server = self._server
+        if server._s_count(wanted):
+            if self._length > 0 or self._chunked:
+                self._queue.pop()
+                self._refused(HttpProtocolError("the peer sent an upgrade request with a body", 400))
+        elif wanted == "connect":
+            self._queue.pop()
+            self._refused(HttpProtocolError("the peer sent CONNECT to what is no proxy", 501))
+        else:
+            self._queue.pop()
+            self._parse_without_upgrade(request)
+
+    def _parse_without_upgrade(self, request):
+        """Nobody here speaks another protocol, so this is a request like any other; the parser took it for its last."""
+        fields = request.raw_headers
+        lines = [f"{request.method} {request.url} HTTP/{request.http_version}\r\n".encode("latin-1")]
+        for name, value in fields:
+            if name.lower() != b"upgrade":
+                lines.append(b"%s: %s\r\n" % (name, value))
+        lines.append(b"\r\n")
+        self._make_parser().feed_data(b"".join(lines))
+        again = self._queue[len(self._queue) - 1]
+        again.raw_headers = fields
+
+    # ---- requests that are answered
+
+    def _serve(self):
+        queue = self._queue
+        if self._response is not None or not queue:
+            if self._failed is not None and self._response is None and not self._ending:
+                self._answer_failure()
+            return
+        corked = len(queue) > 1
+        socket = self._socket
+        if corked:
+            socket._w_corked += 1
+        try:
+            while self._response is None and queue and not self._gone and not self._ending:
+                request = queue[0]
+                del queue[0]
+                if request._upgrades:
+                    self._hand_over(request)
+                    return
+                self._begin(request)
+        finally:
+            if corked:
+                socket._w_uncork_once()
+        if self._failed is not None and self._response is None and not queue and not self._ending:
+            self._answer_failure()
+
+    def _begin(self, request):
+        server = self._server
+        response = ServerResponse(
+            self, request, request._keep_alive and not server._closing, self._high_water_mark
+        )
+        self._request = request
+        self._response = response
+        response._in_handler = True
+        event = "request"
+        if request._expects_continue and server._s_count("check_continue"):
+            event = "check_continue"
+        handler = None if server._s_events is None else server._s_events.get(event)
+        if handler is None:
+            response.status_code = 404
+            response.end()
+        elif type(handler) is list:
+            # One that raises takes nothing from those behind it.
+            errors = []
+            for each in list(handler):
+                error = self._call(each, request, response)
+                if error is not None:
+                    errors.append(error)
+            response._in_handler = False
+            for error in errors:
+                self._handler_failed(request, response, error)
+        else:
+            error = self._call(handler, request, response)
+            if error is not None:
+                response._in_handler = False
+                self._handler_failed(request, response, error)
+        response._finish_after_handler()
+
+    def _call(self, handler, request, response):
+        """Call a handler; return what it raises."""
+        try:
+            result = handler(request, response)
+            if result is not None and is_awaitable(result):
+                done = Completion()
+                done._attach(response, _HANDLER)
+                runner = self._runner
+                if runner is None or runner._busy:
+                    runner = self._runner = HookRunner()
+                response._runner = runner
+                runner.submit(result, done)
+        except Exception as error:
+            return error
+        return None
+
+    def _handler_done(self, outgoing, error):
+        response = outgoing
+        runner = response._runner
+        response._runner = None
+        if runner is not None and (self._gone or runner is not self._runner):
+            runner.stop()
+        if error is not None:
+            response._in_handler = False
+            self._handler_failed(response.request, response, error)
+
+    def _handler_failed(self, request, response, error):
+        """The handler raised: answer for it where that is still possible, and report it where it is the handler's."""
+        over = self._gone or self._response is not response
+        status = 500
+        if isinstance(error, HttpError) and (error is request._s_errored or error is self._failed):
+            # The peer's fault, which the handler has only met.
+            status = error.status
+        elif not (isinstance(error, (StreamError, ConnectionError)) and self._was_left(response, error)):
+            self._server._report("Exception in an HTTP handler", error, request)
+        if over or response._w_ending or response._s_destroyed:
+            if not over and response._ended_in_handler:
+                response._finish_after_handler()
+            return
+        if response._head_sent:
+            response._s_destroy_stream(None)
+            return
+        response._head_fixed = False
+        response._fields.clear()
+        response._trailers = None
+        response.status_code = status
+        response.status_message = None
+        response._keep_alive = response._keep_alive and status == 500
+        response.set_header("Content-Type", "text/plain")
+        response.end(_text_of(status, error))
+
+    def _was_left(self, response, error):
+        """Whether the client has left before it had the response, so that what streams say of that is no news."""
+        if response._w_finished or not response._s_destroyed:
+            return False
+        # What the response was destroyed with is a reason, and no consequence.
+        return response._s_errored is None or (self._failed is not None and error is not response._s_errored)
+
+    def _outgoing_finished(self, outgoing):
+        """A response is with the socket: on to the next request."""
+        response = outgoing
+        if response is not self._response:
+            return
+        request = self._request
+        self._response = None
+        self._request = None
+        self._served += 1
+        if not response._keep_alive or self._ending or (self._server._closing and not self._queue):
+            self._forget_request(request)
+            self._end_socket()
+            return
+        if request.complete:
+            self._forget_request(request)
+        elif self._failed is None and self._incoming is request:
+            self._rest_due = True
+            if not request._is_read():
+                self._give_up(request)
+                self._discard(request)
+        if self._peer_ended and not self._queue and self._held is None and self._failed is None:
+            self._end_socket()
+        elif not self._working:
+            self._work()
+
+    def _forget_request(self, request):
+        """The exchange is over."""
+        if (
+            request is None
+            or request._is_read()
+            or (request.complete and request._r_length and not request._s_destroyed)
+        ):
+            # A body that is here whole can still be read, by whoever has the request.
+            return
+        if request.complete:
+            if not request._close_quietly(None):
+                request._s_destroy_stream(None)
+        else:
+            self._give_up(request)
+
+    def _give_up(self, request):
+        """Nobody reads a body when the response is out. Whoever does it later has an error."""
+        error = PrematureCloseError(
+            "the body of the request was given up when the response was out; read it before the response ends"
+        )
+        if not request._close_quietly(error):
+            request._s_errored = error
+            request._s_destroy_stream(None)
+
+    def _discard(self, request):
+        """Receive the rest of a body for nothing, or give the connection up where that is long."""
+        self._discard_left = _MOST_DISCARDED_BYTES
+        if request._expects_continue or self._length - self._body_bytes > _MOST_DISCARDED_BYTES:
+            self._end_socket()
+            return
+        self._discarding = True
+        self._body_full = False
+
+    def _discarded(self, size):
+        self._discard_left -= size
+        if self._discard_left < 0 and self._response is None:
+            self._end_socket()
+
+    def _dropped(self, size):
+        self._discard_left -= size
+        if self._discard_left < 0 and not self._paused:
+            # The rest of its time, it has to wait.
+            self._paused = True
+            socket = self._socket
+            socket._r_pause()
+
+    def _body_wanted(self, incoming):
+        request = incoming
+        if request is self._incoming:
+            if request._expects_continue and request is self._request and self._response is not None:
+                self._response.write_continue()
+            self._body_full = False
+            self._work()
+
+    def _incoming_closed(self, incoming, error):
+        if incoming is self._incoming:
+            # The response can still be sent; what comes of the body until then is dropped.
+            self._discarding = True
+            self._discard_left = _MOST_DISCARDED_BYTES
+            self._body_full = False
+            if self._response is not None and not self._response._head_sent:
+                self._response._keep_alive = False
+            if not self._working:
+                self._settle_reading()
+
+    def _outgoing_given_up(self, outgoing, error):
+        response = outgoing
+        if response is not self._response:
+            return
+        request = self._request
+        self._response = None
+        self._request = None
+        self._forget_request(request)
+        if self._gone:
+            return
+        socket = self._socket
+        if error is not None and not response._head_sent:
+            self._answer(500, None)
+        elif response._framing == _UNTIL_CLOSE and hasattr(socket, "reset_and_destroy"):
+            # An orderly end would tell that the body is whole.
+            socket.reset_and_destroy()
+        else:
+            socket._s_destroy_stream(None)
+
+    # ---- faults of the peer
+
+    def _refused(self, error):
+        self._failed = error
+        incoming = self._incoming
+        if incoming is not None:
+            self._incoming = None
+            self._break_off(incoming, error)
+        self._server._client_error(error, self._socket)
+
+    def _break_off(self, request, error):
+        """The body of a request will never be whole. Its handler hears of that, also where it has yet to be called."""
+        request._keep_alive = False
+        if self._response is not None and self._request is request:
+            self._response._keep_alive = False
+        self._fail_request(request, error)
+
+    def _fail_request(self, request, error):
+        """Fail a body; where nobody reads it, only whoever does so from now on hears of that."""
+        if request._s_destroyed:
+            return
+        if request._is_read() or request._s_count("error"):
+            request._s_destroy_stream(error)
+        elif not request._close_quietly(error):
+            request._s_errored = error
+            request._s_destroy_stream(None)
+
+    def _answer_failure(self):
+        error = self._failed
+        if (
+            isinstance(error, HttpError)
+            and not isinstance(error, IncompleteMessageError)
+            and not self._rest_due
+        ):
+            self._answer(error.status, error)
+        else:
+            self._end_socket()
+
+    def _answer(self, status, error):
+        """Answer without a response object, and close."""
+        line = first_line(status, None)
+        text = _text_of(status, error)
+        socket = self._socket
+        socket._w_write(
+            f"{line}Connection: close\r\nContent-Type: text/plain\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+            + text,
+            None,
+            None,
+        )
+        self._end_socket()
+
+    def _end_socket(self):
+        """Send nothing more; take what still comes, for a while, so that the peer gets to read what was sent."""
+        if self._ending or self._gone:
+            return
+        self._ending = True
+        if self._failed is None:
+            self._failed = HttpError("the connection is being closed")
+        self._held = None
+        self._discard_left = _MOST_DISCARDED_BYTES
+        self._ended_at = 0.0
+        socket = self._socket
+        if self._paused:
+            self._paused = False
+            socket._r_resume()
+        if not socket._w_ending:
+            socket._w_end(None, None, None)
+
+    def _settle_reading(self):
+        if self._frugal and self._held is None and self.idle:
+            self._save_memory()
+        if not self._ending:
+            ServerClock._settle_reading(self)
+            if self._peer_ended and self._held is None:
+                self._end_after_peer()
+
+    # ---- events of the socket
+
+    def _socket_drained(self):
+        response = self._response
+        if response is not None:
+            response._socket_drained()
+
+    def _socket_ended(self):
+        self._peer_ended = True
+        if self._held is None and not self._ending:
+            self._end_after_peer()
+
+    def _end_after_peer(self):
+        """The peer sends nothing more, and all that it has sent was looked at."""
+        if self._in_message and self._failed is None:
+            self._refused(IncompleteMessageError("the connection was closed in the middle of a request"))
+        if self._response is None and not self._queue:
+            self._end_socket()
+
+    def _socket_closed(self):
+        if self._gone:
+            return
+        self._gone = True
+        error = self._socket._s_errored
+        incoming = self._incoming
+        self._incoming = None
+        self._queue = None
+        if incoming is not None and not incoming._s_destroyed:
+            broken = IncompleteMessageError(
+                "the connection was closed before the body of the request was whole"
+            )
+            broken.__cause__ = error
+            self._fail_request(incoming, broken)
+        response = self._response
+        request = self._request
+        self._response = None
+        self._request = None
+        if response is not None and not response._s_destroyed:
+            response._s_destroy_stream(None)
+        if request is not None and request is not incoming:
+            self._forget_request(request)
+        self._c_release()
+        self._stop_runner()
+        self._server._connection_gone(self)
+
+    def _stop_runner(self):
+        runner = self._runner
+        if runner is not None and not runner._busy:
+            self._runner = None
+            runner.stop()
+
+    def _hand_over(self, request):
+        """An upgrade: the socket is the listener's."""
+        server = self._server
+        self._incoming = None
+        event = "connect" if request.method == "CONNECT" else "upgrade"
+        socket = self._detach()
+        self._gone = True
+        self._stop_runner()
+        server._connection_gone(self)
+        server._hand_over(event, request, socket)
+
+    # ---- the end of its use
+
+    def _save_memory(self):
+        """An idle connection costs as little as it can; a parser is quickly made."""
+        self._parser = None
+        self._queue = None
+        self._url = None
+
+    def close_when_idle(self):
+        """Close now where no request is being received or answered, else after the response."""
+        if self._response is not None:
+            if not self._response._head_sent:
+                self._response._keep_alive = False
+        elif not self._in_message and not self._queue and not self._gone:
+            self._end_socket()
+
+    @property
+    def idle(self):
+        """Whether no request is being received or answered."""
+        return bool(self._response is None and not self._in_message and not self._queue)
+
+    @property
+    def socket(self):
+        """The stream below."""
+        return self._socket
+
+
+def _text_of(status, error):
+    """The body of an answer that tells of an error; a limit is named."""
+    line = first_line(status, None)
+    text = line[9 : len(line) - 2]
+    if isinstance(error, HttpError) and "(Limits." in str(error):
+        text = f"{text}: {error}"
+    return f"{text}\n".encode()

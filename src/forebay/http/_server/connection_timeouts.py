@@ -1,0 +1,161 @@
+"""Times of a server's connection: when the client is to move, and how long that may take."""
+
+from forebay.errors import HttpTimeoutError
+from forebay.http._messages.connection import HttpConnection
+
+# How long the peer gets, after its last response, to stop sending. Closing before that could cost it the response.
+_LINGER_SECONDS = 2.0
+# How far a body may be behind its rate where there is no idle_time.
+_BEHIND_SECONDS = 60.0
+
+
+class ServerClock(HttpConnection):
+    """What a `ServerConnection` knows of time: the server has it look at the clock now and then."""
+
+    def _start_clock(self):
+        self._looked_at = 0.0
+        self._came = self._sent = -1
+        self._came_since = self._sent_since = 0.0
+        self._head_since = 0.0
+        self._idle_since = 0.0
+        self._waited = self._waited_for_body = 0.0
+        self._ended_at = 0.0
+
+    def check_time(self, now):
+        """Give up a peer that takes too long; the server calls this from time to time. ``now``: monotonic seconds."""
+        socket = self._socket
+        passed = now - self._looked_at if self._looked_at else 0.0
+        self._looked_at = now
+        self._note_progress(now)
+        if self._ending:
+            if self._ended_at == 0 or socket._w_length:
+                self._ended_at = now
+            if now - self._ended_at > _LINGER_SECONDS or self._is_over(
+                now - self._sent_since, self._limits.idle_time
+            ):
+                socket._s_destroy_stream(None)
+        elif self._response is not None:
+            self._head_since = self._idle_since = 0.0
+            self._check_exchange(now, passed)
+        else:
+            self._stop_runner()
+            if self._in_head or not (self._served or self._in_message):
+                self._idle_since = 0.0
+                self._check_head(now, passed)
+            elif self._in_message:
+                self._idle_since = 0.0
+                if self._paused:
+                    self._came_since = now
+                elif (late := self._late_body(now, passed)) is not None:
+                    self._refused(late)
+                    self._end_socket()
+            else:
+                self._check_idle(now)
+
+    def _check_exchange(self, now, passed):
+        """A request is being answered."""
+        socket = self._socket
+        limit = self._limits.idle_time
+        request = self._request
+        if socket._w_length or self._response._past:
+            self._came_since = now
+            if self._is_over(now - self._sent_since, limit):
+                socket._s_destroy_stream(None)
+        elif (
+            self._in_message
+            and not self._in_head
+            and not self._paused
+            and self._incoming is request
+            and not request._expects_continue
+        ):
+            late = self._late_body(now, passed)
+            if late is not None:
+                self._refused(late)
+        elif self._peer_ended:
+            # It may wait for its answer; mostly it has gone, of which only writing to it would tell.
+            since = self._came_since if self._came_since > self._sent_since else self._sent_since
+            if self._is_over(now - since, limit):
+                socket._s_destroy_stream(None)
+        else:
+            self._came_since = self._sent_since = now
+
+    def _late_body(self, now, passed):
+        """The client is to send more of a body; an error where it takes too long for that."""
+        limits = self._limits
+        self._waited += passed
+        self._waited_for_body += passed
+        behind = limits.idle_time
+        if self._is_over(now - self._came_since, behind):
+            return _late("nothing more of the body", "idle_time")
+        if self._is_over(self._waited, limits.request_time):
+            return _late("no whole request in time", "request_time")
+        rate = limits.body_rate
+        if rate is not None:
+            if behind is None:
+                behind = _BEHIND_SECONDS
+            if self._waited_for_body - self._body_bytes / rate > behind:
+                return _late("the body too slowly", "body_rate")
+        return None
+
+    def _check_head(self, now, passed):
+        """A head has begun, or the first of the connection is due."""
+        if self._head_since == 0:
+            self._head_since = now
+            return
+        limits = self._limits
+        limit = "header_time"
+        self._waited += passed
+        if not self._is_over(now - self._head_since, limits.header_time):
+            if not self._in_head or not self._is_over(self._waited, limits.request_time):
+                return
+            limit = "request_time"
+        if self._in_head:
+            self._refused(_late("no whole head in time", limit))
+            self._answer(408, self._failed)
+        else:
+            self._end_socket()
+
+    def _check_idle(self, now):
+        """The next request is due. Blank lines are no part of it."""
+        self._head_since = 0.0
+        if self._idle_since == 0:
+            self._idle_since = now
+            return
+        if self._held is None:
+            self._save_memory()
+        if self._is_over(now - self._idle_since, self._limits.keep_alive_time):
+            self._end_socket()
+
+    def _note_progress(self, now):
+        """Bytes that came, and went; what goes past a socket's own buffers is counted by itself alone."""
+        socket = self._socket
+        sent = getattr(socket, "bytes_written", None)
+        if sent is None:
+            sent = socket._w_bytes - socket._w_length
+        if socket._r_bytes != self._came:
+            self._came = socket._r_bytes
+            self._came_since = now
+        if sent != self._sent:
+            self._sent = sent
+            self._sent_since = now
+
+    def _is_over(self, seconds, limit):
+        return limit is not None and seconds > limit
+
+    # ---- for the connection
+
+    def _stop_runner(self):
+        raise NotImplementedError
+
+    def _save_memory(self):
+        """Nothing is under way."""
+
+    def _answer(self, status, error):
+        raise NotImplementedError
+
+    def _end_socket(self):
+        raise NotImplementedError
+
+
+def _late(what, limit):
+    return HttpTimeoutError(f"the client sent {what} (Limits.{limit})")

@@ -1,0 +1,332 @@
+"""Files that are sent: opened below a folder without leaving it, and read; most of it in a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import mimetypes
+import os
+import posixpath
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from forebay.errors import IncompleteMessageError
+from forebay.http._server.ranges import Span
+
+__all__ = ["SMALL_FILE", "Folder", "OpenFile", "Variant", "fault_status", "open_file", "open_inside"]
+
+#: A file up to this size is read by the call that opens it.
+SMALL_FILE = 64 * 1024
+
+_FLAGS = os.O_RDONLY
+for _name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY", "O_CLOEXEC"):
+    # Not to wait for a writer, where it is a FIFO in spite of the look before.
+    _FLAGS |= getattr(os, _name, 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
+_PASSED = getattr(os, "O_PATH", os.O_RDONLY) | _FOLDER | _NO_LINK
+_CAN_WALK = bool(_NO_LINK) and os.open in os.supports_dir_fd
+
+# How often a path is looked up again that was changed meanwhile.
+_TRIES = 8
+_CHANGED = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.EINVAL)
+# The system has no longer ones.
+_LONGEST_PATH = 4096
+
+# What the system says of a name that no file can have, or that is no file.
+_NO_FILE = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG", "ELOOP", "EMLINK", "ENXIO", "ENODEV"),
+        *("EINVAL", "EILSEQ", "EOPNOTSUPP"),
+    )
+    if hasattr(errno, name)
+)
+
+
+class Variant(NamedTuple):
+    """A compressed file beside another: its Content-Encoding, and what its name has in addition."""
+
+    encoding: str
+    suffix: str
+
+
+class Folder(NamedTuple):
+    """A folder that was found where a file was looked for. ``fd`` is the receiver's to close."""
+
+    fd: int
+
+
+class OpenFile:
+    """A file that is to be sent. ``data`` has all of it where it is small; else it is read by ``fd``.
+
+    ``size``: -1 where only reading tells. ``etag`` and ``mtime``: None for a file whose size is not what the system
+    says, as in /proc: there they tell nothing. ``encoding``: the Content-Encoding that the file has, or None.
+    """
+
+    def __init__(self, fd: int, status: os.stat_result, kind: str) -> None:
+        self._fd = fd
+        self._reads = 0
+        self._closing = False
+        self.size = status.st_size
+        self.mtime: float | None = status.st_mtime
+        self.etag: str | None = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+        self.kind = kind
+        self.encoding: str | None = None
+        self.data: bytes | None = None
+
+    def load(self) -> None:
+        """In a worker: read it where it is small, and find out where it has another size than it says."""
+        if self.size > SMALL_FILE:
+            return
+        data = self._read_at(0, SMALL_FILE + 1)
+        if len(data) <= SMALL_FILE:
+            if len(data) != self.size:
+                self.etag = self.mtime = None
+            self.size = len(data)
+            self.data = data
+            self.close()
+            return
+        status = os.fstat(self._fd)
+        if status.st_size >= len(data):
+            # It has grown since.
+            self.size, self.mtime = status.st_size, status.st_mtime
+            self.etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+        else:
+            self.size = -1
+            self.etag = self.mtime = None
+
+    def take_fd(self) -> int:
+        """The descriptor, which is the caller's from here on."""
+        fd, self._fd = self._fd, -1
+        return fd
+
+    def read(self, pieces: Sequence[bytes | Span]) -> asyncio.Future[bytes]:
+        """The pieces joined, in one trip to a worker. Raises IncompleteMessageError where the file has not that much."""
+        return self._in_worker(partial(self.join, pieces))
+
+    def read_on(self, offset: int, size: int) -> asyncio.Future[bytes]:
+        """Up to ``size`` bytes from ``offset``; empty at the end of the file."""
+        return self._in_worker(partial(os.pread, self._fd, size, offset))
+
+    def _in_worker(self, work: Callable[[], bytes]) -> asyncio.Future[bytes]:
+        reading = asyncio.get_running_loop().run_in_executor(None, work)
+        self._reads += 1
+        reading.add_done_callback(self._was_read)
+        # The worker goes on where the caller is cancelled, and needs the descriptor until then.
+        return asyncio.shield(reading)
+
+    def _was_read(self, reading: asyncio.Future[bytes]) -> None:
+        self._reads -= 1
+        if not reading.cancelled():
+            reading.exception()
+        if self._closing:
+            self.close()
+
+    def join(self, pieces: Iterable[bytes | Span]) -> bytes:
+        """The pieces, with what the file has in the place of the spans; in a worker, unless ``data`` is there."""
+        parts = []
+        for piece in pieces:
+            if isinstance(piece, Span):
+                data = self._read_at(piece.first, piece.last - piece.first + 1)
+                if len(data) != piece.last - piece.first + 1:
+                    raise IncompleteMessageError("the file became shorter while it was sent")
+                parts.append(data)
+            else:
+                parts.append(piece)
+        return b"".join(parts)
+
+    def _read_at(self, offset: int, size: int) -> bytes:
+        """``size`` bytes, or what there is to the end of the file: one call may give less."""
+        if self.data is not None:
+            return self.data[offset : offset + size]
+        data = os.pread(self._fd, size, offset)
+        if not data or len(data) == size:
+            return data
+        parts = [data]
+        have = len(data)
+        while have < size and (data := os.pread(self._fd, size - have, offset + have)):
+            parts.append(data)
+            have += len(data)
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Close the descriptor; where a worker is reading by it, then."""
+        self._closing = True
+        if self._fd >= 0 and not self._reads:
+            os.close(self.take_fd())
+
+
+def fault_status(error: BaseException) -> int:
+    """404 or 403 where ``error`` says that a name leads to no file, or to none that may be read; else 0."""
+    if isinstance(error, ValueError):
+        # A null byte, or what the file system's encoding does not have.
+        return 404
+    if not isinstance(error, OSError):
+        return 0
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return 403
+    return 404 if error.errno in _NO_FILE else 0
+
+
+# ---- in a worker
+
+
+def open_file(
+    path: str | bytes, root: str | bytes | None = None, variants: Sequence[Variant] = ()
+) -> OpenFile | Folder:
+    """Open a file, in ``root`` where that is given, or the first of its ``variants`` that is there and not older.
+
+    Raises OSError and ValueError, see `fault_status`.
+    """
+    found = _open_named(path) if root is None else open_inside(path, root)
+    if isinstance(found, Folder):
+        return found
+    fd, status = found
+    kind = content_type_of(path)
+    try:
+        for variant in variants:
+            beside = _open_variant(path, root, variant, status)
+            if beside is not None:
+                os.close(fd)
+                fd, status = beside
+                return _loaded(fd, status, kind, variant.encoding)
+    except BaseException:
+        os.close(fd)
+        raise
+    return _loaded(fd, status, kind, None)
+
+
+def _loaded(fd: int, status: os.stat_result, kind: str, encoding: str | None) -> OpenFile:
+    file = OpenFile(fd, status, kind)
+    try:
+        file.load()
+    except BaseException:
+        file.close()
+        raise
+    if encoding is not None:
+        file.encoding = encoding
+        if file.etag is not None:
+            file.etag = f'{file.etag[:-1]}-{encoding}"'
+    return file
+
+
+def _open_variant(
+    path: str | bytes, root: str | bytes | None, variant: Variant, plain: os.stat_result
+) -> tuple[int, os.stat_result] | None:
+    name = os.fsdecode(path) + variant.suffix
+    try:
+        found = _open_named(name) if root is None else open_inside(name, root)
+    except (OSError, ValueError):
+        return None
+    if isinstance(found, Folder):
+        os.close(found.fd)
+        return None
+    if int(found[1].st_mtime) < int(plain.st_mtime):
+        # Made of what the file was before.
+        os.close(found[0])
+        return None
+    return found
+
+
+def _open_named(path: str | bytes) -> tuple[int, os.stat_result]:
+    """Open a file by its name, links followed. The look before keeps devices from noticing."""
+    _refuse_special(os.stat(path), path)
+    return _checked(os.open(path, _FLAGS), path)
+
+
+def open_inside(path: str | bytes, root: str | bytes) -> tuple[int, os.stat_result] | Folder:
+    """Open what ``path`` means in ``root``; links are followed as far as they stay there.
+
+    Links are resolved first, and then every step is opened without following any: what was changed meanwhile is looked
+    up again. Raises FileNotFoundError where it leads out.
+    """
+    names, folder = _segments(os.fsdecode(path))
+    base = os.path.realpath(os.fsdecode(root))
+    for left in reversed(range(_TRIES)):
+        try:
+            whole = os.path.realpath(os.path.join(base, *names), strict=True)
+            if whole != base and not whole.startswith(base.rstrip(os.sep) + os.sep):
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            found = _open_below(base, [name for name in whole[len(base) :].split(os.sep) if name])
+        except OSError as error:
+            if error.errno not in _CHANGED or not left:
+                raise
+        else:
+            if folder and not isinstance(found, Folder):
+                os.close(found[0])
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+            return found
+    raise AssertionError("unreachable")
+
+
+def _segments(path: str) -> tuple[list[str], bool]:
+    """The names in a path, dots resolved as in a URL, and whether it ends as only that of a folder may."""
+    if len(path) > _LONGEST_PATH:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    if "\0" in path:
+        raise ValueError("embedded null byte")
+    if os.sep != "/":
+        path = path.replace(os.sep, "/")
+    names: list[str] = []
+    parts = path.split("/")
+    for part in parts:
+        if part == "..":
+            if not names:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            names.pop()
+        elif part not in ("", "."):
+            names.append(part)
+    return names, parts[-1] in ("", ".", "..")
+
+
+def _open_below(base: str, names: list[str]) -> tuple[int, os.stat_result] | Folder:
+    """Open what was found to have no links in it, step by step and without following any."""
+    if not _CAN_WALK:
+        whole = os.path.join(base, *names)
+        return Folder(os.open(whole, _FOLDER)) if os.path.isdir(whole) else _open_named(whole)
+    place = os.open(base, _PASSED)
+    try:
+        for name in names[:-1]:
+            below = os.open(name, _PASSED, dir_fd=place)
+            os.close(place)
+            place = below
+        last = names[-1] if names else "."
+        status = os.stat(last, dir_fd=place, follow_symlinks=False)
+        if stat.S_ISDIR(status.st_mode):
+            return Folder(os.open(last, _FOLDER | _NO_LINK, dir_fd=place))
+        if stat.S_ISLNK(status.st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), last)
+        _refuse_special(status, last)
+        return _checked(os.open(last, _FLAGS | _NO_LINK, dir_fd=place), last)
+    finally:
+        os.close(place)
+
+
+def _refuse_special(status: os.stat_result, path: str | bytes) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "not a regular file", path)
+
+
+def _checked(fd: int, path: str | bytes) -> tuple[int, os.stat_result]:
+    try:
+        status = os.fstat(fd)
+        _refuse_special(status, path)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd, status
+
+
+def content_type_of(path: str | bytes) -> str:
+    """The media type that the name of a file tells; of text, with its charset."""
+    # With a slash before it, the name is not taken for a URL with a scheme.
+    kind, encoding = mimetypes.guess_type("/" + posixpath.basename(os.fsdecode(path)))
+    if encoding is not None:
+        # As a browser is to store it, not to unpack it.
+        return "application/gzip" if encoding == "gzip" else "application/octet-stream"
+    if kind is None:
+        return "application/octet-stream"
+    return f"{kind}; charset=utf-8" if kind.startswith("text/") else kind

@@ -1,0 +1,166 @@
+# cython: nonecheck=True
+"""ServerResponse: what a server answers."""
+
+from http import HTTPStatus
+
+from forebay.errors import InvalidArgTypeError, InvalidHeaderError
+from forebay.http._messages.header_checks import check_name, check_value
+from forebay.http._messages.outgoing import Outgoing, date_line
+
+_BY_LENGTH = 1
+_CHUNKED = 2
+_UNTIL_CLOSE = 3
+_NO_BODY = 4
+
+# The kind of hook that an asynchronous handler counts as.
+_HANDLER = 40
+
+_first_lines = {}
+
+
+def first_line(status, message):
+    """The status line. Raises InvalidHeaderError for what is no status of a response."""
+    line = _first_lines.get(status) if message is None and type(status) is int else None
+    if line is not None:
+        return line
+    if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 999:
+        raise InvalidHeaderError(f"status_code must be an int from 200 to 999, got {status!r}")
+    if message is None:
+        try:
+            message = HTTPStatus(status).phrase
+        except ValueError:
+            message = "Unknown"
+        line = _first_lines[int(status)] = f"HTTP/1.1 {int(status)} {message}\r\n"
+        return line
+    return f"HTTP/1.1 {int(status)} {check_value('status_message', message)}\r\n"
+
+
+class ServerResponse(Outgoing):
+    """The response to a request; the stream is its body.
+
+    ``status_code``: 200 where nobody sets another. ``status_message``: the reason phrase, the usual one for None.
+    ``request``: the `ServerRequest` that it answers. ``send_date``: whether a Date header is added.
+
+    The head goes out with the first bytes of the body. A body that `end` gets whole has its Content-Length announced;
+    any other is chunked (for HTTP/1.0: ended by closing the connection) unless a Content-Length was set. What is
+    written in answer to HEAD, or with status 204 or 304, is left out.
+
+    'finish' tells that all was handed to the socket, 'close' without it that the client has gone.
+    """
+
+    def __init__(self, carrier, request, keep_alive, high_water_mark):
+        self.request = request
+        self.status_code = 200
+        self.status_message = None
+        self.send_date = True
+        self._keep_alive = keep_alive
+        self._runner = None
+        self._start_outgoing(carrier, high_water_mark)
+
+    def write_head(self, status_code, reason=None, headers=None):
+        """Set the status, the reason phrase and header fields at once, and fix the head; return the response.
+
+        ``reason``: a str; or ``headers``, if there is no third argument. The head goes out with the first bytes of the
+        body; `flush_headers` sends it before. Raises as `set_header`.
+        """
+        if headers is None and reason is not None and not isinstance(reason, str):
+            headers, reason = reason, None
+        self._refuse_if_fixed("write_head")
+        first_line(status_code, reason)
+        self.status_code = status_code
+        self.status_message = reason
+        if headers is not None:
+            self.set_headers(headers)
+        self._head_fixed = True
+        return self
+
+    def write_continue(self):
+        """Tell a client that waits for it ("Expect: 100-continue") to send the body; reading the body does it, too."""
+        request = self.request
+        if request._expects_continue and not self._head_sent and not self._s_destroyed:
+            request._expects_continue = False
+            socket = self._carrier._socket
+            socket._w_write(b"HTTP/1.1 100 Continue\r\n\r\n", None, None)
+        return self
+
+    def write_early_hints(self, headers):
+        """Send header fields (such as Link) ahead of the response, with status 103; return the response.
+
+        Raises as `set_header`. A client of HTTP/1.0 is sent nothing.
+        """
+        self._refuse_if_fixed("write_early_hints")
+        if not hasattr(headers, "items"):
+            raise InvalidArgTypeError(f"write_early_hints() needs a mapping of headers, got {headers!r}")
+        lines = "".join(f"{name}: {check_value(name, value)}\r\n" for name, value in _checked(headers))
+        if self.request.http_version == "1.1" and not self._s_destroyed:
+            socket = self._carrier._socket
+            socket._w_write(f"HTTP/1.1 103 Early Hints\r\n{lines}\r\n".encode("latin-1"), None, None)
+        return self
+
+    def send_file(self, path, **options):
+        """Answer with a file: ``response.send_file("report.pdf")``; awaitable, and done when all is sent.
+
+        Takes care of Content-Type (from the name), Content-Length, ETag and Last-Modified, conditional requests, ranges
+        and HEAD. What was set before stays. See `forebay.http.send_file` for the options and errors.
+        """
+        from forebay.http._server.send_file import send_file
+
+        return send_file(self, path, **options)
+
+    def _first_line(self):
+        return first_line(self.status_code, self.status_message)
+
+    def _more_fields(self):
+        return date_line() if self.send_date and "date" not in self._fields else ""
+
+    def _frame(self, length):
+        status = self.status_code
+        fields = self._fields
+        lines = ""
+        old = self.request.http_version == "1.0"
+        if self.request.method == "HEAD" or status == 304:
+            self._framing = _NO_BODY
+            if length > 0 and status != 304 and "content-length" not in fields:
+                lines = f"Content-Length: {length}\r\n"
+        elif status == 204:
+            self._framing = _NO_BODY
+            fields.pop("content-length", None)
+            fields.pop("transfer-encoding", None)
+        elif old and fields.pop("transfer-encoding", None) is not None:
+            self._framing = _UNTIL_CLOSE
+        elif self._frame_as_set():
+            pass
+        elif length >= 0 and (self._trailers is None or old):
+            self._framing = _BY_LENGTH
+            self._announced = length
+            lines = f"Content-Length: {length}\r\n"
+        elif not old:
+            self._framing = _CHUNKED
+            lines = "Transfer-Encoding: chunked\r\n"
+        else:
+            self._framing = _UNTIL_CLOSE
+        if self._framing == _UNTIL_CLOSE or self.request._expects_continue:
+            self._keep_alive = False
+        connection = fields.get("connection")
+        if connection is not None:
+            if "close" in str(connection[1]).lower():
+                self._keep_alive = False
+        elif not self._keep_alive:
+            lines += "Connection: close\r\n"
+        elif old:
+            lines += "Connection: keep-alive\r\n"
+        return lines
+
+    def _s_complete(self, kind, error, value):
+        if kind == _HANDLER:
+            carrier = self._carrier
+            carrier._handler_done(self, error)
+        else:
+            Outgoing._s_complete(self, kind, error, value)
+
+
+def _checked(headers):
+    for name, value in headers.items():
+        check_name(name)
+        for item in value if isinstance(value, (list, tuple)) else [value]:
+            yield name, item

@@ -1,0 +1,292 @@
+"""Server: HTTP/1.1 on top of a `forebay.net` server, or of any Duplex."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Generator
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+from forebay._core.events import EventEmitter
+from forebay._core.scheduling.operation import Handle
+from forebay._core.scheduling.ticks import running_loop
+from forebay.errors import InvalidArgTypeError, InvalidArgValueError
+from forebay.http._httptools import require_parser
+from forebay.http._limits import Limits
+from forebay.http._messages.incoming import ServerRequest
+from forebay.http._server.connection import ServerConnection
+from forebay.http._server.response import ServerResponse
+from forebay.streams.duplex import Duplex
+
+__all__ = ["Handler", "Listening", "Server"]
+
+Handler = Callable[[ServerRequest, ServerResponse], object]
+
+_HIGH_WATER_MARK = 64 * 1024
+# How often connections are looked at: a tenth of the shortest time, and within these bounds.
+_SHORTEST_ROUND = 0.02
+_LONGEST_ROUND = 1.0
+# Connections beyond these make a parser for each request, in a third of a microsecond, and need a kilobyte less.
+_MANY_CONNECTIONS = 256
+
+
+class Listening(Handle["Server"]):
+    """`Server.listen` under way; awaited, it is the server."""
+
+    def __await__(self) -> Generator[Any, None, Server]:
+        server = yield from super().__await__()
+        assert server is not None
+        return server
+
+
+class Server(EventEmitter):
+    """An HTTP server; `create_server` makes one and describes the options.
+
+    Events:
+
+    ``request(request, response)``
+        A request has come. Without a listener the answer is 404.
+    ``upgrade(request, socket)``, ``connect(request, socket)``
+        The client wants to speak another protocol, or CONNECT. The socket is the listener's: it answers, reads what
+        follows, and closes. Without a listener an upgrade is an ordinary request, and CONNECT is refused.
+    ``check_continue(request, response)``
+        In the place of 'request', where the client waits for `ServerResponse.write_continue`. Without a listener it
+        is told to go on when the handler reads the body.
+    ``client_error(error, socket)``
+        A client sent what is no HTTP, or was too slow. It is answered and closed in any case.
+    ``connection(socket)``, ``listening``, ``drop``, ``tls_error``, ``error``, ``close``
+        As for a `forebay.net` server.
+
+    ``async with server:`` closes it and its connections at the end.
+    """
+
+    def __init__(
+        self, handler: Handler | None = None, *, limits: Limits | None = None, **socket_options: Any
+    ) -> None:
+        super().__init__()
+        if handler is not None and not callable(handler):
+            raise InvalidArgTypeError(f"handler must be callable, got {handler!r}")
+        if limits is not None and not isinstance(limits, Limits):
+            raise InvalidArgTypeError(f"limits must be a forebay.http.Limits, got {limits!r}")
+        for taken in ("allow_half_open", "pause_on_connect"):
+            if taken in socket_options:
+                raise InvalidArgValueError(f"{taken} is not for an HTTP server to choose; leave it out")
+        require_parser()
+        self.limits = limits or Limits()
+        self._loop = running_loop()
+        self._socket_options = socket_options
+        self._mark = _HIGH_WATER_MARK
+        self._below: Any = None
+        self._connections: set[ServerConnection] = set()
+        self._closing = False
+        self._timer: asyncio.TimerHandle | None = None
+        # What is being handed over to a listener of 'upgrade' or 'connect'.
+        self._handed: Duplex | None = None
+        shortest = self.limits.shortest_time()
+        self._round = None if shortest is None else min(max(shortest / 10, _SHORTEST_ROUND), _LONGEST_ROUND)
+        if handler is not None:
+            self.on("request", handler)
+
+    # ---- listening
+
+    def listen(self, *address: Any, **options: Any) -> Listening:
+        """Start to listen; awaited, the result is the server. Address and options as for a `forebay.net` server."""
+        from forebay import net
+
+        self._closing = False
+        if self._below is None:
+            self._below = net.create_server(self._connected, allow_half_open=True, **self._socket_options)
+            for event in ("listening", "drop", "tls_error"):
+                self._below.on(event, self._passed_on(event))
+            self._below.on("error", self._below_failed)
+            self._below.on("close", self._below_closed)
+        return _as_mine(self._below.listen(*address, **options), self)
+
+    def _passed_on(self, event: str) -> Callable[..., None]:
+        def pass_on(*args: object) -> None:
+            self._s_tell(event, *args)
+
+        return pass_on
+
+    def _connected(self, socket: Any) -> None:
+        if not socket.destroyed:
+            self.serve_connection(socket)
+
+    def serve_connection(self, socket: Duplex) -> None:
+        """Serve requests that come on ``socket``, any open Duplex of bytes whose two sides end independently.
+
+        Raises InvalidArgTypeError for anything else, InvalidArgValueError for a stream that was destroyed.
+        """
+        if not isinstance(socket, Duplex):
+            raise InvalidArgTypeError(f"serve_connection() needs a Duplex, got {socket!r}")
+        if socket.destroyed:
+            # Nothing would tell of its end any more.
+            raise InvalidArgValueError(f"serve_connection() needs a stream that is open, got {socket!r}")
+        frugal = len(self._connections) >= _MANY_CONNECTIONS
+        connection = ServerConnection(self, socket, self.limits, self._mark, frugal)
+        self._connections.add(connection)
+        if self._timer is None and self._round is not None:
+            self._timer = self._loop.call_later(self._round, self._look)
+        self._s_tell("connection", socket)
+
+    def address(self) -> Any:
+        """Where it listens: ``(host, port)`` or a path; None where it does not."""
+        return None if self._below is None else self._below.address()
+
+    @property
+    def port(self) -> int | None:
+        """The port on which it listens; None where it does not, and on a Unix socket."""
+        where = self.address()
+        return where[1] if isinstance(where, tuple) else None
+
+    @property
+    def listening(self) -> bool:
+        """Whether it accepts connections."""
+        return self._below is not None and bool(self._below.listening)
+
+    @property
+    def connections(self) -> int:
+        """How many connections there are."""
+        return len(self._connections)
+
+    # ---- time
+
+    def _look(self) -> None:
+        self._timer = None
+        now = monotonic()
+        for connection in list(self._connections):
+            connection.check_time(now)
+        if self._connections and self._round is not None:
+            self._timer = self._loop.call_later(self._round, self._look)
+
+    # ---- for the connections
+
+    def _report(self, message: str, error: BaseException, request: ServerRequest) -> None:
+        self._loop.call_exception_handler(
+            {"message": f"{message} ({request.method} {request.url})", "exception": error, "request": request}
+        )
+
+    def _hand_over(self, event: str, request: ServerRequest, socket: Duplex) -> None:
+        """Give the connection to the listeners of 'upgrade' or 'connect'; what they raise closes it.
+
+        Of several listeners another one may have taken it: then it stays.
+        """
+        outer, self._handed = self._handed, socket
+        alone, listened_to = self.listener_count(event) == 1, set(socket.event_names())
+        try:
+            self.emit(event, request, socket)
+        except Exception as error:
+            self._report(f"Exception in a listener of {event!r}", error, request)
+            if alone or listened_to.issuperset(socket.event_names()):
+                getattr(socket, "reset_and_destroy", socket.destroy)()
+        finally:
+            self._handed = outer
+
+    def _s_watch_listener(self, awaitable: Any) -> None:
+        socket = self._handed
+        if socket is None:
+            super()._s_watch_listener(awaitable)
+        elif getattr(socket, "_accepted_by", None) is not None:
+            # As of any connection that an async handler has.
+            self._below._look_after(socket, awaitable)
+        else:
+            # Its failure destroys the stream.
+            socket._s_watch_listener(awaitable)
+
+    def _client_error(self, error: BaseException, socket: Duplex) -> None:
+        self._s_tell("client_error", error, socket)
+
+    def _connection_gone(self, connection: ServerConnection) -> None:
+        self._connections.discard(connection)
+        if not self._connections and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._closing and self._below is None and not self._connections:
+            self._s_tell("close")
+
+    def _below_failed(self, error: BaseException) -> None:
+        # Where it could not listen, the handle of listen() tells.
+        if self.listening:
+            self._s_tell("error", error)
+
+    def _below_closed(self) -> None:
+        self._s_tell("close")
+
+    # ---- closing
+
+    def close(self, callback: Callable[[], object] | None = None) -> Self:
+        """Accept no more, close idle connections, and the others after the response that is under way; 'close' follows.
+
+        ``callback``: a listener for 'close'. Return the server.
+        """
+        if callback is not None:
+            self.once("close", callback)
+        self._closing = True
+        if self._below is not None:
+            self._below.close()
+        self.close_idle_connections()
+        if self._below is None and not self._connections:
+            self._loop.call_soon(self._s_tell, "close")
+        return self
+
+    def close_idle_connections(self) -> None:
+        """Close the connections on which no request is being received or answered."""
+        for connection in list(self._connections):
+            if self._closing or connection.idle:
+                connection.close_when_idle()
+
+    def close_all_connections(self) -> None:
+        """Destroy every connection."""
+        for connection in list(self._connections):
+            connection.socket.destroy()
+
+    async def wait_closed(self) -> None:
+        """Wait until it has closed and every connection is gone."""
+        if self._below is not None:
+            await self._below.wait_closed()
+        elif self._connections:
+            # Such as `serve_connection` was given.
+            gone = asyncio.Event()
+            self.once("close", gone.set)
+            await gone.wait()
+
+    async def aclose(self, *, grace: float = 0.0) -> None:
+        """Accept no more, destroy every connection, and wait until all is closed.
+
+        ``grace``: seconds that responses under way have to finish, before that.
+        """
+        self.close()
+        if grace > 0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.wait_closed(), grace)
+        self.close_all_connections()
+        if self._below is not None:
+            await self._below.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+def _as_mine(below: Handle[Any], server: Server) -> Listening:
+    """The handle of a listen(), with the HTTP server as its result."""
+    handle = Listening()
+
+    def done(finished: Any) -> None:
+        error = finished.exception()
+        if error is None:
+            handle._settle(None, server)
+            return
+        if server.listener_count("error"):
+            handle._seen = True
+            server._s_tell("error", error)
+        handle._settle(error)
+
+    below.add_done_callback(done)
+    return handle

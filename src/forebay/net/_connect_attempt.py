@@ -1,0 +1,73 @@
+"""A Socket's way to its connection."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+from forebay.net._address import Lookup, Place, find_addresses
+from forebay.net._happy_eyeballs import Connector
+
+if TYPE_CHECKING:
+    from forebay.net._socket import Socket
+
+__all__ = ["Attempt"]
+
+
+class Attempt:
+    """A Socket's way to its connection: the lookup, then the attempts."""
+
+    def __init__(
+        self,
+        stream: Socket,
+        place: Place,
+        family: int,
+        local: tuple[str, int] | None,
+        lookup: Lookup | None,
+        delay: float,
+    ) -> None:
+        self._stream = stream
+        self._place = place
+        self._local = local
+        self._delay = delay
+        self._connector: Connector | None = None
+        loop = asyncio.get_running_loop()
+        self._task = loop.create_task(self._look_up(family, lookup))
+        self._task.add_done_callback(self._looked_up)
+
+    def cancel(self) -> None:
+        if self._connector is not None:
+            self._connector.cancel()
+        elif self._task is not asyncio.current_task():
+            self._task.cancel()
+
+    async def _look_up(self, family: int, lookup: Lookup | None) -> None:
+        stream = self._stream
+        place = self._place
+        try:
+            addresses = await find_addresses(place, family=family, lookup=lookup)
+        except Exception as error:
+            # A lookup of the program's own may raise anything, and what it returned may be no address.
+            if place.host is not None and isinstance(error, OSError):
+                self._tell(error, None, None)
+            stream.destroy(error)
+            return
+        for each in addresses if place.host is not None else ():
+            self._tell(None, each.address[0], each.family)
+        if not stream.destroyed:
+            self._connector = Connector(addresses, place, self._local, self._delay, self._done)
+
+    def _tell(self, error: OSError | None, address: str | None, family: int | None) -> None:
+        self._stream._s_tell("lookup", error, address, family, self._place.host)
+
+    def _looked_up(self, task: asyncio.Task[None]) -> None:
+        # Somebody else has cancelled it, maybe before its first step.
+        if task.cancelled() and not self._stream.destroyed:
+            self._stream.destroy()
+
+    def _done(self, sock: socket.socket | None, error: Exception | None) -> None:
+        if sock is not None:
+            self._stream._connected(sock)
+        else:
+            self._stream.destroy(error)

@@ -1,0 +1,112 @@
+"""Connecting: what `connect` returns, a connection to be awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl as _ssl
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any
+
+from forebay._core.scheduling.operation import Handle
+from forebay.errors import PrematureCloseError
+from forebay.net._address import parse_place
+from forebay.net._socket import Socket
+
+__all__ = ["Connecting"]
+
+
+class Connecting(Handle[Socket]):
+    """A connection under way; awaited, it is the connected socket. Cancelling the await destroys the socket."""
+
+    def __init__(self, socket: Socket, timeout: float | None) -> None:
+        super().__init__()
+        #: The socket, whether connected or not.
+        self.socket = socket
+        self._encrypts: tuple[_ssl.SSLContext | bool, str | None] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._timer = None
+        self._awaits = 0
+        if timeout is not None:
+            self._timer = self._loop.call_later(timeout, self._too_late)
+        socket.on("connect", self._connected)
+        socket.on("error", self._failed)
+        socket.on("close", self._closed)
+
+    def encrypt(
+        self, context: _ssl.SSLContext | bool, server_hostname: str | None, address: tuple[Any, ...]
+    ) -> None:
+        """Start TLS as soon as there is a connection; the await is for that, too."""
+        if server_hostname is None:
+            server_hostname = parse_place(address, "connect()").host or "localhost"
+        self._encrypts = (context, server_hostname)
+
+    def _connected(self) -> None:
+        if self._encrypts is None:
+            self._end(None)
+        else:
+            self._task = self._loop.create_task(self._secure(*self._encrypts))
+            self._task.add_done_callback(self._secured)
+
+    async def _secure(self, context: _ssl.SSLContext | bool, server_hostname: str | None) -> None:
+        try:
+            await self.socket.start_tls(context, server_hostname=server_hostname)
+        except Exception as error:
+            self.socket.destroy(error)
+        else:
+            self._end(None)
+
+    def _secured(self, task: asyncio.Task[None]) -> None:
+        # Somebody else has cancelled it, maybe before its first step.
+        if task.cancelled():
+            self.socket.destroy()
+
+    def _failed(self, error: BaseException) -> None:
+        # Who listens for himself has been told.
+        self._seen = self._seen or self.socket.listener_count("error") > 1
+        self._end(error)
+
+    def _closed(self) -> None:
+        self._end(PrematureCloseError("the socket was destroyed before it was connected"))
+
+    def _too_late(self) -> None:
+        self.socket.destroy(TimeoutError("the connection was not there in time"))
+
+    def _end(self, error: BaseException | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self.socket.off("connect", self._connected)
+        self.socket.off("close", self._closed)
+        if not self._awaits:
+            self.socket.off("error", self._failed)
+        self._settle(error, self.socket)
+
+    def __await__(self) -> Generator[Any, None, Socket]:
+        self._awaits += 1
+        try:
+            yield from super().__await__()
+        except asyncio.CancelledError:
+            # It may have been connected by then, and nobody would have the socket.
+            self._abandoned()
+            raise
+        finally:
+            self._awaits -= 1
+        if self.socket.errored is not None:
+            # Between the connection and the task's turn. 'error', which may be still to come, says the same.
+            raise self.socket.errored
+        self.socket.off("error", self._failed)
+        return self.socket
+
+    def _abandoned(self) -> None:
+        # What follows is what was asked for, no error that somebody would have to hear of.
+        self._seen = True
+        self.socket.destroy()
+
+    async def __aenter__(self) -> Socket:
+        await self
+        return self.socket
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.socket.__aexit__(kind, error, traceback)

@@ -1,0 +1,1 @@
+"""Ways for bytes between descriptors, inside the kernel."""

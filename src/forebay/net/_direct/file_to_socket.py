@@ -1,0 +1,128 @@
+"""A file into a socket by ``sendfile``: the loop's thread sends what is in memory, a worker fetches what is not."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from forebay._system.direct_transfer import Moved, Trip
+from forebay._system.open_file import OpenFile
+from forebay._system.syscalls import in_memory, sendfile
+
+if TYPE_CHECKING:
+    from forebay.net._channel import Channel
+
+__all__ = ["SendFile"]
+
+#: Bytes that one call sends at most.
+_SLICE_BYTES = 2 * 1024 * 1024
+#: Bytes of which is found out in one go whether they are in memory.
+_LOOK_BYTES = 8 * 1024 * 1024
+# Where the kernel does not say so of all of them, one byte in so many is looked at. Linux reads ahead by no less.
+_PROBE_BYTES = 128 * 1024
+#: Bytes that a worker fetches from the disk in one go.
+_FETCH_BYTES = 256 * 1024
+#: Bytes after which the loop has its turn.
+_TURN_BYTES = 2 * 1024 * 1024
+#: Seconds after which a trip ends so that the source can look whether the bytes may still go this way.
+_TRIP_SECONDS = 0.25
+
+
+class SendFile:
+    """One trip of a file's bytes into a socket."""
+
+    def __init__(self, channel: Channel, trip: Trip) -> None:
+        self._channel = channel
+        self._trip = trip
+        self._loop = asyncio.get_running_loop()
+        self._moved = 0
+        self._over = False
+        self._fetching = False
+        # Offsets in the file: where the trip ends, and up to where it is in memory.
+        self._stop_at = sys.maxsize if trip.limit is None else trip.start + trip.limit
+        self._known = trip.start
+        self._began = monotonic()
+        channel.lend(self)
+        self._step()
+
+    def stop(self) -> None:
+        """Send nothing any more, and report soon."""
+        self._end(False, False)
+
+    def writable(self) -> None:
+        """The socket takes more."""
+        self._step()
+
+    def dest_gone(self) -> None:
+        """The socket is destroyed."""
+        self._end(False, True)
+
+    def _end(self, ended: bool, failed: bool) -> None:
+        if not self._over:
+            self._over = True
+            self._loop.call_soon(self._trip.done, Moved(self._moved, ended, failed), None)
+
+    def _step(self) -> None:
+        trip = self._trip
+        file = trip.file.fd
+        turn = 0
+        while not self._over and not self._fetching:
+            at = trip.start + self._moved
+            upto = min(at + _SLICE_BYTES, self._stop_at)
+            if at == upto:
+                self._end(True, False)
+                return
+            if self._known < upto:
+                self._known += in_memory(file, self._known, _LOOK_BYTES, _PROBE_BYTES)
+                if self._known <= at:
+                    self._fetch(at)
+                    return
+            size = min(upto, self._known) - at
+            try:
+                taken = sendfile(self._channel.fd, file, at, size)
+            except OSError:
+                self._end(False, True)
+                return
+            if taken == 0:
+                self._end(True, False)
+                return
+            if taken > 0:
+                self._moved += taken
+                self._channel.count_out(taken)
+            turn += taken
+            if taken < size:
+                try:
+                    self._channel.wait_writable()
+                except OSError:
+                    self._end(False, True)
+                    return
+            if taken < size or turn >= _TURN_BYTES:
+                if monotonic() - self._began > _TRIP_SECONDS:
+                    self._end(False, False)
+                elif taken == size:
+                    self._loop.call_soon(self._step)
+                return
+
+    def _fetch(self, at: int) -> None:
+        self._fetching = True
+        trip = self._trip
+        trip.strand.submit(partial(_fetch, trip.file, at), partial(self._fetched, at))
+
+    def _fetched(self, at: int, size: int | None, error: BaseException | None) -> None:
+        self._fetching = False
+        if error is not None or size is None:
+            # The ordinary way meets the same error.
+            self._end(False, True)
+            return
+        # At the end of the file there is nothing to fetch, and sendfile says so.
+        self._known = max(self._known, at + max(size, 1))
+        self._step()
+
+
+def _fetch(file: OpenFile, at: int) -> int:
+    """In a worker: have a part of the file read into the kernel's memory; how much there was."""
+    return os.preadv(file.fd, [bytearray(_FETCH_BYTES)], at)

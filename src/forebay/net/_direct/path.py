@@ -1,0 +1,57 @@
+"""The direct path of a socket that is read: to at most one destination at a time, and by no means always."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from forebay._core.state.pipe import sole_destination
+from forebay.fs._write_stream import WriteStream
+from forebay.net._direct.socket_to_file import FileRoute
+from forebay.net._direct.socket_to_socket import SocketRoute
+from forebay.streams.readable import Readable
+
+if TYPE_CHECKING:
+    from forebay.net._channel import Channel
+    from forebay.net._socket import Socket
+
+__all__ = ["Carrier"]
+
+
+class Carrier:
+    """Asked by the channel of a piped socket whenever something has arrived."""
+
+    def __init__(self, source: Socket, channel: Channel) -> None:
+        self._source = source
+        self._channel = channel
+        self._route: SocketRoute | FileRoute | None = None
+        self._fit = type(source).push is Readable.push
+
+    def carry(self) -> bool:
+        """Whether what has arrived is taken care of."""
+        channel = self._channel
+        if not self._fit or channel.layer is not None:
+            return False
+        route = self._route
+        dest = sole_destination(self._source)
+        if route is not None:
+            if route.dest is dest:
+                return route.carry()
+            self.leave()
+        if dest is None or not channel.brisk:
+            return False
+        if isinstance(dest, WriteStream):
+            self._route = FileRoute(self._source, dest, channel)
+        else:
+            out = getattr(dest, "_channel", None)
+            if out is None or type(out) is not type(channel):
+                # Of another kind: not asked again.
+                channel.carrier = None
+                return False
+            self._route = SocketRoute(self._source, dest, channel, out)
+        return self._route.carry()
+
+    def leave(self) -> None:
+        """The bytes go another way, or there will be none any more."""
+        route, self._route = self._route, None
+        if route is not None:
+            route.leave()

@@ -1,0 +1,170 @@
+"""A socket into a file by ``splice``: the loop's thread fills a pipe, a worker empties it into the file."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, NamedTuple
+
+from forebay._system.open_file import OpenFile, named
+from forebay._system.syscalls import splice
+from forebay.fs._write_stream import WriteStream
+from forebay.net._direct.socket_to_socket import CANNOT, open_pipe
+
+if TYPE_CHECKING:
+    from forebay.net._channel import Channel
+    from forebay.net._socket import Socket
+
+__all__ = ["FileRoute"]
+
+_COPY_BYTES = 64 * 1024
+# How long the reading is put off at most so that the file gets through with what it has: otherwise a chunk would
+# always be on its way to it, and it would never be free.
+_HOLD_SECONDS = 0.05
+
+
+class Poured(NamedTuple):
+    """What reached the file, and the error that kept the rest from it."""
+
+    nbytes: int
+    error: OSError | None
+
+
+class FileRoute:
+    """The way from a socket's channel to a WriteStream."""
+
+    def __init__(self, source: Socket, dest: WriteStream, into: Channel) -> None:
+        self._source = source
+        self.dest = dest
+        self._into = into
+        self._ends: tuple[int, int, int] | None = None
+        self._pouring = False
+        self._left = False
+        self._unfit = False
+        self._held_since = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def carry(self) -> bool:
+        """Whether what has arrived is taken care of."""
+        dest = self.dest
+        if self._pouring:
+            self._into.hold()
+            return True
+        if self._unfit or not dest._takes_files or not (self._ends or self._into.brisk):
+            return False
+        if not dest._free:
+            return dest._busy and self._put_off()
+        self._held_since = 0.0
+        if self._ends is None:
+            try:
+                self._ends = open_pipe()
+            except OSError:
+                self._unfit = True
+                return False
+        return self._move(*self._ends)
+
+    def _put_off(self) -> bool:
+        now = monotonic()
+        self._held_since = self._held_since or now
+        left = self._held_since + _HOLD_SECONDS - now
+        if left <= 0:
+            self._held_since = 0.0
+            return False
+        self._into.hold()
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(left, self._go_on)
+            self.dest._when_free(self._go_on)
+        return True
+
+    def _go_on(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._into.resume()
+
+    def _move(self, read_end: int, write_end: int, size: int) -> bool:
+        into = self._into
+        dest = self.dest
+        try:
+            taken = splice(into.fd, write_end, size)
+        except OSError as error:
+            self._unfit = True
+            if error.errno in CANNOT:
+                return False
+            into.read_failed(error)
+            return True
+        if taken <= 0:
+            return False
+        into.count_in(taken)
+        into.hold()
+        self._pouring = True
+        dest._lend(self)
+        dest._strand.submit(
+            partial(_pour, read_end, dest._file, dest._position, taken), partial(self._poured, taken)
+        )
+        return True
+
+    def _poured(self, size: int, poured: Poured | None, error: BaseException | None) -> None:
+        self._pouring = False
+        # None: there was no thread for it, and nothing was written.
+        nbytes, failure = poured or Poured(0, OSError(str(error)))
+        self._source._count_spliced(size)
+        self.dest._returned(nbytes, 1)
+        if failure is not None:
+            self._unfit = True
+            self.dest.destroy(failure)
+        if self._left or self._unfit:
+            self._close_pipe()
+        self._into.resume()
+
+    def stop(self) -> None:
+        """Somebody wants to write to the file: he has to wait until the pipe is empty."""
+
+    def leave(self) -> None:
+        """The source goes another way from here on; what is in the pipe still arrives."""
+        self._left = True
+        self._go_on()
+        if not self._pouring:
+            self._close_pipe()
+        self._into.resume()
+
+    def _close_pipe(self) -> None:
+        ends, self._ends = self._ends, None
+        if ends is not None:
+            try:
+                os.close(ends[0])
+            finally:
+                os.close(ends[1])
+
+
+def _pour(pipe: int, file: OpenFile, at: int | None, size: int) -> Poured:
+    """In a worker: write ``size`` bytes from the pipe at the file's offset ``at``, or where it stands."""
+    done = 0
+    try:
+        while done < size:
+            try:
+                count = os.splice(pipe, file.fd, size - done, offset_dst=None if at is None else at + done)
+            except OSError as error:
+                # Files that only append, for one.
+                if error.errno not in CANNOT:
+                    raise
+                count = 0
+            if count == 0:
+                _copy(pipe, file.fd, None if at is None else at + done, size - done)
+                count = size - done
+            done += count
+    except OSError as error:
+        return Poured(done, named(error.with_traceback(None), file.path))
+    return Poured(done, None)
+
+
+def _copy(pipe: int, fd: int, at: int | None, size: int) -> None:
+    done = 0
+    while done < size:
+        data = memoryview(os.read(pipe, min(_COPY_BYTES, size - done)))
+        while data:
+            count = os.write(fd, data) if at is None else os.pwrite(fd, data, at + done)
+            data = data[count:]
+            done += count

@@ -1,0 +1,189 @@
+# cython: nonecheck=True
+"""A socket into a socket by ``splice``: the bytes go through a pipe of the kernel and are never copied to the program.
+
+What is in the pipe counts as written: the destination is lent to the route until it is through, and what is written
+otherwise goes behind it.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+
+from forebay._system.syscalls import splice
+
+#: What a pipe is to hold; without privileges a user may have 64 MiB in all, and then it stays as it is made.
+PIPE_BYTES = 1024 * 1024
+_SMALL_BYTES = 16384
+# Small pieces in a row after which the ordinary way is as good, and needs no pipe.
+_SMALL_IN_A_ROW = 64
+# What a kernel says that cannot do it with these two.
+CANNOT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
+
+
+def open_pipe():
+    """A pipe for a route: its two ends and how much it holds. Raises OSError."""
+    ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    return ends[0], ends[1], fcntl.fcntl(ends[1], fcntl.F_GETPIPE_SZ)
+
+
+class SocketRoute:
+    """The way from one socket's channel to another's.
+
+    Nothing is in the pipe while the source is read: what the destination does not take at once stops the reading.
+    """
+
+    def __init__(self, source, dest, into, out):
+        self._source = source
+        self.dest = dest
+        self._into = into
+        self._out = out
+        self._read_end = -1
+        self._write_end = -1
+        self._size = 0
+        self._held = 0
+        self._small = 0
+        self._lent = False
+        self._left = False
+        self._unfit = False
+
+    def carry(self):
+        """Whether what has arrived is taken care of."""
+        out = self._out
+        dest = self.dest
+        if self._held:
+            into = self._into
+            into.hold()
+            return True
+        if (
+            self._unfit
+            or not out.idle
+            or out.layer is not None
+            or dest._w_length
+            or dest._w_need_drain
+            or dest._w_corked
+            or dest._w_ending
+            or dest._s_destroyed
+            or dest._s_errored is not None
+        ):
+            return False
+        if self._read_end < 0:
+            if not self._into.brisk:
+                return False
+            try:
+                self._read_end, self._write_end, self._size = open_pipe()
+            except OSError:
+                self._unfit = True
+                return False
+            out.feeder = self
+        return self._move()
+
+    def _move(self):
+        into = self._into
+        try:
+            taken = splice(into.fd, self._write_end, self._size)
+        except OSError as error:
+            self._unfit = True
+            if error.errno in CANNOT:
+                return False
+            into.read_failed(error)
+            return True
+        if taken <= 0:
+            # The end; or something that only receiving tells.
+            return False
+        self._held = taken
+        into.count_in(taken)
+        self._count(taken)
+        self._pour()
+        if self._held:
+            into.hold()
+        if taken >= _SMALL_BYTES:
+            self._small = 0
+        else:
+            self._small += 1
+            if self._small >= _SMALL_IN_A_ROW and not self._held:
+                self._small = 0
+                into.brisk = False
+                self._close_pipe()
+        return True
+
+    def _count(self, size):
+        source = self._source
+        source._r_did_read = True
+        source._r_bytes += size
+        source._r_chunks += 1
+        self.dest._w_bytes += size
+        self.dest._w_chunks += 1
+
+    def _pour(self):
+        """Let the destination have what is in the pipe."""
+        out = self._out
+        while self._held:
+            try:
+                taken = splice(self._read_end, out.fd, self._held)
+                if taken <= 0:
+                    if not self._lent:
+                        self._lent = True
+                        out.lend(self)
+                    out.wait_writable()
+                    return
+            except OSError as error:
+                self._drop()
+                out.note_fault(error)
+                dest = self.dest
+                dest._s_fail(error, False)
+                return
+            self._held -= taken
+            out.count_out(taken)
+        if self._lent:
+            self._lent = False
+            out.returned()
+
+    def writable(self):
+        """The destination takes more."""
+        self._pour()
+        if not self._held:
+            self._through()
+
+    def stop(self):
+        """Somebody wants to write to the destination: he has to wait until the pipe is empty."""
+
+    def leave(self):
+        """The source goes another way from here on; what is in the pipe still arrives."""
+        self._left = True
+        if self._held == 0:
+            self._through()
+        else:
+            into = self._into
+            into.resume()
+
+    def dest_gone(self):
+        """The destination is destroyed, and what was on its way to it is lost."""
+        self._drop()
+        into = self._into
+        into.resume()
+
+    def _drop(self):
+        self._held = 0
+        self._lent = False
+        self._unfit = True
+        self._close_pipe()
+
+    def _through(self):
+        if self._left:
+            self._close_pipe()
+        into = self._into
+        into.resume()
+
+    def _close_pipe(self):
+        if self._read_end >= 0:
+            if self._out.feeder is self:
+                self._out.feeder = None
+            read_end, write_end = self._read_end, self._write_end
+            self._read_end = self._write_end = -1
+            try:
+                os.close(read_end)
+            finally:
+                os.close(write_end)

@@ -1,0 +1,587 @@
+"""Server: it listens, and makes a Socket of each connection."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import ssl as _ssl
+from collections.abc import Callable, Generator
+from types import TracebackType
+from typing import Any, Self
+
+from forebay._core.events import EventEmitter
+from forebay._core.scheduling.operation import Handle
+from forebay._core.scheduling.ticks import next_tick, report, running_loop
+from forebay.errors import (
+    InvalidArgTypeError,
+    OutOfRangeError,
+    PrematureCloseError,
+    ServerAlreadyListeningError,
+)
+from forebay.net._address import Address, Place, find_addresses, parse_place, readable_address
+from forebay.net._socket import Socket
+from forebay.net._steps import close_all
+from forebay.net._unix_path import bind_path
+
+__all__ = ["Listening", "Server"]
+
+BACKLOG = 511
+#: Connections that are accepted before the loop has its turn.
+_ACCEPTED_AT_ONCE = 64
+#: Seconds to wait after the system has refused a connection for want of descriptors or memory.
+_RETRY_SECONDS = 0.1
+# The peer was gone before it was accepted, or the network had something to say about it.
+_ALREADY_GONE = (
+    errno.ECONNABORTED,
+    errno.EPERM,
+    errno.EPROTO,
+    errno.ENETDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+    errno.ETIMEDOUT,
+)
+
+
+class Listening(Handle["Server"]):
+    """`Server.listen` under way; awaited, it is the server."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__()
+        self._server = server
+
+    def __await__(self) -> Generator[Any, None, Server]:
+        try:
+            yield from super().__await__()
+        except asyncio.CancelledError:
+            # It may listen by then, and nobody would have the server.
+            self._abandoned()
+            raise
+        return self._server
+
+    def _abandoned(self) -> None:
+        # What follows is what was asked for, no error that somebody would have to hear of.
+        self._seen = True
+        self._server.close()
+
+
+class Server(EventEmitter):
+    """A server for TCP connections or a Unix socket; `create_server` makes one and describes the options.
+
+    Events:
+
+    ``listening``
+        It is bound; `address` tells where.
+    ``connection(socket)``
+        A new connection, as a `Socket`; with TLS, when the handshake is done.
+    ``drop(info)``
+        A connection was closed at once, because there are `max_connections` or the block list has it. ``info`` is a
+        dict with local_address, local_port, remote_address, remote_port.
+    ``tls_error(error, socket)``
+        A handshake failed; the socket is destroyed.
+    ``error(error)``
+        It could not listen; or it could not accept, for want of descriptors: then it goes on a moment later.
+    ``close``
+        It has stopped, and all connections are closed.
+
+    ``async with server:`` closes it and its connections at the end.
+    """
+
+    def __init__(
+        self,
+        listener: Callable[[Socket], object] | None = None,
+        *,
+        allow_half_open: bool = False,
+        pause_on_connect: bool = False,
+        no_delay: bool = True,
+        keep_alive: bool = False,
+        keep_alive_delay: float | None = None,
+        high_water_mark: int | None = None,
+        default_encoding: str | None = None,
+        max_connections: int | None = None,
+        block_list: Callable[[str], bool] | None = None,
+        ssl: _ssl.SSLContext | None = None,
+        handshake_timeout: float = 60.0,
+    ) -> None:
+        super().__init__()
+        if listener is not None and not callable(listener):
+            raise InvalidArgTypeError(f"listener must be callable, got {listener!r}")
+        if block_list is not None and not callable(block_list):
+            raise InvalidArgTypeError(f"block_list must be callable with an address, got {block_list!r}")
+        if ssl is not None and not isinstance(ssl, _ssl.SSLContext):
+            raise InvalidArgTypeError(f"ssl must be an ssl.SSLContext, got {ssl!r}")
+        self._loop = running_loop()
+        self._listener = listener
+        self._socket_options: dict[str, Any] = {
+            "allow_half_open": allow_half_open,
+            "no_delay": no_delay,
+            "high_water_mark": high_water_mark,
+            "default_encoding": default_encoding,
+        }
+        self._pause_on_connect = pause_on_connect
+        self._keep_alive = keep_alive
+        self._keep_alive_delay = keep_alive_delay
+        self._block_list = block_list
+        self._ssl = ssl
+        self._handshake_timeout = handshake_timeout
+        #: Connections that there may be at a time, None for any number; more are closed at once ('drop').
+        self.max_connections = max_connections
+        self._listeners: list[socket.socket] = []
+        self._connections: set[Socket] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._opening: asyncio.Task[None] | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        # The system has refused the last connection, for want of descriptors for one.
+        self._refused = False
+        self._unlink: list[tuple[str | bytes, int, int]] = []
+        self._closing = False
+        # 'close' is on its way, and was emitted.
+        self._told = False
+        self._closed = False
+        self._close_waiters: list[asyncio.Future[None]] = []
+
+    # ---- listening
+
+    def listen(
+        self,
+        *address: Any,
+        backlog: int = BACKLOG,
+        reuse_port: bool = False,
+        ipv6_only: bool = False,
+        sock: socket.socket | None = None,
+        unlink: bool = True,
+    ) -> Listening:
+        """Start to listen; 'listening' or 'error' follows. Awaited, the result is the server once it listens.
+
+        ``address``: a port, a host and a port in either order, or the path of a Unix socket; a host may be a list of
+        hosts. Port 0 takes a free one. Without a host it listens on all addresses, IPv6 and IPv4. ``backlog``:
+        connections that may wait to be accepted. ``reuse_port``: let other processes listen on the same port, each
+        getting a share. ``ipv6_only``: no IPv4 on an IPv6 address. ``sock``: listen on this bound `socket.socket`
+        instead. ``unlink``: take the place of a Unix socket that nobody listens on any more.
+
+        Raises ServerAlreadyListeningError, InvalidArgTypeError, OutOfRangeError; the await raises OSError where the
+        address cannot be had. Cancelling the await closes the server.
+        """
+        if self._listeners or self._opening is not None:
+            raise ServerAlreadyListeningError("listen() on a server that listens already; close it first")
+        if backlog < 1:
+            raise OutOfRangeError(f"backlog must be at least 1, got {backlog}")
+        if sock is not None and not isinstance(sock, socket.socket):
+            raise InvalidArgTypeError(f"sock must be a socket.socket, got {sock!r}")
+        places = [] if sock is not None else _places(address)
+        handle = Listening(self)
+        self._closing = self._told = self._closed = False
+        options = _Options(backlog, reuse_port, ipv6_only, unlink)
+        self._opening = self._loop.create_task(self._open(places, sock, options, handle))
+        self._opening.add_done_callback(lambda task: self._opened(task, handle))
+        return handle
+
+    async def _open(
+        self, places: list[Place], sock: socket.socket | None, options: _Options, handle: Listening
+    ) -> None:
+        bound: list[socket.socket] = []
+        try:
+            if sock is not None:
+                sock.setblocking(False)
+                sock.listen(options.backlog)
+                bound.append(sock)
+            for place in places:
+                for address in await find_addresses(place, passive=True):
+                    self._bind(address, place, options, bound)
+            if not self._closing:
+                self._listeners = bound
+                self._start_accepting()
+        except BaseException as error:
+            self._stop_accepting()
+            self._listeners = []
+            self._let_go(bound)
+            if not isinstance(error, Exception):
+                raise
+            self._opening = None
+            # Whoever awaits has it; 'error' is for those who do not.
+            if self.listener_count("error"):
+                handle._seen = True
+                self._s_tell("error", error)
+            handle._settle(error)
+            return
+        self._opening = None
+        if self._closing:
+            self._let_go(bound)
+            self._check_closed()
+        else:
+            self._s_tell("listening")
+        handle._settle(None, self)
+
+    def _opened(self, task: asyncio.Task[None], handle: Listening) -> None:
+        if task.cancelled():
+            # By somebody else, maybe before its first step.
+            self._opening = None
+            handle._settle(PrematureCloseError("listen() was cancelled"))
+            self._check_closed()
+
+    def _let_go(self, socks: list[socket.socket]) -> None:
+        """Close what was listened on. Where the system has failed to, nobody can do anything but know it."""
+        self._run(close_all, socks, what="A listening socket could not be closed")
+        self._forget_paths()
+
+    def _bind(self, address: Address, place: Place, options: _Options, bound: list[socket.socket]) -> None:
+        where = address.address
+        if bound and place.path is None and where[1] == 0:
+            # The port that the first address was given, for all of them.
+            where = (where[0], bound[0].getsockname()[1], *where[2:])
+        try:
+            sock = socket.socket(address.family, socket.SOCK_STREAM, address.protocol)
+        except OSError as error:
+            if error.errno == errno.EAFNOSUPPORT and where[0] == "::":
+                # A system without IPv6.
+                self._bind(Address(socket.AF_INET, 0, ("0.0.0.0", where[1])), place, options, bound)
+                return
+            raise
+        try:
+            sock.setblocking(False)
+            if place.path is not None:
+                bind_path(sock, place.path, options.unlink)
+                if place.path[:1] not in ("\0", b"\0"):
+                    status = os.stat(place.path)
+                    self._unlink.append((place.path, status.st_dev, status.st_ino))
+            else:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if options.reuse_port:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+                if address.family == socket.AF_INET6:
+                    only = options.ipv6_only or where[0] != "::"
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(only))
+                sock.bind(where)
+            sock.listen(options.backlog)
+        except OSError as error:
+            sock.close()
+            raise OSError(error.errno, f"{error.strerror}: {place}") from None
+        bound.append(sock)
+
+    def _start_accepting(self) -> None:
+        self._retry = None
+        for sock in self._listeners:
+            # One that somebody else has closed has no number any more.
+            if sock.fileno() >= 0:
+                self._loop.add_reader(sock.fileno(), self._accept, sock)
+
+    def _stop_accepting(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+        if not self._loop.is_closed():
+            for sock in self._listeners:
+                if sock.fileno() >= 0:
+                    self._loop.remove_reader(sock.fileno())
+
+    # ---- connections
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                sock, peer = listener.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _ALREADY_GONE:
+                    continue
+                self._stop_accepting()
+                self._retry = self._loop.call_later(_RETRY_SECONDS, self._start_accepting)
+                if not self._refused:
+                    self._refused = True
+                    self._s_tell("error", error)
+                return
+            self._refused = False
+            try:
+                self._accepted(sock, peer)
+            except OSError as error:
+                # It has broken before there was anybody to tell.
+                report(self._loop, "A connection could not be taken over", error, self)
+            if not self._listeners:
+                return
+
+    def _accepted(self, sock: socket.socket, peer: Any) -> None:
+        if self._refuses(peer):
+            self._drop(sock, peer)
+            return
+        try:
+            stream = Socket(**self._socket_options)
+        except BaseException:
+            sock.close()
+            raise
+        stream._accepted_by = self
+        self._connections.add(stream)
+        try:
+            stream._adopt(sock, peer if peer else None)
+            if self._keep_alive:
+                stream.set_keep_alive(True, self._keep_alive_delay)
+        except BaseException:
+            stream.destroy()
+            raise
+        if stream.destroyed:
+            return
+        if self._ssl is not None:
+            self._start_task(self._secure(stream, self._ssl), stream)
+            return
+        self._announce(stream)
+
+    def _drop(self, sock: socket.socket, peer: Any) -> None:
+        info = {}
+        try:
+            for side, name in (("local", sock.getsockname()), ("remote", peer)):
+                tcp = isinstance(name, tuple)
+                info[f"{side}_address"] = name[0] if tcp else readable_address(name)
+                info[f"{side}_port"] = name[1] if tcp else None
+        finally:
+            sock.close()
+        self._s_tell("drop", info)
+
+    def _announce(self, stream: Socket) -> None:
+        if self._listener is not None:
+            self._run(self._call_listener, self._listener, stream)
+        if self.listener_count("connection"):
+            self._s_tell("connection", stream)
+        if self._pause_on_connect:
+            stream.pause()
+        elif not stream.destroyed and not stream.is_paused():
+            stream.read(0)
+
+    def _call_listener(self, listener: Callable[[Socket], object], stream: Socket) -> None:
+        try:
+            result: Any = listener(stream)
+        except BaseException:
+            # Nobody has taken the connection into his care.
+            stream.reset_and_destroy()
+            raise
+        if hasattr(type(result), "__await__"):
+            self._look_after(stream, result)
+
+    def _look_after(self, stream: Socket, work: Any) -> None:
+        """Await what an async handler of the connection has returned, in a task."""
+        task = self._start_task(self._serve(stream, work), stream)
+        if asyncio.iscoroutine(work):
+            # Where it was cancelled before it began.
+            task.add_done_callback(lambda _: work.close())
+
+    async def _serve(self, stream: Socket, handler: Any) -> None:
+        met: BaseException | None = None
+
+        def heard(error: BaseException) -> None:
+            # The handler is the one who meets what the peer has done to the connection, and what it has done itself.
+            if error is not met and not stream._is_peers_fault(error) and stream.listener_count("error") == 1:
+                raise error
+
+        stream.on("error", heard)
+        try:
+            await handler
+        except Exception as error:
+            met = error
+            if stream._is_peers_fault(error):
+                # The handler has let it pass; 'error' tells who listens.
+                stream.destroy(error)
+            elif stream.destroyed:
+                # Also where the handler has destroyed the connection with it: then it tells those who use that, too.
+                report(self._loop, "Exception in a connection handler", error, stream)
+            else:
+                stream.off("error", heard)
+                stream.destroy(error)
+        except asyncio.CancelledError:
+            stream.destroy()
+            raise
+        except BaseException:
+            stream.reset_and_destroy()
+            raise
+        finally:
+            if not stream.destroyed:
+                stream.off("error", heard)
+
+    async def _secure(self, stream: Socket, context: _ssl.SSLContext) -> None:
+        try:
+            await stream.start_tls(context, server_side=True, handshake_timeout=self._handshake_timeout)
+        except Exception as error:
+            self._s_tell("tls_error", error, stream)
+            return
+        self._announce(stream)
+
+    def _start_task(self, work: Any, stream: Socket) -> asyncio.Task[None]:
+        """A task that looks after ``stream``."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if task.cancelled():
+                # Maybe before its first step.
+                stream.destroy()
+
+        task.add_done_callback(done)
+        return task
+
+    def _run(
+        self, call: Callable[..., object], *args: Any, what: str = "Exception in a listener of a server"
+    ) -> None:
+        """Call; what is raised goes to the loop's handler, and the server goes on."""
+        try:
+            call(*args)
+        except Exception as error:
+            report(self._loop, what, error, self)
+
+    def _refuses(self, peer: Any) -> bool:
+        if self.max_connections is not None and len(self._connections) >= self.max_connections:
+            return True
+        if self._block_list is None or not isinstance(peer, tuple):
+            return False
+        try:
+            return bool(self._block_list(peer[0]))
+        except Exception as error:
+            # A filter that fails lets nobody in.
+            report(self._loop, "Exception in block_list", error, self)
+            return True
+
+    def _gone(self, stream: Socket) -> None:
+        """A connection is closed."""
+        self._connections.discard(stream)
+        if self._retry is not None:
+            # There is a descriptor again.
+            self._retry.cancel()
+            self._retry = self._loop.call_later(0, self._start_accepting)
+        if self._closing:
+            self._check_closed()
+
+    # ---- closing
+
+    def close(self, callback: Callable[[], object] | None = None) -> Self:
+        """Stop accepting; 'close' follows when the last connection has ended. Return the server.
+
+        ``callback``: a listener for 'close'. Connections are left alone: see `close_all_connections`.
+        """
+        if callback is not None:
+            self.once("close", callback)
+        if self._opening is None and not self._listeners and not self._connections and not self._closing:
+            # It never listened.
+            self._closing = True
+            self._check_closed()
+            return self
+        self._closing = True
+        self._stop_accepting()
+        listeners, self._listeners = self._listeners, []
+        self._let_go(listeners)
+        self._check_closed()
+        return self
+
+    def close_all_connections(self) -> None:
+        """Destroy every connection."""
+        for stream in list(self._connections):
+            stream.destroy()
+
+    async def aclose(self) -> None:
+        """Stop accepting, cancel every handler, destroy every connection, and wait until all of them have ended."""
+        self.close()
+        # First: a handler is to learn of the end by being cancelled, not from what becomes of its connection.
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        self.close_all_connections()
+        await self.wait_closed()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def wait_closed(self) -> None:
+        """Wait for 'close'; at once where it has come."""
+        if not self._closed:
+            waiter = self._loop.create_future()
+            self._close_waiters.append(waiter)
+            await waiter
+
+    async def serve_forever(self) -> None:
+        """Wait until the server is closed; cancelled, close it and its connections."""
+        try:
+            await self.wait_closed()
+        except asyncio.CancelledError:
+            await self.aclose()
+            raise
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _check_closed(self) -> None:
+        if self._closing and not self._told and not self._connections and self._opening is None:
+            self._told = True
+            next_tick(self._tell_closed)
+
+    def _tell_closed(self) -> None:
+        self._closed = True
+        waiters, self._close_waiters = self._close_waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._s_tell("close")
+
+    def _forget_paths(self) -> None:
+        """Remove the paths of Unix sockets that are still the ones that were made here."""
+        paths, self._unlink = self._unlink, []
+        for path, device, inode in paths:
+            with contextlib.suppress(OSError):
+                status = os.stat(path)
+                if (status.st_dev, status.st_ino) == (device, inode):
+                    os.unlink(path)
+
+    # ---- what can be seen
+
+    @property
+    def listening(self) -> bool:
+        """Whether connections are accepted."""
+        return bool(self._listeners)
+
+    @property
+    def connections(self) -> frozenset[Socket]:
+        """The connections that there are."""
+        return frozenset(self._connections)
+
+    def address(self) -> tuple[str, int] | str | None:
+        """The ``(host, port)`` or path that the server listens on, the first where there are several; else None."""
+        return readable_address(self._listeners[0].getsockname()) if self._listeners else None
+
+    @property
+    def addresses(self) -> list[tuple[str, int] | str | None]:
+        """All that it listens on."""
+        return [readable_address(sock.getsockname()) for sock in self._listeners]
+
+    @property
+    def port(self) -> int | None:
+        """The port that the server listens on; None for a Unix socket, and while it does not listen."""
+        address = self.address()
+        return address[1] if isinstance(address, tuple) else None
+
+    def __repr__(self) -> str:
+        return (
+            f"<Server {self.addresses if self.listening else 'closed'}, {len(self._connections)} connections>"
+        )
+
+
+class _Options:
+    """How to bind."""
+
+    def __init__(self, backlog: int, reuse_port: bool, ipv6_only: bool, unlink: bool) -> None:
+        self.backlog = backlog
+        self.reuse_port = reuse_port
+        self.ipv6_only = ipv6_only
+        self.unlink = unlink
+
+
+def _places(address: tuple[Any, ...]) -> list[Place]:
+    """The places that listen() was given; a list of hosts is as many places."""
+    for index, each in enumerate(address):
+        if isinstance(each, (list, set, frozenset)):
+            rest = [other for at, other in enumerate(address) if at != index]
+            if not each:
+                raise OutOfRangeError("the list of hosts must not be empty")
+            return [parse_place((host, *rest), "listen()") for host in each]
+    return [parse_place(address, "listen()")]

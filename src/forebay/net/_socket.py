@@ -1,0 +1,587 @@
+"""Socket: a TCP connection or a Unix socket as a Duplex."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl as _ssl
+import struct
+import sys
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from forebay._core.abort import AbortSignal, Left
+from forebay._core.scheduling.ticks import next_tick
+from forebay._core.waiting.aclose import GivenUp
+from forebay._system.direct_transfer import Borrower, DirectTarget, Trip
+from forebay.errors import (
+    AlreadyConnectedError,
+    InvalidArgTypeError,
+    NotConnectedError,
+    OutOfRangeError,
+    StreamError,
+)
+from forebay.fs._write_stream import WriteStream
+from forebay.net._address import Lookup, parse_place, readable_address
+from forebay.net._channel import Channel
+from forebay.net._connect_attempt import Attempt
+from forebay.net._direct.file_to_socket import SendFile
+from forebay.net._direct.path import Carrier
+from forebay.net._steps import take_all
+from forebay.streams.duplex import Duplex
+from forebay.streams.writable import Writable
+
+if TYPE_CHECKING:
+    from forebay.net._server import Server
+    from forebay.net._tls import Secure
+
+__all__ = ["Socket"]
+
+_W = TypeVar("_W", bound=Writable)
+
+#: Seconds after which the next address of a host is tried beside the one before it (RFC 8305).
+ATTEMPT_DELAY = 0.25
+
+
+class Socket(Duplex, DirectTarget):
+    """A stream over a TCP connection or a Unix socket: what `connect` gives and what a server's 'connection' brings.
+
+    Made by hand it is not connected; call `connect`. ``sock``: take this connected `socket.socket` over; the Socket
+    closes it. ``allow_half_open``: leave the writable side open when the peer has ended its own; otherwise it is
+    ended, too. ``high_water_mark``, ``readable_high_water_mark``, ``writable_high_water_mark``, ``encoding``,
+    ``default_encoding``, ``signal``: as for `Duplex`. ``no_delay``: send small pieces at once, on from the start.
+
+    What is written before the connection is there is sent when it is. Chunks that are written in one go, until the
+    loop has its turn, leave together in few system calls, straight from where they are; what is received is handed on
+    without a copy. Reading pauses with the stream: then the kernel's buffers fill, and the peer has to wait.
+
+    Events, beside those of `Duplex`:
+
+    ``lookup(error, address, family, host)``
+        A host's name was looked up; once for each address.
+    ``connect``, then ``ready``
+        The connection is there.
+    ``secure``
+        TLS is on; see `start_tls`.
+    ``timeout``
+        Nothing came or went for as long as `set_timeout` said. It only says so: call `destroy` to give up.
+    ``end``, ``close``
+        The peer has ended its side; everything is over. `had_error` says whether by an error.
+
+    Errors of the network are the OSErrors that they are (ConnectionResetError, BrokenPipeError, TimeoutError, ...). A
+    socket that is destroyed with any other error is closed by a reset, so that the peer does not take what it got for
+    the whole.
+    """
+
+    __slots__ = (
+        "_accepted_by",
+        "_channel",
+        "_connecting",
+        "_idle_seconds",
+        "_idle_since",
+        "_idle_timer",
+        "_idle_told",
+        "_local",
+        "_no_delay",
+        "_peer",
+        "_secure",
+        "_sock",
+        "_tls",
+    )
+
+    def __init__(
+        self,
+        *,
+        sock: socket.socket | None = None,
+        allow_half_open: bool = False,
+        high_water_mark: int | None = None,
+        readable_high_water_mark: int | None = None,
+        writable_high_water_mark: int | None = None,
+        encoding: str | None = None,
+        default_encoding: str | None = None,
+        no_delay: bool = True,
+        signal: AbortSignal | None = None,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        channel = Channel(self, loop)
+        self._channel = channel
+        self._sock: socket.socket | None = None
+        self._connecting: Attempt | None = None
+        self._secure: Secure | None = None
+        self._tls: _ssl.SSLObject | None = None
+        self._accepted_by: Server | None = None
+        self._peer: Any = None
+        self._local: Any = None
+        self._no_delay = no_delay
+        self._idle_seconds = 0.0
+        self._idle_since = 0.0
+        self._idle_told = 0.0
+        self._idle_timer: asyncio.TimerHandle | None = None
+        if sock is not None and not isinstance(sock, socket.socket):
+            raise InvalidArgTypeError(f"sock must be a socket.socket, got {sock!r}")
+        super().__init__(
+            read=channel.read,
+            write=channel.write,
+            writev=channel.writev,
+            final=channel.final,
+            allow_half_open=allow_half_open,
+            high_water_mark=high_water_mark,
+            readable_high_water_mark=readable_high_water_mark,
+            writable_high_water_mark=writable_high_water_mark,
+            encoding=encoding,
+            default_encoding=default_encoding,
+            signal=signal,
+        )
+        if not allow_half_open:
+            self._w_refuse_with(channel.refusal)
+        if sock is not None:
+            self._adopt(sock, None)
+
+    # ---- opening
+
+    def connect(
+        self,
+        *address: Any,
+        family: int = 0,
+        local_address: tuple[str, int] | None = None,
+        lookup: Lookup | None = None,
+        attempt_delay: float = ATTEMPT_DELAY,
+    ) -> Self:
+        """Start to connect; 'connect' or 'error' follows. Return the socket.
+
+        ``address``: a port (of localhost), a host and a port in either order, or the path of a Unix socket.
+        ``family``: `socket.AF_INET` or `socket.AF_INET6` only. ``local_address``: connect from this host and port.
+        ``lookup``: an async function ``(host, port, family)`` that returns what `socket.getaddrinfo` would.
+        ``attempt_delay``: seconds until a host's next address is tried as well.
+
+        Raises AlreadyConnectedError on a socket that has been connected, InvalidArgTypeError, MissingArgsError and
+        OutOfRangeError for wrong arguments.
+        """
+        place = parse_place(address, "connect()")
+        if self._sock is not None or self._connecting is not None or self.destroyed:
+            raise AlreadyConnectedError("connect() on a socket that was connected before; make a new one")
+        self._connecting = Attempt(self, place, family, local_address, lookup, attempt_delay)
+        return self
+
+    def _adopt(self, sock: socket.socket, peer: Any) -> None:
+        """Take a connected socket over, and begin to read."""
+        sock.setblocking(False)
+        self._connecting = None
+        self._sock = sock
+        # As a `makefile()` does: somebody else's close() must not free a descriptor that is still watched and written
+        # to, as the next connection may get its number.
+        sock._io_refs += 1  # type: ignore[attr-defined]
+        self._peer = peer
+        if self._no_delay and sock.family != socket.AF_UNIX:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._channel.open(sock.fileno())
+
+    def _connected(self, sock: socket.socket) -> None:
+        """For the attempt: there is a connection."""
+        try:
+            self._adopt(sock, None)
+        except Exception as error:
+            self.destroy(error)
+        if self.destroyed:
+            return
+        # A listener that raises does not keep the others, and the bytes, waiting.
+        take_all(lambda: self._s_tell("connect"), lambda: self._s_tell("ready"), self._begin_reading)
+
+    def _begin_reading(self) -> None:
+        if not self.destroyed and not self.is_paused():
+            self.read(0)
+
+    # ---- closing
+
+    def _shut_down(self) -> None:
+        """Everything is sent: tell the peer."""
+        assert self._sock is not None
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            # Where the peer is gone already, there is nobody to tell; reading meets what happened.
+            if error.errno != errno.ENOTCONN and not isinstance(error, ConnectionError):
+                self._channel.note_fault(error)
+                raise
+
+    def _destroy(self, error: BaseException | None) -> None:
+        # Who asks afterwards, for a log, still gets them.
+        self._local_name()
+        self._peer_name()
+        # What the peer got is not the whole; the program has failed, and has not just had enough.
+        if (
+            error is not None
+            and error is not self._channel.find_fault()
+            and not isinstance(error, (GivenUp, Left))
+        ):
+            self._linger_not()
+        secure = self._secure
+        take_all(
+            self._stop_waiting,
+            lambda: None if secure is None else secure.close(error),
+            lambda: self._channel.close(error),
+            self._close_sock,
+            self._tell_server,
+            lambda: next_tick(self._forget),
+        )
+
+    def _close_sock(self) -> None:
+        if self._sock is not None:
+            self._sock.close()
+            self._sock._decref_socketios()  # type: ignore[attr-defined]
+
+    def _stop_waiting(self) -> None:
+        connecting, self._connecting = self._connecting, None
+        timer, self._idle_timer = self._idle_timer, None
+        if timer is not None:
+            timer.cancel()
+        if connecting is not None:
+            connecting.cancel()
+
+    def _tell_server(self) -> None:
+        server, self._accepted_by = self._accepted_by, None
+        if server is not None:
+            server._gone(self)
+
+    def _is_peers_fault(self, error: BaseException) -> bool:
+        """Whether ``error`` is that of the connection, or what somebody meets who does not know yet that it is broken."""
+        fault = self._channel.find_fault()
+        return fault is not None and (
+            error is fault or error.__cause__ is fault or isinstance(error, StreamError)
+        )
+
+    def _forget(self) -> None:
+        """Nothing holds a closed socket in a cycle."""
+        self._secure = None
+        self._channel.forget()
+
+    def reset_and_destroy(self) -> Self:
+        """Close the connection by a reset: the peer gets an error instead of an end. Return the socket.
+
+        What is written and not sent is lost. On a Unix socket, and before the connection is there, it is `destroy`.
+        """
+        if not self.destroyed:
+            self._linger_not()
+        return self.destroy()
+
+    def _linger_not(self) -> None:
+        """Have the system close the connection by a reset."""
+        if self._sock is not None and self._sock.family != socket.AF_UNIX:
+            with contextlib.suppress(OSError):
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def destroy_soon(self) -> None:
+        """Destroy the socket when all that was written is sent; at once where that is the case."""
+        if self.writable:
+            self.end()
+        if self.writable_finished:
+            self.destroy()
+        else:
+            self.once("finish", self.destroy)
+
+    # ---- options
+
+    def set_no_delay(self, on: bool = True) -> Self:
+        """Send small pieces at once (``TCP_NODELAY``), or with False let the kernel collect them. Return the socket."""
+        self._no_delay = bool(on)
+        if self._sock is not None and self._sock.family != socket.AF_UNIX:
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(self._no_delay))
+        return self
+
+    def set_keep_alive(
+        self,
+        on: bool = True,
+        initial_delay: float | None = None,
+        *,
+        interval: float | None = None,
+        count: int | None = None,
+    ) -> Self:
+        """Have the kernel look whether a silent peer is still there. Return the socket.
+
+        ``initial_delay``: seconds of silence before the first probe, ``interval``: between two probes, ``count``:
+        unanswered probes until the connection counts as lost; what is None is as the system has it. Raises
+        NotConnectedError where there is no connection yet.
+        """
+        sock = self._connected_socket("set_keep_alive()")
+        if sock.family == socket.AF_UNIX:
+            return self
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(bool(on)))
+        if on:
+            for name, value in (
+                ("TCP_KEEPIDLE", initial_delay),
+                ("TCP_KEEPINTVL", interval),
+                ("TCP_KEEPCNT", count),
+            ):
+                if value is not None and hasattr(socket, name):
+                    if value < 1:
+                        raise OutOfRangeError(
+                            f"the times and the count of keep-alive are at least 1, got {value}"
+                        )
+                    sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), int(value))
+        return self
+
+    def set_timeout(self, seconds: float, callback: Callable[[], object] | None = None) -> Self:
+        """Emit 'timeout' after so many ``seconds`` in which nothing came or went; 0 switches it off. Return the socket.
+
+        It comes once; the next one only after something has come or gone again.
+        The connection is left alone; `destroy` it in the listener, or not. ``callback``: a listener for one 'timeout'.
+        """
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+            raise InvalidArgTypeError(f"seconds must be a number, got {seconds!r}")
+        if not 0 <= seconds < float("inf"):
+            raise OutOfRangeError(f"seconds must be 0 or more and finite, got {seconds}")
+        self._idle_seconds = float(seconds)
+        self._channel.watched = seconds > 0
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+        if seconds and not self.destroyed:
+            self._idle_since = monotonic()
+            self._idle_told = 0.0
+            self._watch_idle(seconds)
+        if callback is not None:
+            if seconds:
+                self.once("timeout", callback)
+            else:
+                self.off("timeout", callback)
+        return self
+
+    def _watch_idle(self, seconds: float) -> None:
+        self._idle_timer = asyncio.get_running_loop().call_later(seconds, self._look_idle)
+
+    def _look_idle(self) -> None:
+        since = max(self._channel.active_at, self._idle_since)
+        idle = monotonic() - since
+        if idle < self._idle_seconds:
+            self._watch_idle(self._idle_seconds - idle)
+            return
+        self._watch_idle(self._idle_seconds)
+        if self._idle_told != since:
+            self._idle_told = since
+            self._s_tell("timeout")
+
+    @property
+    def timeout(self) -> float:
+        """Seconds that `set_timeout` was given, 0 where none are set."""
+        return self._idle_seconds
+
+    # ---- TLS
+
+    async def start_tls(
+        self,
+        context: _ssl.SSLContext | bool = True,
+        *,
+        server_side: bool = False,
+        server_hostname: str | None = None,
+        handshake_timeout: float = 60.0,
+    ) -> Self:
+        """Encrypt everything from here on, and wait for the handshake; 'secure' follows. Return the socket.
+
+        Nothing may be under way: the last plain bytes were read and those written are sent. ``context``: an
+        `ssl.SSLContext`; True is the default one of a client, which checks the server's certificate against
+        ``server_hostname``.
+
+        Raises NotConnectedError; ssl.SSLError, TimeoutError after ``handshake_timeout`` seconds, or what else the
+        handshake fails with, and the socket is destroyed then.
+        """
+        from forebay.net._tls import Secure
+
+        self._connected_socket("start_tls()")
+        secure = Secure(self, self._channel, context, server_side, server_hostname, handshake_timeout)
+        self._secure = secure
+        self._tls = secure.object
+        await secure.start()
+        return self
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether TLS was started."""
+        return self._tls is not None
+
+    @property
+    def tls(self) -> _ssl.SSLObject | None:
+        """The `ssl.SSLObject`, for the certificate, the cipher and the protocol chosen; None without TLS."""
+        return self._tls
+
+    # ---- the direct paths
+
+    def pipe(self, dest: _W, *, end: bool = True) -> _W:
+        """As `Readable.pipe`; to another socket or a file the bytes may go inside the kernel."""
+        if isinstance(dest, (Socket, WriteStream)) and sys.platform == "linux":
+            self._channel.carrier = self._channel.carrier or Carrier(self, self._channel)
+        return super().pipe(dest, end=end)
+
+    def unpipe(self, dest: Writable | None = None) -> Self:
+        """As `Readable.unpipe`."""
+        super().unpipe(dest)
+        if self._channel.carrier is not None:
+            self._channel.carrier.leave()
+        return self
+
+    def cork(self) -> None:
+        """As `Writable.cork`."""
+        # Raises where the constructor was left out.
+        self._s_has_side(False)
+        self._hurry()
+        super().cork()
+
+    def _count_spliced(self, size: int) -> None:
+        """``size`` bytes have left for a file inside the kernel."""
+        self._s_count_direct(size, 1)
+
+    @property
+    def _takes_files(self) -> bool:
+        return sys.platform == "linux" and self._channel.layer is None
+
+    @property
+    def _takes_more(self) -> bool:
+        return not (self.destroyed or self.errored is not None or self.writable_ended or self.writable_corked)
+
+    @property
+    def _busy(self) -> bool:
+        return self._takes_more and not self._is_idle
+
+    @property
+    def _free(self) -> bool:
+        return self._takes_more and self._is_idle
+
+    @property
+    def _is_idle(self) -> bool:
+        return self._channel.idle and not self.writable_length and not self.writable_need_drain
+
+    def _when_free(self, call: Callable[[], None]) -> None:
+        self._channel.when_free(call)
+
+    def _lend(self, borrower: Borrower) -> None:
+        # The channel is lent to the trip itself, which the borrower can stop by _hurry().
+        pass
+
+    def _carry(self, trip: Trip) -> None:
+        SendFile(self._channel, trip)
+
+    def _hurry(self) -> None:
+        if self._channel.borrower is not None:
+            self._channel.borrower.stop()
+
+    def _returned(self, nbytes: int, chunks: int) -> None:
+        self._s_count_written(nbytes, chunks)
+        self._channel.returned()
+
+    # ---- what can be seen
+
+    @property
+    def sock(self) -> socket.socket | None:
+        """The `socket.socket` below, for its options; None before it is there.
+
+        Not for reading, writing or closing: its ``close()`` waits for the stream's.
+        """
+        return self._sock
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes received so far; with TLS, as they came over the wire."""
+        return self._channel.bytes_in
+
+    @property
+    def bytes_written(self) -> int:
+        """Bytes that the kernel has taken so far; with TLS, as they go over the wire."""
+        return self._channel.bytes_out
+
+    @property
+    def connecting(self) -> bool:
+        """Whether `connect` was called and the connection is still to come."""
+        return self._connecting is not None
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is no connection yet."""
+        return self._sock is None and not self.destroyed
+
+    @property
+    def ready_state(self) -> str:
+        """'opening', 'open', 'read_only' (the writable side has ended), 'write_only' or 'closed'."""
+        if self._connecting is not None:
+            return "opening"
+        if self._sock is None or self.destroyed:
+            return "closed"
+        reads = self.readable
+        if self.writable:
+            return "open" if reads else "write_only"
+        return "read_only" if reads else "closed"
+
+    @property
+    def had_error(self) -> bool:
+        """Whether the socket was closed by an error; for listeners of 'close'."""
+        return self.errored is not None
+
+    @property
+    def remote_address(self) -> str | None:
+        """The peer's address, such as "192.0.2.7"; None on a Unix socket and where there is no connection yet."""
+        return _host(self._peer_name())
+
+    @property
+    def remote_port(self) -> int | None:
+        """The peer's port, as `remote_address`."""
+        return _port(self._peer_name())
+
+    @property
+    def remote_family(self) -> str | None:
+        """'IPv4', 'IPv6' or 'Unix', None where there is no connection yet."""
+        return _family(self._peer_name())
+
+    @property
+    def local_address(self) -> str | None:
+        """The address on this side of the connection."""
+        return _host(self._local_name())
+
+    @property
+    def local_port(self) -> int | None:
+        """The port on this side of the connection."""
+        return _port(self._local_name())
+
+    @property
+    def local_family(self) -> str | None:
+        """As `remote_family`."""
+        return _family(self._local_name())
+
+    def address(self) -> tuple[str, int] | str | None:
+        """This side's ``(host, port)`` or path; None where there is no connection yet."""
+        return readable_address(self._local_name())
+
+    def _peer_name(self) -> Any:
+        if self._peer is None and self._sock is not None:
+            with contextlib.suppress(OSError):
+                self._peer = self._sock.getpeername()
+        return self._peer
+
+    def _local_name(self) -> Any:
+        if self._local is None and self._sock is not None:
+            with contextlib.suppress(OSError):
+                self._local = self._sock.getsockname()
+        return self._local
+
+    def _connected_socket(self, what: str) -> socket.socket:
+        if self._sock is None or self.destroyed:
+            raise NotConnectedError(f"{what} on a socket that is not connected")
+        return self._sock
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.ready_state} {self.address()} -> {readable_address(self._peer_name())}>"
+
+
+def _host(name: Any) -> str | None:
+    return name[0] if isinstance(name, tuple) else None
+
+
+def _port(name: Any) -> int | None:
+    return name[1] if isinstance(name, tuple) else None
+
+
+def _family(name: Any) -> str | None:
+    if isinstance(name, tuple):
+        return "IPv6" if len(name) == 4 else "IPv4"
+    return None if name is None else "Unix"

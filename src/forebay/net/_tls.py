@@ -1,0 +1,292 @@
+"""TLS on a socket: the standard library's `ssl`, between the channel and the stream.
+
+The records go through memory (`ssl.MemoryBIO`) and not through a transport of the loop: so one receive takes many
+records, the ciphertext leaves by the channel's gather writes, an open connection can be upgraded where it stands, and
+asyncio and uvloop behave alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from forebay._core.state.lifecycle import Completion
+from forebay.errors import AlreadyConnectedError, InvalidArgTypeError, PrematureCloseError
+from forebay.net._steps import take_all
+
+if TYPE_CHECKING:
+    from forebay.net._channel import Channel
+    from forebay.net._socket import Socket
+
+__all__ = ["Secure"]
+
+#: The plain bytes of one record at most.
+_RECORD_BYTES = 16384
+# Plain bytes that are encrypted before the result is taken out, which then is one chunk of the queue.
+_BATCH_BYTES = 4 * _RECORD_BYTES
+
+
+class Secure:
+    """The layer of a channel that encrypts and decrypts; `start` begins with the handshake."""
+
+    def __init__(
+        self,
+        stream: Socket,
+        channel: Channel,
+        context: ssl.SSLContext | bool,
+        server_side: bool,
+        server_hostname: str | None,
+        handshake_timeout: float,
+    ) -> None:
+        if channel.layer is not None:
+            raise AlreadyConnectedError("start_tls() on a socket that is encrypted already")
+        if context is True and not server_side:
+            context = ssl.create_default_context()
+        if not isinstance(context, ssl.SSLContext):
+            raise InvalidArgTypeError(
+                f"context must be an ssl.SSLContext{'' if server_side else ' or True'}, got {context!r}"
+            )
+        self._stream = stream
+        self._channel = channel
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self.object = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_hostname
+        )
+        self._timeout = handshake_timeout
+        self._timer: asyncio.TimerHandle | None = None
+        self._shaken: asyncio.Future[None] | None = None
+        self._ready = False
+        self._over = False
+        # Plain bytes: written before the handshake was done, and taken out of the object before it was shut down.
+        self._early: list[Any] = []
+        self._early_done: Completion | None = None
+        self._plain: list[bytes] = []
+
+    async def start(self) -> None:
+        """Shake hands. Raises what it fails with; the socket is destroyed then."""
+        stream = self._stream
+        loop = asyncio.get_running_loop()
+        if stream.writable_length:
+            await self._until_written(loop)
+        self._shaken = loop.create_future()
+        self._timer = loop.call_later(self._timeout, self._too_late)
+        self._channel.layer = self
+        try:
+            # What came with the last plain bytes belongs to the handshake. If it was slipped in, the handshake fails.
+            while (data := stream._s_read_rest()) is not None:
+                self._incoming.write(data)
+            self._go_on()
+            await self._shaken
+        except BaseException as error:
+            if not stream.destroyed and isinstance(error, Exception):
+                self.failed(error)
+            stream.destroy()
+            if self._shaken.done() and not self._shaken.cancelled():
+                # It is raised here.
+                self._shaken.exception()
+            raise
+        finally:
+            self._timer.cancel()
+
+    async def _until_written(self, loop: asyncio.AbstractEventLoop) -> None:
+        written: asyncio.Future[None] = loop.create_future()
+
+        def tell(error: BaseException | None) -> None:
+            if not written.done():
+                if error is None:
+                    written.set_result(None)
+                else:
+                    written.set_exception(error)
+
+        self._stream.write(b"", None, tell)
+        await written
+
+    def _too_late(self) -> None:
+        self.failed(TimeoutError(f"the TLS handshake was not done in {self._timeout:g} seconds"))
+
+    def failed(self, error: BaseException) -> None:
+        """The handshake has failed, or the connection is broken."""
+        self._over = True
+        self._channel.note_fault(error)
+        with contextlib.suppress(OSError):
+            # The alert that tells the peer why.
+            self._flush()
+        if self._shaken is not None and not self._shaken.done():
+            self._shaken.set_exception(error)
+            # Whoever started it has the error; the stream's listeners get it as well, if there are any.
+            if not self._stream.listener_count("error"):
+                self._stream.destroy()
+                return
+        self._stream.destroy(error)
+
+    def close(self, error: BaseException | None) -> None:
+        """The socket is destroyed."""
+        self._over = True
+        self._plain.clear()
+        self._early.clear()
+        error = error or PrematureCloseError("the socket was destroyed during the TLS handshake")
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._shaken is not None and not self._shaken.done():
+            self._shaken.set_exception(error)
+        done, self._early_done = self._early_done, None
+        if done is not None:
+            done.reject(error)
+
+    def _flush(self) -> None:
+        """Send the records that the object has made."""
+        if self._outgoing.pending:
+            self._channel.put(self._outgoing.read())
+
+    # ---- the handshake
+
+    def _go_on(self) -> None:
+        """Take the handshake as far as what has come allows."""
+        try:
+            self.object.do_handshake()
+        except ssl.SSLWantReadError:
+            self._send_or_fail()
+            if not self._over:
+                self._channel.read(0)
+            return
+        except (ssl.SSLError, ssl.CertificateError) as error:
+            self.failed(error)
+            return
+        self._ready = True
+        self._send_or_fail()
+        if self._over:
+            return
+        early, self._early = self._early, []
+        done, self._early_done = self._early_done, None
+        assert self._shaken is not None
+        if not self._shaken.done():
+            self._shaken.set_result(None)
+        # A listener that raises does not keep the bytes waiting. They come after whoever awaits the handshake has said
+        # what is to become of them.
+        take_all(
+            lambda: self._stream._s_tell("secure"),
+            lambda: self._write_early(early, done),
+            lambda: asyncio.get_running_loop().call_soon(self._decrypt),
+        )
+
+    def _send_or_fail(self) -> None:
+        try:
+            self._flush()
+        except OSError as error:
+            self.failed(error)
+
+    def _write_early(self, early: list[Any], done: Completion | None) -> None:
+        if done is None or self._over:
+            return
+        try:
+            self._encrypt(early)
+        except OSError as error:
+            done.reject(error)
+            return
+        if self._channel.sent_all(done):
+            done.resolve()
+
+    # ---- what comes in
+
+    def read(self) -> bool:
+        """The stream wants more: whether it got what was here already, or the end."""
+        if not self._ready:
+            return False
+        return self._decrypt()
+
+    def received(self, data: bytes) -> None:
+        """Records, or parts of some, have come."""
+        self._incoming.write(data)
+        if self._ready:
+            self._decrypt()
+        else:
+            self._go_on()
+
+    def received_end(self) -> None:
+        """The peer has ended the connection below."""
+        self._incoming.write_eof()
+        if self._ready:
+            self._decrypt()
+        else:
+            self.failed(
+                ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "the peer ended the connection during the TLS handshake")
+            )
+
+    def _decrypt(self) -> bool:
+        """Hand on what can be decrypted, as far as it is wanted; whether that was anything."""
+        try:
+            return self._decrypt_wanted()
+        except BaseException:
+            # Of a listener. It must not keep back what was received with the chunk that it has refused.
+            asyncio.get_running_loop().call_soon(self._decrypt)
+            raise
+
+    def _decrypt_wanted(self) -> bool:
+        channel = self._channel
+        handed = False
+        while channel.wanted and not self._over:
+            if self._plain:
+                channel.deliver(self._plain.pop(0))
+                handed = True
+                continue
+            try:
+                data = self.object.read(_RECORD_BYTES)
+            except ssl.SSLWantReadError:
+                break
+            except ssl.SSLZeroReturnError:
+                data = b""
+            except ssl.SSLError as error:
+                self.failed(error)
+                return True
+            if data:
+                channel.deliver(data)
+                handed = True
+                continue
+            channel.deliver(None)
+            return True
+        if not self._over:
+            # New keys, for one, are answered.
+            self._send_or_fail()
+        return handed
+
+    # ---- what goes out
+
+    def write(self, chunk: Any) -> Completion | None:
+        """The ``_write`` hook."""
+        return self.writev([chunk])
+
+    def writev(self, chunks: list[Any]) -> Completion | None:
+        """The ``_writev`` hook."""
+        if not self._ready:
+            self._early.extend(chunks)
+            self._early_done = Completion()
+            return self._early_done
+        self._encrypt(chunks)
+        done = Completion()
+        return None if self._channel.sent_all(done) else done
+
+    def _encrypt(self, chunks: list[Any]) -> None:
+        for chunk in chunks:
+            with memoryview(chunk) as view:
+                at = 0
+                while at < len(view):
+                    at += self.object.write(view[at : at + _RECORD_BYTES])
+                    if self._outgoing.pending >= _BATCH_BYTES:
+                        self._flush()
+        self._flush()
+
+    def final(self) -> Completion | None:
+        """The ``_final`` hook: tell the peer that no more comes, inside TLS and below it."""
+        if self._ready:
+            # Shutting down looks for the peer's answer as well, and would choke on what is still to be read.
+            while self.object.pending():
+                self._plain.append(self.object.read(_RECORD_BYTES))
+            unread = self._incoming.read()
+            with contextlib.suppress(ssl.SSLError):
+                self.object.unwrap()
+            self._incoming.write(unread)
+            self._flush()
+        return self._channel.finish()

@@ -1,0 +1,61 @@
+"""The burst of a loop: what its sockets write in one go of callbacks, and what comes when that is over."""
+
+from forebay._core.scheduling.ticks import Ticked, current_queue, report
+
+# Rounds through the tick queue that a burst may last at most.
+_MOST_ROUNDS = 256
+_TICK_BURST = 1
+_ATTRIBUTE = "_forebay_burst"
+
+
+class Bursting:
+    """What writes in bursts, for `_stream`, and wants to know when one is over."""
+
+    def _burst_over(self):
+        raise NotImplementedError
+
+
+class Burst(Ticked):
+    """The channels that have written since the loop ran its callbacks last.
+
+    One tick for all of them: it puts itself behind every other tick, and so comes when there are none.
+    """
+
+    def __init__(self, queue):
+        self._queue = queue
+        self._members = []
+        self._scheduled = False
+        self._rounds = 0
+
+    def add(self, member):
+        self._members.append(member)
+        if not self._scheduled:
+            self._scheduled = True
+            self._rounds = 0
+            queue = self._queue
+            queue.add(self, _TICK_BURST, None)
+
+    def _s_run_tick(self, op, arg):
+        queue = self._queue
+        if queue._fifo.size and self._rounds < _MOST_ROUNDS:
+            self._rounds += 1
+            queue.add(self, _TICK_BURST, None)
+            return
+        self._scheduled = False
+        members = self._members
+        self._members = []
+        for each in members:
+            member = each
+            try:
+                member._burst_over()
+            except Exception as error:
+                report(queue._loop, "Exception in a forebay callback", error, member._stream)
+
+
+def current_burst(loop):
+    """The burst of a loop, which runs now."""
+    burst = getattr(loop, _ATTRIBUTE, None)
+    if burst is None:
+        burst = Burst(current_queue())
+        setattr(loop, _ATTRIBUTE, burst)
+    return burst

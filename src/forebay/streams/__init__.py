@@ -1,0 +1,1 @@
+"""The public classes of streams, and what is made of them."""

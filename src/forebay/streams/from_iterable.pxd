@@ -1,0 +1,9 @@
+from forebay._core.scheduling.hook_runner cimport is_awaitable
+from forebay.streams.readable cimport Readable
+
+cdef int _READ
+
+cdef class FromIterator(Readable):
+    cdef object _items
+    cdef type _plain            # the type of the last item; known to be no awaitable
+    cdef bint _pulling          # the iterator is being read, here or by a task

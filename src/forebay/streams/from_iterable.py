@@ -1,0 +1,203 @@
+"""Readable.from_(): a Readable over whatever can be iterated or awaited."""
+
+from asyncio import Future, sleep
+from collections.abc import AsyncIterable, Iterable
+
+from forebay._core.scheduling.hook_runner import is_awaitable
+from forebay._core.usage_errors import hint
+from forebay.errors import InvalidArgTypeError, NullChunkError
+from forebay.streams.readable import Readable
+
+# The kind of a _read hook in the core.
+_READ = 10
+
+
+def from_iterable(source, options):
+    if isinstance(source, (str, bytes, bytearray, memoryview)):
+        return Whole(source, options)
+    if isinstance(source, AsyncIterable):
+        return FromAsync(aiter(source), options)
+    # A Future is iterable too, for the sake of ``await``.
+    if is_awaitable(source):
+        return FromAsync(_one(source), options)
+    if isinstance(source, Iterable):
+        return FromIterator(iter(source), options)
+    raise InvalidArgTypeError(
+        f"from_() needs an iterable, an async iterable or an awaitable, got {source!r}{hint(source)}"
+    )
+
+
+async def _one(awaitable):
+    value = await awaitable
+    if value is not None:
+        yield value
+
+
+def _defaults(options):
+    return {"object_mode": True, "high_water_mark": 1, **options}
+
+
+class Whole(Readable):
+    """Text or bytes: one chunk."""
+
+    def __init__(self, chunk, options):
+        self._whole = chunk
+        Readable.__init__(self, **{"object_mode": True, **options})
+
+    def _read(self, size):
+        self.push(self._whole)
+        self.push(None)
+
+
+def _null():
+    return NullChunkError(
+        "from_(): the iterable gave None, which marks the end of a stream and cannot be a chunk"
+    )
+
+
+class FromIterator(Readable):
+    """An iterator: pulled as far as there is room."""
+
+    def __init__(self, iterator, options):
+        self._items = iterator
+        self._plain = None
+        self._pulling = False
+        Readable.__init__(self, **_defaults(options))
+
+    def _r_call_read(self):
+        # A push may flow on and ask for more before it returns.
+        if self._pulling:
+            return
+        self._pulling = True
+        try:
+            for item in self._items:
+                kind = type(item)
+                if kind is not self._plain:
+                    if item is None:
+                        raise _null()
+                    if kind is Future and item.done() and not item.cancelled():
+                        item = item.result()
+                        if item is None:
+                            raise _null()
+                    elif is_awaitable(item):
+                        # Stays pulling until the task that awaits is through.
+                        self._s_hook_returned(_READ, self._awaited(item))
+                        return
+                    else:
+                        self._plain = kind
+                if not self._r_push(item, None):
+                    self._pulling = False
+                    return
+        except Exception as error:
+            self._pulling = False
+            self._s_fail(error, False)
+            return
+        self._r_push_eof()
+
+    async def _awaited(self, item):
+        try:
+            while True:
+                value = await item
+                if value is None:
+                    raise _null()
+                if self.destroyed:
+                    return
+                more = self.push(value)
+                if not more:
+                    return
+                try:
+                    item = next(self._items)
+                except StopIteration:
+                    self.push(None)
+                    return
+                if item is None:
+                    raise _null()
+                if not is_awaitable(item):
+                    item = _done(item)
+        finally:
+            self._pulling = False
+
+    def _destroy(self, error):
+        _close(self._items, error)
+
+
+async def _done(value):
+    return value
+
+
+def _close(items, error):
+    """Close a generator, throwing the error into it where there is one; it may still clean up."""
+    if error is not None and hasattr(items, "throw"):
+        try:
+            items.throw(error)
+        except StopIteration:
+            return
+        except BaseException as raised:
+            if raised is not error:
+                raise
+            return
+    close = getattr(items, "close", None)
+    if close is not None:
+        close()
+
+
+class _Later:
+    """A coroutine that takes its first step in a task, not on the spot: read() never waits for what an item costs."""
+
+    def __init__(self, started):
+        self._started = started
+
+    def __await__(self):
+        return self._started.__await__()
+
+    def close(self):
+        self._started.close()
+
+
+class FromAsync(Readable):
+    """An async iterator: pulled as far as there is room, by one task."""
+
+    def __init__(self, items, options):
+        self._items = items
+        self._pulling = False
+        Readable.__init__(self, **_defaults(options))
+
+    def _read(self, size):
+        return _Later(self._pull())
+
+    async def _pull(self):
+        if self._pulling or self.destroyed:
+            return
+        self._pulling = True
+        try:
+            items = self._items
+            while True:
+                try:
+                    item = await anext(items)
+                except StopAsyncIteration:
+                    self.push(None)
+                    return
+                if item is None:
+                    raise _null()
+                if not self.push(item):
+                    return
+        finally:
+            self._pulling = False
+
+    async def _destroy(self, error):
+        items = self._items
+        # A step that is under way was cancelled; it has to leave the generator first.
+        while self._pulling:
+            await sleep(0)
+        if error is not None and hasattr(items, "athrow"):
+            try:
+                await items.athrow(error)
+            except StopAsyncIteration:
+                return
+            except BaseException as raised:
+                if raised is not error:
+                    raise
+                return
+        close = getattr(items, "aclose", None)
+        if close is not None:
+            await close()

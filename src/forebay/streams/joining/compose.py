@@ -1,0 +1,77 @@
+"""compose(): several stages as one Duplex."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from forebay._core.waiting.finished import finished
+from forebay.errors import InvalidArgValueError, MissingArgsError
+from forebay.streams.duplex import Duplex
+from forebay.streams.joining.composite import Joined
+from forebay.streams.joining.duplexify import destroy_quietly, duplex_from
+from forebay.streams.joining.pipeline import Pipeline, pipeline
+from forebay.streams.readable import Readable
+from forebay.streams.writable import Writable
+
+
+def compose(*stages: Any) -> Duplex:
+    """One Duplex of ``stages``: what is written goes to the first, what the last gives is read.
+
+    A stage is what `pipeline` takes. The result is readable where the last stage is, and writable where the first
+    is. An error of a stage destroys it and all others; destroying it destroys the stages. One stage alone is
+    ``Duplex.from_(stage)``.
+
+    Raises MissingArgsError without a stage, InvalidArgValueError for a stage that its neighbours cannot be joined to.
+    """
+    if not stages:
+        raise MissingArgsError("compose() needs a stage")
+    if len(stages) == 1:
+        return duplex_from(stages[0])
+    members = list(stages)
+    for index in (0, -1):
+        if callable(members[index]) and not isinstance(members[index], (Readable, Writable)):
+            members[index] = duplex_from(members[index])
+    for index, stage in enumerate(members):
+        if not isinstance(stage, (Readable, Writable)):
+            continue
+        if index < len(members) - 1 and not _can_read(stage):
+            raise InvalidArgValueError(f"stage {index} must be readable, got {stage!r}")
+        if index > 0 and not _can_write(stage):
+            raise InvalidArgValueError(f"stage {index} must be writable, got {stage!r}")
+    return _Composed(members)
+
+
+class _Composed(Joined):
+    def __init__(self, members: list[Any]) -> None:
+        flow = pipeline(*members)
+        flow._inner = True
+        head = members[0]
+        last = flow.stream
+        super().__init__(head if _can_write(head) else None, last if _can_read(last) else None)
+        self._last = last
+        flow.add_done_callback(self._flow_done)
+        if self._head is not None:
+            # What the last stage fails with is the flow's error, and reported as that.
+            finished(last).add_done_callback(self._last_done)
+
+    def _last_done(self, watch: Any) -> None:
+        watch.exception()
+        self._on_finish()
+
+    def _flow_done(self, flow: Pipeline) -> None:
+        error = flow.exception()
+        alone = error is None and self._close is None and self._head is None and self._tail is None
+        self._inner_done(error)
+        if alone:
+            self.destroy()
+
+    def _destroy_inner(self, error: BaseException | None) -> None:
+        destroy_quietly(self._last, error)
+
+
+def _can_read(stage: Any) -> bool:
+    return isinstance(stage, Readable) and stage.readable
+
+
+def _can_write(stage: Any) -> bool:
+    return isinstance(stage, Writable) and stage.writable

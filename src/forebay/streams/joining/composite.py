@@ -1,0 +1,104 @@
+"""A Duplex whose two sides are other streams: what `compose` and `Duplex.from_` are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from forebay._core.state.lifecycle import Completion
+from forebay.errors import AbortError
+from forebay.streams.duplex import Duplex
+
+
+class Joined(Duplex):
+    """What is written goes to ``head``, what is read comes from ``tail``; either may be None."""
+
+    def __init__(self, head: Any, tail: Any) -> None:
+        self._head = head
+        self._tail = tail
+        self._drain: Completion | None = None
+        self._finishing: Completion | None = None
+        self._close: Completion | None = None
+        #: Whether the streams inside are done, and their end was told.
+        self._over = False
+        self._reading = False
+        super().__init__(
+            readable=tail is not None,
+            writable=head is not None,
+            readable_object_mode=tail is not None and tail.readable_object_mode,
+            writable_object_mode=head is not None and head.writable_object_mode,
+        )
+        if head is not None:
+            head.on("drain", self._on_drain)
+        if tail is not None:
+            tail.on("readable", self._on_readable)
+            tail.on("end", self._on_end)
+
+    # ---- the writable side
+
+    def _write(self, chunk: Any) -> Completion | None:
+        if self._head.write(chunk):
+            return None
+        self._drain = Completion()
+        return self._drain
+
+    def _on_drain(self) -> None:
+        drain, self._drain = self._drain, None
+        if drain is not None:
+            drain.resolve()
+
+    def _final(self) -> Completion:
+        self._finishing = finish = Completion()
+        self._head.end()
+        return finish
+
+    def _on_finish(self) -> None:
+        finish, self._finishing = self._finishing, None
+        if finish is not None:
+            finish.resolve()
+
+    # ---- the readable side
+
+    def _read(self, size: int) -> None:
+        read = self._tail.read
+        push = self.push
+        while True:
+            chunk = read()
+            if chunk is None:
+                self._reading = True
+                return
+            if not push(chunk):
+                return
+
+    def _on_readable(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._read(0)
+
+    def _on_end(self) -> None:
+        self.push(None)
+
+    # ---- the end
+
+    def _inner_done(self, error: BaseException | None) -> None:
+        """The streams inside are done, or one has failed."""
+        close, self._close = self._close, None
+        self._over = True
+        if close is not None:
+            if error is None:
+                close.resolve()
+            else:
+                close.reject(error)
+        elif error is not None:
+            self.destroy(error)
+
+    def _destroy_inner(self, error: BaseException | None) -> None:
+        raise NotImplementedError
+
+    def _destroy(self, error: BaseException | None) -> Completion | None:
+        self._reading = False
+        self._drain = self._finishing = None
+        if self._over:
+            return None
+        self._close = close = Completion()
+        self._destroy_inner(error if error is not None else AbortError())
+        return close

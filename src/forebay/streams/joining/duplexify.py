@@ -1,0 +1,291 @@
+"""Duplex.from_(): a Duplex of whatever can be read, written or called."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from typing import Any
+
+from forebay._core.abort import Left
+from forebay._core.names import stream_name
+from forebay._core.scheduling.hook_runner import is_awaitable
+from forebay._core.scheduling.ticks import next_tick
+from forebay._core.state.lifecycle import Completion
+from forebay._core.state.stream import Stream
+from forebay._core.usage_errors import hint, is_class
+from forebay._core.waiting.finished import finished
+from forebay.errors import AbortError, InvalidArgTypeError, InvalidReturnValueError
+from forebay.streams.duplex import Duplex
+from forebay.streams.joining.composite import Joined
+from forebay.streams.readable import Readable
+from forebay.streams.writable import Writable
+
+
+def duplex_from(body: Any) -> Duplex:
+    if isinstance(body, Duplex):
+        return body
+    if isinstance(body, Readable):
+        return _Pair(body, None)
+    if isinstance(body, Writable):
+        return _Pair(None, body)
+    if isinstance(body, Mapping):
+        return _pair(body.get("readable"), body.get("writable"))
+    if isinstance(body, tuple) and len(body) == 2 and all(each is None or _is_side(each) for each in body):
+        return _pair(*body)
+    if isinstance(body, (str, bytes, bytearray, memoryview)):
+        body = [body]
+    if isinstance(body, (Iterable, AsyncIterable)):
+        return _FromItems(body)
+    if is_awaitable(body):
+        return _FromItems(_one(body))
+    if callable(body) and not is_class(body, Stream):
+        return _FromFunction(body)
+    raise InvalidArgTypeError(
+        f"Duplex.from_() needs a stream, a pair of streams, an iterable, an awaitable or a function, got {body!r}"
+        f"{hint(body)}"
+    )
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, (Readable, Writable))
+
+
+def _pair(readable: Any, writable: Any) -> Duplex:
+    if readable is not None and not isinstance(readable, Readable):
+        readable = duplex_from(readable)
+    if writable is not None and not isinstance(writable, Writable):
+        writable = duplex_from(writable)
+    return _Pair(readable, writable)
+
+
+async def _one(awaitable: Any) -> AsyncIterator[Any]:
+    value = await awaitable
+    if value is not None:
+        yield value
+
+
+def destroy_quietly(stream: Any, error: BaseException | None) -> None:
+    """Destroy a stream; that it was is told by somebody else."""
+    if stream is not None and not stream.destroyed:
+        stream.on("error", _handled)
+        stream.destroy(error)
+
+
+def _handled(error: BaseException) -> None:
+    """The stream on top reports it."""
+
+
+class _Pair(Joined):
+    """A readable and a writable, as the two sides of one stream; the failure of one is the failure of both."""
+
+    def __init__(self, readable: Any, writable: Any) -> None:
+        tail = readable if readable is not None and readable.readable else None
+        head = writable if writable is not None and writable.writable else None
+        super().__init__(head, tail)
+        self._open = (head is not None) + (tail is not None)
+        if head is not None:
+            head.on("finish", self._on_finish)
+            finished(head, readable=False).add_done_callback(self._side_done)
+        if tail is not None:
+            finished(tail, writable=False).add_done_callback(self._side_done)
+
+    def _side_done(self, watch: Any) -> None:
+        error = watch.exception()
+        self._open -= 1
+        if error is not None:
+            destroy_quietly(self._tail, error)
+            destroy_quietly(self._head, error)
+        if error is not None or self._close is not None or self._open == 0:
+            self._inner_done(error)
+
+    def _destroy_inner(self, error: BaseException | None) -> None:
+        destroy_quietly(self._head, error)
+        destroy_quietly(self._tail, error)
+
+
+class _FromItems(Duplex):
+    """A half of a Duplex: the items of an iterable."""
+
+    def __init__(self, items: Any) -> None:
+        self._items = Readable.from_(items)
+        self._items.on("readable", self._on_readable)
+        self._items.on("end", self._on_end)
+        self._items.on("error", self.destroy)
+        self._waiting = False
+        super().__init__(writable=False, object_mode=True, high_water_mark=1)
+
+    def _read(self, size: int) -> None:
+        chunk = self._items.read()
+        while chunk is not None:
+            if not self.push(chunk):
+                return
+            chunk = self._items.read()
+        self._waiting = True
+
+    def _on_readable(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            self._read(0)
+
+    def _on_end(self) -> None:
+        self.push(None)
+
+    def _destroy(self, error: BaseException | None) -> None:
+        destroy_quietly(self._items, error)
+
+
+class _Written:
+    """What is written to a function's stream, as the async iterable that the function reads."""
+
+    def __init__(self) -> None:
+        self._item: tuple[Any, Completion] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._ended = False
+        self.error: BaseException | None = None
+
+    def give(self, chunk: Any) -> Completion:
+        """Hand one chunk over, or None for the end; done when it was taken."""
+        taken = Completion()
+        self._item = (chunk, taken)
+        self._wake()
+        return taken
+
+    def close(self) -> bool:
+        """Nobody reads any more; return whether nothing but the end was left."""
+        if not self._ended and self._item is not None and self._item[0] is None:
+            (_, taken), self._item = self._item, None
+            self._ended = True
+            next_tick(taken.resolve)
+        return self._ended
+
+    def refuse(self, error: BaseException) -> None:
+        """Whoever waits for a chunk to be taken is told that it was not."""
+        item, self._item = self._item, None
+        if item is not None:
+            item[1].reject(error)
+
+    def fail(self, error: BaseException) -> None:
+        self.error = error
+        self._item = None
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def __aiter__(self) -> _Written:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._ended:
+            raise StopAsyncIteration
+        while self._item is None and self.error is None:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        if self.error is not None:
+            raise self.error
+        assert self._item is not None
+        (chunk, taken), self._item = self._item, None
+        if chunk is None:
+            # The function comes to its end first, and so does what it gives; then the stream has finished.
+            next_tick(next_tick, taken.resolve)
+            self._ended = True
+            raise StopAsyncIteration
+        next_tick(taken.resolve)
+        return chunk
+
+
+class _FromFunction(Duplex):
+    """An async generator function as a transform, an async function as a sink."""
+
+    # What it was destroyed with because the function stopped reading; a pipeline takes that for no failure.
+    _left: Left | None = None
+
+    def __init__(self, fn: Callable[..., Any]) -> None:
+        self._input = _Written()
+        self._function_name = stream_name(fn)
+        made = fn(self._input)
+        self._source: Readable | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._waiting = False
+        if isinstance(made, (Iterable, AsyncIterable)):
+            self._source = source = Readable.from_(made)
+            source.on("readable", self._on_readable)
+            source.on("end", self._on_end)
+            source.on("error", self.destroy)
+        elif is_awaitable(made):
+            self._task = asyncio.ensure_future(made)
+            self._task.add_done_callback(self._task_done)
+        else:
+            raise InvalidReturnValueError(
+                f"Duplex.from_(): the function must return an iterable, an async iterable or an awaitable, got {made!r}"
+            )
+        super().__init__(
+            readable=self._source is not None,
+            object_mode=True,
+            readable_high_water_mark=1,
+            writable_high_water_mark=1 if self._source is not None else None,
+        )
+        if self._source is not None:
+            self.once("end", self._function_done)
+
+    def _function_done(self) -> None:
+        """The function has come to its end: what is still written would be read by nobody."""
+        if not self.destroyed and not self._input.close():
+            self._left = Left()
+            # Leaving is no error that anybody has to hear of; who waits for a write is told.
+            self.on("error", _handled)
+            self._input.refuse(self._left)
+            self.destroy(self._left)
+
+    def _write(self, chunk: Any) -> Completion:
+        return self._input.give(chunk)
+
+    def _final(self) -> Any:
+        ended = self._input.give(None)
+        return ended if self._task is None else self._last(self._task)
+
+    async def _last(self, task: asyncio.Task[Any]) -> None:
+        # The stream has finished when the function has; what it fails with destroys the stream by itself.
+        await asyncio.wait([task])
+        if not task.cancelled() and task.exception() is None and task.result() is not None:
+            raise _not_none(task.result())
+
+    def _task_done(self, task: asyncio.Task[Any]) -> None:
+        if task.cancelled():
+            self.destroy(None if self.destroyed else AbortError())
+        elif (error := task.exception()) is not None:
+            self.destroy(error)
+        elif task.result() is not None:
+            self.destroy(_not_none(task.result()))
+        else:
+            self._function_done()
+
+    def _read(self, size: int) -> None:
+        assert self._source is not None
+        chunk = self._source.read()
+        while chunk is not None:
+            if not self.push(chunk):
+                return
+            chunk = self._source.read()
+        self._waiting = True
+
+    def _on_readable(self) -> None:
+        if self._waiting:
+            self._waiting = False
+            self._read(0)
+
+    def _on_end(self) -> None:
+        self.push(None)
+
+    def _destroy(self, error: BaseException | None) -> None:
+        self._input.fail(error if error is not None else AbortError())
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+        destroy_quietly(self._source, error)
+
+
+def _not_none(value: Any) -> InvalidReturnValueError:
+    return InvalidReturnValueError(
+        f"Duplex.from_(): an async function that is a sink must return None, got {value!r}"
+    )

@@ -1,0 +1,538 @@
+"""pipeline(): streams, iterables and functions joined to one flow that fails, ends and is cleaned up as one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
+from types import CoroutineType
+from typing import Any
+
+from forebay._core.abort import AbortSignal, Left, abort_error, checked_signal
+from forebay._core.names import stream_name
+from forebay._core.scheduling.hook_runner import is_awaitable
+from forebay._core.scheduling.operation import Handle
+from forebay._core.scheduling.ticks import next_tick
+from forebay._core.state.stream import Stream
+from forebay._core.usage_errors import hint, is_class
+from forebay._core.waiting.finished import Finished, finished
+from forebay._core.waiting.unfinished import give_up, shutting_down
+from forebay.errors import (
+    AbortError,
+    InvalidArgTypeError,
+    InvalidReturnValueError,
+    MissingArgsError,
+    PrematureCloseError,
+    StreamDestroyedError,
+    UnableToPipeError,
+    WriteAfterEndError,
+)
+from forebay.stats import StreamStats, bottleneck, drawing, flow_stats
+from forebay.streams.from_iterable import from_iterable
+from forebay.streams.readable import Readable
+from forebay.streams.transform import PassThrough
+from forebay.streams.writable import Writable
+
+_NOTE = "in stage "
+_CLOSED = "a stage was closed before its source had ended"
+
+
+class Pipeline(Handle[Any]):
+    """A flow under way, and the awaitable of its end; its value is what a last stage that is a function returned."""
+
+    def __init__(self, stages: tuple[Any, ...], signal: AbortSignal | None, end: bool) -> None:
+        super().__init__()
+        #: The stages, in order: streams, iterables and functions as they were given.
+        self.stages: tuple[Any, ...] = stages
+        self._outer = signal
+        self._end = end
+        self._first_error: BaseException | None = None
+        self._outcome: Any = None
+        self._open = 0
+        self._destroyers: deque[_Destroyer] = deque()
+        self._last_cleanup: list[Callable[[], object]] = []
+        # Those that are at work.
+        self._tasks: set[asyncio.Task[None]] = set()
+        # What the functions since the last stream read, and all streams that are read by functions.
+        self._feeds: list[Any] = []
+        self._read_by_functions: list[Any] = []
+        self._last: Any = None
+        # Those that have not taken their first step.
+        self._unbegun: set[asyncio.Task[None]] = set()
+        #: Whether it is a part of a stream, which has its errors.
+        self._inner = False
+
+    @property
+    def stream(self) -> Any:
+        """The last stage as a stream; for a function that is a PassThrough with what it gave."""
+        return self._last
+
+    def stats(self) -> list[StreamStats]:
+        """The counters of the stages that are streams, in order."""
+        return flow_stats(self.stages)
+
+    @property
+    def bottleneck(self) -> Any:
+        """The stage that the others wait for; the source where nobody waits."""
+        return bottleneck(self.stages)
+
+    def draw(self) -> str:
+        """The flow as text: each stage, its fill against its mark, and who is waited for."""
+        return drawing(self.stages)
+
+    # ---- building
+
+    def _start(self) -> None:
+        if self._outer is not None:
+            self._outer.add_listener(self._abort)
+        current: Any = None
+        watched = index = 0
+        try:
+            for index in range(len(self.stages)):
+                self._watch(index)
+                watched += 1
+                current = self._connect(current, index)
+        except BaseException as error:
+            self._place(error, index)
+            # A function failed, or gave what is none. That is raised; the stages are given up all the same.
+            for index in range(watched, len(self.stages)):
+                self._watch(index)
+            self._seen = True
+            self._conclude(error, False)
+            raise
+        self._last = current
+        if self._outer is not None and self._outer.aborted:
+            next_tick(self._abort)
+
+    def _connect(self, current: Any, index: int) -> Any:
+        """Join a stage to what comes before it; return what the next one reads."""
+        stage = self.stages[index]
+        is_last = index == len(self.stages) - 1
+        if isinstance(stage, (Readable, Writable)):
+            if index > 0:
+                self._join(current, stage, index)
+            self._feeds = []
+            return stage
+        return self._first(stage) if index == 0 else self._call(stage, current, index, is_last)
+
+    def _first(self, stage: Any) -> Any:
+        # A Future is iterable too, for the sake of ``await``.
+        if is_awaitable(stage):
+            return from_iterable(stage, {})
+        if isinstance(stage, (Iterable, AsyncIterable)):
+            return stage
+        made = stage()
+        if not isinstance(made, (Iterable, AsyncIterable)):
+            raise _wrong_return(0, "an iterable or async iterable", made)
+        return made
+
+    def _call(self, stage: Callable[..., Any], current: Any, index: int, is_last: bool) -> Any:
+        source = _async_iterable(current)
+        self._feeds.append(source)
+        if isinstance(source, Readable):
+            self._read_by_functions.append(source)
+        made = stage(source)
+        if not is_last:
+            if not isinstance(made, AsyncIterable):
+                raise _wrong_return(index, "an async iterable", made)
+            return made
+        # A last stage that is a function has a stream for its outcome all the same.
+        end = _Result(object_mode=True) if is_awaitable(made) else PassThrough(object_mode=True)
+        if is_awaitable(made):
+            self._open += 1
+            task = self._spawn(self._await_last(made, end, self._feeds))
+            if isinstance(made, CoroutineType):
+                # A flow that fails before its last stage has begun never awaits it.
+                task.add_done_callback(lambda _: made.close())
+        elif isinstance(made, AsyncIterable):
+            self._open += 1
+            self._spawn(self._pump(made, end, self._feeds, index))
+        else:
+            raise _wrong_return(index, "an awaitable or async iterable", made)
+        destroyer = _Destroyer(end, False, True)
+        self._destroyers.append(destroyer)
+        self._last_cleanup.append(destroyer.forget)
+        return end
+
+    def _watch(self, index: int) -> None:
+        """Destroy a stage that is a stream when the flow fails, and take its errors for the flow's."""
+        stream = self.stages[index]
+        if not isinstance(stream, (Readable, Writable)):
+            return
+        reading = index < len(self.stages) - 1
+        # What comes out of the last stage is for others, and so are its errors once the flow is over.
+        goes_on = not reading and isinstance(stream, Readable) and _can_read(stream)
+        if reading or self._end:
+            destroyer = _Destroyer(stream, reading, index > 0)
+            self._destroyers.append(destroyer)
+            if goes_on:
+                self._last_cleanup.append(destroyer.forget)
+
+        def failed(error: BaseException) -> None:
+            self._place(error, index)
+            if not isinstance(error, (AbortError, PrematureCloseError)):
+                self._report(error)
+
+        stream.on("error", failed)
+        if goes_on:
+            self._last_cleanup.append(lambda: stream.off("error", failed))
+
+    def _join(self, current: Any, stream: Any, index: int) -> None:
+        if isinstance(current, Readable):
+            self._open += 2
+            self._pipe(current, stream, index)
+        else:
+            self._open += 1
+            self._spawn(self._pump(_async_iterable(current), stream, self._feeds, index))
+
+    def _pipe(self, source: Any, dest: Any, index: int) -> None:
+        is_last = index == len(self.stages) - 1
+        end = self._end or not is_last
+        ended = False
+
+        def closed() -> None:
+            if not ended and not self._has_left(dest.errored):
+                self._finish(self._place(PrematureCloseError(_CLOSED), index))
+
+        def end_dest(*_: Any) -> None:
+            nonlocal ended
+            ended = True
+            dest.end()
+
+        def read(watch: Finished) -> None:
+            error = watch.exception()
+            if error is None and end and not ended:
+                # All had come when it was destroyed, and there is no 'end' any more.
+                end_dest()
+            self._finish(None if self._has_left(error) else self._place(error, index - 1))
+
+        def written(watch: Finished) -> None:
+            error = watch.exception()
+            if self._has_left(error):
+                source.destroy(error)
+                error = None
+            self._finish(self._place(error, index))
+
+        if dest.closed and dest._s_write_side_done():
+            # It will neither take anything nor say so.
+            done = UnableToPipeError(f"{stream_name(dest)} has finished and is closed")
+            next_tick(self._finish, self._place(done, index))
+        dest.on("close", closed)
+        source.pipe(dest, end=False)
+        if not end:
+            self._finish(None)
+        elif source._s_read_side_done():
+            next_tick(end_dest)
+        else:
+            source.once("end", end_dest)
+        finished(source, writable=False).add_done_callback(read)
+        watch = finished(dest, readable=False)
+        watch.add_done_callback(written)
+        if is_last and isinstance(dest, Readable) and _can_read(dest):
+            self._last_cleanup.append(watch.cancel)
+
+    async def _await_last(self, awaitable: Any, end: Any, feeds: list[Any]) -> None:
+        error, value = await self._run(lambda: awaitable, feeds)
+        self._place(error, len(self.stages) - 1)
+        if error is not None:
+            end.destroy(error)
+        else:
+            self._outcome = value
+            if value is not None:
+                end.write(value)
+            end.end()
+        next_tick(self._finish, error)
+
+    async def _pump(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any], index: int) -> None:
+        """Write what ``items`` gives to ``stream``: stage ``index``, or what stands for it where it is a function."""
+        feeds = [*feeds, items]
+        error, _ = await self._run(lambda: self._write_all(items, stream, feeds, index), feeds)
+        self._place(error, index - 1 if stream is self.stages[index] else index)
+        if self._has_left(stream.errored) and isinstance(error, (Left, asyncio.CancelledError)):
+            error = None
+        self._finish(error)
+
+    async def _run(
+        self, work: Callable[[], Awaitable[Any]], feeds: list[Any]
+    ) -> tuple[BaseException | None, Any]:
+        """Do the work of a task, then give up what it has read; return the error, if any, and the value."""
+        error: BaseException | None = None
+        value = None
+        task = asyncio.current_task()
+        assert task is not None
+        self._unbegun.discard(task)
+        self._tasks.add(task)
+        try:
+            if self._first_error is not None:
+                raise self._first_error
+            value = await work()
+        except asyncio.CancelledError as caught:
+            error = self._first_error or caught
+            if error is caught and task.cancelling():
+                self._give_up_all()
+        except Exception as caught:
+            error = caught
+        finally:
+            self._tasks.discard(task)
+        # Leaving ``async for`` does not close what it was over.
+        for feed in reversed(feeds):
+            try:
+                if isinstance(feed, Readable):
+                    if error is None:
+                        self._give_up(feed)
+                elif hasattr(feed, "aclose") and not getattr(feed, "ag_running", False):
+                    await feed.aclose()
+            except (Exception, asyncio.CancelledError) as caught:
+                error = error or self._first_error or caught
+        return error, value
+
+    def _give_up(self, stream: Any) -> None:
+        """A function is done: the stream that it read is of no use any more, and what comes before that."""
+        # The first stage needs nothing, nobody waits for it.
+        if stream is not self.stages[0] and not stream.destroyed and not stream.readable_ended:
+            stream.destroy(Left())
+
+    def _has_left(self, error: BaseException | None) -> bool:
+        """Whether a stream was given up because the function that reads it has stopped: no failure of the flow."""
+        return isinstance(error, Left) and (
+            any(stream.errored is error for stream in self._read_by_functions)
+            or any(getattr(stage, "_left", None) is error for stage in self.stages)
+        )
+
+    async def _write_all(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any], index: int) -> None:
+        """Write what an async iterable gives, waiting where the stream says so."""
+        watch = finished(stream, readable=False)
+        task = asyncio.current_task()
+        assert task is not None
+        watch.add_done_callback(lambda done: task.cancel() if self._has_left(done.exception()) else None)
+        try:
+            iterator = aiter(items)
+            feeds.append(iterator)
+            if stream.writable_need_drain:
+                await stream.drain()
+            async for chunk in iterator:
+                if not self._write(chunk, stream, index):
+                    await _writable_again(stream, watch)
+            if self._end or stream is not self.stages[-1]:
+                stream.end()
+                await watch
+        finally:
+            watch.cancel()
+            watch._seen = True
+
+    def _write(self, chunk: Any, stream: Any, index: int) -> bool:
+        if stream.writable_ended:
+            error = WriteAfterEndError(f"{stream_name(stream)} was ended before all was written to it")
+            self._place(error, index)
+            raise error
+        try:
+            return bool(stream.write(chunk))
+        except Exception as error:
+            self._place(error, index)
+            raise
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._unbegun.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        if task in self._unbegun:
+            # Cancelled before its first step, by the loop at its end.
+            self._unbegun.discard(task)
+            self._give_up_all()
+            self._finish(self._first_error or asyncio.CancelledError())
+
+    # ---- the end
+
+    def _place(self, error: Any, index: int) -> Any:
+        """Note on an error in which stage it came up, unless a pipeline has, and return it."""
+        if error is not None and not isinstance(error, (AbortError, asyncio.CancelledError)):
+            notes = getattr(error, "__notes__", ())
+            if not any(str(note).startswith(_NOTE) for note in notes):
+                with suppress(Exception):
+                    error.add_note(
+                        f"{_NOTE}{index + 1} of {len(self.stages)}: {stream_name(self.stages[index])}"
+                    )
+        return error
+
+    def _finish(self, error: BaseException | None = None) -> None:
+        """One of the parts that are waited for is done."""
+        self._open -= 1
+        self._conclude(error, self._open == 0)
+
+    def _report(self, error: BaseException) -> None:
+        self._finish(error)
+
+    def _abort(self) -> None:
+        assert self._outer is not None
+        self._conclude(abort_error(self._outer), False)
+
+    def _conclude(self, error: BaseException | None, final: bool) -> None:
+        """X3: the first error wins, but any other is better than a premature close."""
+        if error is not None and (
+            self._first_error is None or isinstance(self._first_error, PrematureCloseError)
+        ):
+            self._first_error = error
+        if self._first_error is None and not final:
+            return
+        while self._destroyers:
+            self._destroyers.popleft().destroy(self._first_error)
+        if self._outer is not None:
+            self._outer.remove_listener(self._abort)
+        if self._first_error is not None:
+            for task in list(self._tasks):
+                if task is not asyncio.current_task():
+                    task.cancel()
+        if final:
+            if self._first_error is None:
+                for cleanup in self._last_cleanup:
+                    cleanup()
+            next_tick(self._settle, self._first_error, self._outcome)
+
+    def _give_up_all(self) -> None:
+        """The loop's tasks are being cancelled, with those of the flow: what that drops is named at the end."""
+        give_up(self, self._loop)
+        self._seen = True
+
+    def _abandoned(self) -> None:
+        # Whoever cancels knows; a task that the loop cancels at its end does not tell anybody.
+        if shutting_down():
+            self._give_up_all()
+        self._seen = True
+        self._conclude(AbortError(), False)
+
+
+class _Destroyer:
+    """Destroys one stage when the flow fails, unless it was done before."""
+
+    def __init__(self, stream: Any, reading: bool, writing: bool) -> None:
+        self._stream = stream
+        self._over = False
+        stream.on("close", self._closed)
+        self._watch = finished(stream, readable=reading, writable=writing)
+        self._watch.add_done_callback(self._done)
+
+    def _closed(self) -> None:
+        self._over = True
+
+    def _done(self, watch: Finished) -> None:
+        self._over = watch.exception() is None
+
+    def forget(self) -> None:
+        self._watch.cancel()
+
+    def destroy(self, error: BaseException | None) -> None:
+        if not self._over:
+            self._over = True
+            if not self._stream.destroyed:
+                self._stream.destroy(
+                    error
+                    if error is not None
+                    else StreamDestroyedError("the pipeline is over and this stage is not")
+                )
+
+
+class _Result(PassThrough):
+    """What the last function gave, as a stream. It is the flow's own result, and nothing that is to be delivered."""
+
+    def _s_unfinished(self) -> None:
+        return None
+
+
+def _check(stages: tuple[Any, ...]) -> None:
+    """What can be seen to be no stage is refused before anything has begun."""
+    for index, stage in enumerate(stages):
+        is_last = index == len(stages) - 1
+        if not isinstance(stage, (Readable, Writable)):
+            if isinstance(stage, str) and index == 0 and _takes_bytes(stages[1]):
+                # Only what takes text can take it as data.
+                raise InvalidArgTypeError(
+                    f"stage 0 is the str {stage!r:.80}, and stage 1 takes bytes{hint(stage)}; to send the text itself, "
+                    f"encode it, or give the sink a default_encoding"
+                )
+            can_be = callable(stage) or (index == 0 and _can_iterate(stage))
+            if can_be and not is_class(stage, Stream):
+                continue
+            wanted = "a Readable, an iterable or a function" if index == 0 else "a stream or a function"
+            raise InvalidArgTypeError(
+                f"stage {index} must be {wanted}, got {stage!r}{hint(stage, reads=not is_last)}"
+            )
+        if index > 0 and not (isinstance(stage, Writable) and not stage._s_is_disabled(False)):
+            raise InvalidArgTypeError(
+                f"stage {index} cannot be written, and only the first may be a pure Readable: {stage!r}"
+            )
+        if index < len(stages) - 1 and not (isinstance(stage, Readable) and not stage._s_is_disabled(True)):
+            raise InvalidArgTypeError(
+                f"stage {index} cannot be read, and only the last may be a pure Writable: {stage!r}"
+            )
+
+
+def _takes_bytes(stage: Any) -> bool:
+    return isinstance(stage, Writable) and bool(stage._s_takes_bytes_only())
+
+
+def _can_iterate(source: Any) -> bool:
+    return isinstance(source, (Iterable, AsyncIterable)) or is_awaitable(source)
+
+
+def _wrong_return(index: int, wanted: str, made: Any) -> InvalidReturnValueError:
+    if isinstance(made, CoroutineType):
+        made.close()
+    return InvalidReturnValueError(f"stage {index} must return {wanted}, got {made!r}")
+
+
+def _can_read(stream: Any) -> bool:
+    return bool(stream._s_has_side(True) and stream.readable and not stream.readable_ended)
+
+
+async def _writable_again(stream: Any, watch: Finished) -> None:
+    if stream.destroyed or stream.errored is not None:
+        await watch
+    await stream.drain()
+
+
+def _async_iterable(source: Any) -> AsyncIterable[Any]:
+    if isinstance(source, AsyncIterable):
+        return source
+    if isinstance(source, (str, bytes, bytearray, memoryview)):
+        return _each([source])
+    return _each(source)
+
+
+async def _each(items: Iterable[Any]) -> AsyncIterator[Any]:
+    iterator = iter(items)
+    try:
+        for item in iterator:
+            yield await item if is_awaitable(item) else item
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()
+
+
+def pipeline(*stages: Any, signal: AbortSignal | None = None, end: bool = True) -> Pipeline:
+    """Join ``stages`` and let the data flow: ``await pipeline(source, *stages, sink)``.
+
+    It starts at once and returns an awaitable `Pipeline`. The source is a Readable, an iterable, an async iterable or
+    a function that returns one; a stage in the middle is a Duplex or a function from an async iterable to an async
+    iterable (an async generator function); the sink a Writable or a function from an async iterable to an awaitable,
+    whose value the pipeline returns. A list of stages as the only argument is taken apart.
+
+    A function may stop reading before the end: what comes before it is given up. An error of any stage destroys every
+    stage and is raised once. Cancelling the task that awaits, and ``signal``, do the same with AbortError.
+    ``end=False`` leaves the sink open.
+
+    Raises MissingArgsError for fewer than two stages, InvalidArgTypeError for what is no stage, InvalidReturnValueError
+    for a function that returns none.
+    """
+    if len(stages) == 1 and isinstance(stages[0], (list, tuple)):
+        stages = tuple(stages[0])
+    if len(stages) < 2:
+        raise MissingArgsError(f"pipeline() needs a source and a sink, got {len(stages)} stage(s)")
+    _check(stages)
+    flow = Pipeline(stages, checked_signal(signal), end)
+    flow._start()
+    return flow

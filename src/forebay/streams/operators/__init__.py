@@ -1,0 +1,1 @@
+"""`map`, `filter` and the other operators of a Readable."""

@@ -1,0 +1,230 @@
+"""Operators: `map`, `filter`, `take`, ... and the reductions to one value, as methods of every Readable.
+
+Those that return a stream are lazy: nothing is read before they are. Those that return a value are coroutines that read
+in the task that awaits them. Between a source and a value no stream is run that nobody looks at: the functions of
+the stages in the middle are called by the reader itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any
+
+from forebay._core.abort import AbortSignal, checked_signal
+from forebay.errors import InvalidArgTypeError, MissingArgsError
+from forebay.streams.operators.operator_stream import (
+    DROP,
+    FILTER,
+    MAP,
+    PAIR,
+    TAKE,
+    TAP,
+    FlatStage,
+    Stage,
+    checked_int,
+)
+from forebay.streams.operators.reducer import COLLECT, EACH, FIND, MISSING, REDUCE, Drive, Step
+from forebay.streams.reading.puller import Pull
+
+Fn = Callable[..., Any]
+
+
+# ---- operators that return a stream
+
+
+def map_(
+    source: Any,
+    fn: Fn,
+    *,
+    concurrency: int = 1,
+    high_water_mark: int | None = None,
+    signal: AbortSignal | None = None,
+) -> Stage:
+    return Stage(source, MAP, fn, concurrency, high_water_mark, signal, 0)
+
+
+def filter_(
+    source: Any,
+    fn: Fn,
+    *,
+    concurrency: int = 1,
+    high_water_mark: int | None = None,
+    signal: AbortSignal | None = None,
+) -> Stage:
+    return Stage(source, FILTER, fn, concurrency, high_water_mark, signal, 0)
+
+
+def tap(
+    source: Any,
+    fn: Fn,
+    *,
+    concurrency: int = 1,
+    high_water_mark: int | None = None,
+    signal: AbortSignal | None = None,
+) -> Stage:
+    return Stage(source, TAP, fn, concurrency, high_water_mark, signal, 0)
+
+
+def flat_map(
+    source: Any,
+    fn: Fn,
+    *,
+    concurrency: int = 1,
+    high_water_mark: int | None = None,
+    signal: AbortSignal | None = None,
+) -> Stage:
+    return FlatStage(source, MAP, fn, concurrency, high_water_mark, signal, 0)
+
+
+def take(source: Any, count: int, *, signal: AbortSignal | None = None) -> Stage:
+    return Stage(source, TAKE, None, 1, None, signal, checked_int("count", count, 0))
+
+
+def drop(source: Any, count: int, *, signal: AbortSignal | None = None) -> Stage:
+    return Stage(source, DROP, None, 1, None, signal, checked_int("count", count, 0))
+
+
+# ---- operators that return a value
+
+
+async def to_list(source: Any, *, signal: AbortSignal | None = None) -> list[Any]:
+    items: list[Any] = []
+    await _drive(source, Step(COLLECT, items.append, 0), signal)
+    return items
+
+
+async def for_each(
+    source: Any,
+    fn: Fn,
+    *,
+    concurrency: int = 1,
+    high_water_mark: int | None = None,
+    signal: AbortSignal | None = None,
+) -> None:
+    _callable("for_each", fn)
+    if _concurrent(concurrency, high_water_mark):
+        calls = Stage(source, TAP, fn, concurrency, high_water_mark, None, 0)
+        await _drive(calls, Step(COLLECT, _ignore, 0), signal)
+    else:
+        await _drive(source, Step(EACH, fn, 0), signal)
+
+
+async def reduce(source: Any, fn: Fn, initial: Any = MISSING, *, signal: AbortSignal | None = None) -> Any:
+    _callable("reduce", fn)
+    result = await _drive(source, Step(REDUCE, fn, 0), signal, initial)
+    if result is MISSING:
+        raise MissingArgsError("reduce() of an empty stream needs an initial value")
+    return result
+
+
+async def find(
+    source: Any,
+    fn: Fn,
+    *,
+    concurrency: int = 1,
+    high_water_mark: int | None = None,
+    signal: AbortSignal | None = None,
+) -> Any:
+    found = await _search("find", source, fn, True, concurrency, high_water_mark, signal)
+    return None if found is MISSING else found
+
+
+async def some(
+    source: Any,
+    fn: Fn,
+    *,
+    concurrency: int = 1,
+    high_water_mark: int | None = None,
+    signal: AbortSignal | None = None,
+) -> bool:
+    return await _search("some", source, fn, True, concurrency, high_water_mark, signal) is not MISSING
+
+
+async def every(
+    source: Any,
+    fn: Fn,
+    *,
+    concurrency: int = 1,
+    high_water_mark: int | None = None,
+    signal: AbortSignal | None = None,
+) -> bool:
+    return await _search("every", source, fn, False, concurrency, high_water_mark, signal) is MISSING
+
+
+async def _search(
+    name: str,
+    source: Any,
+    fn: Fn,
+    wanted: bool,
+    concurrency: int,
+    high_water_mark: int | None,
+    signal: AbortSignal | None,
+) -> Any:
+    """The first item for which the truth of ``fn(item)`` is ``wanted``, or MISSING."""
+    _callable(name, fn)
+    if not _concurrent(concurrency, high_water_mark):
+        return await _drive(source, Step(FIND, fn, int(wanted)), signal, MISSING)
+
+    pairs = Stage(source, PAIR, fn, concurrency, high_water_mark, None, 0)
+    found = await _drive(pairs, Step(FIND, itemgetter(1), int(wanted)), signal, MISSING)
+    return found if found is MISSING else found[0]
+
+
+def _ignore(item: Any) -> None:
+    return None
+
+
+def _callable(name: str, fn: Any) -> None:
+    if not callable(fn):
+        raise InvalidArgTypeError(f"{name}() needs a function, got {fn!r}")
+
+
+def _concurrent(concurrency: Any, high_water_mark: Any) -> bool:
+    checked_int("concurrency", concurrency, 1)
+    if high_water_mark is not None:
+        checked_int("high_water_mark", high_water_mark, 0)
+    return bool(concurrency > 1)
+
+
+# ---- the reader
+
+
+async def _drive(source: Any, last: Step, signal: AbortSignal | None, value: Any = None) -> Any:
+    """Read ``source`` to its end, or to where the last step has enough; return the value of the last step.
+
+    Stages without a life of their own are taken apart: their steps run here, on the items of the stream before them.
+    """
+    checked_signal(signal)
+    steps = [last]
+    stages: list[Stage] = []
+    while isinstance(source, Stage) and source.is_idle():
+        steps.insert(0, Step(source.kind, source.fn, source.count))
+        stages.append(source)
+        source = source.source
+    pull = Pull(source, None, signal)
+    for stage in stages:
+        stage.run_by(pull)
+    nothing = any(stage.kind == TAKE and stage.count == 0 for stage in stages)
+    drive = Drive(source, steps, value, nothing)
+    failure: BaseException | None = None
+    try:
+        pending = drive.run()
+        while True:
+            if pending is not None:
+                pending = drive.resume(await pending)
+            elif drive.stopped or not await pull.more():
+                break
+            else:
+                pending = drive.run()
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        complete = pull.ended and failure is None
+        pull.leave()
+        for stage in stages:
+            stage.conclude(complete, failure)
+        # An error's traceback holds this frame, which must not hold the error.
+        failure = None
+    return drive.value

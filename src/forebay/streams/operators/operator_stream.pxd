@@ -1,0 +1,60 @@
+cimport cython
+
+from forebay._core.scheduling.hook_runner cimport HookRunner, is_awaitable
+from forebay._core.state.stream cimport Stream
+from forebay.streams.readable cimport Readable
+
+cdef int _MAP
+cdef int _FILTER
+cdef int _TAP
+cdef int _TAKE
+cdef int _DROP
+cdef int _PAIR
+cdef int _PENDING
+cdef int _DONE
+cdef int _FAILED
+
+cdef class Slot:
+    cdef Stage _stage               # None once settled
+    cdef object _item
+    cdef HookRunner _runner         # who awaits; free again when it is settled
+    cdef int _state
+    cdef object _value              # the result or the error
+    @cython.locals(stage=Stage)
+    cdef object _settle(self, int state)
+
+cdef class Stage(Readable):
+    cdef readonly Stream source
+    cdef readonly int kind
+    cdef readonly object fn
+    cdef readonly object count      # of take and drop: how many are left
+    cdef Py_ssize_t _concurrency
+    cdef Py_ssize_t _limit          # how many items may be under way or done, in all
+    cdef object _abort_signal
+    cdef object _pull               # None before the first read, and after destroy()
+    cdef bint _started              # the source is read
+    cdef bint _driven               # ... by somebody else; see run_by
+    cdef bint _pumping
+    cdef bint _wanted               # the last push said that there is room
+    cdef object _plain              # the type of the last result; known to be no awaitable
+    cdef object _slots              # a deque, from the first awaitable on
+    cdef list _runners_made
+    cdef list _free                 # runners that await nothing
+    cdef Py_ssize_t _busy           # awaitables that are not done
+    cpdef object _pump(self)
+    @cython.locals(slot=Slot, stream=Stream)
+    cdef object _work(self)
+    @cython.locals(slot=Slot, runner=HookRunner)
+    cdef object _await(self, object item, object awaitable)
+    cdef bint _give(self, object item, object value) except -1
+    cdef object _enough(self)
+    @cython.locals(slot=Slot)
+    cdef object _abandon(self)
+
+cdef class FlatStage(Stage):
+    cdef object _items              # the iterator that is being given
+    cdef object _async_items
+    cdef object _room               # a future: the async iterator may go on
+    cdef object _task
+    cdef bint _begun                # the task has taken its first step
+    cdef object _expand(self)

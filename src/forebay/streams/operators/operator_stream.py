@@ -1,0 +1,371 @@
+"""The streams that operators return: each pulls from the stream before it, calls its function, and keeps the order.
+
+A stage that is read as a stream works inside the ``read()`` of its reader, with no task. What the function returns is
+awaited where it is awaitable, by at most ``concurrency`` tasks that live as long as the stage; a coroutine that
+never suspends needs none of their turns.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterable, Iterable
+
+from forebay._core.abort import checked_signal
+from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
+from forebay.errors import (
+    AbortError,
+    InvalidArgTypeError,
+    InvalidReturnValueError,
+    NullChunkError,
+    OutOfRangeError,
+    PrematureCloseError,
+)
+from forebay.streams.readable import Readable
+from forebay.streams.reading.puller import Pull
+
+MAP = _MAP = 1
+FILTER = _FILTER = 2
+TAP = _TAP = 3
+TAKE = _TAKE = 4
+DROP = _DROP = 5
+#: ``map`` with results ``(item, fn(item))``.
+PAIR = _PAIR = 6
+
+_PENDING = 0
+_DONE = 1
+_FAILED = 2
+
+
+def checked_int(name, value, least):
+    """``value``, an int of at least ``least``. Raises InvalidArgTypeError and OutOfRangeError."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidArgTypeError(f"{name} must be an int, got {value!r}")
+    if value < least:
+        raise OutOfRangeError(f"{name} must be {least} or more, got {value}")
+    return value
+
+
+def null_result(name):
+    return NullChunkError(
+        f"{name}(): the function gave None, which marks the end of a stream and cannot be a chunk"
+    )
+
+
+class Slot:
+    """The place of one item's result in the order of the results; what a HookRunner settles."""
+
+    def __init__(self, stage, item, runner):
+        self._stage = stage
+        self._item = item
+        self._runner = runner
+        self._state = _PENDING
+        self._value = None
+
+    def resolve(self, value):
+        self._value = value
+        self._settle(_DONE)
+
+    def reject(self, error):
+        if isinstance(error, asyncio.CancelledError):
+            self._value = AbortError("what an operator's function returned was cancelled")
+            self._value.__cause__ = error
+        else:
+            self._value = error
+        self._settle(_FAILED)
+
+    def _settle(self, state):
+        stage = self._stage
+        self._stage = None
+        if stage is not None:
+            self._state = state
+            stage._free.append(self._runner)
+            stage._busy -= 1
+            stage._pump()
+
+
+class Stage(Readable):
+    """What `map` and the others return: a Readable of objects that reads one item ahead, once it is read itself."""
+
+    def __init__(self, source, kind, fn, concurrency, high_water_mark, signal, count):
+        if kind != _TAKE and kind != _DROP and not callable(fn):
+            raise InvalidArgTypeError(f"an operator needs a function, got {fn!r}")
+        self.source = source
+        self.kind = kind
+        self.fn = fn
+        self.count = count
+        self._concurrency = checked_int("concurrency", concurrency, 1)
+        if high_water_mark is None:
+            high_water_mark = concurrency - 1
+        self._limit = concurrency + checked_int("high_water_mark", high_water_mark, 0)
+        self._abort_signal = checked_signal(signal)
+        self._pull = None
+        self._started = self._driven = self._pumping = self._wanted = False
+        self._slots = self._free = self._plain = None
+        self._busy = 0
+        Readable.__init__(self, object_mode=True, high_water_mark=1)
+
+    # ---- taken apart by a reader
+
+    def is_idle(self):
+        """Whether nobody looks at this stream, so that its step may as well be another's."""
+        return not (
+            self._started
+            or self._s_destroyed
+            or self._concurrency > 1
+            or self._abort_signal is not None
+            or self.event_names()
+        )
+
+    def run_by(self, pull):
+        """Let the owner of ``pull`` do the work; destroying this stream stops it."""
+        self._started = self._driven = True
+        self._pull = pull
+        self.on("error", _handled)
+
+    def conclude(self, complete, error):
+        """The reader that did the work is done: so is this stream."""
+        if self._s_destroyed:
+            return
+        if complete:
+            self.push(None)
+            self.resume()
+        else:
+            self.destroy(error if isinstance(error, Exception) else None)
+
+    # ---- run as a stream
+
+    def _r_call_read(self):
+        if self._driven:
+            return
+        self._wanted = True
+        if self._pull is None:
+            self._started = True
+            self._pull = Pull(self.source, self._pump, self._abort_signal)
+            if self.kind == _TAKE and self.count == 0:
+                self._enough()
+                return
+        if not self._pumping:
+            self._pump()
+
+    def _pump(self):
+        """Give what is wanted, as far as it is there."""
+        if self._pumping or self._pull is None or self._s_destroyed:
+            return
+        if self._abort_signal is not None and self._abort_signal.aborted:
+            self.destroy(self._pull.error)
+            return
+        self._pumping = True
+        try:
+            self._work()
+        except Exception as error:
+            self.destroy(error)
+        finally:
+            self._pumping = False
+
+    def _work(self):
+        """Give results while they are wanted, and call the function for what comes, while there is room."""
+        stream = self.source
+        while self._wanted and not self._s_destroyed:
+            if self._slots:
+                slot = self._slots[0]
+                if slot._state != _PENDING:
+                    self._slots.popleft()
+                    if slot._state == _FAILED:
+                        raise slot._value
+                    self._wanted = self._give(slot._item, slot._value)
+                    continue
+                if self._busy >= self._concurrency or len(self._slots) >= self._limit:
+                    return
+            if stream._s_queue is not None:
+                # Where nothing of what comes is passed on, ticks would pile up.
+                stream._s_queue.relieve()
+            item = None if stream._s_destroyed else stream._r_read(-1)
+            if item is None:
+                if not self._slots:
+                    pull = self._pull
+                    if pull is not None and pull.error is not None:
+                        raise pull.error
+                    if pull is not None and pull.ended:
+                        self._r_push(None, None)
+                return
+            if self.fn is None:
+                self._wanted = self._give(item, None)
+                continue
+            value = self.fn(item)
+            if value is not None and type(value) is not self._plain:
+                if is_awaitable(value):
+                    self._await(item, value)
+                    continue
+                self._plain = type(value)
+            if self._slots:
+                slot = Slot(None, item, None)
+                slot._value = value
+                slot._state = _DONE
+                self._slots.append(slot)
+            else:
+                self._wanted = self._give(item, value)
+
+    def _await(self, item, awaitable):
+        if self._slots is None:
+            made = []
+            free = []
+            slots = deque()
+            # To make them may have run the garbage collector, and with it anything, a destroy() of this stream as well.
+            self._runners_made = made
+            self._free = free
+            self._slots = slots
+        if self._free:
+            runner = self._free.pop()
+        else:
+            runner = HookRunner()
+            self._runners_made.append(runner)
+        slot = Slot(self, item, runner)
+        if self._s_destroyed:
+            close = getattr(awaitable, "close", None)
+            if close is not None:
+                close()
+            return
+        self._slots.append(slot)
+        self._busy += 1
+        runner.submit(awaitable, slot)
+
+    def _give(self, item, value):
+        """Push what comes of an item; return whether more is wanted."""
+        kind = self.kind
+        if kind == _MAP:
+            if value is None:
+                raise null_result("map")
+            return self._r_push(value, None)
+        if kind == _FILTER:
+            return self._r_push(item, None) if value else True
+        if kind == _PAIR:
+            return self._r_push((item, value), None)
+        if kind == _TAKE:
+            self.count -= 1
+            more = self._r_push(item, None)
+            if self.count == 0:
+                self._enough()
+                return False
+            return more
+        if kind == _DROP and self.count:
+            self.count -= 1
+            return True
+        return self._r_push(item, None)
+
+    def _enough(self):
+        self._wanted = False
+        if self._pull is not None:
+            self._pull.leave()
+        self._r_push(None, None)
+
+    def _abandon(self):
+        """Cancel what is under way."""
+        for slot in self._slots:
+            slot._stage = None
+        self._slots.clear()
+        for runner in self._runners_made:
+            runner.stop()
+
+    def _destroy(self, error):
+        pull = self._pull
+        self._pull = None
+        if self._slots is not None:
+            self._abandon()
+        if pull is None:
+            return
+        if self._driven:
+            pull.fail(
+                error
+                if error is not None
+                else PrematureCloseError("a stage was destroyed before it had ended")
+            )
+        else:
+            pull.leave()
+
+
+class FlatStage(Stage):
+    """`flat_map`: the items of what the function returns, one after the other."""
+
+    def __init__(self, source, kind, fn, concurrency, high_water_mark, signal, count):
+        self._items = self._async_items = self._room = self._task = None
+        self._begun = False
+        Stage.__init__(self, source, kind, fn, concurrency, high_water_mark, signal, count)
+
+    def is_idle(self):
+        return False
+
+    def _r_call_read(self):
+        Stage._r_call_read(self)
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def _work(self):
+        while self._wanted and not self._s_destroyed and self._async_items is None:
+            if self._items is None:
+                Stage._work(self)
+                if self._items is None:
+                    return
+            else:
+                self._expand()
+
+    def _expand(self):
+        for item in self._items:
+            if item is None:
+                raise null_result("flat_map")
+            if not self._r_push(item, None):
+                self._wanted = False
+                return
+        self._items = None
+
+    def _give(self, item, value):
+        if isinstance(value, (str, bytes, bytearray, memoryview)):
+            return self._r_push(value, None)
+        if isinstance(value, AsyncIterable):
+            self._async_items = aiter(value)
+            self._begun = False
+            self._task = asyncio.get_running_loop().create_task(self._expand_async())
+            return False
+        if isinstance(value, Iterable):
+            self._items = iter(value)
+            # What follows is given by _work, when these are.
+            self._expand()
+            return self._wanted and self._items is None
+        raise InvalidReturnValueError(
+            f"flat_map(): the function must give an iterable or async iterable, got {value!r}"
+        )
+
+    async def _expand_async(self):
+        items = self._async_items
+        self._wanted = self._begun = True
+        try:
+            if self._s_destroyed:
+                return
+            async for item in items:
+                if item is None:
+                    raise null_result("flat_map")
+                self._wanted = self.push(item)
+                if not self._wanted and not self._s_destroyed:
+                    self._room = asyncio.get_running_loop().create_future()
+                    await self._room
+                    self._room = None
+                if self._s_destroyed:
+                    return
+            self._async_items = None
+        except Exception as error:
+            self.destroy(error)
+        finally:
+            self._task = None
+            close = getattr(items, "aclose", None)
+            if close is not None:
+                await close()
+        self._pump()
+
+    def _destroy(self, error):
+        task = self._task
+        # One that has not begun sees that the stream is destroyed, and closes the items.
+        if task is not None and self._begun and task is not asyncio.current_task():
+            task.cancel()
+        Stage._destroy(self, error)
+
+
+def _handled(error):
+    """The reader has the error."""

@@ -1,0 +1,34 @@
+cimport cython
+
+from forebay._core.scheduling.hook_runner cimport is_awaitable
+from forebay._core.state.stream cimport Stream
+
+cdef int _MAP
+cdef int _FILTER
+cdef int _TAP
+cdef int _TAKE
+cdef int _DROP
+cdef int _COLLECT
+cdef int _EACH
+cdef int _FIND
+cdef int _REDUCE
+
+cdef class Step:
+    cdef int _kind
+    cdef object _fn
+    cdef Py_ssize_t _count      # of take and drop: how many are left; of find: the truth that is looked for
+    cdef object _plain          # the type of the last result; known to be no awaitable
+
+cdef class Drive:
+    cdef Stream _stream
+    cdef list _steps
+    cdef readonly object value
+    cdef readonly bint stopped
+    cdef bint _last             # nothing after the item under way is needed
+    cdef Py_ssize_t _index      # of the step that awaits
+    cdef object _item           # ... and the item that it is about
+    @cython.locals(stream=Stream)
+    cpdef object run(self)
+    cpdef object resume(self, object result)
+    @cython.locals(step=Step, steps=list, kind=int)
+    cdef object _apply(self, Py_ssize_t index, object item, object result, bint given)

@@ -1,0 +1,118 @@
+# cython: nonecheck=True
+"""The loop of the operators that return a value: it takes what is there and stops only to wait, or to await."""
+
+from forebay._core.scheduling.hook_runner import is_awaitable
+from forebay.streams.operators.operator_stream import null_result
+
+# The steps in the middle, as in forebay.stages.
+_MAP = 1
+_FILTER = 2
+_TAP = 3
+_TAKE = 4
+_DROP = 5
+# The last steps.
+COLLECT = _COLLECT = 10
+EACH = _EACH = 11
+FIND = _FIND = 12
+REDUCE = _REDUCE = 13
+
+#: No value.
+MISSING = object()
+
+
+class Step:
+    """One operator: what to do with an item."""
+
+    def __init__(self, kind, fn, count):
+        self._kind = kind
+        self._fn = fn
+        self._count = count
+        self._plain = None
+
+
+class Drive:
+    """Reads ``stream`` through ``steps``, which begin with `value` as what they have.
+
+    `run` takes what is there. Where a step's function has returned an awaitable it returns that, and goes on with
+    `resume`; where nothing is there, or nothing more is needed (`stopped`), it returns None.
+    """
+
+    def __init__(self, stream, steps, value, stopped):
+        self._stream = stream
+        self._steps = steps
+        self.value = value
+        self.stopped = stopped
+        self._last = False
+        self._index = 0
+        self._item = None
+
+    def run(self):
+        stream = self._stream
+        while not self.stopped:
+            if stream._s_queue is not None:
+                # A loop over what is there never comes back to the event loop, and ticks would pile up.
+                stream._s_queue.relieve()
+            item = None if stream._s_destroyed else stream._r_read(-1)
+            if item is None:
+                return None
+            pending = self._apply(0, item, None, False)
+            if pending is not None:
+                return pending
+        return None
+
+    def resume(self, result):
+        """Go on where the awaitable that was returned has given ``result``."""
+        item = self._item
+        self._item = None
+        pending = self._apply(self._index, item, result, True)
+        return self.run() if pending is None else pending
+
+    def _apply(self, index, item, result, given):
+        """Take one item through the steps, from ``index`` on; return what is to be awaited first, if anything is."""
+        steps = self._steps
+        while index < len(steps):
+            step = steps[index]
+            kind = step._kind
+            if kind == _COLLECT:
+                step._fn(item)
+                break
+            if kind == _TAKE:
+                step._count -= 1
+                self._last = self._last or step._count == 0
+            elif kind == _DROP:
+                if step._count > 0:
+                    step._count -= 1
+                    break
+            else:
+                if given:
+                    given = False
+                else:
+                    if kind != _REDUCE:
+                        result = step._fn(item)
+                    elif self.value is MISSING:
+                        self.value = item
+                        break
+                    else:
+                        result = step._fn(self.value, item)
+                    if result is not None and type(result) is not step._plain:
+                        if is_awaitable(result):
+                            self._index = index
+                            self._item = item
+                            return result
+                        step._plain = type(result)
+                if kind == _MAP:
+                    if result is None:
+                        raise null_result("map")
+                    item = result
+                elif kind == _REDUCE:
+                    self.value = result
+                elif kind == _FILTER:
+                    if not result:
+                        break
+                elif kind == _FIND and (1 if result else 0) == step._count:
+                    self.value = item
+                    self.stopped = True
+            index += 1
+        if self._last:
+            self.stopped = True
+        return None

@@ -1,0 +1,6 @@
+from forebay._core.data.chunk cimport mark
+from forebay._core.state.pipe cimport pipe as _pipe, unpipe as _unpipe
+from forebay._core.state.stream cimport Stream
+
+cdef class Readable(Stream):
+    pass

@@ -1,0 +1,328 @@
+"""Readable: a source of chunks that waits for whoever reads it."""
+
+from forebay._core.data.chunk import mark
+from forebay._core.state.pipe import pipe as _pipe
+from forebay._core.state.pipe import unpipe as _unpipe
+from forebay._core.state.stream import Stream
+from forebay._core.usage_errors import hint, wrong_options
+from forebay.errors import CannotPipeError, InvalidArgTypeError
+
+
+class Readable(Stream):
+    """A source of data, pulled as far as its high-water mark and no further.
+
+    Give the hooks by keyword or override them in a subclass:
+
+    ``_read(size)``
+        Get about ``size`` bytes (one object in object mode) and `push` them, now or later; or return them. ``b""``
+        returned is the end of the data, as ``push(None)`` is. Called again only after a push.
+    ``_construct()``
+        Open what is needed; reads wait until it is done.
+    ``_destroy(error)``
+        Release what is held. It keeps ``error`` by returning normally; raise to report another. A Completion decides
+        itself: ``resolve()`` drops the error, ``reject(error)`` reports one.
+
+    A hook is a plain or an ``async`` function and may return a `Completion`. Hooks given by keyword take no stream
+    argument, so that ``Readable(read=file.read)`` works.
+
+    ``high_water_mark``: bytes (objects in object mode) that are read ahead, 64 KiB (16) where not given.
+    ``object_mode``: chunks are any objects but None, not bytes. ``encoding``: give ``str`` chunks, decoded.
+    ``signal``: an `AbortSignal` that destroys the stream. ``auto_destroy``: destroy after the end and after an
+    error. ``emit_close``: emit 'close' when destroyed.
+
+    Events: 'data', 'readable', 'end', 'error', 'close', 'pause', 'resume'.
+    """
+
+    def __init__(
+        self,
+        *positional,
+        read=None,
+        destroy=None,
+        construct=None,
+        high_water_mark=None,
+        object_mode=False,
+        encoding=None,
+        signal=None,
+        auto_destroy=True,
+        emit_close=True,
+        **unknown,
+    ):
+        if positional or unknown:
+            wrong_options(self, positional, unknown)
+        self._r_start(read, mark("high_water_mark", high_water_mark, object_mode), object_mode, encoding)
+        self._s_start(construct, destroy, auto_destroy, emit_close, signal)
+
+    # ---- for the one who makes the data
+
+    def push(self, chunk, encoding=None):
+        """Hand a chunk to the readers; None marks the end. Return whether more is wanted before the next ``_read``.
+
+        A chunk is bytes-like, passed on as the object that it is; a ``str`` needs an ``encoding``, here or of the
+        stream; in object mode it is any object. A wrong chunk destroys the stream with InvalidArgTypeError, a push
+        after the end with PushAfterEofError; after destroy() it is dropped.
+        """
+        if self._s_debug:
+            self._s_check_loop("push()")
+        return bool(self._r_push(chunk, encoding))
+
+    def unshift(self, chunk, encoding=None):
+        """Put a chunk that was read back to the front. Return as `push` does; an error after the 'end' event."""
+        if self._s_debug:
+            self._s_check_loop("unshift()")
+        return bool(self._r_unshift(chunk, encoding))
+
+    # ---- for the one who reads it
+
+    def read(self, size=None):
+        """Take what is buffered: one chunk, or ``size`` bytes (characters with an encoding); None where that is not there.
+
+        With a ``size``, fewer are returned only at the end of the data. ``read(0)`` takes nothing and makes the
+        stream fetch. In object mode ``size`` does not matter. Raises OutOfRangeError above 1 GiB.
+        """
+        if size is None:
+            return self._r_read(-1)
+        if isinstance(size, bool) or not isinstance(size, int):
+            raise InvalidArgTypeError(f"size must be an int or None, got {size!r}")
+        return self._r_read(size if size > 0 else 0)
+
+    def pause(self):
+        """Stop the flow of 'data' events; return the stream."""
+        self._r_pause()
+        return self
+
+    def resume(self):
+        """Let 'data' events flow, into nothing where there is no listener; return the stream."""
+        self._r_resume()
+        return self
+
+    def is_paused(self):
+        """Whether pause() was called last, or the stream does not flow."""
+        return bool(self._r_paused == 1 or self._r_flowing == 0)
+
+    def pipe(self, dest, *, end=True):
+        """Write all that comes to ``dest``, at its pace; return ``dest``, for ``a.pipe(b).pipe(c)``.
+
+        The end of this stream ends ``dest`` unless ``end`` is False. An error of one is not an error of the other:
+        `pipeline` is the form that handles errors.
+        """
+        if not self._s_readable:
+            self._s_check_started()
+            raise CannotPipeError("pipe() on a stream that cannot be read")
+        from forebay.streams.writable import Writable
+
+        if not isinstance(dest, Writable):
+            raise InvalidArgTypeError(
+                f"pipe() needs a Writable as dest, got {dest!r}{hint(dest, reads=False)}"
+            )
+        dest._s_has_side(False)
+        _pipe(self, dest, bool(end), type(dest).write is not Writable.write)
+        return dest
+
+    def unpipe(self, dest=None):
+        """Take the pipe to ``dest`` away, or all pipes; the stream pauses with the last one. Return the stream."""
+        _unpipe(self, dest)
+        return self
+
+    def set_encoding(self, encoding):
+        """From here on give ``str`` chunks, decoded from ``encoding``; return the stream. Raises UnknownEncodingError."""
+        self._s_check_started()
+        self._r_set_encoding(encoding)
+        return self
+
+    def iterator(self, *, destroy_on_return=True, drain_on_error=False):
+        """An async iterator over the chunks, for ``async with contextlib.aclosing(r.iterator()) as chunks``.
+
+        Leaving it early destroys the stream unless ``destroy_on_return`` is False. When the stream fails, chunks that
+        were buffered are lost, as in Node; with ``drain_on_error`` they come first, and then the error.
+        """
+        from forebay.streams.reading.iterator import ReadableIterator
+
+        return ReadableIterator(self, destroy_on_return, drain_on_error)
+
+    def __getitem__(self, index):
+        # What ``for`` without ``async`` comes to.
+        raise InvalidArgTypeError(
+            f"a {type(self).__name__} is read by 'async for chunk in stream', or by await stream.to_list(); it has no "
+            f"items by number"
+        )
+
+    def __aiter__(self):
+        return self.iterator()
+
+    @staticmethod
+    def from_(source, **options):
+        """A Readable over an iterable, an async iterable or an awaitable; ``str`` and bytes are one chunk.
+
+        In object mode with a high-water mark of 1 where ``options`` (those of Readable) do not say otherwise.
+        Destroying the stream closes the iterator.
+        """
+        from forebay.streams.from_iterable import from_iterable
+
+        return from_iterable(source, options)
+
+    # ---- what can be seen
+
+    @property
+    def readable(self):
+        """Whether there may still be something to read."""
+        self._s_check_started()
+        return bool(
+            self._s_readable
+            and not self._r_disabled
+            and not self._s_destroyed
+            and not self._s_error_emitted
+            and not self._r_end_emitted
+        )
+
+    @property
+    def readable_length(self):
+        """What is buffered: bytes, characters with an encoding, objects in object mode."""
+        return self._r_length
+
+    @property
+    def readable_flowing(self):
+        """True while 'data' flows, False while it is held back, None before anybody has decided."""
+        return None if self._r_flowing < 0 else bool(self._r_flowing)
+
+    @property
+    def readable_ended(self):
+        """Whether 'end' was emitted."""
+        return bool(self._r_end_emitted)
+
+    @property
+    def readable_high_water_mark(self):
+        """The mark: bytes, or objects in object mode. A larger ``read(size)`` raises it."""
+        return self._r_hwm
+
+    @property
+    def readable_object_mode(self):
+        """Whether chunks are any objects."""
+        return bool(self._r_object)
+
+    @property
+    def readable_encoding(self):
+        """The encoding of the text chunks, or None."""
+        return self._s_find("encoding")
+
+    @property
+    def readable_did_read(self):
+        """Whether anything was ever read or emitted."""
+        return bool(self._r_did_read)
+
+    @property
+    def readable_aborted(self):
+        """Whether the stream was destroyed or failed before its end."""
+        return bool(
+            not self._r_disabled
+            and (self._s_destroyed or self._s_errored is not None)
+            and not self._r_end_emitted
+        )
+
+    # ---- operators
+
+    def map(self, fn, **options):
+        """A Readable of ``fn(chunk)`` for every chunk, in order. Nothing is read before it is.
+
+        ``fn`` is a plain or an ``async`` function; what it raises fails the result, and a result of None is a
+        NullChunkError. ``concurrency``: how many calls may be under way at once, 1 if not given; ``high_water_mark``:
+        how many results may wait beyond these, ``concurrency - 1``; ``signal``: an AbortSignal that ends it.
+        Raises InvalidArgTypeError or OutOfRangeError for a wrong argument.
+        """
+        from forebay.streams.operators.methods import map_
+
+        return map_(self, fn, **options)
+
+    def filter(self, fn, **options):
+        """A Readable of the chunks for which ``fn(chunk)`` is true. Options and errors as for `map`."""
+        from forebay.streams.operators.methods import filter_
+
+        return filter_(self, fn, **options)
+
+    def tap(self, fn, **options):
+        """A Readable of the same chunks; ``fn(chunk)`` sees each as it passes. Options and errors as for `map`."""
+        from forebay.streams.operators.methods import tap
+
+        return tap(self, fn, **options)
+
+    def flat_map(self, fn, **options):
+        """A Readable of the items of the iterables that ``fn(chunk)`` gives. Options and errors as for `map`.
+
+        They may be async iterables, streams among them; ``str`` and bytes count as one item.
+        """
+        from forebay.streams.operators.methods import flat_map
+
+        return flat_map(self, fn, **options)
+
+    def take(self, count, **options):
+        """A Readable of the first ``count`` chunks; this stream is destroyed after them. Raises OutOfRangeError."""
+        from forebay.streams.operators.methods import take
+
+        return take(self, count, **options)
+
+    def drop(self, count, **options):
+        """A Readable of all but the first ``count`` chunks. Raises OutOfRangeError below 0."""
+        from forebay.streams.operators.methods import drop
+
+        return drop(self, count, **options)
+
+    def to_list(self, **options):
+        """``await r.to_list()``: all chunks. Raises what the stream fails with, AbortError when ``signal`` aborts."""
+        from forebay.streams.operators.methods import to_list
+
+        return to_list(self, **options)
+
+    def for_each(self, fn, **options):
+        """``await r.for_each(fn)``: call ``fn(chunk)`` for every chunk. Options and errors as for `map`."""
+        from forebay.streams.operators.methods import for_each
+
+        return for_each(self, fn, **options)
+
+    def reduce(self, fn, *initial, **options):
+        """``await r.reduce(fn, initial)``: ``fn(result, chunk)`` for chunk after chunk, starting with ``initial``.
+
+        Without ``initial`` the first chunk is the first result; raises MissingArgsError where there is none.
+        """
+        from forebay.streams.operators.methods import reduce
+
+        return reduce(self, fn, *initial, **options)
+
+    def some(self, fn, **options):
+        """``await r.some(fn)``: whether ``fn(chunk)`` is true for a chunk. Stops there and destroys the stream."""
+        from forebay.streams.operators.methods import some
+
+        return some(self, fn, **options)
+
+    def every(self, fn, **options):
+        """``await r.every(fn)``: whether ``fn(chunk)`` is true for all. Destroys the stream at the first that is not."""
+        from forebay.streams.operators.methods import every
+
+        return every(self, fn, **options)
+
+    def find(self, fn, **options):
+        """``await r.find(fn)``: the first chunk for which ``fn(chunk)`` is true, or None. Destroys the stream there."""
+        from forebay.streams.operators.methods import find
+
+        return find(self, fn, **options)
+
+    def compose(self, *stages):
+        """This stream through ``stages``, as one Duplex; see `forebay.compose`."""
+        from forebay.streams.joining.compose import compose
+
+        return compose(self, *stages)
+
+    def batches(self):
+        """``async for batch in r.batches()``: lists of all chunks that are there, instead of one at a time."""
+        from forebay.streams.reading.batches import Batches
+
+        return Batches(self)
+
+    def __or__(self, stage):
+        """``source | stage | sink``: a `Chain`, and with a pure Writable at its end a started `Pipeline`."""
+        from forebay.streams.joining.chain import join
+
+        return join(self, stage)
+
+    def __ror__(self, source):
+        from forebay.streams.joining.chain import join
+
+        return join(source, self)

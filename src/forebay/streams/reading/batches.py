@@ -1,0 +1,72 @@
+"""batches(): a stream by all that is there, instead of chunk by chunk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from forebay.streams.reading.puller import Pull
+
+
+class Batches:
+    """``async for batch in r.batches()``: non-empty lists of chunks, in order.
+
+    A batch is what is buffered when the loop comes round, so it is never more than the stream's high-water mark plus a
+    chunk, however fast the source. Errors, and leaving the loop early, are as in ``async for chunk in r``.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        # The stream's listeners hold the pull, and nobody but the loop holds this object.
+        self._pull: Pull | None = None
+        self._over = False
+
+    def __aiter__(self) -> Batches:
+        return self
+
+    async def __anext__(self) -> list[Any]:
+        if self._over:
+            raise StopAsyncIteration
+        if self._pull is None:
+            self._pull = Pull(self._source)
+        pull = self._pull
+        source = self._source
+        try:
+            while True:
+                first = None if source.destroyed else pull.read()
+                if first is not None:
+                    return self._rest([first])
+                if not await pull.more():
+                    break
+        except BaseException:
+            await self.aclose()
+            raise
+        await self.aclose()
+        raise StopAsyncIteration
+
+    def _rest(self, batch: list[Any]) -> list[Any]:
+        source = self._source
+        read = source.read
+        # What is there now: reading makes a fast source give more, which is for the next batch.
+        left = source.readable_length
+        while left > 0 and not source.destroyed:
+            chunk = read()
+            if chunk is None:
+                break
+            batch.append(chunk)
+            left -= 1 if source.readable_object_mode else len(chunk)
+        return batch
+
+    async def aclose(self) -> None:
+        """Leave the iteration; a stream that has not ended is destroyed."""
+        self._over = True
+        if self._pull is not None:
+            self._pull.leave()
+
+    def __del__(self) -> None:
+        pull = self._pull
+        if pull is not None and not self._over:
+            try:
+                pull.leave()
+            except RuntimeError:
+                # The loop is gone, and with it everybody who could be told.
+                return

@@ -1,0 +1,138 @@
+"""Async iteration over a Readable."""
+
+import asyncio
+from asyncio import _get_running_loop
+
+from forebay._core.abort import Left
+from forebay._core.scheduling.awaits import Ready
+from forebay._core.state.lifecycle import aggregate
+from forebay._core.waiting.finished import finished
+
+
+class ReadableIterator:
+    """``async for chunk in readable``: an object, so that leaving the loop early destroys the stream at once.
+
+    The last reference to it goes when the loop is left; where something else holds it, or on an interpreter that does
+    not count references, use ``async with`` on the stream or on ``contextlib.aclosing(stream.iterator())``.
+    """
+
+    def __init__(self, stream, destroy_on_return, drain_on_error):
+        # The stream's listeners hold the reading, and nobody but the loop holds the iterator.
+        self._stream = stream
+        self._reading = Reading(stream, destroy_on_return, drain_on_error)
+
+    def __aiter__(self):
+        return self
+
+    def __anext__(self):
+        stream = self._stream
+        if self._reading.started and not stream._s_destroyed:
+            # A loop over what is there never comes back to the event loop, and ticks would pile up.
+            if stream._s_queue is not None:
+                stream._s_queue.relieve()
+            chunk = stream._r_read(-1)
+            if chunk is not None:
+                return Ready(chunk)
+        return self._reading.next()
+
+    async def aclose(self):
+        """Leave the iteration; an unfinished stream is destroyed unless ``destroy_on_return`` is False."""
+        self._reading.finish(False)
+
+    def __del__(self):
+        reading = self._reading
+        # Without a running loop there is nobody left who could be told.
+        if reading is not None and reading.started and not reading.over and _get_running_loop() is not None:
+            reading.finish(False)
+
+
+class Reading:
+    def __init__(self, stream, destroy_on_return, drain_on_error):
+        self.started = False
+        self.over = False
+        self._stream = stream
+        self._destroy_on_return = destroy_on_return
+        self._drain_on_error = drain_on_error
+        self._ended = False
+        self._error = None
+        self._waiters = []
+        self._watch = None
+
+    def _start(self):
+        self.started = True
+        self._stream.on("readable", self._wake)
+        self._watch = finished(self._stream, writable=False)
+        self._watch.add_done_callback(self._finished)
+
+    def _wake(self):
+        waiters = self._waiters
+        self._waiters = []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _finished(self, watch):
+        error = watch.exception()
+        if error is not None:
+            self._error = aggregate(error, self._error)
+        else:
+            self._ended = True
+        self._wake()
+
+    async def next(self):
+        stream = self._stream
+        if not self.started and not self.over:
+            self._start()
+        while True:
+            if self.over:
+                raise StopAsyncIteration
+            chunk = None
+            if not stream.destroyed:
+                chunk = stream.read()
+            elif self._drain_on_error:
+                chunk = stream._s_read_rest()
+            if chunk is not None:
+                return chunk
+            if self._error is not None:
+                error = self._error
+                self.finish(True)
+                raise error
+            if self._ended:
+                self.finish(True)
+                raise StopAsyncIteration
+            if stream._s_queue is not None and stream._s_queue.settle():
+                continue
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                self.finish(False)
+                raise
+
+    def finish(self, completed):
+        """The iteration is over: give the stream up, or let it be."""
+        if self.over:
+            return
+        self.over = True
+        stream = self._stream
+        failed = self._error is not None
+        if not failed and not self._destroy_on_return:
+            self._let_go()
+        elif not completed or failed or (stream._s_auto_destroys() and not stream._s_half_done()):
+            if not stream.destroyed:
+                if not self.started:
+                    # The watch takes the error: that the stream was given up is for nobody to hear of.
+                    self._start()
+                stream.destroy(None if stream.readable_ended or failed else Left())
+        else:
+            self._let_go()
+        # The stream still holds the listener.
+        self._stream = self._watch = None
+        # Steps that wait beside the one that was the last.
+        self._wake()
+
+    def _let_go(self):
+        if self.started:
+            self._stream.off("readable", self._wake)
+            self._watch.cancel()

@@ -1,0 +1,1 @@
+"""One source for several readers, and several sources for one."""

@@ -1,0 +1,109 @@
+"""merge(): several sources as one, in the order in which things arrive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from forebay._core.usage_errors import checked_source
+from forebay.errors import MissingArgsError
+from forebay.streams.readable import Readable
+from forebay.streams.reading.puller import Pull
+
+
+def merge(*sources: Any, high_water_mark: int | None = None) -> Readable:
+    """A Readable of the chunks of all ``sources``, as they come; each source's own are in order.
+
+    Sources are Readables, or what ``Readable.from_`` takes. Where several have chunks ready they take turns. It ends
+    when all have ended; an error of one destroys it and the other sources, and destroying it destroys the sources.
+    ``high_water_mark``: what it reads ahead; one chunk if not given. Raises MissingArgsError without a source.
+    """
+    if not sources:
+        raise MissingArgsError("merge() needs a source")
+    return _Merged(
+        [each if isinstance(each, Readable) else Readable.from_(checked_source(each)) for each in sources],
+        high_water_mark,
+    )
+
+
+class _Merged(Readable):
+    def __init__(self, sources: list[Readable], high_water_mark: int | None) -> None:
+        self._sources = sources
+        self._pulls: list[Pull] = []
+        # Those that may have a chunk, in the order of their turns; the others say when they have one.
+        self._ready: dict[Pull, None] = {}
+        self._running: dict[Pull, None] = {}
+        self._wanted = False
+        self._serving = False
+        super().__init__(
+            object_mode=any(
+                each.readable_object_mode or each.readable_encoding is not None for each in sources
+            ),
+            high_water_mark=1 if high_water_mark is None else high_water_mark,
+        )
+
+    def _read(self, size: int) -> None:
+        self._wanted = True
+        self._connect()
+        self._serve()
+
+    def _connect(self) -> None:
+        """Begin with the sources, the first time."""
+        sources, self._sources = self._sources, []
+        for source in sources:
+            wake = _Wake(self)
+            pull = wake.pull = Pull(source, wake)
+            self._pulls.append(pull)
+            self._running[pull] = self._ready[pull] = None
+            if self.destroyed:
+                pull.leave()
+            elif pull.error is not None or pull.ended:
+                self._woken(pull)
+
+    def _serve(self) -> None:
+        """Give what is wanted, as far as it is there."""
+        if self._serving:
+            return
+        self._serving = True
+        try:
+            while self._wanted and self._ready and not self.destroyed:
+                pull = next(iter(self._ready))
+                del self._ready[pull]
+                chunk = None if pull.source.destroyed else pull.read()
+                if chunk is not None:
+                    self._ready[pull] = None
+                    self._wanted = False
+                    self._wanted = self.push(chunk) or self._wanted
+        finally:
+            self._serving = False
+        if not self._running and not self.destroyed:
+            self.push(None)
+
+    def _woken(self, pull: Pull) -> None:
+        if pull.error is not None:
+            self.destroy(pull.error)
+            return
+        if pull.ended:
+            self._running.pop(pull, None)
+        else:
+            self._ready[pull] = None
+        self._serve()
+
+    def _destroy(self, error: BaseException | None) -> None:
+        self._connect()
+        for pull in list(self._pulls):
+            pull.leave()
+
+
+class _Wake:
+    """What a source's reader calls when there may be more."""
+
+    __slots__ = ("_merged", "pull")
+
+    def __init__(self, merged: _Merged) -> None:
+        self._merged = merged
+        self.pull: Pull | None = None
+
+    def __call__(self) -> None:
+        # None: before it is made. It is read then, whatever it had to say.
+        if self.pull is not None:
+            self._merged._woken(self.pull)

@@ -1,0 +1,224 @@
+"""share() and broadcast(): one source to many consumers, each at its own pace, through one bounded buffer."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from forebay._core.data.chunk import get_default_high_water_mark
+from forebay._core.usage_errors import checked_source
+from forebay.errors import AbortError, InvalidArgTypeError, StreamDestroyedError
+from forebay.streams.operators.operator_stream import checked_int
+from forebay.streams.readable import Readable
+from forebay.streams.reading.puller import Pull
+
+
+class Shared:
+    """A source and its consumers; made by `share` and `broadcast`.
+
+    ``consumer()`` is a new Readable over the source. Every chunk is kept until each consumer has taken it, so the slowest
+    one governs: the source is not read while `buffered` is at the mark. A consumer that comes late starts at the
+    oldest chunk that is kept; one that is destroyed no longer counts. Without a consumer the chunks are kept.
+
+    ``async with share(source) as shared`` cancels it at the end of the block.
+    """
+
+    def __init__(self, source: Any, high_water_mark: int | None, eager: bool) -> None:
+        if not isinstance(source, Readable):
+            source = Readable.from_(source)
+        self._objects: bool = source.readable_object_mode or source.readable_encoding is not None
+        if high_water_mark is None:
+            high_water_mark = max(get_default_high_water_mark(self._objects), 1)
+        #: The bytes (objects, for a source of objects or text) that may be kept; one chunk may go beyond.
+        self.high_water_mark: int = checked_int("high_water_mark", high_water_mark, 1)
+        self._source = source
+        self._eager = eager
+        self._chunks: deque[Any] = deque()
+        # What each of them counts for: its owner may change its length meanwhile.
+        self._sizes: deque[int] = deque()
+        # The number of the first chunk in the buffer, counted from the first of the source.
+        self._first = 0
+        self._size = 0
+        # In order; and how many stand at a position, and which of them want a chunk, so that a chunk costs the same
+        # however many there are.
+        self._consumers: dict[_Consumer, None] = {}
+        self._standing: dict[int, int] = {}
+        self._waiting: dict[_Consumer, None] = {}
+        self._pull: Pull | None = None
+        self._fetching = False
+        self._error: BaseException | None = None
+        self._ended = False
+        if eager:
+            self._fetch()
+
+    @property
+    def buffered(self) -> int:
+        """What is kept for consumers: bytes, or objects."""
+        return self._size
+
+    @property
+    def consumers(self) -> int:
+        """How many consumers there are."""
+        return len(self._consumers)
+
+    def consumer(self) -> Readable:
+        """A new Readable of the source's chunks, from the oldest one that is kept. Raises after `cancel`."""
+        if isinstance(self._error, AbortError):
+            raise StreamDestroyedError("consumer() after cancel()")
+        consumer = _Consumer(self, self._objects)
+        self._consumers[consumer] = None
+        self._stand(consumer, self._first)
+        return consumer
+
+    def cancel(self, error: BaseException | None = None) -> None:
+        """Give the source up, and destroy every consumer with ``error``, or with AbortError."""
+        if self._error is None:
+            self._error = AbortError()
+            self._error.__cause__ = error
+        self._first += len(self._chunks)
+        self._chunks.clear()
+        self._sizes.clear()
+        self._size = 0
+        self._reader().leave()
+        for consumer in list(self._consumers):
+            consumer.destroy(error if error is not None else self._error)
+
+    async def __aenter__(self) -> Shared:
+        return self
+
+    async def __aexit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if not self._ended or self._consumers:
+            self.cancel(error if isinstance(error, Exception) else None)
+
+    # ---- the source
+
+    def _reader(self) -> Pull:
+        if self._pull is None:
+            pull = Pull(self._source, self._fetch)
+            # Whatever ran meanwhile, as the garbage collector may, has perhaps made one.
+            if self._pull is None:
+                self._pull = pull
+            else:
+                pull.release()
+        return self._pull
+
+    def _fetch(self) -> None:
+        """Read the source as far as there is room, where somebody wants it."""
+        pull = self._reader()
+        if self._fetching or self._ended or self._error is not None:
+            return
+        self._fetching = True
+        try:
+            while self._size < self.high_water_mark and (self._eager or self._waiting):
+                chunk = None if pull.source.destroyed else pull.read()
+                if chunk is None:
+                    break
+                size = 1 if self._objects else len(chunk)
+                self._chunks.append(chunk)
+                self._sizes.append(size)
+                self._size += size
+                self._serve_waiting()
+        finally:
+            self._fetching = False
+        if pull.error is not None:
+            self._error = pull.error
+        elif pull.ended:
+            self._ended = True
+            pull.leave()
+        else:
+            return
+        self._serve_waiting()
+
+    # ---- the consumers
+
+    def _serve_waiting(self) -> None:
+        for consumer in list(self._waiting):
+            if consumer in self._waiting:
+                self._serve(consumer)
+
+    def _serve(self, consumer: _Consumer) -> None:
+        """Give a consumer what is there, as far as it wants it."""
+        if consumer not in self._consumers:
+            return
+        self._waiting[consumer] = None
+        chunks = self._chunks
+        while consumer in self._waiting and not consumer.destroyed:
+            index = consumer.position - self._first
+            if 0 <= index < len(chunks):
+                chunk = chunks[index]
+                self._stand(consumer, consumer.position + 1)
+                if index == 0:
+                    self._trim()
+                if not consumer.push(chunk):
+                    self._waiting.pop(consumer, None)
+                elif consumer in self._consumers:
+                    self._waiting[consumer] = None
+            elif self._error is not None:
+                consumer.destroy(self._error)
+            elif self._ended:
+                self._waiting.pop(consumer, None)
+                consumer.push(None)
+            else:
+                return
+
+    def _stand(self, consumer: _Consumer, position: int) -> None:
+        """Note where a consumer stands: at the number of the chunk that it takes next, or at -1: nowhere."""
+        standing = self._standing
+        if consumer.position >= 0:
+            standing[consumer.position] -= 1
+            if not standing[consumer.position]:
+                del standing[consumer.position]
+        if position >= 0:
+            standing[position] = standing.get(position, 0) + 1
+        consumer.position = position
+
+    def _trim(self) -> None:
+        """Let go of what every consumer has."""
+        while self._consumers and self._chunks and self._first not in self._standing:
+            self._size -= self._sizes.popleft()
+            self._first += 1
+            # Last: letting go of it may run anything.
+            self._chunks.popleft()
+
+    def _left(self, consumer: _Consumer) -> None:
+        if consumer in self._consumers:
+            del self._consumers[consumer]
+            self._waiting.pop(consumer, None)
+            self._stand(consumer, -1)
+            self._trim()
+            self._fetch()
+
+
+class _Consumer(Readable):
+    def __init__(self, shared: Shared, objects: bool) -> None:
+        self._shared = shared
+        self.position = -1
+        super().__init__(object_mode=objects, high_water_mark=1)
+
+    def _read(self, size: int) -> None:
+        shared = self._shared
+        shared._serve(self)
+        shared._fetch()
+
+    def _destroy(self, error: BaseException | None) -> None:
+        self._shared._left(self)
+
+
+def share(source: Any, *, high_water_mark: int | None = None) -> Shared:
+    """Let many consumers read ``source``, a Readable or what ``Readable.from_`` takes; see `Shared`.
+
+    It is read when the fastest consumer wants more and no more than ``high_water_mark`` bytes (objects) are kept for
+    the slowest; the default mark, 64 KiB (16 objects), if not given. Raises OutOfRangeError for a mark below 1.
+    """
+    return Shared(_checked(source), high_water_mark, False)
+
+
+def broadcast(source: Any, *, high_water_mark: int | None = None) -> Shared:
+    """As `share`, but the source is read at once, up to the mark, whether there are consumers or not."""
+    return Shared(_checked(source), high_water_mark, True)
+
+
+def _checked(source: Any) -> Any:
+    if isinstance(source, Shared):
+        raise InvalidArgTypeError(f"a source must be a stream, got {source!r}: use its consumer()")
+    return checked_source(source)

@@ -1,0 +1,19 @@
+"""Checks for streams of your own: does a Readable, Writable, Duplex or Transform keep the rules of the stream model?
+
+Each check is an async function that makes streams by a factory, uses each in another way, and raises RuleViolation, an
+AssertionError, that names the rule (the numbers are those of docs/stream-model.md)::
+
+    def test_my_stream():
+        asyncio.run(check_readable(lambda: MyStream("..."), expected=b"..."))
+
+The factory is a function, plain or async, that returns a new stream each time it is called. What the checks do and
+what they look for is on the same page.
+"""
+
+from forebay.testing._check import RuleViolation
+from forebay.testing._duplex import check_duplex
+from forebay.testing._readable import check_readable
+from forebay.testing._transform import check_transform
+from forebay.testing._writable import check_writable
+
+__all__ = ["RuleViolation", "check_duplex", "check_readable", "check_transform", "check_writable"]

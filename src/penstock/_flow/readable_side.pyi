@@ -1,3 +1,0 @@
-from penstock._flow.lifecycle import Lifecycle
-
-class ReadableSide(Lifecycle): ...

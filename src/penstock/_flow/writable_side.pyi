@@ -1,3 +1,0 @@
-from penstock._flow.readable_side import ReadableSide
-
-class WritableSide(ReadableSide): ...

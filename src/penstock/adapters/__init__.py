@@ -1,5 +1,0 @@
-"""Streams in the frameworks that a program has: `asgi` (Starlette, FastAPI, any ASGI server), `aiohttp` and `httpx`.
-
-Each module needs its framework only when it is used; the extras ``penstock[asgi]``, ``penstock[aiohttp]`` and
-``penstock[httpx]`` install them.
-"""

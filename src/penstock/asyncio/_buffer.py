@@ -1,7 +1,0 @@
-"""asyncio's private attribute ``_buffer``, for the backend that is not compiled: a copy each time it is asked for."""
-
-from __future__ import annotations
-
-from penstock.asyncio._buffer_copy import BufferCopy as Buffer
-
-__all__ = ["Buffer"]

@@ -1,9 +1,0 @@
-from penstock._flow.runner cimport is_awaitable
-from penstock.readable cimport Readable
-
-cdef int _READ
-
-cdef class FromIterator(Readable):
-    cdef object _items
-    cdef type _plain            # the type of the last item; known to be no awaitable
-    cdef bint _pulling          # the iterator is being read, here or by a task

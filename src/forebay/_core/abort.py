@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from forebay._core.events import EventEmitter
 from forebay.errors import AbortError, InvalidArgTypeError
 
-if TYPE_CHECKING:
-    from forebay._core.state.stream import Stream
 
-S = TypeVar("S", bound="Stream")
+class Abortable(Protocol):
+    """What a signal needs of a stream."""
+
+    def destroy(self, error: BaseException | None = None) -> Any: ...
+
+    def on(self, event: str, fn: Callable[..., object]) -> Any: ...
+
+    def _s_is_over(self) -> bool: ...
+
+
+S = TypeVar("S", bound=Abortable)
 
 
 class AbortSignal:

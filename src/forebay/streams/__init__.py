@@ -1,1 +1,14 @@
 """The public classes of streams, and what is made of them."""
+
+from forebay.streams import late_binding
+from forebay.streams.from_iterable import from_iterable
+from forebay.streams.joining.chain import join
+from forebay.streams.joining.compose import compose
+from forebay.streams.joining.duplexify import duplex_from
+from forebay.streams.operators import methods
+
+late_binding.operators = methods
+late_binding.from_iterable = from_iterable
+late_binding.compose = compose
+late_binding.join = join
+late_binding.duplexify = duplex_from

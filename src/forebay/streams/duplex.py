@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from forebay._core.state.stream import Stream
 from forebay._core.waiting.aclose import leave_duplex
 from forebay.errors import InvalidArgTypeError
+from forebay.streams import late_binding
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
@@ -70,11 +71,9 @@ class Duplex(Readable, Writable):
         transform; an async function is a sink, and must return None, else the stream fails with
         InvalidReturnValueError. Raises InvalidArgTypeError for anything else.
         """
-        from forebay.streams.joining.duplexify import duplex_from
-
         if options:
             raise InvalidArgTypeError(f"Duplex.from_() takes no options, got {', '.join(options)}")
-        return duplex_from(source)
+        duplex: Duplex = late_binding.duplexify(source)
+        return duplex
 
-    async def __aexit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        await leave_duplex(self, error)
+    __aexit__ = leave_duplex

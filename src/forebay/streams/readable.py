@@ -5,7 +5,13 @@ from forebay._core.state.pipe import pipe as _pipe
 from forebay._core.state.pipe import unpipe as _unpipe
 from forebay._core.state.stream import Stream
 from forebay._core.usage_errors import hint, wrong_options
+from forebay._core.waiting.aclose import aclose as _aclose
+from forebay._core.waiting.aclose import enter, leave_readable
 from forebay.errors import CannotPipeError, InvalidArgTypeError
+from forebay.streams import late_binding
+from forebay.streams.reading.batches import Batches
+from forebay.streams.reading.iterator import ReadableIterator
+from forebay.streams.writable import Writable
 
 
 class Readable(Stream):
@@ -108,8 +114,6 @@ class Readable(Stream):
         if not self._s_readable:
             self._s_check_started()
             raise CannotPipeError("pipe() on a stream that cannot be read")
-        from forebay.streams.writable import Writable
-
         if not isinstance(dest, Writable):
             raise InvalidArgTypeError(
                 f"pipe() needs a Writable as dest, got {dest!r}{hint(dest, reads=False)}"
@@ -135,8 +139,6 @@ class Readable(Stream):
         Leaving it early destroys the stream unless ``destroy_on_return`` is False. When the stream fails, chunks that
         were buffered are lost, as in Node; with ``drain_on_error`` they come first, and then the error.
         """
-        from forebay.streams.reading.iterator import ReadableIterator
-
         return ReadableIterator(self, destroy_on_return, drain_on_error)
 
     def __getitem__(self, index):
@@ -156,9 +158,11 @@ class Readable(Stream):
         In object mode with a high-water mark of 1 where ``options`` (those of Readable) do not say otherwise.
         Destroying the stream closes the iterator.
         """
-        from forebay.streams.from_iterable import from_iterable
+        return late_binding.from_iterable(source, options)
 
-        return from_iterable(source, options)
+    aclose = _aclose
+    __aenter__ = enter
+    __aexit__ = leave_readable
 
     # ---- what can be seen
 
@@ -228,101 +232,69 @@ class Readable(Stream):
         how many results may wait beyond these, ``concurrency - 1``; ``signal``: an AbortSignal that ends it.
         Raises InvalidArgTypeError or OutOfRangeError for a wrong argument.
         """
-        from forebay.streams.operators.methods import map_
-
-        return map_(self, fn, **options)
+        return late_binding.operators.map_(self, fn, **options)
 
     def filter(self, fn, **options):
         """A Readable of the chunks for which ``fn(chunk)`` is true. Options and errors as for `map`."""
-        from forebay.streams.operators.methods import filter_
-
-        return filter_(self, fn, **options)
+        return late_binding.operators.filter_(self, fn, **options)
 
     def tap(self, fn, **options):
         """A Readable of the same chunks; ``fn(chunk)`` sees each as it passes. Options and errors as for `map`."""
-        from forebay.streams.operators.methods import tap
-
-        return tap(self, fn, **options)
+        return late_binding.operators.tap(self, fn, **options)
 
     def flat_map(self, fn, **options):
         """A Readable of the items of the iterables that ``fn(chunk)`` gives. Options and errors as for `map`.
 
         They may be async iterables, streams among them; ``str`` and bytes count as one item.
         """
-        from forebay.streams.operators.methods import flat_map
-
-        return flat_map(self, fn, **options)
+        return late_binding.operators.flat_map(self, fn, **options)
 
     def take(self, count, **options):
         """A Readable of the first ``count`` chunks; this stream is destroyed after them. Raises OutOfRangeError."""
-        from forebay.streams.operators.methods import take
-
-        return take(self, count, **options)
+        return late_binding.operators.take(self, count, **options)
 
     def drop(self, count, **options):
         """A Readable of all but the first ``count`` chunks. Raises OutOfRangeError below 0."""
-        from forebay.streams.operators.methods import drop
-
-        return drop(self, count, **options)
+        return late_binding.operators.drop(self, count, **options)
 
     def to_list(self, **options):
         """``await r.to_list()``: all chunks. Raises what the stream fails with, AbortError when ``signal`` aborts."""
-        from forebay.streams.operators.methods import to_list
-
-        return to_list(self, **options)
+        return late_binding.operators.to_list(self, **options)
 
     def for_each(self, fn, **options):
         """``await r.for_each(fn)``: call ``fn(chunk)`` for every chunk. Options and errors as for `map`."""
-        from forebay.streams.operators.methods import for_each
-
-        return for_each(self, fn, **options)
+        return late_binding.operators.for_each(self, fn, **options)
 
     def reduce(self, fn, *initial, **options):
         """``await r.reduce(fn, initial)``: ``fn(result, chunk)`` for chunk after chunk, starting with ``initial``.
 
         Without ``initial`` the first chunk is the first result; raises MissingArgsError where there is none.
         """
-        from forebay.streams.operators.methods import reduce
-
-        return reduce(self, fn, *initial, **options)
+        return late_binding.operators.reduce(self, fn, *initial, **options)
 
     def some(self, fn, **options):
         """``await r.some(fn)``: whether ``fn(chunk)`` is true for a chunk. Stops there and destroys the stream."""
-        from forebay.streams.operators.methods import some
-
-        return some(self, fn, **options)
+        return late_binding.operators.some(self, fn, **options)
 
     def every(self, fn, **options):
         """``await r.every(fn)``: whether ``fn(chunk)`` is true for all. Destroys the stream at the first that is not."""
-        from forebay.streams.operators.methods import every
-
-        return every(self, fn, **options)
+        return late_binding.operators.every(self, fn, **options)
 
     def find(self, fn, **options):
         """``await r.find(fn)``: the first chunk for which ``fn(chunk)`` is true, or None. Destroys the stream there."""
-        from forebay.streams.operators.methods import find
-
-        return find(self, fn, **options)
+        return late_binding.operators.find(self, fn, **options)
 
     def compose(self, *stages):
         """This stream through ``stages``, as one Duplex; see `forebay.compose`."""
-        from forebay.streams.joining.compose import compose
-
-        return compose(self, *stages)
+        return late_binding.compose(self, *stages)
 
     def batches(self):
         """``async for batch in r.batches()``: lists of all chunks that are there, instead of one at a time."""
-        from forebay.streams.reading.batches import Batches
-
         return Batches(self)
 
     def __or__(self, stage):
         """``source | stage | sink``: a `Chain`, and with a pure Writable at its end a started `Pipeline`."""
-        from forebay.streams.joining.chain import join
-
-        return join(self, stage)
+        return late_binding.join(self, stage)
 
     def __ror__(self, source):
-        from forebay.streams.joining.chain import join
-
-        return join(source, self)
+        return late_binding.join(source, self)

@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from forebay._core.abort import AbortSignal
@@ -61,6 +62,13 @@ class Readable(Stream):
     def from_(source: Iterable[Any] | AsyncIterable[Any] | Awaitable[Any], **options: Any) -> Readable:
         """A Readable over an iterable, an async iterable or an awaitable; ``str`` and bytes are one chunk."""
 
+    async def aclose(self) -> None:
+        """Give the stream up and wait until it is closed: ``await stream.aclose()``."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
     @property
     def readable(self) -> bool:
         """Whether there may still be something to read."""

@@ -4,6 +4,9 @@ from forebay._core.data.chunk import mark
 from forebay._core.scheduling.operation import GIVE_WAY, READY, failed
 from forebay._core.state.stream import Stream
 from forebay._core.usage_errors import wrong_options
+from forebay._core.waiting.aclose import aclose as _aclose
+from forebay._core.waiting.aclose import enter, leave_writable
+from forebay._core.waiting.await_event import Drained
 from forebay.errors import (
     CannotPipeError,
     PrematureCloseError,
@@ -114,8 +117,6 @@ class Writable(Stream):
         if self._s_destroyed:
             return failed(PrematureCloseError("the stream was closed before it drained"))
         if self._w_need_drain and not self._w_ending:
-            from forebay._core.waiting.await_event import Drained
-
             return Drained(self)
         if not self._s_constructed:
             self._s_check_started()
@@ -142,10 +143,9 @@ class Writable(Stream):
         """Only a Readable can be piped from: raises CannotPipeError."""
         raise CannotPipeError("pipe() on a Writable: it cannot be read, only piped to")
 
-    def __aexit__(self, kind, error, traceback):
-        from forebay._core.waiting.aclose import leave_writable
-
-        return leave_writable(self, error)
+    aclose = _aclose
+    __aenter__ = enter
+    __aexit__ = leave_writable
 
     # ---- what can be seen
 

@@ -1,5 +1,6 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
+from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 from forebay._core.abort import AbortSignal
@@ -52,6 +53,13 @@ class Writable(Stream):
 
     # pipe() is here only to raise CannotPipeError; a type checker says so earlier.
 
+    async def aclose(self) -> None:
+        """Give the stream up and wait until it is closed: ``await stream.aclose()``."""
+
+    async def __aenter__(self) -> Self: ...
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
     @property
     def writable(self) -> bool:
         """Whether write() may be called."""

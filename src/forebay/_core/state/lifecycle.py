@@ -5,6 +5,7 @@ Rules L1 to L6. `Completion` is here because it is one half of how a hook report
 
 from asyncio import _get_running_loop
 
+from forebay._core.abort import add_abort_signal
 from forebay._core.events import EventEmitter
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
@@ -143,8 +144,6 @@ class Lifecycle(EventEmitter):
                 self._s_queue = queue
                 self._s_debug = True
         if signal is not None:
-            from forebay._core.abort import add_abort_signal
-
             add_abort_signal(signal, self)
 
     def _s_keep(self, name, value):
@@ -401,21 +400,6 @@ class Lifecycle(EventEmitter):
             for kind, runner in runners.items():
                 if all_of_them or kind > _DESTROY_AWAITED:
                     runner.stop()
-
-    def aclose(self):
-        """Give the stream up and wait until it is closed: ``await stream.aclose()``.
-
-        Raises what the stream has failed with; giving up what is unfinished is no failure.
-        """
-        from forebay._core.waiting.aclose import dispose
-
-        return dispose(self)
-
-    async def __aenter__(self):
-        return self
-
-    def __aexit__(self, kind, error, traceback):
-        return self.aclose()
 
     def __reduce_ex__(self, protocol):
         raise TypeError(f"a stream cannot be copied or pickled, got {type(self).__name__}")

@@ -1,5 +1,3 @@
-from collections.abc import Coroutine
-from types import TracebackType
 from typing import Any, Self
 
 from forebay._core.events import EventEmitter
@@ -26,13 +24,6 @@ class Lifecycle(EventEmitter):
     def destroy(self, error: BaseException | None = None) -> Self:
         """Give the stream up now: drop what is buffered, release what it holds, emit 'error' (with one) and 'close'."""
 
-    def aclose(self) -> Coroutine[Any, Any, None]:
-        """Give the stream up and wait until it is closed: ``await stream.aclose()``."""
-
-    async def __aenter__(self) -> Self: ...
-    def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> Coroutine[Any, Any, None]: ...
     def _s_error_was_emitted(self) -> bool: ...
     def _s_will_emit_close(self) -> bool: ...
     def _s_has_side(self, readable: bool) -> bool: ...

@@ -13,6 +13,7 @@ from forebay._core.scheduling.hook_runner import pump_outputs
 from forebay._core.state.writable_side import WritableSide
 from forebay._core.usage_errors import wrong_options
 from forebay.errors import NotImplementedHookError
+from forebay.stats import stream_stats
 
 _TICK_TRANSFORMED = 30
 _TRANSFORM = 30
@@ -408,8 +409,6 @@ class Stream(WritableSide):
 
     def stats(self):
         """What has passed, how full the buffers are, and how often and how long somebody had to wait; see StreamStats."""
-        from forebay.stats import stream_stats
-
         return stream_stats(self)
 
     def _s_count_direct(self, nbytes, chunks):

@@ -1,4 +1,4 @@
-"""The end of a stream's use: aclose(), and what leaving ``async with`` does."""
+"""The end of a stream's use: aclose(), and what leaving ``async with`` does. The public functions are methods of the streams."""
 
 from __future__ import annotations
 
@@ -16,59 +16,69 @@ class GivenUp(AbortError):
     """The error of a stream that aclose() cut short; nobody who asks for the same is told of it."""
 
 
-async def dispose(stream: Any) -> None:
-    """L6: destroy what is not destroyed, and wait until it is closed.
+async def aclose(self: Any) -> None:
+    """Give the stream up and wait until it is closed: ``await stream.aclose()``.
 
-    Giving up what is unfinished counts as aborting it, which is not raised here; another error is.
+    Raises what the stream has failed with. Giving up what is unfinished is not a failure. Rule L6.
     """
-    told = stream.closed
-    if not stream.destroyed:
-        whole = getattr(stream, "readable_ended", True) and getattr(stream, "writable_finished", True)
-        stream.destroy(None if whole else GivenUp())
-    watch = _watch(stream)
+    told = self.closed
+    if not self.destroyed:
+        whole = getattr(self, "readable_ended", True) and getattr(self, "writable_finished", True)
+        self.destroy(None if whole else GivenUp())
+    watch = _watch(self)
     try:
         await watch.wait()
     except asyncio.CancelledError:
         if not told:
-            watch.add_done_callback(partial(_report_late, stream))
+            watch.add_done_callback(partial(_report_late, self))
         raise
     error = watch.exception()
     if error is not None and not isinstance(error, (GivenUp, Left)):
         raise error
 
 
-async def leave_writable(stream: Any, error: BaseException | None) -> None:
+async def enter(self: Any) -> Any:
+    """``async with stream``: the stream itself."""
+    return self
+
+
+async def leave_readable(self: Any, kind: Any, error: BaseException | None, traceback: Any) -> None:
+    """Give the stream up."""
+    await aclose(self)
+
+
+async def leave_writable(self: Any, kind: Any, error: BaseException | None, traceback: Any) -> None:
     """End the stream and wait for 'finish'; after an exception, destroy it with that."""
     if error is None:
-        await _finish(stream)
+        await _finish(self)
     else:
-        await _give_up(stream, error)
+        await _give_up(self, error)
 
 
-async def leave_duplex(stream: Any, error: BaseException | None) -> None:
+async def leave_duplex(self: Any, kind: Any, error: BaseException | None, traceback: Any) -> None:
     """End the writable side, wait for 'finish', and give the readable side up."""
     if error is not None:
-        await _give_up(stream, error)
+        await _give_up(self, error)
         return
-    if stream.writable:
-        await _finish(stream)
-    await dispose(stream)
+    if self.writable:
+        await _finish(self)
+    await aclose(self)
 
 
-async def _finish(stream: Any) -> None:
-    if not stream.destroyed:
-        stream.end()
+async def _finish(self: Any) -> None:
+    if not self.destroyed:
+        self.end()
     try:
-        await finished(stream, readable=False)
+        await finished(self, readable=False)
     except asyncio.CancelledError as cancelled:
-        await _give_up(stream, cancelled)
+        await _give_up(self, cancelled)
         raise
 
 
-async def _give_up(stream: Any, error: BaseException) -> None:
+async def _give_up(self: Any, error: BaseException) -> None:
     # The exception leaves the block by itself; the stream is only told of it.
-    watch = _watch(stream)
-    stream.destroy(error if isinstance(error, Exception) else AbortError())
+    watch = _watch(self)
+    self.destroy(error if isinstance(error, Exception) else AbortError())
     await watch.wait()
     watch.exception()
 

@@ -6,9 +6,8 @@ from forebay._core.listeners import Listener
 from forebay._core.scheduling.operation import Handle
 from forebay._core.scheduling.ticks import current_queue, running_loop
 from forebay._core.state.lifecycle import SILENT_CLOSE
+from forebay._core.state.stream import Stream
 from forebay.errors import InvalidArgTypeError, PrematureCloseError
-from forebay.streams.readable import Readable
-from forebay.streams.writable import Writable
 
 _ON_END = 1
 _ON_FINISH = 2
@@ -216,6 +215,6 @@ def finished(stream, *, readable=None, writable=None, error=True, signal=None, c
     Listeners stay on the stream afterwards, where they catch late errors, until ``cancel()`` is called; with
     ``cleanup`` they go when it is done.
     """
-    if not isinstance(stream, (Readable, Writable)):
+    if not isinstance(stream, Stream):
         raise InvalidArgTypeError(f"finished() needs a stream, got {stream!r}")
     return _started(stream, readable, writable, error, checked_signal(signal), cleanup)

@@ -71,7 +71,7 @@ def load_pyplot() -> Any:
         import matplotlib
     except ImportError:
         raise SystemExit(
-            "--plot needs matplotlib, which is not installed: pip install 'forebay[bench]', or leave --plot out"
+            "--plot needs matplotlib, which is not installed: pip install '.[bench]', or leave --plot out"
         ) from None
     matplotlib.use("Agg")
     from matplotlib import pyplot

@@ -173,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         load_pyplot()
     missing = missing_packages(tasks)
     if missing:
-        progress(f"not installed, and left out: {', '.join(missing)} (pip install 'forebay[bench]')")
+        progress(f"not installed, and left out: {', '.join(missing)} (pip install '.[bench]')")
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="forebay-bench-", dir=options.dir) as name:
         files = Files(Path(name), options.size)

@@ -200,4 +200,4 @@ def test_without_the_parser(tmp_path, args):
     assert done.stdout == b""
     (line,) = done.stderr.decode().splitlines()
     assert line.startswith("forebay: ")
-    assert line.endswith("forebay.http needs httptools; pip install 'forebay[http]'")
+    assert line.endswith("forebay.http needs httptools; pip install httptools")

@@ -384,7 +384,7 @@ def test_without_the_parser(run, monkeypatch):
 
     async def main():
         for make in (http.create_server, http.Agent, lambda: http.get("http://127.0.0.1:1/")):
-            with pytest.raises(ImportError, match=r"pip install 'forebay\[http\]'"):
+            with pytest.raises(ImportError, match=r"pip install httptools"):
                 make()
 
     run(main)

@@ -12,7 +12,7 @@
     response = await http.get("http://localhost:8000/file")
     await pipeline(response, create_write_stream("file"))
 
-The parser is httptools' (``pip install forebay[http]``), TLS that of `ssl`.
+The parser is httptools' (``pip install httptools``), TLS that of `ssl`.
 
 **Flow.** A handler that does not read leaves the client's bytes where they are; a client that does not read makes
 ``response.write`` say False, and what is piped to it waits. Memory for a connection is bounded by the marks of its

@@ -14,4 +14,4 @@ def require_parser() -> None:
     try:
         import_module(PARSER)
     except ImportError as error:
-        raise ImportError("forebay.http needs httptools; pip install 'forebay[http]'", name=PARSER) from error
+        raise ImportError("forebay.http needs httptools; pip install httptools", name=PARSER) from error

@@ -1,6 +1,7 @@
 """The public names: all there, all documented, and the same whichever way they are looked at."""
 
 import ast
+import importlib.metadata
 import importlib.util
 import inspect
 import pkgutil

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-__all__ = ["ChunkQueue", "RingBuffer", "backend"]
+__all__ = ["backend"]
+
+# All modules are compiled or none is; this one imports no other.
+_COMPILED = "forebay._core.scheduling.calls"
 
 
 class _SourceFinder:
@@ -38,18 +42,16 @@ def _choose() -> str:
         raise ImportError(f"FOREBAY_BACKEND is {wanted!r}; it must be 'c', 'python' or unset")
     if wanted != "python":
         try:
-            import forebay._buffers.chunk_queue
-            import forebay._buffers.ring  # noqa: F401 - only whether it can be
-            from forebay._core.scheduling import ticks
+            module = import_module(_COMPILED)
         except ImportError:
             if wanted == "c":
                 raise
         else:
-            if not ticks.__file__.endswith(".py"):
+            if not str(module.__file__).endswith(".py"):
                 return "c"
             if wanted == "c":
                 raise ImportError(
-                    "FOREBAY_BACKEND=c, but the stream core is not compiled; reinstall with a C compiler"
+                    "FOREBAY_BACKEND=c, but forebay is not compiled; reinstall with a C compiler"
                 )
     sys.meta_path.insert(0, _SourceFinder)
     return "python"
@@ -57,13 +59,3 @@ def _choose() -> str:
 
 #: The backend in use: ``"c"`` or ``"python"``.
 backend: str = _choose()
-
-if TYPE_CHECKING or backend == "c":
-    from forebay._buffers.chunk_queue import ChunkQueue
-    from forebay._buffers.ring import RingBuffer
-else:
-    from forebay._buffers.chunk_queue_py import ChunkQueue
-    from forebay._buffers.ring_py import RingBuffer
-    from forebay._core.fields import give_defaults
-
-    give_defaults()

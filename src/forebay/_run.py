@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from forebay._core.waiting.unfinished import until_delivered
+from forebay._core.unfinished import until_delivered
 from forebay._system.activity import Activity
 from forebay.errors import InvalidArgTypeError
 

@@ -12,6 +12,7 @@ PACKAGE = Path(forebay.__file__).parent
 
 # What may be imported from where: the lower number is never allowed to import the higher one.
 FLOORS = {
+    "_backend": 0,
     "errors": 0,
     "stats": 0,
     "_system": 1,
@@ -30,10 +31,10 @@ FLOORS = {
     "http": 6,
     "cli": 7,
 }
-# They choose the backend and name the public classes, so they look at all floors.
-WITHOUT_FLOOR = {"__init__", "__main__", "_backend"}
+# They name the public classes and run the command.
+WITHOUT_FLOOR = {"__init__", "__main__"}
 # Where an import inside a function is allowed: the command imports what its arguments ask for.
-MAY_IMPORT_LATE = ("forebay.cli", "forebay._backend")
+MAY_IMPORT_LATE = ("forebay.cli",)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from asyncio import _get_running_loop
 from forebay._core.listeners import Handlers, Listener, Standin, function_of, is_compared_by_identity, matches
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.ticks import Ticked, current_queue, report
+from forebay._core.usage_errors import unhandled
 from forebay.errors import InvalidArgTypeError, StreamError
 
 # Listener is for the modules that take it from here.
@@ -222,8 +223,6 @@ class EventEmitter(Ticked):
     def _s_tell(self, event, *args):
         """As `emit`, for events that the library makes: what is raised goes to the loop's exception handler."""
         if event == "error" and self._s_count("error") == 0:
-            from forebay._core.usage_errors import unhandled
-
             unhandled(self, args[0], current_queue()._loop)
             return False
         try:

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
-if TYPE_CHECKING:
-    from forebay._system.kernel_copy import Mover
-    from forebay._system.open_file import OpenFile
-    from forebay._system.worker_pool import Strand
+from forebay._system.kernel_copy import Moved, Mover
+from forebay._system.open_file import OpenFile
+from forebay._system.worker_pool import Strand
 
-__all__ = ["Borrower", "DirectTarget", "Moved", "Trip"]
-
-
-class Moved(NamedTuple):
-    """What one trip moved. ``failed``: a system call did, of which the file that is to blame tells when it is used."""
-
-    nbytes: int
-    ended: bool
-    failed: bool
+__all__ = ["Borrower", "DirectSource", "DirectTarget", "Trip"]
 
 
 class Borrower(Protocol):
@@ -42,6 +33,45 @@ class Trip(NamedTuple):
     start: int
     limit: int | None
     done: Callable[[Moved | None, BaseException | None], None]
+
+
+class DirectSource(Protocol):
+    """What the direct path needs of the Readable whose file it moves."""
+
+    _file: OpenFile
+    _strand: Strand
+
+    @property
+    def readable_encoding(self) -> str | None: ...
+
+    @property
+    def readable_flowing(self) -> bool | None: ...
+
+    @property
+    def readable_high_water_mark(self) -> int: ...
+
+    @property
+    def readable_length(self) -> int: ...
+
+    def listener_count(self, event: str) -> int: ...
+
+    def _takes_direct_path(self, dest: Any) -> TypeGuard[DirectTarget]:
+        """Whether a file may go to ``dest`` inside the kernel."""
+
+    def _rewind(self) -> tuple[int, int | None]:
+        """Where in the file to begin, with nothing read ahead, and how many bytes there are to move at most."""
+
+    def _count_moved(self, nbytes: int, chunks: int) -> None:
+        """Count what was moved as if it had been read."""
+
+    def _answer_read(self) -> None:
+        """Answer the outstanding `_read`, on the direct path where that is possible."""
+
+    def _feed(self) -> None:
+        """Answer the outstanding `_read` with a chunk."""
+
+    def _reached_end(self) -> None:
+        """The end of the file, or of the part that was asked for."""
 
 
 class DirectTarget:

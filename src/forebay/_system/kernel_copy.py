@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from time import monotonic
+from typing import NamedTuple
 
-from forebay._system.direct_transfer import Moved
 from forebay._system.file_holes import Holes, leave_hole
 from forebay._system.open_file import OpenFile
 from forebay._system.splice_pipe import SplicePipe, can_splice, is_same_file, may_share_blocks
 
-__all__ = ["Mover"]
+__all__ = ["Moved", "Mover"]
 
 _MIB = 1024 * 1024
 #: Bytes that one system call moves: from the first to at most the last, so that a call does not last long.
@@ -27,6 +27,14 @@ _MOST_LONG_STEPS = 2
 _SLICE_SECONDS = 0.25
 # Fruitless writes in a row, after which the file is taken to be broken.
 _MOST_RETRIES = 5
+
+
+class Moved(NamedTuple):
+    """What one trip moved. ``failed``: a system call did, of which the file that is to blame tells when it is used."""
+
+    nbytes: int
+    ended: bool
+    failed: bool
 
 
 class _Failed(Exception):

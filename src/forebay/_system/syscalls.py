@@ -9,13 +9,16 @@ import errno
 import os
 import select
 import sys
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from forebay._backend import ChunkQueue
+from typing import Any, Protocol
 
 _PIECE_BYTES = 65536
 _MOST_PIECES = 4
+
+
+class Gathered(Protocol):
+    """A `ChunkQueue`."""
+
+    def writev_to(self, fd: int) -> int: ...
 
 
 def receive(fd: int, pieces: int) -> bytes | list[bytes] | None:
@@ -44,7 +47,7 @@ def send(fd: int, chunk: Any) -> int:
         return -1
 
 
-def gather(queue: ChunkQueue, fd: int) -> int:
+def gather(queue: Gathered, fd: int) -> int:
     """Write from the front of a queue; the number of bytes taken, or -1 where it would block."""
     try:
         return queue.writev_to(fd)

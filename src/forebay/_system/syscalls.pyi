@@ -1,4 +1,9 @@
-from forebay._backend import ChunkQueue
+from typing import Protocol
+
+class Gathered(Protocol):
+    """A `ChunkQueue`."""
+
+    def writev_to(self, fd: int) -> int: ...
 
 def receive(fd: int, pieces: int) -> bytes | list[bytes] | None:
     """What has arrived at a socket, up to ``pieces`` (1 to 4) times 64 KiB, as bytes objects of at most 64 KiB each.
@@ -9,7 +14,7 @@ def receive(fd: int, pieces: int) -> bytes | list[bytes] | None:
 def send(fd: int, chunk: object) -> int:
     """Write one bytes-like chunk; the number of bytes taken, or -1 where it would block. Raises OSError."""
 
-def gather(queue: ChunkQueue, fd: int) -> int:
+def gather(queue: Gathered, fd: int) -> int:
     """Write from the front of a queue; the number of bytes taken, or -1 where it would block. Raises OSError."""
 
 def splice(source: int, dest: int, size: int) -> int:

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from typing import Any, AnyStr
 
-from forebay.fs._arguments import check_path
+from forebay._system.paths import check_path
 
 try:
     import fcntl

@@ -18,8 +18,8 @@ date then, and at least some times a second.
 from __future__ import annotations
 
 from forebay._core.abort import AbortSignal
+from forebay._system.paths import StrPath
 from forebay._system.temporary_files import remove_leftovers
-from forebay.fs._arguments import StrPath
 from forebay.fs._read_stream import ReadStream
 from forebay.fs._write_stream import WriteStream
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from forebay._system.paths import check_path
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError, MissingArgsError, OutOfRangeError
 
 __all__ = [
-    "StrPath",
     "check_atomic",
     "check_fd",
     "check_flags",
-    "check_path",
     "check_position",
     "check_source",
 ]
-
-StrPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 _SYNC = getattr(os, "O_SYNC", 0)
 _BINARY = getattr(os, "O_BINARY", 0)
@@ -63,22 +60,6 @@ def check_flags(flags: object, *, write: bool) -> int:
         verb, other = ("write", "'w' or 'r+'") if write else ("read", "'r' or 'r+'")
         raise InvalidArgValueError(f"flags={flags!r} does not let the stream {verb}; use {other}")
     return number | _BINARY
-
-
-def check_path(path: object) -> str | bytes:
-    """The path as ``os.open`` takes it."""
-    if not isinstance(path, str | bytes | os.PathLike):
-        raise InvalidArgTypeError(f"path must be a str, bytes or os.PathLike, got {path!r}")
-    name: str | bytes = os.fspath(path)
-    try:
-        encoded = os.fsencode(name)
-    except UnicodeEncodeError:
-        raise InvalidArgValueError(
-            f"path holds a character that a file's name cannot have, got {name!r}; such a name can be given as bytes"
-        ) from None
-    if b"\0" in encoded:
-        raise InvalidArgValueError(f"path must not hold a null byte, got {name!r}")
-    return name
 
 
 def check_fd(fd: object) -> int:

@@ -10,14 +10,10 @@ from __future__ import annotations
 
 from asyncio import TimerHandle
 from functools import partial
-from typing import TYPE_CHECKING
 
 from forebay._core.state.pipe import sole_destination
-from forebay._system.direct_transfer import DirectTarget, Moved, Trip
-from forebay._system.kernel_copy import Mover
-
-if TYPE_CHECKING:
-    from forebay.fs._read_stream import ReadStream
+from forebay._system.direct_transfer import DirectSource, DirectTarget, Trip
+from forebay._system.kernel_copy import Moved, Mover
 
 __all__ = ["DirectPath"]
 
@@ -29,8 +25,8 @@ _HOLD_SECONDS = 0.05
 class DirectPath:
     """The direct path of one reader: to at most one destination at a time, and by no means always."""
 
-    def __init__(self, source: ReadStream) -> None:
-        self._source: ReadStream | None = source
+    def __init__(self, source: DirectSource) -> None:
+        self._source: DirectSource | None = source
         self._mover = Mover()
         self._dest: DirectTarget | None = None
         self._likely: DirectTarget | None = None
@@ -73,7 +69,7 @@ class DirectPath:
             self._held_since = 0.0
         return taken
 
-    def _start_or_hold(self, source: ReadStream) -> bool:
+    def _start_or_hold(self, source: DirectSource) -> bool:
         dest = sole_destination(source)
         if dest is not None:
             if dest is self._unfit or not source._takes_direct_path(dest):
@@ -99,7 +95,7 @@ class DirectPath:
             return self._put_off(source, None)
         return False
 
-    def _put_off(self, source: ReadStream, dest: DirectTarget | None) -> bool:
+    def _put_off(self, source: DirectSource, dest: DirectTarget | None) -> bool:
         """Put the read off until ``dest`` is free, or a turn of the loop for None; False where it has waited enough."""
         loop = source._strand.loop
         now = loop.time()
@@ -128,7 +124,7 @@ class DirectPath:
         if self._source is not None:
             self._source._feed()
 
-    def _start(self, source: ReadStream, dest: DirectTarget) -> None:
+    def _start(self, source: DirectSource, dest: DirectTarget) -> None:
         self._held_since = 0.0
         start, limit = source._rewind()
         self._mover.resume()

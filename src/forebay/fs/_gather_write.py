@@ -7,7 +7,7 @@ import os
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from forebay._backend import ChunkQueue
+from forebay._buffers import ChunkQueue
 from forebay._system.file_holes import is_hole, leave_hole
 from forebay._system.interrupt import Interrupted
 from forebay._system.open_file import OpenFile, named

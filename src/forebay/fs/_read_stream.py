@@ -13,9 +13,10 @@ from forebay._core.state.lifecycle import Completion
 from forebay._system.direct_transfer import DirectTarget
 from forebay._system.interrupt import Interrupted
 from forebay._system.open_file import OpenFile
+from forebay._system.paths import StrPath
 from forebay._system.worker_pool import Strand
 from forebay.errors import OutOfRangeError
-from forebay.fs._arguments import StrPath, check_flags, check_position, check_source
+from forebay.fs._arguments import check_flags, check_position, check_source
 from forebay.fs._block_reader import Block, BlockReader
 from forebay.fs._direct_path import DirectPath
 from forebay.fs._read_ahead import ReadAhead

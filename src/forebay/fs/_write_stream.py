@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Self
 
-from forebay._backend import ChunkQueue
+from forebay._buffers import ChunkQueue
 from forebay._core.abort import AbortSignal
 from forebay._core.data.chunk import get_default_high_water_mark
 from forebay._core.state.lifecycle import Completion
@@ -16,9 +16,10 @@ from forebay._system.direct_transfer import Borrower, DirectTarget, Trip
 from forebay._system.file_holes import is_hole
 from forebay._system.interrupt import Interrupted
 from forebay._system.open_file import OpenFile
+from forebay._system.paths import StrPath
 from forebay._system.worker_pool import Strand
 from forebay.errors import InvalidArgValueError
-from forebay.fs._arguments import StrPath, check_atomic, check_flags, check_position, check_source
+from forebay.fs._arguments import check_atomic, check_flags, check_position, check_source
 from forebay.fs._block_reader import LARGEST_BLOCK
 from forebay.fs._gather_write import Written, write_out, write_with_holes
 from forebay.streams.writable import Writable

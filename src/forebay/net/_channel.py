@@ -9,7 +9,7 @@ import errno
 from asyncio import BaseEventLoop
 from time import monotonic as now
 
-from forebay._backend import ChunkQueue
+from forebay._buffers import ChunkQueue
 from forebay._core.state.lifecycle import Completion
 from forebay._system.syscalls import gather, has_error, receive, send
 from forebay.errors import StreamDestroyedError

@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from forebay.net._address import Lookup, Place, find_addresses
 from forebay.net._happy_eyeballs import Connector
 
-if TYPE_CHECKING:
-    from forebay.net._socket import Socket
-
 __all__ = ["Attempt"]
+
+
+class Connecting(Protocol):
+    """What an attempt needs of the stream that it connects."""
+
+    @property
+    def destroyed(self) -> bool: ...
+
+    def destroy(self, error: BaseException | None = None) -> Any: ...
+
+    def _connected(self, sock: socket.socket) -> None: ...
+
+    def _s_tell(self, event: str, *args: object) -> bool: ...
 
 
 class Attempt:
@@ -20,7 +30,7 @@ class Attempt:
 
     def __init__(
         self,
-        stream: Socket,
+        stream: Connecting,
         place: Place,
         family: int,
         local: tuple[str, int] | None,

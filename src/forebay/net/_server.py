@@ -311,7 +311,7 @@ class Server(EventEmitter):
         except BaseException:
             sock.close()
             raise
-        stream._accepted_by = self
+        stream._on_gone = self._gone
         self._connections.add(stream)
         try:
             stream._adopt(sock, peer if peer else None)

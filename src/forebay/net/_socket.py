@@ -11,7 +11,7 @@ import struct
 import sys
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from forebay._core.abort import AbortSignal, Left
 from forebay._core.scheduling.ticks import next_tick
@@ -31,12 +31,9 @@ from forebay.net._connect_attempt import Attempt
 from forebay.net._direct.file_to_socket import SendFile
 from forebay.net._direct.path import Carrier
 from forebay.net._steps import take_all
+from forebay.net._tls import Secure
 from forebay.streams.duplex import Duplex
 from forebay.streams.writable import Writable
-
-if TYPE_CHECKING:
-    from forebay.net._server import Server
-    from forebay.net._tls import Secure
 
 __all__ = ["Socket"]
 
@@ -77,7 +74,6 @@ class Socket(Duplex, DirectTarget):
     """
 
     __slots__ = (
-        "_accepted_by",
         "_channel",
         "_connecting",
         "_idle_seconds",
@@ -86,6 +82,7 @@ class Socket(Duplex, DirectTarget):
         "_idle_told",
         "_local",
         "_no_delay",
+        "_on_gone",
         "_peer",
         "_secure",
         "_sock",
@@ -112,7 +109,7 @@ class Socket(Duplex, DirectTarget):
         self._connecting: Attempt | None = None
         self._secure: Secure | None = None
         self._tls: _ssl.SSLObject | None = None
-        self._accepted_by: Server | None = None
+        self._on_gone: Callable[[Socket], None] | None = None
         self._peer: Any = None
         self._local: Any = None
         self._no_delay = no_delay
@@ -243,9 +240,9 @@ class Socket(Duplex, DirectTarget):
             connecting.cancel()
 
     def _tell_server(self) -> None:
-        server, self._accepted_by = self._accepted_by, None
-        if server is not None:
-            server._gone(self)
+        on_gone, self._on_gone = self._on_gone, None
+        if on_gone is not None:
+            on_gone(self)
 
     def _is_peers_fault(self, error: BaseException) -> bool:
         """Whether ``error`` is that of the connection, or what somebody meets who does not know yet that it is broken."""
@@ -388,8 +385,6 @@ class Socket(Duplex, DirectTarget):
         Raises NotConnectedError; ssl.SSLError, TimeoutError after ``handshake_timeout`` seconds, or what else the
         handshake fails with, and the socket is destroyed then.
         """
-        from forebay.net._tls import Secure
-
         self._connected_socket("start_tls()")
         secure = Secure(self, self._channel, context, server_side, server_hostname, handshake_timeout)
         self._secure = secure
@@ -428,10 +423,6 @@ class Socket(Duplex, DirectTarget):
         self._s_has_side(False)
         self._hurry()
         super().cork()
-
-    def _count_spliced(self, size: int) -> None:
-        """``size`` bytes have left for a file inside the kernel."""
-        self._s_count_direct(size, 1)
 
     @property
     def _takes_files(self) -> bool:

@@ -18,7 +18,7 @@ from forebay.net._steps import take_all
 
 if TYPE_CHECKING:
     from forebay.net._channel import Channel
-    from forebay.net._socket import Socket
+    from forebay.streams.duplex import Duplex
 
 __all__ = ["Secure"]
 
@@ -33,7 +33,7 @@ class Secure:
 
     def __init__(
         self,
-        stream: Socket,
+        stream: Duplex,
         channel: Channel,
         context: ssl.SSLContext | bool,
         server_side: bool,

@@ -11,6 +11,7 @@ from threading import get_ident
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.exit import heed
 from forebay._core.scheduling.fifo import Fifo
+from forebay._core.unfinished import watch_close
 from forebay.errors import InvalidArgTypeError, NoRunningLoopError
 
 _CALL = 0
@@ -142,15 +143,9 @@ def current_queue():
         if queue is None:
             setattr(loop, _ATTRIBUTE, made)
             queue = made
-            _watch_close(loop)
+            watch_close(loop)
     _last = queue
     return queue
-
-
-def _watch_close(loop):
-    from forebay._core.waiting.unfinished import watch_close
-
-    watch_close(loop)
 
 
 def next_tick(fn, *args):

@@ -10,6 +10,8 @@ from forebay._core.events import EventEmitter
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
 from forebay._core.scheduling.ticks import current_queue
+from forebay._core.unfinished import give_up
+from forebay._core.usage_errors import check_loop, hook_error, not_started, unhandled
 from forebay.errors import InvalidArgTypeError, InvalidReturnValueError, MultipleCompletionError
 
 # In the place of 'close' where that is not emitted, for those in the house who wait for the end.
@@ -71,7 +73,7 @@ class Completion:
         stream = self._stream
         if stream is not None:
             if not stream._s_destroyed:
-                _give_up(stream)
+                give_up(stream, current_queue()._loop)
             stream._s_destroy_stream(None)
 
     def _settle(self, error, value):
@@ -106,12 +108,6 @@ class Completion:
             if self._again:
                 stream._s_completed_again(kind, None)
         self._error = self._value = None
-
-
-def _give_up(stream):
-    from forebay._core.waiting.unfinished import give_up
-
-    give_up(stream, current_queue()._loop)
 
 
 def aggregate(inner, outer):
@@ -188,22 +184,16 @@ class Lifecycle(EventEmitter):
     def _s_check_started(self):
         """Raise where the constructor was left out. Asked where a stream that has one does not come by often."""
         if not self._s_readable and not self._s_writable:
-            from forebay._core.usage_errors import not_started
-
             raise not_started(self)
 
     def _s_check_loop(self, what):
         """In debug mode: raise where this is another thread, or another loop, than the stream's."""
-        from forebay._core.usage_errors import check_loop
-
         check_loop(self, what, self._s_queue._loop, self._s_queue._thread)
 
     def _s_hook_error(self, name, hook, error):
         """What a hook has raised, or why it had to, where it is written as one of Node's."""
         if not isinstance(error, TypeError):
             return error
-        from forebay._core.usage_errors import hook_error
-
         return hook_error(self, name, hook, error)
 
     def _s_run_tick(self, op, arg):
@@ -343,8 +333,6 @@ class Lifecycle(EventEmitter):
         if self._s_count("error"):
             self._s_emit1("error", error)
         else:
-            from forebay._core.usage_errors import unhandled
-
             unhandled(self, error, current_queue()._loop)
 
     def _s_emit_error(self, error):

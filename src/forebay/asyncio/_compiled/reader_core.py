@@ -6,7 +6,8 @@ for each piece that comes; where it is there already, no future is made.
 
 from asyncio import IncompleteReadError, LimitOverrunError
 
-from forebay import _backend
+from forebay import _buffers
+from forebay._backend import backend
 from forebay.asyncio._compiled import class_versions as versions
 from forebay.asyncio._compiled.arguments import NotInitializedError, checked_long_lines, separator_of
 from forebay.asyncio._compiled.overrides import CALLED, FEED, overridden
@@ -44,12 +45,12 @@ class ReaderCore:
     # Compiled, every object has these, also one whose class forgets super().__init__(): its reads raise AttributeError,
     # as without it. The queue stays the same one, for a call may be at work on it.
     def __cinit__(self):
-        self._queue = _backend.ChunkQueue()
+        self._queue = _buffers.ChunkQueue()
         self._exception = NotInitializedError
 
     def _open(self, limit, loop):
-        if _backend.backend == "python":
-            self._queue = _backend.ChunkQueue()
+        if backend == "python":
+            self._queue = _buffers.ChunkQueue()
             self._patched = True
         else:
             self._queue.clear()
@@ -501,7 +502,7 @@ class ReaderCore:
         return _LineIterator(self)
 
 
-if _backend.backend == "python":
+if backend == "python":
     # There, every class and object is looked at each time.
     del ReaderCore.__setattr__
 

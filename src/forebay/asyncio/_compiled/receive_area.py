@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from forebay._backend import ChunkQueue
+    from forebay._buffers import ChunkQueue
 
 
 class Area:

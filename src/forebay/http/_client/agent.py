@@ -6,6 +6,7 @@ import asyncio
 import ssl as _ssl
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -87,7 +88,11 @@ class Agent:
         self._limits = limits or Limits(body_bytes=None)
         self._ssl = check_ssl(ssl)
         self._proxies = as_proxies(socket_path is None and connect is None if proxy is None else proxy)
-        self._opener = Opener(socket_path, connect, self._limits)
+        self._opener = Opener(
+            socket_path,
+            connect,
+            partial(Agent, keep_alive=False, limits=self._limits, proxy=False, connect=connect),
+        )
         self._free: dict[Key, list[ClientConnection]] = {}
         self._in_use: dict[Key, int] = {}
         # In the order in which they came; each goes from any place in it without a search.

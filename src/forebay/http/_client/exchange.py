@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl as _ssl
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from forebay.errors import HttpError, StreamDestroyedError
 from forebay.http._client.connection import ClientConnection
@@ -16,9 +16,6 @@ from forebay.http._client.request_body import Body, Welcome, give_up_body, is_wh
 from forebay.http._client.timeouts import Timeouts, Watch
 from forebay.http._client.url import Target, same_origin
 from forebay.http._messages.incoming import ClientResponse
-
-if TYPE_CHECKING:
-    from forebay.http._client.agent import Agent
 
 __all__ = ["Exchange", "Key"]
 
@@ -38,12 +35,25 @@ class Key(NamedTuple):
     tunnel: Target | None
 
 
+class Dispatcher(Protocol):
+    """What an exchange needs of its agent."""
+
+    _keep_alive: bool
+    _loop: asyncio.AbstractEventLoop
+
+    def _dispatch(self, exchange: Exchange) -> None:
+        """Find a connection for the exchange, now or as soon as one is free."""
+
+    def _forget(self, exchange: Exchange) -> None:
+        """The exchange is over."""
+
+
 class Exchange:
     """One request of a program. The agent finds it a connection, and its `Watch` looks after it."""
 
     def __init__(
         self,
-        agent: Agent,
+        agent: Dispatcher,
         target: Target,
         method: str,
         fields: list[Any],

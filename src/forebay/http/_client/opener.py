@@ -7,11 +7,11 @@ import ssl as _ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from forebay import net
 from forebay._core.scheduling.hook_runner import is_awaitable
 from forebay.errors import HttpError, InvalidArgTypeError, InvalidArgValueError
 from forebay.http._client.timeouts import Timeouts
 from forebay.http._client.url import Target
-from forebay.http._limits import Limits
 from forebay.streams.duplex import Duplex
 
 if TYPE_CHECKING:
@@ -41,10 +41,13 @@ def _unchecked() -> _ssl.SSLContext:
 class Opener:
     """Opens the connections of an agent."""
 
-    def __init__(self, socket_path: str | None, connect: Callable[..., Any] | None, limits: Limits) -> None:
+    def __init__(
+        self, socket_path: str | None, connect: Callable[..., Any] | None, make_agent: Callable[[], Any]
+    ) -> None:
         self._socket_path = socket_path
         self._connect = connect
-        self._limits = limits
+        # For the CONNECT request to a proxy: an agent that keeps no connection and uses no proxy itself.
+        self._make_agent = make_agent
 
     async def open(self, exchange: Exchange) -> Any:
         """A connection for the exchange, encrypted where its URL asks for that. Raises OSError, HttpError."""
@@ -71,8 +74,6 @@ class Opener:
         if self._connect is not None:
             made = self._connect(target.hostname, target.port, context)
             return _checked(await made if is_awaitable(made) else made)
-        from forebay import net
-
         where = (self._socket_path,) if self._socket_path is not None else (target.hostname, target.port)
         connecting = net.connect(
             *where,
@@ -94,10 +95,8 @@ class Opener:
                 f"the proxy {proxy.url} is spoken to by TLS, and so is {target.host}; one inside the other is not"
                 " possible: give the proxy as an http:// URL"
             )
-        from forebay.http._client.agent import Agent
-
         name = f"[{target.hostname}]" if ":" in target.hostname else target.hostname
-        agent = Agent(keep_alive=False, limits=self._limits, proxy=False, connect=self._connect)
+        agent = self._make_agent()
         # The time that it may take is that of the exchange, whose end cancels this.
         headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization is not None else None
         request = agent.request(

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from forebay.errors import InvalidArgTypeError, InvalidHeaderError
 from forebay.http._messages.header_checks import check_name, check_value
 from forebay.http._messages.outgoing import Outgoing, date_line
+from forebay.http._server.send_file import send_file
 
 _BY_LENGTH = 1
 _CHUNKED = 2
@@ -103,8 +104,6 @@ class ServerResponse(Outgoing):
         Takes care of Content-Type (from the name), Content-Length, ETag and Last-Modified, conditional requests, ranges
         and HEAD. What was set before stays. See `forebay.http.send_file` for the options and errors.
         """
-        from forebay.http._server.send_file import send_file
-
         return send_file(self, path, **options)
 
     def _first_line(self):

@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from typing import Self, overload
 
-from forebay.fs._arguments import StrPath
+from forebay._system.paths import StrPath
 from forebay.http._messages.headers import HeaderFields, HeaderValue
 from forebay.http._messages.incoming import ServerRequest
 from forebay.http._messages.outgoing import Outgoing

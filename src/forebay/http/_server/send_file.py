@@ -6,8 +6,10 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
+from typing import Any
 
 from forebay._core.scheduling.operation import Handle
+from forebay._system.paths import StrPath
 from forebay.errors import (
     HeadersSentError,
     IncompleteMessageError,
@@ -15,12 +17,11 @@ from forebay.errors import (
     PrematureCloseError,
 )
 from forebay.fs import ReadStream, create_read_stream
-from forebay.fs._arguments import StrPath
 from forebay.http._messages.dates import date_text, date_value
+from forebay.http._messages.outgoing import Outgoing
 from forebay.http._server.conditions import answer_to_conditions, range_holds
 from forebay.http._server.open_file import SMALL_FILE, Folder, OpenFile, fault_status, open_file
 from forebay.http._server.ranges import Multipart, Span, batches, wanted_spans
-from forebay.http._server.response import ServerResponse
 from forebay.streams.joining.pipeline import Pipeline, pipeline
 from forebay.streams.readable import Readable
 from forebay.throttle import throttle as make_throttle
@@ -33,7 +34,7 @@ _BATCH = 256 * 1024
 
 
 def send_file(
-    response: ServerResponse,
+    response: Outgoing,
     path: StrPath,
     *,
     root: StrPath | None = None,
@@ -73,14 +74,14 @@ class SendFile(Handle[None]):
     """A file that is being sent; awaitable."""
 
     def __init__(
-        self, response: ServerResponse, content_type: str | None = None, throttle: float | None = None
+        self, response: Outgoing, content_type: str | None = None, throttle: float | None = None
     ) -> None:
-        if not isinstance(response, ServerResponse):
+        if not isinstance(response, Outgoing) or not hasattr(response, "request"):
             raise InvalidArgTypeError(f"send_file() needs a ServerResponse, got {response!r}")
         if response.headers_sent or response.writable_ended:
             raise HeadersSentError("send_file() on a response that has begun")
         super().__init__()
-        self._response = response
+        self._response: Any = response
         self._content_type = content_type
         self._rate = throttle
         self._source: ReadStream | None = None
@@ -325,6 +326,6 @@ def _gone() -> BaseException:
     return PrematureCloseError("the client was gone before it had the whole file")
 
 
-def _set_default(response: ServerResponse, name: str, value: str) -> None:
+def _set_default(response: Outgoing, name: str, value: str) -> None:
     if not response.has_header(name):
         response.set_header(name, value)

@@ -9,6 +9,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
+from forebay import net
 from forebay._core.events import EventEmitter
 from forebay._core.scheduling.operation import Handle
 from forebay._core.scheduling.ticks import running_loop
@@ -93,8 +94,6 @@ class Server(EventEmitter):
 
     def listen(self, *address: Any, **options: Any) -> Listening:
         """Start to listen; awaited, the result is the server. Address and options as for a `forebay.net` server."""
-        from forebay import net
-
         self._closing = False
         if self._below is None:
             self._below = net.create_server(self._connected, allow_half_open=True, **self._socket_options)

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from urllib.parse import quote
 
+from forebay._system.paths import StrPath, check_path
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
-from forebay.fs._arguments import StrPath, check_path
 from forebay.http._messages.header_checks import check_value
 from forebay.http._messages.incoming import ServerRequest
 from forebay.http._messages.url_path import decoded_path, folder_location

@@ -9,7 +9,8 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from forebay._system.direct_transfer import Moved, Trip
+from forebay._system.direct_transfer import Trip
+from forebay._system.kernel_copy import Moved
 from forebay._system.open_file import OpenFile
 from forebay._system.syscalls import in_memory, sendfile
 

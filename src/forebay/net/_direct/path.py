@@ -8,11 +8,11 @@ from forebay._core.state.pipe import sole_destination
 from forebay.fs._write_stream import WriteStream
 from forebay.net._direct.socket_to_file import FileRoute
 from forebay.net._direct.socket_to_socket import SocketRoute
+from forebay.streams.duplex import Duplex
 from forebay.streams.readable import Readable
 
 if TYPE_CHECKING:
     from forebay.net._channel import Channel
-    from forebay.net._socket import Socket
 
 __all__ = ["Carrier"]
 
@@ -20,7 +20,7 @@ __all__ = ["Carrier"]
 class Carrier:
     """Asked by the channel of a piped socket whenever something has arrived."""
 
-    def __init__(self, source: Socket, channel: Channel) -> None:
+    def __init__(self, source: Duplex, channel: Channel) -> None:
         self._source = source
         self._channel = channel
         self._route: SocketRoute | FileRoute | None = None

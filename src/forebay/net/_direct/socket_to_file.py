@@ -12,10 +12,10 @@ from forebay._system.open_file import OpenFile, named
 from forebay._system.syscalls import splice
 from forebay.fs._write_stream import WriteStream
 from forebay.net._direct.socket_to_socket import CANNOT, open_pipe
+from forebay.streams.duplex import Duplex
 
 if TYPE_CHECKING:
     from forebay.net._channel import Channel
-    from forebay.net._socket import Socket
 
 __all__ = ["FileRoute"]
 
@@ -35,7 +35,7 @@ class Poured(NamedTuple):
 class FileRoute:
     """The way from a socket's channel to a WriteStream."""
 
-    def __init__(self, source: Socket, dest: WriteStream, into: Channel) -> None:
+    def __init__(self, source: Duplex, dest: WriteStream, into: Channel) -> None:
         self._source = source
         self.dest = dest
         self._into = into
@@ -110,7 +110,7 @@ class FileRoute:
         self._pouring = False
         # None: there was no thread for it, and nothing was written.
         nbytes, failure = poured or Poured(0, OSError(str(error)))
-        self._source._count_spliced(size)
+        self._source._s_count_direct(size, 1)
         self.dest._returned(nbytes, 1)
         if failure is not None:
             self._unfit = True

@@ -15,9 +15,9 @@ from forebay._core.scheduling.hook_runner import is_awaitable
 from forebay._core.scheduling.operation import Handle
 from forebay._core.scheduling.ticks import next_tick
 from forebay._core.state.stream import Stream
+from forebay._core.unfinished import Flow, give_up, shutting_down
 from forebay._core.usage_errors import hint, is_class
 from forebay._core.waiting.finished import Finished, finished
-from forebay._core.waiting.unfinished import give_up, shutting_down
 from forebay.errors import (
     AbortError,
     InvalidArgTypeError,
@@ -38,7 +38,7 @@ _NOTE = "in stage "
 _CLOSED = "a stage was closed before its source had ended"
 
 
-class Pipeline(Handle[Any]):
+class Pipeline(Handle[Any], Flow):
     """A flow under way, and the awaitable of its end; its value is what a last stage that is a function returned."""
 
     def __init__(self, stages: tuple[Any, ...], signal: AbortSignal | None, end: bool) -> None:

@@ -15,8 +15,6 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from forebay._core.names import stream_name
-from forebay._core.scheduling.operation import Handle
-from forebay._core.state.stream import Stream
 from forebay._system.activity import Activity
 
 #: What was given up when the loop's tasks were cancelled, as an attribute of the loop.
@@ -28,18 +26,40 @@ _IDLE_LOOKS = 5
 _IDLE_SECONDS = 0.1
 
 
-def of_loop(loop: asyncio.AbstractEventLoop) -> tuple[list[Any], list[Any]]:
-    """The streams of ``loop`` that are unfinished, and the handles whose operation goes on or has failed unheard."""
+class Flow:
+    """The base of what moves chunks through several streams, and is awaited: a pipeline."""
+
+    _loop: asyncio.AbstractEventLoop
+    _error: BaseException | None
+    _inner: bool
+    _seen: bool
+    stages: tuple[Any, ...]
+
+    def done(self) -> bool:
+        """Whether it is over."""
+        raise NotImplementedError
+
+
+def _is_stream(kind: type) -> bool:
+    return hasattr(kind, "_s_unfinished")
+
+
+def of_loop(loop: asyncio.AbstractEventLoop) -> tuple[list[Any], list[Flow]]:
+    """The streams of ``loop`` that are unfinished, and the pipelines."""
     streams: list[Any] = []
-    handles: list[Any] = []
+    flows: list[Flow] = []
+    kinds: dict[type, bool] = {}
     for each in gc.get_objects():
         kind = type(each)
-        if issubclass(kind, Stream):
+        stream = kinds.get(kind)
+        if stream is None:
+            stream = kinds[kind] = _is_stream(kind)
+        if stream:
             if each._s_is_of(loop) and each._s_unfinished() is not None:
                 streams.append(each)
-        elif issubclass(kind, Handle) and each._loop is loop and hasattr(each, "stages"):
-            handles.append(each)
-    return streams, handles
+        elif isinstance(each, Flow) and each._loop is loop:
+            flows.append(each)
+    return streams, flows
 
 
 # ---- the wait
@@ -51,8 +71,8 @@ async def until_delivered(activity: Activity) -> None:
     while True:
         # What is over as soon as the ticks have run needs no look at all objects.
         await asyncio.sleep(0)
-        streams, handles = of_loop(loop)
-        if not await _until_over([*streams, *handles], activity):
+        streams, flows = of_loop(loop)
+        if not await _until_over([*streams, *flows], activity):
             return
 
 
@@ -76,7 +96,7 @@ async def _until_over(these: list[Any], activity: Activity) -> bool:
 
 
 def _moves(each: Any) -> bool:
-    if isinstance(each, Handle):
+    if isinstance(each, Flow):
         return not each.done()
     left = each._s_unfinished()
     return left is not None and left[0]
@@ -150,9 +170,9 @@ def give_up(each: Any, loop: asyncio.AbstractEventLoop) -> None:
     noted = loop.__dict__.setdefault(_GIVEN_UP, {})
     _note(noted, [each])
     if first:
-        streams, handles = of_loop(loop)
-        _note(noted, [*handles, *streams])
-        for flow in handles:
+        streams, flows = of_loop(loop)
+        _note(noted, [*flows, *streams])
+        for flow in flows:
             flow._seen = True
 
 
@@ -163,22 +183,22 @@ def _note(noted: dict[int, _Dropped], these: list[Any]) -> None:
 
 
 def _accounts(loop: asyncio.AbstractEventLoop) -> list[str]:
-    streams, handles = of_loop(loop)
+    streams, flows = of_loop(loop)
     noted: dict[int, _Dropped] = loop.__dict__.pop(_GIVEN_UP, {})
-    _note(noted, [*handles, *streams])
+    _note(noted, [*flows, *streams])
     return [each.text for each in noted.values() if each.text is not None and not _is_over(each.each)]
 
 
 def _is_over(each: Any) -> bool:
     """Whether what was noted has come to its end all the same."""
-    if isinstance(each, Handle):
-        return each.done() and each._error is None  # type: ignore[attr-defined]
+    if isinstance(each, Flow):
+        return each.done() and each._error is None
     read, written = (not each._s_has_side(True), not each._s_has_side(False))
     return bool((read or each._s_read_side_done()) and (written or each._s_write_side_done()))
 
 
 def _account(each: Any) -> _Dropped:
-    if isinstance(each, Handle):
+    if isinstance(each, Flow):
         return _Dropped(each, None if each.done() else _pipeline_text(each))
     left = None if each.destroyed else each._s_unfinished()
     return _Dropped(each, None if left is None else _stream_text(each, left))
@@ -202,7 +222,7 @@ def _pipeline_text(flow: Any) -> str | None:
         return None
     sizes = []
     for stage in flow.stages:
-        if isinstance(stage, Stream):
+        if _is_stream(type(stage)):
             left = stage._s_unfinished()
             if left is not None and (left[1] or left[2]):
                 sizes.append(f"{' and '.join(_amounts(stage, left))} in {stream_name(stage)}")

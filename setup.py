@@ -5,7 +5,9 @@ FOREBAY_SANITIZE=1  AddressSanitizer and UBSan, for the native test runs
 FOREBAY_DEBUG=1     -O0 -g and C assertions
 """
 
+import inspect
 import os
+import re
 import sys
 from pathlib import Path
 from sysconfig import get_config_var
@@ -53,11 +55,34 @@ def flags() -> tuple[list[str], list[str]]:
     return ["-O2", *inlining], []
 
 
+def embed_class_signatures() -> None:
+    """Have Cython put the signature of a class's ``__init__`` where `inspect` and `help` look for it.
+
+    Cython does so for functions and methods only.
+    """
+    from Cython.Compiler import AutoDocTransforms
+    from Cython.Compiler.StringEncoding import EncodedString
+
+    class EmbedClassSignatures(AutoDocTransforms.EmbedSignature):  # type: ignore[misc]
+        def visit_DefNode(self, node):  # type: ignore[no-untyped-def]
+            node = super().visit_DefNode(node)
+            if node.name in ("__init__", "__cinit__") and node.entry.is_special and node.entry.doc:
+                arguments = re.sub(r"^__c?init__\((\$?self(, )?)?", "", node.entry.doc.partition("\n--\n")[0])
+                scope = self.class_node.entry.type.scope
+                text = inspect.cleandoc(scope.doc or "")
+                scope.doc = EncodedString(f"{self.class_name}({arguments}\n--\n\n{text}")
+            return node
+
+    AutoDocTransforms.EmbedSignature = EmbedClassSignatures
+
+
 def extensions() -> list[Extension]:
     if os.environ.get("FOREBAY_PURE"):
         print("forebay: FOREBAY_PURE is set, building the pure-Python backend", file=sys.stderr)
         return []
     from Cython.Build import cythonize
+
+    embed_class_signatures()
 
     compile_args, link_args = flags()
     sources = {name: f"ext/forebay/{name.replace('.', '/')}.pyx" for name in NATIVE}
@@ -74,9 +99,11 @@ def extensions() -> list[Extension]:
         compiler_directives={
             "language_level": 3,
             "binding": False,
+            "annotation_typing": False,
             "auto_pickle": False,
             "initializedcheck": False,
             "embedsignature": True,
+            "embedsignature.format": "clinic",
         },
     )
 

@@ -5,7 +5,6 @@ from forebay._buffers import ChunkQueue, RingBuffer
 from forebay._core.abort import AbortController, AbortSignal, add_abort_signal
 from forebay._core.data.chunk import get_default_high_water_mark, set_default_high_water_mark
 from forebay._core.events import EventEmitter
-from forebay._core.fields import give_defaults
 from forebay._core.scheduling.ticks import next_tick
 from forebay._core.state.lifecycle import Completion
 from forebay._core.waiting.await_event import on, once
@@ -60,9 +59,6 @@ from forebay.streams.transform import PassThrough, Transform
 from forebay.streams.writable import Writable
 
 __version__ = "0.1.0"
-
-if backend == "python":
-    give_defaults()
 
 __all__ = [
     "AbortController",

@@ -3,8 +3,12 @@
 Internal listeners (`Listener`) are called without a Python frame between; all others are ordinary callables.
 """
 
-from asyncio import _get_running_loop
+from __future__ import annotations
 
+from asyncio import Task, _get_running_loop
+from typing import Any
+
+from forebay._core.fields import give_defaults
 from forebay._core.listeners import Handlers, Listener, Standin, function_of, is_compared_by_identity, matches
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.ticks import Ticked, current_queue, report
@@ -24,13 +28,17 @@ _MOST_IN_LIST = 16
 class OnceListener(Standin):
     """Calls its function for the first event only, and is off the list by then."""
 
-    def __init__(self, emitter, event, fn):
+    _emitter: Any
+    _event: Any
+    _fired: bool
+
+    def __init__(self, emitter: Any, event: Any, fn: Any) -> None:
         self._emitter = emitter
         self._event = event
         self._fn = fn
         self._fired = False
 
-    def _take(self):
+    def _take(self) -> bool:
         # A nested emission may have been first, over the snapshot that also holds this listener.
         if self._fired:
             return False
@@ -41,17 +49,17 @@ class OnceListener(Standin):
             emitter._s_remove(self._event, self)
         return True
 
-    def _notify0(self):
+    def _notify0(self) -> None:
         emitter = self._emitter
         if self._take():
             _tell0(emitter, self._event, self._fn)
 
-    def _notify1(self, arg):
+    def _notify1(self, arg: Any) -> None:
         emitter = self._emitter
         if self._take():
             _tell1(emitter, self._event, self._fn, arg)
 
-    def __call__(self, *args):
+    def __call__(self, *args: Any) -> None:
         emitter = self._emitter
         if self._take():
             _call(emitter, self._fn, args)
@@ -60,7 +68,7 @@ class OnceListener(Standin):
 # ---- how a listener is called: by a stream, which has to go on whatever the listener does, ...
 
 
-def _tell0(emitter, event, fn):
+def _tell0(emitter: EventEmitter, event: Any, fn: Any) -> None:
     if isinstance(fn, Listener):
         listener = fn
         listener._notify0()
@@ -70,7 +78,7 @@ def _tell0(emitter, event, fn):
         _returned(emitter, event, result)
 
 
-def _tell1(emitter, event, fn, arg):
+def _tell1(emitter: EventEmitter, event: Any, fn: Any, arg: Any) -> None:
     if isinstance(fn, Listener):
         listener = fn
         listener._notify1(arg)
@@ -80,7 +88,7 @@ def _tell1(emitter, event, fn, arg):
         _returned(emitter, event, result)
 
 
-def _returned(emitter, event, result):
+def _returned(emitter: EventEmitter, event: Any, result: Any) -> None:
     """Take what a listener returned, other than None, or its exception."""
     if type(result) is calls.Raised:
         raised = result
@@ -92,7 +100,7 @@ def _returned(emitter, event, result):
         _report(emitter, event, error)
 
 
-def _report(emitter, event, error):
+def _report(emitter: Any, event: Any, error: Any) -> None:
     """Whoever made the event is not to be disturbed by a listener, nor are the other listeners."""
     loop = _get_running_loop()
     if loop is None:
@@ -103,7 +111,7 @@ def _report(emitter, event, error):
 # ---- ... and by emit(), which raises what a listener raises
 
 
-def _call(emitter, fn, args):
+def _call(emitter: Any, fn: Any, args: tuple[Any, ...]) -> None:
     if isinstance(fn, OnceListener):
         once = fn
         emitter = once._emitter
@@ -115,7 +123,7 @@ def _call(emitter, fn, args):
         _settle(emitter, result)
 
 
-def _settle(emitter, result):
+def _settle(emitter: Any, result: Any) -> None:
     # A coroutine listener runs as a task of its own; its failure destroys the stream. What else can be awaited runs
     # without that: ``source.on("close", request.destroy)`` returns the request and asks for nothing.
     if result is not None and hasattr(type(result), "__await__") and hasattr(type(result), "throw"):
@@ -132,12 +140,16 @@ class EventEmitter(Ticked):
     it leaves ``emit`` after them, and goes to the event loop's exception handler where a stream emits by itself.
     """
 
-    def __init__(self):
+    _s_events: Any
+    _s_data_handler: Any
+    _s_data_listener: Any
+
+    def __init__(self) -> None:
         pass
 
     # ---- the list of listeners
 
-    def on(self, event, fn=None):
+    def on(self, event: Any, fn: Any = None) -> Any:
         """Call ``fn`` at every ``event``; return the emitter. Without ``fn``, a decorator: ``@stream.on("end")``.
 
         A listener may be a coroutine function: it runs as a task, and an exception in it destroys the stream.
@@ -149,7 +161,7 @@ class EventEmitter(Ticked):
 
     add_listener = on
 
-    def once(self, event, fn=None):
+    def once(self, event: Any, fn: Any = None) -> Any:
         """Call ``fn`` at the next ``event`` only; return the emitter. Without ``fn``, a decorator."""
         if fn is None:
             return _Decorator(self, event, True)
@@ -157,25 +169,25 @@ class EventEmitter(Ticked):
         self._s_add(event, OnceListener(self, event, fn), False)
         return self
 
-    def prepend_listener(self, event, fn):
+    def prepend_listener(self, event: Any, fn: Any) -> Any:
         """Like `on`, but before all listeners that are there now."""
         self._s_add(_checked(event, fn), fn, True)
         return self
 
-    def prepend_once_listener(self, event, fn):
+    def prepend_once_listener(self, event: Any, fn: Any) -> Any:
         """Like `once`, but before all listeners that are there now."""
         event = _checked(event, fn)
         self._s_add(event, OnceListener(self, event, fn), True)
         return self
 
-    def off(self, event, fn):
+    def off(self, event: Any, fn: Any) -> Any:
         """Remove the latest registration of ``fn`` for ``event``, if there is one; return the emitter."""
         self._s_remove(calls.interned(event), fn)
         return self
 
     remove_listener = off
 
-    def remove_all_listeners(self, event=None):
+    def remove_all_listeners(self, event: Any = None) -> Any:
         """Remove every listener of ``event``, or of all events; return the emitter."""
         if self._s_events is not None:
             for name in list(self._s_events) if event is None else [event]:
@@ -184,11 +196,11 @@ class EventEmitter(Ticked):
         self._s_removed("readable" if event is None else calls.interned(event))
         return self
 
-    def listener_count(self, event):
+    def listener_count(self, event: Any) -> Any:
         """How many listeners ``event`` has."""
         return self._s_count(event)
 
-    def listeners(self, event):
+    def listeners(self, event: Any) -> Any:
         """The listeners of ``event``, in order."""
         handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
@@ -199,11 +211,11 @@ class EventEmitter(Ticked):
             functions.append(function_of(item))
         return functions
 
-    def event_names(self):
+    def event_names(self) -> Any:
         """The events that have a listener."""
         return [] if self._s_events is None else list(self._s_events)
 
-    def emit(self, event, *args):
+    def emit(self, event: Any, *args: Any) -> Any:
         """Call the listeners of ``event`` with ``args``; return whether there was any.
 
         All of them are called, whatever they raise; then the first exception is raised, and others go to the event
@@ -220,7 +232,7 @@ class EventEmitter(Ticked):
             _call(self, handler, args)
         return True
 
-    def _s_tell(self, event, *args):
+    def _s_tell(self, event: Any, *args: Any) -> Any:
         """As `emit`, for events that the library makes: what is raised goes to the loop's exception handler."""
         if event == "error" and self._s_count("error") == 0:
             unhandled(self, args[0], current_queue()._loop)
@@ -233,9 +245,9 @@ class EventEmitter(Ticked):
 
     # ---- for the streams
 
-    def _s_add(self, event, fn, first):
+    def _s_add(self, event: Any, fn: Any, first: bool) -> None:
         if self._s_events is None:
-            events = {}
+            events: dict[str, Any] = {}
             # Looked at again after each object is made: the garbage collector may have run, and with it anything.
             if self._s_events is None:
                 self._s_events = events
@@ -265,7 +277,7 @@ class EventEmitter(Ticked):
                 break
         self._s_added(event)
 
-    def _s_remove(self, event, fn):
+    def _s_remove(self, event: Any, fn: Any) -> None:
         handler = None if self._s_events is None else self._s_events.get(event)
         if type(handler) is list:
             index = len(handler) - 1
@@ -279,7 +291,7 @@ class EventEmitter(Ticked):
             self._s_take_off(event, handler)
         self._s_removed(event)
 
-    def _s_take_off(self, event, listener):
+    def _s_take_off(self, event: Any, listener: Any) -> None:
         """Take the last registration of this very listener away, which a comparison may have done meanwhile."""
         while True:
             handler = self._s_events.get(event)
@@ -309,7 +321,7 @@ class EventEmitter(Ticked):
                 self._s_store(event, rest)
                 return
 
-    def _s_remove_of_many(self, event, fn):
+    def _s_remove_of_many(self, event: Any, fn: Any) -> None:
         while True:
             handler = self._s_events.get(event)
             if type(handler) is not Handlers:
@@ -334,21 +346,21 @@ class EventEmitter(Ticked):
                     self._s_remove_at(event, many, index)
                 return
 
-    def _s_replace_many(self, event, many):
+    def _s_replace_many(self, event: Any, many: Handlers) -> None:
         """Go on with a copy: an emission, or a search, goes over these."""
         copy = Handlers([])
         copy.take_over(many)
         if self._s_events.get(event) is many:
             self._s_store(event, copy)
 
-    def _s_remove_at(self, event, many, index):
+    def _s_remove_at(self, event: Any, many: Handlers, index: int) -> None:
         # What is taken away is let go of last.
         gone = many.remove_at(index)
         if many._live == 0 and self._s_events.get(event) is many:
             self._s_store(event, None)
         del gone
 
-    def _s_store(self, event, handler):
+    def _s_store(self, event: Any, handler: Any) -> None:
         # What was there is let go of last, for that may run anything.
         before = self._s_events.get(event)
         if handler is None:
@@ -360,7 +372,7 @@ class EventEmitter(Ticked):
             self._s_data_handler = handler
         del before
 
-    def _s_loosen_once(self):
+    def _s_loosen_once(self) -> None:
         """Let the listeners of once() go on without the emitter, which holds them."""
         if self._s_events is not None:
             for handler in list(self._s_events.values()):
@@ -369,7 +381,7 @@ class EventEmitter(Ticked):
                         once = fn
                         once._emitter = None
 
-    def _s_count(self, event):
+    def _s_count(self, event: Any) -> int:
         handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             return 0
@@ -380,7 +392,7 @@ class EventEmitter(Ticked):
             return many._live
         return 1
 
-    def _s_emit0(self, event):
+    def _s_emit0(self, event: Any) -> bool:
         handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             return False
@@ -392,7 +404,7 @@ class EventEmitter(Ticked):
             _tell0(self, event, handler)
         return True
 
-    def _s_emit1(self, event, arg):
+    def _s_emit1(self, event: Any, arg: Any) -> bool:
         handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             if event == "error":
@@ -406,7 +418,7 @@ class EventEmitter(Ticked):
             _tell1(self, event, handler, arg)
         return True
 
-    def _s_tell_all(self, event, listeners, with_arg, arg):
+    def _s_tell_all(self, event: Any, listeners: list[Any], with_arg: bool, arg: Any) -> None:
         """Call a list of listeners, as long as it is now; there are holes in one that is of Handlers."""
         index = 0
         count = len(listeners)
@@ -424,14 +436,14 @@ class EventEmitter(Ticked):
             except Exception as error:
                 _report(self, event, error)
 
-    def _s_tell_many(self, event, many, with_arg, arg):
+    def _s_tell_many(self, event: Any, many: Handlers, with_arg: bool, arg: Any) -> None:
         many._readers += 1
         try:
             self._s_tell_all(event, many._items, with_arg, arg)
         finally:
             many._readers -= 1
 
-    def _s_call_each(self, event, handler, args):
+    def _s_call_each(self, event: Any, handler: Any, args: tuple[Any, ...]) -> None:
         """Call all, and raise what the first one raised that did."""
         first = None
         listeners = _all_of(handler)
@@ -453,21 +465,21 @@ class EventEmitter(Ticked):
                 # Its traceback holds this frame.
                 first = None
 
-    def _s_added(self, event):
+    def _s_added(self, event: Any) -> None:
         return None
 
-    def _s_removed(self, event):
+    def _s_removed(self, event: Any) -> None:
         return None
 
-    def _s_unlistened(self, error):
+    def _s_unlistened(self, error: Any) -> None:
         if isinstance(error, BaseException):
             raise error
         raise StreamError(f"'error' event without a listener: {error!r}")
 
-    def _s_watch_listener(self, awaitable):
+    def _s_watch_listener(self, awaitable: Any) -> None:
         queue = current_queue()
 
-        async def run():
+        async def run() -> None:
             try:
                 await awaitable
             except Exception as error:
@@ -477,7 +489,7 @@ class EventEmitter(Ticked):
                 else:
                     report(queue._loop, "Exception in a coroutine listener", error, self)
 
-        def done(task):
+        def done(task: Any) -> None:
             _listener_tasks.discard(task)
             # Cancelled before its first step, by the loop at its end, the task has not awaited it.
             close = getattr(awaitable, "close", None)
@@ -490,16 +502,16 @@ class EventEmitter(Ticked):
 
 
 # The loop itself holds tasks only weakly.
-_listener_tasks = set()
+_listener_tasks: set[Task[Any]] = set()
 
 
 class _Decorator:
-    def __init__(self, emitter, event, once):
+    def __init__(self, emitter: Any, event: Any, once: Any) -> None:
         self._emitter = emitter
         self._event = event
         self._once = once
 
-    def __call__(self, fn):
+    def __call__(self, fn: Any) -> Any:
         if self._once:
             self._emitter.once(self._event, fn)
         else:
@@ -507,7 +519,7 @@ class _Decorator:
         return fn
 
 
-def _all_of(handler):
+def _all_of(handler: Any) -> list[Any]:
     """A list, to be read only, of what is stored for an event."""
     if type(handler) is list:
         return handler
@@ -517,7 +529,7 @@ def _all_of(handler):
     return [handler]
 
 
-def _report_beside(emitter, event, error, first):
+def _report_beside(emitter: Any, event: Any, error: Any, first: Any) -> None:
     """A second exception, beside the one that is raised: to the loop, or where there is none to the first."""
     if _get_running_loop() is None:
         first.add_note(f"another listener of {event!r} raised {error!r}")
@@ -525,10 +537,13 @@ def _report_beside(emitter, event, error, first):
         _report(emitter, event, error)
 
 
-def _checked(event, fn):
+def _checked(event: Any, fn: Any) -> Any:
     """The name of the event, interned. Raises InvalidArgTypeError for what is none, and for a listener that is none."""
     if not isinstance(event, str):
         raise InvalidArgTypeError(f"the event must be a str, such as 'data', got {event!r}")
     if not callable(fn) and not isinstance(fn, Listener):
         raise InvalidArgTypeError(f"the listener of {event!r} must be callable, got {fn!r}")
     return calls.interned(event)
+
+
+give_defaults(OnceListener, EventEmitter)

@@ -1,40 +1,22 @@
-"""The fields of the core's classes, for the backend that is not compiled.
+"""The fields of compiled classes, on the backend that is not compiled.
 
-A compiled instance starts with every field zero or None, as its ``.pxd`` declares them. Here the same declarations
-give the Python classes their defaults, so that no field is listed twice.
+A field of a compiled object starts as zero or None. The Python class gets the same from its annotations.
 """
 
 from __future__ import annotations
 
-import re
-from importlib import import_module
-from importlib.resources import files
+from inspect import get_annotations
 
-_MODULES = (
-    "scheduling.ticks",
-    "listeners",
-    "events",
-    "scheduling.hook_runner",
-    "data.stalls",
-    "state.lifecycle",
-    "state.readable_side",
-    "state.writable_side",
-    "state.stream",
-    "state.pipe",
-    "scheduling.operation",
-)
-_CLASS = re.compile(r"cdef class (\w+)")
-_FIELD = re.compile(r"    cdef (?:readonly |public )?([\w ]+?) (\w+) *(?:#.*)?$")
-_NUMBERS = {"int", "bint", "signed char", "unsigned char", "Py_ssize_t", "long long", "double"}
+from forebay._backend import backend
+
+__all__ = ["give_defaults"]
+
+_ZEROS = {"bool": False, "int": 0, "float": 0.0}
 
 
-def give_defaults() -> None:
-    """Set the declared defaults as class attributes."""
-    for name in _MODULES:
-        module = import_module(f"forebay._core.{name}")
-        cls = None
-        for line in files("forebay._core").joinpath(f"{name.replace('.', '/')}.pxd").read_text().splitlines():
-            if opening := _CLASS.match(line):
-                cls = getattr(module, opening[1])
-            elif (field := _FIELD.match(line)) and not field[2].startswith("__"):
-                setattr(cls, field[2], 0 if field[1] in _NUMBERS else None)
+def give_defaults(*classes: type) -> None:
+    """Give each annotated field of ``classes`` the value that it starts with when it is compiled."""
+    if backend == "python":
+        for each in classes:
+            for name, annotation in get_annotations(each).items():
+                setattr(each, name, _ZEROS.get(annotation))

@@ -3,24 +3,30 @@
 A few stand in a plain list, which is copied at each change; see events.
 """
 
+from __future__ import annotations
+
 from collections import deque
 from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import Any
 
+from forebay._core.fields import give_defaults
 from forebay._core.scheduling.ticks import Ticked
 
 
 class Listener(Ticked):
     """A listener of forebay's own. It deals with exceptions itself: none may leave it."""
 
-    def _notify0(self):
+    def _notify0(self) -> None:
         return None
 
-    def _notify1(self, arg):
+    def _notify1(self, arg: Any) -> None:
         return None
 
 
 class Standin(Listener):
     """A listener in the place of a function, by which it can be found."""
+
+    _fn: Any
 
 
 class Handlers:
@@ -35,12 +41,21 @@ class Handlers:
     the listeners are changed; `append`, `prepend` and `place_of` do not.
     """
 
-    def __init__(self, listeners):
+    _items: Any
+    _first: int
+    _live: int
+    _near: int
+    _base: int
+    _places: Any
+    _odd: bool
+    _readers: int
+
+    def __init__(self, listeners: list[Any]) -> None:
         self._readers = 0
         self._places = None
         self._fill(listeners)
 
-    def _fill(self, listeners):
+    def _fill(self, listeners: list[Any]) -> None:
         # What only the table still holds is let go of last.
         before = self._places
         self._places = None
@@ -50,20 +65,20 @@ class Handlers:
         self._odd = False
         del before
 
-    def snapshot(self):
+    def snapshot(self) -> list[Any]:
         listeners = []
         for item in self._items:
             if item is not None:
                 listeners.append(item)
         return listeners
 
-    def take_over(self, other):
+    def take_over(self, other: Handlers) -> None:
         """Hold what ``other`` holds."""
         self._fill(other.snapshot())
 
     # ---- adding
 
-    def reserve(self, listener, first):
+    def reserve(self, listener: Any, first: bool) -> None:
         """Make what `append`, or `prepend`, of this listener needs."""
         fn = function_of(listener)
         if not self._odd and not is_compared_by_identity(fn):
@@ -75,12 +90,12 @@ class Handlers:
             place = self._places.get(fn)
             if place is None or type(place) is deque:
                 break
-            several = deque()
+            several: deque[int] = deque()
             if self._places is not None and self._places.get(fn) is place:
                 several.append(place)
                 self._places[fn] = several
 
-    def _make_room(self, room):
+    def _make_room(self, room: int) -> None:
         # In a new list: an emission goes on over the old one.
         items = [None] * room
         if self._first == 0:
@@ -89,7 +104,7 @@ class Handlers:
             self._first = room
             self._base -= room
 
-    def append(self, listener):
+    def append(self, listener: Any) -> None:
         items = self._items
         index = len(items)
         items.append(listener)
@@ -97,7 +112,7 @@ class Handlers:
         if self._places is not None:
             _note(self._places, listener, self._base + index, True)
 
-    def prepend(self, listener):
+    def prepend(self, listener: Any) -> None:
         self._first -= 1
         self._items[self._first] = listener
         self._live += 1
@@ -106,7 +121,7 @@ class Handlers:
 
     # ---- taking away
 
-    def remove_at(self, index):
+    def remove_at(self, index: int) -> Any:
         """Take one away, and return it. Not while there are readers."""
         items = self._items
         gone = items[index]
@@ -121,13 +136,13 @@ class Handlers:
 
     # ---- where a listener stands
 
-    def make_places(self):
+    def make_places(self) -> bool:
         """Make the table of places; return whether there is one."""
         while self._places is None and not self._odd:
             items = self._items
             count = len(items)
             first = self._first
-            places = {}
+            places: dict[Any, Any] = {}
             for at in range(first, count):
                 listener = items[at]
                 if listener is None:
@@ -142,7 +157,7 @@ class Handlers:
                 self._places = places
         return self._places is not None
 
-    def place_of(self, fn):
+    def place_of(self, fn: Any) -> int:
         """The index of the latest registration of ``fn``, which is about to be removed, or -1. There is a table."""
         places = self._places.get(fn)
         if places is None:
@@ -159,14 +174,14 @@ class Handlers:
             del self._places[fn]
         return index
 
-    def _checked(self, index, fn):
+    def _checked(self, index: int, fn: Any) -> int:
         """The index, or -1 where there is not, or no longer, a registration of ``fn``."""
         items = self._items
         if index < self._first or index >= len(items) or items[index] is None:
             return -1
         return index if function_of(items[index]) == fn else -1
 
-    def index_of(self, listener):
+    def index_of(self, listener: Any) -> int:
         """The index of the latest registration of this very one, or -1.
 
         One that is called once has one registration, most often behind the last that went, as they go in order.
@@ -191,7 +206,7 @@ class Handlers:
         self._near = index
         return index
 
-    def scan(self, fn):
+    def scan(self, fn: Any) -> Any:
         """The latest listener that ``fn`` means, or None: by comparing, which may run anything."""
         self._readers += 1
         try:
@@ -207,7 +222,7 @@ class Handlers:
             self._readers -= 1
 
 
-def _note(places, listener, place, last):
+def _note(places: dict[Any, Any], listener: Any, place: int, last: bool) -> None:
     """Remember where a listener stands: as the last of its kind, or as the first."""
     fn = function_of(listener)
     before = places.get(fn)
@@ -215,7 +230,7 @@ def _note(places, listener, place, last):
         places[fn] = place
         return
     if type(before) is not deque:
-        several = deque()
+        several: deque[int] = deque()
         several.append(before)
         before = places[fn] = several
     if last:
@@ -224,15 +239,15 @@ def _note(places, listener, place, last):
         before.appendleft(place)
 
 
-def matches(listener, fn):
+def matches(listener: Any, fn: Any) -> bool:
     """Whether ``off(fn)`` means this listener."""
     if listener is not fn and isinstance(listener, Standin):
         standin = listener
-        return standin._fn == fn
-    return listener == fn
+        return bool(standin._fn == fn)
+    return bool(listener == fn)
 
 
-def function_of(listener):
+def function_of(listener: object) -> Any:
     """What was given to `on` or `once`."""
     if isinstance(listener, Standin):
         standin = listener
@@ -240,11 +255,14 @@ def function_of(listener):
     return listener
 
 
-def is_compared_by_identity(fn):
+def is_compared_by_identity(fn: Any) -> bool:
     """Whether comparing it, and its hash, run nobody's code."""
-    kind = type(fn)
+    kind: Any = type(fn)
     if kind is MethodType:
         kind = type(fn.__func__)
     if kind is FunctionType or kind is BuiltinFunctionType:
         return True
     return kind.__eq__ is object.__eq__ and kind.__hash__ is object.__hash__
+
+
+give_defaults(Listener, Standin, Handlers)

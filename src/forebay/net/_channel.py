@@ -5,15 +5,24 @@ The loop says when the descriptor is ready. A write goes out at once where the k
 same burst of callbacks are small change: they wait until the burst is over and leave together.
 """
 
+from __future__ import annotations
+
 import errno
 from asyncio import BaseEventLoop
+from collections.abc import Callable
 from time import monotonic as now
+from typing import TYPE_CHECKING, Any
 
 from forebay._buffers import ChunkQueue
 from forebay._core.state.lifecycle import Completion
 from forebay._system.syscalls import gather, has_error, receive, send
 from forebay.errors import StreamDestroyedError
 from forebay.net._write_burst import Bursting, current_burst
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from forebay._core.state.stream import Stream
 
 _PIECE_BYTES = 65536
 _MOST_PIECES = 4
@@ -42,7 +51,39 @@ class Channel(Bursting):
     `peer_ended`: whether the peer has ended its side.
     """
 
-    def __init__(self, stream, loop):
+    _loop: Any
+    fd: int
+    _tells_once: bool
+    _wanted: bool
+    _reading: bool
+    _ended: bool
+    _burst: bool
+    _yielding: bool
+    _blocked: bool
+    _writer: bool
+    _closed: bool
+    _ended_here: bool
+    _sending: bool
+    _pieces: int
+    _rest: Any
+    _burst_bytes: int
+    _queue: Any
+    _done: Any
+    _final_done: Any
+    _free_calls: Any
+    bytes_in: int
+    bytes_out: int
+    watched: bool
+    active_at: float
+    layer: Any
+    carrier: Any
+    borrower: Any
+    feeder: Any
+    brisk: bool
+    fault: BaseException | None
+    peer_ended: bool
+
+    def __init__(self, stream: Stream, loop: asyncio.AbstractEventLoop) -> None:
         self._stream = stream
         self._loop = loop
         # uvloop tells of a descriptor with an error once, and never again, though there may be more to receive.
@@ -77,7 +118,7 @@ class Channel(Bursting):
         self.borrower = None
         self.feeder = None
 
-    def open(self, fd):
+    def open(self, fd: int) -> None:
         """The socket is connected: from here on bytes may flow."""
         self.fd = fd
         self.active_at = now()
@@ -85,7 +126,7 @@ class Channel(Bursting):
             self._start_reading()
         self._go_on()
 
-    def close(self, error):
+    def close(self, error: BaseException | None) -> None:
         """Let go of the descriptor, which the caller closes; what was not sent is dropped."""
         if self._closed:
             return
@@ -104,7 +145,7 @@ class Channel(Bursting):
         if first is not None:
             raise first
 
-    def _close_step(self, step, error):
+    def _close_step(self, step: int, error: Any) -> None:
         """One step of `close`; each is taken, though those before it have raised."""
         if step == 0:
             self._stop_reading()
@@ -139,14 +180,14 @@ class Channel(Bursting):
         else:
             self._tell_free()
 
-    def forget(self):
+    def forget(self) -> None:
         """After `close`: let go of the stream, which holds this channel. Nothing looks for it any more."""
         self._stream = None
         self.layer = None
 
     # ---- what comes in
 
-    def read(self, size):
+    def read(self, size: int) -> None:
         """The ``_read`` hook."""
         if self._closed or (self._ended and self.layer is None):
             return
@@ -158,27 +199,27 @@ class Channel(Bursting):
         elif not self._reading and self.fd >= 0 and not self._ended:
             self._start_reading()
 
-    def hold(self):
+    def hold(self) -> None:
         """For the carrier: stop reading, though more is wanted."""
         self._stop_reading()
 
-    def resume(self):
+    def resume(self) -> None:
         """For the carrier: go on reading, if more is wanted."""
         if self._wanted and not self._reading and self.fd >= 0 and not self._ended:
             self._start_reading()
 
-    def read_failed(self, error):
+    def read_failed(self, error: OSError) -> None:
         """For the carrier: receiving has failed."""
         self.note_fault(error)
         self._stop_reading()
         self._failed(error)
 
-    def note_fault(self, error):
+    def note_fault(self, error: BaseException) -> None:
         """The connection has failed with ``error``; only the first counts."""
         if self.fault is None:
             self.fault = error
 
-    def find_fault(self):
+    def find_fault(self) -> BaseException | None:
         """The error of the connection, or None."""
         if self._sending and self.fault is None:
             # A system call has raised it, in a hook, and the stream has it before this channel hears of it.
@@ -186,7 +227,7 @@ class Channel(Bursting):
             self.fault = stream._s_errored
         return self.fault
 
-    def refusal(self):
+    def refusal(self) -> BrokenPipeError | None:
         """The error of a write that comes when the peer has ended the connection, and this side with it; else None."""
         if self._ended_here or not self.peer_ended:
             return None
@@ -196,7 +237,7 @@ class Channel(Bursting):
         self.note_fault(error)
         return error
 
-    def _failed(self, error):
+    def _failed(self, error: Any) -> None:
         """The connection is broken."""
         stream = self._stream
         if self._closed or stream is None:
@@ -206,7 +247,7 @@ class Channel(Bursting):
         else:
             stream._s_fail(error, False)
 
-    def _start_reading(self):
+    def _start_reading(self) -> None:
         try:
             self._loop.add_reader(self.fd, self.on_readable)
         except OSError as error:
@@ -215,20 +256,20 @@ class Channel(Bursting):
             return
         self._reading = True
 
-    def _stop_reading(self):
+    def _stop_reading(self) -> None:
         if self._reading:
             self._reading = False
             if not self._loop.is_closed():
                 self._loop.remove_reader(self.fd)
 
-    def on_readable(self):
+    def on_readable(self) -> None:
         """For the loop."""
         self._receive()
         if self._tells_once and self._reading and has_error(self.fd):
             self._stop_reading()
             self._loop.call_soon(self.resume)
 
-    def _receive(self):
+    def _receive(self) -> None:
         if self._closed or not self._wanted:
             # The reader was left where it was, in case that more is wanted before more comes.
             self._stop_reading()
@@ -258,7 +299,7 @@ class Channel(Bursting):
             else:
                 self.layer.received_end()
 
-    def _take(self, data):
+    def _take(self, data: Any) -> None:
         size = _size_of(data)
         self.bytes_in += size
         if self.layer is not None:
@@ -273,7 +314,7 @@ class Channel(Bursting):
         self.brisk = size == _PIECE_BYTES
         self._pieces = 2 if self.brisk and stream._r_length == 0 else 1
 
-    def _take_pieces(self, pieces):
+    def _take_pieces(self, pieces: list[Any]) -> None:
         size = 0
         for piece in pieces:
             size += _size_of(piece)
@@ -294,7 +335,7 @@ class Channel(Bursting):
         elif full:
             self._pieces = min(self._pieces * 2, _MOST_PIECES)
 
-    def _give_rest(self):
+    def _give_rest(self) -> None:
         """Push what was received together, piece by piece; a listener's exception must not lose the others."""
         rest = self._rest
         stream = self._stream
@@ -313,12 +354,12 @@ class Channel(Bursting):
         if not more:
             self._wanted = False
 
-    def _give_late(self):
+    def _give_late(self) -> None:
         if self._rest is not None and not self._closed:
             self._wanted = True
             self._give_rest()
 
-    def deliver(self, data):
+    def deliver(self, data: bytes | None) -> bool:
         """For the layer: push what it has decrypted; None is the end. Whether more is wanted."""
         stream = self._stream
         if self._closed or stream is None:
@@ -331,13 +372,13 @@ class Channel(Bursting):
         return bool(more)
 
     @property
-    def wanted(self):
+    def wanted(self) -> bool:
         """Whether the stream has asked for more."""
         return bool(self._wanted)
 
     # ---- what goes out
 
-    def write(self, chunk):
+    def write(self, chunk: Any) -> Any:
         """The ``_write`` hook."""
         if self.layer is not None:
             return self.layer.write(chunk)
@@ -360,7 +401,7 @@ class Channel(Bursting):
         self._block()
         return self._pending()
 
-    def writev(self, chunks):
+    def writev(self, chunks: list[Any]) -> Any:
         """The ``_writev`` hook."""
         if self.layer is not None:
             return self.layer.writev(chunks)
@@ -371,27 +412,27 @@ class Channel(Bursting):
             return self._pending()
         return None
 
-    def put(self, data):
+    def put(self, data: bytes) -> None:
         """For the layer: send bytes that are not those of a write, or those of one, which `sent_all` then ends."""
         self._queued(data)
         if not self._held():
             self._send_queued()
 
-    def sent_all(self, done):
+    def sent_all(self, done: Completion) -> bool:
         """For the layer: whether all that was put is sent; if not, ``done`` is resolved when it is."""
         if self._queue is None or self._queue.nbytes == 0:
             return True
         self._done = done
         return False
 
-    def final(self):
+    def final(self) -> Any:
         """The ``_final`` hook: everything is written."""
         self._ended_here = not self.peer_ended
         if self.layer is not None:
             return self.layer.final()
         return self.finish()
 
-    def finish(self):
+    def finish(self) -> Any:
         """Shut the sending side down, when the queue is empty."""
         if self.fd < 0 or self.borrower is not None or (self._queue is not None and self._queue.nbytes):
             self._final_done = Completion()
@@ -402,22 +443,22 @@ class Channel(Bursting):
             self._stream._shut_down()
         return None
 
-    def _held(self):
+    def _held(self) -> bool:
         """Whether bytes have to wait in the queue."""
         return self.fd < 0 or self._blocked or self._yielding or self.borrower is not None
 
-    def _pending(self):
+    def _pending(self) -> Any:
         self._done = Completion()
         if self.borrower is not None:
             self.borrower.stop()
         return self._done
 
-    def _queued(self, chunk):
+    def _queued(self, chunk: Any) -> None:
         if self._queue is None:
             self._queue = ChunkQueue()
         self._queue.append(chunk)
 
-    def _sent(self, size):
+    def _sent(self, size: int) -> None:
         self.bytes_out += size
         self._burst_bytes += size
         if self.watched:
@@ -430,19 +471,19 @@ class Channel(Bursting):
             self._yielding = True
             self._loop.call_soon(self._yielded)
 
-    def _burst_over(self):
+    def _burst_over(self) -> None:
         """For the burst."""
         self._burst = False
         if not self._yielding:
             self._burst_bytes = 0
             self._go_on()
 
-    def _yielded(self):
+    def _yielded(self) -> None:
         self._yielding = False
         self._burst_bytes = 0
         self._go_on()
 
-    def _go_on(self):
+    def _go_on(self) -> None:
         """Send what has waited, together with all that the stream has queued behind it, if it may be sent."""
         if self._closed or self._held():
             return
@@ -459,7 +500,7 @@ class Channel(Bursting):
         if out:
             self._all_sent()
 
-    def _send_queued(self):
+    def _send_queued(self) -> bool:
         """Send from the queue; whether it has all gone. Waits for the descriptor where it has not."""
         queue = self._queue
         if queue is None:
@@ -478,19 +519,19 @@ class Channel(Bursting):
                 self._block()
                 return False
 
-    def _block(self):
+    def _block(self) -> None:
         if not self._writer:
             self._loop.add_writer(self.fd, self.on_writable)
             self._writer = True
         self._blocked = True
 
-    def _stop_writer(self):
+    def _stop_writer(self) -> None:
         if self._writer:
             self._writer = False
             if not self._loop.is_closed():
                 self._loop.remove_writer(self.fd)
 
-    def on_writable(self):
+    def on_writable(self) -> None:
         """For the loop."""
         self._blocked = False
         if self.borrower is not None:
@@ -500,7 +541,7 @@ class Channel(Bursting):
         if not self._blocked:
             self._stop_writer()
 
-    def _all_sent(self):
+    def _all_sent(self) -> None:
         done = self._done
         if done is not None:
             self._done = None
@@ -517,7 +558,7 @@ class Channel(Bursting):
         if self._free_calls is not None:
             self._tell_free()
 
-    def _write_failed(self, error):
+    def _write_failed(self, error: Any) -> None:
         self._sending = False
         self.note_fault(error)
         self._stop_writer()
@@ -533,7 +574,7 @@ class Channel(Bursting):
     # ---- the direct path to this socket
 
     @property
-    def idle(self):
+    def idle(self) -> bool:
         """Whether the descriptor is open and nothing waits to go out."""
         return (
             self.fd >= 0
@@ -544,13 +585,13 @@ class Channel(Bursting):
             and (self._queue is None or self._queue.nbytes == 0)
         )
 
-    def when_free(self, call):
+    def when_free(self, call: Callable[[], object]) -> None:
         """Call ``call()`` once, when what is on its way has gone, or the socket was opened or closed."""
         if self._free_calls is None:
             self._free_calls = []
         self._free_calls.append(call)
 
-    def _tell_free(self):
+    def _tell_free(self) -> None:
         calls = self._free_calls
         self._free_calls = None
         if calls is not None:
@@ -558,27 +599,27 @@ class Channel(Bursting):
                 # After the ticks in which the streams take note of what has just happened.
                 self._loop.call_soon(call)
 
-    def lend(self, borrower):
+    def lend(self, borrower: Any) -> None:
         """Leave the sending to ``borrower``, until it gives it back by `returned`; writes wait."""
         self.borrower = borrower
 
-    def wait_writable(self):
+    def wait_writable(self) -> None:
         """For the borrower: be told by ``writable()`` when the descriptor takes more."""
         self._block()
 
-    def count_out(self, size):
+    def count_out(self, size: int) -> None:
         """For the borrower: ``size`` bytes went out."""
         self.bytes_out += size
         if self.watched:
             self.active_at = now()
 
-    def count_in(self, size):
+    def count_in(self, size: int) -> None:
         """For the carrier: ``size`` bytes came in."""
         self.bytes_in += size
         if self.watched:
             self.active_at = now()
 
-    def returned(self):
+    def returned(self) -> None:
         """The borrower is done."""
         self.borrower = None
         self._blocked = False
@@ -589,7 +630,7 @@ class Channel(Bursting):
             self._tell_free()
 
 
-def _size_of(chunk):
+def _size_of(chunk: Any) -> int:
     if type(chunk) is bytes:
         data = chunk
         return len(data)

@@ -278,7 +278,7 @@ class Secure:
                         self._flush()
         self._flush()
 
-    def final(self) -> Completion | None:
+    def final(self) -> Any:
         """The ``_final`` hook: tell the peer that no more comes, inside TLS and below it."""
         if self._ready:
             # Shutting down looks for the peer's answer as well, and would choke on what is still to be read.

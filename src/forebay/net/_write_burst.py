@@ -1,6 +1,13 @@
 """The burst of a loop: what its sockets write in one go of callbacks, and what comes when that is over."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from forebay._core.scheduling.ticks import Ticked, current_queue, report
+
+if TYPE_CHECKING:
+    import asyncio
 
 # Rounds through the tick queue that a burst may last at most.
 _MOST_ROUNDS = 256
@@ -11,7 +18,9 @@ _ATTRIBUTE = "_forebay_burst"
 class Bursting:
     """What writes in bursts, for `_stream`, and wants to know when one is over."""
 
-    def _burst_over(self):
+    _stream: Any
+
+    def _burst_over(self) -> None:
         raise NotImplementedError
 
 
@@ -21,13 +30,18 @@ class Burst(Ticked):
     One tick for all of them: it puts itself behind every other tick, and so comes when there are none.
     """
 
-    def __init__(self, queue):
+    _queue: Any
+    _members: Any
+    _scheduled: bool
+    _rounds: int
+
+    def __init__(self, queue: Any) -> None:
         self._queue = queue
         self._members = []
         self._scheduled = False
         self._rounds = 0
 
-    def add(self, member):
+    def add(self, member: Bursting) -> None:
         self._members.append(member)
         if not self._scheduled:
             self._scheduled = True
@@ -35,7 +49,7 @@ class Burst(Ticked):
             queue = self._queue
             queue.add(self, _TICK_BURST, None)
 
-    def _s_run_tick(self, op, arg):
+    def _s_run_tick(self, op: int, arg: Any) -> None:
         queue = self._queue
         if queue._fifo.size and self._rounds < _MOST_ROUNDS:
             self._rounds += 1
@@ -52,7 +66,7 @@ class Burst(Ticked):
                 report(queue._loop, "Exception in a forebay callback", error, member._stream)
 
 
-def current_burst(loop):
+def current_burst(loop: asyncio.AbstractEventLoop) -> Burst:
     """The burst of a loop, which runs now."""
     burst = getattr(loop, _ATTRIBUTE, None)
     if burst is None:

@@ -1,7 +1,10 @@
 """Readable.from_(): a Readable over whatever can be iterated or awaited."""
 
+from __future__ import annotations
+
 from asyncio import Future, sleep
 from collections.abc import AsyncIterable, Iterable
+from typing import Any
 
 from forebay._core.scheduling.hook_runner import is_awaitable
 from forebay._core.usage_errors import hint
@@ -12,7 +15,7 @@ from forebay.streams.readable import Readable
 _READ = 10
 
 
-def from_iterable(source, options):
+def from_iterable(source: Any, options: dict[str, Any]) -> Readable:
     if isinstance(source, (str, bytes, bytearray, memoryview)):
         return Whole(source, options)
     if isinstance(source, AsyncIterable):
@@ -27,29 +30,29 @@ def from_iterable(source, options):
     )
 
 
-async def _one(awaitable):
+async def _one(awaitable: Any) -> Any:
     value = await awaitable
     if value is not None:
         yield value
 
 
-def _defaults(options):
+def _defaults(options: Any) -> Any:
     return {"object_mode": True, "high_water_mark": 1, **options}
 
 
 class Whole(Readable):
     """Text or bytes: one chunk."""
 
-    def __init__(self, chunk, options):
+    def __init__(self, chunk: Any, options: Any) -> None:
         self._whole = chunk
         Readable.__init__(self, **{"object_mode": True, **options})
 
-    def _read(self, size):
+    def _read(self, size: Any) -> None:
         self.push(self._whole)
         self.push(None)
 
 
-def _null():
+def _null() -> Any:
     return NullChunkError(
         "from_(): the iterable gave None, which marks the end of a stream and cannot be a chunk"
     )
@@ -58,13 +61,17 @@ def _null():
 class FromIterator(Readable):
     """An iterator: pulled as far as there is room."""
 
-    def __init__(self, iterator, options):
+    _items: Any
+    _plain: Any
+    _pulling: bool
+
+    def __init__(self, iterator: Any, options: Any) -> None:
         self._items = iterator
         self._plain = None
         self._pulling = False
         Readable.__init__(self, **_defaults(options))
 
-    def _r_call_read(self):
+    def _r_call_read(self) -> None:
         # A push may flow on and ask for more before it returns.
         if self._pulling:
             return
@@ -94,7 +101,7 @@ class FromIterator(Readable):
             return
         self._r_push_eof()
 
-    async def _awaited(self, item):
+    async def _awaited(self, item: Any) -> None:
         try:
             while True:
                 value = await item
@@ -117,15 +124,15 @@ class FromIterator(Readable):
         finally:
             self._pulling = False
 
-    def _destroy(self, error):
+    def _destroy(self, error: Any) -> None:
         _close(self._items, error)
 
 
-async def _done(value):
+async def _done(value: Any) -> Any:
     return value
 
 
-def _close(items, error):
+def _close(items: Any, error: Any) -> None:
     """Close a generator, throwing the error into it where there is one; it may still clean up."""
     if error is not None and hasattr(items, "throw"):
         try:
@@ -144,28 +151,28 @@ def _close(items, error):
 class _Later:
     """A coroutine that takes its first step in a task, not on the spot: read() never waits for what an item costs."""
 
-    def __init__(self, started):
+    def __init__(self, started: Any) -> None:
         self._started = started
 
-    def __await__(self):
+    def __await__(self) -> Any:
         return self._started.__await__()
 
-    def close(self):
+    def close(self) -> None:
         self._started.close()
 
 
 class FromAsync(Readable):
     """An async iterator: pulled as far as there is room, by one task."""
 
-    def __init__(self, items, options):
+    def __init__(self, items: Any, options: Any) -> None:
         self._items = items
         self._pulling = False
         Readable.__init__(self, **_defaults(options))
 
-    def _read(self, size):
+    def _read(self, size: Any) -> Any:
         return _Later(self._pull())
 
-    async def _pull(self):
+    async def _pull(self) -> None:
         if self._pulling or self.destroyed:
             return
         self._pulling = True
@@ -184,7 +191,7 @@ class FromAsync(Readable):
         finally:
             self._pulling = False
 
-    async def _destroy(self, error):
+    async def _destroy(self, error: Any) -> None:
         items = self._items
         # A step that is under way was cancelled; it has to leave the generator first.
         while self._pulling:

@@ -1,5 +1,9 @@
 """Writable: a sink that says when to wait."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from forebay._core.data.chunk import mark
 from forebay._core.scheduling.operation import GIVE_WAY, READY, failed
 from forebay._core.state.stream import Stream
@@ -39,21 +43,21 @@ class Writable(Stream):
 
     def __init__(
         self,
-        *positional,
-        write=None,
-        writev=None,
-        final=None,
-        destroy=None,
-        construct=None,
-        high_water_mark=None,
-        object_mode=False,
-        default_encoding=None,
-        decode_strings=True,
-        signal=None,
-        auto_destroy=True,
-        emit_close=True,
-        **unknown,
-    ):
+        *positional: Any,
+        write: Any = None,
+        writev: Any = None,
+        final: Any = None,
+        destroy: Any = None,
+        construct: Any = None,
+        high_water_mark: Any = None,
+        object_mode: Any = False,
+        default_encoding: Any = None,
+        decode_strings: Any = True,
+        signal: Any = None,
+        auto_destroy: Any = True,
+        emit_close: Any = True,
+        **unknown: Any,
+    ) -> None:
         if positional or unknown:
             wrong_options(self, positional, unknown)
         self._w_keep_text = not decode_strings
@@ -67,7 +71,7 @@ class Writable(Stream):
         )
         self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
-    def write(self, chunk, encoding=None, callback=None):
+    def write(self, chunk: Any, encoding: Any = None, callback: Any = None) -> Any:
         """Queue a chunk; return False when the writer should wait for 'drain' before it goes on.
 
         Nothing is lost by writing on: the chunk is queued in any case, and memory grows. A chunk is bytes-like; a
@@ -81,7 +85,7 @@ class Writable(Stream):
             self._s_check_loop("write()")
         return bool(self._w_write(chunk, encoding, callback))
 
-    def end(self, chunk=None, encoding=None, callback=None):
+    def end(self, chunk: Any = None, encoding: Any = None, callback: Any = None) -> Any:
         """No more will be written, but for ``chunk``; 'finish' follows when all is taken. Return the stream.
 
         ``callback(error)`` is called just before 'finish' with None, or with the error that came in its way.
@@ -91,20 +95,20 @@ class Writable(Stream):
         self._w_end(chunk, encoding, callback)
         return self
 
-    def cork(self):
+    def cork(self) -> None:
         """Hold chunks back until `uncork` or `end`, so that they leave together by ``_writev``. Calls add up."""
         self._s_check_started()
         self._w_corked += 1
 
-    def uncork(self):
+    def uncork(self) -> None:
         """Take one `cork` back; with the last one what was held back is written."""
         self._w_uncork_once()
 
-    def corked(self):
+    def corked(self) -> Any:
         """``with w.corked():`` holds chunks back inside the block."""
         return _Corked(self)
 
-    def drain(self):
+    def drain(self) -> Any:
         """Awaitable: done when there is room, at once where there is.
 
         Raises what the stream fails with meanwhile, and PrematureCloseError where it is closed before it has finished.
@@ -122,7 +126,7 @@ class Writable(Stream):
             self._s_check_started()
         return READY
 
-    def send(self, chunk, encoding=None):
+    def send(self, chunk: Any, encoding: Any = None) -> Any:
         """Write a chunk and, where the stream asks for it, wait for room: ``await w.send(chunk)``.
 
         The chunk is queued by the call itself; the await is only the waiting. Raises WriteAfterEndError or
@@ -139,7 +143,7 @@ class Writable(Stream):
             return READY
         return self.drain()
 
-    def pipe(self, dest, *, end=True):
+    def pipe(self, dest: Any, *, end: Any = True) -> None:
         """Only a Readable can be piped from: raises CannotPipeError."""
         raise CannotPipeError("pipe() on a Writable: it cannot be read, only piped to")
 
@@ -150,7 +154,7 @@ class Writable(Stream):
     # ---- what can be seen
 
     @property
-    def writable(self):
+    def writable(self) -> Any:
         """Whether write() may be called."""
         self._s_check_started()
         return bool(
@@ -162,42 +166,42 @@ class Writable(Stream):
         )
 
     @property
-    def writable_length(self):
+    def writable_length(self) -> Any:
         """What is queued and in flight: bytes, objects in object mode."""
         return self._w_length
 
     @property
-    def writable_need_drain(self):
+    def writable_need_drain(self) -> Any:
         """Whether write() has said False and 'drain' is still to come."""
         return bool(self._w_need_drain and not self._w_ending and not self._s_destroyed)
 
     @property
-    def writable_high_water_mark(self):
+    def writable_high_water_mark(self) -> Any:
         """The mark: bytes, or objects in object mode."""
         return self._w_hwm
 
     @property
-    def writable_object_mode(self):
+    def writable_object_mode(self) -> Any:
         """Whether chunks are any objects."""
         return bool(self._w_object)
 
     @property
-    def writable_corked(self):
+    def writable_corked(self) -> Any:
         """How often cork() was called without its uncork()."""
         return self._w_corked
 
     @property
-    def writable_ended(self):
+    def writable_ended(self) -> Any:
         """Whether end() was called."""
         return bool(self._w_ending)
 
     @property
-    def writable_finished(self):
+    def writable_finished(self) -> Any:
         """Whether all was taken; true just before 'finish'."""
         return bool(self._w_finished)
 
     @property
-    def writable_aborted(self):
+    def writable_aborted(self) -> Any:
         """Whether the stream was destroyed or failed before it finished."""
         return bool(
             not self._w_disabled
@@ -207,12 +211,12 @@ class Writable(Stream):
 
 
 class _Corked:
-    def __init__(self, stream):
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
 
-    def __enter__(self):
+    def __enter__(self) -> Any:
         self._stream.cork()
         return self._stream
 
-    def __exit__(self, *exc):
+    def __exit__(self, *exc: Any) -> None:
         self._stream.uncork()

@@ -1,5 +1,9 @@
 """What a chunk is in byte mode, and the marks that say how much of it may wait."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from forebay._core.data.encodings import encode
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
 
@@ -7,7 +11,7 @@ from forebay.errors import InvalidArgTypeError, InvalidArgValueError
 _defaults = [64 * 1024, 16]
 
 
-def byte_chunk(chunk):
+def byte_chunk(chunk: Any) -> Any:
     """``chunk`` itself where it is bytes-like, byte by byte; a flat view of any other buffer; None for what is none."""
     if isinstance(chunk, (bytes, bytearray)):
         return chunk
@@ -23,7 +27,7 @@ def byte_chunk(chunk):
         return bytes(view)
 
 
-def text_chunk(text, encoding):
+def text_chunk(text: str, encoding: str) -> bytes:
     """``text`` as bytes; raises as `encode` does."""
     if type(text) is str and (encoding == "utf8" or encoding == "utf-8"):
         plain = text
@@ -31,7 +35,7 @@ def text_chunk(text, encoding):
     return encode(text, encoding)
 
 
-def mark(name, value, object_mode):
+def mark(name: str, value: object, object_mode: bool) -> int:
     """The high-water mark called ``name``: ``value``, or the default of the mode for None."""
     if value is None:
         return _defaults[1 if object_mode else 0]
@@ -42,23 +46,23 @@ def mark(name, value, object_mode):
     return value
 
 
-def get_default_high_water_mark(object_mode):
+def get_default_high_water_mark(object_mode: bool) -> int:
     """The high-water mark of streams made without one: bytes, or objects with ``object_mode``."""
     return _defaults[1 if object_mode else 0]
 
 
-def set_default_high_water_mark(object_mode, value):
+def set_default_high_water_mark(object_mode: bool, value: int) -> None:
     """Set the high-water mark of streams that are made from now on: bytes, or objects with ``object_mode``."""
     if value is None:
         raise InvalidArgValueError("value must be an int of 0 or more, got None")
     _defaults[1 if object_mode else 0] = mark("value", value, object_mode)
 
 
-def describe(chunk):
+def describe(chunk: object) -> str:
     return f"{type(chunk).__name__} {chunk!r:.60}"
 
 
-def invalid_chunk(chunk):
+def invalid_chunk(chunk: object) -> InvalidArgTypeError:
     hint = ""
     if isinstance(chunk, str):
         hint = "; encode it first, or give the call or the stream an encoding"

@@ -1,30 +1,40 @@
 """How often and for how long somebody had to wait for a stream."""
 
+from __future__ import annotations
+
+from forebay._core.fields import give_defaults
 from forebay._core.scheduling import clock
 
 
 class Stalls:
     """Made when a stream stalls for the first time."""
 
-    def begin(self):
+    count: int
+    _over: float
+    _since: float
+
+    def begin(self) -> None:
         if self._since == 0:
             self.count += 1
             self._since = clock.monotonic()
 
-    def end(self):
+    def end(self) -> None:
         if self._since != 0:
             now = clock.monotonic()
             self._over += now - self._since
             self._since = 0
 
-    def seconds(self):
+    def seconds(self) -> float:
         """The time of all stalls, that of the one that lasts included."""
         now = clock.monotonic()
         return self._over + (now - self._since if self._since else 0.0)
 
 
-def stalls_of(stalls):
+def stalls_of(stalls: Stalls | None) -> tuple[int, float]:
     """Count and seconds; of a stream that never stalled, too."""
     if stalls is None:
         return 0, 0.0
     return stalls.count, stalls.seconds()
+
+
+give_defaults(Stalls)

@@ -7,41 +7,45 @@ To make room may run the garbage collector, and that may run anything, which may
 first, then a look at whatever decides, and then `put`, which runs nobody's code: what belongs together stays together.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
 _KEPT_SLOTS = 1024
 
 
 class Fifo:
-    def __init__(self):
-        self._slots = [None] * 8
+    def __init__(self) -> None:
+        self._slots: list[Any] = [None] * 8
         self._head = 0
         self.size = 0
         #: How much of the oldest item the last `take_bytes` took.
         self.cut = 0
 
-    def has_room(self, count):
+    def has_room(self, count: int) -> bool:
         """Whether `put` can be called so often."""
         return self.size + count <= len(self._slots)
 
-    def reserve(self, count):
+    def reserve(self, count: int) -> None:
         """Make room for ``count`` more items."""
         while self.size + count > len(self._slots):
-            slots = [None] * (2 * len(self._slots))
+            slots: list[Any] = [None] * (2 * len(self._slots))
             if len(slots) > len(self._slots):
                 self._move_to(slots)
 
-    def put(self, item):
+    def put(self, item: Any) -> None:
         """Add an item at the end; there is room for it."""
         self._slots[(self._head + self.size) & (len(self._slots) - 1)] = item
         self.size += 1
 
-    def put_left(self, item):
+    def put_left(self, item: Any) -> None:
         """Add an item in front; there is room for it."""
         head = (self._head - 1) & (len(self._slots) - 1)
         self._slots[head] = item
         self._head = head
         self.size += 1
 
-    def popleft(self):
+    def popleft(self) -> Any:
         """The oldest item; the caller has looked that there is one."""
         item = self._slots[self._head]
         self._slots[self._head] = None
@@ -50,42 +54,42 @@ class Fifo:
         self.trim()
         return item
 
-    def trim(self):
+    def trim(self) -> None:
         """Give most of the memory back, where nothing is held any more. It may run anything."""
         if self.size == 0 and len(self._slots) > _KEPT_SLOTS:
             self._give_back()
 
-    def at(self, index):
+    def at(self, index: int) -> Any:
         """The item at ``index``, counted from the oldest."""
         return self._slots[(self._head + index) & (len(self._slots) - 1)]
 
-    def first_bytes(self):
+    def first_bytes(self) -> int:
         """The length of the oldest item where it is exactly `bytes`, else -1."""
         item = self._slots[self._head]
         return len(item) if type(item) is bytes else -1
 
-    def take_bytes(self, offset, count):
+    def take_bytes(self, offset: int, count: int) -> Any:
         """Take ``count`` bytes as one, from ``offset`` in the oldest item on; items that are used up go.
 
         None, and nothing is taken, where there is no quick way for it: an item is not exactly `bytes`, or they are not
         as many. Without a compiler there is none. Runs nobody's code; call `trim` when all is noted.
         """
 
-    def first(self):
+    def first(self) -> Any:
         return self._slots[self._head]
 
-    def replace_first(self, item):
+    def replace_first(self, item: Any) -> None:
         self._slots[self._head] = item
 
-    def _move_to(self, slots):
+    def _move_to(self, slots: list[Any]) -> None:
         for index in range(self.size):
             slots[index] = self.at(index)
         self._head = 0
         self._slots = slots
 
-    def _give_back(self):
+    def _give_back(self) -> None:
         try:
-            slots = [None] * 8
+            slots: list[Any] = [None] * 8
         except MemoryError:
             return
         if self.size == 0:

@@ -1,18 +1,33 @@
 """The task that serves the ``async`` calls of one hook, however many there are."""
 
+from __future__ import annotations
+
 from asyncio import CancelledError, current_task, get_running_loop
 from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from contextvars import copy_context
 from types import CoroutineType
+from typing import Any, Protocol
 
+from forebay._core.fields import give_defaults
 from forebay._core.scheduling.awaits import step
 from forebay._core.scheduling.exit import heed
 
 
-def is_awaitable(value):
+def is_awaitable(value: object) -> bool:
     return hasattr(type(value), "__await__")
+
+
+class Settleable(Protocol):
+    """What hears of the outcome of a call: a `Completion`."""
+
+    def resolve(self, value: Any = None) -> None: ...
+
+    def reject(self, error: BaseException) -> None: ...
+
+    def _abandon(self) -> None: ...
 
 
 class HookRunner:
@@ -22,7 +37,15 @@ class HookRunner:
     spot, as a step of the runner's task.
     """
 
-    def __init__(self):
+    _jobs: Any
+    _busy: bool
+    _idle: Any
+    _stopped: bool
+    _begun: bool
+    _task: Any
+    _context: Any
+
+    def __init__(self) -> None:
         self._jobs = deque()
         self._busy = False
         self._idle = None
@@ -31,7 +54,7 @@ class HookRunner:
         self._task = None
         self._context = copy_context()
 
-    def submit(self, awaitable, completion):
+    def submit(self, awaitable: Any, completion: Settleable) -> None:
         loop = get_running_loop()
         if self._task is None:
             self._task = loop.create_task(self._serve(), context=self._context)
@@ -53,7 +76,7 @@ class HookRunner:
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
-    def _first_step(self, coroutine, loop):
+    def _first_step(self, coroutine: Any, loop: Any) -> tuple[Any, ...]:
         task = self._task
         current = current_task(loop)
         self._busy = True
@@ -72,7 +95,7 @@ class HookRunner:
         finally:
             self._busy = False
 
-    def stop(self):
+    def stop(self) -> None:
         """End the task: a call that is under way is cancelled, unless it is the one that asks for this."""
         if self._stopped or self._task is None:
             return
@@ -86,13 +109,14 @@ class HookRunner:
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
-    async def _serve(self):
+    async def _serve(self) -> None:
         loop = get_running_loop()
         self._begun = True
         try:
             while True:
                 while self._jobs:
-                    await self._one(*self._jobs.popleft(), loop)
+                    awaitable, completion = self._jobs.popleft()
+                    await self._one(awaitable, completion, loop)
                 if self._stopped:
                     break
                 self._idle = loop.create_future()
@@ -108,7 +132,7 @@ class HookRunner:
                     close()
             self._jobs.clear()
 
-    def _served(self, _):
+    def _served(self, _: Any) -> None:
         """The task is done. Cancelled before its first step, as at the end of the loop, it has left its jobs."""
         if self._begun:
             return
@@ -122,7 +146,7 @@ class HookRunner:
                 awaitable.close()
             completion._abandon()
 
-    async def _one(self, awaitable, completion, loop):
+    async def _one(self, awaitable: Any, completion: Any, loop: Any) -> None:
         self._busy = True
         try:
             outcome = await awaitable
@@ -154,17 +178,17 @@ class HookRunner:
 class _Resumed:
     """The rest of a coroutine whose first step has yielded."""
 
-    def __init__(self, started, yielded):
+    def __init__(self, started: Any, yielded: Any) -> None:
         self._started = started
         self._yielded = yielded
 
-    def __await__(self):
+    def __await__(self) -> Any:
         return _go_on(self._started, self._yielded)
 
-    def close(self):
+    def close(self) -> None:
         self._started.close()
 
-    def cancel(self):
+    def cancel(self) -> None:
         """Have the coroutine see a CancelledError, and go on with what it still awaits in a task of its own."""
         try:
             yielded = self._started.throw(CancelledError())
@@ -173,12 +197,12 @@ class _Resumed:
         get_running_loop().create_task(_rest(_Resumed(self._started, yielded)))
 
 
-async def _rest(awaitable):
+async def _rest(awaitable: Any) -> None:
     with suppress(Exception):
         await awaitable
 
 
-def _go_on(started, yielded):
+def _go_on(started: Any, yielded: Any) -> Any:
     while True:
         try:
             sent = yield yielded
@@ -197,7 +221,7 @@ def _go_on(started, yielded):
                 return stop.value
 
 
-async def pump_outputs(outputs, stream):
+async def pump_outputs(outputs: AsyncGenerator[Any], stream: Any) -> None:
     """Push what an async generator hook gives, waiting for room in the stream between."""
     async with aclosing(outputs):
         async for value in outputs:
@@ -207,3 +231,6 @@ async def pump_outputs(outputs, stream):
                 room = get_running_loop().create_future()
                 stream._t_wait_for_room(room)
                 await room
+
+
+give_defaults(HookRunner)

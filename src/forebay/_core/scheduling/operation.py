@@ -1,8 +1,12 @@
 """Awaitables of forebay's own: an outcome that may be there at once, and one that is waited for."""
 
+from __future__ import annotations
+
 import asyncio
 from types import GenericAlias
+from typing import Any
 
+from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.ticks import current_queue, next_tick, report, running_loop
 
@@ -12,7 +16,7 @@ _NOTHING = ()
 class Ready:
     """Awaited, it is done at once, with None."""
 
-    def __await__(self):
+    def __await__(self) -> Any:
         return iter(_NOTHING)
 
 
@@ -22,7 +26,7 @@ READY = Ready()
 class _GiveWay:
     """Awaited, it is done after one turn of the loop, with None."""
 
-    def __await__(self):
+    def __await__(self) -> Any:
         yield
 
 
@@ -32,10 +36,10 @@ GIVE_WAY = _GiveWay()
 class failed:
     """Awaited, it raises at once."""
 
-    def __init__(self, error):
+    def __init__(self, error: Any) -> None:
         self._error = error
 
-    def __await__(self):
+    def __await__(self) -> Any:
         raise self._error
         yield
 
@@ -47,9 +51,17 @@ class Handle:
     handler when the handle is dropped.
     """
 
+    _error: Any
+    _loop: Any
+    _value: Any
+    _is_done: bool
+    _seen: bool
+    _callbacks: Any
+    _futures: Any
+
     __class_getitem__ = classmethod(GenericAlias)
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._error = None
         self._loop = running_loop()
         self._is_done = False
@@ -58,7 +70,7 @@ class Handle:
         self._callbacks = None
         self._futures = None
 
-    def _settle(self, error, value=None):
+    def _settle(self, error: Any, value: Any = None) -> None:
         if self._is_done:
             return
         self._is_done = True
@@ -76,7 +88,7 @@ class Handle:
             for callback in callbacks:
                 self._tell(callback)
 
-    def _tell(self, callback):
+    def _tell(self, callback: Any) -> None:
         """Call a callback; what it raises is nobody else's concern."""
         if calls.crowded():
             # One operation's callback ends another one, and so on.
@@ -86,11 +98,11 @@ class Handle:
         if type(result) is calls.Raised:
             report(self._loop, f"Exception in a callback of {type(self).__name__}", result.error, None)
 
-    def done(self):
+    def done(self) -> Any:
         """Whether the operation has ended."""
         return bool(self._is_done)
 
-    def add_done_callback(self, fn):
+    def add_done_callback(self, fn: Any) -> None:
         """Call ``fn(handle)`` at the very moment the operation ends; on a tick if it has."""
         # Made before anything is looked at: the garbage collector may run, and with it anything.
         callbacks = [] if self._callbacks is None else None
@@ -101,13 +113,13 @@ class Handle:
             self._callbacks = callbacks
         self._callbacks.append(fn)
 
-    def exception(self):
+    def exception(self) -> Any:
         """The error, or None. Raises asyncio.InvalidStateError while the operation goes on."""
         self._check_done()
         self._seen = True
         return self._error
 
-    def result(self):
+    def result(self) -> Any:
         """The value. Raises the error, and asyncio.InvalidStateError while the operation goes on."""
         self._check_done()
         self._seen = True
@@ -115,30 +127,30 @@ class Handle:
             raise self._error
         return self._value
 
-    def _check_done(self):
+    def _check_done(self) -> None:
         if not self._is_done:
             raise asyncio.InvalidStateError(
                 f"{type(self).__name__} is not done; await it, or add a done callback"
             )
 
-    def _abandoned(self):
+    def _abandoned(self) -> None:
         """The task that awaited was cancelled."""
 
-    def _has_waiters(self):
+    def _has_waiters(self) -> bool:
         if self._callbacks is not None and self._callbacks:
             return True
         return self._futures is not None and not all(future.done() for future in self._futures)
 
-    def __await__(self):
+    def __await__(self) -> Any:
         self._seen = True
         yield from self._until_done()
         return self.result()
 
-    async def wait(self):
+    async def wait(self) -> None:
         """Wait for the end, whatever it is: an error is not raised."""
         await _Until(self)
 
-    def _until_done(self):
+    def _until_done(self) -> Any:
         if not self._is_done:
             # What is over as soon as the ticks have run costs no turn of the loop.
             current_queue().settle()
@@ -158,7 +170,7 @@ class Handle:
                     self._abandoned()
                 raise
 
-    def __del__(self):
+    def __del__(self) -> None:
         if self._error is not None and not self._seen and not self._loop.is_closed():
             self._loop.call_exception_handler(
                 {
@@ -169,8 +181,11 @@ class Handle:
 
 
 class _Until:
-    def __init__(self, handle):
+    def __init__(self, handle: Any) -> None:
         self._handle = handle
 
-    def __await__(self):
+    def __await__(self) -> Any:
         return self._handle._until_done()
+
+
+give_defaults(Handle)

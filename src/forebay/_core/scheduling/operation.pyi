@@ -29,6 +29,10 @@ class Handle(Generic[_T]):
 
     _loop: asyncio.AbstractEventLoop
     _seen: bool
+    _is_done: bool
+    _error: BaseException | None
+    _callbacks: Any
+    _futures: Any
     def __init__(self) -> None: ...
     def _settle(self, error: BaseException | None, value: _T | None = None) -> None: ...
     def done(self) -> bool:
@@ -44,6 +48,7 @@ class Handle(Generic[_T]):
         """The value. Raises the error, and asyncio.InvalidStateError while the operation goes on."""
 
     def _abandoned(self) -> None: ...
+    def _has_waiters(self) -> bool: ...
     def __await__(self) -> Generator[Any, None, _T | None]: ...
     def wait(self) -> Coroutine[Any, Any, None]:
         """Wait for the end, whatever it is: an error is not raised."""

@@ -5,14 +5,22 @@ One FIFO for each event loop, emptied, with what is added meanwhile, by a single
 own work without making a callable; ``CALL`` is the number for any Python callable.
 """
 
-from asyncio import get_running_loop
-from threading import get_ident
+from __future__ import annotations
 
+from asyncio import get_running_loop
+from collections.abc import Callable
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.exit import heed
 from forebay._core.scheduling.fifo import Fifo
 from forebay._core.unfinished import watch_close
 from forebay.errors import InvalidArgTypeError, NoRunningLoopError
+
+if TYPE_CHECKING:
+    import asyncio
 
 _CALL = 0
 _MANY_SLOTS = 3 * 256
@@ -22,16 +30,23 @@ _ATTRIBUTE = "_forebay_ticks"
 class Ticked:
     """What can be the target of a tick: it carries out one of its own operations."""
 
-    def _s_run_tick(self, op, arg):
+    def _s_run_tick(self, op: int, arg: Any) -> None:
         raise NotImplementedError
 
 
 class TickQueue:
+    _loop: Any
+    _fifo: Any
+    _scheduled: bool
+    _running: bool
+    _debug: bool
+    _thread: Any
+
     # Compiled, every object has one, also where its __init__ is left out.
-    def __cinit__(self):
+    def __cinit__(self) -> None:
         self._fifo = Fifo()
 
-    def __init__(self, loop):
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         if self._fifo is None:
             self._fifo = Fifo()
@@ -42,7 +57,7 @@ class TickQueue:
         self._debug = loop.get_debug()
         self._thread = get_ident()
 
-    def add(self, target, op, arg):
+    def add(self, target: Any, op: int, arg: Any) -> None:
         if not self._scheduled:
             self._loop.call_soon(self.drain)
             self._scheduled = True
@@ -53,12 +68,12 @@ class TickQueue:
         fifo.put(op)
         fifo.put(arg)
 
-    def relieve(self):
+    def relieve(self) -> None:
         """Run the ticks now where many wait; for code between two steps of a task."""
         if self._fifo.size > _MANY_SLOTS:
             self._run_all()
 
-    def settle(self):
+    def settle(self) -> bool:
         """Run the ticks now, for a task that is about to wait; return whether there were any.
 
         Not inside a tick: the rest of them come after it.
@@ -68,7 +83,7 @@ class TickQueue:
         self._run_all()
         return True
 
-    def drain(self):
+    def drain(self) -> None:
         """What the loop calls."""
         try:
             self._run_all()
@@ -79,7 +94,7 @@ class TickQueue:
             else:
                 self._scheduled = False
 
-    def _run_all(self):
+    def _run_all(self) -> None:
         """Run ticks until none is left. An exception of one goes to the loop's handler and the others still run."""
         fifo = self._fifo
         outer = self._running
@@ -103,7 +118,7 @@ class TickQueue:
             self._running = outer
 
 
-def report(loop, message, error, source):
+def report(loop: asyncio.AbstractEventLoop, message: str, error: BaseException, source: object) -> None:
     """Hand an error that nobody listens to over to the loop's exception handler."""
     context = {"message": message, "exception": error}
     if isinstance(source, Ticked):
@@ -119,7 +134,7 @@ def report(loop, message, error, source):
 _last = None
 
 
-def running_loop():
+def running_loop() -> asyncio.AbstractEventLoop:
     try:
         return get_running_loop()
     except RuntimeError:
@@ -129,7 +144,7 @@ def running_loop():
         ) from None
 
 
-def current_queue():
+def current_queue() -> TickQueue:
     global _last
     loop = running_loop()
     last = _last
@@ -148,7 +163,7 @@ def current_queue():
     return queue
 
 
-def next_tick(fn, *args):
+def next_tick(fn: Callable[..., object], *args: Any) -> None:
     """Call ``fn(*args)`` when the running callback has returned, in order with the streams' own deferred work.
 
     Raises NoRunningLoopError outside an event loop. An exception of ``fn`` goes to the loop's exception handler.
@@ -156,3 +171,6 @@ def next_tick(fn, *args):
     if not callable(fn):
         raise InvalidArgTypeError(f"next_tick() needs a callable, got {fn!r}")
     current_queue().add(fn, _CALL, args)
+
+
+give_defaults(TickQueue)

@@ -3,10 +3,14 @@
 Rules L1 to L6. `Completion` is here because it is one half of how a hook reports back to its stream.
 """
 
+from __future__ import annotations
+
 from asyncio import _get_running_loop
+from typing import Any, NoReturn, Self
 
 from forebay._core.abort import add_abort_signal
 from forebay._core.events import EventEmitter
+from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
 from forebay._core.scheduling.ticks import current_queue
@@ -43,7 +47,14 @@ class Completion:
     second time is an error of the stream (`MultipleCompletionError`). Call it on the loop's thread only.
     """
 
-    def __init__(self):
+    _stream: Any
+    _kind: int
+    _settled: bool
+    _again: bool
+    _error: Any
+    _value: Any
+
+    def __init__(self) -> None:
         self._stream = None
         self._kind = 0
         self._settled = False
@@ -51,24 +62,24 @@ class Completion:
         self._error = None
         self._value = None
 
-    def resolve(self, value=None):
+    def resolve(self, value: Any = None) -> None:
         """The hook is done, with ``value`` as its result."""
         if isinstance(value, Completion):
             raise InvalidArgTypeError("resolve() needs the result of the hook, got another Completion")
         self._settle(None, value)
 
-    def reject(self, error):
+    def reject(self, error: BaseException) -> None:
         """The hook failed with ``error``, an exception."""
         if not isinstance(error, BaseException):
             raise InvalidArgTypeError(f"reject() needs an exception, got {error!r}")
         self._settle(error, None)
 
     @property
-    def settled(self):
+    def settled(self) -> bool:
         """Whether `resolve` or `reject` was called."""
         return bool(self._settled)
 
-    def _abandon(self):
+    def _abandon(self) -> None:
         """The loop is being shut down, and the hook will never be done."""
         stream = self._stream
         if stream is not None:
@@ -76,7 +87,7 @@ class Completion:
                 give_up(stream, current_queue()._loop)
             stream._s_destroy_stream(None)
 
-    def _settle(self, error, value):
+    def _settle(self, error: Any, value: Any) -> None:
         stream = self._stream
         if self._settled:
             if stream is None:
@@ -94,7 +105,7 @@ class Completion:
         else:
             stream._s_complete(self._kind, error, value)
 
-    def _attach(self, stream, kind):
+    def _attach(self, stream: Lifecycle, kind: int) -> None:
         if self._stream is not None:
             error = InvalidReturnValueError(
                 "a hook returned a Completion that another call had returned before; make a new one for each call"
@@ -110,7 +121,7 @@ class Completion:
         self._error = self._value = None
 
 
-def aggregate(inner, outer):
+def aggregate(inner: BaseException | None, outer: BaseException | None) -> BaseException | None:
     """Both errors where there are two; ``outer`` is the one that a reader should see first."""
     if inner is None or outer is None or inner is outer:
         return inner if outer is None else outer
@@ -120,7 +131,25 @@ def aggregate(inner, outer):
 
 
 class Lifecycle(EventEmitter):
-    def _s_start(self, construct, destroy, auto_destroy, emit_close, signal):
+    _s_readable: bool
+    _s_writable: bool
+    _s_destroyed: bool
+    _s_closed: bool
+    _s_close_emitted: bool
+    _s_error_emitted: bool
+    _s_constructed: bool
+    _s_construct_called: bool
+    _s_auto_destroy: bool
+    _s_emit_close: bool
+    _s_half_open: bool
+    _s_debug: bool
+    _s_errored: BaseException | None
+    _s_queue: Any
+    _s_kept: Any
+
+    def _s_start(
+        self, construct: Any, destroy: Any, auto_destroy: bool, emit_close: bool, signal: Any
+    ) -> None:
         """The last step of a constructor: the common options, and the first tick of a stream that opens something."""
         calls.drop_empty_dict(self)
         self._s_auto_destroy = auto_destroy
@@ -140,40 +169,40 @@ class Lifecycle(EventEmitter):
                 self._s_queue = queue
                 self._s_debug = True
         if signal is not None:
-            add_abort_signal(signal, self)
+            add_abort_signal(signal, self)  # type: ignore[type-var]
 
-    def _s_keep(self, name, value):
+    def _s_keep(self, name: Any, value: Any) -> None:
         """Keep what few streams have: a field for it in each of them would cost more than it is worth."""
         self._s_make_kept()
         self._s_kept[name] = value
 
-    def _s_keep_first(self, name, value):
+    def _s_keep_first(self, name: Any, value: Any) -> Any:
         """What is kept under ``name``, which is ``value`` where there was nothing yet."""
         self._s_make_kept()
         return self._s_kept.setdefault(name, value)
 
-    def _s_make_kept(self):
+    def _s_make_kept(self) -> None:
         if self._s_kept is None:
-            kept = {}
+            kept: dict[str, Any] = {}
             # To make it may have run the garbage collector, and with it anything.
             if self._s_kept is None:
                 self._s_kept = kept
 
-    def _s_find(self, name):
+    def _s_find(self, name: Any) -> Any:
         """What was kept under ``name``, or None."""
         return None if self._s_kept is None else self._s_kept.get(name)
 
-    def _s_hook(self, option, method):
+    def _s_hook(self, option: Any, method: Any) -> Any:
         """The hook that was given by keyword, or as a method of a subclass; None where there is neither."""
         hook = self._s_find(option)
         return hook if hook is not None else calls.method_of(self, method)
 
-    def _s_join_loop(self):
+    def _s_join_loop(self) -> None:
         """The stream has something to deliver: that is to be seen at the end of the running loop, where there is one."""
         if self._s_queue is None and _get_running_loop() is not None:
             self._s_queue = current_queue()
 
-    def _s_tick(self, op, arg):
+    def _s_tick(self, op: int, arg: Any) -> None:
         queue = self._s_queue
         if queue is None:
             self._s_check_started()
@@ -181,22 +210,22 @@ class Lifecycle(EventEmitter):
             self._s_queue = queue
         queue.add(self, op, arg)
 
-    def _s_check_started(self):
+    def _s_check_started(self) -> None:
         """Raise where the constructor was left out. Asked where a stream that has one does not come by often."""
         if not self._s_readable and not self._s_writable:
             raise not_started(self)
 
-    def _s_check_loop(self, what):
+    def _s_check_loop(self, what: Any) -> None:
         """In debug mode: raise where this is another thread, or another loop, than the stream's."""
         check_loop(self, what, self._s_queue._loop, self._s_queue._thread)
 
-    def _s_hook_error(self, name, hook, error):
+    def _s_hook_error(self, name: Any, hook: Any, error: Any) -> Any:
         """What a hook has raised, or why it had to, where it is written as one of Node's."""
         if not isinstance(error, TypeError):
             return error
         return hook_error(self, name, hook, error)
 
-    def _s_run_tick(self, op, arg):
+    def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == _TICK_CLOSE:
             try:
                 if arg is not None and not self._s_error_emitted:
@@ -239,7 +268,7 @@ class Lifecycle(EventEmitter):
 
     # ---- destruction
 
-    def destroy(self, error=None):
+    def destroy(self, error: BaseException | None = None) -> Self:
         """Give the stream up now: drop what is buffered, release what it holds, emit 'error' (with one) and 'close'.
 
         ``error``: the exception that 'error' reports, or None. Only the first call counts. Returns the stream.
@@ -253,7 +282,7 @@ class Lifecycle(EventEmitter):
         self._s_destroy_stream(error)
         return self
 
-    def _s_destroy_stream(self, error):
+    def _s_destroy_stream(self, error: Any) -> None:
         if self._s_destroyed:
             return
         self._s_before_destroy()
@@ -270,10 +299,10 @@ class Lifecycle(EventEmitter):
         elif error is not None:
             self._s_keep("error", error)
 
-    def _s_before_destroy(self):
+    def _s_before_destroy(self) -> None:
         return None
 
-    def _s_call_destroy(self, error):
+    def _s_call_destroy(self, error: Any) -> None:
         hook = self._s_hook("destroy", "_destroy")
         if hook is None:
             self._s_after_destroy(error)
@@ -289,7 +318,7 @@ class Lifecycle(EventEmitter):
         else:
             self._s_after_destroy(error)
 
-    def _s_after_destroy(self, error):
+    def _s_after_destroy(self, error: Any) -> None:
         if self._s_closed:
             return
         if self._s_errored is None:
@@ -297,7 +326,7 @@ class Lifecycle(EventEmitter):
         self._s_closed = True
         self._s_tick(_TICK_CLOSE, error)
 
-    def _s_release(self):
+    def _s_release(self) -> None:
         # Hooks and listeners are bound to the stream more often than not. Without those that can never be called again
         # nothing of forebay's own holds a closed stream in a cycle.
         if self._s_events is not None:
@@ -307,14 +336,14 @@ class Lifecycle(EventEmitter):
             for name in _KEPT_WHILE_OPEN:
                 self._s_kept.pop(name, None)
 
-    def _s_drop_listeners(self):
+    def _s_drop_listeners(self) -> None:
         self._s_loosen_once()
         for event in _LAST_EVENTS:
             for fn in self.listeners(event) if self._s_count(event) else ():
                 if str(getattr(fn, "__module__", "")).startswith("forebay."):
                     self._s_remove(event, fn)
 
-    def _s_fail(self, error, deferred):
+    def _s_fail(self, error: Any, deferred: bool) -> None:
         """L3: how every failure inside a stream is reported."""
         if self._s_destroyed:
             return
@@ -328,24 +357,24 @@ class Lifecycle(EventEmitter):
         else:
             self._s_emit_error(error)
 
-    def _s_tell_error(self, error):
+    def _s_tell_error(self, error: Any) -> None:
         """Emit 'error'; one that nobody listens to is told to the loop's exception handler, in public words."""
         if self._s_count("error"):
             self._s_emit1("error", error)
         else:
             unhandled(self, error, current_queue()._loop)
 
-    def _s_emit_error(self, error):
+    def _s_emit_error(self, error: Any) -> None:
         if not self._s_error_emitted:
             self._s_error_emitted = True
             self._s_emit1("error", error)
 
     # ---- hooks that are done later
 
-    def _s_after_construct(self):
+    def _s_after_construct(self) -> None:
         return None
 
-    def _s_hook_returned(self, kind, result):
+    def _s_hook_returned(self, kind: int, result: Any) -> None:
         """Take what a hook returned, other than None: a Completion, an awaitable, or a value."""
         if self._s_queue is None:
             self._s_join_loop()
@@ -367,7 +396,7 @@ class Lifecycle(EventEmitter):
         else:
             self._s_complete(kind, None, result)
 
-    def _s_complete(self, kind, error, value):
+    def _s_complete(self, kind: int, error: Any, value: Any) -> None:
         """A hook of the given kind is done."""
         if kind == _CONSTRUCT:
             self._s_tick(_TICK_CONSTRUCTED, error)
@@ -376,53 +405,56 @@ class Lifecycle(EventEmitter):
         elif kind == _DESTROY_AWAITED:
             self._s_after_destroy(error if error is not None else self._s_find("error"))
 
-    def _s_completed_again(self, kind, error):
+    def _s_completed_again(self, kind: int, error: Any) -> None:
         if kind == _CONSTRUCT:
             self._s_tick(_TICK_CONSTRUCTED, error)
         elif kind != _DESTROY and kind != _DESTROY_AWAITED:
             self._s_fail(error if error is not None else _twice("the hook"), False)
 
-    def _s_stop_runners(self, all_of_them):
+    def _s_stop_runners(self, all_of_them: bool) -> None:
         runners = self._s_find("runners")
         if runners is not None:
             for kind, runner in runners.items():
                 if all_of_them or kind > _DESTROY_AWAITED:
                     runner.stop()
 
-    def __reduce_ex__(self, protocol):
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError(f"a stream cannot be copied or pickled, got {type(self).__name__}")
 
     # ---- for the rooms above
 
-    def _s_error_was_emitted(self):
+    def _s_error_was_emitted(self) -> bool:
         return bool(self._s_error_emitted)
 
-    def _s_will_emit_close(self):
+    def _s_will_emit_close(self) -> bool:
         return bool(self._s_auto_destroy and self._s_emit_close and not self._s_closed)
 
-    def _s_has_side(self, readable):
+    def _s_has_side(self, readable: bool) -> bool:
         self._s_check_started()
         return bool(self._s_readable if readable else self._s_writable)
 
     # ---- what can be seen
 
     @property
-    def destroyed(self):
+    def destroyed(self) -> bool:
         """Whether destroy() was called, by whomever."""
         return bool(self._s_destroyed)
 
     @property
-    def closed(self):
+    def closed(self) -> bool:
         """Whether everything is released; the 'close' event follows at the next tick."""
         return bool(self._s_closed)
 
     @property
-    def errored(self):
+    def errored(self) -> BaseException | None:
         """The error that the stream failed with, or None."""
         return self._s_errored
 
 
-def _twice(what):
+def _twice(what: Any) -> Any:
     return MultipleCompletionError(
         f"{what} completed twice; a hook completes once, by returning or by its Completion"
     )
+
+
+give_defaults(Completion, Lifecycle)

@@ -1,5 +1,10 @@
 """pipe() and unpipe(): the link that carries chunks from a readable to a writable. Rules P1 to P10."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from forebay._core.fields import give_defaults
 from forebay._core.listeners import Listener
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.ticks import current_queue
@@ -25,7 +30,10 @@ _pipes_made = 0
 class PipeListener(Listener):
     """One event of a pipe's source or destination."""
 
-    def _notify0(self):
+    _pipe: Any
+    _on: int
+
+    def _notify0(self) -> None:
         pipe = self._pipe
         if self._on == _ON_DRAIN:
             pipe._drained()
@@ -39,7 +47,7 @@ class PipeListener(Listener):
             pipe._dest._s_remove("close", pipe._on_close)
             pipe._unpipe()
 
-    def _notify1(self, arg):
+    def _notify1(self, arg: Any) -> None:
         pipe = self._pipe
         if self._on == _ON_ERROR:
             pipe._failed(arg)
@@ -49,14 +57,14 @@ class PipeListener(Listener):
         else:
             self._notify0()
 
-    def __call__(self, *args):
+    def __call__(self, *args: Any) -> None:
         if args:
             self._notify1(args[0])
         else:
             self._notify0()
 
 
-def _listener(pipe, on):
+def _listener(pipe: Pipe, on: int) -> PipeListener:
     # Past type(), which costs compiled code more than all the rest; there are five for each pipe.
     listener = PipeListener.__new__(PipeListener)
     listener._pipe = pipe
@@ -67,12 +75,28 @@ def _listener(pipe, on):
 class Pipe(Listener):
     """One pipe; it is itself the listener of the source's 'data'."""
 
+    _source: Any
+    _dest: Any
+    _end: bool
+    _leaving: bool
+    _gone: bool
+    _own_write: bool
+    _detour: bool
+    _late: Any
+    _number: int
+    _on_end: Any
+    _on_unpipe: Any
+    _on_drain: Any
+    _on_error: Any
+    _on_close: Any
+    _on_finish: Any
+
     # Compiled, there is none without its streams: they are called unasked.
-    def __cinit__(self, source, dest, *options):
+    def __cinit__(self, source: Any, dest: Any, *options: Any) -> None:
         if not isinstance(source, Stream) or not isinstance(dest, Stream):
             raise TypeError("a pipe has two streams; it is made by Readable.pipe()")
 
-    def __init__(self, source, dest, end, own_write):
+    def __init__(self, source: Any, dest: Any, end: Any, own_write: Any) -> None:
         self._source = source
         self._dest = dest
         self._end = end
@@ -83,7 +107,7 @@ class Pipe(Listener):
         self._late = None
         self._detour = own_write
 
-    def _connect(self):
+    def _connect(self) -> None:
         source = self._source
         dest = self._dest
         self._on_end = _listener(self, _ON_END)
@@ -107,7 +131,7 @@ class Pipe(Listener):
         elif source._r_flowing != 1:
             source._r_resume()
 
-    def _notify1(self, chunk):
+    def _notify1(self, chunk: Any) -> None:
         """P5."""
         dest = self._dest
         try:
@@ -119,14 +143,14 @@ class Pipe(Listener):
         if not ok:
             self._wait()
 
-    def __call__(self, chunk):
+    def __call__(self, chunk: Any) -> None:
         self._notify1(chunk)
 
-    def _write(self, chunk):
+    def _write(self, chunk: Any) -> bool:
         """Write otherwise than straight on: by the destination's own write(), or on a tick where calls nest too deep."""
         if self._late is None and not calls.crowded():
             dest = self._dest
-            return dest.write(chunk) if self._own_write else dest._w_write(chunk, None, None)
+            return bool(dest.write(chunk) if self._own_write else dest._w_write(chunk, None, None))
         if self._late is None:
             self._late = []
             self._detour = True
@@ -134,7 +158,7 @@ class Pipe(Listener):
         self._late.append(chunk)
         return False
 
-    def _write_late(self):
+    def _write_late(self) -> None:
         """Write what was put off, also after an unpipe(): it was given to this pipe."""
         late = self._late
         if late is None:
@@ -152,7 +176,7 @@ class Pipe(Listener):
         if ok and not self._gone:
             self._drained()
 
-    def _wait(self):
+    def _wait(self) -> None:
         """P6."""
         if self._gone:
             return
@@ -170,7 +194,7 @@ class Pipe(Listener):
             self._on_drain = _listener(self, _ON_DRAIN)
             dest._s_add("drain", self._on_drain, False)
 
-    def _drained(self):
+    def _drained(self) -> None:
         """P7."""
         source = self._source
         if not self._forget_wait():
@@ -178,7 +202,7 @@ class Pipe(Listener):
             if source._s_data_handler is not None:
                 source._r_resume()
 
-    def _source_ended(self):
+    def _source_ended(self) -> None:
         """P2."""
         self._write_late()
         if not self._end:
@@ -191,13 +215,13 @@ class Pipe(Listener):
             # Only an end() of the destination's own can raise.
             dest._s_destroy_stream(error)
 
-    def _s_run_tick(self, op, arg):
+    def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == _TICK_WRITE_LATE:
             self._write_late()
         else:
             self._source_ended()
 
-    def _failed(self, error):
+    def _failed(self, error: Any) -> None:
         """P9."""
         dest = self._dest
         self._unpipe()
@@ -208,10 +232,10 @@ class Pipe(Listener):
             else:
                 dest._s_tell_error(error)
 
-    def _unpipe(self):
+    def _unpipe(self) -> None:
         unpipe(self._source, self._dest)
 
-    def _cleanup(self):
+    def _cleanup(self) -> None:
         if self._gone:
             return
         source = self._source
@@ -234,7 +258,7 @@ class Pipe(Listener):
             self._on_drain
         ) = None
 
-    def _forget_wait(self):
+    def _forget_wait(self) -> bool:
         """Wait for this destination no more; return whether there are others that the source waits for."""
         source = self._source
         if source._r_multi_await:
@@ -244,7 +268,7 @@ class Pipe(Listener):
             source._r_await = None
         return source._r_await is not None
 
-    def _holds_others_up(self):
+    def _holds_others_up(self) -> bool:
         """Whether the source waits for this destination, which it pipes to no more, and pipes to others."""
         source = self._source
         if source._s_destroyed or source._r_pipe_count == 0:
@@ -255,12 +279,12 @@ class Pipe(Listener):
         return key in source._r_await if source._r_multi_await else source._r_await is self._dest
 
 
-def pipe(source, dest, end, own_write):
+def pipe(source: Stream, dest: Stream, end: bool, own_write: bool) -> None:
     """P1 to P4: connect two streams."""
     global _pipes_made
     # All is made before anything is looked at: the garbage collector may run, and with it anything.
     link = Pipe(source, dest, end, own_write)
-    pipes = {}
+    pipes: dict[int, Any] = {}
     waited_for = set()
     more = [link]
     key = id(dest)
@@ -285,7 +309,7 @@ def pipe(source, dest, end, own_write):
     link._connect()
 
 
-def unpipe(source, dest):
+def unpipe(source: Stream, dest: Stream | None) -> None:
     """P8: take the first pipe to ``dest`` away, or every pipe for None."""
     if source._r_pipe_count == 0:
         return
@@ -313,14 +337,14 @@ def unpipe(source, dest):
     _part(link)
 
 
-def _part(link):
+def _part(link: Pipe) -> None:
     link._leaving = True
     link._dest._s_emit1("unpipe", link._source)
     # Where its own listener has not done it.
     link._cleanup()
 
 
-def _in_order(pipes):
+def _in_order(pipes: dict[Any, Any]) -> list[Any]:
     links = []
     for found in pipes.values():
         if type(found) is list:
@@ -331,12 +355,12 @@ def _in_order(pipes):
     return links
 
 
-def _number_of(link):
+def _number_of(link: Any) -> Any:
     pipe = link
     return pipe._number
 
 
-def sole_destination(source):
+def sole_destination(source: Any) -> Any:
     """The destination that alone takes what ``source`` gives, as the bytes that they are; None where anybody looks.
 
     That is: one pipe, whose listener is the only one for 'data', no text decoding, flowing, and nothing buffered.
@@ -351,3 +375,6 @@ def sole_destination(source):
         return None
     link = source._s_data_listener
     return None if link._detour else link._dest
+
+
+give_defaults(PipeListener, Pipe)

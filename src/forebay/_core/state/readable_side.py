@@ -1,11 +1,15 @@
 """The readable side of a stream: its buffer, its two reading modes, its end. Rules R1 to R14."""
 
+from __future__ import annotations
+
 from types import MethodType
+from typing import Any
 
 from forebay._core.data.chunk import byte_chunk, invalid_chunk, text_chunk
 from forebay._core.data.encodings import encoding_name, make_decoder
 from forebay._core.data.stalls import Stalls
 from forebay._core.events import _returned
+from forebay._core.fields import give_defaults
 from forebay._core.listeners import Handlers
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.fifo import Fifo
@@ -43,7 +47,39 @@ _last_size = 0
 
 
 class ReadableSide(Lifecycle):
-    def _r_start(self, read, hwm, object_mode, encoding):
+    _r_object: bool
+    _r_disabled: bool
+    _r_reading: bool
+    _r_late: bool
+    _r_sync: bool
+    _r_need_readable: bool
+    _r_emitted_readable: bool
+    _r_listening: bool
+    _r_resume_scheduled: bool
+    _r_reading_more: bool
+    _r_ended: bool
+    _r_end_emitted: bool
+    _r_did_read: bool
+    _r_hook_kind: int
+    _r_multi_await: bool
+    _r_flowing: int
+    _r_paused: int
+    _r_buffer: Any
+    _r_offset: int
+    _r_length: int
+    _r_changes: int
+    _r_hwm: int
+    _r_hook: Any
+    _r_decoder: Any
+    _r_pipes: Any
+    _r_pipe_count: int
+    _r_await: Any
+    _r_chunks: int
+    _r_bytes: int
+    _r_peak: int
+    _r_stalls: Any
+
+    def _r_start(self, read: Any, hwm: int, object_mode: bool, encoding: Any) -> None:
         self._s_readable = True
         self._r_hook = read
         self._r_hwm = hwm
@@ -58,10 +94,10 @@ class ReadableSide(Lifecycle):
 
     # ---- data coming in
 
-    def _r_can_push(self):
+    def _r_can_push(self) -> bool:
         return not self._r_ended and (self._r_length < self._r_hwm or self._r_length == 0)
 
-    def _r_push(self, chunk, encoding):
+    def _r_push(self, chunk: Any, encoding: Any) -> bool:
         """R1."""
         if chunk is None:
             return self._r_push_eof()
@@ -95,7 +131,7 @@ class ReadableSide(Lifecycle):
         self._r_add_chunk(chunk, size, False)
         return self._r_can_push()
 
-    def _r_unshift(self, chunk, encoding):
+    def _r_unshift(self, chunk: Any, encoding: Any) -> bool:
         """R2."""
         if chunk is None:
             return self._r_push_eof()
@@ -118,7 +154,7 @@ class ReadableSide(Lifecycle):
             self._r_add_chunk(chunk, size, True)
         return self._r_can_push()
 
-    def _r_checked(self, chunk, encoding):
+    def _r_checked(self, chunk: Any, encoding: Any) -> Any:
         """The chunk as bytes or, where the stream decodes, as the text that it is; None once an error is reported."""
         if isinstance(chunk, str):
             if self._r_decoder is not None and (
@@ -134,13 +170,13 @@ class ReadableSide(Lifecycle):
             self._s_fail(invalid_chunk(chunk), False)
         return data
 
-    def _r_decode(self, chunk):
+    def _r_decode(self, chunk: Any) -> Any:
         if self._r_object:
             data = byte_chunk(chunk)
             return chunk if data is None else self._r_decoder.decode(bytes(data))
         return self._r_decoder.decode(chunk)
 
-    def _r_push_eof(self):
+    def _r_push_eof(self) -> bool:
         """R5."""
         if not self._s_constructed:
             self._s_check_started()
@@ -163,7 +199,7 @@ class ReadableSide(Lifecycle):
             self._r_announce_now()
         return False
 
-    def _r_add_chunk(self, chunk, size, front):
+    def _r_add_chunk(self, chunk: Any, size: int, front: bool) -> None:
         """R3."""
         if not front:
             self._r_chunks += 1
@@ -202,9 +238,9 @@ class ReadableSide(Lifecycle):
             self._r_reading_more = True
             self._s_tick(_TICK_READ_MORE, None)
 
-    def _r_make_room(self):
+    def _r_make_room(self) -> Fifo:
         """Room for one more chunk; the buffer."""
-        buffer = self._r_buffer
+        buffer: Fifo = self._r_buffer
         if buffer is None:
             self._s_check_started()
             buffer = Fifo()
@@ -216,7 +252,7 @@ class ReadableSide(Lifecycle):
         buffer.reserve(1)
         return buffer
 
-    def _r_make_room_in_front(self):
+    def _r_make_room_in_front(self) -> Fifo:
         buffer = self._r_make_room()
         while self._r_offset:
             # The front chunk is half read: what is left of it is a chunk of its own from here on.
@@ -229,7 +265,7 @@ class ReadableSide(Lifecycle):
             buffer = self._r_make_room()
         return buffer
 
-    def _r_emit_data(self, chunk):
+    def _r_emit_data(self, chunk: Any) -> None:
         listener = self._s_data_listener
         if listener is not None:
             listener._notify1(chunk)
@@ -246,7 +282,7 @@ class ReadableSide(Lifecycle):
 
     # ---- data going out
 
-    def _r_how_much(self, n):
+    def _r_how_much(self, n: int) -> int:
         if self._r_length == 0 and self._r_ended:
             return 0
         if n == _ANY:
@@ -268,7 +304,7 @@ class ReadableSide(Lifecycle):
             return n
         return self._r_length if self._r_ended else 0
 
-    def _r_first_left(self):
+    def _r_first_left(self) -> int:
         """What is left of the first chunk: more than 0, or 0 where there is none.
 
         A chunk whose length cannot be told any more makes the stream fail, and is dropped.
@@ -279,7 +315,7 @@ class ReadableSide(Lifecycle):
         left = buffer.first_bytes() - self._r_offset
         return left if left > 0 else self._r_measure_first()
 
-    def _r_measure_first(self):
+    def _r_measure_first(self) -> int:
         """`_r_first_left` of a chunk that is not bytes: its length may run anything, and raise."""
         buffer = self._r_buffer
         while buffer.size:
@@ -300,7 +336,7 @@ class ReadableSide(Lifecycle):
             self._r_drop_first()
         return 0
 
-    def _r_drop_first(self):
+    def _r_drop_first(self) -> None:
         buffer = self._r_buffer
         self._r_changes += 1
         self._r_offset = 0
@@ -308,7 +344,7 @@ class ReadableSide(Lifecycle):
             self._r_length = 0
         buffer.popleft()
 
-    def _r_take(self, n):
+    def _r_take(self, n: int) -> Any:
         """n bytes, characters or (1) object from the front of the buffer; None where there is nothing."""
         buffer = self._r_buffer
         if buffer is None or buffer.size == 0:
@@ -330,7 +366,7 @@ class ReadableSide(Lifecycle):
         self._r_length = self._r_length - n if buffer.size > 1 else 0
         return buffer.popleft()
 
-    def _r_cut(self, n):
+    def _r_cut(self, n: int) -> Any:
         """n bytes or characters, where they are not one whole chunk; fewer, or None, where there are not as many."""
         buffer = self._r_buffer
         taken = None
@@ -375,7 +411,7 @@ class ReadableSide(Lifecycle):
                 parts.append(chunk)
         return taken
 
-    def _r_joined(self, parts, offset):
+    def _r_joined(self, parts: list[Any], offset: int) -> Any:
         """Parts of chunks as one; ``offset``: where the last of them was cut."""
         if not parts:
             return None
@@ -386,7 +422,7 @@ class ReadableSide(Lifecycle):
             return "".join(parts)
         return b"".join(parts)
 
-    def _r_read(self, n):
+    def _r_read(self, n: int) -> Any:
         """R4: read(n), or read() with _ANY."""
         wanted = n
         if n > self._r_hwm:
@@ -455,7 +491,7 @@ class ReadableSide(Lifecycle):
                 self._r_emit_data(chunk)
         return chunk
 
-    def _r_call_read(self):
+    def _r_call_read(self) -> None:
         if self._r_hook_kind == 0:
             self._r_find_hook()
         if self._r_hook_kind == _METHOD:
@@ -477,7 +513,7 @@ class ReadableSide(Lifecycle):
         except Exception as error:
             self._s_fail(error, False)
 
-    def _r_read_late(self):
+    def _r_read_late(self) -> None:
         """Call the hook that was put off, unless something has made it needless."""
         late = self._r_late
         self._r_late = False
@@ -486,7 +522,7 @@ class ReadableSide(Lifecycle):
             self._r_call_read()
             self._r_sync = False
 
-    def _r_find_hook(self):
+    def _r_find_hook(self) -> None:
         """Look the hook up, once, at the first read."""
         self._r_hook_kind = _FUNCTION
         calls.ready_for_calls(self)
@@ -501,7 +537,7 @@ class ReadableSide(Lifecycle):
             self._r_hook_kind = _METHOD
         self._r_hook = _no_hook if hook is None else hook
 
-    def _r_read_done(self, value):
+    def _r_read_done(self, value: Any) -> None:
         """The value of a _read hook: what it read."""
         if value is None or value is True or value is False:
             return
@@ -514,7 +550,7 @@ class ReadableSide(Lifecycle):
             value = None
         self._r_push(value, None)
 
-    def _s_complete(self, kind, error, value):
+    def _s_complete(self, kind: Any, error: Any, value: Any) -> None:
         if kind != _READ:
             Lifecycle._s_complete(self, kind, error, value)
         elif error is not None:
@@ -524,14 +560,14 @@ class ReadableSide(Lifecycle):
 
     # ---- 'readable', the flow, the end
 
-    def _r_announce(self):
+    def _r_announce(self) -> None:
         """R6."""
         self._r_need_readable = False
         if not self._r_emitted_readable:
             self._r_emitted_readable = True
             self._s_tick(_TICK_READABLE, None)
 
-    def _r_announce_now(self):
+    def _r_announce_now(self) -> None:
         """R7."""
         if not self._s_destroyed and self._s_errored is None and (self._r_length or self._r_ended):
             self._s_emit0("readable")
@@ -540,23 +576,23 @@ class ReadableSide(Lifecycle):
             self._r_need_readable = True
         self._r_flow()
 
-    def _r_flow(self):
+    def _r_flow(self) -> None:
         while self._r_flowing == 1 and self._r_read(_ANY) is not None:
             pass
 
-    def _r_read_more(self):
+    def _r_read_more(self) -> None:
         """R9."""
         if not self._r_reading_more and self._s_constructed:
             self._r_reading_more = True
             self._s_tick(_TICK_READ_MORE, None)
 
-    def _r_end_readable(self):
+    def _r_end_readable(self) -> None:
         """R8."""
         if not self._r_end_emitted:
             self._r_ended = True
             self._s_tick(_TICK_END, None)
 
-    def _r_emit_end(self):
+    def _r_emit_end(self) -> None:
         if self._s_errored is not None or self._s_close_emitted or self._r_end_emitted or self._r_length:
             return
         self._r_end_emitted = True
@@ -566,7 +602,7 @@ class ReadableSide(Lifecycle):
         elif self._s_auto_destroy and self._r_writable_done():
             self._s_destroy_stream(None)
 
-    def _s_run_tick(self, op, arg):
+    def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == _TICK_READ_MORE:
             while (
                 not self._r_reading
@@ -602,14 +638,14 @@ class ReadableSide(Lifecycle):
         else:
             Lifecycle._s_run_tick(self, op, arg)
 
-    def _r_pause(self):
+    def _r_pause(self) -> None:
         """R10."""
         if self._r_flowing != 0:
             self._r_flowing = 0
             self._s_emit0("pause")
         self._r_paused = 1
 
-    def _r_resume(self):
+    def _r_resume(self) -> None:
         """R11."""
         if self._r_flowing != 1:
             self._r_flowing = 0 if self._r_listening else 1
@@ -620,7 +656,7 @@ class ReadableSide(Lifecycle):
 
     # ---- listeners
 
-    def _s_added(self, event):
+    def _s_added(self, event: Any) -> None:
         """R12."""
         if not self._s_readable:
             self._s_check_started()
@@ -640,12 +676,12 @@ class ReadableSide(Lifecycle):
             elif not self._r_reading:
                 self._s_tick(_TICK_READ_ZERO, None)
 
-    def _s_removed(self, event):
+    def _s_removed(self, event: Any) -> None:
         """R13."""
         if event is _READABLE and self._s_readable:
             self._s_tick(_TICK_LISTENING, None)
 
-    def _r_update_listening(self):
+    def _r_update_listening(self) -> None:
         self._r_listening = self._s_count("readable") > 0
         if self._r_resume_scheduled and self._r_paused == 0:
             self._r_flowing = 1
@@ -656,7 +692,7 @@ class ReadableSide(Lifecycle):
 
     # ---- destinations that must drain
 
-    def _r_forget_drains(self):
+    def _r_forget_drains(self) -> None:
         """P7: whoever reads does not wait for anybody."""
         if self._r_multi_await:
             self._r_await.clear()
@@ -664,7 +700,7 @@ class ReadableSide(Lifecycle):
             self._r_await = None
         self._r_unstall()
 
-    def _r_stall(self):
+    def _r_stall(self) -> None:
         if self._r_stalls is None:
             stalls = Stalls()
             if self._r_stalls is None:
@@ -672,14 +708,14 @@ class ReadableSide(Lifecycle):
         stalls = self._r_stalls
         stalls.begin()
 
-    def _r_unstall(self):
+    def _r_unstall(self) -> None:
         stalls = self._r_stalls
         if stalls is not None:
             stalls.end()
 
     # ---- text
 
-    def _r_set_encoding(self, encoding):
+    def _r_set_encoding(self, encoding: Any) -> None:
         """R14."""
         decoder = make_decoder(encoding)
         self._s_keep("encoding", encoding_name(encoding))
@@ -711,7 +747,7 @@ class ReadableSide(Lifecycle):
         else:
             buffer.popleft()
 
-    def _r_decoded(self, decoder):
+    def _r_decoded(self, decoder: Any) -> list[Any]:
         """The chunks of the buffer as text."""
         buffer = self._r_buffer
         decoded = []
@@ -734,20 +770,20 @@ class ReadableSide(Lifecycle):
 
     # ---- the other side, where there is one
 
-    def _r_writable_done(self):
+    def _r_writable_done(self) -> bool:
         return True
 
-    def _r_end_writable(self):
+    def _r_end_writable(self) -> None:
         return None
 
-    def _s_release(self):
+    def _s_release(self) -> None:
         self._r_hook = None
         self._r_hook_kind = 0
         self._r_unstall()
         Lifecycle._s_release(self)
 
 
-def _size(mark):
+def _size(mark: int) -> Any:
     """A mark as the object that a hook gets; nearly all are the same."""
     global _last_mark, _last_size
     if mark != _last_mark:
@@ -756,5 +792,8 @@ def _size(mark):
     return _last_size
 
 
-def _no_hook(size):
+def _no_hook(size: Any) -> None:
     raise NotImplementedHookError("this Readable has no _read: give read=, or override _read in a subclass")
+
+
+give_defaults(ReadableSide)

@@ -3,10 +3,15 @@
 The public classes add methods to it and no state, so that a Duplex can be a Readable and a Writable at once.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from types import AsyncGeneratorType, GeneratorType
+from typing import TYPE_CHECKING, Any
 
 from forebay._core.data.chunk import mark
 from forebay._core.data.stalls import stalls_of
+from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.exit import heed
 from forebay._core.scheduling.hook_runner import pump_outputs
@@ -14,6 +19,11 @@ from forebay._core.state.writable_side import WritableSide
 from forebay._core.usage_errors import wrong_options
 from forebay.errors import NotImplementedHookError
 from forebay.stats import stream_stats
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from forebay.stats import StreamStats
 
 _TICK_TRANSFORMED = 30
 _TRANSFORM = 30
@@ -23,32 +33,39 @@ _READ = 10
 
 
 class Stream(WritableSide):
+    _t_active: bool
+    _t_pass: bool
+    _t_held: bool
+    _t_flushing: bool
+    _t_more: Any
+    _t_before: int
+
     def _s_init_duplex(
         self,
-        *positional,
-        read=None,
-        write=None,
-        writev=None,
-        final=None,
-        destroy=None,
-        construct=None,
-        high_water_mark=None,
-        readable_high_water_mark=None,
-        writable_high_water_mark=None,
-        object_mode=False,
-        readable_object_mode=False,
-        writable_object_mode=False,
-        encoding=None,
-        default_encoding=None,
-        decode_strings=True,
-        readable=True,
-        writable=True,
-        allow_half_open=True,
-        signal=None,
-        auto_destroy=True,
-        emit_close=True,
-        **unknown,
-    ):
+        *positional: Any,
+        read: Any = None,
+        write: Any = None,
+        writev: Any = None,
+        final: Any = None,
+        destroy: Any = None,
+        construct: Any = None,
+        high_water_mark: Any = None,
+        readable_high_water_mark: Any = None,
+        writable_high_water_mark: Any = None,
+        object_mode: Any = False,
+        readable_object_mode: Any = False,
+        writable_object_mode: Any = False,
+        encoding: Any = None,
+        default_encoding: Any = None,
+        decode_strings: Any = True,
+        readable: Any = True,
+        writable: Any = True,
+        allow_half_open: Any = True,
+        signal: Any = None,
+        auto_destroy: Any = True,
+        emit_close: Any = True,
+        **unknown: Any,
+    ) -> None:
         """The constructor of Duplex."""
         if positional or unknown:
             wrong_options(self, positional, unknown)
@@ -80,26 +97,26 @@ class Stream(WritableSide):
 
     def _t_init(
         self,
-        *positional,
-        transform=None,
-        flush=None,
-        destroy=None,
-        construct=None,
-        high_water_mark=None,
-        readable_high_water_mark=None,
-        writable_high_water_mark=None,
-        object_mode=False,
-        readable_object_mode=False,
-        writable_object_mode=False,
-        encoding=None,
-        default_encoding=None,
-        decode_strings=True,
-        allow_half_open=True,
-        signal=None,
-        auto_destroy=True,
-        emit_close=True,
-        **unknown,
-    ):
+        *positional: Any,
+        transform: Any = None,
+        flush: Any = None,
+        destroy: Any = None,
+        construct: Any = None,
+        high_water_mark: Any = None,
+        readable_high_water_mark: Any = None,
+        writable_high_water_mark: Any = None,
+        object_mode: Any = False,
+        readable_object_mode: Any = False,
+        writable_object_mode: Any = False,
+        encoding: Any = None,
+        default_encoding: Any = None,
+        decode_strings: Any = True,
+        allow_half_open: Any = True,
+        signal: Any = None,
+        auto_destroy: Any = True,
+        emit_close: Any = True,
+        **unknown: Any,
+    ) -> None:
         """The constructor of Transform."""
         if positional or unknown:
             wrong_options(self, positional, unknown)
@@ -110,7 +127,7 @@ class Stream(WritableSide):
         if object_mode:
             readable_object_mode = writable_object_mode = True
         self._t_active = True
-        self._t_pass = self._t_passthrough
+        self._t_pass = self._t_passthrough  # type: ignore[attr-defined]
         if flush is not None:
             self._s_keep("flush", flush)
         self._r_start(
@@ -133,12 +150,12 @@ class Stream(WritableSide):
         self._s_half_open = allow_half_open
         self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
-    def _w_find_hooks(self):
+    def _w_find_hooks(self) -> None:
         if self._t_active:
             self._w_hook = self._w_method(self._w_hook, "_transform")
         WritableSide._w_find_hooks(self)
 
-    def _w_call_write(self, chunk):
+    def _w_call_write(self, chunk: Any) -> None:
         if self._t_active:
             self._t_before = self._r_length
             if self._t_pass:
@@ -148,7 +165,7 @@ class Stream(WritableSide):
         else:
             WritableSide._w_call_write(self, chunk)
 
-    def _t_call_transform(self, chunk):
+    def _t_call_transform(self, chunk: Any) -> None:
         if not self._w_hooks_found:
             self._w_find_hooks()
         hook = self._w_hook
@@ -168,7 +185,7 @@ class Stream(WritableSide):
         else:
             self._t_returned(result, _TRANSFORM)
 
-    def _t_returned(self, result, kind):
+    def _t_returned(self, result: Any, kind: int) -> None:
         if type(result) is GeneratorType:
             self._t_more = result
             self._t_flushing = kind == _FLUSH
@@ -178,7 +195,7 @@ class Stream(WritableSide):
         else:
             self._s_hook_returned(kind, result)
 
-    def _t_done(self, error, value):
+    def _t_done(self, error: Any, value: Any) -> None:
         """T1: one chunk is transformed; its write completes now, on a tick, or when there is room for more."""
         if error is not None:
             self._w_written(error)
@@ -199,7 +216,7 @@ class Stream(WritableSide):
         else:
             self._t_held = True
 
-    def _w_call_final(self):
+    def _w_call_final(self) -> None:
         """T3."""
         if not self._t_active:
             WritableSide._w_call_final(self)
@@ -216,14 +233,14 @@ class Stream(WritableSide):
         else:
             self._t_returned(result, _FLUSH)
 
-    def _t_flush_done(self, error, value):
+    def _t_flush_done(self, error: Any, value: Any) -> None:
         if error is None:
             if value is not None and (self._r_object or (value is not True and value is not False)):
                 self._r_push(value, None)
             self._r_push(None, None)
         self._w_on_final(error)
 
-    def _s_complete(self, kind, error, value):
+    def _s_complete(self, kind: Any, error: Any, value: Any) -> None:
         if kind == _TRANSFORM:
             self._t_done(error, value)
         elif kind == _FLUSH:
@@ -231,13 +248,13 @@ class Stream(WritableSide):
         else:
             WritableSide._s_complete(self, kind, error, value)
 
-    def _s_completed_again(self, kind, error):
+    def _s_completed_again(self, kind: Any, error: Any) -> None:
         if kind == _FLUSH:
             self._w_on_final(error)
         else:
             WritableSide._s_completed_again(self, kind, error)
 
-    def _t_pull_outputs(self):
+    def _t_pull_outputs(self) -> None:
         """Push what a generator gives, as far as there is room; `_t_release_held` goes on when there is again."""
         outputs = self._t_more
         while self._t_more is outputs:
@@ -261,20 +278,20 @@ class Stream(WritableSide):
             if value is not None and not self._r_push(value, None) and self._r_length:
                 return
 
-    def _t_push_output(self, value):
+    def _t_push_output(self, value: Any) -> bool:
         """For an async generator of outputs: push one; return whether there is room for the next."""
         return bool(value is None or self._r_push(value, None) or not self._r_length)
 
-    def _t_wait_for_room(self, future):
+    def _t_wait_for_room(self, future: asyncio.Future[None]) -> None:
         self._t_more = future
 
-    def _r_call_read(self):
+    def _r_call_read(self) -> None:
         if self._t_active:
             self._t_release_held()
         else:
             WritableSide._r_call_read(self)
 
-    def _t_release_held(self):
+    def _t_release_held(self) -> None:
         if self._t_held:
             self._t_held = False
             self._w_written(None)
@@ -288,53 +305,53 @@ class Stream(WritableSide):
 
     # ---- for the rooms above
 
-    def _w_refuse_with(self, refusal):
+    def _w_refuse_with(self, refusal: Callable[[], BaseException | None]) -> None:
         """Have ``refusal()`` say why a write after end() is refused; with None, for the reason that every stream has."""
         self._s_keep("refusal", refusal)
 
-    def _s_read_side_done(self):
+    def _s_read_side_done(self) -> bool:
         return bool(
             self._s_errored is None and (self._r_end_emitted or (self._r_ended and self._r_length == 0))
         )
 
-    def _s_read_rest(self):
+    def _s_read_rest(self) -> Any:
         """The next chunk that was buffered when the stream was destroyed, or None."""
         if self._r_length == 0:
             return None
         size = 1 if self._r_object else self._r_first_left()
         return self._r_take(size) if size else None
 
-    def _s_end_received(self):
+    def _s_end_received(self) -> bool:
         return bool(self._r_ended)
 
-    def _s_auto_destroys(self):
+    def _s_auto_destroys(self) -> bool:
         return bool(self._s_auto_destroy)
 
-    def _s_half_done(self):
+    def _s_half_done(self) -> bool:
         """Whether a writable side is still open, which the end of the readable side leaves alone."""
         return not self._r_writable_done()
 
-    def _s_write_side_done(self):
+    def _s_write_side_done(self) -> bool:
         return bool(
             self._s_errored is None
             and (self._w_finished or (self._w_ended and self._w_length == 0 and self._w_final_is_done()))
         )
 
-    def _s_is_disabled(self, readable):
+    def _s_is_disabled(self, readable: bool) -> bool:
         return bool(self._r_disabled if readable else self._w_disabled)
 
-    def _s_is_over(self):
+    def _s_is_over(self) -> bool:
         """Whether nothing is left that could be aborted."""
         return bool(
             self._s_errored is not None
             or ((not self._s_readable or self._r_end_emitted) and (not self._s_writable or self._w_finished))
         )
 
-    def _s_takes_bytes_only(self):
+    def _s_takes_bytes_only(self) -> bool:
         """Whether text cannot be written without an encoding."""
         return bool(not self._w_object and self._w_encoding is None and not self._w_keep_text)
 
-    def _s_never_pushed(self):
+    def _s_never_pushed(self) -> bool:
         """Whether a _read hook was called, has returned, and nothing has come of it."""
         runners = self._s_find("runners")
         return bool(
@@ -346,11 +363,11 @@ class Stream(WritableSide):
             and (runners is None or _READ not in runners)
         )
 
-    def _s_is_of(self, loop):
+    def _s_is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Whether the stream is used in ``loop``, or was used in none yet."""
         return self._s_queue is None or self._s_queue._loop is loop
 
-    def _s_unfinished(self):
+    def _s_unfinished(self) -> tuple[bool, int, int] | None:
         """What is still to be delivered: whether it goes on by itself, what is written, what waits; None for nothing."""
         if self._s_closed or not (self._s_readable or self._s_writable):
             return None
@@ -381,7 +398,7 @@ class Stream(WritableSide):
                 left = True
         return (moves, written, waiting) if left else None
 
-    def _s_side_stats(self, readable):
+    def _s_side_stats(self, readable: bool) -> tuple[int, int, int, int, int, int, float, bool]:
         """The fields of stats.SideStats."""
         if readable:
             stalls, stalled = stalls_of(self._r_stalls)
@@ -407,11 +424,11 @@ class Stream(WritableSide):
             bool(self._w_object),
         )
 
-    def stats(self):
+    def stats(self) -> StreamStats:
         """What has passed, how full the buffers are, and how often and how long somebody had to wait; see StreamStats."""
         return stream_stats(self)
 
-    def _s_count_direct(self, nbytes, chunks):
+    def _s_count_direct(self, nbytes: int, chunks: int) -> None:
         """Bytes that went from this stream to its destination inside the kernel."""
         if self._s_readable:
             self._r_did_read = True
@@ -421,20 +438,23 @@ class Stream(WritableSide):
             self._w_bytes += nbytes
             self._w_chunks += chunks
 
-    def _s_count_written(self, nbytes, chunks):
+    def _s_count_written(self, nbytes: int, chunks: int) -> None:
         """Bytes that came to this stream, which may have a readable side as well, inside the kernel."""
         self._w_bytes += nbytes
         self._w_chunks += chunks
 
-    def _s_run_tick(self, op, arg):
+    def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == _TICK_TRANSFORMED:
             self._w_written(None)
         else:
             WritableSide._s_run_tick(self, op, arg)
 
-    def _s_release(self):
+    def _s_release(self) -> None:
         outputs = self._t_more
         self._t_more = None
         WritableSide._s_release(self)
         if type(outputs) is GeneratorType:
             outputs.close()
+
+
+give_defaults(Stream)

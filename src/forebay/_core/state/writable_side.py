@@ -1,9 +1,13 @@
 """The writable side of a stream: its queue, drain, cork, and the end. Rules W1 to W10."""
 
+from __future__ import annotations
+
 from types import MethodType
+from typing import Any
 
 from forebay._core.data.chunk import byte_chunk, invalid_chunk, text_chunk
 from forebay._core.data.stalls import Stalls
+from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.fifo import Fifo
 from forebay._core.scheduling.ticks import current_queue, report
@@ -32,7 +36,42 @@ _FINAL = 21
 
 
 class WritableSide(ReadableSide):
-    def _w_start(self, write, writev, final, hwm, object_mode, encoding):
+    _w_object: bool
+    _w_disabled: bool
+    _w_need_drain: bool
+    _w_ending: bool
+    _w_ended: bool
+    _w_final_called: bool
+    _w_final_done: bool
+    _w_prefinished: bool
+    _w_finished: bool
+    _w_writing: bool
+    _w_expecting: bool
+    _w_sync: bool
+    _w_flushing: bool
+    _w_after_pending: bool
+    _w_keep_text: bool
+    _w_hook_self: bool
+    _w_hooks_found: bool
+    _w_corked: int
+    _w_buffer: Any
+    _w_length: int
+    _w_writelen: int
+    _w_hwm: int
+    _w_pending: int
+    _w_hook: Any
+    _w_many_hook: Any
+    _w_callback: Any
+    _w_tick_info: Any
+    _w_encoding: Any
+    _w_chunks: int
+    _w_bytes: int
+    _w_peak: int
+    _w_stalls: Any
+
+    def _w_start(
+        self, write: Any, writev: Any, final: Any, hwm: int, object_mode: bool, encoding: Any
+    ) -> None:
         self._s_writable = True
         self._w_hook = write
         self._w_many_hook = writev
@@ -44,7 +83,7 @@ class WritableSide(ReadableSide):
 
     # ---- write
 
-    def _w_checked(self, chunk, encoding):
+    def _w_checked(self, chunk: Any, encoding: Any) -> Any:
         """The chunk as it is queued. Raises for what is none, before any state is looked at (W1)."""
         if chunk is None:
             raise NullChunkError(
@@ -65,7 +104,7 @@ class WritableSide(ReadableSide):
             raise invalid_chunk(chunk)
         return data
 
-    def _w_write(self, chunk, encoding, callback):
+    def _w_write(self, chunk: Any, encoding: Any, callback: Any) -> bool:
         """W1."""
         if type(chunk) is bytes:
             size = 1 if self._w_object else calls.bytes_size(chunk)
@@ -115,7 +154,7 @@ class WritableSide(ReadableSide):
         stalls.begin()
         return False
 
-    def _w_write_late(self, chunk):
+    def _w_write_late(self, chunk: Any) -> None:
         """Hand the hook a chunk that was put off; one that was dropped meanwhile fails its write."""
         if self._s_destroyed:
             callback = self._w_callback
@@ -130,17 +169,17 @@ class WritableSide(ReadableSide):
             self._w_call_write(chunk)
             self._w_sync = False
 
-    def _w_has_room(self):
+    def _w_has_room(self) -> bool:
         """Whether one more chunk and its callback fit without an allocation."""
         buffer = self._w_buffer
         return buffer is not None and buffer.has_room(2)
 
-    def _w_put(self, chunk, callback):
+    def _w_put(self, chunk: Any, callback: Any) -> None:
         buffer = self._w_buffer
         buffer.put(chunk)
         buffer.put(callback)
 
-    def _w_make_room(self):
+    def _w_make_room(self) -> None:
         """For one more chunk and its callback."""
         if self._w_buffer is None:
             self._s_check_started()
@@ -152,7 +191,7 @@ class WritableSide(ReadableSide):
         buffer = self._w_buffer
         buffer.reserve(2)
 
-    def _w_measure(self, chunk):
+    def _w_measure(self, chunk: Any) -> int:
         """What a chunk counts for; -1 where its length cannot be told any more, which is the failure of its write."""
         if self._w_object:
             return 1
@@ -164,7 +203,7 @@ class WritableSide(ReadableSide):
             self._w_written(error)
             return -1
 
-    def _w_refuse(self, callback):
+    def _w_refuse(self, callback: Any) -> Any:
         """A write after end() or destroy(): report it, and return the error."""
         error = self._w_refusal("write")
         if callback is not None:
@@ -172,7 +211,7 @@ class WritableSide(ReadableSide):
         self._s_fail(error, True)
         return error
 
-    def _w_refusal(self, what):
+    def _w_refusal(self, what: str) -> Any:
         """Why nothing can be written any more."""
         if not self._w_ending:
             return StreamDestroyedError(f"{what}() on a stream that was destroyed")
@@ -181,7 +220,7 @@ class WritableSide(ReadableSide):
         error = None if refusal is None else refusal()
         return error if error is not None else WriteAfterEndError(f"{what}() after end()")
 
-    def _w_find_hooks(self):
+    def _w_find_hooks(self) -> None:
         """Look the hooks up, once, at the first write."""
         self._w_hooks_found = True
         calls.ready_for_calls(self)
@@ -189,7 +228,7 @@ class WritableSide(ReadableSide):
             self._w_many_hook = calls.method_of(self, "_writev")
         self._w_hook = self._w_method(self._w_hook, "_write")
 
-    def _w_method(self, hook, name):
+    def _w_method(self, hook: Any, name: Any) -> Any:
         if hook is None:
             hook = getattr(self, name, None)
             if type(hook) is MethodType and hook.__self__ is self:
@@ -198,7 +237,7 @@ class WritableSide(ReadableSide):
                 self._w_hook_self = True
         return hook
 
-    def _w_call_write(self, chunk):
+    def _w_call_write(self, chunk: Any) -> None:
         """Hand one chunk to the hook, and take what it returns."""
         if not self._w_hooks_found:
             self._w_find_hooks()
@@ -219,7 +258,7 @@ class WritableSide(ReadableSide):
         else:
             self._w_returned(result)
 
-    def _w_returned(self, result):
+    def _w_returned(self, result: Any) -> None:
         if result is None:
             self._w_written(None)
         elif type(result) is calls.Raised:
@@ -230,10 +269,10 @@ class WritableSide(ReadableSide):
         else:
             self._s_hook_returned(_WRITE, result)
 
-    def _w_call_writev(self, chunks):
+    def _w_call_writev(self, chunks: list[Any]) -> None:
         self._w_returned(calls.attempt(self._w_many_hook, chunks))
 
-    def _s_complete(self, kind, error, value):
+    def _s_complete(self, kind: Any, error: Any, value: Any) -> None:
         if kind == _WRITE:
             self._w_written(error)
         elif kind == _FINAL:
@@ -241,13 +280,13 @@ class WritableSide(ReadableSide):
         else:
             ReadableSide._s_complete(self, kind, error, value)
 
-    def _s_completed_again(self, kind, error):
+    def _s_completed_again(self, kind: Any, error: Any) -> None:
         if kind == _FINAL:
             self._w_on_final(error)
         else:
             ReadableSide._s_completed_again(self, kind, error)
 
-    def _w_written(self, error):
+    def _w_written(self, error: Any) -> None:
         """W2: the write in flight is done."""
         if not self._w_expecting:
             self._s_fail(
@@ -293,7 +332,7 @@ class WritableSide(ReadableSide):
             self._w_after_pending = True
             self._s_tick(_TICK_AFTER_CALLBACK, self._w_tick_info)
 
-    def _w_after_write(self, count, callback):
+    def _w_after_write(self, count: int, callback: Any) -> None:
         """W3."""
         self._w_after_pending = False
         if self._w_need_drain and not self._w_ending and not self._s_destroyed and self._w_length == 0:
@@ -310,19 +349,19 @@ class WritableSide(ReadableSide):
         if self._w_ending:
             self._w_finish_check(True)
 
-    def _w_unstall_writers(self):
+    def _w_unstall_writers(self) -> None:
         stalls = self._w_stalls
         if stalls is not None:
             stalls.end()
 
-    def _w_write_failed(self, callback, error):
+    def _w_write_failed(self, callback: Any, error: Any) -> None:
         self._w_pending -= 1
         if callback is not None:
             self._w_run_callback(callback, error)
         self._w_fail_buffered()
         self._s_fail(error, False)
 
-    def _w_run_callback(self, callback, error):
+    def _w_run_callback(self, callback: Any, error: Any) -> None:
         """Whatever a callback raises, the others are called and the stream goes on."""
         if type(callback) is list:
             for each in callback:
@@ -330,7 +369,7 @@ class WritableSide(ReadableSide):
         else:
             self._w_tell(callback, error)
 
-    def _w_tell(self, callback, error):
+    def _w_tell(self, callback: Any, error: Any) -> None:
         if calls.crowded():
             # One stream's callback completes another one's write, and so on.
             self._s_tick(_TICK_CALLBACK, (callback, error))
@@ -341,14 +380,14 @@ class WritableSide(ReadableSide):
 
     # ---- what is buffered
 
-    def _w_uncork_once(self):
+    def _w_uncork_once(self) -> None:
         """W4."""
         if self._w_corked:
             self._w_corked -= 1
             if not self._w_writing:
                 self._w_flush_buffered()
 
-    def _w_flush_buffered(self):
+    def _w_flush_buffered(self) -> None:
         """W5."""
         buffer = self._w_buffer
         if (
@@ -393,7 +432,7 @@ class WritableSide(ReadableSide):
             self._w_sync = False
         self._w_flushing = False
 
-    def _w_take_waiting(self):
+    def _w_take_waiting(self) -> list[Any] | None:
         """For the hook at work: what was written meanwhile, to go with the write in flight; None where nothing was."""
         buffer = self._w_buffer
         if buffer is None or buffer.size == 0 or not self._w_writing or self._w_corked:
@@ -414,7 +453,7 @@ class WritableSide(ReadableSide):
         self._w_callback = callbacks if callbacks else None
         return chunks
 
-    def _w_fail_buffered(self):
+    def _w_fail_buffered(self) -> None:
         """W6."""
         if self._w_writing:
             return
@@ -431,7 +470,7 @@ class WritableSide(ReadableSide):
         if self._s_find("ended") is not None:
             self._w_run_end_callbacks(self._s_errored if self._s_errored is not None else _dropped("end"))
 
-    def _w_fail_first(self, buffer):
+    def _w_fail_first(self, buffer: Fifo) -> None:
         """The oldest chunk that is queued is dropped. In a method of its own, which lets go of it with the queue whole."""
         chunk = buffer.popleft()
         callback = buffer.popleft()
@@ -441,7 +480,7 @@ class WritableSide(ReadableSide):
                 callback, self._s_errored if self._s_errored is not None else _dropped("write")
             )
 
-    def _w_forget(self, chunk):
+    def _w_forget(self, chunk: Any) -> None:
         """A chunk that was queued is not written any more."""
         if self._w_buffer.size == 0:
             self._w_length = 0
@@ -455,20 +494,20 @@ class WritableSide(ReadableSide):
                 # It cannot be told any more. The stream has failed already, and the count is right after the last one.
                 return
 
-    def _w_run_end_callbacks(self, error):
+    def _w_run_end_callbacks(self, error: Any) -> None:
         callbacks = self._s_find("ended")
         if callbacks is not None:
             del self._s_kept["ended"]
             for callback in callbacks:
                 self._w_tell(callback, error)
 
-    def _s_before_destroy(self):
+    def _s_before_destroy(self) -> None:
         if (self._w_buffer is not None and self._w_buffer.size) or self._s_find("ended") is not None:
             self._s_tick(_TICK_FAIL_BUFFERED, None)
 
     # ---- the end
 
-    def _w_end(self, chunk, encoding, callback):
+    def _w_end(self, chunk: Any, encoding: Any, callback: Any) -> None:
         """W7."""
         if not self._s_constructed:
             self._s_check_started()
@@ -508,10 +547,10 @@ class WritableSide(ReadableSide):
         else:
             self._w_add_end_callback(callback)
 
-    def _w_add_end_callback(self, callback):
+    def _w_add_end_callback(self, callback: Any) -> None:
         self._s_keep_first("ended", []).append(callback)
 
-    def _w_need_finish(self):
+    def _w_need_finish(self) -> bool:
         return (
             self._w_ending
             and not self._s_destroyed
@@ -526,7 +565,7 @@ class WritableSide(ReadableSide):
             and not self._s_close_emitted
         )
 
-    def _w_finish_check(self, deferred):
+    def _w_finish_check(self, deferred: bool) -> None:
         """W8."""
         if not self._w_need_finish():
             return
@@ -539,7 +578,7 @@ class WritableSide(ReadableSide):
                 self._w_pending += 1
                 self._w_finish()
 
-    def _w_prefinish(self):
+    def _w_prefinish(self) -> None:
         """W9."""
         if self._w_prefinished or self._w_final_called:
             return
@@ -549,7 +588,7 @@ class WritableSide(ReadableSide):
         self._w_call_final()
         self._w_sync = False
 
-    def _w_call_final(self):
+    def _w_call_final(self) -> None:
         hook = self._s_hook("final", "_final")
         if hook is None:
             # Nothing to wait for: the stream has finished as soon as what is pending was told.
@@ -566,13 +605,13 @@ class WritableSide(ReadableSide):
         else:
             self._s_hook_returned(_FINAL, result)
 
-    def _w_final_is_done(self):
+    def _w_final_is_done(self) -> bool:
         """Whether nothing of the end is left to do; a stream that is destroyed before is not done."""
         return bool(
             self._w_prefinished or (not self._w_final_called and self._s_hook("final", "_final") is None)
         )
 
-    def _w_on_final(self, error):
+    def _w_on_final(self, error: Any) -> None:
         if self._w_final_done:
             # 'finish' may be on its way; it is not told any more.
             self._w_prefinished = False
@@ -597,7 +636,7 @@ class WritableSide(ReadableSide):
             self._w_run_end_callbacks(error)
         self._s_fail(error, self._w_sync)
 
-    def _w_finish(self):
+    def _w_finish(self) -> None:
         """W10."""
         self._w_pending -= 1
         self._w_finished = True
@@ -607,7 +646,7 @@ class WritableSide(ReadableSide):
         if self._s_auto_destroy and (not self._s_readable or self._r_end_emitted or self._r_disabled):
             self._s_destroy_stream(None)
 
-    def _s_run_tick(self, op, arg):
+    def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == _TICK_AFTER_WRITE:
             self._w_after_write(1, None)
         elif op == _TICK_AFTER_CALLBACK:
@@ -634,10 +673,10 @@ class WritableSide(ReadableSide):
 
     # ---- the stream as a whole
 
-    def _w_writes_pending(self):
+    def _w_writes_pending(self) -> Any:
         return bool(self._w_pending)
 
-    def _s_after_construct(self):
+    def _s_after_construct(self) -> None:
         if self._s_readable and self._r_need_readable:
             if self._r_hwm:
                 self._r_read_more()
@@ -649,14 +688,14 @@ class WritableSide(ReadableSide):
                 self._w_flush_buffered()
             self._w_finish_check(False)
 
-    def _r_writable_done(self):
+    def _r_writable_done(self) -> Any:
         return not self._s_writable or self._w_finished or self._w_disabled
 
-    def _r_end_writable(self):
+    def _r_end_writable(self) -> None:
         if not self._w_ending and not self._s_destroyed and not self._w_disabled:
             self._w_end(None, None, None)
 
-    def _s_release(self):
+    def _s_release(self) -> None:
         self._w_hook = None
         self._w_many_hook = None
         self._w_hook_self = False
@@ -664,5 +703,8 @@ class WritableSide(ReadableSide):
         ReadableSide._s_release(self)
 
 
-def _dropped(what):
+def _dropped(what: Any) -> Any:
     return StreamDestroyedError(f"{what}() was not carried out: the stream was destroyed")
+
+
+give_defaults(WritableSide)

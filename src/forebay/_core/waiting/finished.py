@@ -1,6 +1,10 @@
 # cython: nonecheck=True
 """finished(): when a stream is done, or why it will never be. Rules F1 to F5."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from forebay._core.abort import abort_error, checked_signal
 from forebay._core.listeners import Listener
 from forebay._core.scheduling.operation import Handle
@@ -8,6 +12,9 @@ from forebay._core.scheduling.ticks import current_queue, running_loop
 from forebay._core.state.lifecycle import SILENT_CLOSE
 from forebay._core.state.stream import Stream
 from forebay.errors import InvalidArgTypeError, PrematureCloseError
+
+if TYPE_CHECKING:
+    from forebay._core.abort import AbortSignal
 
 _ON_END = 1
 _ON_FINISH = 2
@@ -20,24 +27,29 @@ _ON_ABORT = 6
 class FinishedListener(Listener):
     """One event of the stream that is watched, in a list of all that belong to the watch."""
 
-    def _notify0(self):
+    _handle: Any
+    _on: int
+    _event: Any
+    _before: Any
+
+    def _notify0(self) -> None:
         handle = self._handle
         handle._happened(self._on, None)
 
-    def _notify1(self, arg):
+    def _notify1(self, arg: Any) -> None:
         handle = self._handle
         handle._happened(self._on, arg)
 
-    def _s_run_tick(self, op, arg):
+    def _s_run_tick(self, op: Any, arg: Any) -> None:
         handle = self._handle
         handle._happened(op, None)
 
-    def __call__(self, *args):
+    def __call__(self, *args: Any) -> None:
         handle = self._handle
         handle._happened(self._on, args[0] if args else None)
 
 
-def _listener(handle, on):
+def _listener(handle: Finished, on: int) -> FinishedListener:
     # Past type(), which costs compiled code more than all the rest; there are four for each watch.
     listener = FinishedListener.__new__(FinishedListener)
     listener._handle = handle
@@ -45,10 +57,22 @@ def _listener(handle, on):
     return listener
 
 
-class Finished(Handle):
+class Finished(Handle):  # type: ignore[type-arg]
     """The watch over a stream that `finished` returns."""
 
-    def _start(self, stream, readable, writable, error, signal, cleanup):
+    _stream: Any
+    _signal: Any
+    _cleanup: bool
+    _readable: bool
+    _writable: bool
+    _awaits_close: bool
+    _read_done: bool
+    _write_done: bool
+    _last: Any
+
+    def _start(
+        self, stream: Any, readable: Any, writable: Any, error: Any, signal: Any, cleanup: Any
+    ) -> None:
         stream._s_check_started()
         self._loop = running_loop()
         self._stream = stream
@@ -63,7 +87,7 @@ class Finished(Handle):
             elif not stream.closed:
                 signal.add_listener(self._on_abort)
 
-    def _begin(self, stream, readable, writable):
+    def _begin(self, stream: Stream, readable: Any, writable: Any) -> None:
         can_read = stream._s_readable
         can_write = stream._s_writable
         # A side that was switched off is none that would be waited for.
@@ -78,7 +102,7 @@ class Finished(Handle):
         self._read_done = can_read and stream._s_read_side_done()
         self._write_done = can_write and stream._s_write_side_done()
 
-    def _watch(self, stream, error):
+    def _watch(self, stream: Stream, error: bool) -> None:
         self._listen(stream, "end", _ON_END)
         self._listen(stream, "finish", _ON_FINISH)
         if error:
@@ -105,25 +129,25 @@ class Finished(Handle):
         ):
             self._on_tick(_ON_CLOSED)
 
-    def _listen(self, stream, event, on):
+    def _listen(self, stream: Stream, event: Any, on: int) -> None:
         listener = _listener(self, on)
         listener._event = event
         listener._before = self._last
         self._last = listener
         stream._s_add(event, listener, False)
 
-    def _on_tick(self, op):
+    def _on_tick(self, op: int) -> None:
         current_queue().add(_listener(self, op), op, None)
 
-    def _still_readable(self):
+    def _still_readable(self) -> bool:
         stream = self._stream
         return stream._s_readable and stream.readable and not stream._r_end_emitted
 
-    def _still_writable(self):
+    def _still_writable(self) -> bool:
         stream = self._stream
         return stream._s_writable and stream.writable and not stream._w_ending
 
-    def _happened(self, on, arg):
+    def _happened(self, on: int, arg: Any) -> None:
         stream = self._stream
         if on == _ON_FINISH:
             self._write_done = True
@@ -150,7 +174,7 @@ class Finished(Handle):
         else:
             self._on_abort()
 
-    def _stream_closed(self, stream):
+    def _stream_closed(self, stream: Stream) -> None:
         if stream._s_errored is not None:
             self._report(stream._s_errored)
         elif (self._readable and not self._read_done and not stream._s_read_side_done()) or (
@@ -162,10 +186,10 @@ class Finished(Handle):
         # Nothing comes any more, and the listeners hold the handle as it holds them.
         self._forget()
 
-    def _on_abort(self):
+    def _on_abort(self) -> None:
         self._report(abort_error(self._signal))
 
-    def _report(self, error):
+    def _report(self, error: Any) -> None:
         if self._is_done:
             return
         if self._signal is not None:
@@ -174,7 +198,7 @@ class Finished(Handle):
             self._forget()
         self._settle(error)
 
-    def _forget(self):
+    def _forget(self) -> None:
         listener = self._last
         self._last = None
         stream = self._stream
@@ -182,7 +206,7 @@ class Finished(Handle):
             stream._s_remove(listener._event, listener)
             listener = listener._before
 
-    def cancel(self):
+    def cancel(self) -> None:
         """Stop watching: take the listeners away. Callbacks are not called any more; a task that awaits is cancelled."""
         self._callbacks = None
         if self._signal is not None:
@@ -194,18 +218,26 @@ class Finished(Handle):
             for future in futures:
                 future.cancel()
 
-    def _abandoned(self):
+    def _abandoned(self) -> None:
         if not self._has_waiters():
             self.cancel()
 
 
-def _started(stream, readable, writable, error, signal, cleanup):
-    watch = Finished.__new__(Finished)
+def _started(stream: Any, readable: Any, writable: Any, error: Any, signal: Any, cleanup: Any) -> Finished:
+    watch: Finished = Finished.__new__(Finished)
     watch._start(stream, readable, writable, error, signal, cleanup)
     return watch
 
 
-def finished(stream, *, readable=None, writable=None, error=True, signal=None, cleanup=False):
+def finished(
+    stream: Any,
+    *,
+    readable: bool | None = None,
+    writable: bool | None = None,
+    error: bool = True,
+    signal: AbortSignal | None = None,
+    cleanup: bool = False,
+) -> Finished:
     """Watch ``stream`` until it is done; return an awaitable handle.
 
     Done is: 'end' for the readable side, 'finish' for the writable side, and 'close' where it follows by itself.

@@ -1,10 +1,17 @@
 """The inner part of the protocols: what runs for every piece of data between a transport and a pair of streams."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from forebay._system.syscalls import send
 from forebay.asyncio._compiled import class_versions as versions
 from forebay.asyncio._compiled.arguments import NotInitializedError
 from forebay.asyncio._compiled.overrides import FEED
 from forebay.asyncio._compiled.reader_core import ReaderCore
+
+if TYPE_CHECKING:
+    from forebay.asyncio._compiled.receive_area import Area
 
 #: Bytes that are still received while the transport is being paused.
 _LAST_BYTES = 1 << 12
@@ -24,7 +31,21 @@ class ProtocolCore:
     the system calls itself, in the transport's place: see `_take_over`.
     """
 
-    def _start(self, area, plain, pauses_late):
+    _stream_reader_wr: Any
+    _paused: bool
+    _connection_lost: bool
+    _transport: Any
+    _area: Any
+    _plain: bool
+    _pauses_late: bool
+    _own_drain: bool
+    _handed_out: bool
+    _tail: Any
+    _socket: Any
+    _fd: int
+    _brief: bool
+
+    def _start(self, area: Area, plain: bool, pauses_late: bool) -> int:
         self._area = area
         self._plain = plain
         self._pauses_late = pauses_late
@@ -36,7 +57,7 @@ class ProtocolCore:
         self._brief = True
         return 0
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: Any, value: Any) -> None:
         # Somebody patches this object.
         if name in _SEEING:
             self._plain = False
@@ -44,16 +65,16 @@ class ProtocolCore:
             self._own_drain = True
         versions.set_attribute(self, name, value)
 
-    def _set_up(self, area, plain, pauses_late):
+    def _set_up(self, area: Area, plain: bool, pauses_late: bool) -> None:
         self._start(area, plain, pauses_late)
 
-    def _is_plain(self):
+    def _is_plain(self) -> bool:
         """Whether what is received goes to the buffer, and nobody overrides that."""
         return self._plain
 
     # ---- receiving
 
-    def get_buffer(self, sizehint):
+    def get_buffer(self, sizehint: int) -> Any:
         """The memory that the loop receives into; shared by all connections of the loop."""
         area = self._area
         if area is None:
@@ -65,7 +86,7 @@ class ProtocolCore:
                 return area.view[:_LAST_BYTES]
         return area.view
 
-    def buffer_updated(self, nbytes):
+    def buffer_updated(self, nbytes: int) -> None:
         """``nbytes`` were received."""
         area = self._area
         if area is None:
@@ -75,36 +96,36 @@ class ProtocolCore:
         if self._plain and isinstance(reader, ReaderCore) and not self._is_seen(reader):
             self._deliver(reader, nbytes)
         else:
-            self.data_received(bytes(area.view[:nbytes]))
+            self.data_received(bytes(area.view[:nbytes]))  # type: ignore[attr-defined]
 
-    def _deliver(self, reader, n):
+    def _deliver(self, reader: ReaderCore, n: int) -> int:
         area = self._area
         area.copy_onto(reader._queue, n, reader._first_bytes())
         reader._came(not self._pauses_late)
         return 0
 
-    def _is_seen(self, reader):
+    def _is_seen(self, reader: ReaderCore) -> int:
         """Whether a reader's own methods are to see what is received."""
         return reader._own_now() & FEED
 
-    def _pauses(self, reader):
+    def _pauses(self, reader: ReaderCore) -> bool:
         """Whether a reader is full, so that its transport was just paused."""
         return reader._pause_late()
 
     # ---- the system calls of a socket's transport
 
-    def _take_over(self, transport, fd):
+    def _take_over(self, transport: Any, fd: int) -> None:
         """Receive and send for a transport of asyncio's loop; ``fd`` is its socket's."""
         self._socket = transport
         self._fd = fd
         transport._read_ready_cb = self._on_readable
 
-    def _let_go(self):
+    def _let_go(self) -> None:
         """Leave the descriptor alone: the connection is lost, or TLS has it."""
         self._socket = None
         self._fd = -1
 
-    def _on_readable(self):
+    def _on_readable(self) -> None:
         """For the loop, in the place of the transport's method of that name, with the same errors."""
         transport = self._socket
         if transport is None or transport._conn_lost:
@@ -117,7 +138,7 @@ class ProtocolCore:
             # Nobody reads any more, or somebody wants to see the data first.
             transport._read_ready__get_buffer()
 
-    def _take_in(self, transport, reader):
+    def _take_in(self, transport: Any, reader: ReaderCore) -> int:
         try:
             n = self._receive(reader)
         except OSError as error:
@@ -134,18 +155,18 @@ class ProtocolCore:
                 transport._fatal_error(error, "Fatal error: protocol.buffer_updated() call failed.")
         return 0
 
-    def _receive(self, reader):
+    def _receive(self, reader: ReaderCore) -> int:
         """The bytes that came, 0 at the end, -1 where there was nothing or no room for it."""
         if reader._pause_late():
             return -1
         area = self._area
         if area is None:
             raise NotInitializedError
-        n = area.receive_onto(reader._queue, self._fd, reader._first_bytes(), self._brief)
+        n: int = area.receive_onto(reader._queue, self._fd, reader._first_bytes(), self._brief)
         self._brief = n <= _MANY_BYTES
         return n
 
-    def _send(self, data):
+    def _send(self, data: bytes) -> int:
         """Send bytes where nothing waits in the transport; what the socket does not take is the transport's."""
         transport = self._socket
         size = len(data)
@@ -175,11 +196,11 @@ class ProtocolCore:
 
     # ---- writing
 
-    def _is_patched(self):
+    def _is_patched(self) -> bool:
         """Whether somebody has set a write() on the transport itself."""
         return "write" in self._socket.__dict__
 
-    def _queue_behind(self, transport, data):
+    def _queue_behind(self, transport: Any, data: bytes) -> int:
         """Add to what waits in a transport that is paused already, as its own `write` would.
 
         That counts all that waits each time, in some versions, and keeps small pieces apart. They are joined here.
@@ -199,14 +220,14 @@ class ProtocolCore:
                 buffer.append(tail)
         return 0
 
-    def pause_writing(self):
+    def pause_writing(self) -> None:
         """The transport's buffer is over its high-water mark."""
         self._paused = True
 
-    def resume_writing(self):
+    def resume_writing(self) -> None:
         """The transport's buffer is below its low-water mark."""
         self._paused = False
         self._tail = None
-        for waiter in self._drain_waiters:
+        for waiter in self._drain_waiters:  # type: ignore[attr-defined]
             if not waiter.done():
                 waiter.set_result(None)

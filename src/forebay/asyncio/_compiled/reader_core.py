@@ -4,7 +4,11 @@ A reader's bytes are in a `ChunkQueue`. A read that has to wait says for what, a
 for each piece that comes; where it is there already, no future is made.
 """
 
+from __future__ import annotations
+
 from asyncio import IncompleteReadError, LimitOverrunError
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from forebay import _buffers
 from forebay._backend import backend
@@ -13,11 +17,17 @@ from forebay.asyncio._compiled.arguments import NotInitializedError, checked_lon
 from forebay.asyncio._compiled.overrides import CALLED, FEED, overridden
 from forebay.asyncio._compiled.waiter import Waiter
 
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future
+
+    from forebay._buffers.chunk_queue_py import ChunkQueue as Queue
+    from forebay.asyncio._compiled.arguments import LongLines
+
 ANY = 0
 COUNT = 1
 SEPARATOR = 2
 
-ERROR = "error"
+ERROR: LongLines = "error"
 _NEWLINE = b"\n"
 # The version of the class that was looked at last, and what it overrides.
 _last_version = 0
@@ -27,10 +37,10 @@ _last_own = 0
 _COPIED_BYTES = 512
 
 
-_buffer_class = None
+_buffer_class: Any = None
 
 
-def show_buffer_as(cls):
+def show_buffer_as(cls: type) -> None:
     """Name the class of what stands for asyncio's private ``_buffer``."""
     global _buffer_class
     _buffer_class = cls
@@ -42,15 +52,33 @@ class ReaderCore:
     Those return None where what they are asked for is not there yet, and ``b""`` at the end of the stream.
     """
 
+    _queue: Queue
+    _limit: int
+    _eof: bool
+    _paused: bool
+    _pausing: bool
+    _skipping: bool
+    _deferred: bool
+    _exception: Any
+    _transport: Any
+    _loop: AbstractEventLoop
+    _waiter: Any
+    _want: int
+    _want_bytes: int
+    _want_separator: Any
+    _version: int
+    _own: int
+    _patched: bool
+
     # Compiled, every object has these, also one whose class forgets super().__init__(): its reads raise AttributeError,
     # as without it. The queue stays the same one, for a call may be at work on it.
-    def __cinit__(self):
-        self._queue = _buffers.ChunkQueue()
+    def __cinit__(self) -> None:
+        self._queue = _buffers.ChunkQueue()  # type: ignore[assignment]
         self._exception = NotInitializedError
 
-    def _open(self, limit, loop):
+    def _open(self, limit: int, loop: AbstractEventLoop) -> None:
         if backend == "python":
-            self._queue = _buffers.ChunkQueue()
+            self._queue = _buffers.ChunkQueue()  # type: ignore[assignment]
             self._patched = True
         else:
             self._queue.clear()
@@ -71,20 +99,20 @@ class ReaderCore:
 
     # ---- what a class, or somebody who patches it, has of its own
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: Any, value: Any) -> None:
         if name in CALLED:
             self._patched = True
             self._version = 0
         versions.set_attribute(self, name, value)
 
-    def _own_now(self):
+    def _own_now(self) -> int:
         """Which of the methods that this class calls by itself are overridden."""
         version = versions.version_of(self)
         if version != 0 and version == self._version:
             return self._own
         return self._find_own(version)
 
-    def _find_own(self, version):
+    def _find_own(self, version: int) -> int:
         global _last_version, _last_own
         if version != 0 and version == _last_version and not self._patched:
             self._own = _last_own
@@ -99,12 +127,12 @@ class ReaderCore:
             _last_own = own
         return own
 
-    def _changed(self):
+    def _changed(self) -> int:
         return self._own_now()
 
     # ---- data comes
 
-    def feed_data(self, data):
+    def feed_data(self, data: Any) -> None:
         """Take in bytes that were received."""
         if self._loop is None:
             raise NotInitializedError
@@ -117,11 +145,11 @@ class ReaderCore:
             self._queue.append_copy(data)
         self._arrived()
 
-    def _first_bytes(self):
+    def _first_bytes(self) -> int:
         """How many of the bytes that come should be one chunk: what the waiting read wants, and is given as it is."""
         return self._want_bytes if self._want == COUNT and self._queue._total_bytes == 0 else 0
 
-    def _came(self, pause):
+    def _came(self, pause: bool) -> int:
         """Something was received: let the read that waits go on, if it is what that wants."""
         if self._waiter is None or self._is_due():
             if type(self._waiter) is Waiter and not self._deferred:
@@ -138,7 +166,7 @@ class ReaderCore:
                     self._pausing = True
         return 0
 
-    def _arrived(self):
+    def _arrived(self) -> int:
         if self._waiter is None or self._is_due():
             if self._waiter is not None or self._own_now() & FEED:
                 self._wakeup_waiter()
@@ -146,7 +174,7 @@ class ReaderCore:
                 self._pause()
         return 0
 
-    def _is_full(self):
+    def _is_full(self) -> bool:
         """Whether the transport is to be paused. One read that needs more than there is keeps it going."""
         return (
             self._queue._total_bytes > 2 * self._limit
@@ -155,7 +183,7 @@ class ReaderCore:
             and (self._waiter is None or self._is_due())
         )
 
-    def _pause(self):
+    def _pause(self) -> int:
         try:
             self._transport.pause_reading()
         except NotImplementedError:
@@ -165,7 +193,7 @@ class ReaderCore:
             self._paused = True
         return 0
 
-    def _pause_late(self):
+    def _pause_late(self) -> bool:
         """More is about to come: pause the transport now, if that was put off and is still due; whether it was."""
         if not self._pausing:
             return False
@@ -175,7 +203,7 @@ class ReaderCore:
         self._pause()
         return self._paused
 
-    def _is_due(self):
+    def _is_due(self) -> bool:
         """Whether what the waiting read asked for is there, or cannot come."""
         if self._want == COUNT:
             return self._queue._total_bytes >= self._want_bytes
@@ -186,16 +214,16 @@ class ReaderCore:
             return self._queue._total_bytes + 1 - len(self._want_separator) > self._want_bytes
         return True
 
-    def feed_eof(self):
+    def feed_eof(self) -> None:
         """Say that no more comes."""
         self._eof = True
         self._wakeup_waiter()
 
-    def exception(self):
+    def exception(self) -> Any:
         """The exception that reads raise, or None."""
         return self._exception
 
-    def set_exception(self, exc):
+    def set_exception(self, exc: Exception) -> None:
         """Let every read, and the one that waits, raise ``exc``."""
         self._exception = exc
         waiter = self._waiter
@@ -204,46 +232,46 @@ class ReaderCore:
             if not waiter.cancelled():
                 waiter.set_exception(exc)
 
-    def set_transport(self, transport):
+    def set_transport(self, transport: Any) -> None:
         """Name the transport that is paused when too much is buffered."""
         assert self._transport is None, "Transport already set"
         self._transport = transport
 
-    def at_eof(self):
+    def at_eof(self) -> bool:
         """Whether all was read and no more comes."""
         return bool(self._eof and self._queue._total_bytes == 0)
 
     @property
-    def _buffer(self):
+    def _buffer(self) -> Any:
         return _buffer_class(self)
 
     @_buffer.setter
-    def _buffer(self, data):
+    def _buffer(self, data: Any) -> None:
         self._replace(bytes(data))
 
-    def _buffered(self):
+    def _buffered(self) -> int:
         return self._queue._total_bytes
 
-    def _peek(self, n):
+    def _peek(self, n: int) -> bytes:
         return self._queue.peek(n)
 
-    def _view(self, n):
+    def _view(self, n: int) -> memoryview:
         view = self._queue.read_view(n)
         self._maybe_resume_transport()
         return view
 
-    def _fill(self, buffer):
+    def _fill(self, buffer: Any) -> int:
         n = self._queue.readinto(buffer)
         self._maybe_resume_transport()
         return n
 
-    def _replace(self, data):
+    def _replace(self, data: bytes) -> None:
         self._queue.clear()
         self._queue._append(data)  # compiled: it stays the same queue
 
     # ---- waiting
 
-    def _wakeup_waiter(self):
+    def _wakeup_waiter(self) -> None:
         waiter = self._waiter
         if waiter is not None:
             self._waiter = None
@@ -251,7 +279,7 @@ class ReaderCore:
             if not waiter.cancelled():
                 waiter.set_result(None)
 
-    def _wait(self, name, want, count, separator):
+    def _wait(self, name: str, want: int, count: int, separator: Any) -> Future[None]:
         """The future of what comes. Whoever awaits it calls `_end_wait` in the end."""
         if self._waiter is not None:
             raise RuntimeError(
@@ -267,29 +295,29 @@ class ReaderCore:
         self._want_bytes = count
         self._want_separator = separator
         self._waiter = Waiter(self._loop)
-        return self._waiter
+        return self._waiter  # type: ignore[no-any-return]
 
-    def _wait_for_any(self, name):
+    def _wait_for_any(self, name: str) -> Future[None]:
         return self._wait(name, ANY, 0, None)
 
-    def _wait_for_bytes(self, name, n):
+    def _wait_for_bytes(self, name: str, n: int) -> Future[None]:
         return self._wait(name, COUNT, n, None)
 
-    def _wait_for_separator(self, name, separator, limit):
+    def _wait_for_separator(self, name: str, separator: bytes, limit: int | None) -> Future[None]:
         return self._wait(name, SEPARATOR, self._limit_of(limit), separator)
 
-    def _end_wait(self):
+    def _end_wait(self) -> None:
         self._waiter = None
         self._want = ANY
 
-    def _maybe_resume_transport(self):
+    def _maybe_resume_transport(self) -> None:
         if self._paused and self._queue._total_bytes <= self._limit:
             self._paused = False
             self._transport.resume_reading()
 
     # ---- taking what is there
 
-    def _take_some(self, n):
+    def _take_some(self, n: int) -> bytes | None:
         queue = self._queue
         if queue._total_bytes == 0 and not self._eof:
             return None
@@ -298,7 +326,7 @@ class ReaderCore:
             self._maybe_resume_transport()
         return data
 
-    def _take_exactly(self, n):
+    def _take_exactly(self, n: int) -> bytes | None:
         queue = self._queue
         if queue._total_bytes < n:
             if self._eof:
@@ -309,7 +337,7 @@ class ReaderCore:
             self._maybe_resume_transport()
         return data
 
-    def _take_until(self, separator, limit):
+    def _take_until(self, separator: bytes, limit: int) -> bytes | None:
         queue = self._queue
         data = queue._read_near(separator, limit)
         if data is not None:
@@ -332,7 +360,7 @@ class ReaderCore:
             self._maybe_resume_transport()
         return data
 
-    def _take_until_any(self, separators, limit):
+    def _take_until_any(self, separators: list[Any], limit: int) -> bytes | None:
         # The shortest first: of two that end at the same place it is the one that counts.
         queue = self._queue
         first = last = -1
@@ -357,7 +385,7 @@ class ReaderCore:
             self._maybe_resume_transport()
         return data
 
-    def _take_line(self, limit, long_lines):
+    def _take_line(self, limit: int, long_lines: str) -> bytes | None:
         queue = self._queue
         if self._skipping and not self._skip_on():
             return b"" if self._eof else None
@@ -381,7 +409,7 @@ class ReaderCore:
             self._maybe_resume_transport()
         return data
 
-    def _take_long_line(self, length, ended, limit, long_lines):
+    def _take_long_line(self, length: int, ended: bool, limit: int, long_lines: str) -> bytes | None:
         queue = self._queue
         if long_lines == "split":
             data = queue._read(limit)
@@ -396,14 +424,14 @@ class ReaderCore:
             raise ValueError("Separator is found, but chunk is longer than limit")
         raise ValueError("Separator is not found, and chunk exceed the limit")
 
-    def _is_long(self, limit):
+    def _is_long(self, limit: int) -> bool:
         """Whether what the next line has so far is longer than ``limit``."""
         if self._queue._total_bytes <= limit:
             return False
         at = self._queue._seek(_NEWLINE, self._queue._total_bytes)  # compiled: it stays the same queue
         return at < 0 or at > limit
 
-    def _skip_on(self):
+    def _skip_on(self) -> bool:
         """Drop the rest of a long line, as far as it has come; whether that was all of it."""
         queue = self._queue
         at = queue._seek(_NEWLINE, queue._total_bytes)
@@ -417,21 +445,21 @@ class ReaderCore:
 
     # The same, for the coroutines that have waited.
 
-    def _some(self, n):
+    def _some(self, n: int) -> bytes | None:
         return self._take_some(n)
 
-    def _exactly(self, n):
+    def _exactly(self, n: int) -> bytes | None:
         return self._take_exactly(n)
 
-    def _until(self, separator, limit):
+    def _until(self, separator: Any, limit: int | None) -> bytes | None:
         if type(separator) is list:
             return self._take_until_any(separator, self._limit_of(limit))
         return self._take_until(separator, self._limit_of(limit))
 
-    def _line(self, limit, long_lines):
+    def _line(self, limit: int | None, long_lines: LongLines) -> bytes | None:
         return self._take_line(self._limit_of(limit), checked_long_lines(long_lines))
 
-    def _limit_of(self, limit):
+    def _limit_of(self, limit: Any) -> int:
         if limit is None:
             return self._limit
         if isinstance(limit, bool) or not isinstance(limit, int):
@@ -442,7 +470,7 @@ class ReaderCore:
 
     # ---- reads that never wait
 
-    def read_nowait(self, n=-1):
+    def read_nowait(self, n: int = -1) -> bytes | None:
         """Up to ``n`` bytes of what is there, or all of it; None where there is nothing, ``b""`` at the end."""
         if self._exception is not None:
             raise self._exception
@@ -450,7 +478,7 @@ class ReaderCore:
             return b""
         return self._take_some(self._queue._total_bytes if n < 0 else n)
 
-    def readexactly_nowait(self, n):
+    def readexactly_nowait(self, n: int) -> bytes | None:
         """``n`` bytes, or None where fewer are there. Raises `asyncio.IncompleteReadError` at the end."""
         if n < 0:
             raise ValueError("readexactly size can not be less than zero")
@@ -458,7 +486,7 @@ class ReaderCore:
             raise self._exception
         return self._take_exactly(n)
 
-    def readuntil_nowait(self, separator=b"\n", *, limit=None):
+    def readuntil_nowait(self, separator: Any = b"\n", *, limit: int | None = None) -> bytes | None:
         """The bytes up to and with ``separator``, or None where it is not there. Raises what `readuntil` does."""
         if type(separator) is not bytes or not separator:
             separator = separator_of(separator)
@@ -466,7 +494,7 @@ class ReaderCore:
             raise self._exception
         return self._until(separator, limit)
 
-    def _line_now(self, own):
+    def _line_now(self, own: int) -> bytes | None:
         """The next line where it is there, and none of the methods ``own`` is overridden; else None."""
         if self._own_now() & own:
             return None
@@ -474,20 +502,22 @@ class ReaderCore:
             raise self._exception
         return self._take_line(self._limit, ERROR)
 
-    def readline_nowait(self):
+    def readline_nowait(self) -> bytes | None:
         """The next line, or None where it is not whole yet; ``b""`` at the end. Raises ValueError as `readline` does."""
         if self._exception is not None:
             raise self._exception
         return self._take_line(self._limit, ERROR)
 
-    def read_lines_nowait(self, max_lines=None, *, limit=None, long_lines=ERROR):
+    def read_lines_nowait(
+        self, max_lines: int | None = None, *, limit: int | None = None, long_lines: LongLines = ERROR
+    ) -> list[bytes]:
         """A list of the whole lines that are there, at most ``max_lines``; at the end also what follows the last."""
         if self._exception is not None:
             raise self._exception
         most = self._limit_of(limit)
         checked_long_lines(long_lines)
         left = -1 if max_lines is None else max_lines
-        lines = []
+        lines: list[bytes] = []
         # The lines before one that is too long come first; the next call raises.
         while left != 0 and not (lines and self._is_long(most)):
             line = self._take_line(most, long_lines)
@@ -497,7 +527,7 @@ class ReaderCore:
             left -= 1
         return lines
 
-    def lines_nowait(self):
+    def lines_nowait(self) -> Iterator[bytes]:
         """An iterator over the whole lines that are there, for a plain ``for``."""
         return _LineIterator(self)
 
@@ -510,13 +540,15 @@ if backend == "python":
 class _LineIterator:
     """The whole lines that a reader has; see `ReaderCore.lines_nowait`."""
 
-    def __init__(self, reader):
+    _reader: Any
+
+    def __init__(self, reader: Any) -> None:
         self._reader = reader
 
-    def __iter__(self):
+    def __iter__(self) -> Any:
         return self
 
-    def __next__(self):
+    def __next__(self) -> Any:
         reader = self._reader
         if reader is None:
             raise StopIteration

@@ -1,7 +1,10 @@
 """The waiting of a read: a future that resumes its task in the callback that brought the data."""
 
+from __future__ import annotations
+
 import sys
 from asyncio import CancelledError, Future, tasks
+from typing import Any
 
 from forebay.asyncio._compiled import class_versions as versions
 from forebay.asyncio._transports import never_nests
@@ -11,7 +14,11 @@ DONE = 1
 CANCELLED = 2
 
 # The task that a loop is running, or None. On 3.11 `current_task` is Python code around this.
-_running_task = tasks._current_tasks.get if sys.version_info < (3, 12) else tasks.current_task
+_running_task: Any = (
+    tasks._current_tasks.get  # type: ignore[attr-defined]
+    if sys.version_info < (3, 12)
+    else tasks.current_task
+)
 
 
 class Waiter:
@@ -22,7 +29,15 @@ class Waiter:
     go on at, and `resume` does that.
     """
 
-    def __init__(self, loop):
+    _asyncio_future_blocking: bool
+    _loop: Any
+    _state: int
+    _error: Any
+    _callback: Any
+    _context: Any
+    _taken: bool
+
+    def __init__(self, loop: Any) -> None:
         self._asyncio_future_blocking = False
         self._loop = loop
         self._state = PENDING
@@ -33,13 +48,13 @@ class Waiter:
 
     # ---- for the coroutine
 
-    def __await__(self):
+    def __await__(self) -> Any:
         return self
 
-    def __iter__(self):
+    def __iter__(self) -> Any:
         return self
 
-    def __next__(self):
+    def __next__(self) -> Any:
         if self._state == PENDING:
             self._asyncio_future_blocking = True
             return self
@@ -48,11 +63,11 @@ class Waiter:
 
     # ---- for the task
 
-    def get_loop(self):
+    def get_loop(self) -> Any:
         """The loop of the task."""
         return self._loop
 
-    def add_done_callback(self, fn, *, context=None):
+    def add_done_callback(self, fn: Any, *, context: Any = None) -> None:
         """Call ``fn(self)`` when done; the task's, of which there is one."""
         assert self._callback is None, "a waiter is for one task"
         self._callback = fn
@@ -60,32 +75,32 @@ class Waiter:
         if self._state != PENDING:
             self._tell()
 
-    def remove_done_callback(self, fn):
+    def remove_done_callback(self, fn: Any) -> Any:
         """Forget the callback; how many there were."""
         found = int(self._callback is not None and self._callback == fn)
         if found:
             self._callback = None
         return found
 
-    def done(self):
+    def done(self) -> Any:
         """Whether there is nothing to wait for any more."""
         return self._state != PENDING
 
-    def cancelled(self):
+    def cancelled(self) -> Any:
         """Whether the task was cancelled."""
         return self._state == CANCELLED
 
-    def result(self):
+    def result(self) -> None:
         """None, or raise what the waiting ended with."""
         self._take()
 
-    def exception(self):
+    def exception(self) -> Any:
         """What the waiting ended with, or None."""
         if self._state == CANCELLED:
             raise self._error
         return self._error
 
-    def cancel(self, msg=None):
+    def cancel(self, msg: Any = None) -> Any:
         """End the waiting, as the task is cancelled."""
         if self._state != PENDING:
             return False
@@ -96,18 +111,18 @@ class Waiter:
 
     # ---- for the reader
 
-    def set_result(self, result):
+    def set_result(self, result: Any) -> None:
         """End the waiting; the task goes on in the next turn."""
         self._state = DONE
         self._tell()
 
-    def set_exception(self, error):
+    def set_exception(self, error: Any) -> None:
         """Let the task raise ``error``."""
         self._state = DONE
         self._error = error() if isinstance(error, type) else error
         self._tell()
 
-    def resume(self):
+    def resume(self) -> None:
         """End the waiting; the task goes on here and now, if no other is running."""
         if self._state != PENDING:
             return
@@ -129,36 +144,36 @@ class Waiter:
             # The task's context is one that this runs in.
             self._tell()
 
-    def _tell(self):
+    def _tell(self) -> None:
         if self._callback is not None:
             self._loop.call_soon(self._callback, self, context=self._context)
 
-    def _take(self):
+    def _take(self) -> None:
         """The coroutine goes on: raise what the waiting ended with."""
         self._taken = True
         if self._error is not None:
             raise self._error
 
-    def __repr__(self):
+    def __repr__(self) -> Any:
         return f"<Waiter {('pending', 'done', 'cancelled')[self._state]}>"
 
 
 class _NoLoop:
     """What the future below has in the place of a loop: it never calls anything."""
 
-    def get_debug(self):
+    def get_debug(self) -> Any:
         return False
 
 
 # A task asks its future for the result. From asyncio's own class it takes that without a call through Python.
-_RESULT = Future(loop=_NoLoop())
+_RESULT: Future[None] = Future(loop=_NoLoop())  # type: ignore[arg-type]
 _RESULT.set_result(None)
 
 # The version of the class of the last loop that was looked at, if it never nests; else 0.
 _flat_version = 0
 
 
-def _runs_flat(loop):
+def _runs_flat(loop: Any) -> bool:
     """Whether a task may go on within a callback: where it may run the loop again, that callback could not be called."""
     global _flat_version
     version = versions.version_of(loop)
@@ -169,5 +184,5 @@ def _runs_flat(loop):
     return flat
 
 
-def _raise(error):
+def _raise(error: Any) -> None:
     raise error

@@ -1,8 +1,16 @@
 """The inner part of the writers: what runs for every write."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
 from forebay.asyncio._compiled.overrides import EXCEPTION
 from forebay.asyncio._compiled.protocol_core import ProtocolCore
 from forebay.asyncio._compiled.reader_core import ReaderCore
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 #: So many drains may find nothing to wait for before one lets other tasks run.
 _DRAINS_IN_A_ROW = 64
@@ -11,7 +19,17 @@ _DRAINS_IN_A_ROW = 64
 class WriterCore:
     """A `StreamWriter`'s way to its transport."""
 
-    def _open(self, transport, protocol, reader, loop, plain_drain):
+    _protocol: Any
+    _reader: Any
+    _loop: AbstractEventLoop
+    _channel: Any
+    _core: Any
+    _plain_drain: bool
+    _drains: int
+
+    def _open(
+        self, transport: Any, protocol: Any, reader: Any, loop: AbstractEventLoop, plain_drain: bool
+    ) -> None:
         self._protocol = protocol
         self._core = protocol if isinstance(protocol, ProtocolCore) else None
         self._reader = reader
@@ -20,26 +38,26 @@ class WriterCore:
         self._drains = 0
         self._use(transport)
 
-    def _hand_out(self):
+    def _hand_out(self) -> Any:
         """The transport, for somebody who may patch it."""
         if self._core is not None:
             self._core._handed_out = True
         return self._channel
 
-    def _use(self, transport):
+    def _use(self, transport: Any) -> None:
         self._channel = transport
 
-    def _get_channel(self):
+    def _get_channel(self) -> Any:
         return self._channel
 
-    def write(self, data):
+    def write(self, data: Any) -> bool:
         """Send ``data``, or queue it where the peer is slow; return False where the writer should wait in `drain`.
 
         Nothing is lost by writing on: memory grows. ``data`` may be changed afterwards: what can change is copied.
         """
         return self._write(data)
 
-    def _write(self, data):
+    def _write(self, data: Any) -> bool:
         core = self._core
         if type(data) is not bytes:
             data = _frozen(data, core is None)
@@ -57,7 +75,7 @@ class WriterCore:
             self._channel.write(data)
         return not core._paused
 
-    def writelines(self, data):
+    def writelines(self, data: Iterable[Any]) -> bool:
         """Write several pieces as one; return as `write` does."""
         core = self._core
         if core is None:
@@ -65,7 +83,7 @@ class WriterCore:
             return True
         return self._write(b"".join(data))
 
-    def _read_error(self):
+    def _read_error(self) -> Any:
         reader = self._reader
         if reader is None:
             return None
@@ -73,13 +91,13 @@ class WriterCore:
             return self._error_of(reader)
         return reader.exception()
 
-    def _error_of(self, reader):
+    def _error_of(self, reader: ReaderCore) -> Any:
         return reader.exception() if reader._own_now() & EXCEPTION else reader._exception
 
-    def _drain_now(self):
+    def _drain_now(self) -> bool:
         return self._has_nothing_to_drain()
 
-    def _has_nothing_to_drain(self):
+    def _has_nothing_to_drain(self) -> bool:
         """Whether `drain` has nothing to do. Raises what it would raise."""
         error = self._read_error()
         if error is not None:
@@ -97,14 +115,14 @@ class WriterCore:
         self._drains += 1
         return self._drains < _DRAINS_IN_A_ROW
 
-    def _drained(self):
+    def _drained(self) -> bool:
         """Count anew; whether it is time to let others run."""
         long_run = self._drains >= _DRAINS_IN_A_ROW
         self._drains = 0
         return long_run
 
 
-def _frozen(data, any_type):
+def _frozen(data: Any, any_type: Any) -> Any:
     """The same bytes where nobody can change them: a copy, unless they are that already.
 
     Raises TypeError for what has no bytes; with ``any_type`` that is left to a transport that may take it.

@@ -1,17 +1,39 @@
 # cython: nonecheck=True
 """ClientConnection: responses that come on one connection, for one request after the other."""
 
+from __future__ import annotations
+
 import select
+from typing import TYPE_CHECKING, Any
 
 from forebay.errors import HttpProtocolError, IncompleteMessageError
 from forebay.http._messages.connection import HttpConnection
 from forebay.http._messages.incoming import ClientResponse
 
+if TYPE_CHECKING:
+    from forebay.http._client.request import ClientRequest
+    from forebay.http._limits import Limits
+    from forebay.streams.duplex import Duplex
+
 
 class ClientConnection(HttpConnection):
     """One connection of an `Agent`, over any Duplex. ``owner`` is told when it is free, and when it is gone."""
 
-    def __init__(self, owner, socket, limits, high_water_mark):
+    exchanges: int
+    free_since: float
+    key: Any
+    _owner: Any
+    _high_water_mark: int
+    _request: Any
+    _came: Any
+    _informational: int
+    _until_close: bool
+    _keeps: bool
+    _silent: bool
+    _over: bool
+    _switches: bool
+
+    def __init__(self, owner: Any, socket: Duplex, limits: Limits, high_water_mark: int) -> None:
         self._owner = owner
         self._high_water_mark = high_water_mark
         self._request = None
@@ -28,12 +50,12 @@ class ClientConnection(HttpConnection):
         self._c_start(socket, limits)
 
     @property
-    def socket(self):
+    def socket(self) -> Duplex:
         """The stream below."""
         return self._socket
 
     @property
-    def usable(self):
+    def usable(self) -> bool:
         """Whether another request may be sent on it."""
         socket = self._socket
         return bool(
@@ -51,7 +73,7 @@ class ClientConnection(HttpConnection):
             and not has_come(socket)
         )
 
-    def begin(self, request):
+    def begin(self, request: ClientRequest) -> None:
         """Send ``request``, and give it the response that comes."""
         outgoing = request
         self._request = outgoing
@@ -70,14 +92,14 @@ class ClientConnection(HttpConnection):
         else:
             outgoing._carry(self)
 
-    def count_bytes(self):
+    def count_bytes(self) -> int:
         """Bytes that came and went so far."""
         socket = self._socket
         sent = getattr(socket, "bytes_written", None)
-        return socket._r_bytes + (socket._w_bytes - socket._w_length if sent is None else sent)
+        return int(socket._r_bytes + (socket._w_bytes - socket._w_length if sent is None else sent))
 
     @property
-    def awaits_peer(self):
+    def awaits_peer(self) -> bool:
         """Whether the peer is the one to move: to take what is written, or to send what is read."""
         if self._socket._w_length:
             return True
@@ -89,13 +111,13 @@ class ClientConnection(HttpConnection):
 
     # ---- messages
 
-    def _make_parser(self):
+    def _make_parser(self) -> Any:
         from httptools import HttpResponseParser
 
         self._parser = HttpResponseParser(self)
         return self._parser
 
-    def _head_came(self):
+    def _head_came(self) -> None:
         parser = self._parser
         request = self._request
         status = parser.get_status_code()
@@ -136,7 +158,7 @@ class ClientConnection(HttpConnection):
             self._until_close = True
             self._keeps = False
 
-    def _message_came(self):
+    def _message_came(self) -> None:
         if self._informational:
             self._informational = 0
             return
@@ -152,15 +174,15 @@ class ClientConnection(HttpConnection):
                 response._r_push_eof()
         self._over = True
 
-    def _upgraded(self):
+    def _upgraded(self) -> None:
         if not self._switches:
             self._refused(HttpProtocolError("the peer switched protocols without being asked", 502))
 
-    def _can_parse(self):
+    def _can_parse(self) -> Any:
         # What follows a "101 Switching Protocols", or the answer to CONNECT, is another protocol.
         return not self._switches and HttpConnection._can_parse(self)
 
-    def _serve(self):
+    def _serve(self) -> None:
         """Hand out the response, now that the parser has returned."""
         request = self._request
         if request is not None:
@@ -178,7 +200,7 @@ class ClientConnection(HttpConnection):
         elif self._in_message and self._request is None and self._incoming is None and self._failed is None:
             self._refused(HttpProtocolError("the peer sent a response that nobody has asked for", 502))
 
-    def _hand_over(self, request, response):
+    def _hand_over(self, request: ClientRequest, response: ClientResponse) -> None:
         self._incoming = None
         self._request = None
         self._keeps = False
@@ -187,7 +209,7 @@ class ClientConnection(HttpConnection):
         self._owner._connection_gone(self)
         request._upgrade_came(response, socket)
 
-    def _exchange_over(self):
+    def _exchange_over(self) -> None:
         """The response is complete. The connection is free, when the request is, too."""
         request = self._request
         if request is not None:
@@ -214,25 +236,25 @@ class ClientConnection(HttpConnection):
         else:
             self._close()
 
-    def _close(self):
+    def _close(self) -> None:
         """Nothing more is to be sent or read."""
         self._keeps = False
         socket = self._socket
         if not socket._s_destroyed:
             socket._s_destroy_stream(None)
 
-    def close(self, error=None):
+    def close(self, error: BaseException | None = None) -> None:
         """Close the connection, and fail what is under way, with ``error`` where that is given."""
         if error is not None:
             self._failed = error
             self._break_off(error)
         self._close()
 
-    def _outgoing_finished(self, outgoing):
+    def _outgoing_finished(self, outgoing: Any) -> None:
         if outgoing is self._request and self._over:
             self._exchange_over()
 
-    def _outgoing_given_up(self, outgoing, error):
+    def _outgoing_given_up(self, outgoing: Any, error: Any) -> None:
         if outgoing is not self._request:
             return
         self._request = None
@@ -242,7 +264,7 @@ class ClientConnection(HttpConnection):
             incoming._break(error, True)
         self._close()
 
-    def _incoming_closed(self, incoming, error):
+    def _incoming_closed(self, incoming: Any, error: Any) -> None:
         if incoming is self._incoming:
             self._incoming = None
             request = self._request
@@ -253,7 +275,7 @@ class ClientConnection(HttpConnection):
 
     # ---- faults of the peer
 
-    def _refused(self, error):
+    def _refused(self, error: Any) -> None:
         self._failed = error
         self._held = None
         self._keeps = False
@@ -263,7 +285,7 @@ class ClientConnection(HttpConnection):
         self._break_off(error)
         self._close()
 
-    def _break_off(self, error):
+    def _break_off(self, error: Any) -> None:
         """What is under way ends here: a response whose head came with ``error`` for its reader, else the request."""
         incoming = self._incoming
         self._incoming = None
@@ -284,22 +306,22 @@ class ClientConnection(HttpConnection):
 
     # ---- events of the socket
 
-    def _socket_drained(self):
+    def _socket_drained(self) -> None:
         request = self._request
         if request is not None:
             request._socket_drained()
 
-    def _settle_reading(self):
+    def _settle_reading(self) -> None:
         HttpConnection._settle_reading(self)
         if self._peer_ended and self._held is None and not self._gone and not self._detached:
             self._end_after_peer()
 
-    def _socket_ended(self):
+    def _socket_ended(self) -> None:
         self._peer_ended = True
         if self._held is None and not self._working:
             self._end_after_peer()
 
-    def _end_after_peer(self):
+    def _end_after_peer(self) -> None:
         """The peer sends nothing more, and all that it has sent was looked at."""
         self._keeps = False
         if self._until_close and self._incoming is not None:
@@ -315,14 +337,14 @@ class ClientConnection(HttpConnection):
         else:
             self._refused(self._cut_short())
 
-    def _cut_short(self):
+    def _cut_short(self) -> Any:
         return IncompleteMessageError(
             "the connection was closed before there was a response"
             if self._silent
             else "the connection was closed before the response was whole"
         )
 
-    def _repeat(self):
+    def _repeat(self) -> bool:
         """The connection was closed, as idle ones are, while the request was on its way: send it once more."""
         request = self._request
         if (
@@ -338,7 +360,7 @@ class ClientConnection(HttpConnection):
         self._owner._send_again(request)
         return True
 
-    def _socket_closed(self):
+    def _socket_closed(self) -> None:
         if self._gone:
             return
         self._take_what_came()
@@ -355,7 +377,7 @@ class ClientConnection(HttpConnection):
         self._c_release()
         self._owner._connection_gone(self)
 
-    def _take_what_came(self):
+    def _take_what_came(self) -> None:
         """The reader of a response is behind, and the connection broke: what it has brought is no less the response."""
         while self._held is not None and self._incoming is not None and self._failed is None:
             self._body_full = False
@@ -363,7 +385,7 @@ class ClientConnection(HttpConnection):
             self._serve()
 
 
-def has_come(socket):
+def has_come(socket: Duplex) -> bool:
     """Whether the kernel has something for ``socket`` that was not read: bytes, or the end."""
     sock = getattr(socket, "sock", None)
     if sock is None:

@@ -1,11 +1,19 @@
 # cython: nonecheck=True
 """ClientRequest: what a client asks for."""
 
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
 from forebay._core.scheduling import clock
 from forebay._core.scheduling.operation import Handle
 from forebay.errors import AbortError, HttpProtocolError, StreamDestroyedError
 from forebay.http._messages.headers import Headers
 from forebay.http._messages.outgoing import Outgoing
+
+if TYPE_CHECKING:
+    from forebay.http._messages.incoming import ClientResponse
 
 _BY_LENGTH = 1
 _CHUNKED = 2
@@ -28,7 +36,25 @@ class ClientRequest(Outgoing):
     is complete, too.
     """
 
-    def __init__(self, method, url, target, host, keep_alive, high_water_mark):
+    method: str
+    url: str
+    target: str
+    reused: bool
+    response: ClientResponse | None
+    _answer: Handle[ClientResponse]
+    _body_to_come: bool
+    _redirecting: bool
+    _completed: bool
+    _owner: Any
+    _front: ClientRequest | None
+    _sent_at: float
+    _information: Any
+    _host: Any
+    _keep_alive: bool
+
+    def __init__(
+        self, method: str, url: str, target: str, host: str, keep_alive: bool, high_water_mark: int
+    ) -> None:
         self.method = method
         self.url = url
         self.target = target
@@ -48,12 +74,12 @@ class ClientRequest(Outgoing):
         # It lives until the response is complete; the connection closes it.
         self._s_auto_destroy = False
 
-    def _first_line(self):
+    def _first_line(self) -> Any:
         if "host" in self._fields:
             return f"{self.method} {self.target} HTTP/1.1\r\n"
         return f"{self.method} {self.target} HTTP/1.1\r\nHost: {self._host}\r\n"
 
-    def _frame(self, length):
+    def _frame(self, length: Any) -> Any:
         lines = ""
         if not self._frame_as_set():
             if length >= 0 and self._trailers is None:
@@ -68,7 +94,7 @@ class ClientRequest(Outgoing):
             lines += "Connection: close\r\n"
         return lines
 
-    def _can_repeat(self):
+    def _can_repeat(self) -> bool:
         """Whether it may be sent once more: it has no body, and asking twice does no harm."""
         return bool(
             self._w_ending
@@ -79,19 +105,19 @@ class ClientRequest(Outgoing):
             and self.method in _HARMLESS
         )
 
-    def _s_is_over(self):
+    def _s_is_over(self) -> Any:
         """Whether nothing is left to abort; the response is a part of it."""
         return bool(self._s_destroyed)
 
-    def _is_fed(self):
+    def _is_fed(self) -> bool:
         """Whether a pipe or a pipeline leads here."""
         return bool(self._s_count("unpipe") or self._s_count("finish"))
 
-    def _has_written(self):
+    def _has_written(self) -> bool:
         """Whether there was any body."""
         return bool(self._w_chunks)
 
-    def _begin_again(self):
+    def _begin_again(self) -> None:
         """Forget the connection, which was closed before it brought anything."""
         self._carrier = None
         self._head_sent = False
@@ -101,12 +127,12 @@ class ClientRequest(Outgoing):
 
     # ---- what comes back
 
-    def _note_information(self, status, fields):
+    def _note_information(self, status: int, fields: list[Any]) -> None:
         if self._information is None:
             self._information = []
         self._information.append((status, fields))
 
-    def _tell_information(self):
+    def _tell_information(self) -> None:
         told = self._information
         self._information = None
         if told is not None:
@@ -118,24 +144,24 @@ class ClientRequest(Outgoing):
                 else:
                     self._shown()._s_tell("information", status, Headers(fields))
 
-    def _shown(self):
+    def _shown(self) -> Any:
         """The request that the program has, and listens to: the first one, where this one follows a redirect."""
         return self if self._front is None else self._front
 
-    def _response_came(self, response):
+    def _response_came(self, response: Any) -> None:
         owner = self._owner
         if owner is not None and owner._redirected(self, response):
             return
         self._give(response)
 
-    def _give(self, response):
+    def _give(self, response: ClientResponse) -> None:
         """Hand the response out."""
         self.response = response
         if not self._answer.done():
             self._answer._settle(None, response)
         self._s_emit1("response", response)
 
-    def _upgrade_came(self, response, socket):
+    def _upgrade_came(self, response: Any, socket: Any) -> None:
         self.response = response
         event = "connect" if self.method == "CONNECT" else "upgrade"
         shown = self._shown()
@@ -153,17 +179,17 @@ class ClientRequest(Outgoing):
 
     # ---- its own end
 
-    def _w_finish(self):
+    def _w_finish(self) -> None:
         self._sent_at = clock.monotonic()
         Outgoing._w_finish(self)
         carrier = self._carrier
         if carrier is not None:
             carrier._outgoing_finished(self)
 
-    def _s_fail(self, error, deferred):
+    def _s_fail(self, error: Any, deferred: Any) -> None:
         self._s_destroy_stream(error)
 
-    def _complete(self):
+    def _complete(self) -> None:
         """The exchange is over, unless it goes on elsewhere."""
         if self._redirecting:
             # What is still written to it waits for a connection that never comes.
@@ -172,13 +198,13 @@ class ClientRequest(Outgoing):
             self._completed = True
             self._s_destroy_stream(None)
 
-    def _s_call_destroy(self, error):
+    def _s_call_destroy(self, error: Any) -> None:
         self._s_after_destroy(error)
         carrier = self._carrier
         if not self._completed and carrier is not None:
             carrier._outgoing_given_up(self, error)
 
-    def _s_run_tick(self, op, arg):
+    def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == _TICK_CLOSE:
             handle = self._answer
             if self._s_count("error"):
@@ -193,7 +219,7 @@ class ClientRequest(Outgoing):
                 handle._settle(arg if arg is not None else _given_up())
         Outgoing._s_run_tick(self, op, arg)
 
-    def __await__(self):
+    def __await__(self) -> Generator[Any, None, ClientResponse]:
         if not (
             self._w_ending or self._w_chunks or self._s_destroyed or self._body_to_come or self._is_fed()
         ):
@@ -201,10 +227,10 @@ class ClientRequest(Outgoing):
         return _awaiting(self)
 
 
-def _awaiting(request):
+def _awaiting(request: Any) -> Generator[Any, None, ClientResponse]:
     whole = False
     try:
-        response = yield from request._answer.__await__()
+        response: ClientResponse = yield from request._answer.__await__()
         whole = True
         return response
     finally:
@@ -212,7 +238,7 @@ def _awaiting(request):
             request.destroy()
 
 
-def _given_up():
+def _given_up() -> Any:
     return AbortError("the request was given up before there was a response")
 
 

@@ -5,9 +5,17 @@ httptools cannot be stopped inside what it is given, so it is given no piece tha
 what is left waits here. What a message is therefore does not depend on how its bytes were cut on their way.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from forebay._core.listeners import Listener
 from forebay.errors import HttpProtocolError
 from forebay.http._messages.transport import Carrier
+from forebay.streams.duplex import Duplex
+
+if TYPE_CHECKING:
+    pass
 
 _ON_END = 1
 _ON_CLOSE = 2
@@ -31,11 +39,14 @@ _CHUNK_OVERHEAD_TIMES = 16
 class SocketListener(Listener):
     """One event of a connection's socket."""
 
-    def __init__(self, connection, on):
+    _connection: Any
+    _on: int
+
+    def __init__(self, connection: Any, on: Any) -> None:
         self._connection = connection
         self._on = on
 
-    def _notify0(self):
+    def _notify0(self) -> None:
         connection = self._connection
         if self._on == _ON_DRAIN:
             connection._socket_drained()
@@ -44,13 +55,13 @@ class SocketListener(Listener):
         elif self._on == _ON_CLOSE:
             connection._socket_closed()
 
-    def _notify1(self, arg):
+    def _notify1(self, arg: Any) -> None:
         # Only 'error' has an argument. 'close' follows, also where the stream below does not see to that itself.
         connection = self._connection
         socket = connection._socket
         socket._s_destroy_stream(arg)
 
-    def __call__(self, *args):
+    def __call__(self, *args: Any) -> None:
         if not args:
             self._notify0()
 
@@ -62,7 +73,46 @@ class HttpConnection(Carrier):
     none. The parser calls the methods that begin with ``on_``.
     """
 
-    def _c_start(self, socket, limits):
+    _limits: Any
+    _parser: Any
+    _on_end: Any
+    _on_close: Any
+    _on_error: Any
+    _on_drain: Any
+    _incoming: Any
+    _held: Any
+    _held_at: int
+    _working: bool
+    _paused: bool
+    _peer_ended: bool
+    _gone: bool
+    _detached: bool
+    _failed: Any
+    _last_came: bool
+    _body_full: bool
+    _discarding: bool
+    _first_piece: Any
+    _after_cr: bool
+    _last_bytes: Any
+    _in_head: bool
+    _in_message: bool
+    _header_bytes: int
+    _unfinished_bytes: int
+    _most_header_bytes: int
+    _most_headers: int
+    _most_body_bytes: int
+    _url: Any
+    _fields: Any
+    _host_count: int
+    _host: Any
+    _length: int
+    _chunked: bool
+    _expects: bool
+    _upgrade_named: bool
+    _body_bytes: int
+    _fed_bytes: int
+
+    def _c_start(self, socket: Duplex, limits: Any) -> None:
         self._socket = socket
         self._limits = limits
         self._parser = None
@@ -98,7 +148,7 @@ class HttpConnection(Carrier):
         socket._s_add("error", self._on_error, False)
         socket._s_add("data", self, False)
 
-    def _c_release(self):
+    def _c_release(self) -> None:
         """Leave the socket alone, and let go of what holds this connection in a cycle."""
         socket = self._socket
         if self._on_end is not None:
@@ -112,7 +162,7 @@ class HttpConnection(Carrier):
         self._parser = None
         self._held = None
 
-    def _await_drain(self):
+    def _await_drain(self) -> None:
         if self._on_drain is None and not self._gone and not self._detached:
             self._on_drain = SocketListener(self, _ON_DRAIN)
             socket = self._socket
@@ -120,7 +170,7 @@ class HttpConnection(Carrier):
 
     # ---- what the parser finds
 
-    def _forget_message(self):
+    def _forget_message(self) -> None:
         self._url = None
         self._fields = None
         self._host_count = 0
@@ -132,22 +182,22 @@ class HttpConnection(Carrier):
         self._body_bytes = 0
         self._fed_bytes = 0
 
-    def on_message_begin(self):
+    def on_message_begin(self) -> None:
         self._forget_message()
         self._header_bytes = 0
         self._unfinished_bytes = 0
         self._in_head = True
         self._in_message = True
 
-    def on_url(self, url):
+    def on_url(self, url: bytes) -> None:
         self._url = url if self._url is None else self._url + url
         self._count_header(len(url))
 
-    def on_status(self, status):
+    def on_status(self, status: Any) -> None:
         self._url = status if self._url is None else self._url + status
         self._count_header(len(status))
 
-    def on_header(self, name, value):
+    def on_header(self, name: bytes, value: bytes) -> None:
         fields = self._fields
         if fields is None:
             fields = self._fields = []
@@ -183,7 +233,7 @@ class HttpConnection(Carrier):
         elif size == 7 and name.lower() == b"upgrade":
             self._upgrade_named = True
 
-    def on_headers_complete(self):
+    def on_headers_complete(self) -> None:
         self._in_head = False
         self._header_bytes = 0
         if self._fields is None:
@@ -196,7 +246,7 @@ class HttpConnection(Carrier):
         # What is still to come of this message are trailers.
         self._fields = None
 
-    def on_body(self, data):
+    def on_body(self, data: Any) -> None:
         size = len(data)
         self._body_bytes += size
         if 0 <= self._most_body_bytes < self._body_bytes:
@@ -214,44 +264,44 @@ class HttpConnection(Carrier):
         else:
             self._refuse("a body where there is none", 400)
 
-    def _discarded(self, size):
+    def _discarded(self, size: int) -> None:
         """``size`` bytes of a body came that nobody reads."""
 
-    def _dropped(self, size):
+    def _dropped(self, size: int) -> None:
         """``size`` bytes came after the last that matter."""
 
-    def on_message_complete(self):
+    def on_message_complete(self) -> None:
         self._in_message = False
         self._unfinished_bytes = 0
         self._body_full = False
         self._message_came()
 
-    def _count_header(self, size):
+    def _count_header(self, size: int) -> None:
         self._header_bytes += size
         if self._header_bytes > self._most_header_bytes:
             self._refuse(f"a head of more than {self._most_header_bytes} bytes (Limits.header_bytes)", 431)
 
-    def _refuse(self, message, status):
+    def _refuse(self, message: str, status: int) -> None:
         self._failed = HttpProtocolError(f"the peer sent {message}", status)
         raise self._failed
 
-    def _head_came(self):
+    def _head_came(self) -> None:
         raise NotImplementedError
 
-    def _message_came(self):
+    def _message_came(self) -> None:
         raise NotImplementedError
 
-    def _refused(self, error):
+    def _refused(self, error: Any) -> None:
         """The peer sent what is no HTTP; nothing is read any more."""
         raise NotImplementedError
 
-    def _upgraded(self):
+    def _upgraded(self) -> None:
         """The parser has stopped behind a head that asks for another protocol; return whether to go on reading."""
         raise NotImplementedError
 
     # ---- what comes from the socket
 
-    def _notify1(self, chunk):
+    def _notify1(self, chunk: Any) -> None:
         if self._failed is not None or self._gone or self._last_came:
             # What the peer still sends while it is told of the end.
             self._dropped(len(chunk))
@@ -263,13 +313,13 @@ class HttpConnection(Carrier):
         self._held_at = 0
         self._work()
 
-    def __call__(self, chunk):
+    def __call__(self, chunk: Any) -> None:
         self._notify1(chunk)
 
-    def _has_room(self):
+    def _has_room(self) -> bool:
         return not self._body_full
 
-    def _can_parse(self):
+    def _can_parse(self) -> bool:
         return (
             self._held is not None
             and self._failed is None
@@ -279,11 +329,11 @@ class HttpConnection(Carrier):
             and self._has_room()
         )
 
-    def _rest(self):
+    def _rest(self) -> Any:
         held = self._held
         return held if self._held_at == 0 else memoryview(held)[self._held_at :]
 
-    def _work(self):
+    def _work(self) -> None:
         """Parse what is held, and do what comes of it, as far as there is room."""
         if self._working:
             return
@@ -299,10 +349,10 @@ class HttpConnection(Carrier):
             self._working = False
         self._settle_reading()
 
-    def _serve(self):
+    def _serve(self) -> None:
         """Begin what the messages that came ask for."""
 
-    def _feed(self):
+    def _feed(self) -> None:
         """Give the parser a piece of what is held, which ends where the message does or before."""
         if not self._in_message and not self._skip_blank_lines():
             return
@@ -327,7 +377,7 @@ class HttpConnection(Carrier):
             self._held_at += size
         self._parse(piece, size)
 
-    def _skip_blank_lines(self):
+    def _skip_blank_lines(self) -> bool:
         """Skip what may stand before a message, each a CR and an LF; return whether more follows.
 
         The parser would skip also what lacks one of the two.
@@ -357,13 +407,13 @@ class HttpConnection(Carrier):
         self._check_unfinished()
         return self._held is not None
 
-    def _refuse_before(self, message, status):
+    def _refuse_before(self, message: str, status: int) -> None:
         """Refuse what came outside of the parser."""
         self._held = None
         self._failed = HttpProtocolError(f"the peer sent {message}", status)
         self._refused(self._failed)
 
-    def _to_empty_line(self, most):
+    def _to_empty_line(self, most: int) -> int:
         """How many of the bytes that are held go up to the end of an empty line; ``most`` where there is none in these."""
         held = self._held
         at = self._held_at
@@ -376,7 +426,7 @@ class HttpConnection(Carrier):
         found = held.find(_EMPTY_LINE, at, at + most)
         return most if found < 0 else found + 4 - at  # compiled: found is at or after `at`
 
-    def _parse(self, piece, size):
+    def _parse(self, piece: Any, size: int) -> None:
         parser = self._parser
         if parser is None:
             parser = self._make_parser()
@@ -406,17 +456,17 @@ class HttpConnection(Carrier):
             ):
                 self._refuse_before("hardly anything but chunk extensions", 400)
 
-    def _check_unfinished(self):
+    def _check_unfinished(self) -> None:
         """Blank lines before a head, and a field that is not whole yet, reach no callback: they must not go on for ever."""
         if self._unfinished_bytes > 2 * self._most_header_bytes + _HEAD_PIECE:
             self._refuse_before(
                 f"a head of more than {self._most_header_bytes} bytes (Limits.header_bytes)", 431
             )
 
-    def _make_parser(self):
+    def _make_parser(self) -> Any:
         raise NotImplementedError
 
-    def _parser_stopped(self, error, piece):
+    def _parser_stopped(self, error: Any, piece: Any) -> None:
         kind = type(error).__name__
         if kind == "HttpParserUpgrade":
             offset = error.args[0]
@@ -440,7 +490,7 @@ class HttpConnection(Carrier):
         self._held = None
         self._refused(self._failed)
 
-    def _settle_reading(self):
+    def _settle_reading(self) -> None:
         """Read from the socket, or leave what comes there where it is."""
         if self._gone or self._detached:
             return
@@ -453,21 +503,21 @@ class HttpConnection(Carrier):
             self._paused = False
             socket._r_resume()
 
-    def _body_wanted(self, incoming):
+    def _body_wanted(self, incoming: Any) -> None:
         if incoming is self._incoming:
             self._body_full = False
             self._work()
 
-    def _socket_drained(self):
+    def _socket_drained(self) -> None:
         raise NotImplementedError
 
-    def _socket_ended(self):
+    def _socket_ended(self) -> None:
         raise NotImplementedError
 
-    def _socket_closed(self):
+    def _socket_closed(self) -> None:
         raise NotImplementedError
 
-    def _detach(self):
+    def _detach(self) -> Any:
         """Give the socket to another protocol, with what it has read of that already; nobody reads it then."""
         socket = self._socket
         rest = None if self._held is None else bytes(self._rest())
@@ -482,7 +532,7 @@ class HttpConnection(Carrier):
         return socket
 
 
-def _parser_errors():
+def _parser_errors() -> Any:
     from httptools import HttpParserError
 
     return HttpParserError

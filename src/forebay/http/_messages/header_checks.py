@@ -1,7 +1,10 @@
 # cython: nonecheck=True
 """Header fields that are to go, checked before they do: names are tokens, values have no line breaks."""
 
+from __future__ import annotations
+
 import re
+from typing import Any
 
 from forebay.errors import InvalidArgTypeError, InvalidHeaderError
 
@@ -9,11 +12,11 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 # Line breaks would start another header; the other controls mean nothing in one.
 _NOT_IN_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]").search
 # Names that were found good, and their lower case; programs use few of them.
-_checked_names = {}
+_checked_names: dict[Any, str] = {}
 _MOST_CHECKED_NAMES = 500
 
 
-def check_name(name):
+def check_name(name: object) -> str:
     """The name in lower case. Raises InvalidHeaderError for what is no name, InvalidArgTypeError for what is no str."""
     lower = _checked_names.get(name) if type(name) is str else None
     if lower is not None:
@@ -27,7 +30,7 @@ def check_name(name):
     return name.lower()
 
 
-def check_value(name, value):
+def check_value(name: str, value: object) -> str:
     """The value as text. Raises InvalidHeaderError for line breaks and what is not Latin-1."""
     if type(value) is str:
         text = value

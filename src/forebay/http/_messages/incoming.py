@@ -1,9 +1,17 @@
 # cython: nonecheck=True
 """Messages that come: a server's requests and a client's responses, whose bodies are read as streams."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from forebay.http._messages.headers import Headers
 from forebay.http._messages.url_path import decoded_path, raw_query
 from forebay.streams.readable import Readable
+
+if TYPE_CHECKING:
+    from forebay.http._messages.transport import Carrier
+    from forebay.streams.duplex import Duplex
 
 _TICK_BROKEN = 50
 
@@ -17,45 +25,53 @@ class Incoming(Readable):
     A body that is cut short fails the stream with IncompleteMessageError.
     """
 
-    def __init__(self, carrier, high_water_mark):
+    _carrier: Carrier
+    _headers: Headers | None
+    _trailers: Headers | None
+    http_version: str
+    raw_headers: list[tuple[bytes, bytes]]
+    raw_trailers: list[tuple[bytes, bytes]]
+    complete: bool
+
+    def __init__(self, carrier: Carrier, high_water_mark: int) -> None:
         self._start_incoming(carrier, high_water_mark)
 
-    def _start_incoming(self, carrier, high_water_mark):
+    def _start_incoming(self, carrier: Carrier, high_water_mark: Any) -> None:
         self._carrier = carrier
         self._headers = None
         self._trailers = None
         self.http_version = "1.1"
-        self.raw_headers = None
+        self.raw_headers = None  # type: ignore[assignment]
         self.raw_trailers = []
         self.complete = False
         self._r_start(None, high_water_mark, False, None)
         self._s_start(None, None, True, True, None)
 
     @property
-    def headers(self):
+    def headers(self) -> Headers:
         """The header fields, a `Headers` mapping."""
         if self._headers is None:
             self._headers = Headers(self.raw_headers)
         return self._headers
 
     @property
-    def trailers(self):
+    def trailers(self) -> Headers:
         """The fields that followed the body, a `Headers` mapping; there when 'end' was emitted."""
         if self._trailers is None or not self.complete:
             self._trailers = Headers(self.raw_trailers)
         return self._trailers
 
     @property
-    def socket(self):
+    def socket(self) -> Duplex:
         """The stream that the message came on, such as a Socket."""
         return self._carrier._socket
 
-    def _whole(self):
+    def _whole(self) -> None:
         """The message has no body: the end is there without any event."""
         self.complete = True
         self._r_ended = True
 
-    def _close_quietly(self, error):
+    def _close_quietly(self, error: Any) -> bool:
         """Close without events, where nobody has looked; return whether that is so. Reading then raises ``error``."""
         if self._s_events is not None or self._s_destroyed or self._r_did_read:
             return False
@@ -65,17 +81,17 @@ class Incoming(Readable):
         self._r_length = 0
         return True
 
-    def _is_read(self):
+    def _is_read(self) -> bool:
         """Whether anybody reads the body, or has."""
         return bool(
             self._r_did_read or self._s_data_handler is not None or self._r_flowing == 1 or self._r_listening
         )
 
-    def _r_call_read(self):
+    def _r_call_read(self) -> None:
         carrier = self._carrier
         carrier._body_wanted(self)
 
-    def _s_call_destroy(self, error):
+    def _s_call_destroy(self, error: Any) -> None:
         carrier = self._carrier
         carrier._incoming_closed(self, error)
         self._s_after_destroy(error)
@@ -88,7 +104,13 @@ class ServerRequest(Incoming):
     `Incoming`.
     """
 
-    def __init__(self, carrier, high_water_mark):
+    method: str
+    url: str
+    _expects_continue: bool
+    _upgrades: bool
+    _keep_alive: bool
+
+    def __init__(self, carrier: Any, high_water_mark: Any) -> None:
         self.method = "GET"
         self.url = ""
         self._expects_continue = False
@@ -97,12 +119,12 @@ class ServerRequest(Incoming):
         self._start_incoming(carrier, high_water_mark)
 
     @property
-    def path(self):
+    def path(self) -> str:
         """The path of the target, percent-decoded: ``"/a b"`` for ``"/a%20b?c"``; undecodable bytes become U+FFFD."""
         return decoded_path(self.url).decode("utf-8", "replace")
 
     @property
-    def query_string(self):
+    def query_string(self) -> str:
         """What follows the question mark of the target, as it was sent; ``urllib.parse.parse_qs`` takes it apart."""
         return raw_query(self.url)
 
@@ -114,14 +136,19 @@ class ClientResponse(Incoming):
     rest is that of `Incoming`.
     """
 
-    def __init__(self, carrier, high_water_mark):
+    status_code: int
+    status_message: str
+    url: str
+    _broken: Any
+
+    def __init__(self, carrier: Any, high_water_mark: Any) -> None:
         self.status_code = 0
         self.status_message = ""
         self.url = ""
         self._broken = None
         self._start_incoming(carrier, high_water_mark)
 
-    def _break(self, error, at_once):
+    def _break(self, error: BaseException | None, at_once: bool) -> None:
         """Nothing more comes. Whoever reads hears of it behind what came before, or ``at_once``.
 
         A program gets its response a moment before it can read it or listen. What fails until then waits for that: it
@@ -136,10 +163,10 @@ class ClientResponse(Incoming):
         self._r_reading = False
         self._tell_broken()
 
-    def _is_heard(self):
+    def _is_heard(self) -> bool:
         return bool(self._r_flowing == 1 or (self._s_events is not None and self._s_events))
 
-    def _tell_broken(self):
+    def _tell_broken(self) -> None:
         error = self._broken
         if error is None or self._s_destroyed or not self._is_heard():
             return
@@ -149,13 +176,13 @@ class ClientResponse(Incoming):
         self._broken = None
         self._s_destroy_stream(error)
 
-    def _s_added(self, event):
+    def _s_added(self, event: Any) -> None:
         Incoming._s_added(self, event)
         if self._broken is not None:
             # Readers add several listeners, and have all of them by then.
             self._s_tick(_TICK_BROKEN, None)
 
-    def _r_call_read(self):
+    def _r_call_read(self) -> None:
         if self._broken is None:
             carrier = self._carrier
             carrier._body_wanted(self)
@@ -163,7 +190,7 @@ class ClientResponse(Incoming):
             self._r_reading = False
             self._s_tick(_TICK_BROKEN, None)
 
-    def _s_run_tick(self, op, arg):
+    def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == _TICK_BROKEN:
             self._tell_broken()
         else:

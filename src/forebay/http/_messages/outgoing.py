@@ -1,14 +1,22 @@
 # cython: nonecheck=True
 """Messages that go: the head, and a body that is framed as the head has announced it."""
 
+from __future__ import annotations
+
 from email.utils import formatdate
 from time import time
+from typing import TYPE_CHECKING, Any, Self
 
 from forebay._core.scheduling import clock
 from forebay.errors import ContentLengthMismatchError, HeadersSentError, InvalidHeaderError
 from forebay.http._messages.header_checks import check_name, check_value
 from forebay.http._messages.headers import header_items
 from forebay.streams.writable import Writable
+
+if TYPE_CHECKING:
+    from forebay.http._messages.headers import HeaderFields, HeaderValue
+    from forebay.http._messages.transport import Carrier
+    from forebay.streams.duplex import Duplex
 
 # How the end of a body is told.
 _UNDECIDED = 0
@@ -25,7 +33,7 @@ _date_line = ""
 _date_until = 0.0
 
 
-def date_line():
+def date_line() -> str:
     """The Date header of now, made once a second."""
     global _date_line, _date_until
     now = clock.monotonic()
@@ -39,10 +47,25 @@ def date_line():
 class Outgoing(Writable):
     """A message to be sent; the stream is its body."""
 
-    def __init__(self, carrier, high_water_mark):
+    _carrier: Any
+    _fields: Any
+    _trailers: Any
+    _head_fixed: bool
+    _head_sent: bool
+    _head_wanted: bool
+    _framing: int
+    _announced: int
+    _body_bytes: int
+    _waiting: bool
+    _in_handler: bool
+    _ended_in_handler: bool
+    _past: bool
+    _w_held: Any
+
+    def __init__(self, carrier: Carrier | None, high_water_mark: int) -> None:
         self._start_outgoing(carrier, high_water_mark)
 
-    def _start_outgoing(self, carrier, high_water_mark):
+    def _start_outgoing(self, carrier: Carrier | None, high_water_mark: int) -> None:
         self._carrier = carrier
         self._fields = {}
         self._trailers = None
@@ -65,7 +88,7 @@ class Outgoing(Writable):
 
     # ---- header fields
 
-    def set_header(self, name, value):
+    def set_header(self, name: str, value: HeaderValue) -> Self:
         """Set a header field, in the place of one of that name; return the message.
 
         ``value``: a str, an int, or a list of str for a field that is sent several times. Raises HeadersSentError,
@@ -79,7 +102,7 @@ class Outgoing(Writable):
             self._fields[lower] = (name, [check_value(name, item) for item in value])
         return self
 
-    def append_header(self, name, value):
+    def append_header(self, name: str, value: HeaderValue) -> Self:
         """Add a value to a header field, which is then sent once more; return the message. Raises as `set_header`."""
         self._refuse_if_fixed("append_header")
         lower = check_name(name)
@@ -92,32 +115,32 @@ class Outgoing(Writable):
         self._fields[lower] = (name, values[0] if len(values) == 1 else values)
         return self
 
-    def set_headers(self, headers):
+    def set_headers(self, headers: HeaderFields) -> Self:
         """Set every field of a mapping, or of pairs of name and value; return the message. Raises as `set_header`."""
         for name, value in header_items(headers):
             self.set_header(name, value)
         return self
 
-    def get_header(self, name):
+    def get_header(self, name: str) -> str | list[str] | None:
         """The value of a field that was set: a str, a list of str, or None."""
         field = self._fields.get(name.lower())
         return None if field is None else field[1]
 
-    def has_header(self, name):
+    def has_header(self, name: str) -> bool:
         """Whether a field was set."""
         return name.lower() in self._fields
 
-    def remove_header(self, name):
+    def remove_header(self, name: str) -> Self:
         """Take a field back; return the message. Raises HeadersSentError."""
         self._refuse_if_fixed("remove_header")
         self._fields.pop(name.lower(), None)
         return self
 
-    def get_header_names(self):
+    def get_header_names(self) -> list[str]:
         """The names of the fields that were set, in lower case."""
         return list(self._fields)
 
-    def add_trailers(self, headers):
+    def add_trailers(self, headers: HeaderFields) -> Self:
         """Send these fields after the body, which has to be chunked; return the message.
 
         Raises InvalidHeaderError and InvalidArgTypeError as `set_header`, and for what may not come late
@@ -133,16 +156,16 @@ class Outgoing(Writable):
         return self
 
     @property
-    def headers_sent(self):
+    def headers_sent(self) -> bool:
         """Whether the head is fixed: header fields cannot be changed any more."""
         return bool(self._head_fixed)
 
     @property
-    def socket(self):
+    def socket(self) -> Duplex | None:
         """The stream that the message is sent on, such as a Socket; None before there is one."""
         return None if self._carrier is None else self._carrier._socket
 
-    def flush_headers(self):
+    def flush_headers(self) -> Self:
         """Send the head now, before there is any body; return the message."""
         if self._carrier is None:
             self._head_wanted = True
@@ -150,24 +173,24 @@ class Outgoing(Writable):
             self._put(self._make_head(-1), None, None)
         return self
 
-    def _refuse_if_fixed(self, what):
+    def _refuse_if_fixed(self, what: str) -> None:
         if self._head_fixed:
             raise HeadersSentError(f"{what}() after the headers were sent")
 
     # ---- the head
 
-    def _first_line(self):
+    def _first_line(self) -> str:
         raise NotImplementedError
 
-    def _more_fields(self):
+    def _more_fields(self) -> str:
         """Lines that the kind of message adds."""
         return ""
 
-    def _frame(self, length):
+    def _frame(self, length: int) -> str:
         """Choose the framing where the user has not; return the header lines for it. ``length``: of the body, or -1."""
         raise NotImplementedError
 
-    def _frame_as_set(self):
+    def _frame_as_set(self) -> bool:
         """Take the framing from the header fields; return whether they told."""
         coding = self._fields.get("transfer-encoding")
         length = self._fields.get("content-length")
@@ -189,7 +212,7 @@ class Outgoing(Writable):
             return True
         return False
 
-    def _make_head(self, length):
+    def _make_head(self, length: int) -> bytes:
         """The bytes of the head. ``length``: of the whole body where that is known, else -1."""
         self._head_fixed = True
         parts = [self._first_line()]
@@ -208,7 +231,7 @@ class Outgoing(Writable):
 
     # ---- the body
 
-    def _put(self, first, chunk, last):
+    def _put(self, first: Any, chunk: Any, last: Any) -> None:
         """Hand up to three pieces to the socket, as one write. ``first`` and ``last`` may be None."""
         socket = self._carrier._socket
         if chunk is None or len(chunk) == 0:
@@ -233,7 +256,7 @@ class Outgoing(Writable):
                 socket._w_write(last, None, None)
             socket._w_uncork_once()
 
-    def _put_body(self, chunk):
+    def _put_body(self, chunk: Any) -> None:
         """Send one chunk, framed, and the head before the first."""
         if self._past:
             raise HeadersSentError("write() while a file is being sent")
@@ -249,14 +272,14 @@ class Outgoing(Writable):
             return
         self._put(head, chunk, None)
 
-    def _count(self, size):
+    def _count(self, size: int) -> None:
         self._body_bytes += size
         if self._body_bytes > self._announced:
             raise ContentLengthMismatchError(
                 f"the body is longer than its Content-Length of {self._announced} bytes"
             )
 
-    def _w_call_write(self, chunk):
+    def _w_call_write(self, chunk: Any) -> None:
         if self._carrier is None:
             # The write goes on when there is a connection.
             self._w_held = [chunk]
@@ -268,7 +291,7 @@ class Outgoing(Writable):
             return
         self._after_put()
 
-    def _w_call_writev(self, chunks):
+    def _w_call_writev(self, chunks: Any) -> None:
         if self._carrier is None:
             self._w_held = chunks
             return
@@ -284,24 +307,24 @@ class Outgoing(Writable):
             socket._w_uncork_once()
         self._after_put()
 
-    def _after_put(self):
+    def _after_put(self) -> None:
         """The write is done when the socket has room again."""
         if self._has_room():
             self._w_written(None)
         else:
             self._await_room()
 
-    def _has_room(self):
+    def _has_room(self) -> bool:
         """Whether the socket takes more at once. One that has failed never does, and its 'close' ends the waiting."""
         socket = self._carrier._socket
         return not (socket._w_need_drain or socket._s_destroyed or socket._s_errored is not None)
 
-    def _await_room(self):
+    def _await_room(self) -> None:
         self._waiting = True
         carrier = self._carrier
         carrier._await_drain()
 
-    def _socket_drained(self):
+    def _socket_drained(self) -> None:
         """The socket has room; go on with what has waited for that."""
         if self._waiting:
             self._waiting = False
@@ -310,7 +333,7 @@ class Outgoing(Writable):
             else:
                 self._w_written(None)
 
-    def _carry(self, carrier):
+    def _carry(self, carrier: Carrier) -> None:
         """There is a connection now: send what has waited for it."""
         self._carrier = carrier
         socket = carrier._socket
@@ -332,13 +355,13 @@ class Outgoing(Writable):
         finally:
             socket._w_uncork_once()
 
-    def _begin_past(self, length):
+    def _begin_past(self, length: int) -> Any:
         """Send the head, and leave it to the caller to write ``length`` bytes of body to the socket that is returned."""
         self._put(self._make_head(length), None, None)
         self._past = True
         return self._carrier._socket
 
-    def _end_past(self, length):
+    def _end_past(self, length: int) -> None:
         """These bytes are with the socket; `end` is next."""
         self._past = False
         self._body_bytes += length
@@ -346,7 +369,7 @@ class Outgoing(Writable):
 
     # ---- the end
 
-    def _w_end(self, chunk, encoding, callback):
+    def _w_end(self, chunk: Any, encoding: Any, callback: Any) -> None:
         """A message that is ended at once goes out as one write, its length announced."""
         if (
             self._head_sent
@@ -373,7 +396,7 @@ class Outgoing(Writable):
         else:
             Writable._w_end(self, None, None, callback)
 
-    def _put_whole(self, chunk, size):
+    def _put_whole(self, chunk: Any, size: int) -> None:
         try:
             head = self._make_head(size)
             if self._framing == _CHUNKED:
@@ -393,11 +416,11 @@ class Outgoing(Writable):
             self._w_bytes += size
             self._w_chunks += 1
 
-    def _w_call_final(self):
+    def _w_call_final(self) -> None:
         if self._carrier is not None:
             self._end_body()
 
-    def _end_body(self):
+    def _end_body(self) -> None:
         try:
             last = None if self._head_sent else self._make_head(0)
             if self._framing == _CHUNKED:
@@ -418,7 +441,7 @@ class Outgoing(Writable):
         else:
             self._await_room()
 
-    def _finish_after_handler(self):
+    def _finish_after_handler(self) -> None:
         """Finish a message that was ended inside its handler; quietly where nobody listens."""
         self._in_handler = False
         if not self._ended_in_handler or self._s_destroyed:
@@ -438,7 +461,7 @@ class Outgoing(Writable):
         else:
             self._w_finish_check(True)
 
-    def _s_call_destroy(self, error):
+    def _s_call_destroy(self, error: Any) -> None:
         carrier = self._carrier
         self._s_after_destroy(error)
         if carrier is not None:

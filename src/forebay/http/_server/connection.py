@@ -1,7 +1,10 @@
 # cython: nonecheck=True
 """ServerConnection: requests that come on one connection, answered one after the other."""
 
+from __future__ import annotations
+
 import re
+from typing import TYPE_CHECKING, Any
 
 from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
 from forebay._core.state.lifecycle import Completion
@@ -15,6 +18,11 @@ from forebay.errors import (
 from forebay.http._messages.incoming import ServerRequest
 from forebay.http._server.connection_timeouts import ServerClock
 from forebay.http._server.response import ServerResponse, first_line
+
+if TYPE_CHECKING:
+    from forebay.http._limits import Limits
+    from forebay.http._messages.incoming import Incoming
+    from forebay.streams.duplex import Duplex
 
 # As in _server_response.
 _HANDLER = 40
@@ -55,7 +63,18 @@ _METHODS = {
 class ServerConnection(ServerClock):
     """One connection of a `Server`, over any Duplex. ``frugal``: keep nothing for the next request, not even for a moment."""
 
-    def __init__(self, server, socket, limits, high_water_mark, frugal):
+    _server: Any
+    _high_water_mark: Any
+    _frugal: bool
+    _good_host: Any
+    _queue: Any
+    _runner: Any
+    _rest_due: bool
+    _discard_left: int
+
+    def __init__(
+        self, server: Any, socket: Duplex, limits: Limits, high_water_mark: int, frugal: bool
+    ) -> None:
         self._server = server
         self._frugal = frugal
         self._high_water_mark = high_water_mark
@@ -73,13 +92,13 @@ class ServerConnection(ServerClock):
 
     # ---- messages
 
-    def _make_parser(self):
+    def _make_parser(self) -> Any:
         from httptools import HttpRequestParser
 
         self._parser = HttpRequestParser(self)
         return self._parser
 
-    def _has_room(self):
+    def _has_room(self) -> bool:
         queue = self._queue
         if self._body_full or self._ending:
             return False
@@ -88,9 +107,9 @@ class ServerConnection(ServerClock):
         last = queue[len(queue) - 1]
         return len(queue) < self._limits.pipelined and not last._upgrades
 
-    def _head_came(self):
+    def _head_came(self) -> None:
         parser = self._parser
-        method = _METHODS.get(parser.get_method())
+        method: Any = _METHODS.get(parser.get_method())
         if method is None:
             self._refuse("a method that HTTP does not have", 501)
         version = self._version(len(method))
@@ -127,7 +146,7 @@ class ServerConnection(ServerClock):
             self._queue = []
         self._queue.append(request)
 
-    def _version(self, method_size):
+    def _version(self, method_size: int) -> str:
         """The version that the request has. The parser makes a text of it each time; mostly it is there to be seen."""
         piece = self._first_piece
         # A message that follows in the same piece is elsewhere in it.
@@ -136,9 +155,9 @@ class ServerConnection(ServerClock):
             at = method_size + 1 + len(self._url)
             if piece[at : at + len(_VERSION_1_1)] == _VERSION_1_1:
                 return "1.1"
-        return self._parser.get_http_version()
+        return str(self._parser.get_http_version())
 
-    def _message_came(self):
+    def _message_came(self) -> None:
         request = self._incoming
         self._incoming = None
         request._expects_continue = False
@@ -158,7 +177,7 @@ class ServerConnection(ServerClock):
             self._rest_due = False
             self._forget_request(request)
 
-    def _upgraded(self):
+    def _upgraded(self) -> None:
         request = self._queue[len(self._queue) - 1]
         wanted = "connect" if request.method == "CONNECT" else "upgrade"
         server = self._server
@@ -173,7 +192,7 @@ class ServerConnection(ServerClock):
             self._queue.pop()
             self._parse_without_upgrade(request)
 
-    def _parse_without_upgrade(self, request):
+    def _parse_without_upgrade(self, request: ServerRequest) -> None:
         """Nobody here speaks another protocol, so this is a request like any other; the parser took it for its last."""
         fields = request.raw_headers
         lines = [f"{request.method} {request.url} HTTP/{request.http_version}\r\n".encode("latin-1")]
@@ -187,7 +206,7 @@ class ServerConnection(ServerClock):
 
     # ---- requests that are answered
 
-    def _serve(self):
+    def _serve(self) -> None:
         queue = self._queue
         if self._response is not None or not queue:
             if self._failed is not None and self._response is None and not self._ending:
@@ -211,7 +230,7 @@ class ServerConnection(ServerClock):
         if self._failed is not None and self._response is None and not queue and not self._ending:
             self._answer_failure()
 
-    def _begin(self, request):
+    def _begin(self, request: ServerRequest) -> None:
         server = self._server
         response = ServerResponse(
             self, request, request._keep_alive and not server._closing, self._high_water_mark
@@ -243,7 +262,7 @@ class ServerConnection(ServerClock):
                 self._handler_failed(request, response, error)
         response._finish_after_handler()
 
-    def _call(self, handler, request, response):
+    def _call(self, handler: Any, request: ServerRequest, response: ServerResponse) -> Any:
         """Call a handler; return what it raises."""
         try:
             result = handler(request, response)
@@ -259,7 +278,7 @@ class ServerConnection(ServerClock):
             return error
         return None
 
-    def _handler_done(self, outgoing, error):
+    def _handler_done(self, outgoing: Any, error: Any) -> None:
         response = outgoing
         runner = response._runner
         response._runner = None
@@ -269,7 +288,7 @@ class ServerConnection(ServerClock):
             response._in_handler = False
             self._handler_failed(response.request, response, error)
 
-    def _handler_failed(self, request, response, error):
+    def _handler_failed(self, request: ServerRequest, response: ServerResponse, error: Any) -> None:
         """The handler raised: answer for it where that is still possible, and report it where it is the handler's."""
         over = self._gone or self._response is not response
         status = 500
@@ -294,14 +313,14 @@ class ServerConnection(ServerClock):
         response.set_header("Content-Type", "text/plain")
         response.end(_text_of(status, error))
 
-    def _was_left(self, response, error):
+    def _was_left(self, response: ServerResponse, error: Any) -> bool:
         """Whether the client has left before it had the response, so that what streams say of that is no news."""
         if response._w_finished or not response._s_destroyed:
             return False
         # What the response was destroyed with is a reason, and no consequence.
         return response._s_errored is None or (self._failed is not None and error is not response._s_errored)
 
-    def _outgoing_finished(self, outgoing):
+    def _outgoing_finished(self, outgoing: Any) -> None:
         """A response is with the socket: on to the next request."""
         response = outgoing
         if response is not self._response:
@@ -326,7 +345,7 @@ class ServerConnection(ServerClock):
         elif not self._working:
             self._work()
 
-    def _forget_request(self, request):
+    def _forget_request(self, request: Incoming) -> None:
         """The exchange is over."""
         if (
             request is None
@@ -341,7 +360,7 @@ class ServerConnection(ServerClock):
         else:
             self._give_up(request)
 
-    def _give_up(self, request):
+    def _give_up(self, request: Incoming) -> None:
         """Nobody reads a body when the response is out. Whoever does it later has an error."""
         error = PrematureCloseError(
             "the body of the request was given up when the response was out; read it before the response ends"
@@ -350,7 +369,7 @@ class ServerConnection(ServerClock):
             request._s_errored = error
             request._s_destroy_stream(None)
 
-    def _discard(self, request):
+    def _discard(self, request: ServerRequest) -> None:
         """Receive the rest of a body for nothing, or give the connection up where that is long."""
         self._discard_left = _MOST_DISCARDED_BYTES
         if request._expects_continue or self._length - self._body_bytes > _MOST_DISCARDED_BYTES:
@@ -359,12 +378,12 @@ class ServerConnection(ServerClock):
         self._discarding = True
         self._body_full = False
 
-    def _discarded(self, size):
+    def _discarded(self, size: Any) -> None:
         self._discard_left -= size
         if self._discard_left < 0 and self._response is None:
             self._end_socket()
 
-    def _dropped(self, size):
+    def _dropped(self, size: Any) -> None:
         self._discard_left -= size
         if self._discard_left < 0 and not self._paused:
             # The rest of its time, it has to wait.
@@ -372,7 +391,7 @@ class ServerConnection(ServerClock):
             socket = self._socket
             socket._r_pause()
 
-    def _body_wanted(self, incoming):
+    def _body_wanted(self, incoming: Any) -> None:
         request = incoming
         if request is self._incoming:
             if request._expects_continue and request is self._request and self._response is not None:
@@ -380,7 +399,7 @@ class ServerConnection(ServerClock):
             self._body_full = False
             self._work()
 
-    def _incoming_closed(self, incoming, error):
+    def _incoming_closed(self, incoming: Any, error: Any) -> None:
         if incoming is self._incoming:
             # The response can still be sent; what comes of the body until then is dropped.
             self._discarding = True
@@ -391,7 +410,7 @@ class ServerConnection(ServerClock):
             if not self._working:
                 self._settle_reading()
 
-    def _outgoing_given_up(self, outgoing, error):
+    def _outgoing_given_up(self, outgoing: Any, error: Any) -> None:
         response = outgoing
         if response is not self._response:
             return
@@ -412,7 +431,7 @@ class ServerConnection(ServerClock):
 
     # ---- faults of the peer
 
-    def _refused(self, error):
+    def _refused(self, error: Any) -> None:
         self._failed = error
         incoming = self._incoming
         if incoming is not None:
@@ -420,14 +439,14 @@ class ServerConnection(ServerClock):
             self._break_off(incoming, error)
         self._server._client_error(error, self._socket)
 
-    def _break_off(self, request, error):
+    def _break_off(self, request: ServerRequest, error: Any) -> None:
         """The body of a request will never be whole. Its handler hears of that, also where it has yet to be called."""
         request._keep_alive = False
         if self._response is not None and self._request is request:
             self._response._keep_alive = False
         self._fail_request(request, error)
 
-    def _fail_request(self, request, error):
+    def _fail_request(self, request: Incoming, error: Any) -> None:
         """Fail a body; where nobody reads it, only whoever does so from now on hears of that."""
         if request._s_destroyed:
             return
@@ -437,7 +456,7 @@ class ServerConnection(ServerClock):
             request._s_errored = error
             request._s_destroy_stream(None)
 
-    def _answer_failure(self):
+    def _answer_failure(self) -> None:
         error = self._failed
         if (
             isinstance(error, HttpError)
@@ -448,7 +467,7 @@ class ServerConnection(ServerClock):
         else:
             self._end_socket()
 
-    def _answer(self, status, error):
+    def _answer(self, status: int, error: Any) -> None:
         """Answer without a response object, and close."""
         line = first_line(status, None)
         text = _text_of(status, error)
@@ -461,7 +480,7 @@ class ServerConnection(ServerClock):
         )
         self._end_socket()
 
-    def _end_socket(self):
+    def _end_socket(self) -> None:
         """Send nothing more; take what still comes, for a while, so that the peer gets to read what was sent."""
         if self._ending or self._gone:
             return
@@ -478,7 +497,7 @@ class ServerConnection(ServerClock):
         if not socket._w_ending:
             socket._w_end(None, None, None)
 
-    def _settle_reading(self):
+    def _settle_reading(self) -> None:
         if self._frugal and self._held is None and self.idle:
             self._save_memory()
         if not self._ending:
@@ -488,24 +507,24 @@ class ServerConnection(ServerClock):
 
     # ---- events of the socket
 
-    def _socket_drained(self):
+    def _socket_drained(self) -> None:
         response = self._response
         if response is not None:
             response._socket_drained()
 
-    def _socket_ended(self):
+    def _socket_ended(self) -> None:
         self._peer_ended = True
         if self._held is None and not self._ending:
             self._end_after_peer()
 
-    def _end_after_peer(self):
+    def _end_after_peer(self) -> None:
         """The peer sends nothing more, and all that it has sent was looked at."""
         if self._in_message and self._failed is None:
             self._refused(IncompleteMessageError("the connection was closed in the middle of a request"))
         if self._response is None and not self._queue:
             self._end_socket()
 
-    def _socket_closed(self):
+    def _socket_closed(self) -> None:
         if self._gone:
             return
         self._gone = True
@@ -531,13 +550,13 @@ class ServerConnection(ServerClock):
         self._stop_runner()
         self._server._connection_gone(self)
 
-    def _stop_runner(self):
+    def _stop_runner(self) -> None:
         runner = self._runner
         if runner is not None and not runner._busy:
             self._runner = None
             runner.stop()
 
-    def _hand_over(self, request):
+    def _hand_over(self, request: ServerRequest) -> None:
         """An upgrade: the socket is the listener's."""
         server = self._server
         self._incoming = None
@@ -550,13 +569,13 @@ class ServerConnection(ServerClock):
 
     # ---- the end of its use
 
-    def _save_memory(self):
+    def _save_memory(self) -> None:
         """An idle connection costs as little as it can; a parser is quickly made."""
         self._parser = None
         self._queue = None
         self._url = None
 
-    def close_when_idle(self):
+    def close_when_idle(self) -> None:
         """Close now where no request is being received or answered, else after the response."""
         if self._response is not None:
             if not self._response._head_sent:
@@ -565,17 +584,17 @@ class ServerConnection(ServerClock):
             self._end_socket()
 
     @property
-    def idle(self):
+    def idle(self) -> bool:
         """Whether no request is being received or answered."""
         return bool(self._response is None and not self._in_message and not self._queue)
 
     @property
-    def socket(self):
+    def socket(self) -> Duplex:
         """The stream below."""
         return self._socket
 
 
-def _text_of(status, error):
+def _text_of(status: Any, error: Any) -> Any:
     """The body of an answer that tells of an error; a limit is named."""
     line = first_line(status, None)
     text = line[9 : len(line) - 2]

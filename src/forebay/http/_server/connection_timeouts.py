@@ -1,5 +1,9 @@
 """Times of a server's connection: when the client is to move, and how long that may take."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from forebay.errors import HttpTimeoutError
 from forebay.http._messages.connection import HttpConnection
 
@@ -12,7 +16,22 @@ _BEHIND_SECONDS = 60.0
 class ServerClock(HttpConnection):
     """What a `ServerConnection` knows of time: the server has it look at the clock now and then."""
 
-    def _start_clock(self):
+    _request: Any
+    _response: Any
+    _ending: bool
+    _served: int
+    _looked_at: float
+    _came: int
+    _sent: int
+    _came_since: float
+    _sent_since: float
+    _waited: float
+    _waited_for_body: float
+    _idle_since: float
+    _ended_at: float
+    _head_since: float
+
+    def _start_clock(self) -> None:
         self._looked_at = 0.0
         self._came = self._sent = -1
         self._came_since = self._sent_since = 0.0
@@ -21,7 +40,7 @@ class ServerClock(HttpConnection):
         self._waited = self._waited_for_body = 0.0
         self._ended_at = 0.0
 
-    def check_time(self, now):
+    def check_time(self, now: float) -> None:
         """Give up a peer that takes too long; the server calls this from time to time. ``now``: monotonic seconds."""
         socket = self._socket
         passed = now - self._looked_at if self._looked_at else 0.0
@@ -52,7 +71,7 @@ class ServerClock(HttpConnection):
             else:
                 self._check_idle(now)
 
-    def _check_exchange(self, now, passed):
+    def _check_exchange(self, now: float, passed: float) -> None:
         """A request is being answered."""
         socket = self._socket
         limit = self._limits.idle_time
@@ -79,7 +98,7 @@ class ServerClock(HttpConnection):
         else:
             self._came_since = self._sent_since = now
 
-    def _late_body(self, now, passed):
+    def _late_body(self, now: float, passed: float) -> Any:
         """The client is to send more of a body; an error where it takes too long for that."""
         limits = self._limits
         self._waited += passed
@@ -97,7 +116,7 @@ class ServerClock(HttpConnection):
                 return _late("the body too slowly", "body_rate")
         return None
 
-    def _check_head(self, now, passed):
+    def _check_head(self, now: float, passed: float) -> None:
         """A head has begun, or the first of the connection is due."""
         if self._head_since == 0:
             self._head_since = now
@@ -115,7 +134,7 @@ class ServerClock(HttpConnection):
         else:
             self._end_socket()
 
-    def _check_idle(self, now):
+    def _check_idle(self, now: float) -> None:
         """The next request is due. Blank lines are no part of it."""
         self._head_since = 0.0
         if self._idle_since == 0:
@@ -126,7 +145,7 @@ class ServerClock(HttpConnection):
         if self._is_over(now - self._idle_since, self._limits.keep_alive_time):
             self._end_socket()
 
-    def _note_progress(self, now):
+    def _note_progress(self, now: float) -> None:
         """Bytes that came, and went; what goes past a socket's own buffers is counted by itself alone."""
         socket = self._socket
         sent = getattr(socket, "bytes_written", None)
@@ -139,23 +158,23 @@ class ServerClock(HttpConnection):
             self._sent = sent
             self._sent_since = now
 
-    def _is_over(self, seconds, limit):
+    def _is_over(self, seconds: float, limit: Any) -> bool:
         return limit is not None and seconds > limit
 
     # ---- for the connection
 
-    def _stop_runner(self):
+    def _stop_runner(self) -> None:
         raise NotImplementedError
 
-    def _save_memory(self):
+    def _save_memory(self) -> None:
         """Nothing is under way."""
 
-    def _answer(self, status, error):
+    def _answer(self, status: int, error: Any) -> None:
         raise NotImplementedError
 
-    def _end_socket(self):
+    def _end_socket(self) -> None:
         raise NotImplementedError
 
 
-def _late(what, limit):
+def _late(what: Any, limit: Any) -> Any:
     return HttpTimeoutError(f"the client sent {what} (Limits.{limit})")

@@ -1,12 +1,22 @@
 # cython: nonecheck=True
 """ServerResponse: what a server answers."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Self
 
 from forebay.errors import InvalidArgTypeError, InvalidHeaderError
 from forebay.http._messages.header_checks import check_name, check_value
 from forebay.http._messages.outgoing import Outgoing, date_line
 from forebay.http._server.send_file import send_file
+
+if TYPE_CHECKING:
+    from forebay._system.paths import StrPath
+    from forebay.http._messages.headers import HeaderFields, HeaderValue
+    from forebay.http._messages.incoming import ServerRequest
+    from forebay.http._server.send_file import SendFile
 
 _BY_LENGTH = 1
 _CHUNKED = 2
@@ -16,10 +26,10 @@ _NO_BODY = 4
 # The kind of hook that an asynchronous handler counts as.
 _HANDLER = 40
 
-_first_lines = {}
+_first_lines: dict[Any, str] = {}
 
 
-def first_line(status, message):
+def first_line(status: int, message: str | None) -> str:
     """The status line. Raises InvalidHeaderError for what is no status of a response."""
     line = _first_lines.get(status) if message is None and type(status) is int else None
     if line is not None:
@@ -49,7 +59,14 @@ class ServerResponse(Outgoing):
     'finish' tells that all was handed to the socket, 'close' without it that the client has gone.
     """
 
-    def __init__(self, carrier, request, keep_alive, high_water_mark):
+    request: ServerRequest
+    status_code: int
+    status_message: str | None
+    send_date: bool
+    _keep_alive: bool
+    _runner: Any
+
+    def __init__(self, carrier: Any, request: Any, keep_alive: Any, high_water_mark: Any) -> None:
         self.request = request
         self.status_code = 200
         self.status_message = None
@@ -58,7 +75,7 @@ class ServerResponse(Outgoing):
         self._runner = None
         self._start_outgoing(carrier, high_water_mark)
 
-    def write_head(self, status_code, reason=None, headers=None):
+    def write_head(self, status_code: int, reason: Any = None, headers: HeaderFields | None = None) -> Self:
         """Set the status, the reason phrase and header fields at once, and fix the head; return the response.
 
         ``reason``: a str; or ``headers``, if there is no third argument. The head goes out with the first bytes of the
@@ -75,7 +92,7 @@ class ServerResponse(Outgoing):
         self._head_fixed = True
         return self
 
-    def write_continue(self):
+    def write_continue(self) -> Self:
         """Tell a client that waits for it ("Expect: 100-continue") to send the body; reading the body does it, too."""
         request = self.request
         if request._expects_continue and not self._head_sent and not self._s_destroyed:
@@ -84,7 +101,7 @@ class ServerResponse(Outgoing):
             socket._w_write(b"HTTP/1.1 100 Continue\r\n\r\n", None, None)
         return self
 
-    def write_early_hints(self, headers):
+    def write_early_hints(self, headers: Mapping[str, HeaderValue]) -> Self:
         """Send header fields (such as Link) ahead of the response, with status 103; return the response.
 
         Raises as `set_header`. A client of HTTP/1.0 is sent nothing.
@@ -98,7 +115,7 @@ class ServerResponse(Outgoing):
             socket._w_write(f"HTTP/1.1 103 Early Hints\r\n{lines}\r\n".encode("latin-1"), None, None)
         return self
 
-    def send_file(self, path, **options):
+    def send_file(self, path: StrPath, **options: Any) -> SendFile:
         """Answer with a file: ``response.send_file("report.pdf")``; awaitable, and done when all is sent.
 
         Takes care of Content-Type (from the name), Content-Length, ETag and Last-Modified, conditional requests, ranges
@@ -106,13 +123,13 @@ class ServerResponse(Outgoing):
         """
         return send_file(self, path, **options)
 
-    def _first_line(self):
+    def _first_line(self) -> Any:
         return first_line(self.status_code, self.status_message)
 
-    def _more_fields(self):
+    def _more_fields(self) -> Any:
         return date_line() if self.send_date and "date" not in self._fields else ""
 
-    def _frame(self, length):
+    def _frame(self, length: Any) -> Any:
         status = self.status_code
         fields = self._fields
         lines = ""
@@ -150,7 +167,7 @@ class ServerResponse(Outgoing):
             lines += "Connection: keep-alive\r\n"
         return lines
 
-    def _s_complete(self, kind, error, value):
+    def _s_complete(self, kind: Any, error: Any, value: Any) -> None:
         if kind == _HANDLER:
             carrier = self._carrier
             carrier._handler_done(self, error)
@@ -158,7 +175,7 @@ class ServerResponse(Outgoing):
             Outgoing._s_complete(self, kind, error, value)
 
 
-def _checked(headers):
+def _checked(headers: Any) -> Any:
     for name, value in headers.items():
         check_name(name)
         for item in value if isinstance(value, (list, tuple)) else [value]:

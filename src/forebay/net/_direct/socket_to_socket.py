@@ -5,12 +5,19 @@ What is in the pipe counts as written: the destination is lent to the route unti
 otherwise goes behind it.
 """
 
+from __future__ import annotations
+
 import contextlib
 import errno
 import fcntl
 import os
+from typing import TYPE_CHECKING, Any
 
 from forebay._system.syscalls import splice
+
+if TYPE_CHECKING:
+    from forebay._core.state.stream import Stream
+    from forebay.net._channel import Channel
 
 #: What a pipe is to hold; without privileges a user may have 64 MiB in all, and then it stays as it is made.
 PIPE_BYTES = 1024 * 1024
@@ -21,7 +28,7 @@ _SMALL_IN_A_ROW = 64
 CANNOT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 
 
-def open_pipe():
+def open_pipe() -> tuple[int, int, int]:
     """A pipe for a route: its two ends and how much it holds. Raises OSError."""
     ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     with contextlib.suppress(OSError):
@@ -35,7 +42,20 @@ class SocketRoute:
     Nothing is in the pipe while the source is read: what the destination does not take at once stops the reading.
     """
 
-    def __init__(self, source, dest, into, out):
+    _source: Any
+    dest: Stream
+    _into: Any
+    _out: Any
+    _read_end: int
+    _write_end: int
+    _size: int
+    _held: int
+    _small: int
+    _lent: bool
+    _left: bool
+    _unfit: bool
+
+    def __init__(self, source: Stream, dest: Stream, into: Channel, out: Channel) -> None:
         self._source = source
         self.dest = dest
         self._into = into
@@ -49,7 +69,7 @@ class SocketRoute:
         self._left = False
         self._unfit = False
 
-    def carry(self):
+    def carry(self) -> bool:
         """Whether what has arrived is taken care of."""
         out = self._out
         dest = self.dest
@@ -80,7 +100,7 @@ class SocketRoute:
             out.feeder = self
         return self._move()
 
-    def _move(self):
+    def _move(self) -> bool:
         into = self._into
         try:
             taken = splice(into.fd, self._write_end, self._size)
@@ -109,7 +129,7 @@ class SocketRoute:
                 self._close_pipe()
         return True
 
-    def _count(self, size):
+    def _count(self, size: int) -> None:
         source = self._source
         source._r_did_read = True
         source._r_bytes += size
@@ -117,7 +137,7 @@ class SocketRoute:
         self.dest._w_bytes += size
         self.dest._w_chunks += 1
 
-    def _pour(self):
+    def _pour(self) -> None:
         """Let the destination have what is in the pipe."""
         out = self._out
         while self._held:
@@ -141,16 +161,16 @@ class SocketRoute:
             self._lent = False
             out.returned()
 
-    def writable(self):
+    def writable(self) -> None:
         """The destination takes more."""
         self._pour()
         if not self._held:
             self._through()
 
-    def stop(self):
+    def stop(self) -> None:
         """Somebody wants to write to the destination: he has to wait until the pipe is empty."""
 
-    def leave(self):
+    def leave(self) -> None:
         """The source goes another way from here on; what is in the pipe still arrives."""
         self._left = True
         if self._held == 0:
@@ -159,25 +179,25 @@ class SocketRoute:
             into = self._into
             into.resume()
 
-    def dest_gone(self):
+    def dest_gone(self) -> None:
         """The destination is destroyed, and what was on its way to it is lost."""
         self._drop()
         into = self._into
         into.resume()
 
-    def _drop(self):
+    def _drop(self) -> None:
         self._held = 0
         self._lent = False
         self._unfit = True
         self._close_pipe()
 
-    def _through(self):
+    def _through(self) -> None:
         if self._left:
             self._close_pipe()
         into = self._into
         into.resume()
 
-    def _close_pipe(self):
+    def _close_pipe(self) -> None:
         if self._read_end >= 0:
             if self._out.feeder is self:
                 self._out.feeder = None

@@ -5,9 +5,12 @@ awaited where it is awaitable, by at most ``concurrency`` tasks that live as lon
 never suspends needs none of their turns.
 """
 
+from __future__ import annotations
+
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from forebay._core.abort import checked_signal
 from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
@@ -22,6 +25,9 @@ from forebay.errors import (
 from forebay.streams.readable import Readable
 from forebay.streams.reading.puller import Pull
 
+if TYPE_CHECKING:
+    from forebay._core.abort import AbortSignal
+
 MAP = _MAP = 1
 FILTER = _FILTER = 2
 TAP = _TAP = 3
@@ -35,7 +41,7 @@ _DONE = 1
 _FAILED = 2
 
 
-def checked_int(name, value, least):
+def checked_int(name: str, value: Any, least: int) -> int:
     """``value``, an int of at least ``least``. Raises InvalidArgTypeError and OutOfRangeError."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidArgTypeError(f"{name} must be an int, got {value!r}")
@@ -44,7 +50,7 @@ def checked_int(name, value, least):
     return value
 
 
-def null_result(name):
+def null_result(name: str) -> Exception:
     return NullChunkError(
         f"{name}(): the function gave None, which marks the end of a stream and cannot be a chunk"
     )
@@ -53,18 +59,24 @@ def null_result(name):
 class Slot:
     """The place of one item's result in the order of the results; what a HookRunner settles."""
 
-    def __init__(self, stage, item, runner):
+    _stage: Any
+    _item: Any
+    _runner: Any
+    _state: int
+    _value: Any
+
+    def __init__(self, stage: Stage | None, item: Any, runner: Any) -> None:
         self._stage = stage
         self._item = item
         self._runner = runner
         self._state = _PENDING
         self._value = None
 
-    def resolve(self, value):
+    def resolve(self, value: Any) -> None:
         self._value = value
         self._settle(_DONE)
 
-    def reject(self, error):
+    def reject(self, error: BaseException) -> None:
         if isinstance(error, asyncio.CancelledError):
             self._value = AbortError("what an operator's function returned was cancelled")
             self._value.__cause__ = error
@@ -72,7 +84,7 @@ class Slot:
             self._value = error
         self._settle(_FAILED)
 
-    def _settle(self, state):
+    def _settle(self, state: int) -> None:
         stage = self._stage
         self._stage = None
         if stage is not None:
@@ -85,7 +97,34 @@ class Slot:
 class Stage(Readable):
     """What `map` and the others return: a Readable of objects that reads one item ahead, once it is read itself."""
 
-    def __init__(self, source, kind, fn, concurrency, high_water_mark, signal, count):
+    source: Readable
+    kind: int
+    fn: Callable[..., Any] | None
+    count: int
+    _concurrency: int
+    _limit: int
+    _abort_signal: Any
+    _pull: Any
+    _started: bool
+    _driven: bool
+    _pumping: bool
+    _wanted: bool
+    _plain: Any
+    _slots: Any
+    _runners_made: Any
+    _free: Any
+    _busy: int
+
+    def __init__(
+        self,
+        source: Readable,
+        kind: int,
+        fn: Callable[..., Any] | None,
+        concurrency: int,
+        high_water_mark: int | None,
+        signal: AbortSignal | None,
+        count: int,
+    ) -> None:
         if kind != _TAKE and kind != _DROP and not callable(fn):
             raise InvalidArgTypeError(f"an operator needs a function, got {fn!r}")
         self.source = source
@@ -105,7 +144,7 @@ class Stage(Readable):
 
     # ---- taken apart by a reader
 
-    def is_idle(self):
+    def is_idle(self) -> bool:
         """Whether nobody looks at this stream, so that its step may as well be another's."""
         return not (
             self._started
@@ -115,13 +154,13 @@ class Stage(Readable):
             or self.event_names()
         )
 
-    def run_by(self, pull):
+    def run_by(self, pull: Pull) -> None:
         """Let the owner of ``pull`` do the work; destroying this stream stops it."""
         self._started = self._driven = True
         self._pull = pull
         self.on("error", _handled)
 
-    def conclude(self, complete, error):
+    def conclude(self, complete: bool, error: BaseException | None) -> None:
         """The reader that did the work is done: so is this stream."""
         if self._s_destroyed:
             return
@@ -133,7 +172,7 @@ class Stage(Readable):
 
     # ---- run as a stream
 
-    def _r_call_read(self):
+    def _r_call_read(self) -> None:
         if self._driven:
             return
         self._wanted = True
@@ -146,7 +185,7 @@ class Stage(Readable):
         if not self._pumping:
             self._pump()
 
-    def _pump(self):
+    def _pump(self) -> None:
         """Give what is wanted, as far as it is there."""
         if self._pumping or self._pull is None or self._s_destroyed:
             return
@@ -161,7 +200,7 @@ class Stage(Readable):
         finally:
             self._pumping = False
 
-    def _work(self):
+    def _work(self) -> None:
         """Give results while they are wanted, and call the function for what comes, while there is room."""
         stream = self.source
         while self._wanted and not self._s_destroyed:
@@ -204,11 +243,11 @@ class Stage(Readable):
             else:
                 self._wanted = self._give(item, value)
 
-    def _await(self, item, awaitable):
+    def _await(self, item: Any, awaitable: Any) -> None:
         if self._slots is None:
-            made = []
-            free = []
-            slots = deque()
+            made: list[Any] = []
+            free: list[Any] = []
+            slots: deque[Any] = deque()
             # To make them may have run the garbage collector, and with it anything, a destroy() of this stream as well.
             self._runners_made = made
             self._free = free
@@ -228,7 +267,7 @@ class Stage(Readable):
         self._busy += 1
         runner.submit(awaitable, slot)
 
-    def _give(self, item, value):
+    def _give(self, item: Any, value: Any) -> bool:
         """Push what comes of an item; return whether more is wanted."""
         kind = self.kind
         if kind == _MAP:
@@ -251,13 +290,13 @@ class Stage(Readable):
             return True
         return self._r_push(item, None)
 
-    def _enough(self):
+    def _enough(self) -> None:
         self._wanted = False
         if self._pull is not None:
             self._pull.leave()
         self._r_push(None, None)
 
-    def _abandon(self):
+    def _abandon(self) -> None:
         """Cancel what is under way."""
         for slot in self._slots:
             slot._stage = None
@@ -265,7 +304,7 @@ class Stage(Readable):
         for runner in self._runners_made:
             runner.stop()
 
-    def _destroy(self, error):
+    def _destroy(self, error: Any) -> None:
         pull = self._pull
         self._pull = None
         if self._slots is not None:
@@ -285,20 +324,28 @@ class Stage(Readable):
 class FlatStage(Stage):
     """`flat_map`: the items of what the function returns, one after the other."""
 
-    def __init__(self, source, kind, fn, concurrency, high_water_mark, signal, count):
+    _items: Any
+    _async_items: Any
+    _room: Any
+    _task: Any
+    _begun: bool
+
+    def __init__(
+        self, source: Any, kind: Any, fn: Any, concurrency: Any, high_water_mark: Any, signal: Any, count: Any
+    ) -> None:
         self._items = self._async_items = self._room = self._task = None
         self._begun = False
         Stage.__init__(self, source, kind, fn, concurrency, high_water_mark, signal, count)
 
-    def is_idle(self):
+    def is_idle(self) -> Any:
         return False
 
-    def _r_call_read(self):
+    def _r_call_read(self) -> None:
         Stage._r_call_read(self)
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
-    def _work(self):
+    def _work(self) -> None:
         while self._wanted and not self._s_destroyed and self._async_items is None:
             if self._items is None:
                 Stage._work(self)
@@ -307,7 +354,7 @@ class FlatStage(Stage):
             else:
                 self._expand()
 
-    def _expand(self):
+    def _expand(self) -> None:
         for item in self._items:
             if item is None:
                 raise null_result("flat_map")
@@ -316,7 +363,7 @@ class FlatStage(Stage):
                 return
         self._items = None
 
-    def _give(self, item, value):
+    def _give(self, item: Any, value: Any) -> Any:
         if isinstance(value, (str, bytes, bytearray, memoryview)):
             return self._r_push(value, None)
         if isinstance(value, AsyncIterable):
@@ -333,7 +380,7 @@ class FlatStage(Stage):
             f"flat_map(): the function must give an iterable or async iterable, got {value!r}"
         )
 
-    async def _expand_async(self):
+    async def _expand_async(self) -> None:
         items = self._async_items
         self._wanted = self._begun = True
         try:
@@ -359,7 +406,7 @@ class FlatStage(Stage):
                 await close()
         self._pump()
 
-    def _destroy(self, error):
+    def _destroy(self, error: Any) -> None:
         task = self._task
         # One that has not begun sees that the stream is destroyed, and closes the items.
         if task is not None and self._begun and task is not asyncio.current_task():
@@ -367,5 +414,5 @@ class FlatStage(Stage):
         Stage._destroy(self, error)
 
 
-def _handled(error):
+def _handled(error: Any) -> None:
     """The reader has the error."""

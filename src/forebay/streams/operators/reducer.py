@@ -1,8 +1,16 @@
 # cython: nonecheck=True
 """The loop of the operators that return a value: it takes what is there and stops only to wait, or to await."""
 
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
 from forebay._core.scheduling.hook_runner import is_awaitable
 from forebay.streams.operators.operator_stream import null_result
+
+if TYPE_CHECKING:
+    from forebay._core.state.stream import Stream
 
 # The steps in the middle, as in forebay.stages.
 _MAP = 1
@@ -23,7 +31,12 @@ MISSING = object()
 class Step:
     """One operator: what to do with an item."""
 
-    def __init__(self, kind, fn, count):
+    _kind: int
+    _fn: Any
+    _count: int
+    _plain: Any
+
+    def __init__(self, kind: int, fn: Callable[..., Any] | None, count: int) -> None:
         self._kind = kind
         self._fn = fn
         self._count = count
@@ -37,7 +50,15 @@ class Drive:
     `resume`; where nothing is there, or nothing more is needed (`stopped`), it returns None.
     """
 
-    def __init__(self, stream, steps, value, stopped):
+    _stream: Any
+    _steps: Any
+    value: Any
+    stopped: bool
+    _last: bool
+    _index: int
+    _item: Any
+
+    def __init__(self, stream: Stream, steps: list[Step], value: Any, stopped: bool) -> None:
         self._stream = stream
         self._steps = steps
         self.value = value
@@ -46,7 +67,7 @@ class Drive:
         self._index = 0
         self._item = None
 
-    def run(self):
+    def run(self) -> Awaitable[Any] | None:
         stream = self._stream
         while not self.stopped:
             if stream._s_queue is not None:
@@ -55,19 +76,19 @@ class Drive:
             item = None if stream._s_destroyed else stream._r_read(-1)
             if item is None:
                 return None
-            pending = self._apply(0, item, None, False)
+            pending: Awaitable[Any] | None = self._apply(0, item, None, False)
             if pending is not None:
                 return pending
         return None
 
-    def resume(self, result):
+    def resume(self, result: Any) -> Awaitable[Any] | None:
         """Go on where the awaitable that was returned has given ``result``."""
         item = self._item
         self._item = None
         pending = self._apply(self._index, item, result, True)
         return self.run() if pending is None else pending
 
-    def _apply(self, index, item, result, given):
+    def _apply(self, index: int, item: Any, result: Any, given: bool) -> Any:
         """Take one item through the steps, from ``index`` on; return what is to be awaited first, if anything is."""
         steps = self._steps
         while index < len(steps):

@@ -1,12 +1,19 @@
 """Async iteration over a Readable."""
 
+from __future__ import annotations
+
 import asyncio
 from asyncio import _get_running_loop
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Self
 
 from forebay._core.abort import Left
 from forebay._core.scheduling.awaits import Ready
 from forebay._core.state.lifecycle import aggregate
 from forebay._core.waiting.finished import finished
+
+if TYPE_CHECKING:
+    from forebay._core.state.stream import Stream
 
 
 class ReadableIterator:
@@ -16,15 +23,18 @@ class ReadableIterator:
     not count references, use ``async with`` on the stream or on ``contextlib.aclosing(stream.iterator())``.
     """
 
-    def __init__(self, stream, destroy_on_return, drain_on_error):
+    _stream: Any
+    _reading: Reading
+
+    def __init__(self, stream: Stream, destroy_on_return: bool, drain_on_error: bool) -> None:
         # The stream's listeners hold the reading, and nobody but the loop holds the iterator.
         self._stream = stream
         self._reading = Reading(stream, destroy_on_return, drain_on_error)
 
-    def __aiter__(self):
+    def __aiter__(self) -> Self:
         return self
 
-    def __anext__(self):
+    def __anext__(self) -> Awaitable[Any]:
         stream = self._stream
         if self._reading.started and not stream._s_destroyed:
             # A loop over what is there never comes back to the event loop, and ticks would pile up.
@@ -35,11 +45,11 @@ class ReadableIterator:
                 return Ready(chunk)
         return self._reading.next()
 
-    async def aclose(self):
+    async def aclose(self) -> None:
         """Leave the iteration; an unfinished stream is destroyed unless ``destroy_on_return`` is False."""
         self._reading.finish(False)
 
-    def __del__(self):
+    def __del__(self) -> None:
         reading = self._reading
         # Without a running loop there is nobody left who could be told.
         if reading is not None and reading.started and not reading.over and _get_running_loop() is not None:
@@ -47,7 +57,17 @@ class ReadableIterator:
 
 
 class Reading:
-    def __init__(self, stream, destroy_on_return, drain_on_error):
+    started: bool
+    over: bool
+    _stream: Any
+    _destroy_on_return: bool
+    _drain_on_error: bool
+    _ended: bool
+    _error: Any
+    _waiters: Any
+    _watch: Any
+
+    def __init__(self, stream: Any, destroy_on_return: Any, drain_on_error: Any) -> None:
         self.started = False
         self.over = False
         self._stream = stream
@@ -58,20 +78,20 @@ class Reading:
         self._waiters = []
         self._watch = None
 
-    def _start(self):
+    def _start(self) -> None:
         self.started = True
         self._stream.on("readable", self._wake)
         self._watch = finished(self._stream, writable=False)
         self._watch.add_done_callback(self._finished)
 
-    def _wake(self):
+    def _wake(self) -> None:
         waiters = self._waiters
         self._waiters = []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _finished(self, watch):
+    def _finished(self, watch: Any) -> None:
         error = watch.exception()
         if error is not None:
             self._error = aggregate(error, self._error)
@@ -79,7 +99,7 @@ class Reading:
             self._ended = True
         self._wake()
 
-    async def next(self):
+    async def next(self) -> Any:
         stream = self._stream
         if not self.started and not self.over:
             self._start()
@@ -110,7 +130,7 @@ class Reading:
                 self.finish(False)
                 raise
 
-    def finish(self, completed):
+    def finish(self, completed: Any) -> None:
         """The iteration is over: give the stream up, or let it be."""
         if self.over:
             return
@@ -132,7 +152,7 @@ class Reading:
         # Steps that wait beside the one that was the last.
         self._wake()
 
-    def _let_go(self):
+    def _let_go(self) -> None:
         if self.started:
             self._stream.off("readable", self._wake)
             self._watch.cancel()

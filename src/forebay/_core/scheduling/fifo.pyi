@@ -1,6 +1,0 @@
-from typing import final
-
-@final
-class Fifo:
-    size: int
-    def __init__(self) -> None: ...

@@ -1,3 +1,0 @@
-from forebay._core.state.lifecycle import Lifecycle
-
-class ReadableSide(Lifecycle): ...

@@ -1,3 +1,0 @@
-from forebay._core.state.readable_side import ReadableSide
-
-class WritableSide(ReadableSide): ...

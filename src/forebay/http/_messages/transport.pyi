@@ -1,4 +1,0 @@
-from forebay._core.listeners import Listener
-
-class Carrier(Listener):
-    """A connection, as its messages see it."""

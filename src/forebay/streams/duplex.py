@@ -1,4 +1,4 @@
-"""Duplex: a stream that is read and written, its two sides independent."""
+"""Duplex: a stream with a readable and a writable side that are independent."""
 
 from __future__ import annotations
 
@@ -19,12 +19,37 @@ Hook = Callable[..., Any]
 
 
 class Duplex(Readable, Writable):
-    """A `Readable` and a `Writable` in one stream, for what has two ends: a socket, a process.
+    """A `Readable` and a `Writable` in one stream, such as a socket.
 
-    Hooks and options are those of both. ``high_water_mark`` and ``object_mode`` are for both sides;
-    ``readable_high_water_mark``, ``writable_high_water_mark``, ``readable_object_mode`` and ``writable_object_mode`` for
-    one. ``readable=False`` or ``writable=False`` makes a stream without that side; ``allow_half_open=False`` ends
-    the writable side when the readable side has ended.
+    The hooks are those of both classes.
+
+    Args:
+        read: The ``_read`` hook.
+        write: The ``_write`` hook.
+        writev: The ``_writev`` hook.
+        final: The ``_final`` hook.
+        destroy: The ``_destroy`` hook.
+        construct: The ``_construct`` hook.
+        high_water_mark: The high-water mark of both sides: bytes, or objects in object mode. None is 64 KiB (16 objects).
+        readable_high_water_mark: The mark of the readable side.
+        writable_high_water_mark: The mark of the writable side.
+        object_mode: Whether both sides are in object mode.
+        readable_object_mode: Whether the readable side is in object mode.
+        writable_object_mode: Whether the writable side is in object mode.
+        encoding: Decode what is read with this encoding and give ``str`` chunks.
+        default_encoding: The encoding of ``str`` chunks that are written.
+        decode_strings: False hands written ``str`` chunks to the hook unchanged.
+        readable: False makes a stream without a readable side.
+        writable: False makes a stream without a writable side.
+        allow_half_open: False ends the writable side when the readable side has ended.
+        signal: An `AbortSignal` that destroys the stream.
+        auto_destroy: Whether the stream destroys itself when both sides are done and after an error.
+        emit_close: Whether the stream emits 'close' when it is destroyed.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type, or is unknown.
+        InvalidArgValueError: A high-water mark is not a count.
+        UnknownEncodingError: An encoding is unknown.
     """
 
     __slots__ = ()
@@ -63,13 +88,21 @@ class Duplex(Readable, Writable):
 
     @staticmethod
     def from_(source: Any, **options: Any) -> Duplex:
-        """A Duplex of ``source``.
+        """Return a Duplex over ``source``.
 
-        A Duplex is returned as it is; a Readable or a Writable becomes a half of one, and a pair of them, as a tuple
-        ``(readable, writable)`` or a mapping with these keys, both. An iterable, an async iterable, an awaitable, text
-        and bytes can be read. An async generator function, called with what is written as an async iterable, is a
-        transform; an async function is a sink, and must return None, else the stream fails with
-        InvalidReturnValueError. Raises InvalidArgTypeError for anything else.
+        Args:
+            source: A Duplex, which is returned unchanged. A Readable or a Writable becomes one side, and a pair of them both
+                sides: a tuple ``(readable, writable)`` or a mapping with these keys. An iterable, an async iterable, an
+                awaitable, text and bytes can be read. An async generator function is a transform: it gets what is written as
+                an async iterable. An async function is a sink; if it does not return None, the stream fails with
+                InvalidReturnValueError.
+            options: None are allowed.
+
+        Returns:
+            The stream.
+
+        Raises:
+            InvalidArgTypeError: ``source`` is something else, or there are options.
         """
         if options:
             raise InvalidArgTypeError(f"Duplex.from_() takes no options, got {', '.join(options)}")

@@ -1,4 +1,4 @@
-"""Readable: a source of chunks that waits for whoever reads it."""
+"""Readable: a source of chunks that its consumers read at their own pace."""
 
 from __future__ import annotations
 
@@ -19,28 +19,40 @@ from forebay.streams.writable import Writable
 
 
 class Readable(Stream):
-    """A source of data, pulled as far as its high-water mark and no further.
+    """A source of data. It reads ahead up to its high-water mark and then waits.
 
     Give the hooks by keyword or override them in a subclass:
 
     ``_read(size)``
-        Get about ``size`` bytes (one object in object mode) and `push` them, now or later; or return them. ``b""``
-        returned is the end of the data, as ``push(None)`` is. Called again only after a push.
+        Get about ``size`` bytes (one object in object mode) and `push` them, now or later; or return them. Returning
+        ``b""`` ends the data, as ``push(None)`` does. The stream calls the hook again only after a push.
     ``_construct()``
-        Open what is needed; reads wait until it is done.
+        Open what the stream needs. Reads wait until it is done.
     ``_destroy(error)``
-        Release what is held. It keeps ``error`` by returning normally; raise to report another. A Completion decides
-        itself: ``resolve()`` drops the error, ``reject(error)`` reports one.
+        Release what the stream holds. If the hook returns, the stream reports ``error``; raise to report another error.
+        A Completion decides itself: ``resolve()`` drops the error, ``reject(error)`` reports one.
 
-    A hook is a plain or an ``async`` function and may return a `Completion`. Hooks given by keyword take no stream
+    A hook is a plain or an ``async`` function and may return a `Completion`. A hook that is given by keyword gets no stream
     argument, so that ``Readable(read=file.read)`` works.
 
-    ``high_water_mark``: bytes (objects in object mode) that are read ahead, 64 KiB (16) where not given.
-    ``object_mode``: chunks are any objects but None, not bytes. ``encoding``: give ``str`` chunks, decoded.
-    ``signal``: an `AbortSignal` that destroys the stream. ``auto_destroy``: destroy after the end and after an
-    error. ``emit_close``: emit 'close' when destroyed.
+    Events: 'data', 'readable', 'end', 'error', 'close', 'pause', 'resume'. The behaviour is that of Node's
+    ``stream.Readable``; see docs/stream-model.md.
 
-    Events: 'data', 'readable', 'end', 'error', 'close', 'pause', 'resume'.
+    Args:
+        read: The ``_read`` hook.
+        destroy: The ``_destroy`` hook.
+        construct: The ``_construct`` hook.
+        high_water_mark: How much the stream reads ahead: bytes, or objects in object mode. None is 64 KiB (16 objects).
+        object_mode: Whether chunks are any objects except None, instead of bytes.
+        encoding: Decode the bytes with this encoding and give ``str`` chunks.
+        signal: An `AbortSignal` that destroys the stream.
+        auto_destroy: Whether the stream destroys itself after its end and after an error.
+        emit_close: Whether the stream emits 'close' when it is destroyed.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type, or is unknown.
+        InvalidArgValueError: The high-water mark is not a count.
+        UnknownEncodingError: The encoding is unknown.
     """
 
     def __init__(
@@ -65,18 +77,35 @@ class Readable(Stream):
     # ---- for the one who makes the data
 
     def push(self, chunk: Any, encoding: Any = None) -> Any:
-        """Hand a chunk to the readers; None marks the end. Return whether more is wanted before the next ``_read``.
+        """Give a chunk to the readers. None ends the data.
 
-        A chunk is bytes-like, passed on as the object that it is; a ``str`` needs an ``encoding``, here or of the
-        stream; in object mode it is any object. A wrong chunk destroys the stream with InvalidArgTypeError, a push
-        after the end with PushAfterEofError; after destroy() it is dropped.
+        A wrong chunk destroys the stream with InvalidArgTypeError, and a push after the end destroys it with PushAfterEofError.
+        After destroy() the chunk is dropped.
+
+        Args:
+            chunk: A bytes-like object, which is passed on as it is; a ``str`` if there is an encoding; in object mode any
+                object. None ends the data.
+            encoding: The encoding of a ``str``. None is the stream's.
+
+        Returns:
+            True if the stream wants more before the next ``_read``.
         """
         if self._s_debug:
             self._s_check_loop("push()")
         return bool(self._r_push(chunk, encoding))
 
     def unshift(self, chunk: Any, encoding: Any = None) -> Any:
-        """Put a chunk that was read back to the front. Return as `push` does; an error after the 'end' event."""
+        """Put a chunk that was read back to the front of the buffer.
+
+        After the 'end' event this is an error of the stream, UnshiftAfterEndError.
+
+        Args:
+            chunk: As for `push`.
+            encoding: The encoding of a ``str``. None is the stream's.
+
+        Returns:
+            True if the stream wants more, as for `push`.
+        """
         if self._s_debug:
             self._s_check_loop("unshift()")
         return bool(self._r_unshift(chunk, encoding))
@@ -84,10 +113,20 @@ class Readable(Stream):
     # ---- for the one who reads it
 
     def read(self, size: Any = None) -> Any:
-        """Take what is buffered: one chunk, or ``size`` bytes (characters with an encoding); None where that is not there.
+        """Take data from the buffer.
 
-        With a ``size``, fewer are returned only at the end of the data. ``read(0)`` takes nothing and makes the
-        stream fetch. In object mode ``size`` does not matter. Raises OutOfRangeError above 1 GiB.
+        With a ``size``, fewer are returned only at the end of the data. ``read(0)`` takes nothing and makes the stream fetch.
+
+        Args:
+            size: The number of bytes (characters with an encoding). None takes one chunk. In object mode it has no effect
+                unless it is 0.
+
+        Returns:
+            The data; None if there is not enough in the buffer.
+
+        Raises:
+            InvalidArgTypeError: ``size`` is not an int or None.
+            OutOfRangeError: ``size`` is above 1 GiB.
         """
         if size is None:
             return self._r_read(-1)
@@ -96,24 +135,42 @@ class Readable(Stream):
         return self._r_read(size if size > 0 else 0)
 
     def pause(self) -> Any:
-        """Stop the flow of 'data' events; return the stream."""
+        """Stop the flow of 'data' events.
+
+        Returns:
+            The stream.
+        """
         self._r_pause()
         return self
 
     def resume(self) -> Any:
-        """Let 'data' events flow, into nothing where there is no listener; return the stream."""
+        """Let 'data' events flow. Without a 'data' listener the data is discarded.
+
+        Returns:
+            The stream.
+        """
         self._r_resume()
         return self
 
     def is_paused(self) -> Any:
-        """Whether pause() was called last, or the stream does not flow."""
+        """Return whether pause() was called last, or the stream does not flow."""
         return bool(self._r_paused == 1 or self._r_flowing == 0)
 
     def pipe(self, dest: Any, *, end: Any = True) -> Any:
-        """Write all that comes to ``dest``, at its pace; return ``dest``, for ``a.pipe(b).pipe(c)``.
+        """Write every chunk to ``dest``, at its pace.
 
-        The end of this stream ends ``dest`` unless ``end`` is False. An error of one is not an error of the other:
-        `pipeline` is the form that handles errors.
+        An error of one stream is not an error of the other: `pipeline` is the form that handles errors.
+
+        Args:
+            dest: The Writable to write to.
+            end: Whether the end of this stream ends ``dest``.
+
+        Returns:
+            ``dest``, for ``a.pipe(b).pipe(c)``.
+
+        Raises:
+            CannotPipeError: The stream has no readable side.
+            InvalidArgTypeError: ``dest`` is not a Writable.
         """
         if not self._s_readable:
             self._s_check_started()
@@ -127,21 +184,45 @@ class Readable(Stream):
         return dest
 
     def unpipe(self, dest: Any = None) -> Any:
-        """Take the pipe to ``dest`` away, or all pipes; the stream pauses with the last one. Return the stream."""
+        """Remove the pipe to ``dest``, or all pipes. With its last pipe the stream pauses.
+
+        Args:
+            dest: The destination. None means all.
+
+        Returns:
+            The stream.
+        """
         _unpipe(self, dest)
         return self
 
     def set_encoding(self, encoding: Any) -> Any:
-        """From here on give ``str`` chunks, decoded from ``encoding``; return the stream. Raises UnknownEncodingError."""
+        """Decode the data and give ``str`` chunks from here on. What is buffered is decoded as well.
+
+        Args:
+            encoding: The name of the encoding.
+
+        Returns:
+            The stream.
+
+        Raises:
+            UnknownEncodingError: The encoding is unknown.
+        """
         self._s_check_started()
         self._r_set_encoding(encoding)
         return self
 
     def iterator(self, *, destroy_on_return: Any = True, drain_on_error: Any = False) -> Any:
-        """An async iterator over the chunks, for ``async with contextlib.aclosing(r.iterator()) as chunks``.
+        """Return an async iterator over the chunks.
 
-        Leaving it early destroys the stream unless ``destroy_on_return`` is False. When the stream fails, chunks that
-        were buffered are lost, as in Node; with ``drain_on_error`` they come first, and then the error.
+        Use it as ``async with contextlib.aclosing(r.iterator()) as chunks``.
+
+        Args:
+            destroy_on_return: Whether leaving the iteration early destroys the stream.
+            drain_on_error: When the stream fails, give the buffered chunks first and then raise the error. By default the
+                chunks are lost, as in Node.
+
+        Returns:
+            The iterator.
         """
         return ReadableIterator(self, destroy_on_return, drain_on_error)
 
@@ -157,10 +238,19 @@ class Readable(Stream):
 
     @staticmethod
     def from_(source: Any, **options: Any) -> Any:
-        """A Readable over an iterable, an async iterable or an awaitable; ``str`` and bytes are one chunk.
+        """Return a Readable over an iterable, an async iterable or an awaitable.
 
-        In object mode with a high-water mark of 1 where ``options`` (those of Readable) do not say otherwise.
         Destroying the stream closes the iterator.
+
+        Args:
+            source: What the stream reads. A ``str`` or a bytes-like object is one chunk.
+            options: Those of `Readable`. By default the stream is in object mode with a high-water mark of 1.
+
+        Returns:
+            The stream.
+
+        Raises:
+            InvalidArgTypeError: ``source`` cannot be iterated or awaited.
         """
         return late_binding.from_iterable(source, options)
 
@@ -172,7 +262,7 @@ class Readable(Stream):
 
     @property
     def readable(self) -> Any:
-        """Whether there may still be something to read."""
+        """Whether there may still be data to read."""
         self._s_check_started()
         return bool(
             self._s_readable
@@ -184,12 +274,12 @@ class Readable(Stream):
 
     @property
     def readable_length(self) -> Any:
-        """What is buffered: bytes, characters with an encoding, objects in object mode."""
+        """The size of the buffer: bytes, characters with an encoding, objects in object mode."""
         return self._r_length
 
     @property
     def readable_flowing(self) -> Any:
-        """True while 'data' flows, False while it is held back, None before anybody has decided."""
+        """True while 'data' flows, False while it is paused, None before there was a consumer."""
         return None if self._r_flowing < 0 else bool(self._r_flowing)
 
     @property
@@ -199,7 +289,7 @@ class Readable(Stream):
 
     @property
     def readable_high_water_mark(self) -> Any:
-        """The mark: bytes, or objects in object mode. A larger ``read(size)`` raises it."""
+        """The high-water mark: bytes, or objects in object mode. A larger ``read(size)`` raises it."""
         return self._r_hwm
 
     @property
@@ -209,12 +299,12 @@ class Readable(Stream):
 
     @property
     def readable_encoding(self) -> Any:
-        """The encoding of the text chunks, or None."""
+        """The encoding of the ``str`` chunks; None if chunks are bytes."""
         return self._s_find("encoding")
 
     @property
     def readable_did_read(self) -> Any:
-        """Whether anything was ever read or emitted."""
+        """Whether data was ever read or emitted."""
         return bool(self._r_did_read)
 
     @property
@@ -229,75 +319,237 @@ class Readable(Stream):
     # ---- operators
 
     def map(self, fn: Any, **options: Any) -> Any:
-        """A Readable of ``fn(chunk)`` for every chunk, in order. Nothing is read before it is.
+        """Return a Readable of ``fn(chunk)`` for every chunk, in order.
 
-        ``fn`` is a plain or an ``async`` function; what it raises fails the result, and a result of None is a
-        NullChunkError. ``concurrency``: how many calls may be under way at once, 1 if not given; ``high_water_mark``:
-        how many results may wait beyond these, ``concurrency - 1``; ``signal``: an AbortSignal that ends it.
-        Raises InvalidArgTypeError or OutOfRangeError for a wrong argument.
+        Lazy: the source is not read until the result is. An exception of ``fn`` fails the result, and so does a result of None
+        (NullChunkError).
+
+        Args:
+            fn: A plain or an ``async`` function of a chunk.
+            options: ``concurrency``: how many calls may run at once, by default 1. ``high_water_mark``: how many further
+                results may wait, by default ``concurrency - 1``. ``signal``: an AbortSignal that ends the stream.
+
+        Returns:
+            The stream.
+
+        Raises:
+            InvalidArgTypeError: ``fn`` cannot be called, or an option has the wrong type.
+            OutOfRangeError: An option is out of range.
         """
         return late_binding.operators.map_(self, fn, **options)
 
     def filter(self, fn: Any, **options: Any) -> Any:
-        """A Readable of the chunks for which ``fn(chunk)`` is true. Options and errors as for `map`."""
+        """Return a Readable of the chunks for which ``fn(chunk)`` is true.
+
+        Args:
+            fn: A plain or an ``async`` function of a chunk.
+            options: Those of `map`.
+
+        Returns:
+            The stream.
+
+        Raises:
+            InvalidArgTypeError: As for `map`.
+            OutOfRangeError: As for `map`.
+        """
         return late_binding.operators.filter_(self, fn, **options)
 
     def tap(self, fn: Any, **options: Any) -> Any:
-        """A Readable of the same chunks; ``fn(chunk)`` sees each as it passes. Options and errors as for `map`."""
+        """Return a Readable of the same chunks; call ``fn(chunk)`` for each as it passes.
+
+        Args:
+            fn: A plain or an ``async`` function of a chunk.
+            options: Those of `map`.
+
+        Returns:
+            The stream.
+
+        Raises:
+            InvalidArgTypeError: As for `map`.
+            OutOfRangeError: As for `map`.
+        """
         return late_binding.operators.tap(self, fn, **options)
 
     def flat_map(self, fn: Any, **options: Any) -> Any:
-        """A Readable of the items of the iterables that ``fn(chunk)`` gives. Options and errors as for `map`.
+        """Return a Readable of the items of the iterables that ``fn(chunk)`` returns.
 
-        They may be async iterables, streams among them; ``str`` and bytes count as one item.
+        Args:
+            fn: A plain or an ``async`` function of a chunk. It returns an iterable or an async iterable, such as a stream. A
+                ``str`` or a bytes-like object counts as one item.
+            options: Those of `map`.
+
+        Returns:
+            The stream.
+
+        Raises:
+            InvalidArgTypeError: As for `map`.
+            OutOfRangeError: As for `map`.
         """
         return late_binding.operators.flat_map(self, fn, **options)
 
     def take(self, count: Any, **options: Any) -> Any:
-        """A Readable of the first ``count`` chunks; this stream is destroyed after them. Raises OutOfRangeError."""
+        """Return a Readable of the first ``count`` chunks. After them this stream is destroyed.
+
+        Args:
+            count: How many chunks, 0 or more.
+            options: ``signal``: an AbortSignal that ends the stream.
+
+        Returns:
+            The stream.
+
+        Raises:
+            OutOfRangeError: ``count`` is below 0.
+        """
         return late_binding.operators.take(self, count, **options)
 
     def drop(self, count: Any, **options: Any) -> Any:
-        """A Readable of all but the first ``count`` chunks. Raises OutOfRangeError below 0."""
+        """Return a Readable of all but the first ``count`` chunks.
+
+        Args:
+            count: How many chunks, 0 or more.
+            options: ``signal``: an AbortSignal that ends the stream.
+
+        Returns:
+            The stream.
+
+        Raises:
+            OutOfRangeError: ``count`` is below 0.
+        """
         return late_binding.operators.drop(self, count, **options)
 
     def to_list(self, **options: Any) -> Any:
-        """``await r.to_list()``: all chunks. Raises what the stream fails with, AbortError when ``signal`` aborts."""
+        """Read all chunks: ``await r.to_list()``.
+
+        Args:
+            options: ``signal``: an AbortSignal that ends the reading.
+
+        Returns:
+            An awaitable of the list of chunks. It raises the error that the stream fails with.
+
+        Raises:
+            AbortError: The signal was aborted.
+        """
         return late_binding.operators.to_list(self, **options)
 
     def for_each(self, fn: Any, **options: Any) -> Any:
-        """``await r.for_each(fn)``: call ``fn(chunk)`` for every chunk. Options and errors as for `map`."""
+        """Call ``fn(chunk)`` for every chunk: ``await r.for_each(fn)``.
+
+        Args:
+            fn: A plain or an ``async`` function of a chunk.
+            options: Those of `map`.
+
+        Returns:
+            An awaitable of None. It raises the error of ``fn`` or of the stream.
+
+        Raises:
+            InvalidArgTypeError: As for `map`.
+            OutOfRangeError: As for `map`.
+            AbortError: The signal was aborted.
+        """
         return late_binding.operators.for_each(self, fn, **options)
 
     def reduce(self, fn: Any, *initial: Any, **options: Any) -> Any:
-        """``await r.reduce(fn, initial)``: ``fn(result, chunk)`` for chunk after chunk, starting with ``initial``.
+        """Combine all chunks: ``await r.reduce(fn, initial)``.
 
-        Without ``initial`` the first chunk is the first result; raises MissingArgsError where there is none.
+        Args:
+            fn: A plain or an ``async`` function; ``fn(result, chunk)`` returns the next result.
+            initial: The first result. Without it the first chunk is the first result.
+            options: ``signal``: an AbortSignal that ends the reading.
+
+        Returns:
+            An awaitable of the last result. It raises the error of ``fn`` or of the stream.
+
+        Raises:
+            InvalidArgTypeError: ``fn`` cannot be called.
+            MissingArgsError: There is neither an ``initial`` nor a chunk.
+            AbortError: The signal was aborted.
         """
         return late_binding.operators.reduce(self, fn, *initial, **options)
 
     def some(self, fn: Any, **options: Any) -> Any:
-        """``await r.some(fn)``: whether ``fn(chunk)`` is true for a chunk. Stops there and destroys the stream."""
+        """Return whether ``fn(chunk)`` is true for a chunk: ``await r.some(fn)``.
+
+        The first such chunk ends the reading and destroys the stream.
+
+        Args:
+            fn: A plain or an ``async`` function of a chunk.
+            options: Those of `map`.
+
+        Returns:
+            An awaitable of a bool. It raises the error of ``fn`` or of the stream.
+
+        Raises:
+            InvalidArgTypeError: As for `map`.
+            OutOfRangeError: As for `map`.
+            AbortError: The signal was aborted.
+        """
         return late_binding.operators.some(self, fn, **options)
 
     def every(self, fn: Any, **options: Any) -> Any:
-        """``await r.every(fn)``: whether ``fn(chunk)`` is true for all. Destroys the stream at the first that is not."""
+        """Return whether ``fn(chunk)`` is true for all chunks: ``await r.every(fn)``.
+
+        The first chunk for which it is false ends the reading and destroys the stream.
+
+        Args:
+            fn: A plain or an ``async`` function of a chunk.
+            options: Those of `map`.
+
+        Returns:
+            An awaitable of a bool. It raises the error of ``fn`` or of the stream.
+
+        Raises:
+            InvalidArgTypeError: As for `map`.
+            OutOfRangeError: As for `map`.
+            AbortError: The signal was aborted.
+        """
         return late_binding.operators.every(self, fn, **options)
 
     def find(self, fn: Any, **options: Any) -> Any:
-        """``await r.find(fn)``: the first chunk for which ``fn(chunk)`` is true, or None. Destroys the stream there."""
+        """Return the first chunk for which ``fn(chunk)`` is true: ``await r.find(fn)``.
+
+        That chunk ends the reading and destroys the stream.
+
+        Args:
+            fn: A plain or an ``async`` function of a chunk.
+            options: Those of `map`.
+
+        Returns:
+            An awaitable of the chunk; of None if there is no such chunk. It raises the error of ``fn`` or of the stream.
+
+        Raises:
+            InvalidArgTypeError: As for `map`.
+            OutOfRangeError: As for `map`.
+            AbortError: The signal was aborted.
+        """
         return late_binding.operators.find(self, fn, **options)
 
     def compose(self, *stages: Any) -> Any:
-        """This stream through ``stages``, as one Duplex; see `forebay.compose`."""
+        """Send this stream through ``stages``; see `forebay.compose`.
+
+        Args:
+            stages: Streams or functions, as for `forebay.pipeline`.
+
+        Returns:
+            One Duplex.
+
+        Raises:
+            InvalidArgValueError: Two neighbours cannot be joined.
+        """
         return late_binding.compose(self, *stages)
 
     def batches(self) -> Any:
-        """``async for batch in r.batches()``: lists of all chunks that are there, instead of one at a time."""
+        """Iterate over lists of all buffered chunks: ``async for batch in r.batches()``.
+
+        Returns:
+            The async iterator.
+        """
         return Batches(self)
 
     def __or__(self, stage: Any) -> Any:
-        """``source | stage | sink``: a `Chain`, and with a pure Writable at its end a started `Pipeline`."""
+        """Join stages: ``source | stage | sink``.
+
+        The result is a `Chain`; with a Writable that cannot be read at its end, it is a started `Pipeline`.
+        """
         return late_binding.join(self, stage)
 
     def __ror__(self, source: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Transform and PassThrough: what is written comes out again, changed or not."""
+"""Transform and PassThrough: streams whose output is computed from their input."""
 
 from __future__ import annotations
 
@@ -13,17 +13,40 @@ if TYPE_CHECKING:
 
 
 class Transform(Duplex):
-    """A Duplex whose output is made from its input.
+    """A Duplex whose output is computed from its input.
 
     ``_transform(chunk)``
-        Return the output for ``chunk``, or None for none, or be a generator or an async generator of outputs, which
-        is asked for no more than there is room for; or `push` them.
+        Return the output for ``chunk``, or None for no output. The hook can also be a plain or async generator of
+        outputs, which runs only while there is room, or it can `push` them.
     ``_flush()``
-        Called after the last chunk; returns as ``_transform`` does.
+        Return the last output, in the same ways. The stream calls the hook after the last chunk.
 
-    ``Transform(transform=c.compress, flush=c.flush)`` is a whole compressor. ``transform`` and ``flush`` may be
-    ``async``, and may return a `Completion`. The other options are those of `Duplex`; a mark of 0 for the readable
-    side is taken over by the writable side.
+    ``Transform(transform=c.compress, flush=c.flush)`` is a complete compressor. ``transform`` and ``flush`` may be
+    ``async``, and may return a `Completion`. A readable high-water mark of 0 makes the writable mark 0.
+
+    Args:
+        transform: The ``_transform`` hook.
+        flush: The ``_flush`` hook.
+        destroy: The ``_destroy`` hook.
+        construct: The ``_construct`` hook.
+        high_water_mark: The high-water mark of both sides: bytes, or objects in object mode. None is 64 KiB (16 objects).
+        readable_high_water_mark: The mark of the readable side.
+        writable_high_water_mark: The mark of the writable side.
+        object_mode: Whether both sides are in object mode.
+        readable_object_mode: Whether the readable side is in object mode.
+        writable_object_mode: Whether the writable side is in object mode.
+        encoding: Decode the output with this encoding and give ``str`` chunks.
+        default_encoding: The encoding of ``str`` chunks that are written.
+        decode_strings: False hands written ``str`` chunks to the hook unchanged.
+        allow_half_open: False ends the writable side when the readable side has ended.
+        signal: An `AbortSignal` that destroys the stream.
+        auto_destroy: Whether the stream destroys itself when both sides are done and after an error.
+        emit_close: Whether the stream emits 'close' when it is destroyed.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type, or is unknown.
+        InvalidArgValueError: A high-water mark is not a count.
+        UnknownEncodingError: An encoding is unknown.
     """
 
     __slots__ = ()
@@ -59,7 +82,10 @@ class Transform(Duplex):
 
 
 class PassThrough(Transform):
-    """A Transform that gives what it gets: a place to look at, delay or count what passes."""
+    """A Transform that outputs its input unchanged, to look at, delay or count what passes.
+
+    The arguments are those of `Transform`.
+    """
 
     __slots__ = ()
     _t_passthrough = True

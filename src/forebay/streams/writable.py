@@ -1,4 +1,4 @@
-"""Writable: a sink that says when to wait."""
+"""Writable: a sink whose writers wait when its queue is full."""
 
 from __future__ import annotations
 
@@ -18,27 +18,44 @@ from forebay.errors import (
 
 
 class Writable(Stream):
-    """A sink of data that tells its writers to wait when more is queued than its high-water mark.
+    """A sink of data. Its writers have to wait while its queue is at the high-water mark.
 
     Give the hooks by keyword or override them in a subclass:
 
     ``_write(chunk)``
-        Take one chunk. Called for the next one when this one is done.
+        Take one chunk. The stream calls the hook for the next chunk when this call is done.
     ``_writev(chunks)``
-        Take a list of chunks at once, where several are queued.
+        Take a list of chunks in one call, if several are queued.
     ``_final()``
-        Called after the last chunk, before 'finish': flush what is left.
+        Flush what is left. The stream calls the hook after the last chunk, before 'finish'.
     ``_construct()``, ``_destroy(error)``
         As for `Readable`.
 
-    A hook is a plain or an ``async`` function and may return a `Completion`. Hooks given by keyword take no stream
+    A hook is a plain or an ``async`` function and may return a `Completion`. A hook that is given by keyword gets no stream
     argument, so that ``Writable(write=chunks.append)`` works.
 
-    ``high_water_mark``: bytes (objects in object mode) that may be queued before `write` says False, 64 KiB (16)
-    where not given. ``default_encoding``: encode ``str`` chunks with it; without one they are refused.
-    ``decode_strings=False`` hands ``str`` to the hook as it is. The other options are those of `Readable`.
+    Events: 'drain', 'finish', 'error', 'close', 'pipe', 'unpipe'. The behaviour is that of Node's ``stream.Writable``; see
+    docs/stream-model.md.
 
-    Events: 'drain', 'finish', 'error', 'close', 'pipe', 'unpipe'.
+    Args:
+        write: The ``_write`` hook.
+        writev: The ``_writev`` hook.
+        final: The ``_final`` hook.
+        destroy: The ``_destroy`` hook.
+        construct: The ``_construct`` hook.
+        high_water_mark: The size of the queue from which on `write` returns False: bytes, or objects in object mode. None
+            is 64 KiB (16 objects).
+        object_mode: Whether chunks are any objects except None, instead of bytes.
+        default_encoding: The encoding of ``str`` chunks. Without it, ``str`` chunks are an error.
+        decode_strings: False hands ``str`` chunks to the hook unchanged.
+        signal: An `AbortSignal` that destroys the stream.
+        auto_destroy: Whether the stream destroys itself after 'finish' and after an error.
+        emit_close: Whether the stream emits 'close' when it is destroyed.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type, or is unknown.
+        InvalidArgValueError: The high-water mark is not a count.
+        UnknownEncodingError: The encoding is unknown.
     """
 
     def __init__(
@@ -72,23 +89,42 @@ class Writable(Stream):
         self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
     def write(self, chunk: Any, encoding: Any = None, callback: Any = None) -> Any:
-        """Queue a chunk; return False when the writer should wait for 'drain' before it goes on.
+        """Queue a chunk.
 
-        Nothing is lost by writing on: the chunk is queued in any case, and memory grows. A chunk is bytes-like; a
-        ``str`` needs an ``encoding``, here or of the stream; in object mode it is any object but None.
-        ``callback(error)`` is called when the chunk was taken, with None, or was not.
+        The stream always queues the chunk. If the writer ignores a return value of False, memory use grows.
 
-        Raises InvalidArgTypeError or NullChunkError for what is no chunk. After end() and after destroy() it returns
-        False and reports WriteAfterEndError or StreamDestroyedError to the callback and, after end(), as 'error'.
+        After end() and after destroy(), `write` returns False. It reports WriteAfterEndError or StreamDestroyedError to the
+        callback and, after end(), as 'error'.
+
+        Args:
+            chunk: A bytes-like object; a ``str`` if there is an encoding; in object mode any object except None.
+            encoding: The encoding of a ``str``. None is the stream's.
+            callback: A function that is called with None when the sink has taken the chunk, or with the error.
+
+        Returns:
+            False if the writer should wait for 'drain'.
+
+        Raises:
+            InvalidArgTypeError: ``chunk`` is not a chunk.
+            NullChunkError: ``chunk`` is None.
         """
         if self._s_debug:
             self._s_check_loop("write()")
         return bool(self._w_write(chunk, encoding, callback))
 
     def end(self, chunk: Any = None, encoding: Any = None, callback: Any = None) -> Any:
-        """No more will be written, but for ``chunk``; 'finish' follows when all is taken. Return the stream.
+        """End the writable side, after an optional last chunk. 'finish' follows when everything is written.
 
-        ``callback(error)`` is called just before 'finish' with None, or with the error that came in its way.
+        Args:
+            chunk: A last chunk, as for `write`. None means no chunk.
+            encoding: The encoding of a ``str``. None is the stream's.
+            callback: A function that is called just before 'finish' with None, or with the error.
+
+        Returns:
+            The stream.
+
+        Raises:
+            InvalidArgTypeError: ``chunk`` is not a chunk.
         """
         if self._s_debug:
             self._s_check_loop("end()")
@@ -96,22 +132,26 @@ class Writable(Stream):
         return self
 
     def cork(self) -> None:
-        """Hold chunks back until `uncork` or `end`, so that they leave together by ``_writev``. Calls add up."""
+        """Hold chunks back until `uncork` or `end`, so that ``_writev`` takes them together. Each call needs one `uncork`."""
         self._s_check_started()
         self._w_corked += 1
 
     def uncork(self) -> None:
-        """Take one `cork` back; with the last one what was held back is written."""
+        """Undo one `cork`. The last one writes the chunks that were held back."""
         self._w_uncork_once()
 
     def corked(self) -> Any:
-        """``with w.corked():`` holds chunks back inside the block."""
+        """Hold chunks back inside a block: ``with w.corked():``."""
         return _Corked(self)
 
     def drain(self) -> Any:
-        """Awaitable: done when there is room, at once where there is.
+        """Wait for room. If there is room, the wait ends at once.
 
-        Raises what the stream fails with meanwhile, and PrematureCloseError where it is closed before it has finished.
+        Returns:
+            An awaitable of None. It raises the error that the stream fails with.
+
+        Raises:
+            PrematureCloseError: The stream was closed before it finished.
         """
         if self._s_errored is not None:
             return failed(self._s_errored)
@@ -127,10 +167,22 @@ class Writable(Stream):
         return READY
 
     def send(self, chunk: Any, encoding: Any = None) -> Any:
-        """Write a chunk and, where the stream asks for it, wait for room: ``await w.send(chunk)``.
+        """Write a chunk and wait for room if `write` returned False: ``await w.send(chunk)``.
 
-        The chunk is queued by the call itself; the await is only the waiting. Raises WriteAfterEndError or
-        StreamDestroyedError where nothing can be written any more, and what the stream fails with.
+        The call itself queues the chunk. The await only waits.
+
+        Args:
+            chunk: As for `write`.
+            encoding: The encoding of a ``str``. None is the stream's.
+
+        Returns:
+            An awaitable of None. It raises the error that the stream fails with.
+
+        Raises:
+            InvalidArgTypeError: ``chunk`` is not a chunk.
+            NullChunkError: ``chunk`` is None.
+            WriteAfterEndError: end() was called before.
+            StreamDestroyedError: The stream was destroyed.
         """
         if self._s_debug:
             self._s_check_loop("send()")
@@ -144,7 +196,15 @@ class Writable(Stream):
         return self.drain()
 
     def pipe(self, dest: Any, *, end: Any = True) -> None:
-        """Only a Readable can be piped from: raises CannotPipeError."""
+        """Raise CannotPipeError: only a Readable can be piped to another stream.
+
+        Args:
+            dest: Not used.
+            end: Not used.
+
+        Raises:
+            CannotPipeError: Always.
+        """
         raise CannotPipeError("pipe() on a Writable: it cannot be read, only piped to")
 
     aclose = _aclose
@@ -167,17 +227,17 @@ class Writable(Stream):
 
     @property
     def writable_length(self) -> Any:
-        """What is queued and in flight: bytes, objects in object mode."""
+        """The size of the queue, including the chunk in the hook: bytes, or objects in object mode."""
         return self._w_length
 
     @property
     def writable_need_drain(self) -> Any:
-        """Whether write() has said False and 'drain' is still to come."""
+        """Whether write() returned False and 'drain' has not been emitted yet."""
         return bool(self._w_need_drain and not self._w_ending and not self._s_destroyed)
 
     @property
     def writable_high_water_mark(self) -> Any:
-        """The mark: bytes, or objects in object mode."""
+        """The high-water mark: bytes, or objects in object mode."""
         return self._w_hwm
 
     @property
@@ -187,7 +247,7 @@ class Writable(Stream):
 
     @property
     def writable_corked(self) -> Any:
-        """How often cork() was called without its uncork()."""
+        """How many calls of cork() have no uncork() yet."""
         return self._w_corked
 
     @property
@@ -197,7 +257,7 @@ class Writable(Stream):
 
     @property
     def writable_finished(self) -> Any:
-        """Whether all was taken; true just before 'finish'."""
+        """Whether everything was written; True just before 'finish'."""
         return bool(self._w_finished)
 
     @property

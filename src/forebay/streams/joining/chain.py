@@ -1,4 +1,4 @@
-"""``source | stage | sink``."""
+"""Chain: stages joined by the operator ``|``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from forebay.streams.writable import Writable
 
 
 class Chain:
-    """Stages that wait for their sink; nothing flows before there is one, or before somebody reads.
+    """Stages that wait for a sink or a reader; made by ``source | stage``.
 
-    ``chain | stage`` is a longer chain, and with a Writable that cannot be read it is the started `Pipeline`. A chain
-    whose last stage can take the data as well (a socket, an async function) is run by ``await chain``; ``async for``
-    and `stream` read what comes out of the last stage.
+    ``chain | stage`` is a longer chain. With a Writable that cannot be read it is the started `Pipeline`. If the last stage
+    can also take the data itself (a socket, an async function), ``await chain`` runs the chain. ``async for`` and `stream`
+    read the output of the last stage.
     """
 
     def __init__(self, stages: tuple[Any, ...]) -> None:
@@ -27,7 +27,7 @@ class Chain:
 
     @property
     def stream(self) -> Duplex:
-        """The chain as one stream, composed at the first look."""
+        """The chain as one stream. The first access composes it."""
         if self._stream is None:
             self._stream = compose(*self.stages)
         return self._stream

@@ -15,13 +15,21 @@ from forebay.streams.writable import Writable
 
 
 def compose(*stages: Any) -> Duplex:
-    """One Duplex of ``stages``: what is written goes to the first, what the last gives is read.
+    """Make one Duplex of ``stages``: writes go to the first stage, and reads come from the last.
 
-    A stage is what `pipeline` takes. The result is readable where the last stage is, and writable where the first
-    is. An error of a stage destroys it and all others; destroying it destroys the stages. One stage alone is
-    ``Duplex.from_(stage)``.
+    The result is readable if the last stage is, and writable if the first stage is. An error of a stage destroys the result
+    and all other stages. Destroying the result destroys the stages. One stage alone is ``Duplex.from_(stage)``.
 
-    Raises MissingArgsError without a stage, InvalidArgValueError for a stage that its neighbours cannot be joined to.
+    Args:
+        stages: Streams or functions, as for `pipeline`.
+
+    Returns:
+        The Duplex.
+
+    Raises:
+        MissingArgsError: There is no stage.
+        InvalidArgTypeError: An argument is not a stage.
+        InvalidArgValueError: Two neighbours cannot be joined.
     """
     if not stages:
         raise MissingArgsError("compose() needs a stage")

@@ -1,4 +1,4 @@
-"""duplex_pair(): two streams back to back, what is written to one being read from the other."""
+"""duplex_pair(): two streams back to back; writes to one are read from the other."""
 
 from __future__ import annotations
 
@@ -51,10 +51,16 @@ class _Side(Duplex):
 
 
 def duplex_pair(**options: Any) -> tuple[Duplex, Duplex]:
-    """Two Duplexes, joined: a chunk written to one is read from the other, at the reader's pace.
+    """Make two joined Duplexes: a chunk written to one is read from the other, at the reader's pace.
 
-    ``options`` are those of `Duplex`, for both. ``end()`` of one ends the readable side of the other. ``destroy()`` of
-    one ends the other's readable side too; with an error, it destroys the other, without that error.
+    ``end()`` of one ends the readable side of the other. ``destroy()`` of one does the same; with an error, it destroys the
+    other, without that error.
+
+    Args:
+        options: Those of `Duplex`, for both streams. High-water marks are bytes, or objects in object mode.
+
+    Returns:
+        The two streams.
     """
     one, two = _Side(**options), _Side(**options)
     one._other = two

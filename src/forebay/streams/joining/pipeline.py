@@ -1,4 +1,4 @@
-"""pipeline(): streams, iterables and functions joined to one flow that fails, ends and is cleaned up as one."""
+"""pipeline(): join streams, iterables and functions to one flow that fails, ends and is cleaned up as one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ _CLOSED = "a stage was closed before its source had ended"
 
 
 class Pipeline(Handle[Any], Flow):
-    """A flow under way, and the awaitable of its end; its value is what a last stage that is a function returned."""
+    """A running pipeline, and the awaitable of its end; made by `pipeline`.
+
+    Awaiting it returns the value of the last stage if that is a function, otherwise None.
+    """
 
     def __init__(self, stages: tuple[Any, ...], signal: AbortSignal | None, end: bool) -> None:
         super().__init__()
@@ -65,20 +68,20 @@ class Pipeline(Handle[Any], Flow):
 
     @property
     def stream(self) -> Any:
-        """The last stage as a stream; for a function that is a PassThrough with what it gave."""
+        """The last stage as a stream. For a function it is a PassThrough with the function's output."""
         return self._last
 
     def stats(self) -> list[StreamStats]:
-        """The counters of the stages that are streams, in order."""
+        """Return the counters of the stages that are streams, in order."""
         return flow_stats(self.stages)
 
     @property
     def bottleneck(self) -> Any:
-        """The stage that the others wait for; the source where nobody waits."""
+        """Return the stage that the others wait for; the source if no stage waits."""
         return bottleneck(self.stages)
 
     def draw(self) -> str:
-        """The flow as text: each stage, its fill against its mark, and who is waited for."""
+        """Return a drawing of the pipeline: each stage, how full it is, and the stage that the others wait for."""
         return drawing(self.stages)
 
     # ---- building
@@ -516,17 +519,25 @@ async def _each(items: Iterable[Any]) -> AsyncIterator[Any]:
 def pipeline(*stages: Any, signal: AbortSignal | None = None, end: bool = True) -> Pipeline:
     """Join ``stages`` and let the data flow: ``await pipeline(source, *stages, sink)``.
 
-    It starts at once and returns an awaitable `Pipeline`. The source is a Readable, an iterable, an async iterable or
-    a function that returns one; a stage in the middle is a Duplex or a function from an async iterable to an async
-    iterable (an async generator function); the sink a Writable or a function from an async iterable to an awaitable,
-    whose value the pipeline returns. A list of stages as the only argument is taken apart.
+    The pipeline starts at once. A function may stop reading before the end: then the stages before it are given up. An
+    error of any stage destroys every stage and is raised once. Cancelling the awaiting task, and ``signal``, destroy every
+    stage with AbortError. The behaviour is that of Node's ``stream.pipeline``; see docs/node-differences.md.
 
-    A function may stop reading before the end: what comes before it is given up. An error of any stage destroys every
-    stage and is raised once. Cancelling the task that awaits, and ``signal``, do the same with AbortError.
-    ``end=False`` leaves the sink open.
+    Args:
+        stages: The source, the stages and the sink, or one list of them. The source is a Readable, an iterable, an async
+            iterable or a function that returns one. A stage in the middle is a Duplex, or a function from an async
+            iterable to an async iterable (an async generator function). The sink is a Writable, or a function from an
+            async iterable to an awaitable.
+        signal: An `AbortSignal` that ends the pipeline.
+        end: False leaves the sink open.
 
-    Raises MissingArgsError for fewer than two stages, InvalidArgTypeError for what is no stage, InvalidReturnValueError
-    for a function that returns none.
+    Returns:
+        An awaitable `Pipeline`. Its result is the value of the last stage if that is a function, otherwise None.
+
+    Raises:
+        MissingArgsError: There are fewer than two stages.
+        InvalidArgTypeError: An argument is not a stage.
+        InvalidReturnValueError: A function returns nothing that can be read.
     """
     if len(stages) == 1 and isinstance(stages[0], (list, tuple)):
         stages = tuple(stages[0])

@@ -1,4 +1,4 @@
-"""batches(): a stream by all that is there, instead of chunk by chunk."""
+"""batches(): iterate over lists of all buffered chunks."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from forebay.streams.reading.puller import Pull
 
 
 class Batches:
-    """``async for batch in r.batches()``: non-empty lists of chunks, in order.
+    """Iterate over lists of chunks: ``async for batch in r.batches()``.
 
-    A batch is what is buffered when the loop comes round, so it is never more than the stream's high-water mark plus a
-    chunk, however fast the source. Errors, and leaving the loop early, are as in ``async for chunk in r``.
+    A batch holds the chunks that are buffered when the loop asks for the next one. So it is never empty, and never larger
+    than the stream's high-water mark and one chunk. Errors and leaving the loop early work as in ``async for chunk in r``.
     """
 
     def __init__(self, source: Any) -> None:
@@ -57,7 +57,7 @@ class Batches:
         return batch
 
     async def aclose(self) -> None:
-        """Leave the iteration; a stream that has not ended is destroyed."""
+        """Leave the iteration. A stream that has not ended is destroyed."""
         self._over = True
         if self._pull is not None:
             self._pull.leave()

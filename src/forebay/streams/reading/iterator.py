@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 class ReadableIterator:
-    """``async for chunk in readable``: an object, so that leaving the loop early destroys the stream at once.
+    """Iterate over the chunks: ``async for chunk in readable``.
 
-    The last reference to it goes when the loop is left; where something else holds it, or on an interpreter that does
-    not count references, use ``async with`` on the stream or on ``contextlib.aclosing(stream.iterator())``.
+    It is an object so that leaving the loop early destroys the stream at once: the last reference goes when the loop is
+    left. If something else holds a reference, or the interpreter does not count references, use ``async with`` on
+    the stream or on ``contextlib.aclosing(stream.iterator())``.
     """
 
     _stream: Any
@@ -46,7 +47,7 @@ class ReadableIterator:
         return self._reading.next()
 
     async def aclose(self) -> None:
-        """Leave the iteration; an unfinished stream is destroyed unless ``destroy_on_return`` is False."""
+        """Leave the iteration. A stream that has not ended is destroyed, unless ``destroy_on_return`` is False."""
         self._reading.finish(False)
 
     def __del__(self) -> None:

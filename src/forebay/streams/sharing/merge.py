@@ -1,4 +1,4 @@
-"""merge(): several sources as one, in the order in which things arrive."""
+"""merge(): several sources as one stream, in the order in which chunks arrive."""
 
 from __future__ import annotations
 
@@ -11,11 +11,23 @@ from forebay.streams.reading.puller import Pull
 
 
 def merge(*sources: Any, high_water_mark: int | None = None) -> Readable:
-    """A Readable of the chunks of all ``sources``, as they come; each source's own are in order.
+    """Return a Readable of the chunks of all ``sources``, in the order in which they arrive.
 
-    Sources are Readables, or what ``Readable.from_`` takes. Where several have chunks ready they take turns. It ends
-    when all have ended; an error of one destroys it and the other sources, and destroying it destroys the sources.
-    ``high_water_mark``: what it reads ahead; one chunk if not given. Raises MissingArgsError without a source.
+    The chunks of one source stay in order. If several sources have chunks, they take turns. The stream ends when all sources
+    have ended. An error of one source destroys the stream and the other sources, and destroying the stream destroys the
+    sources.
+
+    Args:
+        sources: Readables, or what ``Readable.from_`` takes.
+        high_water_mark: How much the stream reads ahead: bytes, or objects if a source gives objects. None is 1, so the
+            stream reads one chunk ahead.
+
+    Returns:
+        The stream.
+
+    Raises:
+        MissingArgsError: There is no source.
+        InvalidArgTypeError: An argument is not a source.
     """
     if not sources:
         raise MissingArgsError("merge() needs a source")

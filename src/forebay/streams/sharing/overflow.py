@@ -1,4 +1,4 @@
-"""OverflowBuffer: a stage for a writer that will not wait."""
+"""OverflowBuffer: a stage for a writer that cannot wait."""
 
 from __future__ import annotations
 
@@ -16,21 +16,34 @@ _POLICIES = ("block", "error", "drop-oldest", "drop-newest")
 
 
 class OverflowBuffer(Duplex):
-    """A pass-through buffer that says what happens when it is full and its writer does not wait for 'drain'.
+    """A pass-through buffer with a policy for writes while it is full.
 
-    ``overflow``:
-        ``"block"``: nothing is lost; write() returns False and the chunks queue up, as in any stream.
-        ``"error"``: write() raises `StreamOverflowError`; the chunk is not taken and the stream stays as it is. (A pipe
-        into it destroys it with that error.)
-        ``"drop-oldest"``: the oldest chunks make room.
-        ``"drop-newest"``: the chunk is thrown away.
+    The policies:
 
-    A chunk is taken whole while less than ``high_water_mark`` bytes (objects) are held, 64 KiB (16) if not given; so
-    never more than the mark plus a chunk is held. With a policy other than ``"block"`` write() does not return False.
-    `dropped` counts what was thrown away; ``on_drop(chunk)`` is called with each such chunk.
+    ``"block"``
+        write() returns False and the chunk is queued, as in any stream.
+    ``"error"``
+        write() raises `StreamOverflowError`. The chunk is not queued, and the stream stays as it is. A pipe destroys the
+        buffer with that error.
+    ``"drop-oldest"``
+        The buffer drops its oldest chunks to make room.
+    ``"drop-newest"``
+        The buffer drops the new chunk.
+
+    The buffer takes a whole chunk as long as it holds less than ``high_water_mark``. So it never holds more than the mark and
+    one chunk. With a policy other than ``"block"`` write() does not return False. `dropped` counts the dropped chunks.
 
     ``events.pipe(OverflowBuffer(overflow="drop-oldest", object_mode=True)).pipe(slow)`` keeps the newest events.
-    Raises InvalidArgValueError for an unknown policy.
+
+    Args:
+        overflow: The policy.
+        high_water_mark: How much the buffer holds: bytes, or objects in object mode. None is 64 KiB (16 objects).
+        object_mode: Whether chunks are any objects except None.
+        on_drop: A function that is called with each dropped chunk.
+        signal: An `AbortSignal` that destroys the stream.
+
+    Raises:
+        InvalidArgValueError: The policy is unknown.
     """
 
     def __init__(
@@ -69,13 +82,25 @@ class OverflowBuffer(Duplex):
 
     @property
     def held(self) -> int:
-        """What is written and not yet read: bytes, or objects."""
+        """The size of the chunks that were written and not yet read: bytes, or objects."""
         return self._size + self.readable_length + self.writable_length
 
     def write(
         self, chunk: Any, encoding: str | None = None, callback: Callable[..., object] | None = None
     ) -> bool:
-        """As ``Writable.write``; raises StreamOverflowError where the buffer is full and the policy is ``"error"``."""
+        """Write a chunk as ``Writable.write`` does, or apply the policy.
+
+        Args:
+            chunk: As for ``Writable.write``.
+            encoding: The encoding of a ``str``. None is the stream's.
+            callback: A function that is called with None when the chunk was taken or dropped, or with the error.
+
+        Returns:
+            False if the policy is ``"block"`` and the writer should wait for 'drain'.
+
+        Raises:
+            StreamOverflowError: The buffer is full and the policy is ``"error"``.
+        """
         if self.overflow == "error" and self.held >= self._mark and self.writable:
             raise StreamOverflowError(f"the buffer is full: {self.held} of {self._mark} are held")
         return super().write(chunk, encoding, callback)

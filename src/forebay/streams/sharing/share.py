@@ -1,4 +1,4 @@
-"""share() and broadcast(): one source to many consumers, each at its own pace, through one bounded buffer."""
+"""share() and broadcast(): one source for many consumers, each at its own pace, through one bounded buffer."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from forebay.streams.reading.puller import Pull
 class Shared:
     """A source and its consumers; made by `share` and `broadcast`.
 
-    ``consumer()`` is a new Readable over the source. Every chunk is kept until each consumer has taken it, so the slowest
-    one governs: the source is not read while `buffered` is at the mark. A consumer that comes late starts at the
-    oldest chunk that is kept; one that is destroyed no longer counts. Without a consumer the chunks are kept.
+    ``consumer()`` returns a new Readable over the source. The buffer keeps every chunk until each consumer has taken it. So
+    the slowest consumer sets the pace: the source is not read while `buffered` is at the high-water mark. A late consumer
+    starts at the oldest chunk in the buffer. A destroyed consumer no longer counts. Without a consumer the chunks are kept.
 
     ``async with share(source) as shared`` cancels it at the end of the block.
     """
@@ -53,16 +53,23 @@ class Shared:
 
     @property
     def buffered(self) -> int:
-        """What is kept for consumers: bytes, or objects."""
+        """The size of the chunks in the buffer: bytes, or objects."""
         return self._size
 
     @property
     def consumers(self) -> int:
-        """How many consumers there are."""
+        """The number of consumers."""
         return len(self._consumers)
 
     def consumer(self) -> Readable:
-        """A new Readable of the source's chunks, from the oldest one that is kept. Raises after `cancel`."""
+        """Return a new Readable of the source's chunks, from the oldest chunk in the buffer.
+
+        Returns:
+            The stream.
+
+        Raises:
+            StreamDestroyedError: The source was cancelled.
+        """
         if isinstance(self._error, AbortError):
             raise StreamDestroyedError("consumer() after cancel()")
         consumer = _Consumer(self, self._objects)
@@ -71,7 +78,11 @@ class Shared:
         return consumer
 
     def cancel(self, error: BaseException | None = None) -> None:
-        """Give the source up, and destroy every consumer with ``error``, or with AbortError."""
+        """Stop reading the source and destroy every consumer.
+
+        Args:
+            error: The error of the consumers. None is AbortError.
+        """
         if self._error is None:
             self._error = AbortError()
             self._error.__cause__ = error
@@ -205,16 +216,39 @@ class _Consumer(Readable):
 
 
 def share(source: Any, *, high_water_mark: int | None = None) -> Shared:
-    """Let many consumers read ``source``, a Readable or what ``Readable.from_`` takes; see `Shared`.
+    """Let many consumers read one source; see `Shared`.
 
-    It is read when the fastest consumer wants more and no more than ``high_water_mark`` bytes (objects) are kept for
-    the slowest; the default mark, 64 KiB (16 objects), if not given. Raises OutOfRangeError for a mark below 1.
+    The source is read when the fastest consumer wants more and the buffer is below the mark.
+
+    Args:
+        source: A Readable, or what ``Readable.from_`` takes.
+        high_water_mark: The size of the buffer: bytes, or objects for a source of objects or text. None is 64 KiB
+            (16 objects). One chunk may go beyond it.
+
+    Returns:
+        The `Shared` source.
+
+    Raises:
+        InvalidArgTypeError: ``source`` is not a source.
+        OutOfRangeError: The mark is below 1.
     """
     return Shared(_checked(source), high_water_mark, False)
 
 
 def broadcast(source: Any, *, high_water_mark: int | None = None) -> Shared:
-    """As `share`, but the source is read at once, up to the mark, whether there are consumers or not."""
+    """Let many consumers read one source that starts at once, up to the mark, even without a consumer.
+
+    Args:
+        source: As for `share`.
+        high_water_mark: As for `share`.
+
+    Returns:
+        The `Shared` source.
+
+    Raises:
+        InvalidArgTypeError: ``source`` is not a source.
+        OutOfRangeError: The mark is below 1.
+    """
     return Shared(_checked(source), high_water_mark, True)
 
 

@@ -1,4 +1,4 @@
-"""run(): an event loop for a program that is all streams."""
+"""run(): run a program of streams in a new event loop."""
 
 from __future__ import annotations
 
@@ -14,15 +14,26 @@ T = TypeVar("T")
 
 
 def run(main: Awaitable[T] | Callable[[], Awaitable[T]], *, uvloop: bool = False) -> T:
-    """Run ``main``, a coroutine or a function that returns an awaitable, in a new event loop, and return its result.
+    """Run ``main`` in a new event loop, and return its result when everything is delivered.
 
-    ``forebay.run(lambda: pipeline(source, sink))`` builds and runs a pipeline inside the loop. ``uvloop=True`` takes
-    uvloop's loop; raises ImportError where that is not installed.
+    ``forebay.run(lambda: pipeline(source, sink))`` makes and runs a pipeline inside the loop.
 
-    When ``main`` has returned, streams and pipelines that still have something to deliver go on to their end, as in
-    Node: what was written, what is ended and not finished, pipes, pipelines that nobody awaits, 'data' that flows from
-    a Readable. The wait ends where nothing can happen any more: no timer, no descriptor, no thread that is at work, no
-    step of a task. Ctrl-C ends it too. What is dropped then, and when ``main`` raises, is named in a ResourceWarning.
+    After ``main`` has returned, streams and pipelines that still have data to deliver go on to their end, as in Node:
+    written chunks, ended streams that have not finished, pipes, pipelines that are not awaited, and a Readable that flows to
+    'data' listeners. The wait ends when nothing can happen any more: there is no timer, no descriptor, no thread at work and
+    no step of a task. Ctrl-C ends it too. A ResourceWarning names what is dropped then, or when ``main`` raises.
+
+    Args:
+        main: A coroutine, or a function that returns an awaitable.
+        uvloop: Whether to run on uvloop's loop.
+
+    Returns:
+        The result of ``main``.
+
+    Raises:
+        InvalidArgTypeError: ``main`` has the wrong type.
+        RuntimeError: An event loop is running already.
+        ImportError: uvloop is not installed.
     """
     if not callable(main) and not hasattr(main, "__await__"):
         raise InvalidArgTypeError(

@@ -1,12 +1,11 @@
-"""Transforms for bytes on their way: compress them, decompress them, take their hash.
+"""Transforms for bytes: compress, decompress and hash them.
 
-zlib and hashlib let other threads run while they work on a large chunk, so large chunks are worked on in a
-worker thread and the event loop goes on meanwhile; the order of the bytes is kept. Small ones are done on the
-spot.
+zlib and hashlib release the interpreter lock while they work on a large chunk. So a worker thread processes large
+chunks while the event loop continues; the order of the bytes is kept. Small chunks are processed at once.
 
-**Memory.** `gzip` and `gunzip` work in steps of at most 256 KiB of input and of output, however large a chunk
-is and however much it expands, and make no output that there is no room for. `hashing` lets at most 1 MiB
-that still is to be hashed pass on.
+**Memory.** `gzip` and `gunzip` work in steps of at most 256 KiB of input and of output, however large a chunk is and
+however much it expands. They produce no output for which there is no room. `hashing` lets at most 1 MiB pass on that is
+not hashed yet.
 """
 
 from __future__ import annotations
@@ -49,19 +48,19 @@ _GZIP_FORMAT = 31
 
 
 class DamagedDataError(StreamError, ValueError):
-    """Compressed data that is not in its format, or whose checksum is wrong."""
+    """The compressed data is not in its format, or its checksum is wrong."""
 
     code = "Z_DATA_ERROR"
 
 
 class TruncatedDataError(StreamError, EOFError):
-    """Compressed data that ends too early."""
+    """The compressed data ends too early."""
 
     code = "Z_BUF_ERROR"
 
 
 class _Worker(Transform):
-    """A Transform that has some of its work done in a worker thread, one call after the other."""
+    """A Transform that runs some of its work in a worker thread, one call after the other."""
 
     _strand: Strand | None = None
 
@@ -107,7 +106,7 @@ def _nothing() -> None:
 
 
 class Gzip(_Worker):
-    """What `gzip` returns."""
+    """The stream that `gzip` returns."""
 
     def __init__(self, level: int, high_water_mark: int | None, signal: Any) -> None:
         if isinstance(level, bool) or not isinstance(level, int):
@@ -131,7 +130,7 @@ class Gzip(_Worker):
 
 
 class Gunzip(_Worker):
-    """What `gunzip` returns."""
+    """The stream that `gunzip` returns."""
 
     def __init__(self, high_water_mark: int | None, signal: Any) -> None:
         super().__init__(high_water_mark=high_water_mark, signal=signal)
@@ -161,7 +160,7 @@ class Gunzip(_Worker):
                 yield output
 
     def _step(self, data: Any) -> tuple[bytes, Any]:
-        """Decompress some of ``data``; return the output and what input is left, None where no output is to come."""
+        """Decompress some of ``data``. Return the output and the remaining input, or None if no output will follow."""
         outputs: list[bytes] = []
         room = _STEP_OUT
         while True:
@@ -187,7 +186,7 @@ class Gunzip(_Worker):
                 return b"".join(outputs), data
 
     def _next_member(self, data: Any) -> Any:
-        """Begin a member with what ``data`` begins with, unless that is nothing or the zeros behind a member."""
+        """Begin a member with ``data``, unless that is empty or consists of the zeros behind a member."""
         if self._whole:
             data = bytes(data).lstrip(b"\0")
         self._inside = len(data) > 0
@@ -212,7 +211,7 @@ def _in_words(error: zlib.error, behind_a_member: bool) -> str:
 
 
 class Hashing(_Worker):
-    """What `hashing` returns."""
+    """The stream that `hashing` returns. ``name`` is the name of the hash."""
 
     def __init__(self, name: str, high_water_mark: int | None, signal: Any) -> None:
         import hashlib
@@ -234,10 +233,12 @@ class Hashing(_Worker):
         self._held: tuple[Completion, Any, bool] | None = None
 
     def hexdigest(self) -> str:
-        """The hash of what has passed, in hexadecimal digits; of all the data once the stream has ended.
+        """Return the hash of the data so far in hexadecimal digits. Once the stream has ended, it is that of all the data.
 
-        The extendable hashes ``shake_128`` and ``shake_256`` are cut at 32 and 64 bytes. Raises RuntimeError
-        while chunks are still being hashed.
+        The extendable hashes ``shake_128`` and ``shake_256`` are cut at 32 and 64 bytes.
+
+        Raises:
+            RuntimeError: A worker is still hashing chunks.
         """
         if self._at_work:
             raise RuntimeError(
@@ -267,7 +268,7 @@ class Hashing(_Worker):
         return self._held[0]
 
     def _hash_more(self) -> None:
-        """Give a worker what there is. Raises RuntimeError where no thread can be started."""
+        """Give a worker the waiting chunks. Raises RuntimeError if no thread can be started."""
         chunks, self._unhashed = self._unhashed, []
         self._at_work = self._unhashed_bytes
         self._submit(partial(_update, self._hash, chunks), self._hashed)
@@ -309,34 +310,53 @@ def _update(digest: Any, chunks: list[Any]) -> None:
 
 
 def gzip(*, level: int = 6, high_water_mark: int | None = None, signal: Any = None) -> Gzip:
-    """A Transform that gives what is written to it in gzip format, as one member.
+    """Make a Transform that compresses its input to gzip format, as one member without a name and a time.
 
-    ``level``: from 0 (only packed) over 1 (fastest) to 9 (smallest). ``high_water_mark``: bytes, for both
-    sides. ``signal``: an `AbortSignal` that destroys the stream. The output holds no name and no time. Raises
-    InvalidArgTypeError and OutOfRangeError for a wrong level.
+    Args:
+        level: From 0 (no compression) over 1 (fastest) to 9 (smallest).
+        high_water_mark: Bytes, for both sides. None is 64 KiB.
+        signal: An `AbortSignal` that destroys the stream.
+
+    Returns:
+        The stream.
+
+    Raises:
+        InvalidArgTypeError: The level is not an int.
+        OutOfRangeError: The level is not from 0 to 9.
     """
     return Gzip(level, high_water_mark, signal)
 
 
 def gunzip(*, high_water_mark: int | None = None, signal: Any = None) -> Gunzip:
-    """A Transform that decompresses what is in gzip format: one member or several on end, and zeros behind
-    the last.
+    """Make a Transform that decompresses gzip format: one or several members, and zeros behind the last.
 
-    ``high_water_mark``: bytes, for both sides. ``signal``: an `AbortSignal` that destroys the stream.
+    The stream fails with DamagedDataError if the data is in another format, is followed by other data or does not match its
+    checksum. It fails with TruncatedDataError if the data ends too early or is empty. Output that was produced before the
+    damage was found has passed on by then.
 
-    The stream fails with DamagedDataError where the data is in another format, is followed by something else,
-    or does not match its checksum, and with TruncatedDataError where it ends too early, as no data at all
-    does. Output that was made before the damage was found has passed on by then.
+    Args:
+        high_water_mark: Bytes, for both sides. None is 64 KiB.
+        signal: An `AbortSignal` that destroys the stream.
+
+    Returns:
+        The stream.
     """
     return Gunzip(high_water_mark, signal)
 
 
 def hashing(name: str = "sha256", *, high_water_mark: int | None = None, signal: Any = None) -> Hashing:
-    """A Transform that passes on what it gets, as it is, and takes its hash: ``hexdigest()``, when it has
-    ended.
+    """Make a Transform that outputs its input unchanged and computes its hash. Read ``hexdigest()`` after the end.
 
-    ``name``: any name that ``hashlib.new`` knows. ``high_water_mark``: bytes, for both sides. ``signal``: an
-    `AbortSignal` that destroys the stream. Raises InvalidArgTypeError and InvalidArgValueError for a wrong
-    name.
+    Args:
+        name: A name that ``hashlib.new`` knows.
+        high_water_mark: Bytes, for both sides. None is 64 KiB.
+        signal: An `AbortSignal` that destroys the stream.
+
+    Returns:
+        The stream.
+
+    Raises:
+        InvalidArgTypeError: The name is not a str.
+        InvalidArgValueError: There is no such hash.
     """
     return Hashing(name, high_water_mark, signal)

@@ -1,7 +1,7 @@
-"""Consumers: a whole stream as one value, or line by line.
+"""Consumers: read a whole stream as one value, or line by line.
 
-They take a Readable, an iterable or an async iterable, of bytes or of text. ``from forebay import consumers`` and
-``await consumers.text(stream)`` is the way to use them; some have the names of builtins.
+They take a Readable, an iterable or an async iterable, of bytes or of text. Use them as ``from forebay import consumers``
+and ``await consumers.text(stream)``; some have the names of builtins.
 """
 
 from __future__ import annotations
@@ -26,11 +26,22 @@ _NOTHING = object()
 async def text(
     source: Any, encoding: str = "utf8", *, errors: str = "strict", limit: int | None = None
 ) -> str:
-    """All of ``source`` as text. Bytes are decoded from ``encoding``, characters split between chunks included.
+    """Read all of ``source`` as text. Characters may be split between chunks.
 
-    ``errors`` is that of ``bytes.decode``. ``limit``: the most bytes (characters, where the source gives text) to take;
-    raises OutOfRangeError, and gives the source up, when there are more. Raises UnicodeDecodeError,
-    UnknownEncodingError, and what the source fails with.
+    Args:
+        source: A Readable, an iterable or an async iterable, of bytes or of text.
+        encoding: The encoding of the bytes.
+        errors: That of ``bytes.decode``.
+        limit: The most to take: bytes, or characters of a source of text. None means no limit. If there is more, the
+            source is destroyed.
+
+    Returns:
+        The text. The await raises the error that the source fails with.
+
+    Raises:
+        UnknownEncodingError: The encoding is unknown.
+        OutOfRangeError: The source holds more than ``limit``.
+        UnicodeDecodeError: The bytes are not in the encoding.
     """
     try:
         decoder = codecs.getincrementaldecoder(encoding)(errors)
@@ -49,7 +60,19 @@ async def text(
 
 
 async def bytes(source: Any, *, limit: int | None = None) -> builtins.bytes:
-    """All of ``source`` as bytes. ``limit`` in bytes, and errors, as for `text`."""
+    """Read all of ``source`` as bytes.
+
+    Args:
+        source: A Readable, an iterable or an async iterable of bytes.
+        limit: The most bytes to take. None means no limit. If there is more, the source is destroyed.
+
+    Returns:
+        The bytes. The await raises the error that the source fails with.
+
+    Raises:
+        InvalidArgTypeError: The source gives text.
+        OutOfRangeError: The source holds more than ``limit``.
+    """
     parts: list[Any] = []
 
     def take(chunk: Any) -> int:
@@ -63,7 +86,19 @@ async def bytes(source: Any, *, limit: int | None = None) -> builtins.bytes:
 
 
 async def json(source: Any, *, limit: int | None = None) -> Any:
-    """The JSON value that ``source`` holds, in UTF-8, UTF-16 or UTF-32. Raises ValueError; otherwise as `text`."""
+    """Read the JSON value that ``source`` holds, in UTF-8, UTF-16 or UTF-32.
+
+    Args:
+        source: A Readable, an iterable or an async iterable, of bytes or of text.
+        limit: As for `text`.
+
+    Returns:
+        The value. The await raises the error that the source fails with.
+
+    Raises:
+        ValueError: The data is not JSON.
+        OutOfRangeError: The source holds more than ``limit``.
+    """
     parts: list[Any] = []
 
     def take(chunk: Any) -> int:
@@ -81,14 +116,22 @@ def lines(source: Any, *, keep_ends: bool = False, limit: int | None = _LINE_LIM
 @overload
 def lines(*, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Callable[[Any], Lines]: ...
 def lines(source: Any = _NOTHING, *, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Any:
-    """``async for line in lines(source)``: what stands between the newlines, as bytes or text, as ``source`` gives it.
+    """Iterate over the lines of ``source``: ``async for line in lines(source)``.
 
-    A line ends with ``\\n`` or ``\\r\\n``, which is cut off unless ``keep_ends``; the last one may do without. ``limit``:
-    the most bytes (characters) of a line, its end not counted, 1 MiB if not given, None for any; a longer one raises
-    OutOfRangeError and gives the source up. Leaving the loop early destroys the stream.
+    A line ends with ``\n`` or ``\r\n``; the last line may have no end. Lines are bytes or text, as the source gives them.
+    Leaving the loop early destroys the stream. A line that is longer than ``limit`` raises OutOfRangeError and destroys
+    the source.
 
-    It is a stage too: ``pipeline(source, lines, sink)``, and ``lines(keep_ends=True)``, without a source, is one with
-    options. The sink gets the lines as objects: give it ``object_mode=True`` unless the lines are bytes.
+    `lines` is also a stage: ``pipeline(source, lines, sink)``. Without a source it is a stage with options:
+    ``lines(keep_ends=True)``. The sink gets the lines as objects, so give it ``object_mode=True`` unless the lines are bytes.
+
+    Args:
+        source: A Readable, an iterable or an async iterable, of bytes or of text.
+        keep_ends: Whether the lines keep their ends.
+        limit: The most bytes (characters) of a line without its end. None means no limit; the default is 1 MiB.
+
+    Returns:
+        The async iterator of lines, or the stage.
     """
     if limit is not None:
         checked_int("limit", limit, 0)
@@ -184,7 +227,7 @@ class Lines:
         self._error = OutOfRangeError(f"lines(): a line is longer than limit={self._limit}")
 
     async def aclose(self) -> None:
-        """Leave the iteration; a stream that has not ended is destroyed."""
+        """Leave the iteration. A stream that has not ended is destroyed."""
         self._ended = True
         close = getattr(self._chunks, "aclose", None)
         if close is not None:
@@ -192,7 +235,7 @@ class Lines:
 
 
 async def _collect(name: str, source: Any, take: Any, limit: int | None) -> None:
-    """Hand each chunk to ``take``, which returns its size, and watch the limit."""
+    """Pass each chunk to ``take``, which returns its size, and check the limit."""
     if limit is None:
         if isinstance(source, Readable):
             await source.for_each(take)

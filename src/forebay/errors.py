@@ -1,7 +1,7 @@
-"""Every exception that forebay raises, emits or hands to a callback.
+"""The exceptions that forebay raises, emits or passes to callbacks. `forebay.codecs` has two more, for compressed data.
 
-Each class carries Node's code for the same condition in ``code``, so that a program that knows Node's streams can
-compare codes, and derives from the Python exception that a Python programmer would catch.
+Each class has Node's code of the same condition in ``code``, so that programs can compare codes. Each class also derives
+from the Python exception that a Python program would catch.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ __all__ = [
 
 
 class StreamError(Exception):
-    """Base of all stream errors; ``code`` is Node's name of the condition."""
+    """Base of all stream errors. ``code`` is Node's name of the condition."""
 
     code = "ERR_STREAM"
 
@@ -61,7 +61,7 @@ class StreamDestroyedError(StreamError):
 
 
 class StreamOverflowError(StreamError):
-    """A chunk was refused, because a buffer with ``overflow="error"`` is full."""
+    """A write to a full buffer with ``overflow="error"``."""
 
     code = "ERR_INVALID_STATE"
 
@@ -91,7 +91,7 @@ class UnshiftAfterEndError(StreamError):
 
 
 class MultipleCompletionError(StreamError):
-    """A hook completed twice: its Completion was resolved or rejected again."""
+    """A Completion of a hook was settled twice."""
 
     code = "ERR_MULTIPLE_CALLBACK"
 
@@ -109,7 +109,11 @@ class UnableToPipeError(StreamError):
 
 
 class AbortError(StreamError):
-    """The operation was aborted: by an AbortSignal, by leaving an iteration early, or by aclose()."""
+    """The operation was aborted: by an AbortSignal, by leaving an iteration early, or by aclose().
+
+    Args:
+        message: What was aborted.
+    """
 
     code = "ABORT_ERR"
 
@@ -118,19 +122,19 @@ class AbortError(StreamError):
 
 
 class NoRunningLoopError(StreamError, RuntimeError):
-    """A stream was used where no event loop is running."""
+    """A stream was used without a running event loop."""
 
     code = "ERR_NO_RUNNING_LOOP"
 
 
 class WrongLoopError(StreamError, RuntimeError):
-    """In debug mode: a stream was used from another thread, or from another event loop, than its own."""
+    """In debug mode, a stream was used from another thread or another event loop than its own."""
 
     code = "ERR_WRONG_LOOP"
 
 
 class AlreadyConnectedError(StreamError, RuntimeError):
-    """connect() on a socket that was connected before."""
+    """connect() on a socket that has been connected before."""
 
     code = "EISCONN"
 
@@ -142,13 +146,13 @@ class NotConnectedError(StreamError, RuntimeError):
 
 
 class ServerAlreadyListeningError(StreamError, RuntimeError):
-    """listen() on a server that listens already."""
+    """listen() on a server that is listening already."""
 
     code = "ERR_SERVER_ALREADY_LISTEN"
 
 
 class NullChunkError(StreamError, TypeError):
-    """None where a chunk is expected; None is the end-of-stream mark."""
+    """None in the place of a chunk. None marks the end of a stream."""
 
     code = "ERR_STREAM_NULL_VALUES"
 
@@ -160,7 +164,7 @@ class InvalidArgTypeError(StreamError, TypeError):
 
 
 class InvalidArgValueError(StreamError, ValueError):
-    """An argument of the right type with a value that cannot be used."""
+    """An argument of the right type with a value that is not allowed."""
 
     code = "ERR_INVALID_ARG_VALUE"
 
@@ -178,7 +182,7 @@ class MissingArgsError(StreamError, TypeError):
 
 
 class InvalidReturnValueError(StreamError, TypeError):
-    """A function given to a stream returned something that cannot be used."""
+    """A function given to a stream returned a value that is not allowed."""
 
     code = "ERR_INVALID_RETURN_VALUE"
 
@@ -190,20 +194,25 @@ class NotImplementedHookError(StreamError, NotImplementedError):
 
 
 class UnknownEncodingError(StreamError, LookupError):
-    """An encoding that is not known."""
+    """An unknown encoding."""
 
     code = "ERR_UNKNOWN_ENCODING"
 
 
 class HttpError(StreamError):
-    """Base of the errors of HTTP; ``status`` is what a server answers where it can still answer."""
+    """Base of the HTTP errors. ``status`` is the status that a server answers with, if it still can."""
 
     code = "ERR_HTTP"
     status = 500
 
 
 class HttpProtocolError(HttpError, ValueError):
-    """The peer sent what is no HTTP/1.1, or more than is allowed; ``status`` tells what it was."""
+    """The peer sent invalid HTTP/1.1, or exceeded a limit.
+
+    Args:
+        message: What is wrong.
+        status: The status that a server answers with.
+    """
 
     code = "HPE_INVALID"
 
@@ -213,7 +222,7 @@ class HttpProtocolError(HttpError, ValueError):
 
 
 class IncompleteMessageError(HttpError, ConnectionError):
-    """The connection was closed before a message was whole."""
+    """The connection was closed before the message was complete."""
 
     code = "ECONNRESET"
     status = 400
@@ -227,18 +236,18 @@ class HttpTimeoutError(HttpError, TimeoutError):
 
 
 class HeadersSentError(HttpError, RuntimeError):
-    """A header was to be changed when the headers had been sent already."""
+    """A change to the headers after they were sent."""
 
     code = "ERR_HTTP_HEADERS_SENT"
 
 
 class InvalidHeaderError(HttpError, ValueError):
-    """A header, method, status or target that must not be sent, such as one with a line break in it."""
+    """A header, method, status or target that must not be sent, for example because it contains a line break."""
 
     code = "ERR_INVALID_CHAR"
 
 
 class ContentLengthMismatchError(HttpError, ValueError):
-    """More or less was written than the Content-Length announced."""
+    """The length of the body differs from the Content-Length."""
 
     code = "ERR_HTTP_CONTENT_LENGTH_MISMATCH"

@@ -1,4 +1,4 @@
-"""What a stream and a pipeline know of themselves: how much passed, how full they are, who waits for whom."""
+"""Statistics of streams and pipelines: how much passed, how full the buffers are, and which stage the others wait for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _NOTABLE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class SideStats:
-    """One side of a stream. Sizes are bytes; objects in object mode, characters of a readable with an encoding."""
+    """The counters of one side of a stream.
+
+    Sizes are in bytes; in objects in object mode; in characters for a readable side with an encoding.
+    """
 
     #: Chunks that came in, ever.
     chunks: int
@@ -31,13 +34,17 @@ class SideStats:
 
     @property
     def fill(self) -> float:
-        """The buffer against the mark: 1.0 is full, and more than that is over it."""
+        """The buffer size divided by the mark: 1.0 is full, and more is above the mark."""
         return self.length / self.high_water_mark if self.high_water_mark else float(self.length > 0)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamStats:
-    """A stream's sides; the other attributes are those of the writable side, or of the readable where that is all."""
+    """The counters of a stream.
+
+    ``readable`` and ``writable`` are its sides, or None. The other attributes are those of the writable side, or of the
+    readable side if there is no other.
+    """
 
     name: str
     readable: SideStats | None
@@ -50,39 +57,51 @@ class StreamStats:
 
     @property
     def chunks(self) -> int:
+        """The number of chunks that came in, ever."""
         return self._main().chunks
 
     @property
     def bytes(self) -> int:
+        """The size of these chunks: bytes, or objects in object mode."""
         return self._main().bytes
 
     @property
     def length(self) -> int:
+        """The size of the buffer now: bytes, or objects in object mode."""
         return self._main().length
 
     @property
     def high_water_mark(self) -> int:
+        """The high-water mark: bytes, or objects in object mode."""
         return self._main().high_water_mark
 
     @property
     def peak(self) -> int:
+        """The largest size that the buffer ever had."""
         return self._main().peak
 
     @property
     def stalls(self) -> int:
+        """How often the flow had to wait."""
         return self._main().stalls
 
     @property
     def stalled(self) -> float:
+        """How long the flow had to wait, in seconds, including a wait in progress."""
         return self._main().stalled
 
     @property
     def fill(self) -> float:
+        """The buffer size divided by the mark: 1.0 is full, and more is above the mark."""
         return self._main().fill
 
 
 def stream_stats(stream: Any) -> StreamStats:
-    """The counters of ``stream`` as they are now."""
+    """Return the present counters of a stream.
+
+    Args:
+        stream: The stream.
+    """
     return StreamStats(
         type(stream).__name__,
         SideStats(*stream._s_side_stats(True)) if stream._s_has_side(True) else None,
@@ -91,12 +110,20 @@ def stream_stats(stream: Any) -> StreamStats:
 
 
 def flow_stats(stages: Sequence[Any]) -> list[StreamStats]:
-    """The counters of those stages that are streams, in order."""
+    """Return the counters of the stages that are streams, in order.
+
+    Args:
+        stages: The stages of a pipeline.
+    """
     return [stream_stats(stage) for stage in stages if hasattr(stage, "_s_side_stats")]
 
 
 def bottleneck(stages: Sequence[Any]) -> Any:
-    """The stage that the others wait for: the last that held its writers up, or the source where none did."""
+    """Return the stage that the others wait for: the last stage that held its writers up, or the source if there is none.
+
+    Args:
+        stages: The stages of a pipeline.
+    """
     waits = [
         stage._s_side_stats(False)[6] if hasattr(stage, "_s_side_stats") and stage._s_has_side(False) else 0.0
         for stage in stages
@@ -112,7 +139,11 @@ def bottleneck(stages: Sequence[Any]) -> Any:
 
 
 def drawing(stages: Sequence[Any]) -> str:
-    """A line for each stage: its buffers against their marks, and which of them is waited for."""
+    """Return one line for each stage: its buffers against their marks, and which stage the others wait for.
+
+    Args:
+        stages: The stages of a pipeline.
+    """
     slowest = bottleneck(stages)
     return "\n".join(_lines(stages, slowest))
 

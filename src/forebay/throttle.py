@@ -1,4 +1,4 @@
-"""Throttle: a Transform that lets bytes or objects through no faster than at a given rate."""
+"""Throttle: a Transform that limits the bytes or the objects per second."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CREDIT_SECONDS = 0.05
 
 
 class Throttle(Transform):
-    """What `throttle` returns. ``bytes_per_second`` or ``items_per_second``: the rate; the other is None."""
+    """The stream that `throttle` returns."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Throttle(Transform):
             yield piece
 
     async def _turn(self, nbytes: int) -> None:
-        """Wait until ``nbytes`` more may pass: at the end of the time that they take."""
+        """Wait until ``nbytes`` more may pass: until the time that they take is over."""
         now = monotonic()
         last = now if self._due is None else max(self._due, now - _CREDIT_SECONDS)
         self._due = last + nbytes / self._rate
@@ -66,7 +66,7 @@ class Throttle(Transform):
             await asyncio.sleep(self._due - now)
 
     async def _item_turn(self) -> None:
-        """Wait until one more item may pass: the first at once, the next when the time of the one before is over."""
+        """Wait until one more item may pass: the first at once, the next when the time of the previous one is over."""
         now = monotonic()
         due = now if self._due is None else max(self._due, now - _CREDIT_SECONDS)
         self._due = due + 1 / self._rate
@@ -89,16 +89,25 @@ def throttle(
     high_water_mark: int | None = None,
     signal: Any = None,
 ) -> Throttle:
-    """A Transform that passes on what it gets, at no more than ``bytes_per_second``, or ``items_per_second``.
+    """Make a Transform that passes its input on at a limited rate.
 
-    At no time have more bytes passed than the rate allows since the first one came; time in which none came,
-    or in which nobody took them, is not made up for, but for 0.05 s. Chunks that take longer than 0.05 s are
-    split. With ``items_per_second`` it is in object mode: the first object passes at once, each other one
-    ``1 / items_per_second`` seconds after the one before. Who writes is told to wait by the ordinary means:
-    ``write()`` says False, and 'drain' follows.
+    At no time have more bytes passed than the rate allows since the first byte came. Idle time gives no credit beyond
+    0.05 s. A chunk that takes longer than 0.05 s is split. With ``items_per_second`` the stream is in object mode: the first
+    object passes at once, and each further object at least ``1 / items_per_second`` seconds after the previous one. The
+    writer waits as for any stream: `write` returns False, and 'drain' follows.
 
-    ``high_water_mark``: bytes, or objects, for both sides. ``signal``: an `AbortSignal` that destroys the
-    stream. Raises MissingArgsError where not one rate is given, InvalidArgTypeError and OutOfRangeError for
-    what is none.
+    Args:
+        bytes_per_second: The rate in bytes per second.
+        items_per_second: The rate in objects per second. Give one of the two rates.
+        high_water_mark: The high-water mark of both sides: bytes, or objects. None is the default.
+        signal: An `AbortSignal` that destroys the stream.
+
+    Returns:
+        The stream.
+
+    Raises:
+        MissingArgsError: There is not exactly one rate.
+        InvalidArgTypeError: The rate is not a number.
+        OutOfRangeError: The rate is not above 0 and finite.
     """
     return Throttle(bytes_per_second, items_per_second, high_water_mark, signal)

@@ -1,4 +1,4 @@
-"""AbortController, AbortSignal: one object that tells many operations to stop."""
+"""AbortController and AbortSignal: stop many operations with one object."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from forebay.errors import AbortError, InvalidArgTypeError
 
 
 class Abortable(Protocol):
-    """What a signal needs of a stream."""
+    """The methods of a stream that a signal uses."""
 
     def destroy(self, error: BaseException | None = None) -> Any: ...
 
@@ -23,7 +23,11 @@ S = TypeVar("S", bound=Abortable)
 
 
 class AbortSignal:
-    """What operations look at: whether to stop, and a call when it is time to."""
+    """Tell operations to stop. An `AbortController` makes the signal and aborts it.
+
+    ``aborted`` is whether the signal was aborted. ``reason`` is the exception that `AbortController.abort` got, or an
+    AbortError; None before.
+    """
 
     def __init__(self) -> None:
         self.aborted = False
@@ -32,11 +36,22 @@ class AbortSignal:
         self._emitter = EventEmitter()
 
     def add_listener(self, fn: Callable[[], object]) -> None:
-        """Call ``fn()`` when the signal aborts; not at all if it has."""
+        """Call ``fn()`` when the signal aborts. If it has aborted already, ``fn`` is never called.
+
+        Args:
+            fn: A function without arguments.
+
+        Raises:
+            InvalidArgTypeError: ``fn`` cannot be called.
+        """
         self._emitter.on("abort", fn)
 
     def remove_listener(self, fn: Callable[[], object]) -> None:
-        """Take a listener away, if it is there."""
+        """Remove a listener. Without such a listener nothing happens.
+
+        Args:
+            fn: The function that `add_listener` got.
+        """
         self._emitter.off("abort", fn)
 
     def _abort(self, reason: BaseException | None) -> None:
@@ -59,28 +74,33 @@ class AbortSignal:
 
 
 class AbortController:
-    """The other end of an `AbortSignal`: ``controller.abort()`` aborts what was given ``controller.signal``."""
+    """Abort the operations that have ``controller.signal``."""
 
     def __init__(self) -> None:
         self.signal = AbortSignal()
 
     def abort(self, reason: BaseException | None = None) -> None:
-        """Abort, once: every operation with the signal ends with an AbortError, whose cause is ``reason``.
+        """Abort the operations. Each of them ends with an AbortError whose cause is ``reason``. Later calls do nothing.
 
-        What a listener raises is raised when all were called; of several, as an ExceptionGroup.
+        Args:
+            reason: An exception. None is an AbortError.
+
+        Raises:
+            ExceptionGroup: Several listeners raised. The exception of a single listener is raised unchanged. All listeners
+                are called in any case.
         """
         self.signal._abort(reason)
 
 
 class Left(AbortError):
-    """A stream was given up by its reader, who has left before the end: by choice, or by failing."""
+    """The reader of a stream left before its end: by choice, or because it failed."""
 
     def __init__(self) -> None:
         super().__init__("The reader left before the end of the stream")
 
 
 def abort_error(signal: AbortSignal) -> AbortError:
-    """The error of an operation that ``signal`` stopped."""
+    """Return the error of an operation that ``signal`` stopped."""
     error = AbortError()
     if signal.reason is not None and not isinstance(signal.reason, AbortError):
         error.__cause__ = signal.reason
@@ -88,7 +108,7 @@ def abort_error(signal: AbortSignal) -> AbortError:
 
 
 def checked_signal(signal: Any) -> AbortSignal | None:
-    """``signal``, an AbortSignal or None. Raises InvalidArgTypeError."""
+    """Return ``signal``, an AbortSignal or None. Raise InvalidArgTypeError for another type."""
     if signal is not None and not isinstance(signal, AbortSignal):
         raise InvalidArgTypeError(
             f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}"
@@ -97,7 +117,18 @@ def checked_signal(signal: Any) -> AbortSignal | None:
 
 
 def add_abort_signal(signal: AbortSignal, stream: S) -> S:
-    """Destroy ``stream`` with AbortError when ``signal`` aborts, at once if it has; return the stream."""
+    """Destroy ``stream`` with AbortError when ``signal`` aborts. If it has aborted already, destroy the stream now.
+
+    Args:
+        signal: The signal.
+        stream: The stream.
+
+    Returns:
+        The stream.
+
+    Raises:
+        InvalidArgTypeError: ``signal`` is not an AbortSignal, or ``stream`` is not a stream.
+    """
     if checked_signal(signal) is None:
         raise InvalidArgTypeError("add_abort_signal() needs a signal, got None")
     if not hasattr(stream, "destroy"):

@@ -1,6 +1,6 @@
-"""EventEmitter: named events and their listeners, called in order on the spot.
+"""EventEmitter: named events, and listeners that are called in order.
 
-Internal listeners (`Listener`) are called without a Python frame between; all others are ordinary callables.
+Internal listeners (`Listener`) are called without a Python frame in between; all others are ordinary callables.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MOST_IN_LIST = 16
 
 
 class OnceListener(Standin):
-    """Calls its function for the first event only, and is off the list by then."""
+    """Call its function for the first event only. By then it has removed itself."""
 
     _emitter: Any
     _event: Any
@@ -89,7 +89,7 @@ def _tell1(emitter: EventEmitter, event: Any, fn: Any, arg: Any) -> None:
 
 
 def _returned(emitter: EventEmitter, event: Any, result: Any) -> None:
-    """Take what a listener returned, other than None, or its exception."""
+    """Handle a result other than None, or an exception, of a listener."""
     if type(result) is calls.Raised:
         raised = result
         _report(emitter, event, raised.error)
@@ -101,7 +101,7 @@ def _returned(emitter: EventEmitter, event: Any, result: Any) -> None:
 
 
 def _report(emitter: Any, event: Any, error: Any) -> None:
-    """Whoever made the event is not to be disturbed by a listener, nor are the other listeners."""
+    """Report an exception of a listener without disturbing the emitter or the other listeners."""
     loop = _get_running_loop()
     if loop is None:
         raise error
@@ -133,11 +133,11 @@ def _settle(emitter: Any, result: Any) -> None:
 
 
 class EventEmitter(Ticked):
-    """Named events with listeners that are called in the order in which they were added, inside ``emit``.
+    """Named events with listeners. An event calls its listeners in the order in which they were added.
 
-    The rules are those of Node's EventEmitter: an emission goes to the listeners that were there at its start; an
-    ``'error'`` event that nobody listens to is raised. A listener's exception keeps no other listener from being called:
-    it leaves ``emit`` after them, and goes to the event loop's exception handler where a stream emits by itself.
+    The rules are those of Node's EventEmitter: an emission goes to the listeners that exist at its start; an ``'error'``
+    event without a listener is raised. All listeners are called even if one raises. `emit` then raises the exception. If a
+    stream itself emits, the exception goes to the event loop's exception handler.
     """
 
     _s_events: Any
@@ -150,9 +150,19 @@ class EventEmitter(Ticked):
     # ---- the list of listeners
 
     def on(self, event: Any, fn: Any = None) -> Any:
-        """Call ``fn`` at every ``event``; return the emitter. Without ``fn``, a decorator: ``@stream.on("end")``.
+        """Call ``fn`` at every ``event``.
 
-        A listener may be a coroutine function: it runs as a task, and an exception in it destroys the stream.
+        A listener may be a coroutine function. It runs as a task, and an exception in it destroys the stream.
+
+        Args:
+            event: The name of the event.
+            fn: The listener. None makes `on` a decorator: ``@stream.on("end")``.
+
+        Returns:
+            The emitter, or the decorator.
+
+        Raises:
+            InvalidArgTypeError: The event is not a str, or the listener cannot be called.
         """
         if fn is None:
             return _Decorator(self, event, False)
@@ -162,7 +172,18 @@ class EventEmitter(Ticked):
     add_listener = on
 
     def once(self, event: Any, fn: Any = None) -> Any:
-        """Call ``fn`` at the next ``event`` only; return the emitter. Without ``fn``, a decorator."""
+        """Call ``fn`` at the next ``event`` only.
+
+        Args:
+            event: The name of the event.
+            fn: The listener. None makes `once` a decorator.
+
+        Returns:
+            The emitter, or the decorator.
+
+        Raises:
+            InvalidArgTypeError: The event is not a str, or the listener cannot be called.
+        """
         if fn is None:
             return _Decorator(self, event, True)
         event = _checked(event, fn)
@@ -170,25 +191,44 @@ class EventEmitter(Ticked):
         return self
 
     def prepend_listener(self, event: Any, fn: Any) -> Any:
-        """Like `on`, but before all listeners that are there now."""
+        """Call ``fn`` at every ``event``, before all present listeners. Return the emitter.
+
+        Args:
+            event: The name of the event.
+            fn: The listener, as for `on`.
+        """
         self._s_add(_checked(event, fn), fn, True)
         return self
 
     def prepend_once_listener(self, event: Any, fn: Any) -> Any:
-        """Like `once`, but before all listeners that are there now."""
+        """Call ``fn`` at the next ``event`` only, before all present listeners. Return the emitter.
+
+        Args:
+            event: The name of the event.
+            fn: The listener, as for `on`.
+        """
         event = _checked(event, fn)
         self._s_add(event, OnceListener(self, event, fn), True)
         return self
 
     def off(self, event: Any, fn: Any) -> Any:
-        """Remove the latest registration of ``fn`` for ``event``, if there is one; return the emitter."""
+        """Remove the latest registration of a listener, if there is one. Return the emitter.
+
+        Args:
+            event: The name of the event.
+            fn: The listener.
+        """
         self._s_remove(calls.interned(event), fn)
         return self
 
     remove_listener = off
 
     def remove_all_listeners(self, event: Any = None) -> Any:
-        """Remove every listener of ``event``, or of all events; return the emitter."""
+        """Remove every listener of one event, or of all events. Return the emitter.
+
+        Args:
+            event: The name of the event. None means all.
+        """
         if self._s_events is not None:
             for name in list(self._s_events) if event is None else [event]:
                 if name in self._s_events:
@@ -197,11 +237,19 @@ class EventEmitter(Ticked):
         return self
 
     def listener_count(self, event: Any) -> Any:
-        """How many listeners ``event`` has."""
+        """Return the number of listeners of an event.
+
+        Args:
+            event: The name of the event.
+        """
         return self._s_count(event)
 
     def listeners(self, event: Any) -> Any:
-        """The listeners of ``event``, in order."""
+        """Return the listeners of an event, in order.
+
+        Args:
+            event: The name of the event.
+        """
         handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
             return []
@@ -212,14 +260,24 @@ class EventEmitter(Ticked):
         return functions
 
     def event_names(self) -> Any:
-        """The events that have a listener."""
+        """Return the names of the events that have a listener."""
         return [] if self._s_events is None else list(self._s_events)
 
     def emit(self, event: Any, *args: Any) -> Any:
-        """Call the listeners of ``event`` with ``args``; return whether there was any.
+        """Call the listeners of an event.
 
-        All of them are called, whatever they raise; then the first exception is raised, and others go to the event
-        loop's exception handler. Raises the error itself for an ``'error'`` event without a listener.
+        All listeners are called. Then the first exception is raised; further exceptions go to the event loop's exception
+        handler. An ``'error'`` event without a listener raises the error itself.
+
+        Args:
+            event: The name of the event.
+            args: The arguments of the listeners.
+
+        Returns:
+            Whether there was a listener.
+
+        Raises:
+            StreamError: The event is ``'error'``, has no listener, and its argument is not an exception.
         """
         handler = None if self._s_events is None else self._s_events.get(event)
         if handler is None:
@@ -233,7 +291,7 @@ class EventEmitter(Ticked):
         return True
 
     def _s_tell(self, event: Any, *args: Any) -> Any:
-        """As `emit`, for events that the library makes: what is raised goes to the loop's exception handler."""
+        """Emit an event of the library. An exception of a listener goes to the loop's exception handler."""
         if event == "error" and self._s_count("error") == 0:
             unhandled(self, args[0], current_queue()._loop)
             return False
@@ -292,7 +350,7 @@ class EventEmitter(Ticked):
         self._s_removed(event)
 
     def _s_take_off(self, event: Any, listener: Any) -> None:
-        """Take the last registration of this very listener away, which a comparison may have done meanwhile."""
+        """Remove the last registration of this very listener, unless a comparison has removed it meanwhile."""
         while True:
             handler = self._s_events.get(event)
             rest = None
@@ -347,7 +405,7 @@ class EventEmitter(Ticked):
                 return
 
     def _s_replace_many(self, event: Any, many: Handlers) -> None:
-        """Go on with a copy: an emission, or a search, goes over these."""
+        """Continue with a copy: an emission or a search iterates over the present list."""
         copy = Handlers([])
         copy.take_over(many)
         if self._s_events.get(event) is many:
@@ -373,7 +431,7 @@ class EventEmitter(Ticked):
         del before
 
     def _s_loosen_once(self) -> None:
-        """Let the listeners of once() go on without the emitter, which holds them."""
+        """Detach the listeners of once() from the emitter that holds them."""
         if self._s_events is not None:
             for handler in list(self._s_events.values()):
                 for fn in _all_of(handler):
@@ -444,7 +502,7 @@ class EventEmitter(Ticked):
             many._readers -= 1
 
     def _s_call_each(self, event: Any, handler: Any, args: tuple[Any, ...]) -> None:
-        """Call all, and raise what the first one raised that did."""
+        """Call all listeners, then raise the first exception."""
         first = None
         listeners = _all_of(handler)
         index = 0
@@ -520,7 +578,7 @@ class _Decorator:
 
 
 def _all_of(handler: Any) -> list[Any]:
-    """A list, to be read only, of what is stored for an event."""
+    """Return the stored handlers of an event as a list that must not be changed."""
     if type(handler) is list:
         return handler
     if type(handler) is Handlers:
@@ -530,7 +588,7 @@ def _all_of(handler: Any) -> list[Any]:
 
 
 def _report_beside(emitter: Any, event: Any, error: Any, first: Any) -> None:
-    """A second exception, beside the one that is raised: to the loop, or where there is none to the first."""
+    """Report a second exception beside the one that is raised: to the loop, or as a note if there is no loop."""
     if _get_running_loop() is None:
         first.add_note(f"another listener of {event!r} raised {error!r}")
     else:
@@ -538,7 +596,7 @@ def _report_beside(emitter: Any, event: Any, error: Any, first: Any) -> None:
 
 
 def _checked(event: Any, fn: Any) -> Any:
-    """The name of the event, interned. Raises InvalidArgTypeError for what is none, and for a listener that is none."""
+    """Return the interned name of the event. Raise InvalidArgTypeError if the name or the listener has the wrong type."""
     if not isinstance(event, str):
         raise InvalidArgTypeError(f"the event must be a str, such as 'data', got {event!r}")
     if not callable(fn) and not isinstance(fn, Listener):

@@ -1,4 +1,4 @@
-"""What a chunk is in byte mode, and the marks that say how much of it may wait."""
+"""Chunks in byte mode, and the default high-water marks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _defaults = [64 * 1024, 16]
 
 
 def byte_chunk(chunk: Any) -> Any:
-    """``chunk`` itself where it is bytes-like, byte by byte; a flat view of any other buffer; None for what is none."""
+    """Return ``chunk`` if it is bytes-like, byte by byte; a flat view of any other buffer; None if it is not a buffer."""
     if isinstance(chunk, (bytes, bytearray)):
         return chunk
     try:
@@ -28,7 +28,7 @@ def byte_chunk(chunk: Any) -> Any:
 
 
 def text_chunk(text: str, encoding: str) -> bytes:
-    """``text`` as bytes; raises as `encode` does."""
+    """Return ``text`` as bytes. Raises as `encode` does."""
     if type(text) is str and (encoding == "utf8" or encoding == "utf-8"):
         plain = text
         return plain.encode("utf8")
@@ -36,7 +36,7 @@ def text_chunk(text: str, encoding: str) -> bytes:
 
 
 def mark(name: str, value: object, object_mode: bool) -> int:
-    """The high-water mark called ``name``: ``value``, or the default of the mode for None."""
+    """Return the high-water mark called ``name``: ``value``, or the default of the mode if it is None."""
     if value is None:
         return _defaults[1 if object_mode else 0]
     if isinstance(value, bool) or not isinstance(value, int):
@@ -47,12 +47,24 @@ def mark(name: str, value: object, object_mode: bool) -> int:
 
 
 def get_default_high_water_mark(object_mode: bool) -> int:
-    """The high-water mark of streams made without one: bytes, or objects with ``object_mode``."""
+    """Return the high-water mark of streams that are made without one.
+
+    Args:
+        object_mode: True for the mark of object mode, in objects; False for that of byte mode, in bytes.
+    """
     return _defaults[1 if object_mode else 0]
 
 
 def set_default_high_water_mark(object_mode: bool, value: int) -> None:
-    """Set the high-water mark of streams that are made from now on: bytes, or objects with ``object_mode``."""
+    """Set the high-water mark of streams that are made from now on without one.
+
+    Args:
+        object_mode: True for the mark of object mode; False for that of byte mode.
+        value: The mark: objects, or bytes.
+
+    Raises:
+        InvalidArgValueError: ``value`` is not an int from 0 to 2**62 - 1.
+    """
     if value is None:
         raise InvalidArgValueError("value must be an int of 0 or more, got None")
     _defaults[1 if object_mode else 0] = mark("value", value, object_mode)

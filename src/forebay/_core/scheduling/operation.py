@@ -1,4 +1,4 @@
-"""Awaitables of forebay's own: an outcome that may be there at once, and one that is waited for."""
+"""Awaitables of forebay: outcomes that exist already, and outcomes that are waited for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NOTHING = ()
 
 
 class Ready:
-    """Awaited, it is done at once, with None."""
+    """An awaitable that is done at once, with None."""
 
     def __await__(self) -> Any:
         return iter(_NOTHING)
@@ -24,7 +24,7 @@ READY = Ready()
 
 
 class _GiveWay:
-    """Awaited, it is done after one turn of the loop, with None."""
+    """An awaitable that is done after one turn of the loop, with None."""
 
     def __await__(self) -> Any:
         yield
@@ -34,7 +34,7 @@ GIVE_WAY = _GiveWay()
 
 
 class failed:
-    """Awaited, it raises at once."""
+    """An awaitable that raises at once."""
 
     def __init__(self, error: Any) -> None:
         self._error = error
@@ -45,10 +45,10 @@ class failed:
 
 
 class Handle:
-    """An operation under way: awaitable as often as one likes, with callbacks that run the moment it is done.
+    """An operation in progress. It can be awaited any number of times, and calls its callbacks the moment it is done.
 
-    An error that nobody asks for, by awaiting, `exception`, `result` or a callback, goes to the loop's exception
-    handler when the handle is dropped.
+    If the error is never retrieved, by awaiting, `exception`, `result` or a callback, it goes to the loop's exception
+    handler when the handle is garbage-collected.
     """
 
     _error: Any
@@ -89,7 +89,7 @@ class Handle:
                 self._tell(callback)
 
     def _tell(self, callback: Any) -> None:
-        """Call a callback; what it raises is nobody else's concern."""
+        """Call a callback. An exception of it goes to the loop's exception handler."""
         if calls.crowded():
             # One operation's callback ends another one, and so on.
             next_tick(callback, self)
@@ -99,11 +99,15 @@ class Handle:
             report(self._loop, f"Exception in a callback of {type(self).__name__}", result.error, None)
 
     def done(self) -> Any:
-        """Whether the operation has ended."""
+        """Return whether the operation has ended."""
         return bool(self._is_done)
 
     def add_done_callback(self, fn: Any) -> None:
-        """Call ``fn(handle)`` at the very moment the operation ends; on a tick if it has."""
+        """Call ``fn(handle)`` the moment the operation ends; on a tick if it has ended already.
+
+        Args:
+            fn: A function of the handle.
+        """
         # Made before anything is looked at: the garbage collector may run, and with it anything.
         callbacks = [] if self._callbacks is None else None
         if self._is_done:
@@ -114,13 +118,22 @@ class Handle:
         self._callbacks.append(fn)
 
     def exception(self) -> Any:
-        """The error, or None. Raises asyncio.InvalidStateError while the operation goes on."""
+        """Return the error, or None.
+
+        Raises:
+            asyncio.InvalidStateError: The operation has not ended.
+        """
         self._check_done()
         self._seen = True
         return self._error
 
     def result(self) -> Any:
-        """The value. Raises the error, and asyncio.InvalidStateError while the operation goes on."""
+        """Return the value.
+
+        Raises:
+            asyncio.InvalidStateError: The operation has not ended.
+            BaseException: The error of the operation, if it failed.
+        """
         self._check_done()
         self._seen = True
         if self._error is not None:
@@ -134,7 +147,7 @@ class Handle:
             )
 
     def _abandoned(self) -> None:
-        """The task that awaited was cancelled."""
+        """Called when the awaiting task was cancelled."""
 
     def _has_waiters(self) -> bool:
         if self._callbacks is not None and self._callbacks:
@@ -147,7 +160,7 @@ class Handle:
         return self.result()
 
     async def wait(self) -> None:
-        """Wait for the end, whatever it is: an error is not raised."""
+        """Wait for the end. An error of the operation is not raised."""
         await _Until(self)
 
     def _until_done(self) -> Any:

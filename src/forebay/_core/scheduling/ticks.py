@@ -1,8 +1,8 @@
-"""The tick queue: work put off until the running callback has returned, but before the loop looks at anything else.
+"""The tick queue: calls that run after the running callback has returned, before the loop does anything else.
 
-One FIFO for each event loop, emptied, with what is added meanwhile, by a single ``loop.call_soon`` (Node's
-``process.nextTick``). A tick is a target with a small operation number and one argument, so that a stream queues its
-own work without making a callable; ``CALL`` is the number for any Python callable.
+Each event loop has one FIFO. A single ``loop.call_soon`` empties it, including the ticks that are added meanwhile
+(Node's ``process.nextTick``). A tick is a target with a small operation number and one argument, so that a stream can
+queue its own work without making a callable. ``CALL`` is the number for any Python callable.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ATTRIBUTE = "_forebay_ticks"
 
 
 class Ticked:
-    """What can be the target of a tick: it carries out one of its own operations."""
+    """The target of a tick. It carries out one of its own operations."""
 
     def _s_run_tick(self, op: int, arg: Any) -> None:
         raise NotImplementedError
@@ -69,14 +69,14 @@ class TickQueue:
         fifo.put(arg)
 
     def relieve(self) -> None:
-        """Run the ticks now where many wait; for code between two steps of a task."""
+        """Run the ticks now if many wait. For code between two steps of a task."""
         if self._fifo.size > _MANY_SLOTS:
             self._run_all()
 
     def settle(self) -> bool:
-        """Run the ticks now, for a task that is about to wait; return whether there were any.
+        """Run the ticks now, for a task that is about to wait. Return whether there were any.
 
-        Not inside a tick: the rest of them come after it.
+        Inside a tick nothing is run: the remaining ticks follow it.
         """
         if self._running or self._fifo.size == 0:
             return False
@@ -84,7 +84,7 @@ class TickQueue:
         return True
 
     def drain(self) -> None:
-        """What the loop calls."""
+        """Run all ticks. The loop calls this."""
         try:
             self._run_all()
         finally:
@@ -95,7 +95,7 @@ class TickQueue:
                 self._scheduled = False
 
     def _run_all(self) -> None:
-        """Run ticks until none is left. An exception of one goes to the loop's handler and the others still run."""
+        """Run ticks until none is left. An exception of a tick goes to the loop's exception handler."""
         fifo = self._fifo
         outer = self._running
         self._running = True
@@ -119,7 +119,7 @@ class TickQueue:
 
 
 def report(loop: asyncio.AbstractEventLoop, message: str, error: BaseException, source: object) -> None:
-    """Hand an error that nobody listens to over to the loop's exception handler."""
+    """Pass an error that has no listener to the loop's exception handler."""
     context = {"message": message, "exception": error}
     if isinstance(source, Ticked):
         context["stream"] = source
@@ -164,9 +164,17 @@ def current_queue() -> TickQueue:
 
 
 def next_tick(fn: Callable[..., object], *args: Any) -> None:
-    """Call ``fn(*args)`` when the running callback has returned, in order with the streams' own deferred work.
+    """Call ``fn(*args)`` after the running callback has returned, in order with the ticks of the streams.
 
-    Raises NoRunningLoopError outside an event loop. An exception of ``fn`` goes to the loop's exception handler.
+    An exception of ``fn`` goes to the loop's exception handler. This is Node's ``process.nextTick``.
+
+    Args:
+        fn: The function.
+        args: Its arguments.
+
+    Raises:
+        InvalidArgTypeError: ``fn`` cannot be called.
+        NoRunningLoopError: No event loop is running.
     """
     if not callable(fn):
         raise InvalidArgTypeError(f"next_tick() needs a callable, got {fn!r}")

@@ -40,11 +40,11 @@ _KEPT_WHILE_OPEN = ("construct", "destroy", "final", "flush", "runners", "error"
 
 
 class Completion:
-    """What a hook returns when it is done later: done when somebody calls `resolve` or `reject`.
+    """Say later that a hook is done: a hook returns a Completion, and `resolve` or `reject` settles it.
 
-    It is what Node's callback is: the stream goes on inside that call, with no turn of the loop between, and a
-    completion that is resolved before the hook returns is as good as a hook that returned the value. Settling it a
-    second time is an error of the stream (`MultipleCompletionError`). Call it on the loop's thread only.
+    It takes the place of Node's callback. The stream continues inside the call of `resolve` or `reject`, without a turn of
+    the loop. A Completion that is resolved before the hook returns equals a hook that returned the value. Settling it a
+    second time is an error of the stream (`MultipleCompletionError`). Settle it on the loop's thread only.
     """
 
     _stream: Any
@@ -63,13 +63,27 @@ class Completion:
         self._value = None
 
     def resolve(self, value: Any = None) -> None:
-        """The hook is done, with ``value`` as its result."""
+        """Report that the hook is done.
+
+        Args:
+            value: The result of the hook.
+
+        Raises:
+            InvalidArgTypeError: ``value`` is another Completion.
+        """
         if isinstance(value, Completion):
             raise InvalidArgTypeError("resolve() needs the result of the hook, got another Completion")
         self._settle(None, value)
 
     def reject(self, error: BaseException) -> None:
-        """The hook failed with ``error``, an exception."""
+        """Report that the hook failed.
+
+        Args:
+            error: An exception.
+
+        Raises:
+            InvalidArgTypeError: ``error`` is not an exception.
+        """
         if not isinstance(error, BaseException):
             raise InvalidArgTypeError(f"reject() needs an exception, got {error!r}")
         self._settle(error, None)
@@ -269,9 +283,18 @@ class Lifecycle(EventEmitter):
     # ---- destruction
 
     def destroy(self, error: BaseException | None = None) -> Self:
-        """Give the stream up now: drop what is buffered, release what it holds, emit 'error' (with one) and 'close'.
+        """End the stream at once: drop its buffers, release its resources, emit 'error' (with an error) and 'close'.
 
-        ``error``: the exception that 'error' reports, or None. Only the first call counts. Returns the stream.
+        Only the first call counts.
+
+        Args:
+            error: The exception that 'error' reports. None means no 'error' event.
+
+        Returns:
+            The stream.
+
+        Raises:
+            InvalidArgTypeError: ``error`` is not an exception or None.
         """
         if error is not None and not isinstance(error, BaseException):
             raise InvalidArgTypeError(f"destroy() needs an exception or None, got {error!r}")
@@ -437,12 +460,12 @@ class Lifecycle(EventEmitter):
 
     @property
     def destroyed(self) -> bool:
-        """Whether destroy() was called, by whomever."""
+        """Whether the stream was destroyed, by destroy() or by itself."""
         return bool(self._s_destroyed)
 
     @property
     def closed(self) -> bool:
-        """Whether everything is released; the 'close' event follows at the next tick."""
+        """Whether everything is released. The 'close' event follows on the next tick."""
         return bool(self._s_closed)
 
     @property

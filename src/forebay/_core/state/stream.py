@@ -425,11 +425,11 @@ class Stream(WritableSide):
         )
 
     def stats(self) -> StreamStats:
-        """What has passed, how full the buffers are, and how often and how long somebody had to wait; see StreamStats."""
+        """Return the counters of the stream: chunks, bytes, buffers and stalls; see `forebay.stats.StreamStats`."""
         return stream_stats(self)
 
     def _s_count_direct(self, nbytes: int, chunks: int) -> None:
-        """Bytes that went from this stream to its destination inside the kernel."""
+        """Count bytes that the kernel moved from this stream to its destination."""
         if self._s_readable:
             self._r_did_read = True
             self._r_bytes += nbytes

@@ -1,4 +1,4 @@
-"""The end of a stream's use: aclose(), and what leaving ``async with`` does. The public functions are methods of the streams."""
+"""aclose(), and what ``async with`` does at its end. The streams have these functions as methods."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from forebay.errors import AbortError
 
 
 class GivenUp(AbortError):
-    """The error of a stream that aclose() cut short; nobody who asks for the same is told of it."""
+    """The error of a stream that aclose() cut short. It is not reported to further callers of aclose()."""
 
 
 async def aclose(self: Any) -> None:
-    """Give the stream up and wait until it is closed: ``await stream.aclose()``.
+    """Destroy the stream if it is not done, and wait until it is closed: ``await stream.aclose()``.
 
-    Raises what the stream has failed with. Giving up what is unfinished is not a failure. Rule L6.
+    Destroying an unfinished stream in this way is not a failure. If the stream has failed, its error is raised. Rule L6.
     """
     told = self.closed
     if not self.destroyed:
@@ -43,12 +43,12 @@ async def enter(self: Any) -> Any:
 
 
 async def leave_readable(self: Any, kind: Any, error: BaseException | None, traceback: Any) -> None:
-    """Give the stream up."""
+    """Destroy the stream and wait until it is closed."""
     await aclose(self)
 
 
 async def leave_writable(self: Any, kind: Any, error: BaseException | None, traceback: Any) -> None:
-    """End the stream and wait for 'finish'; after an exception, destroy it with that."""
+    """End the stream and wait for 'finish'; after an exception, destroy it with that exception."""
     if error is None:
         await _finish(self)
     else:
@@ -56,7 +56,7 @@ async def leave_writable(self: Any, kind: Any, error: BaseException | None, trac
 
 
 async def leave_duplex(self: Any, kind: Any, error: BaseException | None, traceback: Any) -> None:
-    """End the writable side, wait for 'finish', and give the readable side up."""
+    """End the writable side, wait for 'finish', and give up the readable side."""
     if error is not None:
         await _give_up(self, error)
         return
@@ -84,7 +84,7 @@ async def _give_up(self: Any, error: BaseException) -> None:
 
 
 def _watch(stream: Any) -> Any:
-    """A watch that goes on, and hears of the error, where the wait for it is cancelled."""
+    """Watch the stream. The watch continues, and gets the error, if the wait for it is cancelled."""
     watch = finished(stream)
     watch._seen = True
     # With a callback, the watch is not given up together with the wait.
@@ -97,7 +97,7 @@ def _hear(watch: Any) -> None:
 
 
 def _report_late(stream: Any, watch: Any) -> None:
-    """Nobody waits any more; that it was given up is no error."""
+    """Report a late error; no task waits any more. A stream that was given up is not an error."""
     error = watch.exception()
     if error is not None and not isinstance(error, AbortError):
         unhandled(stream, error, watch._loop)

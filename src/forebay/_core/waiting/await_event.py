@@ -15,7 +15,7 @@ from forebay.errors import InvalidArgTypeError, PrematureCloseError
 
 
 class _Wait:
-    """One future, and the listeners that settle it; they are gone when the await ends, however it does."""
+    """One future and the listeners that settle it. The listeners are removed when the await ends."""
 
     def __init__(self, emitter: Any) -> None:
         self._emitter = emitter
@@ -48,7 +48,7 @@ _WAKE_AT_ONCE = 256
 
 
 class _Room:
-    """All who wait for one stream's room, behind one listener for each event."""
+    """All tasks that wait for room in one stream, behind one listener for each event."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -58,7 +58,7 @@ class _Room:
         self._listening = False
 
     def __call__(self) -> Generator[Any, None, None]:
-        """Wait."""
+        """Wait for room."""
         future = self._loop.create_future()
         self._waiters[future] = None
         if not self._listening:
@@ -86,7 +86,7 @@ class _Room:
             self._stream.on(event, fn)
 
     def _leave(self) -> None:
-        """Listen no more; who comes later waits for the next time."""
+        """Remove the listeners. A later task waits for the next event."""
         if self._listening:
             self._listening = False
             if getattr(self._stream, _ROOM, None) is self:
@@ -130,7 +130,7 @@ def _closed_early(stream: Any) -> BaseException:
 
 
 class Drained:
-    """What drain() returns where there is no room: nothing is listened to before somebody awaits it."""
+    """The awaitable that drain() returns if there is no room. It adds its listeners when it is awaited."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
@@ -155,10 +155,20 @@ class Drained:
 
 
 async def once(emitter: Any, event: str, *, signal: AbortSignal | None = None) -> list[Any]:
-    """Wait for the next ``event`` of ``emitter`` and return its arguments, as a list.
+    """Wait for the next ``event`` of ``emitter``.
 
-    Raises the error of an 'error' event that comes first, unless that is the event waited for, and AbortError
-    when ``signal`` aborts.
+    Args:
+        emitter: A stream or another EventEmitter.
+        event: The name of the event.
+        signal: An AbortSignal that ends the wait.
+
+    Returns:
+        The arguments of the event, as a list.
+
+    Raises:
+        InvalidArgTypeError: ``emitter`` is not an EventEmitter, or ``signal`` is not an AbortSignal.
+        AbortError: The signal was aborted.
+        Exception: The error of an 'error' event that comes first, unless ``event`` is "error".
     """
     if not hasattr(emitter, "on"):
         raise InvalidArgTypeError(f"once() needs an EventEmitter, got {emitter!r}")
@@ -183,10 +193,19 @@ async def once(emitter: Any, event: str, *, signal: AbortSignal | None = None) -
 
 
 class on:
-    """``async for args in on(emitter, event)``: every event's arguments, as lists, none lost between the steps.
+    """Iterate over the arguments of every event, as lists: ``async for args in on(emitter, event)``.
 
-    It ends at the events named in ``close``; raises the error of an 'error' event, and AbortError when ``signal``
-    aborts. Leaving the loop takes the listeners away.
+    No event is lost between two steps. An 'error' event raises its error, and an aborted signal raises AbortError. Leaving
+    the loop removes the listeners.
+
+    Args:
+        emitter: A stream or another EventEmitter.
+        event: The name of the event.
+        close: The names of events that end the iteration.
+        signal: An AbortSignal that ends the iteration.
+
+    Raises:
+        InvalidArgTypeError: ``emitter`` is not an EventEmitter, or ``signal`` is not an AbortSignal.
     """
 
     def __init__(
@@ -204,7 +223,7 @@ class on:
         return await self._events.next()
 
     async def aclose(self) -> None:
-        """Take the listeners away."""
+        """Remove the listeners."""
         self._events.close()
 
     def __del__(self) -> None:

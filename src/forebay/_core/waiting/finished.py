@@ -25,7 +25,7 @@ _ON_ABORT = 6
 
 
 class FinishedListener(Listener):
-    """One event of the stream that is watched, in a list of all that belong to the watch."""
+    """The listener for one event of the watched stream, in a linked list of all listeners of the watch."""
 
     _handle: Any
     _on: int
@@ -58,7 +58,7 @@ def _listener(handle: Finished, on: int) -> FinishedListener:
 
 
 class Finished(Handle):  # type: ignore[type-arg]
-    """The watch over a stream that `finished` returns."""
+    """The watch that `finished` returns. Awaiting it waits until the stream is done."""
 
     _stream: Any
     _signal: Any
@@ -207,7 +207,7 @@ class Finished(Handle):  # type: ignore[type-arg]
             listener = listener._before
 
     def cancel(self) -> None:
-        """Stop watching: take the listeners away. Callbacks are not called any more; a task that awaits is cancelled."""
+        """Stop watching and remove the listeners. Callbacks are not called any more, and an awaiting task is cancelled."""
         self._callbacks = None
         if self._signal is not None:
             self._signal.remove_listener(self._on_abort)
@@ -238,14 +238,26 @@ def finished(
     signal: AbortSignal | None = None,
     cleanup: bool = False,
 ) -> Finished:
-    """Watch ``stream`` until it is done; return an awaitable handle.
+    """Watch ``stream`` until it is done.
 
-    Done is: 'end' for the readable side, 'finish' for the writable side, and 'close' where it follows by itself.
-    ``readable=False`` or ``writable=False`` leaves that side out, ``error=False`` leaves 'error' to others. Raises what
-    the stream fails with, PrematureCloseError where it is closed before it was done, AbortError when ``signal`` aborts.
+    The readable side is done at 'end', the writable side at 'finish', and the stream at 'close' if the stream emits it by
+    itself. Afterwards the listeners stay on the stream, where they catch late errors, until ``cancel()`` is called. The
+    behaviour is that of Node's ``stream.finished``; see docs/stream-model.md, rules F1 to F5.
 
-    Listeners stay on the stream afterwards, where they catch late errors, until ``cancel()`` is called; with
-    ``cleanup`` they go when it is done.
+    Args:
+        stream: The stream.
+        readable: False leaves the readable side out.
+        writable: False leaves the writable side out.
+        error: False does not listen for 'error'.
+        signal: An AbortSignal that ends the watch and leaves the stream alone.
+        cleanup: Whether to remove the listeners when the stream is done.
+
+    Returns:
+        An awaitable handle. Awaiting it raises the error that the stream fails with; PrematureCloseError if the stream is
+        closed before it is done; AbortError if the signal is aborted.
+
+    Raises:
+        InvalidArgTypeError: ``stream`` is not a stream, or ``signal`` is not an AbortSignal.
     """
     if not isinstance(stream, Stream):
         raise InvalidArgTypeError(f"finished() needs a stream, got {stream!r}")

@@ -213,7 +213,7 @@ class ProtocolCore:
             buffer.append(memoryview(data))
         else:
             tail = self._tail
-            if tail is not None and buffer[len(buffer) - 1] is tail and len(tail) < _JOINED_BYTES:
+            if tail is not None and buffer[-1] is tail and len(tail) < _JOINED_BYTES:
                 tail += data
             else:
                 self._tail = tail = bytearray(data)

@@ -3,20 +3,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
 from forebay._core.state.lifecycle import Completion
 from forebay.errors import (
     HttpError,
-    HttpProtocolError,
     IncompleteMessageError,
     PrematureCloseError,
     StreamError,
 )
 from forebay.http._messages.incoming import ServerRequest
-from forebay.http._server.connection_timeouts import ServerClock
+from forebay.http._server.request_receiver import RequestReceiver
 from forebay.http._server.response import ServerResponse, first_line
 
 if TYPE_CHECKING:
@@ -28,181 +26,20 @@ if TYPE_CHECKING:
 _HANDLER = 40
 _UNTIL_CLOSE = 3
 
-# How much of a body that nobody reads is received for the sake of keeping the connection.
-_MOST_DISCARDED_BYTES = 256 * 1024
-# A name or an address, and a port (RFC 9110, 7.2). A comma would be a list.
-_HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~%!$&'()*+;=-]*)(?::[0-9]{0,5})?").fullmatch
 
-# Between the target and the end of the first line.
-_VERSION_1_1 = b" HTTP/1.1\r\n"
-
-# Those of HTTP, of all that the parser knows.
-_METHODS = {
-    name.encode(): name
-    for name in (
-        *("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "QUERY", "SEARCH"),
-        *(
-            "COPY",
-            "LOCK",
-            "MKCOL",
-            "MOVE",
-            "PROPFIND",
-            "PROPPATCH",
-            "UNLOCK",
-            "BIND",
-            "REBIND",
-            "UNBIND",
-            "ACL",
-        ),
-        *("REPORT", "MKACTIVITY", "CHECKOUT", "MERGE", "MKCALENDAR", "LINK", "UNLINK", "PURGE"),
-        *("M-SEARCH", "NOTIFY", "SUBSCRIBE", "UNSUBSCRIBE"),
-    )
-}
-
-
-class ServerConnection(ServerClock):
+class ServerConnection(RequestReceiver):
     """One connection of a `Server`, over any Duplex. ``frugal``: keep nothing for the next request, not even for a moment."""
 
-    _server: Any
-    _high_water_mark: Any
     _frugal: bool
-    _good_host: Any
-    _queue: Any
     _runner: Any
-    _rest_due: bool
-    _discard_left: int
 
     def __init__(
         self, server: Any, socket: Duplex, limits: Limits, high_water_mark: int, frugal: bool
     ) -> None:
-        self._server = server
         self._frugal = frugal
-        self._high_water_mark = high_water_mark
-        self._queue = None
-        self._good_host = None
-        self._request = None
-        self._response = None
         self._runner = None
-        self._rest_due = False
-        self._ending = False
-        self._discard_left = 0
-        self._served = 0
-        self._start_clock()
+        self._start_receiving(server, high_water_mark)
         self._c_start(socket, limits)
-
-    # ---- messages
-
-    def _make_parser(self) -> Any:
-        from httptools import HttpRequestParser
-
-        self._parser = HttpRequestParser(self)
-        return self._parser
-
-    def _has_room(self) -> bool:
-        queue = self._queue
-        if self._body_full or self._ending:
-            return False
-        if queue is None or len(queue) == 0:
-            return True
-        last = queue[len(queue) - 1]
-        return len(queue) < self._limits.pipelined and not last._upgrades
-
-    def _head_came(self) -> None:
-        parser = self._parser
-        method: Any = _METHODS.get(parser.get_method())
-        if method is None:
-            self._refuse("a method that HTTP does not have", 501)
-        version = self._version(len(method))
-        if version == "1.1":
-            if self._host_count != 1:
-                self._refuse("no Host header" if self._host_count == 0 else "several Host headers", 400)
-        elif version == "1.0":
-            if self._host_count > 1:
-                self._refuse("several Host headers", 400)
-            if self._chunked:
-                self._refuse("a chunked body in HTTP/1.0", 400)
-        else:
-            self._refuse(f"HTTP/{version}", 505)
-        if self._host_count and self._host != self._good_host:
-            if not _HOST(self._host):
-                self._refuse(f"the Host {self._host!r}", 400)
-            self._good_host = self._host
-        self._head_since = self._waited_for_body = 0.0
-        request = ServerRequest(self, self._high_water_mark)
-        request.method = method
-        request.http_version = version
-        request.url = self._url.decode("latin-1")
-        request.raw_headers = self._fields
-        request._keep_alive = parser.should_keep_alive()
-        if (self._upgrade_named or method == "CONNECT") and parser.should_upgrade():
-            request._upgrades = True
-        if self._chunked or self._length > 0:
-            request._expects_continue = self._expects and version == "1.1"
-        else:
-            request._whole()
-        self._incoming = request
-        self._discarding = False
-        if self._queue is None:
-            self._queue = []
-        self._queue.append(request)
-
-    def _version(self, method_size: int) -> str:
-        """The version that the request has. The parser makes a text of it each time; mostly it is there to be seen."""
-        piece = self._first_piece
-        # A message that follows in the same piece is elsewhere in it.
-        self._first_piece = None
-        if piece is not None:
-            at = method_size + 1 + len(self._url)
-            if piece[at : at + len(_VERSION_1_1)] == _VERSION_1_1:
-                return "1.1"
-        return str(self._parser.get_http_version())
-
-    def _message_came(self) -> None:
-        request = self._incoming
-        self._incoming = None
-        request._expects_continue = False
-        if not request.complete:
-            request.complete = True
-            if self._fields is not None:
-                request.raw_trailers = self._fields
-            if not request._s_destroyed:
-                request._r_push_eof()
-        self._waited = 0.0
-        if not request._keep_alive and not request._upgrades:
-            # What comes behind the last request of a connection means nothing.
-            self._last_came = True
-            self._held = None
-            self._discard_left = _MOST_DISCARDED_BYTES
-        if self._rest_due:
-            self._rest_due = False
-            self._forget_request(request)
-
-    def _upgraded(self) -> None:
-        request = self._queue[len(self._queue) - 1]
-        wanted = "connect" if request.method == "CONNECT" else "upgrade"
-        server = self._server
-        if server._s_count(wanted):
-            if self._length > 0 or self._chunked:
-                self._queue.pop()
-                self._refused(HttpProtocolError("the peer sent an upgrade request with a body", 400))
-        elif wanted == "connect":
-            self._queue.pop()
-            self._refused(HttpProtocolError("the peer sent CONNECT to what is no proxy", 501))
-        else:
-            self._queue.pop()
-            self._parse_without_upgrade(request)
-
-    def _parse_without_upgrade(self, request: ServerRequest) -> None:
-        """Nobody here speaks another protocol, so this is a request like any other; the parser took it for its last."""
-        fields = request.raw_headers
-        lines = [f"{request.method} {request.url} HTTP/{request.http_version}\r\n".encode("latin-1")]
-        for name, value in fields:
-            if name.lower() != b"upgrade":
-                lines.append(b"%s: %s\r\n" % (name, value))
-        lines.append(b"\r\n")
-        self._make_parser().feed_data(b"".join(lines))
-        again = self._queue[len(self._queue) - 1]
-        again.raw_headers = fields
 
     # ---- requests that are answered
 
@@ -371,8 +208,8 @@ class ServerConnection(ServerClock):
 
     def _discard(self, request: ServerRequest) -> None:
         """Receive the rest of a body for nothing, or give the connection up where that is long."""
-        self._discard_left = _MOST_DISCARDED_BYTES
-        if request._expects_continue or self._length - self._body_bytes > _MOST_DISCARDED_BYTES:
+        self._limit_discarding()
+        if request._expects_continue or self._length - self._body_bytes > self._discard_left:
             self._end_socket()
             return
         self._discarding = True
@@ -403,7 +240,7 @@ class ServerConnection(ServerClock):
         if incoming is self._incoming:
             # The response can still be sent; what comes of the body until then is dropped.
             self._discarding = True
-            self._discard_left = _MOST_DISCARDED_BYTES
+            self._limit_discarding()
             self._body_full = False
             if self._response is not None and not self._response._head_sent:
                 self._response._keep_alive = False
@@ -488,7 +325,7 @@ class ServerConnection(ServerClock):
         if self._failed is None:
             self._failed = HttpError("the connection is being closed")
         self._held = None
-        self._discard_left = _MOST_DISCARDED_BYTES
+        self._limit_discarding()
         self._ended_at = 0.0
         socket = self._socket
         if self._paused:
@@ -501,7 +338,7 @@ class ServerConnection(ServerClock):
         if self._frugal and self._held is None and self.idle:
             self._save_memory()
         if not self._ending:
-            ServerClock._settle_reading(self)
+            RequestReceiver._settle_reading(self)
             if self._peer_ended and self._held is None:
                 self._end_after_peer()
 

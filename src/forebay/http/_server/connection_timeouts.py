@@ -32,6 +32,9 @@ class ServerClock(HttpConnection):
     _head_since: float
 
     def _start_clock(self) -> None:
+        self._request = self._response = None
+        self._ending = False
+        self._served = 0
         self._looked_at = 0.0
         self._came = self._sent = -1
         self._came_since = self._sent_since = 0.0

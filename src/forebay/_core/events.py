@@ -150,16 +150,13 @@ class EventEmitter(Ticked):
     # ---- the list of listeners
 
     def on(self, event: Any, fn: Any = None) -> Any:
-        """Call ``fn`` at every ``event``.
+        """Call ``fn`` at every ``event``. Return the emitter.
 
         A listener may be a coroutine function. It runs as a task, and an exception in it destroys the stream.
 
         Args:
             event: The name of the event.
             fn: The listener. None makes `on` a decorator: ``@stream.on("end")``.
-
-        Returns:
-            The emitter, or the decorator.
 
         Raises:
             InvalidArgTypeError: The event is not a str, or the listener cannot be called.
@@ -172,14 +169,11 @@ class EventEmitter(Ticked):
     add_listener = on
 
     def once(self, event: Any, fn: Any = None) -> Any:
-        """Call ``fn`` at the next ``event`` only.
+        """Call ``fn`` at the next ``event`` only. Return the emitter.
 
         Args:
             event: The name of the event.
             fn: The listener. None makes `once` a decorator.
-
-        Returns:
-            The emitter, or the decorator.
 
         Raises:
             InvalidArgTypeError: The event is not a str, or the listener cannot be called.
@@ -264,7 +258,7 @@ class EventEmitter(Ticked):
         return [] if self._s_events is None else list(self._s_events)
 
     def emit(self, event: Any, *args: Any) -> Any:
-        """Call the listeners of an event.
+        """Call the listeners of an event. Return whether there was one.
 
         All listeners are called. Then the first exception is raised; further exceptions go to the event loop's exception
         handler. An ``'error'`` event without a listener raises the error itself.
@@ -272,9 +266,6 @@ class EventEmitter(Ticked):
         Args:
             event: The name of the event.
             args: The arguments of the listeners.
-
-        Returns:
-            Whether there was a listener.
 
         Raises:
             StreamError: The event is ``'error'``, has no listener, and its argument is not an exception.

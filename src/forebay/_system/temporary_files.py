@@ -1,4 +1,4 @@
-"""Temporary files of `atomic` writers: their names, the lock that says that one is in use, and what crashes have left."""
+"""Temporary files of `atomic` writers: their names, the locks that mark them as in use, and what crashes left behind."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _PATTERN = re.compile(rb"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
 
 
 def temporary_names(name: bytes) -> Iterator[bytes]:
-    """Names beside ``name``, to be tried one after the other."""
+    """Return names beside ``name``, to be tried one after the other."""
     for size in _NAME_BYTES:
         yield b".%b.%b.tmp" % (name[:size], secrets.token_hex(8).encode())
 
 
 def claim(fd: int) -> bool:
-    """Say that a process works with a temporary file, until `disclaim`, a close or its end; False where one removes it."""
+    """Lock a temporary file until `disclaim`, a close or the end of the process. Return False if another process removes it."""
     if fcntl is not None:
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,28 +44,29 @@ def claim(fd: int) -> bool:
 
 
 def disclaim(fd: int) -> None:
-    """The file is in its place, where others may want to lock it."""
+    """Unlock the file: it is in its place, where other programs may lock it."""
     if fcntl is not None:
         with contextlib.suppress(OSError):
             fcntl.flock(fd, fcntl.LOCK_UN)
 
 
 def remove_leftovers(folder: AnyStr | os.PathLike[AnyStr] = ".") -> list[AnyStr]:  # type: ignore[assignment]
-    """Remove the temporary files that ``atomic`` writers which were killed have left in ``folder``.
+    """Remove the temporary files that killed ``atomic`` writers left in ``folder``.
 
-    They are the files named ``.NAME.*.tmp``, with 16 hexadecimal digits for the star, that no process works with: a
-    writer holds a lock (``flock``) on its own. Where the file system knows no such locks, nothing is removed. It waits
-    for the disk: inside an event loop call it by ``asyncio.to_thread``.
+    These files are named ``.NAME.*.tmp``, with 16 hexadecimal digits for the star. A file that a living process writes is
+    left alone: the writer holds a lock (``flock``) on it. If the file system does not support such locks, nothing is removed.
+    The call waits for the disk: inside an event loop call it by ``asyncio.to_thread``.
 
     Args:
-        folder: str, bytes or os.PathLike; the folder itself, not those in it.
+        folder: str, bytes or os.PathLike. Subfolders are not searched.
 
     Returns:
-        The names of the files that were removed, as str or bytes, whichever ``folder`` is.
+        The names of the removed files, as str or bytes like ``folder``.
 
     Raises:
-        InvalidArgTypeError, InvalidArgValueError: ``folder`` is no path.
-        OSError: the folder cannot be read, or a leftover in it not be removed.
+        InvalidArgTypeError: ``folder`` has the wrong type.
+        InvalidArgValueError: ``folder`` is not a path.
+        OSError: The folder cannot be read, or a leftover cannot be removed.
     """
     path: Any = check_path(folder)
     names = sorted(name for name in os.listdir(path) if _PATTERN.fullmatch(os.fsencode(name)))
@@ -73,7 +74,7 @@ def remove_leftovers(folder: AnyStr | os.PathLike[AnyStr] = ".") -> list[AnyStr]
 
 
 def _remove(path: Any) -> bool:
-    """Remove one, unless it is something else, or in use, or gone by now."""
+    """Remove a file, unless it is something else, is in use, or is gone by now."""
     try:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:

@@ -1,18 +1,17 @@
-"""File streams: a file as a `Readable`, a file as a `Writable`, and the short way where both ends of a pipe are files.
+"""File streams: a file as a `Readable` and a file as a `Writable`, and copies inside the kernel between them.
 
-The event loop never waits for the disk: opening, reading, writing, syncing, renaming and closing happen in worker
-threads. One trip to a worker moves many chunks: reads come in blocks that grow from 64 KiB to 1 MiB while the file is
-consumed, and all chunks that are queued for writing leave by one gather write.
+The event loop never waits for the disk: worker threads open, read, write, sync, rename and close. One trip to a worker
+moves many chunks: reads use blocks that grow from 64 KiB to 1 MiB while the file is consumed, and one gather write writes
+all queued chunks.
 
-**Memory.** A reader holds the block that is being consumed and reads two more ahead: at most 3 MiB, or three times the
-high-water mark where that is larger, besides what is in the stream's own buffer. A pipe, a terminal or a device is
-never read ahead. A writer holds what was written to it and not yet taken, which its high-water mark bounds.
+**Memory.** A reader holds the block that is being consumed and up to two more: at most 3 MiB, or three times the
+high-water mark if that is larger, besides the stream's own buffer. It never reads ahead from a pipe, a terminal or a
+device. A writer holds the written chunks that the file has not taken; its high-water mark bounds them.
 
-**The direct path.** A regular file piped to a regular file, with no listener for 'data', no encoding and no transform
-between, is copied inside the kernel (``copy_file_range``; reading and writing where that cannot be used). Events,
-positions and errors are those of the ordinary way. `pause`, `unpipe`, `destroy`, a listener, a second pipe or a write by
-somebody else take effect after the system call that is running, which moves at most 8 MiB; counters are brought up to
-date then, and at least some times a second.
+**The direct path.** The kernel copies a regular file that is piped to a regular file without a 'data' listener, an
+encoding or a transform in between. Events, positions and errors are the same as without the direct path. `pause`,
+`unpipe`, `destroy`, a new listener, a second pipe or a write by other code takes effect after the running system call,
+which moves at most 8 MiB. The counters are updated then, and at least a few times per second. See docs/files.md.
 """
 
 from __future__ import annotations
@@ -40,23 +39,35 @@ def create_read_stream(
     signal: AbortSignal | None = None,
     emit_close: bool = True,
 ) -> ReadStream:
-    """A stream of a file's bytes.
+    """Return a stream of a file's bytes.
 
-    ``path``: str, bytes or os.PathLike. ``start``, ``end``: offsets in bytes of the first and the last byte to read,
-    ``end`` *inclusive*; without ``start``, a descriptor that was given is read from its own position, and ``end``
-    counts from there. ``high_water_mark``: bytes that are buffered in the stream, and the size of its chunks at most.
-    ``encoding``: give text instead of bytes. ``fd``: read this open descriptor; ``path`` then is only a name.
-    ``auto_close``: close the descriptor after the end, after an error and when destroyed; with False it stays open and
-    is the caller's. ``flags``, ``mode``: how to open, as Node's words ('r', 'r+', ...) or as numbers of ``os``.
-    ``signal``: an `AbortSignal` that destroys the stream. ``emit_close``: emit 'close' in the end.
+    The stream emits 'open' (with the descriptor) and 'ready' before any data, unless ``fd`` was given; then 'data', 'end'
+    and 'close'. If the file cannot be opened or read, it emits 'error' with the OSError (FileNotFoundError,
+    PermissionError, IsADirectoryError, ...), whose ``filename`` is set, and then 'close'. A range behind the end of the file
+    is empty. The behaviour is that of Node's ``fs.createReadStream``.
 
-    Emits 'open' (with the descriptor) and 'ready' before any data, unless ``fd`` was given; then 'data', 'end' and
-    'close'. What cannot be opened or read is reported by 'error', as the OSError that it is (FileNotFoundError,
-    PermissionError, IsADirectoryError, ...) with ``filename`` set, and then 'close'. A range that starts behind the
-    end of the file is empty.
+    Args:
+        path: str, bytes or os.PathLike. With ``fd`` it is only a name.
+        start: The offset of the first byte to read. Without it, a descriptor is read from its own position.
+        end: The offset of the last byte to read, *inclusive*. Without ``start`` it counts from the descriptor's position.
+        high_water_mark: The bytes that the stream buffers, and the largest size of a chunk. None is the default.
+        encoding: Give ``str`` chunks that are decoded with this encoding.
+        fd: An open descriptor to read.
+        auto_close: Whether to close the descriptor after the end, after an error and when the stream is destroyed.
+        flags: How to open the file: a word of Node ('r', 'r+', ...) or a number of ``os``.
+        mode: The permissions of a file that the open creates.
+        signal: An `AbortSignal` that destroys the stream.
+        emit_close: Whether the stream emits 'close'.
 
-    Raises InvalidArgTypeError, InvalidArgValueError, OutOfRangeError (``start`` after ``end``, negative offsets) and
-    MissingArgsError for wrong arguments, NoRunningLoopError outside an event loop.
+    Returns:
+        The stream.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type.
+        InvalidArgValueError: An argument has a value that is not allowed.
+        OutOfRangeError: ``start`` is after ``end``, or an offset is negative.
+        MissingArgsError: There is neither ``path`` nor ``fd``.
+        NoRunningLoopError: No event loop is running.
     """
     return ReadStream(
         path,
@@ -88,30 +99,45 @@ def create_write_stream(
     emit_close: bool = True,
     signal: AbortSignal | None = None,
 ) -> WriteStream:
-    """A stream that writes to a file.
+    """Return a stream that writes to a file.
 
-    ``path``: str, bytes or os.PathLike. ``flags``: Node's words ('w' empties the file, 'a' appends, 'r+' keeps what is
-    there, 'wx' and 'ax' refuse an existing file) or numbers of ``os``. ``start``: offset in bytes at which to write;
-    it needs 'r+' to keep the rest of the file. ``mode``: permissions of a new file, less the umask. ``fd``: write to
-    this open descriptor; ``path`` then is only a name. ``flush``: sync to the disk before 'finish'.
-    ``high_water_mark``: bytes that may be queued before `write` says False; 1 MiB where not given, so that a trip to a
-    worker takes many chunks. ``encoding``: take text, encoded so.
-    ``auto_close``, ``emit_close``, ``signal``: as for `create_read_stream`.
+    The stream emits 'open' (with the descriptor) and 'ready', unless ``fd`` was given; then 'drain', 'finish' and 'close'.
+    If the file cannot be opened or written, it emits 'error' with the OSError, whose ``filename`` is set, and writes nothing
+    more. The behaviour is that of Node's ``fs.createWriteStream``.
 
-    ``atomic``: write to a new file, and put it in the target's place when all is written and synced, before 'finish'.
-    Until then, and after an error or destroy(), the old file is whole (or the new one, where destroy() comes during the
-    rename; `WriteStream.published` says which). The target is what ``path`` leads to when it is opened; a symbolic link
-    stays one. Owner (where permitted), permissions, access list and extended attributes of an existing file carry over;
-    other hard links of it keep the old content. Devices, FIFOs and sockets, which cannot be replaced, are written
-    directly. What a killed process may leave behind, docs/files.md says, and `remove_leftovers` removes.
+    With ``atomic`` the stream writes to a new file and renames it to the target when everything is written and synced, before
+    'finish'. Until then, and after an error or destroy(), the old file is whole. If destroy() comes during the rename,
+    `WriteStream.published` tells which file is in place. The target is the file to which ``path`` leads at the time of the
+    open; a symbolic link stays a link. The new file gets the owner (if permitted), the permissions, the ACL and the extended
+    attributes of the old file; other hard links keep the old content. Devices, FIFOs and sockets cannot be replaced and are
+    written directly. See docs/files.md for what a killed process can leave behind; `remove_leftovers` removes it.
 
-    Emits 'open' (with the descriptor) and 'ready' unless ``fd`` was given; 'drain', 'finish' and 'close'. What cannot
-    be opened or written is reported by 'error', as the OSError that it is, with ``filename`` set; nothing more is
-    written after it.
+    Args:
+        path: str, bytes or os.PathLike. With ``fd`` it is only a name.
+        flags: How to open the file: a word of Node ('w' empties the file, 'a' appends, 'r+' keeps its content, 'wx' and 'ax'
+            fail if it exists) or a number of ``os``.
+        start: The offset of the first byte to write. Use 'r+' to keep the rest of the file.
+        mode: The permissions of a new file, less the umask.
+        fd: An open descriptor to write to.
+        flush: Whether to sync the file to the disk before 'finish'.
+        atomic: Whether to replace the whole file at once.
+        high_water_mark: The bytes in the queue from which on `write` returns False. None is 1 MiB, so that one trip to a
+            worker takes many chunks.
+        encoding: Accept ``str`` chunks and encode them with this encoding.
+        auto_close: As for `create_read_stream`.
+        emit_close: As for `create_read_stream`.
+        signal: As for `create_read_stream`.
 
-    Raises InvalidArgTypeError, InvalidArgValueError (flags that do not write; ``start`` with append flags; ``atomic``
-    with ``start``, ``fd`` or other flags than 'w'), OutOfRangeError and MissingArgsError for wrong arguments,
-    NoRunningLoopError outside an event loop.
+    Returns:
+        The stream.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type.
+        InvalidArgValueError: The flags do not let the stream write; ``start`` is given with flags that append; ``atomic`` is
+            given with ``start``, ``fd`` or other flags than 'w'.
+        OutOfRangeError: An offset is negative.
+        MissingArgsError: There is neither ``path`` nor ``fd``.
+        NoRunningLoopError: No event loop is running.
     """
     return WriteStream(
         path,

@@ -1,4 +1,4 @@
-"""The arguments of file streams: paths, descriptors, ranges and Node's words for how a file is opened."""
+"""Arguments of file streams: paths, descriptors, ranges and Node's words for how a file is opened."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _WORDS |= {"xa": _WORDS["ax"], "xa+": _WORDS["ax+"], "sa": _WORDS["as"], "sa+": 
 
 
 def check_flags(flags: object, *, write: bool) -> int:
-    """The flags for ``os.open`` behind a word or a number; they have to allow what the stream does."""
+    """Return the flags for ``os.open`` of a word or a number. They must allow what the stream does."""
     if isinstance(flags, str):
         if flags not in _WORDS:
             known = ", ".join(
@@ -76,7 +76,7 @@ def check_fd(fd: object) -> int:
 
 
 def check_source(path: object, fd: object) -> tuple[str | bytes | None, int | None]:
-    """The path and the descriptor, of which one has to be there; a descriptor is used as it is."""
+    """Return the path and the descriptor. One of them must be given."""
     if path is None and fd is None:
         raise MissingArgsError("a file stream needs a path or fd=")
     return (None if path is None else check_path(path)), (None if fd is None else check_fd(fd))
@@ -93,7 +93,7 @@ def check_position(name: str, value: object) -> int | None:
 
 
 def check_atomic(flags: Any, start: int | None, fd: int | None) -> None:
-    """``atomic=True`` replaces a whole file by its path; refuse what contradicts that."""
+    """Raise InvalidArgValueError for options that contradict ``atomic=True``, which replaces a whole file by its path."""
     if fd is not None:
         raise InvalidArgValueError(
             "atomic=True needs a path to rename to; without atomic, fd= is written as it is"

@@ -1,8 +1,8 @@
 """Reading in blocks: one trip to a worker brings many chunks.
 
-A block is a list of ``bytes`` pieces. Pieces of at most 64 KiB come from the heap again and again; a single large
-object for each block would be mapped, faulted in and unmapped every time, and a buffer that is used again would have to
-be copied from, because readers may keep what they get.
+A block is a list of ``bytes`` pieces of at most 64 KiB, which the heap reuses. A single large object for each block would
+be mapped, faulted in and unmapped every time. A buffer that is used again would have to be copied, because readers may
+keep their chunks.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _LARGEST_PIECE = 64 * 1024
 
 
 def piece_size(chunk: int) -> int:
-    """Bytes of one system call where the stream gives chunks of ``chunk`` bytes: a whole number of chunks."""
+    """Return the bytes of one system call for a stream with chunks of ``chunk`` bytes: a whole number of chunks."""
     return max(chunk, _LARGEST_PIECE - _LARGEST_PIECE % chunk)
 
 
 class Block(NamedTuple):
-    """What one trip brought: pieces in order, then the end of the file or an error, or neither."""
+    """The result of one trip: pieces in order, then the end of the file, an error, or neither."""
 
     pieces: list[bytes]
     ended: bool
@@ -36,10 +36,9 @@ class Block(NamedTuple):
 
 
 class BlockReader:
-    """Reads a file from ``offset`` on, or an unseekable one as it comes, up to ``limit`` bytes.
+    """Read a file from ``offset`` on, or an unseekable one as it comes, up to ``limit`` bytes.
 
-    The place goes on from what was really read, so that blocks ordered ahead have no gap between them when a read was
-    short.
+    The offset advances by what was really read, so that blocks that are ordered ahead have no gap after a short read.
     """
 
     def __init__(self, file: OpenFile, offset: int | None, limit: int | None) -> None:
@@ -50,13 +49,13 @@ class BlockReader:
         self._holes = None if offset is None else Holes.of(file)
 
     def seek(self, offset: int, limit: int | None) -> None:
-        """Go on from another place."""
+        """Continue at another offset."""
         self._offset = offset
         self._limit = limit
         self._ended = False
 
     def read(self, nbytes: int, piece: int) -> Block:
-        """Up to ``nbytes`` in pieces of ``piece`` bytes; from a pipe or device, after a wait, what is there."""
+        """Read up to ``nbytes`` in pieces of ``piece`` bytes. From a pipe or device, wait and read what has arrived."""
         pieces: list[bytes] = []
         error = None
         try:
@@ -78,7 +77,7 @@ class BlockReader:
         return Block(pieces, self._ended, error)
 
     def _read_piece(self, size: int, first: bool) -> bytes | None:
-        """The next bytes, b"" at the end, None where nothing is there now and something came before."""
+        """Read the next bytes: b"" at the end; None if nothing has arrived now and something came before."""
         file = self._file
         file.interrupt.check()
         if self._limit is not None:
@@ -101,7 +100,7 @@ class BlockReader:
         return data
 
     def _hole(self, size: int, offset: int) -> bytes | None:
-        """The chunk for so many bytes that are nothing but hole; None where there is something to read."""
+        """Return the chunk for ``size`` bytes that are all in a hole; None if there is data to read."""
         if self._holes is None or self._holes.look(offset)[0] < size:
             return None
         return hole_of(size)

@@ -1,9 +1,9 @@
-"""The direct path: a file piped to a file or a socket, with nobody looking at the bytes, is moved inside the kernel.
+"""The direct path: the kernel moves a file that is piped to a file or a socket, if Python does not need to see the bytes.
 
-A reader whose `_read` is outstanding asks here first. The bytes go directly, a fraction of a second long; then it is
-asked again, so whatever the program did meanwhile (a listener, a pause, an unpipe, a write of its own to the
-destination) counts from that boundary on. Where the program's act goes by a method of one of the two streams, the
-boundary comes after the system call that is running.
+A reader with an outstanding `_read` asks here first. The kernel then moves bytes for a fraction of a second, and the
+reader is asked again. So everything that the program did meanwhile (a listener, a pause, an unpipe, a write to the
+destination) counts from that boundary on. If the program calls a method of one of the two streams, the boundary comes
+after the running system call.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HOLD_SECONDS = 0.05
 
 
 class DirectPath:
-    """The direct path of one reader: to at most one destination at a time, and by no means always."""
+    """Decide, for each read, whether the kernel moves the bytes of one reader to its single destination."""
 
     def __init__(self, source: DirectSource) -> None:
         self._source: DirectSource | None = source
@@ -37,7 +37,7 @@ class DirectPath:
         self._moved_bytes = 0
 
     def expect(self, dest: DirectTarget | None) -> None:
-        """The reader was piped to ``dest``, or unpiped from everything."""
+        """Note that the reader was piped to ``dest``, or unpiped from everything."""
         self._likely = dest
         self.stop()
         # What is the best way to one file may be none to another.
@@ -46,19 +46,19 @@ class DirectPath:
             self._go_on(None)
 
     def stop(self) -> None:
-        """Come to a boundary soon."""
+        """Stop at the next boundary."""
         self._mover.stop()
         if self._dest is not None:
             self._dest._hurry()
 
     def end(self) -> None:
-        """The reader is closed."""
+        """Note that the reader is closed."""
         if self._hold is not None:
             self._hold.cancel()
         self._hold = self._source = self._likely = self._unfit = None
 
     def take_over(self) -> bool:
-        """Whether the outstanding read is taken care of: the bytes are moved, or that is put off for a moment."""
+        """Return whether the outstanding read is taken care of: the kernel moves the bytes, or the read is put off."""
         source = self._source
         if source is None:
             return False
@@ -96,7 +96,7 @@ class DirectPath:
         return False
 
     def _put_off(self, source: DirectSource, dest: DirectTarget | None) -> bool:
-        """Put the read off until ``dest`` is free, or a turn of the loop for None; False where it has waited enough."""
+        """Put the read off until ``dest`` is free, or for a turn of the loop if it is None. Return False after a long wait."""
         loop = source._strand.loop
         now = loop.time()
         self._held_since = self._held_since or now
@@ -111,7 +111,7 @@ class DirectPath:
         return True
 
     def _go_on(self, hold: TimerHandle | None) -> None:
-        """The wait is over; ``hold`` says which one, None any."""
+        """End a wait: the one of ``hold``, or any if it is None."""
         if self._hold is not None and hold in (self._hold, None):
             self._hold.cancel()
             self._hold = None
@@ -154,7 +154,7 @@ class DirectPath:
             source._answer_read()
 
     def _chunks(self, nbytes: int, mark: int) -> int:
-        """How many more chunks these bytes would have been, of the size of the mark."""
+        """Return how many more chunks of the size of the mark these bytes would have been."""
         mark = mark or 1
         before = -(-self._moved_bytes // mark)
         self._moved_bytes += nbytes

@@ -1,4 +1,4 @@
-"""Writing what is queued in a worker: one gather write for many chunks."""
+"""Writing the queue in a worker: one gather write for many chunks."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _MOST_RETRIES = 5
 
 
 class Written(NamedTuple):
-    """What reached the file, and the error that kept the rest of the queue from it."""
+    """The bytes that reached the file, and the error that stopped the rest of the queue."""
 
     nbytes: int
     error: OSError | None
 
 
 def write_out(file: OpenFile, queue: ChunkQueue, at: int | None) -> Written:
-    """Write all that is in ``queue``, from the offset ``at`` on or, with None, at the descriptor's position.
+    """Write all of ``queue`` from the offset ``at`` on, or at the descriptor's position if it is None.
 
-    Goes on after a short write, and waits where the descriptor would block; ends early with what the kernel refuses,
-    and where the stream was destroyed.
+    Continue after a short write, and wait if the descriptor would block. Stop early at an error of the kernel, and if the
+    stream was destroyed.
     """
     before = queue.nbytes
     error = None
@@ -49,7 +49,7 @@ def write_out(file: OpenFile, queue: ChunkQueue, at: int | None) -> Written:
 
 
 def write_with_holes(file: OpenFile, chunks: list[Any], at: int | None) -> Written:
-    """As `write_out`, of chunks that are partly holes, which stay holes where that can be."""
+    """Write as `write_out` does chunks that are partly holes. They stay holes where the file system supports it."""
     done = 0
     for hollow, group in groupby(chunks, is_hole):
         part = list(group)

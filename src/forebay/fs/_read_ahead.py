@@ -1,4 +1,4 @@
-"""How far a file is read ahead of its reader: so far that a fast one seldom waits, and a slow one holds little memory."""
+"""How far a file is read ahead: so far that a fast reader seldom waits and a slow one holds little memory."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _BLOCK_SECONDS = 0.05
 
 
 class ReadAhead:
-    """The size and the number of a file's blocks: twice the size of the last one while the reader keeps up, else half.
+    """The size and the number of a file's blocks: double the last size while the reader keeps up, otherwise half.
 
-    ``chunk``: bytes that the stream gives at a time. ``piece``: bytes of one system call, and of the smallest block.
+    ``chunk`` is the size of the stream's chunks in bytes. ``piece`` is the size of one system call and of the smallest block.
     """
 
     def __init__(self, chunk: int) -> None:
@@ -31,23 +31,23 @@ class ReadAhead:
         self._slow = False
 
     def begin(self) -> None:
-        """The reader gets a block."""
+        """Note that the reader gets a block."""
         self._began = monotonic()
 
     def end(self) -> None:
-        """The reader has asked for more than the block had. What it waits for from here on is the disk."""
+        """Note that the reader has used up its block. From here on it waits for the disk."""
         if self._began:
             self._slow = monotonic() - self._began > _BLOCK_SECONDS
             self._began = 0.0
 
     def blocks(self, read: int) -> int:
-        """How many blocks may be ordered or waiting, of which ``read`` bytes were handed on so far."""
+        """Return how many blocks may be ordered or waiting after ``read`` bytes were handed on."""
         # Who reads only a header does not want more than it asks for.
         ahead = read > self._chunk and not self._slow and self._share() > self.piece
         return _BLOCKS_AHEAD if ahead else 1
 
     def next_block(self) -> int:
-        """Bytes of the next block."""
+        """Return the size of the next block in bytes."""
         size = self._block // 2 if self._slow else self._block * 2
         self._block = max(self.piece, min(size, self._share()))
         return self._block

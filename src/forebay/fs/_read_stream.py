@@ -33,10 +33,10 @@ _BURST_SECONDS = 0.002
 
 
 class ReadStream(Readable):
-    """What `create_read_stream` returns: a Readable over a file. Its arguments and events are described there.
+    """A Readable over a file; `create_read_stream` makes it and describes its arguments and events.
 
-    ``bytes_read``: bytes that were handed to the stream so far. ``path``: as it was given, or None. ``fd``: the
-    descriptor while it is open, else None. ``pending``: whether the file is still to be opened.
+    ``bytes_read`` is the number of bytes that the stream has got so far. ``path`` is the path that was given, or None.
+    ``fd`` is the descriptor while it is open, otherwise None. ``pending`` is whether the file has not been opened yet.
     """
 
     # Until the constructor is through, from which methods that are overridden here may be called.
@@ -110,7 +110,7 @@ class ReadStream(Readable):
         return done
 
     def _open_file(self) -> int | None:
-        """In a worker: open; return the offset to read from, None for what has no offsets."""
+        """Open the file, in a worker. Return the offset to read from, or None if the file has no offsets."""
         file = self._file
         file.open(self._file_flags, self._file_mode)
         # Holes are found by moving the position, which of a descriptor that was given may be somebody else's.
@@ -144,7 +144,14 @@ class ReadStream(Readable):
             self._s_tell("ready")
 
     def destroy(self, error: BaseException | None = None) -> Self:
-        """As `Readable.destroy`."""
+        """Destroy the stream as `Readable.destroy` does.
+
+        Args:
+            error: The exception that 'error' reports, or None.
+
+        Returns:
+            The stream.
+        """
         if self.pending:
             # _destroy has to wait for the opening, which may wait for somebody at the other end of a FIFO.
             self._file.interrupt.set()
@@ -160,7 +167,7 @@ class ReadStream(Readable):
         return done
 
     def _close_file(self) -> None:
-        """In a worker, after everything else."""
+        """Close the file, in a worker, after everything else."""
         try:
             if self._file_follows and not self._file.owned:
                 self._file.seek(self._file_base + self.bytes_read)
@@ -194,7 +201,7 @@ class ReadStream(Readable):
         return self._chunk_answer
 
     def _answer_read(self) -> None:
-        """Answer the outstanding read, now or when there is something to answer it with."""
+        """Answer the outstanding read, now or when there is data for it."""
         if (
             self._chunk_wanted
             and not self.destroyed
@@ -203,7 +210,7 @@ class ReadStream(Readable):
             self._feed()
 
     def _feed(self) -> None:
-        """Answer the outstanding read from the blocks that were read, and order more."""
+        """Answer the outstanding read from the blocks in memory, and order more."""
         if not self._chunk_wanted or self.destroyed:
             return
         if not self._pieces:
@@ -241,7 +248,7 @@ class ReadStream(Readable):
             self._read_ahead.begin()
 
     def _next_chunk(self) -> bytes:
-        """The next bytes, no more than were asked for; there are some."""
+        """Return the next bytes, at most the requested size. There are some."""
         piece = self._pieces[0]
         at = self._piece_at
         if at == 0 and len(piece) <= self._chunk_wanted:
@@ -254,7 +261,7 @@ class ReadStream(Readable):
         return chunk
 
     def _order_blocks(self) -> None:
-        """Have blocks read: the first when it is asked for, later ones ahead."""
+        """Order blocks: the first when it is needed, later ones ahead."""
         reader = self._block_reader
         ahead = self._read_ahead
         # Who reads a pipe does not want more than it asks for.
@@ -279,7 +286,7 @@ class ReadStream(Readable):
             self._answer_read()
 
     def _reached_end(self) -> None:
-        """All bytes of the file or range were read."""
+        """End the stream: all bytes of the file or the range were read."""
         if self._file_follows and not self.destroyed:
             self._file_ended = True
             self._strand.submit(partial(self._file.seek, self._file_base + self.bytes_read), self._place_set)
@@ -294,7 +301,7 @@ class ReadStream(Readable):
             self.push(None)
 
     def _read_failed(self, error: BaseException) -> None:
-        """The outstanding read failed."""
+        """Fail the outstanding read."""
         answer = self._chunk_answer
         wanted = self._chunk_wanted
         self._answered()
@@ -311,7 +318,15 @@ class ReadStream(Readable):
     # ---- the direct path
 
     def pipe(self, dest: _W, *, end: bool = True) -> _W:
-        """As `Readable.pipe`; to a file or a socket the bytes may go inside the kernel."""
+        """Pipe as `Readable.pipe` does. The kernel may move the bytes to a file or a socket.
+
+        Args:
+            dest: The Writable to write to.
+            end: Whether the end of this stream ends ``dest``.
+
+        Returns:
+            ``dest``.
+        """
         if self._direct is not None:
             if isinstance(dest, DirectTarget):
                 self._direct.expect(dest)
@@ -320,21 +335,35 @@ class ReadStream(Readable):
         return super().pipe(dest, end=end)
 
     def unpipe(self, dest: Writable | None = None) -> Self:
-        """As `Readable.unpipe`."""
+        """Remove a pipe as `Readable.unpipe` does.
+
+        Args:
+            dest: The destination. None means all.
+
+        Returns:
+            The stream.
+        """
         super().unpipe(dest)
         if self._direct is not None:
             self._direct.expect(None)
         return self
 
     def pause(self) -> Self:
-        """As `Readable.pause`."""
+        """Pause as `Readable.pause` does."""
         if self._direct is not None:
             self._direct.stop()
         super().pause()
         return self
 
     def set_encoding(self, encoding: str) -> Self:
-        """As `Readable.set_encoding`."""
+        """Set the encoding as `Readable.set_encoding` does.
+
+        Args:
+            encoding: The name of the encoding.
+
+        Returns:
+            The stream.
+        """
         if self._direct is not None:
             self._direct.stop()
         super().set_encoding(encoding)
@@ -366,11 +395,11 @@ class ReadStream(Readable):
             self._direct.stop()
 
     def _takes_direct_path(self, dest: Writable) -> TypeGuard[DirectTarget]:
-        """Whether bytes may go to ``dest`` without anybody seeing them, when both are ready."""
+        """Return whether the kernel may move the bytes to ``dest`` when both streams are ready."""
         return isinstance(dest, DirectTarget) and dest._takes_files
 
     def _rewind(self) -> tuple[int, int | None]:
-        """Drop what was read ahead; return the offset of the next byte and how many there may be."""
+        """Drop the blocks that were read ahead. Return the offset of the next byte and how many bytes there may be."""
         offset = self._file_base + self.bytes_read
         limit = None if self._file_limit is None else self._file_limit - self.bytes_read
         self._pieces.clear()
@@ -383,7 +412,7 @@ class ReadStream(Readable):
         return offset, limit
 
     def _count_moved(self, nbytes: int, chunks: int) -> None:
-        """``nbytes`` were moved directly; reading goes on behind them."""
+        """Count ``nbytes`` that the kernel moved. Reading continues behind them."""
         self.bytes_read += nbytes
         self._s_count_direct(nbytes, chunks)
         offset, limit = self._rewind()

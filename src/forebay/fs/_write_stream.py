@@ -28,10 +28,10 @@ __all__ = ["WriteStream"]
 
 
 class WriteStream(Writable, DirectTarget):
-    """What `create_write_stream` returns: a Writable over a file. Its arguments and events are described there.
+    """A Writable over a file; `create_write_stream` makes it and describes its arguments and events.
 
-    ``bytes_written``: bytes that the file has taken so far. ``path``: as it was given, or None. ``fd``: the descriptor
-    while it is open, else None. ``pending``: whether the file is still to be opened.
+    ``bytes_written`` is the number of bytes that the file has taken so far. ``path`` is the path that was given, or None.
+    ``fd`` is the descriptor while it is open, otherwise None. ``pending`` is whether the file has not been opened yet.
     """
 
     # Until the constructor is through, from which destroy() may be called.
@@ -117,7 +117,14 @@ class WriteStream(Writable, DirectTarget):
         self._tell_free()
 
     def destroy(self, error: BaseException | None = None) -> Self:
-        """As `Writable.destroy`."""
+        """Destroy the stream as `Writable.destroy` does.
+
+        Args:
+            error: The exception that 'error' reports, or None.
+
+        Returns:
+            The stream.
+        """
         if self.pending:
             # _destroy has to wait for the opening, which may wait for somebody at the other end of a FIFO.
             self._file.interrupt.set()
@@ -149,9 +156,9 @@ class WriteStream(Writable, DirectTarget):
 
     @property
     def published(self) -> bool:
-        """Whether an ``atomic`` file is in its place, also where the stream was destroyed during the rename.
+        """Whether an ``atomic`` file is in its place, also if the stream was destroyed during the rename.
 
-        It does not change any more once the stream is closed.
+        The value is final once the stream is closed.
         """
         return self._file.published
 
@@ -170,7 +177,7 @@ class WriteStream(Writable, DirectTarget):
         return self._write_queued()
 
     def _write_hollow(self, chunks: list[Any]) -> Completion:
-        """Write chunks of which some come from holes of another file."""
+        """Write chunks, some of which are holes of another file."""
         done = Completion()
 
         def submit() -> None:
@@ -229,7 +236,7 @@ class WriteStream(Writable, DirectTarget):
 
     @property
     def _takes_files(self) -> bool:
-        """Whether chunks go to a regular file and nowhere else, by the methods of this class."""
+        """Whether chunks go only to a regular file, by the methods of this class."""
         cls = type(self)
         return (
             (self.pending or self._file.regular)
@@ -243,18 +250,18 @@ class WriteStream(Writable, DirectTarget):
 
     @property
     def _busy(self) -> bool:
-        """Whether the stream will be free by itself: it is being opened, or writes what it has."""
+        """Whether the stream will become free by itself: it opens the file, or writes its chunks."""
         return self._takes_more and bool(
             self.pending or self.writable_length or self.writable_need_drain or self._borrower is not None
         )
 
     @property
     def _free(self) -> bool:
-        """Whether the file is open, nothing is on its way to it, and more may come."""
+        """Whether the file is open, no chunk is on its way, and the stream may take more."""
         return self._takes_more and self._file.regular and not self._busy
 
     def cork(self) -> None:
-        """As `Writable.cork`."""
+        """Cork as `Writable.cork` does."""
         # Raises where the constructor was left out.
         self._s_has_side(False)
         if self._borrower is not None:

@@ -1,4 +1,4 @@
-"""Sockets: TCP connections and Unix sockets as Duplex streams, with TLS where it is asked for, and servers of them.
+"""Sockets: TCP connections and Unix sockets as Duplex streams, with TLS on request, and servers.
 
 ::
 
@@ -8,10 +8,10 @@
     server = await net.create_server(echo).listen(8000, "127.0.0.1")
     socket = await net.connect(8000, "127.0.0.1")
 
-The loop is the program's own, asyncio's or uvloop's; the sockets do not use its transports.
+The sockets run on the program's event loop, asyncio's or uvloop's, and do not use its transports.
 
-**Memory.** A socket holds what its two high-water marks allow and one receive, at most 64 KiB more; while everything
-that comes is taken at once, a receive may be up to 256 KiB. An idle socket holds no buffer at all.
+**Memory.** A socket holds its two high-water marks and one receive: at most 64 KiB more, or 256 KiB while the reader takes
+everything at once. An idle socket holds no buffer.
 """
 
 from __future__ import annotations
@@ -55,19 +55,35 @@ def connect(
     no_delay: bool = True,
     signal: AbortSignal | None = None,
 ) -> Connecting:
-    """Start to connect. ``await connect(...)`` is the connected `Socket`; ``connect(...).socket`` is it at once.
+    """Connect to a server. ``await connect(...)`` returns the connected `Socket`; ``connect(...).socket`` is available at once.
 
-    ``async with connect(...) as socket:`` ends the socket when the block is left.
+    ``async with connect(...) as socket:`` ends the socket at the end of the block. If a host has several addresses, they are
+    tried in turn, IPv6 and IPv4, until one answers (RFC 8305). Cancelling the await destroys the socket.
 
-    ``address``: a port (of localhost), a host and a port in either order, or the path of a Unix socket. The addresses
-    of a host are tried by turns, IPv6 and IPv4, a new one every ``attempt_delay`` seconds, until one answers.
-    ``ssl``: an `ssl.SSLContext`, or True for the default one, that encrypts the connection; the certificate is checked
-    against ``server_hostname``, which is the host where not given. ``timeout``: seconds for all of this, None for as
-    long as it takes. ``family``, ``local_address``, ``lookup``: as for `Socket.connect`; the rest as for `Socket`.
+    Args:
+        address: A port (of localhost), a host and a port in either order, or the path of a Unix socket.
+        ssl: An `ssl.SSLContext` that encrypts the connection; True is the default context.
+        server_hostname: The name against which the certificate is checked. None is the host.
+        timeout: Seconds for everything. None means no limit.
+        family: `socket.AF_INET` or `socket.AF_INET6` for this family only.
+        local_address: The host and port to connect from.
+        lookup: An async function ``(host, port, family)`` with the result of `socket.getaddrinfo`.
+        attempt_delay: Seconds until the next address of the host is tried as well.
+        allow_half_open: As for `Socket`.
+        high_water_mark: As for `Socket`, in bytes.
+        encoding: As for `Socket`.
+        default_encoding: As for `Socket`.
+        no_delay: As for `Socket`.
+        signal: An `AbortSignal` that destroys the socket.
 
-    The await raises the OSError that it failed with (ConnectionRefusedError, TimeoutError, socket.gaierror,
-    ssl.SSLError, ...) and, where the socket was destroyed before, PrematureCloseError. Cancelling it destroys the
-    socket. Wrong arguments raise InvalidArgTypeError, OutOfRangeError or MissingArgsError at once.
+    Returns:
+        A `Connecting`. The await raises the OSError of the failure (ConnectionRefusedError, TimeoutError,
+        socket.gaierror, ssl.SSLError, ...), and PrematureCloseError if the socket was destroyed before.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type.
+        OutOfRangeError: A number is out of range.
+        MissingArgsError: There is no address.
     """
     stream = Socket(
         allow_half_open=allow_half_open,
@@ -101,14 +117,25 @@ def create_server(
     ssl: _ssl.SSLContext | None = None,
     handshake_timeout: float = 60.0,
 ) -> Server:
-    """A `Server`; ``await create_server(...).listen(port)`` starts it.
+    """Make a `Server`. ``await create_server(...).listen(port)`` starts it.
 
-    ``listener(socket)`` is called with each connection. It may be an async function: it runs as a task, an exception in
-    it destroys the socket, and it is cancelled when the server is closed by `Server.aclose`; it ends the socket itself.
-    ``pause_on_connect``: read nothing of a connection before somebody does. ``keep_alive``, ``keep_alive_delay``: as
-    `Socket.set_keep_alive`. ``max_connections``: more are closed at once. ``block_list``: a `BlockList`, or any function
-    of an address that says whether to refuse it. ``ssl``: encrypt every connection; ``handshake_timeout``: seconds that
-    a handshake may last. The rest as for `Socket`.
+    Args:
+        listener: A function that is called with each connection. An async function runs as a task: an exception in it
+            destroys the socket, and `Server.aclose` cancels it. It has to end the socket itself.
+        allow_half_open: As for `Socket`.
+        pause_on_connect: Whether to read nothing of a connection until the program does.
+        no_delay: As for `Socket`.
+        keep_alive: Whether to use `Socket.set_keep_alive` for each connection.
+        keep_alive_delay: Seconds of silence before the first probe.
+        high_water_mark: Bytes, for both sides of each socket.
+        default_encoding: As for `Socket`.
+        max_connections: The most connections; the server closes more of them at once. None means no limit.
+        block_list: A `BlockList`, or a function of an address that returns whether to close its connections.
+        ssl: An `ssl.SSLContext` that encrypts every connection.
+        handshake_timeout: Seconds for a TLS handshake.
+
+    Returns:
+        The server.
     """
     return Server(
         listener,

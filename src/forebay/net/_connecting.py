@@ -1,4 +1,4 @@
-"""Connecting: what `connect` returns, a connection to be awaited."""
+"""Connecting: the awaitable connection that `connect` returns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Connecting"]
 
 
 class Connecting(Handle[Socket]):
-    """A connection under way; awaited, it is the connected socket. Cancelling the await destroys the socket."""
+    """A connection in progress. Awaiting it returns the connected socket; cancelling the await destroys the socket."""
 
     def __init__(self, socket: Socket, timeout: float | None) -> None:
         super().__init__()
@@ -36,7 +36,13 @@ class Connecting(Handle[Socket]):
     def encrypt(
         self, context: _ssl.SSLContext | bool, server_hostname: str | None, address: tuple[Any, ...]
     ) -> None:
-        """Start TLS as soon as there is a connection; the await is for that, too."""
+        """Start TLS as soon as the connection is open. The await waits for it as well.
+
+        Args:
+            context: An `ssl.SSLContext`, or True for the default one.
+            server_hostname: The name against which the certificate is checked.
+            address: The address of the connection, for the name.
+        """
         if server_hostname is None:
             server_hostname = parse_place(address, "connect()").host or "localhost"
         self._encrypts = (context, server_hostname)

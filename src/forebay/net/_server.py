@@ -1,4 +1,4 @@
-"""Server: it listens, and makes a Socket of each connection."""
+"""Server: listen, and make a Socket of each connection."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _ALREADY_GONE = (
 
 
 class Listening(Handle["Server"]):
-    """`Server.listen` under way; awaited, it is the server."""
+    """The running `Server.listen`. Awaiting it returns the server."""
 
     def __init__(self, server: Server) -> None:
         super().__init__()
@@ -72,21 +72,20 @@ class Server(EventEmitter):
 
     Events:
 
-    ``listening``
-        It is bound; `address` tells where.
-    ``connection(socket)``
-        A new connection, as a `Socket`; with TLS, when the handshake is done.
-    ``drop(info)``
-        A connection was closed at once, because there are `max_connections` or the block list has it. ``info`` is a
-        dict with local_address, local_port, remote_address, remote_port.
-    ``tls_error(error, socket)``
-        A handshake failed; the socket is destroyed.
-    ``error(error)``
-        It could not listen; or it could not accept, for want of descriptors: then it goes on a moment later.
-    ``close``
-        It has stopped, and all connections are closed.
+    - ``listening``: the server is bound; `address` has its address.
+    - ``connection(socket)``: a new connection, as a `Socket`; with TLS, after the handshake.
+    - ``drop(info)``: the server closed a connection at once, because there are `max_connections` or the block list contains
+      its address. ``info`` is a dict with local_address, local_port, remote_address, remote_port.
+    - ``tls_error(error, socket)``: a handshake failed; the socket is destroyed.
+    - ``error(error)``: the server could not listen; or it could not accept, because no descriptors are left, and tries again.
+    - ``close``: the server has stopped, and all connections are closed.
 
-    ``async with server:`` closes it and its connections at the end.
+    ``async with server:`` closes the server and its connections at the end.
+
+    Args:
+        listener: As for `create_server`, as all others.
+        allow_half_open, pause_on_connect, no_delay, keep_alive, keep_alive_delay, high_water_mark: As for `create_server`.
+        default_encoding, max_connections, block_list, ssl, handshake_timeout: As for `create_server`.
     """
 
     def __init__(
@@ -153,16 +152,25 @@ class Server(EventEmitter):
         sock: socket.socket | None = None,
         unlink: bool = True,
     ) -> Listening:
-        """Start to listen; 'listening' or 'error' follows. Awaited, the result is the server once it listens.
+        """Start to listen. 'listening' or 'error' follows.
 
-        ``address``: a port, a host and a port in either order, or the path of a Unix socket; a host may be a list of
-        hosts. Port 0 takes a free one. Without a host it listens on all addresses, IPv6 and IPv4. ``backlog``:
-        connections that may wait to be accepted. ``reuse_port``: let other processes listen on the same port, each
-        getting a share. ``ipv6_only``: no IPv4 on an IPv6 address. ``sock``: listen on this bound `socket.socket`
-        instead. ``unlink``: take the place of a Unix socket that nobody listens on any more.
+        Cancelling the await closes the server.
 
-        Raises ServerAlreadyListeningError, InvalidArgTypeError, OutOfRangeError; the await raises OSError where the
-        address cannot be had. Cancelling the await closes the server.
+        Args:
+            address: A port, a host and a port in either order, or the path of a Unix socket. The host may be a list of hosts;
+                without one the server listens on all addresses, IPv6 and IPv4. Port 0 takes a free port.
+            backlog: How many connections may wait to be accepted.
+            reuse_port: Whether other processes may listen on the same port, each getting a share of the connections.
+            ipv6_only: Whether an IPv6 address takes no IPv4 connections.
+            sock: A bound `socket.socket` to listen on instead.
+            unlink: Whether to replace the path of a Unix socket on which no process listens any more.
+
+        Returns:
+            A `Listening`. Awaiting it returns the server once it listens; it raises OSError if the address cannot be bound.
+
+        Raises:
+            ServerAlreadyListeningError: The server listens already.
+            InvalidArgTypeError, OutOfRangeError: An argument is wrong.
         """
         if self._listeners or self._opening is not None:
             raise ServerAlreadyListeningError("listen() on a server that listens already; close it first")
@@ -222,7 +230,7 @@ class Server(EventEmitter):
             self._check_closed()
 
     def _let_go(self, socks: list[socket.socket]) -> None:
-        """Close what was listened on. Where the system has failed to, nobody can do anything but know it."""
+        """Close the listening sockets. If the system fails to do so, report it: there is no other remedy."""
         self._run(close_all, socks, what="A listening socket could not be closed")
         self._forget_paths()
 
@@ -359,7 +367,7 @@ class Server(EventEmitter):
             self._look_after(stream, result)
 
     def _look_after(self, stream: Socket, work: Any) -> None:
-        """Await what an async handler of the connection has returned, in a task."""
+        """Await the result of an async handler of the connection, in a task."""
         task = self._start_task(self._serve(stream, work), stream)
         if asyncio.iscoroutine(work):
             # Where it was cancelled before it began.
@@ -406,7 +414,7 @@ class Server(EventEmitter):
         self._announce(stream)
 
     def _start_task(self, work: Any, stream: Socket) -> asyncio.Task[None]:
-        """A task that looks after ``stream``."""
+        """Start a task for ``stream``."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
 
@@ -422,7 +430,7 @@ class Server(EventEmitter):
     def _run(
         self, call: Callable[..., object], *args: Any, what: str = "Exception in a listener of a server"
     ) -> None:
-        """Call; what is raised goes to the loop's handler, and the server goes on."""
+        """Call a function. An exception goes to the loop's exception handler, and the server goes on."""
         try:
             call(*args)
         except Exception as error:
@@ -441,7 +449,7 @@ class Server(EventEmitter):
             return True
 
     def _gone(self, stream: Socket) -> None:
-        """A connection is closed."""
+        """Note that a connection is closed."""
         self._connections.discard(stream)
         if self._retry is not None:
             # There is a descriptor again.
@@ -453,9 +461,12 @@ class Server(EventEmitter):
     # ---- closing
 
     def close(self, callback: Callable[[], object] | None = None) -> Self:
-        """Stop accepting; 'close' follows when the last connection has ended. Return the server.
+        """Stop accepting. 'close' follows when the last connection has ended. Return the server.
 
-        ``callback``: a listener for 'close'. Connections are left alone: see `close_all_connections`.
+        Connections stay open; see `close_all_connections`.
+
+        Args:
+            callback: A listener for 'close'.
         """
         if callback is not None:
             self.once("close", callback)
@@ -489,14 +500,14 @@ class Server(EventEmitter):
             await asyncio.wait(tasks)
 
     async def wait_closed(self) -> None:
-        """Wait for 'close'; at once where it has come."""
+        """Wait for 'close'. If it has come already, return at once."""
         if not self._closed:
             waiter = self._loop.create_future()
             self._close_waiters.append(waiter)
             await waiter
 
     async def serve_forever(self) -> None:
-        """Wait until the server is closed; cancelled, close it and its connections."""
+        """Wait until the server is closed. If the wait is cancelled, close the server and its connections."""
         try:
             await self.wait_closed()
         except asyncio.CancelledError:
@@ -525,7 +536,7 @@ class Server(EventEmitter):
         self._s_tell("close")
 
     def _forget_paths(self) -> None:
-        """Remove the paths of Unix sockets that are still the ones that were made here."""
+        """Remove the paths of the Unix sockets, unless they were replaced meanwhile."""
         paths, self._unlink = self._unlink, []
         for path, device, inode in paths:
             with contextlib.suppress(OSError):
@@ -537,26 +548,26 @@ class Server(EventEmitter):
 
     @property
     def listening(self) -> bool:
-        """Whether connections are accepted."""
+        """Whether the server accepts connections."""
         return bool(self._listeners)
 
     @property
     def connections(self) -> frozenset[Socket]:
-        """The connections that there are."""
+        """The present connections."""
         return frozenset(self._connections)
 
     def address(self) -> tuple[str, int] | str | None:
-        """The ``(host, port)`` or path that the server listens on, the first where there are several; else None."""
+        """The ``(host, port)`` or path on which the server listens, the first if there are several; otherwise None."""
         return readable_address(self._listeners[0].getsockname()) if self._listeners else None
 
     @property
     def addresses(self) -> list[tuple[str, int] | str | None]:
-        """All that it listens on."""
+        """All addresses on which the server listens."""
         return [readable_address(sock.getsockname()) for sock in self._listeners]
 
     @property
     def port(self) -> int | None:
-        """The port that the server listens on; None for a Unix socket, and while it does not listen."""
+        """The port on which the server listens; None for a Unix socket, and while it does not listen."""
         address = self.address()
         return address[1] if isinstance(address, tuple) else None
 
@@ -567,7 +578,7 @@ class Server(EventEmitter):
 
 
 class _Options:
-    """How to bind."""
+    """The options of a bind."""
 
     def __init__(self, backlog: int, reuse_port: bool, ipv6_only: bool, unlink: bool) -> None:
         self.backlog = backlog
@@ -577,7 +588,7 @@ class _Options:
 
 
 def _places(address: tuple[Any, ...]) -> list[Place]:
-    """The places that listen() was given; a list of hosts is as many places."""
+    """Return the places of listen(): a list of hosts is as many places."""
     for index, each in enumerate(address):
         if isinstance(each, (list, set, frozenset)):
             rest = [other for at, other in enumerate(address) if at != index]

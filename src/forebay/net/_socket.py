@@ -44,33 +44,29 @@ ATTEMPT_DELAY = 0.25
 
 
 class Socket(Duplex, DirectTarget):
-    """A stream over a TCP connection or a Unix socket: what `connect` gives and what a server's 'connection' brings.
+    """A stream over a TCP connection or a Unix socket. `connect` returns one, and a server's 'connection' gives one.
 
-    Made by hand it is not connected; call `connect`. ``sock``: take this connected `socket.socket` over; the Socket
-    closes it. ``allow_half_open``: leave the writable side open when the peer has ended its own; otherwise it is
-    ended, too. ``high_water_mark``, ``readable_high_water_mark``, ``writable_high_water_mark``, ``encoding``,
-    ``default_encoding``, ``signal``: as for `Duplex`. ``no_delay``: send small pieces at once, on from the start.
-
-    What is written before the connection is there is sent when it is. Chunks that are written in one go, until the
-    loop has its turn, leave together in few system calls, straight from where they are; what is received is handed on
-    without a copy. Reading pauses with the stream: then the kernel's buffers fill, and the peer has to wait.
+    A Socket that you make yourself is not connected; call `connect`. Data that is written before the connection is open
+    is sent when it is open. Chunks that are written before the loop has its turn leave together in few system calls, without a
+    copy. Received data is handed on without a copy. When the stream pauses, reading pauses: the kernel's buffers fill, and
+    the peer has to wait.
 
     Events, beside those of `Duplex`:
 
-    ``lookup(error, address, family, host)``
-        A host's name was looked up; once for each address.
-    ``connect``, then ``ready``
-        The connection is there.
-    ``secure``
-        TLS is on; see `start_tls`.
-    ``timeout``
-        Nothing came or went for as long as `set_timeout` said. It only says so: call `destroy` to give up.
-    ``end``, ``close``
-        The peer has ended its side; everything is over. `had_error` says whether by an error.
+    - ``lookup(error, address, family, host)``: the name of a host was looked up; once for each address.
+    - ``connect``, then ``ready``: the connection is open. ``secure``: TLS is on; see `start_tls`.
+    - ``timeout``: no data came or went for the time of `set_timeout`. The socket stays open: call `destroy` to close it.
+    - ``end``: the peer has ended its side. ``close``: the socket is closed; `had_error` tells whether by an error.
 
-    Errors of the network are the OSErrors that they are (ConnectionResetError, BrokenPipeError, TimeoutError, ...). A
-    socket that is destroyed with any other error is closed by a reset, so that the peer does not take what it got for
-    the whole.
+    Network errors are OSErrors (ConnectionResetError, BrokenPipeError, TimeoutError, ...). A socket that is destroyed with
+    any other error resets the connection, so that the peer cannot mistake what it received for the whole.
+
+    Args:
+        sock: A connected `socket.socket`. The Socket takes it over and closes it.
+        allow_half_open: Whether the writable side stays open when the peer has ended its side.
+        high_water_mark, readable_high_water_mark, writable_high_water_mark: Bytes, as for `Duplex`. None is 64 KiB.
+        encoding, default_encoding, signal: As for `Duplex`.
+        no_delay: Whether small pieces are sent at once (``TCP_NODELAY``).
     """
 
     __slots__ = (
@@ -147,15 +143,14 @@ class Socket(Duplex, DirectTarget):
         lookup: Lookup | None = None,
         attempt_delay: float = ATTEMPT_DELAY,
     ) -> Self:
-        """Start to connect; 'connect' or 'error' follows. Return the socket.
+        """Start to connect. 'connect' or 'error' follows. Return the socket.
 
-        ``address``: a port (of localhost), a host and a port in either order, or the path of a Unix socket.
-        ``family``: `socket.AF_INET` or `socket.AF_INET6` only. ``local_address``: connect from this host and port.
-        ``lookup``: an async function ``(host, port, family)`` that returns what `socket.getaddrinfo` would.
-        ``attempt_delay``: seconds until a host's next address is tried as well.
+        Args:
+            address, family, local_address, lookup, attempt_delay: As for `forebay.net.connect`.
 
-        Raises AlreadyConnectedError on a socket that has been connected, InvalidArgTypeError, MissingArgsError and
-        OutOfRangeError for wrong arguments.
+        Raises:
+            AlreadyConnectedError: The socket has been connected before.
+            InvalidArgTypeError, MissingArgsError, OutOfRangeError: An argument is wrong.
         """
         place = parse_place(address, "connect()")
         if self._sock is not None or self._connecting is not None or self.destroyed:
@@ -178,7 +173,7 @@ class Socket(Duplex, DirectTarget):
         self._channel.open(sock.fileno())
 
     def _connected(self, sock: socket.socket) -> None:
-        """For the attempt: there is a connection."""
+        """Take the connection of the attempt."""
         try:
             self._adopt(sock, None)
         except Exception as error:
@@ -195,7 +190,7 @@ class Socket(Duplex, DirectTarget):
     # ---- closing
 
     def _shut_down(self) -> None:
-        """Everything is sent: tell the peer."""
+        """Tell the peer that everything is sent."""
         assert self._sock is not None
         try:
             self._sock.shutdown(socket.SHUT_WR)
@@ -245,34 +240,34 @@ class Socket(Duplex, DirectTarget):
             on_gone(self)
 
     def _is_peers_fault(self, error: BaseException) -> bool:
-        """Whether ``error`` is that of the connection, or what somebody meets who does not know yet that it is broken."""
+        """Return whether ``error`` is that of the connection, or follows from using it after it broke."""
         fault = self._channel.find_fault()
         return fault is not None and (
             error is fault or error.__cause__ is fault or isinstance(error, StreamError)
         )
 
     def _forget(self) -> None:
-        """Nothing holds a closed socket in a cycle."""
+        """Break reference cycles: nothing holds a closed socket in a cycle."""
         self._secure = None
         self._channel.forget()
 
     def reset_and_destroy(self) -> Self:
-        """Close the connection by a reset: the peer gets an error instead of an end. Return the socket.
+        """Reset the connection: the peer gets an error instead of an end. Return the socket.
 
-        What is written and not sent is lost. On a Unix socket, and before the connection is there, it is `destroy`.
+        Data that was written and not sent is lost. On a Unix socket, and before the connection is open, this is `destroy`.
         """
         if not self.destroyed:
             self._linger_not()
         return self.destroy()
 
     def _linger_not(self) -> None:
-        """Have the system close the connection by a reset."""
+        """Make the system close the connection by a reset."""
         if self._sock is not None and self._sock.family != socket.AF_UNIX:
             with contextlib.suppress(OSError):
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def destroy_soon(self) -> None:
-        """Destroy the socket when all that was written is sent; at once where that is the case."""
+        """Destroy the socket when all written data is sent; at once if there is none."""
         if self.writable:
             self.end()
         if self.writable_finished:
@@ -283,7 +278,11 @@ class Socket(Duplex, DirectTarget):
     # ---- options
 
     def set_no_delay(self, on: bool = True) -> Self:
-        """Send small pieces at once (``TCP_NODELAY``), or with False let the kernel collect them. Return the socket."""
+        """Set whether small pieces are sent at once (``TCP_NODELAY``). Return the socket.
+
+        Args:
+            on: False lets the kernel collect small pieces.
+        """
         self._no_delay = bool(on)
         if self._sock is not None and self._sock.family != socket.AF_UNIX:
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, int(self._no_delay))
@@ -297,11 +296,16 @@ class Socket(Duplex, DirectTarget):
         interval: float | None = None,
         count: int | None = None,
     ) -> Self:
-        """Have the kernel look whether a silent peer is still there. Return the socket.
+        """Make the kernel check whether a silent peer is still there. Return the socket.
 
-        ``initial_delay``: seconds of silence before the first probe, ``interval``: between two probes, ``count``:
-        unanswered probes until the connection counts as lost; what is None is as the system has it. Raises
-        NotConnectedError where there is no connection yet.
+        Args:
+            on: False switches the checks off.
+            initial_delay, interval: Seconds of silence before the first probe, and between two probes. None: the system's value.
+            count: Unanswered probes until the connection counts as lost. None: the system's value.
+
+        Raises:
+            OutOfRangeError: A number is below 1.
+            NotConnectedError: There is no connection yet.
         """
         sock = self._connected_socket("set_keep_alive()")
         if sock.family == socket.AF_UNIX:
@@ -322,10 +326,17 @@ class Socket(Duplex, DirectTarget):
         return self
 
     def set_timeout(self, seconds: float, callback: Callable[[], object] | None = None) -> Self:
-        """Emit 'timeout' after so many ``seconds`` in which nothing came or went; 0 switches it off. Return the socket.
+        """Emit 'timeout' after a time without data in either direction. Return the socket.
 
-        It comes once; the next one only after something has come or gone again.
-        The connection is left alone; `destroy` it in the listener, or not. ``callback``: a listener for one 'timeout'.
+        'timeout' comes once, and again only after more data has come or gone. The connection stays open: `destroy` it in the
+        listener if you want.
+
+        Args:
+            seconds: The time; 0 switches it off.
+            callback: A listener for one 'timeout'.
+
+        Raises:
+            InvalidArgTypeError, OutOfRangeError: ``seconds`` is not a number, is negative or is infinite.
         """
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
             raise InvalidArgTypeError(f"seconds must be a number, got {seconds!r}")
@@ -363,7 +374,7 @@ class Socket(Duplex, DirectTarget):
 
     @property
     def timeout(self) -> float:
-        """Seconds that `set_timeout` was given, 0 where none are set."""
+        """The seconds of `set_timeout`; 0 if there is no timeout."""
         return self._idle_seconds
 
     # ---- TLS
@@ -378,12 +389,18 @@ class Socket(Duplex, DirectTarget):
     ) -> Self:
         """Encrypt everything from here on, and wait for the handshake; 'secure' follows. Return the socket.
 
-        Nothing may be under way: the last plain bytes were read and those written are sent. ``context``: an
-        `ssl.SSLContext`; True is the default one of a client, which checks the server's certificate against
-        ``server_hostname``.
+        No data may be in progress: the last plain bytes must be read, and the written ones sent.
 
-        Raises NotConnectedError; ssl.SSLError, TimeoutError after ``handshake_timeout`` seconds, or what else the
-        handshake fails with, and the socket is destroyed then.
+        Args:
+            context: An `ssl.SSLContext`. True is a client's default context, which checks the server's certificate against
+                ``server_hostname``.
+            server_side: Whether this side is the server.
+            server_hostname: The name of the server.
+            handshake_timeout: Seconds for the handshake.
+
+        Raises:
+            NotConnectedError: There is no connection.
+            ssl.SSLError, OSError: The handshake failed, or took too long (TimeoutError); the socket is destroyed.
         """
         self._connected_socket("start_tls()")
         secure = Secure(self, self._channel, context, server_side, server_hostname, handshake_timeout)
@@ -399,26 +416,34 @@ class Socket(Duplex, DirectTarget):
 
     @property
     def tls(self) -> _ssl.SSLObject | None:
-        """The `ssl.SSLObject`, for the certificate, the cipher and the protocol chosen; None without TLS."""
+        """The `ssl.SSLObject`, for the certificate, the cipher and the protocol; None without TLS."""
         return self._tls
 
     # ---- the direct paths
 
     def pipe(self, dest: _W, *, end: bool = True) -> _W:
-        """As `Readable.pipe`; to another socket or a file the bytes may go inside the kernel."""
+        """Pipe as `Readable.pipe` does. The kernel may move the bytes to another socket or a file. Return ``dest``.
+
+        Args:
+            dest, end: As for `Readable.pipe`.
+        """
         if isinstance(dest, (Socket, WriteStream)) and sys.platform == "linux":
             self._channel.carrier = self._channel.carrier or Carrier(self, self._channel)
         return super().pipe(dest, end=end)
 
     def unpipe(self, dest: Writable | None = None) -> Self:
-        """As `Readable.unpipe`."""
+        """Remove a pipe as `Readable.unpipe` does. Return the socket.
+
+        Args:
+            dest: The destination. None means all.
+        """
         super().unpipe(dest)
         if self._channel.carrier is not None:
             self._channel.carrier.leave()
         return self
 
     def cork(self) -> None:
-        """As `Writable.cork`."""
+        """Cork as `Writable.cork` does."""
         # Raises where the constructor was left out.
         self._s_has_side(False)
         self._hurry()
@@ -466,25 +491,25 @@ class Socket(Duplex, DirectTarget):
 
     @property
     def sock(self) -> socket.socket | None:
-        """The `socket.socket` below, for its options; None before it is there.
+        """The `socket.socket` below, for its options; None before there is one.
 
-        Not for reading, writing or closing: its ``close()`` waits for the stream's.
+        Do not read, write or close it: its ``close()`` waits for that of the stream.
         """
         return self._sock
 
     @property
     def bytes_read(self) -> int:
-        """Bytes received so far; with TLS, as they came over the wire."""
+        """The bytes received so far; with TLS, the encrypted bytes."""
         return self._channel.bytes_in
 
     @property
     def bytes_written(self) -> int:
-        """Bytes that the kernel has taken so far; with TLS, as they go over the wire."""
+        """The bytes that the kernel has taken so far; with TLS, the encrypted bytes."""
         return self._channel.bytes_out
 
     @property
     def connecting(self) -> bool:
-        """Whether `connect` was called and the connection is still to come."""
+        """Whether `connect` was called and the connection is not open yet."""
         return self._connecting is not None
 
     @property
@@ -506,41 +531,41 @@ class Socket(Duplex, DirectTarget):
 
     @property
     def had_error(self) -> bool:
-        """Whether the socket was closed by an error; for listeners of 'close'."""
+        """Whether an error closed the socket; for listeners of 'close'."""
         return self.errored is not None
 
     @property
     def remote_address(self) -> str | None:
-        """The peer's address, such as "192.0.2.7"; None on a Unix socket and where there is no connection yet."""
+        """The peer's address, such as "192.0.2.7"; None on a Unix socket and before there is a connection."""
         return _host(self._peer_name())
 
     @property
     def remote_port(self) -> int | None:
-        """The peer's port, as `remote_address`."""
+        """The peer's port; None on a Unix socket and before there is a connection."""
         return _port(self._peer_name())
 
     @property
     def remote_family(self) -> str | None:
-        """'IPv4', 'IPv6' or 'Unix', None where there is no connection yet."""
+        """'IPv4', 'IPv6' or 'Unix'; None before there is a connection."""
         return _family(self._peer_name())
 
     @property
     def local_address(self) -> str | None:
-        """The address on this side of the connection."""
+        """The address of this side of the connection."""
         return _host(self._local_name())
 
     @property
     def local_port(self) -> int | None:
-        """The port on this side of the connection."""
+        """The port of this side of the connection."""
         return _port(self._local_name())
 
     @property
     def local_family(self) -> str | None:
-        """As `remote_family`."""
+        """The family of this side, as `remote_family`."""
         return _family(self._local_name())
 
     def address(self) -> tuple[str, int] | str | None:
-        """This side's ``(host, port)`` or path; None where there is no connection yet."""
+        """The ``(host, port)`` or path of this side; None before there is a connection."""
         return readable_address(self._local_name())
 
     def _peer_name(self) -> Any:

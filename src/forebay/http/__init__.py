@@ -1,4 +1,4 @@
-"""HTTP/1.1, both ends, with bodies that are streams.
+"""HTTP/1.1 server and client, with bodies that are streams.
 
 ::
 
@@ -6,17 +6,17 @@
         await response.send_file(request.path, root="/srv")
 
     server = await http.create_server(handler).listen(8000)
-    # or, in a script without a loop of its own:
+    # or, in a script without its own event loop:
     http.serve(handler, 8000)
 
     response = await http.get("http://localhost:8000/file")
     await pipeline(response, create_write_stream("file"))
 
-The parser is httptools' (``pip install httptools``), TLS that of `ssl`.
+The parser is the package httptools, which the extra ``http`` of this package installs. TLS is `ssl`.
 
-**Flow.** A handler that does not read leaves the client's bytes where they are; a client that does not read makes
-``response.write`` say False, and what is piped to it waits. Memory for a connection is bounded by the marks of its
-streams and those of its socket.
+**Flow.** If a handler does not read, the client's bytes stay where they are. If a client does not read, ``response.write``
+returns False, and a stream that is piped to the response waits. The high-water marks of its streams and of its socket
+bound the memory of a connection.
 """
 
 from __future__ import annotations
@@ -63,15 +63,23 @@ __all__ = [
 def create_server(
     handler: Handler | None = None, *, limits: Limits | None = None, **socket_options: Any
 ) -> Server:
-    """A `Server`; ``await create_server(handler).listen(8000)`` starts it.
+    """Make a `Server`. ``await create_server(handler).listen(8000)`` starts it.
 
-    ``handler(request, response)`` is called with each `ServerRequest` and its `ServerResponse`, plain or async. It
-    answers when it likes, during the call or later; one request of a connection is answered after the other. What it
-    raises gives status 500, or cuts the response short where its head was sent, and goes to the loop's exception
-    handler. ``limits``: what clients may ask for, see `Limits`. ``socket_options``: those of
-    `forebay.net.create_server`, such as ``ssl``, ``max_connections`` and ``high_water_mark``.
+    Args:
+        handler: A plain or an async function that is called with each `ServerRequest` and its `ServerResponse`. It may
+            answer during the call or later; the requests of one connection are answered one after the other. If it
+            raises, the client gets status 500, or the response is cut short if its head was sent, and the exception goes
+            to the loop's exception handler.
+        limits: The limits for clients; see `Limits`.
+        socket_options: Those of `forebay.net.create_server`, such as ``ssl``, ``max_connections`` and ``high_water_mark``.
 
-    Raises InvalidArgTypeError and InvalidArgValueError for wrong arguments, ImportError where httptools is missing.
+    Returns:
+        The server.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type.
+        InvalidArgValueError: An argument has a value that is not allowed.
+        ImportError: httptools is not installed.
     """
     return Server(handler, limits=limits, **socket_options)
 
@@ -91,25 +99,40 @@ def request(
     signal: AbortSignal | None = None,
     high_water_mark: int | None = None,
 ) -> ClientRequest:
-    """Send a request: a `ClientRequest`, a Writable that takes the body; awaited, it is the `ClientResponse`.
+    """Send a request. Awaiting it returns the `ClientResponse`.
 
-    ``url``: http or https. ``headers``: a mapping, or pairs. ``body``: bytes, str, a Readable or an iterable of bytes,
-    which is sent and ends the request; without it write the body yourself and call ``end()``. Awaiting a request to
-    which nothing was written or piped ends it. ``agent``: an `Agent`, which keeps connections; without one, the request has a
-    connection of its own. ``timeout``: a `Timeouts`, or seconds for everything. ``redirects``: how many to follow, none
-    where not given; credentials are not sent to another origin, and a body that was a stream cannot be sent again.
-    ``ssl``: an `ssl.SSLContext` for https; True is the default one, False encrypts and does not check whom it talks to.
-    ``proxy``: the URL of an http proxy, True for what the environment says, False for none. Both are the agent's where
-    not given; without an agent the environment says.
-    ``signal``: an `AbortSignal` that gives the request up. ``high_water_mark``: bytes, for both bodies. ``authority``: for
-    the method CONNECT, the ``host:port`` to which the proxy at ``url`` is to connect; its 2xx answer comes as the event
-    'connect', with the socket.
+    A status such as 404 is not an error. Cancelling the await destroys the request. If the body of the response fails
+    later, that stream fails: a body that is cut short raises IncompleteMessageError. Read the response or destroy it: until
+    then it keeps its connection.
 
-    A status such as 404 is no error. The await raises OSError where there is no connection, HttpProtocolError,
-    IncompleteMessageError, HttpTimeoutError; cancelling it gives the request up. What happens to the response's body
-    later fails that stream: one that is cut short raises IncompleteMessageError. Read the response or destroy it:
-    until then it keeps its connection. Raises InvalidArgTypeError, InvalidArgValueError, InvalidHeaderError, and
-    ImportError where httptools is missing.
+    Args:
+        url: An http or https URL.
+        method: The method.
+        headers: A mapping, or pairs of name and value.
+        body: Bytes, str, a Readable or an iterable of bytes. It is sent and ends the request. Without it, write the body
+            yourself and call ``end()``. Awaiting a request to which nothing was written or piped ends it.
+        authority: For the method CONNECT, the ``host:port`` to which the proxy at ``url`` connects. Its 2xx answer comes as
+            the event 'connect', with the socket.
+        agent: An `Agent`, which keeps connections. Without one, the request has its own connection.
+        timeout: A `Timeouts`, or seconds for everything.
+        redirects: How many redirects to follow. Credentials are not sent to another origin. A body that was a stream
+            cannot be sent again.
+        ssl: An `ssl.SSLContext` for https. True is the default context; False encrypts without verifying the server. None
+            is the agent's.
+        proxy: The URL of an http proxy; True for the environment's, False for none. None is the agent's; without an agent,
+            the environment's.
+        signal: An `AbortSignal` that destroys the request.
+        high_water_mark: Bytes, for both bodies.
+
+    Returns:
+        A `ClientRequest`, which is a Writable that takes the body. Awaiting it raises OSError if there is no connection,
+        HttpProtocolError, IncompleteMessageError or HttpTimeoutError.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type.
+        InvalidArgValueError: An argument has a value that is not allowed.
+        InvalidHeaderError: A header must not be sent.
+        ImportError: httptools is not installed.
     """
     owner = agent if agent is not None else Agent(keep_alive=False, proxy=proxy)
     return owner.request(
@@ -128,6 +151,21 @@ def request(
 
 
 def get(url: str, *, agent: Agent | None = None, **options: Any) -> ClientRequest:
-    """A GET request, ended at once; options as for `request`."""
+    """Send a GET request without a body.
+
+    Args:
+        url: An http or https URL.
+        agent: An `Agent`, which keeps connections. Without one, the request has its own connection.
+        options: Those of `request`, such as ``headers``, ``timeout`` (seconds) and ``redirects``.
+
+    Returns:
+        A `ClientRequest`. Awaiting it returns the `ClientResponse`, and raises as for `request`.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type.
+        InvalidArgValueError: An argument has a value that is not allowed.
+        InvalidHeaderError: A header must not be sent.
+        ImportError: httptools is not installed.
+    """
     owner = agent if agent is not None else Agent(keep_alive=False, proxy=options.get("proxy"))
     return owner.get(url, **options)

@@ -1,4 +1,4 @@
-"""The parser is a package of its own, which only those need who speak HTTP."""
+"""The parser httptools: a package of its own, which only programs with HTTP need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PARSER = "httptools"
 
 
 def require_parser() -> None:
-    """Have the parser imported, before the first connection needs it. Raises ImportError where it is not installed."""
+    """Import the parser before the first connection needs it. Raise ImportError if it is not installed."""
     try:
         import_module(PARSER)
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""What a peer may ask for: sizes, counts and times, with defaults that are safe on an open port."""
+"""Limits for peers: sizes, counts and times, with defaults that are safe on an open port."""
 
 from __future__ import annotations
 
@@ -11,18 +11,27 @@ __all__ = ["Limits"]
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The limits of a server's connections, or of an agent's. Times are in seconds, None for no limit.
+    """The limits of a server's connections, or of an agent's. Times are in seconds; None means no limit.
 
-    ``header_bytes``: of the first line and all header fields of a message, trailers included. ``headers``: their
-    number. ``body_bytes``: of one message's body, None for any. ``pipelined``: requests that may wait for their turn
-    on a connection. ``header_time``: for the whole head of a message, from its first byte (of a connection's first
-    message, from the connection's beginning). ``idle_time``: without any byte, where one is due from the peer, the
-    peer takes none, or it has ended its side and waits for its answer. ``keep_alive_time``: an idle connection is kept
-    so long between two messages.
+    ``request_time`` and ``body_rate`` apply to a server only. They count the time in which the server waits for the client,
+    not that in which the handler does not read.
 
-    Of a server only: ``request_time``: for a whole request, head and body. ``body_rate``: bytes a second that a body
-    has to come at; a client may be ``idle_time`` behind that. Both count the time in which the server waits for the
-    client, not that in which the handler does not read. None for neither.
+    Args:
+        header_bytes: The bytes of the first line and all header fields of a message, including trailers.
+        headers: The number of header fields.
+        body_bytes: The bytes of the body of a message.
+        pipelined: How many requests of a connection may wait for their turn.
+        header_time: For the whole head of a message, from its first byte; of the first message, from the start of the
+            connection.
+        idle_time: Without any byte, while the peer has to send, has to take data, or has ended its side and waits for its
+            answer.
+        keep_alive_time: How long an idle connection is kept between two messages.
+        request_time: For a whole request, head and body.
+        body_rate: The bytes per second at which a body has to arrive. A client may be ``idle_time`` behind this rate.
+
+    Raises:
+        InvalidArgTypeError: A limit has the wrong type.
+        OutOfRangeError: A limit is not above 0.
     """
 
     header_bytes: int = 32 * 1024
@@ -49,6 +58,6 @@ class Limits:
                 raise OutOfRangeError(f"{field.name} must be above 0, got {value!r}")
 
     def shortest_time(self) -> float | None:
-        """The shortest of the times, in seconds; None where there is none."""
+        """The shortest of the times, in seconds; None if there is none."""
         times = (self.header_time, self.idle_time, self.keep_alive_time, self.request_time)
         return min((time for time in times if time is not None), default=None)

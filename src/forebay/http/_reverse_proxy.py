@@ -1,4 +1,4 @@
-"""ReverseProxy: a handler that passes requests on to another server, and its answers back."""
+"""ReverseProxy: a handler that forwards requests to another server and returns its answers."""
 
 from __future__ import annotations
 
@@ -48,20 +48,25 @@ Fields = list[tuple[str, str]]
 
 
 class ReverseProxy:
-    """A handler for `create_server` that answers with what ``target`` answers, both bodies being streamed.
+    """A handler for `create_server` that answers with the answers of ``target``. Both bodies are streamed.
 
-    ``target``: the URL of a server, to whose path that of the request is added. ``agent``: the `Agent` that it is asked
-    by; without one the proxy has its own, which asks directly whatever the environment says of proxies, and `aclose`
-    closes that. ``timeout``: a `Timeouts`, or seconds.
+    The proxy sends the client's address, scheme and host to the server as X-Forwarded-For, X-Forwarded-Proto and
+    X-Forwarded-Host. It drops such fields of the client, and its Forwarded and X-Real-IP.
 
-    The server is told the client's address, scheme and host as X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host.
-    What the client itself says in such fields, in Forwarded or in X-Real-IP is dropped, unless ``trust_forwarded`` says
-    that all clients are proxies of ours; then the address is added to what came. Host is that of ``target``; with
-    ``preserve_host`` it is the client's.
+    If the server cannot be reached or its answer is invalid, the client gets 502; if the server takes too long, 504. If the
+    answer breaks off, the proxy breaks its own off. A path that leads outside the path of ``target`` is 400.
 
-    A server that cannot be reached, or answers nonsense, is 502 to the client, one that takes too long 504; an answer
-    that breaks off is broken off. A path that leads out of that of ``target`` is 400. Raises InvalidArgValueError for a
-    target with a query or a fragment.
+    Args:
+        target: The URL of a server. The path of the request is added to its path.
+        agent: The `Agent` that sends the requests. Without one the proxy has its own, which ignores the environment's
+            proxies; `aclose` closes it.
+        timeout: A `Timeouts`, or seconds.
+        trust_forwarded: Whether all clients are trusted proxies. Then their X-Forwarded-* fields are kept, and the address
+            is added.
+        preserve_host: Whether to send the client's Host instead of that of ``target``.
+
+    Raises:
+        InvalidArgValueError: The target has a query or a fragment, or is not a URL.
     """
 
     def __init__(
@@ -124,7 +129,7 @@ class ReverseProxy:
             await pipeline(answer, response)
 
     def _ask(self, request: ServerRequest) -> ClientRequest:
-        """The request that is sent on. Raises ValueError for what cannot be."""
+        """Return the request to the server. Raise ValueError for a request that cannot be forwarded."""
         host, path = _place(request)
         if self._has_path and any(part == ".." for part in _parts(path)):
             raise InvalidArgValueError(f"{path!r} leads out of the path of {self.target}")
@@ -160,7 +165,7 @@ class ReverseProxy:
 
 
 def _place(request: ServerRequest) -> tuple[str, str]:
-    """The host that the client asks for, and the path with the query. Raises ValueError for what names no path."""
+    """Return the client's host, and the path with the query. Raise ValueError for a target that is not a path."""
     host, url = request.headers.get("host", ""), request.url
     scheme, separator, rest = url.partition("://")
     if not url.startswith("/") and separator and scheme.lower() in ("http", "https"):
@@ -180,7 +185,7 @@ def _parts(path: str) -> list[str]:
 
 
 def _is_claim(name: str) -> bool:
-    """Whether a field says who the client is. Many servers take an underscore for a hyphen."""
+    """Return whether a field describes the client. Many servers treat an underscore as a hyphen."""
     name = name.lower().replace("_", "-")
     return name.startswith("x-forwarded-") or name in _CLAIMS
 
@@ -193,7 +198,7 @@ def _copy_head(answer: ClientResponse, response: ServerResponse) -> None:
 
 
 def _fail(response: ServerResponse, status: int) -> None:
-    """Answer with a status, where it is not too late."""
+    """Answer with a status if it is not too late."""
     if response.destroyed:
         return
     if response.headers_sent:
@@ -207,7 +212,7 @@ def _fail(response: ServerResponse, status: int) -> None:
 
 
 def _end_to_end(raw: Iterable[tuple[bytes, bytes]]) -> Fields:
-    """The header fields that are for the other end, and not for this connection alone."""
+    """Return the header fields for the other end, without those for this connection alone."""
     pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
     left_out = set(_HOP_BY_HOP)
     for name, value in pairs:

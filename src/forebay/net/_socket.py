@@ -491,10 +491,7 @@ class Socket(Duplex, DirectTarget):
 
     @property
     def sock(self) -> socket.socket | None:
-        """The `socket.socket` below, for its options; None before there is one.
-
-        Do not read, write or close it: its ``close()`` waits for that of the stream.
-        """
+        """The `socket.socket` below, for its options only: do not read, write or close it. None before there is one."""
         return self._sock
 
     @property

@@ -1,4 +1,4 @@
-"""Agent: who opens a client's connections, and keeps them for the next request."""
+"""Agent: open a client's connections, and keep them for later requests."""
 
 from __future__ import annotations
 
@@ -38,18 +38,26 @@ __all__ = ["Agent"]
 
 
 class Agent:
-    """Sends requests, and keeps connections that are free for the next ones.
-
-    ``keep_alive``: keep them; without it each request has a connection of its own. ``max_connections``: to one server
-    at a time, None for any number; further requests wait for their turn. ``max_free``: connections that are kept in
-    all. ``limits``: what a server may send (`Limits`); a free connection is kept for its ``keep_alive_time``.
-    ``ssl``: for https, an `ssl.SSLContext`; True is the default one, False encrypts and does not check whom it talks to.
-    ``proxy``: the URL of an http proxy; True for what HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY say in the
-    environment when the agent is made, False for none. Where it is not given, that is True but with ``socket_path`` or
-    ``connect``. ``socket_path``: the Unix socket to connect to, whatever the URL says. ``connect``: a function, async or
-    not, ``(hostname, port, ssl)`` that returns a connected Duplex, in the place of `forebay.net.connect`.
+    """Send requests, and keep free connections for later requests.
 
     ``async with Agent() as agent:`` closes all connections at the end. An agent belongs to one event loop.
+
+    Args:
+        keep_alive: Whether to keep connections. Otherwise each request has its own.
+        max_connections: The most connections to one server. Further requests wait. None means no limit.
+        max_free: The most free connections in all.
+        limits: The limits for servers (`Limits`). A free connection is kept for its ``keep_alive_time``.
+        ssl: An `ssl.SSLContext` for https. True is the default context; False encrypts without verifying the server.
+        proxy: The URL of an http proxy; False for none; True for the one of HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY in
+            the environment when the agent is made. None is True, but False with ``socket_path`` or ``connect``.
+        socket_path: The Unix socket to connect to, whatever the URL says.
+        connect: A plain or async function ``(hostname, port, ssl)`` that returns a connected Duplex and replaces
+            `forebay.net.connect`.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type.
+        InvalidArgValueError: An argument has a value that is not allowed.
+        ImportError: httptools is not installed.
     """
 
     def __init__(
@@ -105,7 +113,15 @@ class Agent:
     # ---- requests
 
     def get(self, url: str, **options: Any) -> ClientRequest:
-        """A GET request, ended at once; options as for `request`."""
+        """Send a GET request without a body.
+
+        Args:
+            url: An http or https URL.
+            options: Those of `request`.
+
+        Returns:
+            A `ClientRequest`, as for `request`.
+        """
         request = self.request(url, method=options.pop("method", "GET"), **options)
         if not request.writable_ended and not request._body_to_come:
             request.end()
@@ -126,7 +142,19 @@ class Agent:
         signal: AbortSignal | None = None,
         high_water_mark: int | None = None,
     ) -> ClientRequest:
-        """Send a request; see `forebay.http.request`. ``ssl`` and ``proxy``: the agent's where not given."""
+        """Send a request, as `forebay.http.request` does.
+
+        Args:
+            url, method, headers, body, authority, timeout, redirects, signal, high_water_mark: As for `forebay.http.request`.
+            ssl, proxy: As for `forebay.http.request`. None is the agent's.
+
+        Returns:
+            A `ClientRequest`. Awaiting it returns the `ClientResponse`.
+
+        Raises:
+            StreamDestroyedError: The agent was closed.
+            InvalidArgTypeError, InvalidArgValueError, InvalidHeaderError: An argument is wrong.
+        """
         if self._closed:
             raise StreamDestroyedError("request() on an agent that was closed")
         target = parse_target(url)
@@ -231,7 +259,7 @@ class Agent:
         self._leave(key)
 
     def _forget(self, exchange: Exchange) -> None:
-        """The exchange is over: it wants no connection any more."""
+        """Note that the exchange is over and needs no connection any more."""
         if exchange.opening is not None:
             exchange.opening.cancel()
             exchange.opening = None
@@ -242,7 +270,7 @@ class Agent:
                 del self._waiting[exchange.key]
 
     def _leave(self, key: Key) -> None:
-        """A connection is gone, or was not had: there is room for another."""
+        """Note that a connection is gone, or was not opened: there is room for another."""
         left = self._in_use.get(key, 0) - 1
         if left > 0:
             self._in_use[key] = left
@@ -314,16 +342,16 @@ class Agent:
 
     @property
     def free_connections(self) -> int:
-        """How many connections wait for a request."""
+        """The number of free connections."""
         return sum(map(len, self._free.values()))
 
     @property
     def connections(self) -> int:
-        """How many connections there are."""
+        """The number of connections."""
         return len(self._all)
 
     def destroy(self) -> None:
-        """Close all connections, and fail what is under way on them."""
+        """Close all connections, and fail the requests in progress."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -339,7 +367,7 @@ class Agent:
             connection.close(StreamDestroyedError("the agent was closed"))
 
     async def aclose(self) -> None:
-        """Close all connections, and wait until they are."""
+        """Close all connections, and wait until they are closed."""
         sockets = [connection.socket for connection in self._all]
         self.destroy()
         if self._opening:

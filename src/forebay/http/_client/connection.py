@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""ClientConnection: responses that come on one connection, for one request after the other."""
+"""ClientConnection: receive the responses of one connection, one request after the other."""
 
 from __future__ import annotations
 

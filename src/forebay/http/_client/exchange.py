@@ -1,4 +1,4 @@
-"""Exchange: one request of a program, over as many connections and redirects as it takes."""
+"""Exchange: one request of a program, over all its connections and redirects."""
 
 from __future__ import annotations
 

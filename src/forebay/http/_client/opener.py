@@ -1,4 +1,4 @@
-"""Opener: how a client's connections come about, directly or through a proxy."""
+"""Opener: open a client's connections, directly or through a proxy."""
 
 from __future__ import annotations
 

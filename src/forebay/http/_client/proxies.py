@@ -1,4 +1,4 @@
-"""Which proxy a request goes through: the one that was named, or what the environment says."""
+"""Proxies: which proxy a request uses, by argument or by environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a redirect leads, and what of a request goes there."""
+"""Redirects: the next URL, and what is sent there."""
 
 from __future__ import annotations
 

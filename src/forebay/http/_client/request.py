@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""ClientRequest: what a client asks for."""
+"""ClientRequest: the request of a client."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 
 
 class ClientRequest(Outgoing):
-    """A request to a server; the stream is its body, and awaited it is the `ClientResponse`.
+    """A request to a server. The stream is its body; awaiting it returns the `ClientResponse`.
 
-    ``method``, ``url``: what is asked for. ``target``: the first line's part of it. ``reused``: whether it went out on
-    a connection that had carried others before. ``response``: the `ClientResponse`, None before it has come.
+    ``method`` and ``url`` are those of the request, and ``target`` is what its first line has of the URL. ``reused`` is whether
+    the connection carried another request before. ``response`` is the `ClientResponse`, None before it has arrived.
 
-    Events, beside those of a Writable: 'response' (with the ClientResponse), 'continue', 'information' (with a status
-    and headers: another 1xx came), 'upgrade' and, in answer to CONNECT, 'connect' (with the ClientResponse and the
-    socket, which is the listener's then), 'socket' (with the stream that it goes out on). 'close' comes when the response
+    Events, beside those of a Writable: 'response' (with the ClientResponse); 'continue'; 'information' (another 1xx arrived;
+    with a status and headers); 'upgrade' and, in answer to CONNECT, 'connect' (with the ClientResponse and the socket, which
+    then belongs to the listener); 'socket' (with the stream that carries the request). 'close' is emitted when the response
     is complete, too.
     """
 

@@ -1,4 +1,4 @@
-"""How long a client waits, and for what."""
+"""Timeouts of a client: how long it waits, and for what."""
 
 from __future__ import annotations
 
@@ -17,12 +17,20 @@ _LOOKS = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Timeouts:
-    """How long a request may take, in seconds; None is for ever.
+    """How long the parts of a request may take, in seconds. None means no limit.
 
-    ``pool``: for a place among an agent's ``max_connections``. ``connect``: from then until there is a connection, TLS
-    and a proxy's tunnel included. ``response``: from the end of the request until the head of the response. ``idle``:
-    without any byte, where one is due from the server or the server takes none. ``total``: for everything, until the
-    response is complete. All but the total begin anew with every redirect, and where a request is sent once more.
+    All but ``total`` start anew with every redirect, and when a request is sent again.
+
+    Args:
+        connect: Until the connection is open, including TLS and a proxy's tunnel.
+        response: From the end of the request until the head of the response.
+        idle: Without any byte, while the server has to send, or has to take what the client sends.
+        total: For everything, until the response is complete.
+        pool: Until one of an agent's ``max_connections`` is free.
+
+    Raises:
+        InvalidArgTypeError: A time has the wrong type.
+        OutOfRangeError: A time is not above 0.
     """
 
     connect: float | None = 30.0
@@ -43,7 +51,7 @@ class Timeouts:
 
 
 def as_timeouts(timeout: Timeouts | float | None) -> Timeouts:
-    """A number is the total."""
+    """Return a Timeouts; a number is the total."""
     if timeout is None:
         return _USUAL
     return timeout if isinstance(timeout, Timeouts) else Timeouts(total=timeout)
@@ -53,9 +61,9 @@ _USUAL = Timeouts()
 
 
 class Watch:
-    """Looks after one exchange; what takes too long fails with HttpTimeoutError.
+    """Watch one exchange. A part that takes too long fails with HttpTimeoutError.
 
-    The exchange says what it waits for: `queued`, `opening`, then `connected`, and all that again after a redirect.
+    The exchange reports its state: `queued`, `opening`, then `connected`, and again after a redirect.
     """
 
     def __init__(self, timeouts: Timeouts, exchange: Any) -> None:
@@ -71,27 +79,27 @@ class Watch:
         self._timer: asyncio.TimerHandle | None = None
 
     def stop(self) -> None:
-        """It is over."""
+        """Stop watching."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._exchange = self._connection = None
 
     def queued(self, what: str) -> None:
-        """All connections are in use; ``what`` says which."""
+        """Note that all connections are in use; ``what`` says which."""
         limit = self._timeouts.pool
         self._enter(None, limit, f"no connection became free within {limit} s: {what}")
 
     def opening(self) -> None:
-        """A connection is being opened."""
+        """Note that a connection is being opened."""
         limit = self._timeouts.connect
         self._enter(None, limit, f"there was no connection within {limit} s")
 
     def connected(self, connection: Any) -> None:
-        """The request is on its way on ``connection``."""
+        """Note that the request is on its way on ``connection``."""
         self._enter(connection, None, "")
 
     def between(self) -> None:
-        """A redirect came, and the next request is not under way yet."""
+        """Note that a redirect came, and the next request has not started yet."""
         self._enter(None, None, "")
 
     def _enter(self, connection: Any, limit: float | None, why: str) -> None:

@@ -1,4 +1,4 @@
-"""The URL of a request, taken apart."""
+"""The parts of a request's URL."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NAME_LENGTH = 253
 
 
 class Target(NamedTuple):
-    """``url``: without credentials and fragment. ``line``: for the first line. ``host``: for the Host header."""
+    """The parts of a URL. ``url`` is without credentials and fragment; ``line`` is for the first line; ``host`` is for Host."""
 
     url: str
     secure: bool
@@ -40,9 +40,9 @@ class Target(NamedTuple):
 
 
 def parse_target(url: str, base: str | None = None) -> Target:
-    """``url``, relative to ``base`` where that is given. Raises InvalidArgValueError for what is no http(s) URL.
+    """Parse ``url``, relative to ``base`` if there is one. Raise InvalidArgValueError if it is not an http or https URL.
 
-    As in browsers, a backslash before the query is a slash.
+    As in browsers, a backslash before the query counts as a slash.
     """
     if not isinstance(url, str):
         raise InvalidArgTypeError(f"url must be a str, got {url!r}")
@@ -81,7 +81,7 @@ def _parsed(url: str, base: str | None) -> Target:
 
 
 def _resolved(url: str, base: str | None) -> tuple[str, str, str]:
-    """The absolute URL up to its query, the question mark if there is one, and the query; without the fragment."""
+    """Return the absolute URL up to its query, the question mark if there is one, and the query; without the fragment."""
     place, mark, query = url.partition("#")[0].partition("?")
     place = place.replace("\\", "/")
     if base is None:
@@ -95,7 +95,7 @@ def _resolved(url: str, base: str | None) -> tuple[str, str, str]:
 
 
 def _host(parts: SplitResult) -> tuple[str, str, str]:
-    """The host to connect to, as it is written in a URL, and in a header. Raises ValueError for what is no host."""
+    """Return the host to connect to, in a URL and in a header. Raise ValueError if it is not a host."""
     hostname = parts.hostname or ""
     if "[" in parts.netloc:
         # The zone of an address, such as the interface, means something on this machine only.
@@ -122,7 +122,7 @@ def _host(parts: SplitResult) -> tuple[str, str, str]:
 
 
 def _authorization(parts: SplitResult) -> str | None:
-    """The header for the credentials of a URL."""
+    """Return the header for the credentials of a URL."""
     if not parts.username and not parts.password:
         return None
     pair = unquote_to_bytes(parts.username or "") + b":" + unquote_to_bytes(parts.password or "")
@@ -130,7 +130,7 @@ def _authorization(parts: SplitResult) -> str | None:
 
 
 def check_authority(authority: str) -> None:
-    """Raises InvalidArgValueError for what is not ``host:port``."""
+    """Raise InvalidArgValueError if ``authority`` is not ``host:port``."""
     if not isinstance(authority, str):
         raise InvalidArgTypeError(f"authority must be a str, got {authority!r}")
     host, colon, port = authority.rpartition(":")
@@ -143,5 +143,5 @@ def check_authority(authority: str) -> None:
 
 
 def same_origin(one: Target, other: Target) -> bool:
-    """Whether both lead to the same server."""
+    """Return whether both URLs lead to the same server."""
     return (one.secure, one.hostname, one.port) == (other.secure, other.hostname, other.port)

@@ -1,4 +1,4 @@
-"""Header fields, as a program gives them and as a mapping of those that came, which does not mind case."""
+"""Header fields that a program gives, and a case-insensitive mapping of received fields."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HeaderFields = Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]]
 
 
 def header_items(headers: HeaderFields) -> list[tuple[str, HeaderValue]]:
-    """The fields of a mapping or of pairs."""
+    """Return the fields of a mapping or of pairs."""
     if isinstance(headers, Mapping):
         return list(headers.items())
     if isinstance(headers, str | bytes) or not isinstance(headers, Iterable):
@@ -22,10 +22,10 @@ def header_items(headers: HeaderFields) -> list[tuple[str, HeaderValue]]:
 
 
 class Headers(Mapping[str, str]):
-    """The header fields of a message that came, by name in any case.
+    """A case-insensitive mapping of the header fields of a received message.
 
-    A field that came several times is one value, joined by ``", "`` (``"; "`` for Cookie); `get_all` has them one by
-    one, which Set-Cookie needs. The bytes are read as Latin-1.
+    A field that came several times is one value, joined by ``", "`` (``"; "`` for Cookie). `get_all` returns the single
+    values, which Set-Cookie needs. The bytes are decoded as Latin-1.
     """
 
     __slots__ = ("_fields",)
@@ -43,7 +43,11 @@ class Headers(Mapping[str, str]):
         return ("; " if name.lower() == "cookie" else ", ").join(values)
 
     def get_all(self, name: str) -> list[str]:
-        """Every value of ``name`` in the order in which they came; empty where there is none."""
+        """Return every value of a field in the order of arrival. The list is empty if there is no such field.
+
+        Args:
+            name: The name of the field, in any case.
+        """
         return list(self._fields.get(name.lower(), ()))
 
     def __contains__(self, name: object) -> bool:

@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""Messages that come: a server's requests and a client's responses, whose bodies are read as streams."""
+"""Received messages: a server's requests and a client's responses, whose bodies are read as streams."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _TICK_BROKEN = 50
 
 
 class Incoming(Readable):
-    """A message that came; the stream is its body.
+    """A received message; the stream is its body.
 
-    ``http_version``: ``"1.1"`` or ``"1.0"``. ``raw_headers``: the header fields as they came, pairs of bytes in order.
-    ``complete``: whether the whole message was received. ``socket``: the stream that it came on.
+    ``http_version`` is ``"1.1"`` or ``"1.0"``. ``raw_headers`` are the received header fields, pairs of bytes in order.
+    ``complete`` is whether the whole message was received. ``socket`` is the stream that carried it.
 
     A body that is cut short fails the stream with IncompleteMessageError.
     """
@@ -56,23 +56,23 @@ class Incoming(Readable):
 
     @property
     def trailers(self) -> Headers:
-        """The fields that followed the body, a `Headers` mapping; there when 'end' was emitted."""
+        """The fields that followed the body, a `Headers` mapping. They are complete when 'end' is emitted."""
         if self._trailers is None or not self.complete:
             self._trailers = Headers(self.raw_trailers)
         return self._trailers
 
     @property
     def socket(self) -> Duplex:
-        """The stream that the message came on, such as a Socket."""
+        """The stream that carried the message, such as a Socket."""
         return self._carrier._socket
 
     def _whole(self) -> None:
-        """The message has no body: the end is there without any event."""
+        """End a message that has no body, without any event."""
         self.complete = True
         self._r_ended = True
 
     def _close_quietly(self, error: Any) -> bool:
-        """Close without events, where nobody has looked; return whether that is so. Reading then raises ``error``."""
+        """Close without events if the program has not looked at the stream; return whether so. Reading raises ``error``."""
         if self._s_events is not None or self._s_destroyed or self._r_did_read:
             return False
         self._s_errored = error
@@ -82,7 +82,7 @@ class Incoming(Readable):
         return True
 
     def _is_read(self) -> bool:
-        """Whether anybody reads the body, or has."""
+        """Return whether the program reads the body, or has read it."""
         return bool(
             self._r_did_read or self._s_data_handler is not None or self._r_flowing == 1 or self._r_listening
         )
@@ -100,8 +100,8 @@ class Incoming(Readable):
 class ServerRequest(Incoming):
     """A request that a server received; the stream is its body.
 
-    ``method``: such as ``"GET"``. ``url``: the target as it was sent, such as ``"/path?query"``. The rest is that of
-    `Incoming`.
+    ``method`` is the method, such as ``"GET"``. ``url`` is the target as it was sent, such as ``"/path?query"``. The other
+    attributes are those of a received message: ``headers``, ``trailers``, ``http_version``, ``complete``, ``socket``.
     """
 
     method: str
@@ -120,20 +120,20 @@ class ServerRequest(Incoming):
 
     @property
     def path(self) -> str:
-        """The path of the target, percent-decoded: ``"/a b"`` for ``"/a%20b?c"``; undecodable bytes become U+FFFD."""
+        """The path of the target, percent-decoded: ``"/a b"`` for ``"/a%20b?c"``. Bytes that are not UTF-8 become U+FFFD."""
         return decoded_path(self.url).decode("utf-8", "replace")
 
     @property
     def query_string(self) -> str:
-        """What follows the question mark of the target, as it was sent; ``urllib.parse.parse_qs`` takes it apart."""
+        """The part of the target behind the question mark, as it was sent; for ``urllib.parse.parse_qs``."""
         return raw_query(self.url)
 
 
 class ClientResponse(Incoming):
     """A response that a client received; the stream is its body.
 
-    ``status_code``: such as 200. ``status_message``: such as ``"OK"``. ``url``: of the request that it answers. The
-    rest is that of `Incoming`.
+    ``status_code`` is the status, such as 200. ``status_message`` is its text, such as ``"OK"``. ``url`` is that of the
+    request. The other attributes are those of a received message: ``headers``, ``trailers``, ``http_version``, ``complete``.
     """
 
     status_code: int
@@ -149,10 +149,10 @@ class ClientResponse(Incoming):
         self._start_incoming(carrier, high_water_mark)
 
     def _break(self, error: BaseException | None, at_once: bool) -> None:
-        """Nothing more comes. Whoever reads hears of it behind what came before, or ``at_once``.
+        """Fail the body. The reader gets the error after the data that arrived before, or ``at_once``.
 
-        A program gets its response a moment before it can read it or listen. What fails until then waits for that: it
-        would otherwise be reported as an error that nobody listens to, and then be raised to the reader as well.
+        A program gets its response a moment before it can read it or listen to it. A failure until then waits for the program:
+        otherwise it would be reported as an error without a listener, and then raised to the reader as well.
         """
         if self._s_destroyed:
             return

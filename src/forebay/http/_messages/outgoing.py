@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""Messages that go: the head, and a body that is framed as the head has announced it."""
+"""Messages to send: the head, and a body that is framed as the head announces it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _date_until = 0.0
 
 
 def date_line() -> str:
-    """The Date header of now, made once a second."""
+    """Return the Date header of now, which is made once per second."""
     global _date_line, _date_until
     now = clock.monotonic()
     if now >= _date_until:
@@ -45,7 +45,7 @@ def date_line() -> str:
 
 
 class Outgoing(Writable):
-    """A message to be sent; the stream is its body."""
+    """A message to send; the stream is its body."""
 
     _carrier: Any
     _fields: Any
@@ -89,10 +89,16 @@ class Outgoing(Writable):
     # ---- header fields
 
     def set_header(self, name: str, value: HeaderValue) -> Self:
-        """Set a header field, in the place of one of that name; return the message.
+        """Set a header field, and replace a field of that name. Return the message.
 
-        ``value``: a str, an int, or a list of str for a field that is sent several times. Raises HeadersSentError,
-        InvalidHeaderError for what must not stand in a header, such as a line break, and InvalidArgTypeError.
+        Args:
+            name: The name of the field.
+            value: A str, an int, or a list of str for a field that is sent several times.
+
+        Raises:
+            HeadersSentError: The head was sent.
+            InvalidHeaderError: The header must not be sent, for example because it contains a line break.
+            InvalidArgTypeError: The name or the value has the wrong type.
         """
         self._refuse_if_fixed("set_header")
         lower = check_name(name)
@@ -103,7 +109,15 @@ class Outgoing(Writable):
         return self
 
     def append_header(self, name: str, value: HeaderValue) -> Self:
-        """Add a value to a header field, which is then sent once more; return the message. Raises as `set_header`."""
+        """Add a value to a header field, which is then sent once more. Return the message.
+
+        Args:
+            name: The name of the field.
+            value: As for `set_header`.
+
+        Raises:
+            HeadersSentError, InvalidHeaderError, InvalidArgTypeError: As for `set_header`.
+        """
         self._refuse_if_fixed("append_header")
         lower = check_name(name)
         before = self._fields.get(lower)
@@ -116,35 +130,62 @@ class Outgoing(Writable):
         return self
 
     def set_headers(self, headers: HeaderFields) -> Self:
-        """Set every field of a mapping, or of pairs of name and value; return the message. Raises as `set_header`."""
+        """Set several header fields. Return the message.
+
+        Args:
+            headers: A mapping, or pairs of name and value.
+
+        Raises:
+            HeadersSentError, InvalidHeaderError, InvalidArgTypeError: As for `set_header`.
+        """
         for name, value in header_items(headers):
             self.set_header(name, value)
         return self
 
     def get_header(self, name: str) -> str | list[str] | None:
-        """The value of a field that was set: a str, a list of str, or None."""
+        """Return the value of a field that was set: a str, a list of str, or None.
+
+        Args:
+            name: The name of the field, in any case.
+        """
         field = self._fields.get(name.lower())
         return None if field is None else field[1]
 
     def has_header(self, name: str) -> bool:
-        """Whether a field was set."""
+        """Return whether a field was set.
+
+        Args:
+            name: The name of the field, in any case.
+        """
         return name.lower() in self._fields
 
     def remove_header(self, name: str) -> Self:
-        """Take a field back; return the message. Raises HeadersSentError."""
+        """Remove a field that was set. Return the message.
+
+        Args:
+            name: The name of the field, in any case.
+
+        Raises:
+            HeadersSentError: The head was sent.
+        """
         self._refuse_if_fixed("remove_header")
         self._fields.pop(name.lower(), None)
         return self
 
     def get_header_names(self) -> list[str]:
-        """The names of the fields that were set, in lower case."""
+        """Return the names of the fields that were set, in lower case."""
         return list(self._fields)
 
     def add_trailers(self, headers: HeaderFields) -> Self:
-        """Send these fields after the body, which has to be chunked; return the message.
+        """Send fields after the body, which has to be chunked. Return the message.
 
-        Raises InvalidHeaderError and InvalidArgTypeError as `set_header`, and for what may not come late
-        (Content-Length, Transfer-Encoding, Trailer, Host, ...).
+        Args:
+            headers: A mapping, or pairs of name and value.
+
+        Raises:
+            InvalidHeaderError: As for `set_header`, and for a field that must not be a trailer (Content-Length,
+                Transfer-Encoding, Trailer, Host, ...).
+            InvalidArgTypeError: As for `set_header`.
         """
         lines = []
         for name, value in header_items(headers):
@@ -157,7 +198,7 @@ class Outgoing(Writable):
 
     @property
     def headers_sent(self) -> bool:
-        """Whether the head is fixed: header fields cannot be changed any more."""
+        """Whether the head is fixed, so that header fields cannot be changed any more."""
         return bool(self._head_fixed)
 
     @property
@@ -166,7 +207,7 @@ class Outgoing(Writable):
         return None if self._carrier is None else self._carrier._socket
 
     def flush_headers(self) -> Self:
-        """Send the head now, before there is any body; return the message."""
+        """Send the head now, before the body. Return the message."""
         if self._carrier is None:
             self._head_wanted = True
         elif not self._head_sent and not self._s_destroyed and not self._w_ending:
@@ -183,15 +224,15 @@ class Outgoing(Writable):
         raise NotImplementedError
 
     def _more_fields(self) -> str:
-        """Lines that the kind of message adds."""
+        """Return the lines that the kind of message adds."""
         return ""
 
     def _frame(self, length: int) -> str:
-        """Choose the framing where the user has not; return the header lines for it. ``length``: of the body, or -1."""
+        """Choose the framing if the program has not; return the header lines for it. ``length`` is that of the body, or -1."""
         raise NotImplementedError
 
     def _frame_as_set(self) -> bool:
-        """Take the framing from the header fields; return whether they told."""
+        """Take the framing from the header fields; return whether they determine it."""
         coding = self._fields.get("transfer-encoding")
         length = self._fields.get("content-length")
         if coding is not None:
@@ -213,7 +254,7 @@ class Outgoing(Writable):
         return False
 
     def _make_head(self, length: int) -> bytes:
-        """The bytes of the head. ``length``: of the whole body where that is known, else -1."""
+        """Return the bytes of the head. ``length`` is that of the whole body if it is known, otherwise -1."""
         self._head_fixed = True
         parts = [self._first_line()]
         framing = self._frame(length)
@@ -232,7 +273,7 @@ class Outgoing(Writable):
     # ---- the body
 
     def _put(self, first: Any, chunk: Any, last: Any) -> None:
-        """Hand up to three pieces to the socket, as one write. ``first`` and ``last`` may be None."""
+        """Pass up to three pieces to the socket as one write. ``first`` and ``last`` may be None."""
         socket = self._carrier._socket
         if chunk is None or len(chunk) == 0:
             if first is None:
@@ -257,7 +298,7 @@ class Outgoing(Writable):
             socket._w_uncork_once()
 
     def _put_body(self, chunk: Any) -> None:
-        """Send one chunk, framed, and the head before the first."""
+        """Send one framed chunk, and the head before the first."""
         if self._past:
             raise HeadersSentError("write() while a file is being sent")
         head = None if self._head_sent else self._make_head(-1)
@@ -308,14 +349,14 @@ class Outgoing(Writable):
         self._after_put()
 
     def _after_put(self) -> None:
-        """The write is done when the socket has room again."""
+        """Complete the write when the socket has room again."""
         if self._has_room():
             self._w_written(None)
         else:
             self._await_room()
 
     def _has_room(self) -> bool:
-        """Whether the socket takes more at once. One that has failed never does, and its 'close' ends the waiting."""
+        """Return whether the socket takes more at once. A failed socket never does, and its 'close' ends the wait."""
         socket = self._carrier._socket
         return not (socket._w_need_drain or socket._s_destroyed or socket._s_errored is not None)
 
@@ -325,7 +366,7 @@ class Outgoing(Writable):
         carrier._await_drain()
 
     def _socket_drained(self) -> None:
-        """The socket has room; go on with what has waited for that."""
+        """Continue what waited for room in the socket."""
         if self._waiting:
             self._waiting = False
             if self._w_final_called:
@@ -356,13 +397,13 @@ class Outgoing(Writable):
             socket._w_uncork_once()
 
     def _begin_past(self, length: int) -> Any:
-        """Send the head, and leave it to the caller to write ``length`` bytes of body to the socket that is returned."""
+        """Send the head. The caller writes ``length`` bytes of body to the returned socket."""
         self._put(self._make_head(length), None, None)
         self._past = True
         return self._carrier._socket
 
     def _end_past(self, length: int) -> None:
-        """These bytes are with the socket; `end` is next."""
+        """Count ``length`` bytes that the socket has got; `end` is next."""
         self._past = False
         self._body_bytes += length
         self._s_count_direct(length, 1)
@@ -370,7 +411,7 @@ class Outgoing(Writable):
     # ---- the end
 
     def _w_end(self, chunk: Any, encoding: Any, callback: Any) -> None:
-        """A message that is ended at once goes out as one write, its length announced."""
+        """Send a message that is ended at once as one write, with a Content-Length."""
         if (
             self._head_sent
             or self._w_ending
@@ -442,7 +483,7 @@ class Outgoing(Writable):
             self._await_room()
 
     def _finish_after_handler(self) -> None:
-        """Finish a message that was ended inside its handler; quietly where nobody listens."""
+        """Finish a message that was ended inside its handler; without 'finish' if it has no listener."""
         self._in_handler = False
         if not self._ended_in_handler or self._s_destroyed:
             return

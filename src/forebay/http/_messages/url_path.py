@@ -1,4 +1,4 @@
-"""The path of a request's target: without its authority, decoded, and written again for a redirect."""
+"""The path of a request's target: without its authority, decoded, and encoded again for a redirect."""
 
 from __future__ import annotations
 

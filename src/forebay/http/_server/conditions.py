@@ -1,4 +1,4 @@
-"""What a client's conditions ask for (RFC 9110, 13): is its copy still good, and may a range be sent."""
+"""Conditional requests (RFC 9110, 13): is the client's copy still valid, and may a range be sent."""
 
 from __future__ import annotations
 

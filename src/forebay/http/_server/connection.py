@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""ServerConnection: requests that come on one connection, answered one after the other."""
+"""ServerConnection: receive the requests of one connection, and answer them one after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times of a server's connection: when the client is to move, and how long that may take."""
+"""Timeouts of a server's connection: when the client has to act, and how long it may take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accept-Encoding: which of the codings that are there a client would have."""
+"""Accept-Encoding: which of the available content codings a client prefers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are sent: opened below a folder without leaving it, and read; most of it in a worker."""
+"""Files to send: opened inside a folder, without leaving it, and read; mostly in a worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ranges of a file: which ones a request asks for, and several of them as one body (RFC 9110, 14)."""
+"""Ranges of a file: the ranges of a request, and several ranges as one body (RFC 9110, 14)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""ServerResponse: what a server answers."""
+"""ServerResponse: the response of a server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _first_lines: dict[Any, str] = {}
 
 
 def first_line(status: int, message: str | None) -> str:
-    """The status line. Raises InvalidHeaderError for what is no status of a response."""
+    """Return the status line. Raise InvalidHeaderError for a status that a response cannot have."""
     line = _first_lines.get(status) if message is None and type(status) is int else None
     if line is not None:
         return line
@@ -49,14 +49,14 @@ def first_line(status: int, message: str | None) -> str:
 class ServerResponse(Outgoing):
     """The response to a request; the stream is its body.
 
-    ``status_code``: 200 where nobody sets another. ``status_message``: the reason phrase, the usual one for None.
-    ``request``: the `ServerRequest` that it answers. ``send_date``: whether a Date header is added.
+    ``status_code`` is the status, 200 by default. ``status_message`` is the reason phrase; None is the usual one. ``request``
+    is the `ServerRequest`. ``send_date`` is whether a Date header is added.
 
-    The head goes out with the first bytes of the body. A body that `end` gets whole has its Content-Length announced;
-    any other is chunked (for HTTP/1.0: ended by closing the connection) unless a Content-Length was set. What is
-    written in answer to HEAD, or with status 204 or 304, is left out.
+    The head leaves with the first bytes of the body. A body that `end` gets whole has a Content-Length. Any other body is
+    chunked (for HTTP/1.0: ended by closing the connection), unless a Content-Length was set. The body of an answer to HEAD,
+    or with status 204 or 304, is not sent.
 
-    'finish' tells that all was handed to the socket, 'close' without it that the client has gone.
+    'finish' means that the socket has got everything. 'close' without 'finish' means that the client has gone.
     """
 
     request: ServerRequest
@@ -76,10 +76,17 @@ class ServerResponse(Outgoing):
         self._start_outgoing(carrier, high_water_mark)
 
     def write_head(self, status_code: int, reason: Any = None, headers: HeaderFields | None = None) -> Self:
-        """Set the status, the reason phrase and header fields at once, and fix the head; return the response.
+        """Set the status, the reason phrase and header fields, and fix the head. Return the response.
 
-        ``reason``: a str; or ``headers``, if there is no third argument. The head goes out with the first bytes of the
-        body; `flush_headers` sends it before. Raises as `set_header`.
+        The head leaves with the first bytes of the body; `flush_headers` sends it earlier.
+
+        Args:
+            status_code: The status, from 200 to 999.
+            reason: A str. It may also be the headers, if there is no third argument.
+            headers: A mapping, or pairs of name and value.
+
+        Raises:
+            HeadersSentError, InvalidHeaderError, InvalidArgTypeError: As for `set_header`.
         """
         if headers is None and reason is not None and not isinstance(reason, str):
             headers, reason = reason, None
@@ -93,7 +100,7 @@ class ServerResponse(Outgoing):
         return self
 
     def write_continue(self) -> Self:
-        """Tell a client that waits for it ("Expect: 100-continue") to send the body; reading the body does it, too."""
+        """Tell a client that waits for it ("Expect: 100-continue") to send the body. Reading the body does so, too."""
         request = self.request
         if request._expects_continue and not self._head_sent and not self._s_destroyed:
             request._expects_continue = False
@@ -102,9 +109,16 @@ class ServerResponse(Outgoing):
         return self
 
     def write_early_hints(self, headers: Mapping[str, HeaderValue]) -> Self:
-        """Send header fields (such as Link) ahead of the response, with status 103; return the response.
+        """Send header fields (such as Link) before the response, with status 103. Return the response.
 
-        Raises as `set_header`. A client of HTTP/1.0 is sent nothing.
+        A client of HTTP/1.0 gets nothing.
+
+        Args:
+            headers: A mapping of names and values.
+
+        Raises:
+            HeadersSentError, InvalidHeaderError: As for `set_header`.
+            InvalidArgTypeError: ``headers`` is not a mapping, or as for `set_header`.
         """
         self._refuse_if_fixed("write_early_hints")
         if not hasattr(headers, "items"):
@@ -116,10 +130,20 @@ class ServerResponse(Outgoing):
         return self
 
     def send_file(self, path: StrPath, **options: Any) -> SendFile:
-        """Answer with a file: ``response.send_file("report.pdf")``; awaitable, and done when all is sent.
+        """Answer with a file: ``await response.send_file("report.pdf")``.
 
-        Takes care of Content-Type (from the name), Content-Length, ETag and Last-Modified, conditional requests, ranges
-        and HEAD. What was set before stays. See `forebay.http.send_file` for the options and errors.
+        Sets Content-Type (from the name), Content-Length, ETag and Last-Modified, and answers conditional requests, ranges and
+        HEAD. Headers that were set before are kept.
+
+        Args:
+            path: str, bytes or os.PathLike.
+            options: ``root``, ``content_type`` and ``throttle`` of `forebay.http.send_file`.
+
+        Returns:
+            An awaitable that is done when the socket has got everything.
+
+        Raises:
+            HeadersSentError, InvalidArgTypeError: As for `forebay.http.send_file`.
         """
         return send_file(self, path, **options)
 

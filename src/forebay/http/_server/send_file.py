@@ -1,4 +1,4 @@
-"""send_file(): a file as the answer to a request, with what caches and resumed downloads ask for."""
+"""send_file(): a file as the answer to a request, with conditional requests and ranges."""
 
 from __future__ import annotations
 
@@ -41,20 +41,31 @@ def send_file(
     content_type: str | None = None,
     throttle: float | None = None,
 ) -> SendFile:
-    """Answer with the file at ``path``. It starts at once; awaited, it is done when all was handed to the socket.
+    """Answer with the file at ``path``. It starts at once.
 
-    Sets Content-Type (from the name, where neither ``content_type`` nor a header says another), Content-Length, ETag,
-    Last-Modified and Accept-Ranges; answers If-None-Match, If-Modified-Since, If-Match, If-Unmodified-Since, Range
-    (several as multipart/byteranges; more than 64, and such that overlap, by the whole file) and If-Range. An ETag and
-    a Last-Modified that were set before stay, and are what the conditions are compared with; with a status other than
-    2xx there are no conditions. The answer is 404 where there is no such file, be it that no file can have that name, and
-    403 where it may not be read. ``root``: only what lies in this directory, links followed, is there; ``path`` is
-    relative to it, a leading slash notwithstanding. ``throttle``: bytes per second.
+    Sets Content-Type, Content-Length, ETag, Last-Modified and Accept-Ranges. Answers If-None-Match, If-Modified-Since,
+    If-Match, If-Unmodified-Since, Range and If-Range (RFC 9110). Several ranges are answered as multipart/byteranges; more
+    than 64 ranges, or overlapping ranges, get the whole file. An ETag and a Last-Modified that were set before are kept and
+    compared with the conditions. With a status other than 2xx there are no conditions. The answer is 404 if there is no such
+    file, including impossible names, and 403 if it may not be read.
 
-    The bytes of a large file go by `ReadStream.pipe` to the socket: inside the kernel, where that can be. The await
-    raises OSError where the file cannot be opened or read to its end (the answer is 500, or is cut off), and
-    PrematureCloseError where the client has gone. Raises HeadersSentError on a response that has begun,
-    InvalidArgTypeError for wrong arguments.
+    `ReadStream.pipe` sends the bytes of a large file, so the kernel moves them if it can.
+
+    Args:
+        response: The response.
+        path: str, bytes or os.PathLike.
+        root: Only files inside this folder are found, after following links. ``path`` is relative to it, even with a
+            leading slash.
+        content_type: The Content-Type. None is that of a header that was set, or that of the name.
+        throttle: Bytes per second. None means no limit.
+
+    Returns:
+        An awaitable that is done when the socket has got everything. It raises OSError if the file cannot be opened or read
+        to its end (the client gets 500, or the answer is cut off), and PrematureCloseError if the client has gone.
+
+    Raises:
+        HeadersSentError: The response has begun.
+        InvalidArgTypeError: An argument has the wrong type.
     """
     name = file_name(path)
     base = None if root is None else file_name(root)
@@ -64,14 +75,14 @@ def send_file(
 
 
 def file_name(path: StrPath) -> str | bytes:
-    """``path`` as text or bytes; what is in it, only opening tells. Raises InvalidArgTypeError."""
+    """Return ``path`` as text or bytes, unchecked. Raise InvalidArgTypeError for another type."""
     if not isinstance(path, str | bytes | os.PathLike):
         raise InvalidArgTypeError(f"path must be a str, bytes or os.PathLike, got {path!r}")
     return os.fspath(path)
 
 
 class SendFile(Handle[None]):
-    """A file that is being sent; awaitable."""
+    """A file that is being sent. Awaiting it waits until the socket has got everything."""
 
     def __init__(
         self, response: Outgoing, content_type: str | None = None, throttle: float | None = None
@@ -132,7 +143,7 @@ class SendFile(Handle[None]):
         response.end(f"{status}\n".encode())
 
     def _fail(self, error: BaseException) -> None:
-        """The file cannot be sent. Whoever awaits hears of it; the client gets 500, or no more."""
+        """Report that the file cannot be sent: the await raises the error; the client gets 500, or no more data."""
         response = self._response
         if not response.headers_sent and not response.destroyed:
             self._say(500)
@@ -170,7 +181,7 @@ class SendFile(Handle[None]):
                 file.close()
 
     def _set_validators(self, file: OpenFile) -> tuple[str | None, int | None]:
-        """Set the headers that tell of the file; return the ETag and the time, as the answer has them."""
+        """Set the headers that describe the file; return the ETag and the time of the answer."""
         response = self._response
         if file.encoding is not None:
             response.set_header("Content-Encoding", file.encoding)
@@ -190,7 +201,7 @@ class SendFile(Handle[None]):
         return None if etag is None else str(etag).strip(), modified
 
     def _send_spans(self, file: OpenFile, spans: list[Span] | None) -> bool:
-        """Send the spans, or all; return whether the file is still in use."""
+        """Send the spans, or the whole file; return whether the file is still in use."""
         response = self._response
         if spans is None:
             if file.size < 0:
@@ -228,7 +239,7 @@ class SendFile(Handle[None]):
         return self._send_pieces(file, [span], length)
 
     def _send_pieces(self, file: OpenFile, pieces: Iterable[bytes | Span], length: int) -> bool:
-        """Send what is joined from spans of the file; return whether the file is still in use."""
+        """Send a body joined from spans of the file; return whether the file is still in use."""
         if self._rate is None and file.data is not None:
             self._response.end(file.join(pieces), callback=self._settle)
             return False
@@ -239,7 +250,7 @@ class SendFile(Handle[None]):
         return True
 
     def _was_read(self, file: OpenFile, reading: asyncio.Future[bytes]) -> None:
-        """The whole answer is there."""
+        """Send the whole answer, which was read."""
         file.close()
         if reading.cancelled():
             return
@@ -252,7 +263,7 @@ class SendFile(Handle[None]):
             self._response.end(reading.result(), callback=self._settle)
 
     def _send_to_end(self, file: OpenFile) -> bool:
-        """Send a file of which only reading tells where it ends."""
+        """Send a file whose end only reading can find."""
         response = self._response
         response.remove_header("Content-Length")
         if response.request.method == "HEAD":
@@ -265,7 +276,7 @@ class SendFile(Handle[None]):
     # ---- ways of sending
 
     def _pour(self, file: OpenFile, body: AsyncIterator[bytes]) -> None:
-        """Send what is read in the ordinary way, and close the file."""
+        """Send a body in the ordinary way, and close the file."""
         source = Readable.from_(body, object_mode=False)
         pace = [] if self._rate is None else [make_throttle(self._rate)]
 
@@ -276,7 +287,7 @@ class SendFile(Handle[None]):
         pipeline(source, *pace, self._response).add_done_callback(poured)
 
     def _stream(self, file: OpenFile, span: Span, length: int) -> None:
-        """Send a span by the direct path, where that can be; the descriptor is closed with its stream."""
+        """Send a span by the direct path if possible. The descriptor is closed with its stream."""
         response = self._response
         socket = response._begin_past(length)
         source = self._source = create_read_stream(

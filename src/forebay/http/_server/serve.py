@@ -1,4 +1,4 @@
-"""serve(): a server for a script, that ends as a command is to end."""
+"""serve(): a server for a script, which ends at Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
@@ -28,18 +28,28 @@ def serve(
     uvloop: bool = False,
     **options: Any,
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM, and return: ``http.serve(handler, 8000)``. Blocks; it runs an event loop of its own.
+    """Serve until Ctrl-C or SIGTERM, then return: ``http.serve(handler, 8000)``. Blocks; runs its own event loop.
 
-    ``handler``, ``limits`` and other ``options``: those of `create_server`, such as ``ssl``. ``port``: 0 takes a free
-    one; a str is the path of a Unix socket. ``host``: where to listen; ``"::"`` or ``"0.0.0.0"`` for all addresses.
-    ``ready``: called with the server when it listens. ``uvloop``: take uvloop's loop.
+    At the first signal the server accepts no more connections, and responses in progress have ``grace`` seconds to finish. A
+    second signal ends them at once. A signal that the process ignores stays ignored. Outside the main thread there are no
+    signals; call the server's ``close()`` there.
 
-    When a signal comes, no connection is accepted any more, and responses under way have ``grace`` seconds to finish;
-    a second signal ends them at once. A signal that the process was told to ignore stays ignored. In another thread
-    than the main one there are no signals; call the server's ``close()`` there.
+    Args:
+        handler: As for `create_server`.
+        port: A port; 0 takes a free one. A str is the path of a Unix socket.
+        host: The address to listen on; ``"::"`` or ``"0.0.0.0"`` for all addresses.
+        limits: As for `create_server`.
+        grace: Seconds.
+        ready: A function that is called with the server when it listens.
+        uvloop: Whether to run on uvloop's loop.
+        options: Those of `create_server`, such as ``ssl``.
 
-    Raises OSError where the address cannot be had, RuntimeError inside a running event loop, InvalidArgTypeError and
-    OutOfRangeError for wrong arguments, ImportError where httptools (or uvloop) is missing.
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type.
+        OutOfRangeError: A number is out of range.
+        OSError: The address cannot be bound.
+        RuntimeError: An event loop is running already.
+        ImportError: httptools or uvloop is not installed.
     """
     if not callable(handler):
         raise InvalidArgTypeError(f"handler must be callable, got {handler!r}")
@@ -72,7 +82,7 @@ def serve(
 
 
 class _Signals:
-    """``with _Signals() as signals:`` takes the signals that end a program."""
+    """Take the signals that end a program: ``with _Signals() as signals:``."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -97,7 +107,7 @@ class _Signals:
             self._loop.remove_signal_handler(number)
 
     async def or_first(self, work: asyncio.Future[None]) -> None:
-        """Wait for ``work``, but no longer than to the next signal."""
+        """Wait for ``work``, or until the next signal."""
         self._came.clear()
         came = asyncio.ensure_future(self._came.wait())
         try:

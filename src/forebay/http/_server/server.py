@@ -34,7 +34,7 @@ _MANY_CONNECTIONS = 256
 
 
 class Listening(Handle["Server"]):
-    """`Server.listen` under way; awaited, it is the server."""
+    """The running `Server.listen`. Awaiting it returns the server."""
 
     def __await__(self) -> Generator[Any, None, Server]:
         server = yield from super().__await__()
@@ -48,19 +48,22 @@ class Server(EventEmitter):
     Events:
 
     ``request(request, response)``
-        A request has come. Without a listener the answer is 404.
+        A request arrived. Without a listener the answer is 404.
     ``upgrade(request, socket)``, ``connect(request, socket)``
-        The client wants to speak another protocol, or CONNECT. The socket is the listener's: it answers, reads what
+        The client wants to use another protocol, or sent CONNECT. The listener owns the socket: it answers, reads what
         follows, and closes. Without a listener an upgrade is an ordinary request, and CONNECT is refused.
     ``check_continue(request, response)``
-        In the place of 'request', where the client waits for `ServerResponse.write_continue`. Without a listener it
-        is told to go on when the handler reads the body.
+        Instead of 'request', if the client waits for `ServerResponse.write_continue`. Without a listener the client is
+        told to continue when the handler reads the body.
     ``client_error(error, socket)``
-        A client sent what is no HTTP, or was too slow. It is answered and closed in any case.
+        A client sent invalid HTTP, or was too slow. The server answers and closes the connection in any case.
     ``connection(socket)``, ``listening``, ``drop``, ``tls_error``, ``error``, ``close``
         As for a `forebay.net` server.
 
-    ``async with server:`` closes it and its connections at the end.
+    ``async with server:`` closes the server and its connections at the end.
+
+    Args:
+        handler, limits, socket_options: As for `create_server`.
     """
 
     def __init__(
@@ -93,7 +96,19 @@ class Server(EventEmitter):
     # ---- listening
 
     def listen(self, *address: Any, **options: Any) -> Listening:
-        """Start to listen; awaited, the result is the server. Address and options as for a `forebay.net` server."""
+        """Start to listen.
+
+        Args:
+            address: As for `forebay.net.Server.listen`.
+            options: As for `forebay.net.Server.listen`.
+
+        Returns:
+            An awaitable. Awaiting it returns the server once it listens; it raises OSError if the address cannot be bound.
+
+        Raises:
+            ServerAlreadyListeningError: The server listens already.
+            InvalidArgTypeError, OutOfRangeError: An argument is wrong.
+        """
         self._closing = False
         if self._below is None:
             self._below = net.create_server(self._connected, allow_half_open=True, **self._socket_options)
@@ -114,9 +129,14 @@ class Server(EventEmitter):
             self.serve_connection(socket)
 
     def serve_connection(self, socket: Duplex) -> None:
-        """Serve requests that come on ``socket``, any open Duplex of bytes whose two sides end independently.
+        """Serve requests that arrive on an open Duplex.
 
-        Raises InvalidArgTypeError for anything else, InvalidArgValueError for a stream that was destroyed.
+        Args:
+            socket: A Duplex of bytes whose two sides end independently.
+
+        Raises:
+            InvalidArgTypeError: ``socket`` is not such a Duplex.
+            InvalidArgValueError: The stream was destroyed.
         """
         if not isinstance(socket, Duplex):
             raise InvalidArgTypeError(f"serve_connection() needs a Duplex, got {socket!r}")
@@ -131,23 +151,23 @@ class Server(EventEmitter):
         self._s_tell("connection", socket)
 
     def address(self) -> Any:
-        """Where it listens: ``(host, port)`` or a path; None where it does not."""
+        """The address of the server: ``(host, port)`` or a path; None while it does not listen."""
         return None if self._below is None else self._below.address()
 
     @property
     def port(self) -> int | None:
-        """The port on which it listens; None where it does not, and on a Unix socket."""
+        """The port of the server; None while it does not listen, and on a Unix socket."""
         where = self.address()
         return where[1] if isinstance(where, tuple) else None
 
     @property
     def listening(self) -> bool:
-        """Whether it accepts connections."""
+        """Whether the server accepts connections."""
         return self._below is not None and bool(self._below.listening)
 
     @property
     def connections(self) -> int:
-        """How many connections there are."""
+        """The number of connections."""
         return len(self._connections)
 
     # ---- time
@@ -168,9 +188,9 @@ class Server(EventEmitter):
         )
 
     def _hand_over(self, event: str, request: ServerRequest, socket: Duplex) -> None:
-        """Give the connection to the listeners of 'upgrade' or 'connect'; what they raise closes it.
+        """Pass the connection to the listeners of 'upgrade' or 'connect'. An exception of a listener closes it.
 
-        Of several listeners another one may have taken it: then it stays.
+        If another listener has taken the connection, it stays open.
         """
         outer, self._handed = self._handed, socket
         alone, listened_to = self.listener_count(event) == 1, set(socket.event_names())
@@ -216,9 +236,12 @@ class Server(EventEmitter):
     # ---- closing
 
     def close(self, callback: Callable[[], object] | None = None) -> Self:
-        """Accept no more, close idle connections, and the others after the response that is under way; 'close' follows.
+        """Accept no more connections, close idle ones, and close the others after the response in progress. Return the server.
 
-        ``callback``: a listener for 'close'. Return the server.
+        'close' follows when all are closed.
+
+        Args:
+            callback: A listener for 'close'.
         """
         if callback is not None:
             self.once("close", callback)
@@ -231,7 +254,7 @@ class Server(EventEmitter):
         return self
 
     def close_idle_connections(self) -> None:
-        """Close the connections on which no request is being received or answered."""
+        """Close the connections that neither receive nor answer a request."""
         for connection in list(self._connections):
             if self._closing or connection.idle:
                 connection.close_when_idle()
@@ -242,7 +265,7 @@ class Server(EventEmitter):
             connection.socket.destroy()
 
     async def wait_closed(self) -> None:
-        """Wait until it has closed and every connection is gone."""
+        """Wait until the server is closed and every connection is gone."""
         if self._below is not None:
             await self._below.wait_closed()
         elif self._connections:
@@ -252,9 +275,10 @@ class Server(EventEmitter):
             await gone.wait()
 
     async def aclose(self, *, grace: float = 0.0) -> None:
-        """Accept no more, destroy every connection, and wait until all is closed.
+        """Accept no more connections, destroy every connection, and wait until all are closed.
 
-        ``grace``: seconds that responses under way have to finish, before that.
+        Args:
+            grace: Seconds that responses in progress have before their connections are destroyed.
         """
         self.close()
         if grace > 0:
@@ -274,7 +298,7 @@ class Server(EventEmitter):
 
 
 def _as_mine(below: Handle[Any], server: Server) -> Listening:
-    """The handle of a listen(), with the HTTP server as its result."""
+    """Return the handle of a listen() with the HTTP server as its result."""
     handle = Listening()
 
     def done(finished: Any) -> None:

@@ -38,17 +38,23 @@ _SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 class StaticFiles:
     """A handler for `create_server` that answers with the files in ``root``, as `send_file` does.
 
-    A folder is its ``index`` file; where it has none, ``listing`` says whether its content is shown, or is 404.
-    ``throttle``: bytes per second of each answer. Links are followed only inside ``root``, whatever is changed there
-    meanwhile. Methods other than GET and HEAD get 405.
+    Links are followed only inside ``root``, even if they change meanwhile. Methods other than GET and HEAD get 405.
 
-    ``cache_control``: the Cache-Control header of the files: a str for all of them; a mapping from the end of the path
-    to the value, of which the longest that fits counts (``{".html": "no-cache", "": "max-age=3600"}``); or a function
-    of the path in ``root``, such as ``"css/site.css"``, that returns the value or None. ``precompressed``: where
-    ``site.css.br``, ``.zst`` or ``.gz`` lies beside ``site.css`` and is not older, it is sent to a client whose
-    Accept-Encoding takes it, with an ETag of its own; each answer has ``Vary: Accept-Encoding`` then.
+    Args:
+        root: The folder.
+        listing: Whether to list a folder that has no index; otherwise it is 404.
+        index: The name of the file that stands for its folder.
+        throttle: Bytes per second of each answer.
+        cache_control: The Cache-Control header of the files. A str is for all files. A mapping is from the end of the path to
+            the value; the longest matching key counts (``{".html": "no-cache", "": "max-age=3600"}``). A function gets the
+            path in ``root``, such as ``"css/site.css"``, and returns the value or None.
+        precompressed: Whether to send ``site.css.br``, ``.zst`` or ``.gz`` instead of ``site.css`` if that file lies beside it,
+            is not older, and the client's Accept-Encoding allows it. The answer has an ETag of its own, and each
+            answer has ``Vary: Accept-Encoding``.
 
-    Raises InvalidArgValueError where ``root`` is no folder, InvalidHeaderError where ``cache_control`` can be no header.
+    Raises:
+        InvalidArgValueError: ``root`` is not a folder.
+        InvalidHeaderError: ``cache_control`` cannot be a header.
     """
 
     def __init__(
@@ -85,7 +91,7 @@ class StaticFiles:
         return sending
 
     def _find(self, sending: _SendStatic, path: str, variants: Sequence[Variant]) -> OpenFile | Folder:
-        """In a worker: the file, or the folder that has no index."""
+        """Find the file, or the folder without an index, in a worker."""
         found = open_file(path, self.root, variants)
         sending._path = path
         if isinstance(found, OpenFile) or not path.endswith("/"):
@@ -116,7 +122,11 @@ class StaticFiles:
         return None
 
     def cache_control_of(self, path: str) -> str | None:
-        """The Cache-Control header for a path in ``root``, such as ``"css/site.css"``; None for none."""
+        """Return the Cache-Control header for a path in ``root``, or None.
+
+        Args:
+            path: The path, such as ``"css/site.css"``.
+        """
         rule = self._cache_control
         if rule is None or isinstance(rule, str):
             return rule
@@ -127,7 +137,7 @@ class StaticFiles:
 
 
 class _SendStatic(SendFile):
-    """The answer to one request for what is in the folder."""
+    """The answer to one request for a file or folder."""
 
     def __init__(self, files: StaticFiles, response: ServerResponse) -> None:
         super().__init__(response, None, files._throttle)
@@ -176,7 +186,7 @@ def _checked(rule: CacheControl | None) -> CacheControl | None:
 
 
 def _content(fd: int) -> list[tuple[str, bool]]:
-    """In a worker: the names in a folder, and which of them are folders; these first."""
+    """Return the names in a folder, and whether they are folders, folders first; in a worker."""
     with os.scandir(fd) as entries:
         return sorted(((entry.name, _is_folder(entry)) for entry in entries), key=_folders_first)
 

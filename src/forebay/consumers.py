@@ -116,7 +116,7 @@ def lines(source: Any, *, keep_ends: bool = False, limit: int | None = _LINE_LIM
 @overload
 def lines(*, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Callable[[Any], Lines]: ...
 def lines(source: Any = _NOTHING, *, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Any:
-    """Iterate over the lines of ``source``: ``async for line in lines(source)``.
+    r"""Iterate over the lines of ``source``: ``async for line in lines(source)``.
 
     A line ends with ``\n`` or ``\r\n``; the last line may have no end. Lines are bytes or text, as the source gives them.
     Leaving the loop early destroys the stream. A line that is longer than ``limit`` raises OutOfRangeError and destroys

@@ -1,5 +1,5 @@
-"""Streams in the frameworks that a program has: `asgi` (Starlette, FastAPI, any ASGI server), `aiohttp` and `httpx`.
+"""Adapters for frameworks: `asgi` (Starlette, FastAPI, any ASGI server), `aiohttp` and `httpx`.
 
-Each module needs its framework only when it is used; the extras ``forebay[asgi]``, ``forebay[aiohttp]`` and
-``forebay[httpx]`` install them.
+Each module needs its framework only when it is used. The extras ``asgi``, ``aiohttp`` and ``httpx`` of this package
+install them.
 """

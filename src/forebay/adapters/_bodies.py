@@ -1,4 +1,4 @@
-"""What a program gives as a body: the same as `pipeline` takes as its first stage, and the bytes that come of it."""
+"""Bodies: what `pipeline` takes as its first stage, and the bytes of it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["body_bytes", "body_stream", "payload"]
 
 
 def body_stream(source: Any) -> Readable:
-    """``source`` as a Readable: a stream, a chain, an iterable, an async iterable, or a function that returns one.
+    """Return ``source`` as a Readable: a stream, a chain, an iterable, an async iterable, or a function that returns one.
 
-    Raises InvalidArgTypeError for anything else, a path and text among them.
+    Raises InvalidArgTypeError for anything else, including a path and text.
     """
     if isinstance(source, Readable):
         return source
@@ -30,7 +30,7 @@ def body_stream(source: Any) -> Readable:
 
 
 def body_bytes(chunk: Any) -> bytes:
-    """A chunk as the bytes that are sent. Raises InvalidArgTypeError for what is not bytes-like."""
+    """Return a chunk as the bytes that are sent. Raise InvalidArgTypeError if it is not bytes-like."""
     if type(chunk) is bytes:
         return chunk
     data = byte_chunk(chunk)
@@ -41,7 +41,7 @@ def body_bytes(chunk: Any) -> bytes:
 
 
 def payload(source: Any) -> AsyncIterator[bytes]:
-    """The bytes of ``source`` for a client; the stream is destroyed when they are not read to their end."""
+    """Yield the bytes of ``source`` for a client. The stream is destroyed if they are not read to their end."""
     return _chunks(body_stream(source))
 
 

@@ -1,6 +1,6 @@
-"""aiohttp: Readables as bodies of its server's responses and its client's requests, and the other way round.
+"""aiohttp: Readables as bodies of server responses and client requests, and received bodies as Readables.
 
-aiohttp's own flow control is used: a write to a slow peer waits in ``drain``, and a body that is not read stops the
+The adapter uses aiohttp's flow control: a write to a slow peer waits in ``drain``, and a body that is not read stops the
 socket.
 
 ::
@@ -33,7 +33,7 @@ __all__ = ["ContentBody", "body_of", "payload_of", "send_stream"]
 
 
 class ContentBody(Readable):
-    """What `body_of` returns."""
+    """The stream that `body_of` returns."""
 
     def __init__(self, content: Any, high_water_mark: int | None) -> None:
         super().__init__(high_water_mark=high_water_mark)
@@ -46,10 +46,20 @@ class ContentBody(Readable):
 
 
 def body_of(message: Any, *, high_water_mark: int | None = None) -> ContentBody:
-    """The body of a server's request (``web.Request``) or a client's response (``ClientResponse``) as a Readable.
+    """Return the body of a server's request or a client's response as a Readable.
 
-    A body that is cut short fails the stream with aiohttp's ClientPayloadError or ConnectionResetError. Destroying the
-    stream leaves the message to whoever has it: leave its ``async with``. Raises InvalidArgTypeError for anything else.
+    A body that is cut short fails the stream with aiohttp's ClientPayloadError or ConnectionResetError. Destroying the stream
+    does not release the message: leave its ``async with``.
+
+    Args:
+        message: A ``web.Request`` or a ``ClientResponse``.
+        high_water_mark: Bytes that are read ahead. None is 64 KiB.
+
+    Returns:
+        The stream.
+
+    Raises:
+        InvalidArgTypeError: ``message`` is something else.
     """
     content = getattr(message, "content", None)
     if not hasattr(content, "readany"):
@@ -66,12 +76,23 @@ async def send_stream(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> web.StreamResponse:
-    """Answer ``request`` with ``source``, and return the response, for a handler to return.
+    """Answer a request with a stream.
 
-    ``source``: a Readable, a chain, an iterable or async iterable of bytes, or a function that returns one.
-    Without a Content-Length among ``headers`` the body is chunked. A client that goes destroys the stream; the write
-    that meets it raises aiohttp's ConnectionResetError. Raises what the stream fails with: before its first chunk that
-    is an error page, later the connection is cut.
+    Without a Content-Length among ``headers`` the body is chunked. If the client goes, the stream is destroyed, and the
+    next write raises aiohttp's ConnectionResetError. If the stream fails before its first chunk, the client gets an error
+    page; later, the connection is cut.
+
+    Args:
+        request: The request.
+        source: A Readable, a chain, an iterable or async iterable of bytes, or a function that returns one.
+        status: The status.
+        headers: A mapping.
+
+    Returns:
+        The response, which the handler returns.
+
+    Raises:
+        InvalidArgTypeError: ``source`` is something else.
     """
     from aiohttp import web
 
@@ -101,9 +122,12 @@ async def send_stream(
 
 
 def payload_of(source: Any) -> AsyncIterator[bytes]:
-    """``source`` as the ``data`` of a request of aiohttp's client; it is destroyed when the request is over.
+    """Return ``source`` as the ``data`` of a request of aiohttp's client. It is destroyed when the request is over.
 
-    ``source``: a Readable, a chain, an iterable or async iterable of bytes, or a function that returns one. Raises
-    InvalidArgTypeError for anything else.
+    Args:
+        source: A Readable, a chain, an iterable or async iterable of bytes, or a function that returns one.
+
+    Raises:
+        InvalidArgTypeError: ``source`` is something else.
     """
     return payload(source)

@@ -1,7 +1,7 @@
 """ASGI: a Readable as the body of a response, and the body of a request as a Readable.
 
-The server's flow control is that of its ``send``, which waits while the client is behind: what feeds the Readable waits
-then, too. ``receive`` is called when the body is read, so a handler that does not read leaves it in the socket.
+The adapter uses the server's flow control: ``send`` waits while the client is behind, and then the source of the Readable
+waits, too. ``receive`` is called when the body is read, so a body that the handler does not read stays in the socket.
 
 ::
 
@@ -32,7 +32,7 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class RequestBody(Readable):
-    """What `request_body` returns."""
+    """The stream that `request_body` returns."""
 
     def __init__(self, receive: Receive, high_water_mark: int | None) -> None:
         super().__init__(high_water_mark=high_water_mark)
@@ -54,10 +54,19 @@ class RequestBody(Readable):
 
 
 def request_body(request: Any, *, high_water_mark: int | None = None) -> RequestBody:
-    """The body of a request as a Readable.
+    """Return the body of a request as a Readable.
 
-    ``request``: a Starlette or FastAPI ``Request``, or the ``receive`` callable of an ASGI application. A client that
-    goes too early fails the stream with IncompleteMessageError. Raises InvalidArgTypeError for anything else.
+    If the client goes too early, the stream fails with IncompleteMessageError.
+
+    Args:
+        request: A Starlette or FastAPI ``Request``, or the ``receive`` callable of an ASGI application.
+        high_water_mark: Bytes that are read ahead. None is 64 KiB.
+
+    Returns:
+        The stream.
+
+    Raises:
+        InvalidArgTypeError: ``request`` is something else.
     """
     receive = getattr(request, "receive", request)
     if not callable(receive):
@@ -76,12 +85,22 @@ async def send_stream(
     headers: list[tuple[bytes, bytes]] | None = None,
     body: bool = True,
 ) -> None:
-    """Answer with ``source``, chunk by chunk, as fast as ``send`` lets.
+    """Answer with ``source``, chunk by chunk, as fast as ``send`` allows.
 
-    ``source``: a Readable, a chain, an iterable or async iterable of bytes, or a function that returns one.
-    The head goes out with the first chunk, so that a source that cannot even begin is still an error to the framework.
-    ``receive``: with it, a client that goes destroys the stream at once and not only with the next chunk. ``body``:
-    False sends the head alone (for HEAD) and gives the stream up. Raises what the stream fails with.
+    The head leaves with the first chunk, so that the framework can still answer with an error if the source fails to begin.
+    The await raises the error that the stream fails with.
+
+    Args:
+        source: A Readable, a chain, an iterable or async iterable of bytes, or a function that returns one.
+        send: The ``send`` callable of the ASGI application.
+        receive: The ``receive`` callable. With it, the stream is destroyed as soon as the client goes; without it, at the
+            next chunk.
+        status: The status.
+        headers: Pairs of names and values, as bytes.
+        body: False sends only the head (for HEAD) and destroys the stream.
+
+    Raises:
+        InvalidArgTypeError: ``source`` is something else.
     """
     readable = body_stream(source)
     begun = False
@@ -122,7 +141,7 @@ async def _until_gone(receive: Receive, readable: Readable) -> None:
 
 
 def _response_base() -> type:
-    """Starlette's Response where that is there: FastAPI passes nothing else on as it is."""
+    """Return Starlette's Response if it is installed: FastAPI passes no other class on unchanged."""
     try:
         from starlette.responses import Response
     except ImportError:
@@ -136,11 +155,19 @@ _Base: Any = _response_base()
 class StreamResponse(_Base):  # type: ignore[misc]
     """A response for Starlette and FastAPI, or for any ASGI application, whose body is a stream.
 
-    Return it from an endpoint, or call it with ``(scope, receive, send)``. ``source``: the body, a Readable, a chain,
-    an iterable or async iterable of bytes, or a function that returns one; it is destroyed when the client goes.
-    ``headers``: a mapping. ``media_type``: for Content-Type. ``background``: a Starlette task that runs
-    when all is sent. A Content-Length is sent where ``headers`` have one; else the server chunks the body. Raises
-    InvalidArgTypeError for what is no body.
+    Return it from an endpoint, or call it with ``(scope, receive, send)``. With a Content-Length in ``headers`` the length is
+    announced; otherwise the server chunks the body.
+
+    Args:
+        source: A Readable, a chain, an iterable or async iterable of bytes, or a function that returns one. It is destroyed
+            when the client goes.
+        status_code: The status.
+        headers: A mapping.
+        media_type: The Content-Type.
+        background: A Starlette task that runs when everything is sent.
+
+    Raises:
+        InvalidArgTypeError: ``source`` is something else.
     """
 
     def __init__(
@@ -164,7 +191,7 @@ class StreamResponse(_Base):  # type: ignore[misc]
         ]
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer; an ASGI application."""
+        """Answer, as an ASGI application."""
         await send_stream(
             self._readable,
             send,

@@ -24,7 +24,7 @@ __all__ = ["ResponseBody", "body_of", "payload_of"]
 
 
 class ResponseBody(Readable):
-    """What `body_of` returns."""
+    """The stream that `body_of` returns."""
 
     def __init__(self, chunks: AsyncIterator[bytes], high_water_mark: int | None) -> None:
         super().__init__(high_water_mark=high_water_mark)
@@ -38,11 +38,21 @@ class ResponseBody(Readable):
 
 
 def body_of(response: Response, *, raw: bool = False, high_water_mark: int | None = None) -> ResponseBody:
-    """The body of a streamed response (``client.stream(...)`` or ``stream=True``) as a Readable.
+    """Return the body of a streamed response (``client.stream(...)`` or ``stream=True``) as a Readable.
 
-    ``raw``: as it came, not decompressed. A body that is cut short fails the stream with httpx' RemoteProtocolError or
-    ReadError. Destroying the stream leaves the response to whoever has it: leave its ``async with``. Raises
-    InvalidArgTypeError for anything else.
+    A body that is cut short fails the stream with httpx' RemoteProtocolError or ReadError. Destroying the stream does not
+    release the response: leave its ``async with``.
+
+    Args:
+        response: The response.
+        raw: Whether to give the bytes as they came, not decompressed.
+        high_water_mark: Bytes that are read ahead. None is 64 KiB.
+
+    Returns:
+        The stream.
+
+    Raises:
+        InvalidArgTypeError: ``response`` is something else.
     """
     message: Any = response
     if not hasattr(message, "aiter_bytes"):
@@ -51,9 +61,12 @@ def body_of(response: Response, *, raw: bool = False, high_water_mark: int | Non
 
 
 def payload_of(source: Any) -> AsyncIterator[bytes]:
-    """``source`` as the ``content`` of a request of an ``AsyncClient``; it is destroyed when the request is over.
+    """Return ``source`` as the ``content`` of a request of an ``AsyncClient``. It is destroyed when the request is over.
 
-    ``source``: a Readable, a chain, an iterable or async iterable of bytes, or a function that returns one. Raises
-    InvalidArgTypeError for anything else.
+    Args:
+        source: A Readable, a chain, an iterable or async iterable of bytes, or a function that returns one.
+
+    Raises:
+        InvalidArgTypeError: ``source`` is something else.
     """
     return payload(source)

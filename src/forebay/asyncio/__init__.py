@@ -1,4 +1,4 @@
-"""asyncio's streams, faster: the same names, or `install` for code that uses asyncio's."""
+"""A drop-in for asyncio's streams: the same names, and `install` for code that uses asyncio's."""
 
 from asyncio import IncompleteReadError, LimitOverrunError
 

@@ -1,4 +1,4 @@
-"""Putting forebay's streams under asyncio's names."""
+"""install(): put forebay's streams under asyncio's names."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _replaced: list[tuple[ModuleType, str, Any]] = []
 
 
 def install() -> None:
-    """Let asyncio's names for streams and subprocesses mean forebay's, in the whole process.
+    """Replace asyncio's streams and subprocesses by forebay's, in the whole process.
 
-    Code that calls `asyncio.open_connection` and the like gets forebay's streams from then on, however it imported
-    the name. Streams that exist stay what they are. Calls nest: so many calls of `uninstall` undo it.
+    Code that calls `asyncio.open_connection` and the like gets forebay's streams from then on, however it imported the name.
+    Existing streams do not change. Calls nest: each `install` needs one `uninstall`.
     """
     global _depth
     with _lock:
@@ -59,7 +59,11 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Undo one `install`. Raises RuntimeError where there was none."""
+    """Undo one `install`.
+
+    Raises:
+        RuntimeError: There is no `install` to undo.
+    """
     global _depth
     with _lock:
         if _depth == 0:
@@ -75,7 +79,7 @@ def uninstall() -> None:
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """``with forebay.asyncio.installed():`` `install` for a while."""
+    """Install the streams inside a block: ``with forebay.asyncio.installed():``."""
     install()
     try:
         yield

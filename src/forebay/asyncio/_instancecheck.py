@@ -1,4 +1,4 @@
-"""The metaclass of the classes that can stand in the place of asyncio's."""
+"""The metaclass of the classes that replace asyncio's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the transports of the loops are like, as far as streams have to care."""
+"""Properties of the loops' transports that the streams depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a transport of uvloop is given as its protocol."""
+"""The protocol that a transport of uvloop gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From asyncio's streams and transports to forebay's streams, and back."""
+"""Bridges from asyncio's streams and transports to forebay's streams, and back."""
 
 from __future__ import annotations
 
@@ -20,10 +20,16 @@ _AsyncioWriter = asyncio.StreamWriter
 
 
 def as_readable(source: Any, **options: Any) -> Readable:
-    """A `Readable` of what an asyncio reader, or a transport, receives.
+    """Return a `Readable` of the data that an asyncio reader, or a transport, receives.
 
-    ``options`` are those of `Readable`. Destroying it closes a transport; the transport of a reader is its writer's.
-    Raises InvalidArgTypeError for another source, and for object mode.
+    Destroying it closes a transport. The transport of a reader belongs to the reader's writer.
+
+    Args:
+        source: The reader or the transport.
+        options: Those of `Readable`.
+
+    Raises:
+        InvalidArgTypeError: ``source`` is something else, or the options ask for object mode.
     """
     if _reads(source):
         reader, close = _source_of(source)
@@ -34,19 +40,32 @@ def as_readable(source: Any, **options: Any) -> Readable:
 
 
 def as_writable(sink: Any, **options: Any) -> Writable:
-    """A `Writable` that sends through an asyncio writer, or a transport, and closes it at its end.
+    """Return a `Writable` that sends through an asyncio writer, or a transport. Its end closes the writer or transport.
 
-    ``options`` are those of `Writable`. Raises InvalidArgTypeError for another sink, and for object mode.
+    Args:
+        sink: The writer or the transport.
+        options: Those of `Writable`.
+
+    Raises:
+        InvalidArgTypeError: ``sink`` is something else, or the options ask for object mode.
     """
     writer = _writer_of(sink)
     return Writable(write=_write_hook(writer), destroy=_close_hook(writer), **_byte_mode(options))
 
 
 def as_duplex(reader: Any, writer: Any = None, **options: Any) -> Duplex:
-    """A `Duplex` over a reader and its writer, or over one transport.
+    """Return a `Duplex` over a reader and its writer, or over one transport.
 
-    Its end closes the sending side where the transport can do that alone; destroying it closes the connection, and
-    drops what is not sent where there is an error. ``options`` are those of `Duplex`. Raises InvalidArgTypeError.
+    Its end closes the sending side if the transport can do that alone. Destroying it closes the connection; with an error,
+    unsent data is dropped.
+
+    Args:
+        reader: The reader, or the transport.
+        writer: The writer. None if there is a transport.
+        options: Those of `Duplex`.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type, or the options ask for object mode.
     """
     if writer is None and _reads(reader) and _writes(reader):
         reader, writer = _pair_of(reader)
@@ -70,10 +89,16 @@ def as_duplex(reader: Any, writer: Any = None, **options: Any) -> Duplex:
 
 
 def as_pair(stream: Any, *, limit: int = DEFAULT_LIMIT) -> tuple[StreamReader, StreamWriter]:
-    """A reader and a writer over a forebay stream, for code that takes asyncio's.
+    """Return a reader and a writer over a forebay stream, for code that takes asyncio's.
 
-    The reader of a stream that is only written is at its end, the writer of one that is only read refuses to write.
-    ``limit`` is the reader's. Raises InvalidArgTypeError for what is no stream, or one in object mode.
+    The reader of a stream without a readable side is at its end. The writer of a stream without a writable side raises.
+
+    Args:
+        stream: The stream.
+        limit: The limit of the reader, in bytes.
+
+    Raises:
+        InvalidArgTypeError: ``stream`` is not a stream, or it is in object mode.
     """
     if not isinstance(stream, Readable | Writable):
         raise InvalidArgTypeError(f"stream must be a forebay stream, got {stream!r}")
@@ -89,7 +114,12 @@ def as_pair(stream: Any, *, limit: int = DEFAULT_LIMIT) -> tuple[StreamReader, S
 
 
 class StreamTransport(asyncio.Transport):
-    """A forebay stream as the transport of any asyncio protocol."""
+    """A forebay stream as the transport of any asyncio protocol.
+
+    Args:
+        stream: The stream, of bytes.
+        protocol: The protocol.
+    """
 
     def __init__(self, stream: Any, protocol: Any) -> None:
         super().__init__()
@@ -141,22 +171,26 @@ class StreamTransport(asyncio.Transport):
     # ---- what the protocol's side asks for
 
     def set_protocol(self, protocol: Any) -> None:
-        """Tell ``protocol`` from here on."""
+        """Set the protocol that gets the data from here on.
+
+        Args:
+            protocol: The protocol.
+        """
         if self._readable:
             self._stream.off("data", self._protocol.data_received)
             self._stream.on("data", protocol.data_received)
         self._protocol = protocol
 
     def get_protocol(self) -> Any:
-        """The protocol that is told."""
+        """Return the protocol."""
         return self._protocol
 
     def is_closing(self) -> bool:
-        """Whether `close` or `abort` was called, or the stream is closed."""
+        """Return whether `close` or `abort` was called, or the stream is closed."""
         return self._closing or bool(self._stream.destroyed)
 
     def close(self) -> None:
-        """End the stream when all is written."""
+        """End the stream when everything is written."""
         if self._closing:
             return
         self._closing = True
@@ -174,7 +208,7 @@ class StreamTransport(asyncio.Transport):
         self._stream.destroy()
 
     def pause_reading(self) -> None:
-        """Let the stream hold its data back."""
+        """Pause the stream."""
         self._stream.pause()
 
     def resume_reading(self) -> None:
@@ -182,11 +216,18 @@ class StreamTransport(asyncio.Transport):
         self._stream.resume()
 
     def is_reading(self) -> bool:
-        """Whether the stream flows."""
+        """Return whether the stream flows."""
         return self._readable and not self._stream.is_paused()
 
     def write(self, data: Any) -> None:
-        """Write to the stream; the protocol is told when that should wait."""
+        """Write to the stream. The protocol is paused when the stream is full.
+
+        Args:
+            data: A bytes-like object.
+
+        Raises:
+            RuntimeError: The stream has no writable side.
+        """
         if not self._writable:
             raise RuntimeError("this stream can only be read")
         if not self._stream.write(data) and not self._paused_protocol and not self.is_closing():
@@ -199,15 +240,15 @@ class StreamTransport(asyncio.Transport):
             self._stream.end()
 
     def can_write_eof(self) -> bool:
-        """Whether the stream can be ended and still be read."""
+        """Return whether the writable side can be ended while the stream is still read."""
         return self._writable
 
     def get_write_buffer_size(self) -> int:
-        """Bytes that the stream has not written yet."""
+        """Return the bytes that the stream has not written yet."""
         return int(self._stream.writable_length) if self._writable else 0
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
-        """The marks: the low one of a stream is 0."""
+        """Return the low and the high mark in bytes. The low mark of a stream is 0."""
         return 0, int(self._stream.writable_high_water_mark) if self._writable else 0
 
 
@@ -255,7 +296,7 @@ def _close_hook(writer: Any) -> Any:
 
 
 def _reads(thing: Any) -> bool:
-    """Whether it is a transport that receives. uvloop's are of no class of asyncio, and have all methods of both."""
+    """Return whether it is a transport that receives. uvloop's derive from no class of asyncio, and have all methods of both."""
     if type(thing).__module__.startswith("uvloop"):
         return hasattr(thing, "resume_reading") and not type(thing).__name__.startswith("Write")
     # asyncio's transport of a pipe's writing end is a Transport too, of which half is not implemented.
@@ -266,14 +307,14 @@ def _reads(thing: Any) -> bool:
 
 
 def _writes(thing: Any) -> bool:
-    """Whether it is a transport that sends."""
+    """Return whether it is a transport that sends."""
     if type(thing).__module__.startswith("uvloop"):
         return hasattr(thing, "write") and not type(thing).__name__.startswith("Read")
     return isinstance(thing, asyncio.WriteTransport) and type(thing).write is not asyncio.WriteTransport.write
 
 
 def _take_over(transport: Any, reader: StreamReader | None) -> StreamReaderProtocol:
-    """Give a transport a protocol of ours. What its old one has received is that one's."""
+    """Give a transport a new protocol. The old protocol keeps the data that it has received."""
     protocol = StreamReaderProtocol(reader, loop=asyncio.get_running_loop())
     # uvloop chooses where to receive into when it starts to read.
     reads = reader is not None and transport.is_reading()
@@ -293,7 +334,7 @@ def _pair_of(transport: Any) -> tuple[StreamReader, StreamWriter]:
 
 
 def _source_of(transport: Any) -> tuple[StreamReader, Any]:
-    """A reader of a transport, and the hook that closes it."""
+    """Return a reader of a transport, and the hook that closes it."""
     if _writes(transport):
         reader, writer = _pair_of(transport)
         return reader, _close_hook(writer)

@@ -25,9 +25,16 @@ def _server_factory(connected: Connected, limit: int) -> Callable[[], StreamRead
 async def open_connection(
     host: Any = None, port: Any = None, *, limit: int = DEFAULT_LIMIT, **kwds: Any
 ) -> tuple[StreamReader, StreamWriter]:
-    """Connect, as `asyncio.open_connection`: a reader and a writer.
+    """Connect, as `asyncio.open_connection` does.
 
-    ``limit`` is the reader's; the other arguments are those of `asyncio.loop.create_connection`.
+    Args:
+        host: The host.
+        port: The port.
+        limit: The limit of the reader, in bytes.
+        kwds: Those of `asyncio.loop.create_connection`.
+
+    Returns:
+        A reader and a writer.
     """
     loop = asyncio.get_running_loop()
     reader = StreamReader(limit=limit, loop=loop)
@@ -44,9 +51,17 @@ async def start_server(
     limit: int = DEFAULT_LIMIT,
     **kwds: Any,
 ) -> asyncio.Server:
-    """Serve, as `asyncio.start_server`: ``client_connected_cb(reader, writer)`` for every connection.
+    """Start a server, as `asyncio.start_server` does.
 
-    ``limit`` is the readers'; the other arguments are those of `asyncio.loop.create_server`.
+    Args:
+        client_connected_cb: A plain or async function ``(reader, writer)`` that is called with every connection.
+        host: The host, or a list of hosts.
+        port: The port.
+        limit: The limit of the readers, in bytes.
+        kwds: Those of `asyncio.loop.create_server`.
+
+    Returns:
+        The server.
     """
     loop = asyncio.get_running_loop()
     return await loop.create_server(_server_factory(client_connected_cb, limit), host, port, **kwds)
@@ -55,7 +70,16 @@ async def start_server(
 async def open_unix_connection(
     path: Any = None, *, limit: int = DEFAULT_LIMIT, **kwds: Any
 ) -> tuple[StreamReader, StreamWriter]:
-    """Connect to a Unix socket, as `asyncio.open_unix_connection`."""
+    """Connect to a Unix socket, as `asyncio.open_unix_connection` does.
+
+    Args:
+        path: The path of the socket.
+        limit: The limit of the reader, in bytes.
+        kwds: Those of `asyncio.loop.create_unix_connection`.
+
+    Returns:
+        A reader and a writer.
+    """
     loop = asyncio.get_running_loop()
     reader = StreamReader(limit=limit, loop=loop)
     protocol = StreamReaderProtocol(reader, loop=loop)
@@ -66,6 +90,16 @@ async def open_unix_connection(
 async def start_unix_server(
     client_connected_cb: Connected, path: Any = None, *, limit: int = DEFAULT_LIMIT, **kwds: Any
 ) -> asyncio.Server:
-    """Serve on a Unix socket, as `asyncio.start_unix_server`."""
+    """Start a server on a Unix socket, as `asyncio.start_unix_server` does.
+
+    Args:
+        client_connected_cb: As for `start_server`.
+        path: The path of the socket.
+        limit: The limit of the readers, in bytes.
+        kwds: Those of `asyncio.loop.create_unix_server`.
+
+    Returns:
+        The server.
+    """
     loop = asyncio.get_running_loop()
     return await loop.create_unix_server(_server_factory(client_connected_cb, limit), path, **kwds)

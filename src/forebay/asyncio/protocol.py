@@ -1,4 +1,4 @@
-"""The protocol between a transport and a pair of streams."""
+"""StreamReaderProtocol: the protocol between a transport and a pair of streams."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _AREA = "_forebay_area"
 
 
 def _area_of(loop: asyncio.AbstractEventLoop) -> Area:
-    """The memory that a loop receives into."""
+    """Return the memory that a loop receives into."""
     area: Area | None = getattr(loop, _AREA, None)
     if area is None:
         area = Area(AREA_BYTES)
@@ -36,7 +36,13 @@ def _area_of(loop: asyncio.AbstractEventLoop) -> Area:
 class StreamReaderProtocol(
     ProtocolCore, asyncio.StreamReaderProtocol, asyncio.BufferedProtocol, metaclass=Standing
 ):
-    """`asyncio.StreamReaderProtocol` that lets the loop receive into memory that is there already."""
+    """`asyncio.StreamReaderProtocol` that lets the loop receive into existing memory.
+
+    Args:
+        stream_reader: The reader.
+        client_connected_cb: The callback of a server, or None.
+        loop: The event loop.
+    """
 
     _client_connected_cb: Any
     _loop: asyncio.AbstractEventLoop
@@ -70,13 +76,21 @@ class StreamReaderProtocol(
         self._set_up(_area_of(loop), plain, isinstance(loop, asyncio.BaseEventLoop))
 
     def data_received(self, data: bytes) -> None:
-        """Data from a transport that makes ``bytes`` of it, as those of pipes do."""
+        """Take data from a transport that makes ``bytes`` of it, such as that of a pipe.
+
+        Args:
+            data: The data.
+        """
         reader = self._stream_reader
         if reader is not None:
             reader.feed_data(data)
 
     def connection_made(self, transport: Any) -> None:
-        """The connection stands; a server's callback is called."""
+        """Take the connection, and call the callback of a server.
+
+        Args:
+            transport: The transport.
+        """
         if self._reject_connection:
             super().connection_made(transport)
             return
@@ -133,7 +147,11 @@ class StreamReaderProtocol(
             transport.close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection is closed; the reader ends, or raises ``exc``."""
+        """End the reader, or fail it with ``exc``: the connection is closed.
+
+        Args:
+            exc: The error, or None.
+        """
         self._let_go()
         super().connection_lost(exc)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""The reader, as asyncio's and with what has been asked for there."""
+"""StreamReader: asyncio's reader, with additional methods."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ else:
 
 
 class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
-    """`asyncio.StreamReader`, with the received bytes in a `ChunkQueue`.
+    """`asyncio.StreamReader` with the received bytes in a `ChunkQueue`.
 
-    What is there already is handed out without a future and without a task; a read that waits is woken once, when
-    what it asked for has come. ``limit`` is the longest line, and half of what is buffered before the transport is
-    paused.
+    A read whose data has arrived needs no future and no task. A waiting read is woken once, when what it needs has arrived.
+    One coroutine reads at a time. The methods ``..._nowait`` never wait: they return None if the data has not arrived.
 
-    One coroutine reads at a time. The methods ``..._nowait`` never wait: they return None where what they are asked
-    for is not there yet.
+    Args:
+        limit: The longest line in bytes, and half of the size of the buffer at which the transport is paused.
+        loop: The event loop. None is the running one.
     """
 
     def __init__(self, limit: int = DEFAULT_LIMIT, loop: asyncio.AbstractEventLoop | None = None) -> None:
@@ -75,12 +75,16 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         return "<{}>".format(" ".join(info))
 
     async def readline(self, *, limit: int | None = None, long_lines: LongLines = "error") -> bytes:
-        """The next line with its newline; what is left at the end of the stream, at last ``b""``.
+        """Read the next line with its newline. At the end of the stream, read what is left, then ``b""``.
 
-        ``limit``: the longest line, without its newline, where it is not the reader's. A longer one raises ValueError
-        and its bytes are gone: all of it if its end had been received, else what had come of it, as in asyncio, where
-        the rest then passes for a line. ``long_lines`` is the way on: ``"skip"`` leaves such a line out, whole;
-        ``"split"`` gives it in pieces of ``limit`` bytes, of which only the last ends with a newline.
+        Args:
+            limit: The longest line in bytes, without its newline. None is the reader's limit.
+            long_lines: What happens to a longer line. ``"error"`` raises ValueError, and the received bytes of the line are
+                lost: as in asyncio, the rest of the line then counts as a line. ``"skip"`` leaves the whole line out.
+                ``"split"`` gives it in pieces of ``limit`` bytes, of which only the last ends with a newline.
+
+        Raises:
+            ValueError: The line is too long.
         """
         line = self._line_now(READUNTIL | WAIT) if limit is None and long_lines == "error" else None
         if line is not None:
@@ -100,10 +104,15 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         return line
 
     async def readuntil(self, separator: Any = b"\n", *, limit: int | None = None) -> bytes:
-        """The bytes up to and with ``separator``; of a tuple of separators, with the one that ends first.
+        """Read up to and including ``separator``.
 
-        ``limit``: most bytes before the separator, where it is not the reader's. Raises `asyncio.LimitOverrunError` where
-        there are more, which leaves them in the buffer, and `asyncio.IncompleteReadError` at the end of the stream.
+        Args:
+            separator: Bytes, or a tuple of bytes; of a tuple, the separator that ends first.
+            limit: The most bytes before the separator. None is the reader's limit.
+
+        Raises:
+            asyncio.LimitOverrunError: There are more bytes before the separator. They stay in the buffer.
+            asyncio.IncompleteReadError: The stream ended before the separator.
         """
         data = self.readuntil_nowait(separator) if limit is None else None
         if data is not None:
@@ -126,7 +135,11 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         return data
 
     async def read(self, n: int = -1) -> bytes:
-        """Up to ``n`` bytes as soon as one is there, ``b""`` at the end; with ``n`` below 0, all until the end."""
+        """Read up to ``n`` bytes as soon as one has arrived; ``b""`` at the end.
+
+        Args:
+            n: The most bytes. A negative number reads everything until the end.
+        """
         if n < 0:
             blocks = []
             own = self._changed() & READ
@@ -146,7 +159,14 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         return data
 
     async def readexactly(self, n: int) -> bytes:
-        """``n`` bytes. Raises `asyncio.IncompleteReadError` where the stream ends before."""
+        """Read ``n`` bytes.
+
+        Args:
+            n: The number of bytes.
+
+        Raises:
+            asyncio.IncompleteReadError: The stream ended before.
+        """
         data = self.readexactly_nowait(n)
         if data is None and self._changed() & WAIT:
             return await _original_readexactly(self, n)
@@ -173,7 +193,7 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
     # ---- what asyncio has not got
 
     async def _come(self, name: str, least: int) -> None:
-        """Wait until ``least`` bytes are there, or the end."""
+        """Wait until ``least`` bytes have arrived, or until the end."""
         if self._exception is not None:
             raise self._exception
         while self._buffered() < least and not self._eof:
@@ -184,21 +204,40 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
                 self._end_wait()
 
     async def peek(self, n: int, *, at_least: int = 1) -> bytes:
-        """Up to ``n`` bytes, which stay in the buffer, as soon as ``at_least`` so many are there; fewer at the end."""
+        """Return up to ``n`` bytes, which stay in the buffer, as soon as ``at_least`` bytes have arrived; fewer at the end.
+
+        Args:
+            n: The most bytes.
+            at_least: How many bytes to wait for.
+
+        Raises:
+            ValueError: ``at_least`` is not from 0 to ``n``.
+        """
         if not 0 <= at_least <= n:
             raise ValueError(f"at_least must be from 0 to n ({n}), not {at_least}")
         await self._come("peek", at_least)
         return self._peek(n)
 
     async def readinto(self, buffer: WriteableBuffer) -> int:
-        """Fill a writable buffer with what is there, at least a byte; return how many, 0 at the end."""
+        """Fill a writable buffer with at least one byte. Return the number of bytes; 0 at the end.
+
+        Args:
+            buffer: A writable buffer.
+        """
         if not memoryview(buffer).nbytes:
             return 0
         await self._come("readinto", 1)
         return self._fill(buffer)
 
     async def read_view(self, n: int = sys.maxsize) -> memoryview:
-        """As ``read(n)``, without a copy: a read-only memoryview of what was received in one piece; empty at the end."""
+        """Read up to ``n`` bytes without a copy: a read-only memoryview of data received in one piece; empty at the end.
+
+        Args:
+            n: The most bytes.
+
+        Raises:
+            ValueError: ``n`` is not above 0.
+        """
         if n <= 0:
             raise ValueError(f"n must be above 0, not {n}")
         await self._come("read_view", 1)
@@ -207,9 +246,15 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
     async def read_lines(
         self, max_lines: int | None = None, *, limit: int | None = None, long_lines: LongLines = "error"
     ) -> list[bytes]:
-        """All whole lines that are there, at least one, at most ``max_lines``; an empty list at the end.
+        """Read all whole lines that have arrived, at least one. The list is empty at the end.
 
-        Options and errors are those of `readline`.
+        Args:
+            max_lines: The most lines. None means no limit.
+            limit: As for `readline`.
+            long_lines: As for `readline`.
+
+        Raises:
+            ValueError: ``max_lines`` is not above 0, or a line is too long.
         """
         if max_lines is not None and max_lines <= 0:
             raise ValueError(f"max_lines must be above 0 or None, not {max_lines}")

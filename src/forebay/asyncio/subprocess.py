@@ -1,4 +1,4 @@
-"""Subprocesses with forebay's readers and writers at their pipes."""
+"""Subprocesses whose pipes have forebay's readers and writers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SubprocessStreamProtocol(subprocess.SubprocessStreamProtocol):
     _pipe_fds: list[int]
 
     def connection_made(self, transport: Any) -> None:
-        """The process runs; make the streams of its pipes."""
+        """Make the streams of the pipes when the process runs."""
         self._transport = transport
         for fd, name in ((1, "stdout"), (2, "stderr")):
             pipe = transport.get_pipe_transport(fd)
@@ -53,7 +53,18 @@ async def create_subprocess_exec(
     limit: int = DEFAULT_LIMIT,
     **kwds: Any,
 ) -> Process:
-    """Run a program, as `asyncio.create_subprocess_exec`; the pipes have forebay's readers and writer."""
+    """Run a program, as `asyncio.create_subprocess_exec` does. Its pipes have forebay's readers and writer.
+
+    Args:
+        program: The program.
+        args: Its arguments.
+        stdin, stdout, stderr: As for `asyncio.create_subprocess_exec`.
+        limit: The limit of the readers, in bytes.
+        kwds: Those of `asyncio.loop.subprocess_exec`.
+
+    Returns:
+        The process.
+    """
     loop, factory = _factory(limit)
     transport, protocol = await loop.subprocess_exec(
         factory, program, *args, stdin=stdin, stdout=stdout, stderr=stderr, **kwds
@@ -69,7 +80,17 @@ async def create_subprocess_shell(
     limit: int = DEFAULT_LIMIT,
     **kwds: Any,
 ) -> Process:
-    """Run a shell command, as `asyncio.create_subprocess_shell`; the pipes have forebay's readers and writer."""
+    """Run a shell command, as `asyncio.create_subprocess_shell` does. Its pipes have forebay's readers and writer.
+
+    Args:
+        cmd: The command.
+        stdin, stdout, stderr: As for `asyncio.create_subprocess_shell`.
+        limit: The limit of the readers, in bytes.
+        kwds: Those of `asyncio.loop.subprocess_shell`.
+
+    Returns:
+        The process.
+    """
     loop, factory = _factory(limit)
     transport, protocol = await loop.subprocess_shell(
         factory, cmd, stdin=stdin, stdout=stdout, stderr=stderr, **kwds

@@ -1,4 +1,4 @@
-"""The writer, as asyncio's, and one that says when to wait."""
+"""StreamWriter: asyncio's writer, whose `write` returns whether there is room."""
 
 from __future__ import annotations
 
@@ -26,10 +26,15 @@ _drain_helper = asyncio.StreamReaderProtocol._drain_helper  # type: ignore[attr-
 
 
 class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ignore[misc]
-    """`asyncio.StreamWriter`, which also tells backpressure, and keeps a backlog at a cost that is linear.
+    """`asyncio.StreamWriter` whose `write` returns whether there is room for more. A backlog costs linear time.
 
-    `write` returns whether there is room for more; `send` writes and waits for room. ``bytearray`` and ``memoryview``
-    may be changed as soon as `write` has returned.
+    `send` writes and waits for room. You may change a ``bytearray`` or a ``memoryview`` as soon as `write` has returned.
+
+    Args:
+        transport: The transport.
+        protocol: Its protocol.
+        reader: The reader of the connection, or None.
+        loop: The event loop.
     """
 
     def __init__(
@@ -69,19 +74,19 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
         self._use(transport)
 
     def write_eof(self) -> None:
-        """Close the sending side when all is sent."""
+        """Close the sending side when everything is sent."""
         self._get_channel().write_eof()
 
     def can_write_eof(self) -> bool:
-        """Whether the transport can close the sending side alone."""
+        """Return whether the transport can close the sending side alone."""
         return bool(self._get_channel().can_write_eof())
 
     def close(self) -> None:
-        """Close the transport when all is sent."""
+        """Close the transport when everything is sent."""
         self._get_channel().close()
 
     def is_closing(self) -> bool:
-        """Whether the transport is closed, or about to be."""
+        """Return whether the transport is closed, or about to be."""
         return bool(self._get_channel().is_closing())
 
     @property
@@ -92,18 +97,26 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
         return done
 
     async def wait_closed(self) -> None:
-        """Wait until the connection is closed. Raises what it was lost with."""
+        """Wait until the connection is closed. Raise the error that it was lost with."""
         await self._protocol._get_close_waiter(self)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What the transport knows: ``"socket"``, ``"peername"``, ``"sslcontext"``, ..."""
+        """Return information of the transport: ``"socket"``, ``"peername"``, ``"sslcontext"``, ...
+
+        Args:
+            name: The name of the information.
+            default: The value if the transport has no such information.
+        """
         return self._get_channel().get_extra_info(name, default)
 
     async def drain(self) -> None:
-        """Wait while more is queued than the peer takes. Raises what the reader raises, or ConnectionResetError.
+        """Wait while the buffer is above the high-water mark.
 
-        Where there is nothing to wait for it returns at once, except now and then: a loop of writes to a fast peer
-        still lets other tasks run.
+        If there is nothing to wait for, it returns at once. But from time to time it lets other tasks run, so that a loop of
+        writes to a fast peer does not block them.
+
+        Raises:
+            ConnectionResetError: The connection was lost. If the reader has an error, that is raised instead.
         """
         if self._drain_now():
             return
@@ -114,7 +127,14 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
         await self._protocol._drain_helper()
 
     async def send(self, data: Any) -> None:
-        """`write`, and `drain` where there is need: the form that cannot forget it."""
+        """Write, and wait for room if `write` returned False.
+
+        Args:
+            data: A bytes-like object.
+
+        Raises:
+            ConnectionResetError: As for `drain`.
+        """
         self.write(data)
         await self.drain()
 
@@ -126,7 +146,14 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
         ssl_handshake_timeout: float | None = None,
         **options: Any,
     ) -> None:
-        """Go on over TLS. ``options`` are those of `asyncio.loop.start_tls` that this version of Python has."""
+        """Continue with TLS.
+
+        Args:
+            sslcontext: An `ssl.SSLContext`.
+            server_hostname: The name against which the certificate is checked.
+            ssl_handshake_timeout: Seconds for the handshake. None is the loop's default.
+            options: Those of `asyncio.loop.start_tls` that this version of Python has.
+        """
         protocol = self._protocol
         server_side = protocol._client_connected_cb is not None
         await self.drain()

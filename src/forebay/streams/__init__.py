@@ -1,4 +1,4 @@
-"""The public classes of streams, and what is made of them."""
+"""The public classes of streams, and the functions that combine them."""
 
 from forebay.streams import late_binding
 from forebay.streams.from_iterable import from_iterable

@@ -1,4 +1,4 @@
-"""Readable.from_(): a Readable over whatever can be iterated or awaited."""
+"""Readable.from_(): a Readable over an iterable or an awaitable."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _defaults(options: Any) -> Any:
 
 
 class Whole(Readable):
-    """Text or bytes: one chunk."""
+    """A stream of text or bytes as one chunk."""
 
     def __init__(self, chunk: Any, options: Any) -> None:
         self._whole = chunk
@@ -59,7 +59,7 @@ def _null() -> Any:
 
 
 class FromIterator(Readable):
-    """An iterator: pulled as far as there is room."""
+    """A stream over an iterator. It reads as far as there is room."""
 
     _items: Any
     _plain: Any
@@ -133,7 +133,7 @@ async def _done(value: Any) -> Any:
 
 
 def _close(items: Any, error: Any) -> None:
-    """Close a generator, throwing the error into it where there is one; it may still clean up."""
+    """Close a generator. If there is an error, throw it into the generator, which may still clean up."""
     if error is not None and hasattr(items, "throw"):
         try:
             items.throw(error)
@@ -149,7 +149,7 @@ def _close(items: Any, error: Any) -> None:
 
 
 class _Later:
-    """A coroutine that takes its first step in a task, not on the spot: read() never waits for what an item costs."""
+    """A coroutine that takes its first step in a task, not at once: read() never waits for an item."""
 
     def __init__(self, started: Any) -> None:
         self._started = started
@@ -162,7 +162,7 @@ class _Later:
 
 
 class FromAsync(Readable):
-    """An async iterator: pulled as far as there is room, by one task."""
+    """A stream over an async iterator. One task reads it as far as there is room."""
 
     def __init__(self, items: Any, options: Any) -> None:
         self._items = items

@@ -1,7 +1,7 @@
-"""What Readable and Duplex call of the modules above them. ``streams/__init__.py`` fills these names once.
+"""Names of higher modules that Readable and Duplex call. ``streams/__init__.py`` fills them once.
 
-A method of a base class that makes a subclass needs a module that itself imports the base class. Those modules are named
-here and nowhere else, so that no file imports another in a circle.
+A method of a base class that makes a subclass needs a module that itself imports the base class. This table names those
+modules, so that the imports have no circle.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Checks for streams of your own: does a Readable, Writable, Duplex or Transform keep the rules of the stream model?
+"""Checks for custom streams: does a Readable, Writable, Duplex or Transform follow the rules of the stream model?
 
-Each check is an async function that makes streams by a factory, uses each in another way, and raises RuleViolation, an
-AssertionError, that names the rule (the numbers are those of docs/stream-model.md)::
+Each check is an async function that makes streams with a factory, uses each stream in another way, and raises
+RuleViolation, an AssertionError, that names the broken rule (the numbers are those of docs/stream-model.md)::
 
     def test_my_stream():
         asyncio.run(check_readable(lambda: MyStream("..."), expected=b"..."))
 
-The factory is a function, plain or async, that returns a new stream each time it is called. What the checks do and
-what they look for is on the same page.
+The factory is a plain or async function that returns a new stream at each call. docs/stream-model.md describes what the
+checks do and what they look for.
 """
 
 from forebay.testing._check import RuleViolation

@@ -1,4 +1,4 @@
-"""What all checks share: the record of a stream's events, waiting with a limit, and nothing left behind."""
+"""The common parts of all checks: the record of a stream's events, waits with a limit, and the search for leftovers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ _DESCRIPTORS = "/dev/fd"
 
 
 class RuleViolation(AssertionError):
-    """A stream does not keep a rule; ``rule`` is its number."""
+    """A stream breaks a rule.
+
+    Args:
+        rule: The number of the rule, such as "R1".
+        message: What happened, and in which use.
+    """
 
     def __init__(self, rule: str, message: str) -> None:
         super().__init__(f"{rule}: {message}")
@@ -43,7 +48,7 @@ class Deliberate(Exception):
 
 
 class Log:
-    """What one stream emits, in order; `verify` holds it against the rules."""
+    """The events of one stream, in order. `verify` compares them with the rules."""
 
     def __init__(self, stream: Any) -> None:
         self.stream = stream
@@ -58,7 +63,7 @@ class Log:
         self.closes_itself: bool = stream._s_will_emit_close()
 
     def _listen(self) -> None:
-        """A closed stream lets go of its listeners; `verify` wants to know what comes then."""
+        """Listen to all events. A closed stream drops its listeners, and `verify` has to see what follows."""
         for name, fn in self._listeners.items():
             if fn not in self.stream.listeners(name):
                 self.stream.on(name, fn)
@@ -77,7 +82,7 @@ class Log:
         return note
 
     def collect(self) -> None:
-        """Take the data as 'data' events."""
+        """Collect the data by 'data' events."""
 
         def take(chunk: Any) -> None:
             if "end" in self.events or "close" in self.events:
@@ -96,7 +101,7 @@ class Log:
             require(self.stream.closed, "L2", "'close' was emitted and closed is still False")
 
     def require_failure(self, failure: Failure, where: str) -> None:
-        """That the stream has failed with ``failure``, and with that only."""
+        """Check that the stream has failed with ``failure``, and only with that."""
         require(self.errors, "L3", f"{where}: it was to fail, and emitted {self.events}")
         require(
             isinstance(self.errors[0], failure),
@@ -110,7 +115,7 @@ class Log:
 
 
 class Check:
-    """What all checks share: streams from the factory, waiting with a limit, and nothing left behind."""
+    """The common parts of all checks: streams from the factory, waits with a limit, and the search for leftovers."""
 
     def __init__(self, factory: Factory, kind: type, limit: float) -> None:
         if not callable(factory):
@@ -133,7 +138,7 @@ class Check:
 
     @asynccontextmanager
     async def step(self, name: str) -> AsyncIterator[Log]:
-        """One use of one stream. Afterwards it is destroyed, and no task and no report may be left of it."""
+        """Run one use of one stream. Afterwards it is destroyed, and no task and no report of it may remain."""
         loop = asyncio.get_running_loop()
         before = asyncio.all_tasks()
         handler = loop.get_exception_handler()
@@ -168,7 +173,7 @@ class Check:
         require(not left, "L2", f"tasks of a closed stream still run: {left}")
 
     def descriptors_closed(self) -> None:
-        """That no use of a stream left a descriptor open. A pool that keeps some open grows with its first uses only."""
+        """Check that no use left a descriptor open. A pool that keeps some open grows with its first uses only."""
         counts = self._descriptors
         steps = len(counts) - 1
         growing = sum(after > before for before, after in pairwise(counts))
@@ -179,7 +184,7 @@ class Check:
         )
 
     async def until(self, done: Callable[[], object], rule: str, message: str) -> None:
-        """Wait until ``done()``; the rule is violated when that takes too long."""
+        """Wait until ``done()``. The rule is violated if that takes too long."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._limit
         turns = 0
@@ -189,7 +194,7 @@ class Check:
             await asyncio.sleep(0 if turns < TURNS else 0.001)
 
     async def within(self, work: Awaitable[Any], rule: str, message: str) -> Any:
-        """The result of ``work``; the rule is violated when that takes too long."""
+        """Return the result of ``work``. The rule is violated if it takes too long."""
         try:
             return await asyncio.wait_for(work, self._limit)
         except TimeoutError:
@@ -208,7 +213,7 @@ class Check:
         raise RuleViolation("L3", f"{how} came to an end where {names(failure)} was to be raised")
 
     async def closed(self, log: Log) -> None:
-        """Wait for the 'close' that is to come by itself, or make the stream close."""
+        """Wait for the 'close' that the stream emits by itself, or close the stream."""
         if log.closes_itself:
             await self.until(lambda: "close" in log.events, "L2", "'close' did not follow")
         else:
@@ -218,7 +223,7 @@ class Check:
         log.verify()
 
     async def destroyed(self, log: Log, error: Exception | None) -> None:
-        """Destroy the stream now, twice, and look at what it emits."""
+        """Destroy the stream now, twice, and check what it emits."""
         stream = log.stream
         emits_close = log.closes_itself
         already = stream.destroyed
@@ -252,7 +257,7 @@ async def rest() -> None:
 
 
 def together(chunks: Iterable[Any], objects: bool) -> Any:
-    """What chunks amount to, however they were cut."""
+    """Return the content of chunks, however they were cut."""
     chunks = list(chunks)
     if objects:
         return chunks

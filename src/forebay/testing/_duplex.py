@@ -64,10 +64,21 @@ async def check_duplex(
     burst: int = 1,
     limit: float = 5.0,
 ) -> None:
-    """Check a Duplex whose sides are independent: each as `check_readable` and `check_writable` do, and both together.
+    """Check a Duplex with independent sides: each as `check_readable` and `check_writable` do, and both together.
 
-    The readable side must come to an end without anything being written; for a stream that gives back what is written
-    to it use `check_transform`. Raises RuleViolation.
+    The readable side must end without a write. For a stream that returns what is written to it, use `check_transform`.
+
+    Args:
+        factory: A plain or async function that returns a new stream.
+        expected: As for `check_readable`.
+        collected: As for `check_writable`.
+        chunks: As for `check_writable`.
+        burst: As for `check_readable`.
+        limit: Seconds that a step may take.
+
+    Raises:
+        RuleViolation: The stream breaks a rule.
+        InvalidArgTypeError: An argument has the wrong type, or the factory returns something else.
     """
     await HalfOpen(factory, chunks, limit).all()
     await ReadableCheck(factory, expected, burst, limit, Duplex).all()

@@ -253,7 +253,7 @@ class ReadableCheck(Check):
 
 
 class FailingReadableCheck(Check):
-    """A stream that is to fail, after it has given what is expected."""
+    """Check a stream that fails after it has given the expected data."""
 
     def __init__(self, factory: Factory, expected: Any, failure: Failure, limit: float) -> None:
         super().__init__(factory, Readable, limit)
@@ -325,13 +325,20 @@ async def check_readable(
 ) -> None:
     """Check a Readable: data, order of events, end, backpressure, errors, destruction in several states.
 
-    ``factory``: makes a new stream. ``expected``: all that it gives, as bytes or str, or as a list in object mode; None
-    checks only that every way of reading gives the same. ``fails``: the exception type (or a tuple of them) with which
-    the stream is to fail instead of ending, having given ``expected`` or the beginning of it. ``burst``: how many
-    chunks one ``_read`` may push before it looks at what `push` returned. ``limit``: seconds that a step may take.
+    Backpressure shows only if the stream has more data than its high-water mark: make the mark small.
 
-    Backpressure only shows where the stream has more to give than its high-water mark: make the mark small.
-    Raises RuleViolation; InvalidArgTypeError for a factory that returns something else.
+    Args:
+        factory: A plain or async function that returns a new stream.
+        expected: All data of the stream: bytes or str, or a list in object mode. None only checks that every way of reading
+            gives the same.
+        fails: The exception type (or a tuple of types) with which the stream fails instead of ending, after ``expected`` or
+            its beginning.
+        burst: How many chunks one ``_read`` may push before it looks at the result of `push`.
+        limit: Seconds that a step may take.
+
+    Raises:
+        RuleViolation: The stream breaks a rule.
+        InvalidArgTypeError: An argument has the wrong type, or the factory returns something else.
     """
     if expected is not None and not isinstance(expected, (str, bytes, bytearray, memoryview, list, tuple)):
         raise InvalidArgTypeError(f"expected must be bytes, str, a list or None, got {expected!r}")

@@ -64,7 +64,7 @@ class TransformCheck(Check):
         self.descriptors_closed()
 
     async def _reading(self) -> Any:
-        """A stream whose output goes nowhere."""
+        """Return a stream whose output is discarded."""
         return (await self.made()).resume()
 
     def parts(self, given: Any, size: int | None) -> list[Any]:
@@ -75,7 +75,7 @@ class TransformCheck(Check):
         return [given[start : start + size] for start in range(0, len(given), size)]
 
     async def written(self, log: Log, given: Any, size: int | None) -> list[list[Any]]:
-        """Write it all, and end; return what the callbacks of the writes get."""
+        """Write everything and end; return what the callbacks of the writes get."""
         stream = log.stream
         told: list[list[Any]] = []
         for part in self.parts(given, size):
@@ -127,7 +127,7 @@ class TransformCheck(Check):
             require(sink.destroyed and not sink.writable_finished, "X3", "the sink took the output for whole")
 
     async def nothing(self) -> None:
-        """No input at all: there may be output, or a failure."""
+        """Write no input: there may be output, or a failure."""
         async with self.step("no input") as log:
             log.collect()
             log.stream.end()
@@ -146,7 +146,7 @@ class TransformCheck(Check):
             await self.destroyed(log, error)
 
     async def fill(self, stream: Any, given: Any) -> None:
-        """Write and do not read: once the output is full, no more may be added to it than one write gives."""
+        """Write without reading: once the output is full, it may grow by the output of one write at most."""
         mark = max(stream.readable_high_water_mark, 1)
         most = full = 0
         for part in self.parts(given, len(given) // _PIECES + 1):
@@ -182,7 +182,7 @@ class InputCheck(WritableCheck):
             self.write(stream, chunk, told)
 
     async def empty(self) -> None:
-        """TransformCheck looks at that."""
+        """Do nothing: TransformCheck checks empty input."""
 
 
 async def check_transform(
@@ -193,14 +193,20 @@ async def check_transform(
     fails: Failure = Exception,
     limit: float = 5.0,
 ) -> None:
-    """Check a Transform, or any Duplex that gives out what it makes of its input.
+    """Check a Transform, or any Duplex that computes its output from its input.
 
-    ``factory``: makes a new stream. ``cases``: pairs of input and output; each bytes (str for output that is decoded),
-    or a list of chunks or objects. Input in bytes is written whole and in small pieces, which must make no difference.
-    ``wrong``: inputs with which the stream is to fail, and ``fails`` the exception type (or a tuple of them) that it
-    fails with. ``limit``: seconds that a step may take.
+    Whether a transform waits for its reader shows only if a case has more output than the high-water mark.
 
-    Whether a transform waits for its reader shows where a case has more output than the high-water mark.
-    Raises RuleViolation; InvalidArgTypeError for a factory that returns something else.
+    Args:
+        factory: A plain or async function that returns a new stream.
+        cases: Pairs of input and output. Each is bytes (str for output that is decoded) or a list of chunks or objects.
+            Input in bytes is written whole and in small pieces, and both must give the same output.
+        wrong: Inputs with which the stream fails.
+        fails: The exception type (or a tuple of types) that it fails with.
+        limit: Seconds that a step may take.
+
+    Raises:
+        RuleViolation: The stream breaks a rule.
+        InvalidArgTypeError: An argument has the wrong type, or the factory returns something else.
     """
     await TransformCheck(factory, cases, wrong, fails, limit).all()

@@ -56,7 +56,7 @@ class WritableCheck(Check):
         self.descriptors_closed()
 
     def chunks(self, stream: Any) -> list[Any]:
-        """What is written to a stream that is ended afterwards."""
+        """Return what is written to a stream that is ended afterwards."""
         if self._chunks is not None:
             return list(self._chunks)
         if stream.writable_object_mode:
@@ -64,7 +64,7 @@ class WritableCheck(Check):
         return [b"one", b"", bytearray(b"two"), b"three" * 100, memoryview(b"four")]
 
     def many(self, stream: Any) -> Iterable[Any]:
-        """More than there is room for."""
+        """Return more chunks than there is room for."""
         chunks = self.chunks(stream)
         if not stream.writable_object_mode:
             filler = b"".join(bytes(chunk) for chunk in chunks if not isinstance(chunk, str))
@@ -73,7 +73,7 @@ class WritableCheck(Check):
         return islice(cycle(chunks), _MANY)
 
     def prepare(self, stream: Any) -> None:
-        """What has to be written before a stream can be ended: nothing."""
+        """Write what the stream needs before it can be ended: nothing."""
 
     async def arrived(self, stream: Any, written: list[Any], how: str) -> None:
         if self._collected is None:
@@ -177,7 +177,7 @@ class WritableCheck(Check):
             await self.arrived(stream, sent, "waiting for 'drain'")
 
     def rest_of(self, sent: list[Any], stream: Any, told: list[Any]) -> None:
-        """Write what the stream still needs after the beginning that was ``sent``: nothing."""
+        """Write what the stream still needs after the beginning ``sent``: nothing."""
 
     async def empty(self) -> None:
         async with self.step("end() without a write") as log:
@@ -272,7 +272,7 @@ class WritableCheck(Check):
 
 
 class FailingWritableCheck(WritableCheck):
-    """A stream that is to fail while it is written, or at its end."""
+    """Check a stream that fails while it is written, or at its end."""
 
     def __init__(
         self, factory: Factory, chunks: Sequence[Any] | None, failure: Failure, limit: float
@@ -325,12 +325,18 @@ async def check_writable(
 ) -> None:
     """Check a Writable: what arrives, callbacks, 'drain', the end, errors, destruction in several states.
 
-    ``factory``: makes a new stream. ``collected(stream)``: what has arrived at the far end of this stream, as bytes or a
-    list of chunks (of objects in object mode), or an awaitable of it; None leaves that out. ``chunks``: what is written;
-    needed for object mode. ``fails``: the exception type (or a tuple of them) with which the stream is to fail when it
-    is written these chunks, or at its end. ``limit``: seconds that a step may take.
+    Args:
+        factory: A plain or async function that returns a new stream.
+        collected: A function of a stream that returns what has arrived at its far end: bytes or a list of chunks (objects in
+            object mode), or an awaitable of it. None leaves this out.
+        chunks: What is written. Needed in object mode.
+        fails: The exception type (or a tuple of types) with which the stream fails when these chunks are written, or at its
+            end.
+        limit: Seconds that a step may take.
 
-    Raises RuleViolation; InvalidArgTypeError for a factory that returns something else.
+    Raises:
+        RuleViolation: The stream breaks a rule.
+        InvalidArgTypeError: An argument has the wrong type, or the factory returns something else.
     """
     if chunks is not None and not chunks:
         raise InvalidArgTypeError(f"chunks must have something to write, got {chunks!r}")

@@ -1,4 +1,4 @@
-"""The inner part of the protocols: what runs for every piece of data between a transport and a pair of streams."""
+"""The core of the protocols: what runs for every piece of data between a transport and a pair of streams."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _SEEING = frozenset(("data_received", "get_buffer", "buffer_updated"))
 
 
 class ProtocolCore:
-    """What a `StreamReaderProtocol` does for every piece of data, in and out.
+    """The work of a `StreamReaderProtocol` for every piece of data, received or sent.
 
-    What comes is received by the transport, into an area of memory that all connections of a loop share. Only for the
-    plain sockets of asyncio's own loop, whose transport spends more time on it than the system does, this class makes
-    the system calls itself, in the transport's place: see `_take_over`.
+    The transport receives into an area of memory that all connections of a loop share. The transport of asyncio's own loop
+    spends more time on a plain socket than the system does. Only there this class makes the system calls itself: see
+    `_take_over`.
     """
 
     _stream_reader_wr: Any
@@ -69,13 +69,17 @@ class ProtocolCore:
         self._start(area, plain, pauses_late)
 
     def _is_plain(self) -> bool:
-        """Whether what is received goes to the buffer, and nobody overrides that."""
+        """Return whether received data goes to the buffer, without an override."""
         return self._plain
 
     # ---- receiving
 
     def get_buffer(self, sizehint: int) -> Any:
-        """The memory that the loop receives into; shared by all connections of the loop."""
+        """Return the memory that the loop receives into. All connections of the loop share it.
+
+        Args:
+            sizehint: Not used.
+        """
         area = self._area
         if area is None:
             raise NotInitializedError
@@ -87,7 +91,11 @@ class ProtocolCore:
         return area.view
 
     def buffer_updated(self, nbytes: int) -> None:
-        """``nbytes`` were received."""
+        """Take ``nbytes`` that were received into the memory of `get_buffer`.
+
+        Args:
+            nbytes: The number of bytes.
+        """
         area = self._area
         if area is None:
             raise NotInitializedError
@@ -105,17 +113,17 @@ class ProtocolCore:
         return 0
 
     def _is_seen(self, reader: ReaderCore) -> int:
-        """Whether a reader's own methods are to see what is received."""
+        """Return whether a reader's own methods have to see received data."""
         return reader._own_now() & FEED
 
     def _pauses(self, reader: ReaderCore) -> bool:
-        """Whether a reader is full, so that its transport was just paused."""
+        """Pause the transport of a full reader; return whether it was full."""
         return reader._pause_late()
 
     # ---- the system calls of a socket's transport
 
     def _take_over(self, transport: Any, fd: int) -> None:
-        """Receive and send for a transport of asyncio's loop; ``fd`` is its socket's."""
+        """Receive and send for a transport of asyncio's loop; ``fd`` is that of its socket."""
         self._socket = transport
         self._fd = fd
         transport._read_ready_cb = self._on_readable
@@ -126,7 +134,7 @@ class ProtocolCore:
         self._fd = -1
 
     def _on_readable(self) -> None:
-        """For the loop, in the place of the transport's method of that name, with the same errors."""
+        """Receive; the loop calls this instead of the transport's method of that name, with the same errors."""
         transport = self._socket
         if transport is None or transport._conn_lost:
             return
@@ -156,7 +164,7 @@ class ProtocolCore:
         return 0
 
     def _receive(self, reader: ReaderCore) -> int:
-        """The bytes that came, 0 at the end, -1 where there was nothing or no room for it."""
+        """Return the number of received bytes: 0 at the end, -1 if there were none or no room."""
         if reader._pause_late():
             return -1
         area = self._area
@@ -167,7 +175,7 @@ class ProtocolCore:
         return n
 
     def _send(self, data: bytes) -> int:
-        """Send bytes where nothing waits in the transport; what the socket does not take is the transport's."""
+        """Send bytes if the transport has none queued. The transport gets what the socket does not take."""
         transport = self._socket
         size = len(data)
         if size == 0 or transport._conn_lost or transport._empty_waiter is not None:
@@ -197,13 +205,13 @@ class ProtocolCore:
     # ---- writing
 
     def _is_patched(self) -> bool:
-        """Whether somebody has set a write() on the transport itself."""
+        """Return whether the transport has a write() of its own."""
         return "write" in self._socket.__dict__
 
     def _queue_behind(self, transport: Any, data: bytes) -> int:
-        """Add to what waits in a transport that is paused already, as its own `write` would.
+        """Add data to the queue of a paused transport, as its own `write` would, but join small pieces.
 
-        That counts all that waits each time, in some versions, and keeps small pieces apart. They are joined here.
+        Some versions of `write` count the whole queue each time.
         """
         buffer = transport._buffer
         if type(buffer) is bytearray:
@@ -221,11 +229,11 @@ class ProtocolCore:
         return 0
 
     def pause_writing(self) -> None:
-        """The transport's buffer is over its high-water mark."""
+        """Note that the transport's buffer is above its high-water mark."""
         self._paused = True
 
     def resume_writing(self) -> None:
-        """The transport's buffer is below its low-water mark."""
+        """Note that the transport's buffer is below its low-water mark."""
         self._paused = False
         self._tail = None
         for waiter in self._drain_waiters:  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
-"""The inner part of the readers: what runs for every piece of data that comes, and the reads that do not wait.
+"""The core of the readers: what runs for every piece of received data, and the reads that do not wait.
 
-A reader's bytes are in a `ChunkQueue`. A read that has to wait says for what, and is woken when that is there, not
-for each piece that comes; where it is there already, no future is made.
+The bytes of a reader are in a `ChunkQueue`. A read that has to wait says what it needs. It is woken when that has
+arrived, not for each piece. If the data has arrived already, no future is made.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _buffer_class: Any = None
 
 
 def show_buffer_as(cls: type) -> None:
-    """Name the class of what stands for asyncio's private ``_buffer``."""
+    """Set the class that stands for asyncio's private ``_buffer``."""
     global _buffer_class
     _buffer_class = cls
 
@@ -49,7 +49,7 @@ def show_buffer_as(cls: type) -> None:
 class ReaderCore:
     """The buffer of a `StreamReader`, and the reads that do not wait.
 
-    Those return None where what they are asked for is not there yet, and ``b""`` at the end of the stream.
+    These reads return None if the data has not arrived, and ``b""`` at the end of the stream.
     """
 
     _queue: Queue
@@ -106,7 +106,7 @@ class ReaderCore:
         versions.set_attribute(self, name, value)
 
     def _own_now(self) -> int:
-        """Which of the methods that this class calls by itself are overridden."""
+        """Return which of the methods that this class calls itself are overridden."""
         version = versions.version_of(self)
         if version != 0 and version == self._version:
             return self._own
@@ -133,7 +133,11 @@ class ReaderCore:
     # ---- data comes
 
     def feed_data(self, data: Any) -> None:
-        """Take in bytes that were received."""
+        """Take received bytes.
+
+        Args:
+            data: A bytes-like object.
+        """
         if self._loop is None:
             raise NotInitializedError
         assert not self._eof, "feed_data after feed_eof"
@@ -146,11 +150,11 @@ class ReaderCore:
         self._arrived()
 
     def _first_bytes(self) -> int:
-        """How many of the bytes that come should be one chunk: what the waiting read wants, and is given as it is."""
+        """Return how many of the next bytes should be one chunk: the size of the waiting read, which gets that object."""
         return self._want_bytes if self._want == COUNT and self._queue._total_bytes == 0 else 0
 
     def _came(self, pause: bool) -> int:
-        """Something was received: let the read that waits go on, if it is what that wants."""
+        """Let the waiting read continue if the received data completes it."""
         if self._waiter is None or self._is_due():
             if type(self._waiter) is Waiter and not self._deferred:
                 waiter = self._waiter
@@ -175,7 +179,7 @@ class ReaderCore:
         return 0
 
     def _is_full(self) -> bool:
-        """Whether the transport is to be paused. One read that needs more than there is keeps it going."""
+        """Return whether to pause the transport. A read that needs more than is buffered keeps the transport running."""
         return (
             self._queue._total_bytes > 2 * self._limit
             and not self._paused
@@ -194,7 +198,7 @@ class ReaderCore:
         return 0
 
     def _pause_late(self) -> bool:
-        """More is about to come: pause the transport now, if that was put off and is still due; whether it was."""
+        """Pause the transport before more data is received if a pause is still due. Return whether it was."""
         if not self._pausing:
             return False
         self._pausing = False
@@ -204,7 +208,7 @@ class ReaderCore:
         return self._paused
 
     def _is_due(self) -> bool:
-        """Whether what the waiting read asked for is there, or cannot come."""
+        """Return whether the data of the waiting read has arrived, or cannot arrive any more."""
         if self._want == COUNT:
             return self._queue._total_bytes >= self._want_bytes
         if self._want == SEPARATOR:
@@ -215,16 +219,20 @@ class ReaderCore:
         return True
 
     def feed_eof(self) -> None:
-        """Say that no more comes."""
+        """Note the end of the data."""
         self._eof = True
         self._wakeup_waiter()
 
     def exception(self) -> Any:
-        """The exception that reads raise, or None."""
+        """Return the exception that reads raise, or None."""
         return self._exception
 
     def set_exception(self, exc: Exception) -> None:
-        """Let every read, and the one that waits, raise ``exc``."""
+        """Make every read, including the waiting one, raise an exception.
+
+        Args:
+            exc: The exception.
+        """
         self._exception = exc
         waiter = self._waiter
         if waiter is not None:
@@ -233,12 +241,16 @@ class ReaderCore:
                 waiter.set_exception(exc)
 
     def set_transport(self, transport: Any) -> None:
-        """Name the transport that is paused when too much is buffered."""
+        """Set the transport that is paused when the buffer is full.
+
+        Args:
+            transport: The transport.
+        """
         assert self._transport is None, "Transport already set"
         self._transport = transport
 
     def at_eof(self) -> bool:
-        """Whether all was read and no more comes."""
+        """Return whether everything was read and no more data will come."""
         return bool(self._eof and self._queue._total_bytes == 0)
 
     @property
@@ -280,7 +292,7 @@ class ReaderCore:
                 waiter.set_result(None)
 
     def _wait(self, name: str, want: int, count: int, separator: Any) -> Future[None]:
-        """The future of what comes. Whoever awaits it calls `_end_wait` in the end."""
+        """Return the future of the next data. The awaiting code calls `_end_wait` in the end."""
         if self._waiter is not None:
             raise RuntimeError(
                 f"{name}() called while another coroutine is already waiting for incoming data"
@@ -425,14 +437,14 @@ class ReaderCore:
         raise ValueError("Separator is not found, and chunk exceed the limit")
 
     def _is_long(self, limit: int) -> bool:
-        """Whether what the next line has so far is longer than ``limit``."""
+        """Return whether the part of the next line that has arrived is longer than ``limit``."""
         if self._queue._total_bytes <= limit:
             return False
         at = self._queue._seek(_NEWLINE, self._queue._total_bytes)  # compiled: it stays the same queue
         return at < 0 or at > limit
 
     def _skip_on(self) -> bool:
-        """Drop the rest of a long line, as far as it has come; whether that was all of it."""
+        """Drop the received part of a long line. Return whether that was the whole rest."""
         queue = self._queue
         at = queue._seek(_NEWLINE, queue._total_bytes)
         if at < 0:
@@ -471,7 +483,11 @@ class ReaderCore:
     # ---- reads that never wait
 
     def read_nowait(self, n: int = -1) -> bytes | None:
-        """Up to ``n`` bytes of what is there, or all of it; None where there is nothing, ``b""`` at the end."""
+        """Read up to ``n`` bytes that have arrived. Return None if there are none, ``b""`` at the end.
+
+        Args:
+            n: The most bytes. A negative number reads all that have arrived.
+        """
         if self._exception is not None:
             raise self._exception
         if n == 0:
@@ -479,7 +495,15 @@ class ReaderCore:
         return self._take_some(self._queue._total_bytes if n < 0 else n)
 
     def readexactly_nowait(self, n: int) -> bytes | None:
-        """``n`` bytes, or None where fewer are there. Raises `asyncio.IncompleteReadError` at the end."""
+        """Read ``n`` bytes, or return None if fewer have arrived.
+
+        Args:
+            n: The number of bytes.
+
+        Raises:
+            asyncio.IncompleteReadError: The stream ended before.
+            ValueError: ``n`` is negative.
+        """
         if n < 0:
             raise ValueError("readexactly size can not be less than zero")
         if self._exception is not None:
@@ -487,7 +511,12 @@ class ReaderCore:
         return self._take_exactly(n)
 
     def readuntil_nowait(self, separator: Any = b"\n", *, limit: int | None = None) -> bytes | None:
-        """The bytes up to and with ``separator``, or None where it is not there. Raises what `readuntil` does."""
+        """Read up to and including ``separator``, or return None if it has not arrived. Raises as `readuntil` does.
+
+        Args:
+            separator: Bytes, or a tuple of bytes.
+            limit: The most bytes before the separator. None is the reader's limit.
+        """
         if type(separator) is not bytes or not separator:
             separator = separator_of(separator)
         if self._exception is not None:
@@ -495,7 +524,7 @@ class ReaderCore:
         return self._until(separator, limit)
 
     def _line_now(self, own: int) -> bytes | None:
-        """The next line where it is there, and none of the methods ``own`` is overridden; else None."""
+        """Return the next line if it has arrived and none of the methods ``own`` is overridden; otherwise None."""
         if self._own_now() & own:
             return None
         if self._exception is not None:
@@ -503,7 +532,7 @@ class ReaderCore:
         return self._take_line(self._limit, ERROR)
 
     def readline_nowait(self) -> bytes | None:
-        """The next line, or None where it is not whole yet; ``b""`` at the end. Raises ValueError as `readline` does."""
+        """Read the next line, or return None if it is not complete; ``b""`` at the end. Raises ValueError as `readline` does."""
         if self._exception is not None:
             raise self._exception
         return self._take_line(self._limit, ERROR)
@@ -511,7 +540,13 @@ class ReaderCore:
     def read_lines_nowait(
         self, max_lines: int | None = None, *, limit: int | None = None, long_lines: LongLines = ERROR
     ) -> list[bytes]:
-        """A list of the whole lines that are there, at most ``max_lines``; at the end also what follows the last."""
+        """Read the complete lines that have arrived, as a list; at the end also what follows the last.
+
+        Args:
+            max_lines: The most lines. None means no limit.
+            limit: As for `readline`.
+            long_lines: As for `readline`.
+        """
         if self._exception is not None:
             raise self._exception
         most = self._limit_of(limit)
@@ -528,7 +563,7 @@ class ReaderCore:
         return lines
 
     def lines_nowait(self) -> Iterator[bytes]:
-        """An iterator over the whole lines that are there, for a plain ``for``."""
+        """Return an iterator over the complete lines that have arrived, for a plain ``for``."""
         return _LineIterator(self)
 
 
@@ -538,7 +573,7 @@ if backend == "python":
 
 
 class _LineIterator:
-    """The whole lines that a reader has; see `ReaderCore.lines_nowait`."""
+    """The complete lines of a reader; see `ReaderCore.lines_nowait`."""
 
     _reader: Any
 

@@ -1,4 +1,4 @@
-"""The inner part of the writers: what runs for every write."""
+"""The core of the writers: what runs for every write."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _DRAINS_IN_A_ROW = 64
 
 
 class WriterCore:
-    """A `StreamWriter`'s way to its transport."""
+    """The way from a `StreamWriter` to its transport."""
 
     _protocol: Any
     _reader: Any
@@ -39,7 +39,7 @@ class WriterCore:
         self._use(transport)
 
     def _hand_out(self) -> Any:
-        """The transport, for somebody who may patch it."""
+        """Return the transport to code that may patch it."""
         if self._core is not None:
             self._core._handed_out = True
         return self._channel
@@ -51,9 +51,13 @@ class WriterCore:
         return self._channel
 
     def write(self, data: Any) -> bool:
-        """Send ``data``, or queue it where the peer is slow; return False where the writer should wait in `drain`.
+        """Send ``data``, or queue it if the peer is slow. Return False if the writer should wait in `drain`.
 
-        Nothing is lost by writing on: memory grows. ``data`` may be changed afterwards: what can change is copied.
+        The data is always queued. If the writer ignores False, memory use grows. You may change ``data`` afterwards: mutable data
+        is copied.
+
+        Args:
+            data: A bytes-like object.
         """
         return self._write(data)
 
@@ -76,7 +80,11 @@ class WriterCore:
         return not core._paused
 
     def writelines(self, data: Iterable[Any]) -> bool:
-        """Write several pieces as one; return as `write` does."""
+        """Write several pieces as one. Return as `write` does.
+
+        Args:
+            data: An iterable of bytes-like objects.
+        """
         core = self._core
         if core is None:
             self._channel.writelines(data)
@@ -98,7 +106,7 @@ class WriterCore:
         return self._has_nothing_to_drain()
 
     def _has_nothing_to_drain(self) -> bool:
-        """Whether `drain` has nothing to do. Raises what it would raise."""
+        """Return whether `drain` has nothing to do. Raise what `drain` would raise."""
         error = self._read_error()
         if error is not None:
             raise error
@@ -116,16 +124,16 @@ class WriterCore:
         return self._drains < _DRAINS_IN_A_ROW
 
     def _drained(self) -> bool:
-        """Count anew; whether it is time to let others run."""
+        """Count anew. Return whether it is time to let other tasks run."""
         long_run = self._drains >= _DRAINS_IN_A_ROW
         self._drains = 0
         return long_run
 
 
 def _frozen(data: Any, any_type: Any) -> Any:
-    """The same bytes where nobody can change them: a copy, unless they are that already.
+    """Return the same bytes as an object that cannot change: a copy, unless ``data`` cannot change.
 
-    Raises TypeError for what has no bytes; with ``any_type`` that is left to a transport that may take it.
+    Raises TypeError for an object without bytes. With ``any_type`` a transport that may take it decides.
     """
     if isinstance(data, bytes):
         return data

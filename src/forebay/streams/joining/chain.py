@@ -45,7 +45,7 @@ class Chain:
 
 
 def join(left: Any, right: Any) -> Chain | Pipeline | Any:
-    """``left | right``, where one of them is a Readable; NotImplemented where that means nothing."""
+    """Return ``left | right`` if one of them is a Readable; otherwise NotImplemented."""
     if not isinstance(left, (Readable, Iterable, AsyncIterable)):
         return NotImplemented
     return _extend((left,), right)

@@ -1,4 +1,4 @@
-"""A Duplex whose two sides are other streams: what `compose` and `Duplex.from_` are made of."""
+"""A Duplex whose two sides are other streams: the base of `compose` and `Duplex.from_`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from forebay.streams.duplex import Duplex
 
 
 class Joined(Duplex):
-    """What is written goes to ``head``, what is read comes from ``tail``; either may be None."""
+    """A Duplex that writes to ``head`` and reads from ``tail``; either may be None."""
 
     def __init__(self, head: Any, tail: Any) -> None:
         self._head = head
@@ -80,7 +80,7 @@ class Joined(Duplex):
     # ---- the end
 
     def _inner_done(self, error: BaseException | None) -> None:
-        """The streams inside are done, or one has failed."""
+        """Note that the inner streams are done, or that one has failed."""
         close, self._close = self._close, None
         self._over = True
         if close is not None:

@@ -1,4 +1,4 @@
-"""Duplex.from_(): a Duplex of whatever can be read, written or called."""
+"""Duplex.from_(): a Duplex of an object that can be read, written or called."""
 
 from __future__ import annotations
 
@@ -65,18 +65,18 @@ async def _one(awaitable: Any) -> AsyncIterator[Any]:
 
 
 def destroy_quietly(stream: Any, error: BaseException | None) -> None:
-    """Destroy a stream; that it was is told by somebody else."""
+    """Destroy a stream without a report; another part reports the error."""
     if stream is not None and not stream.destroyed:
         stream.on("error", _handled)
         stream.destroy(error)
 
 
 def _handled(error: BaseException) -> None:
-    """The stream on top reports it."""
+    """Do nothing with the error: the outer stream reports it."""
 
 
 class _Pair(Joined):
-    """A readable and a writable, as the two sides of one stream; the failure of one is the failure of both."""
+    """A readable and a writable as the two sides of one stream. A failure of one fails both."""
 
     def __init__(self, readable: Any, writable: Any) -> None:
         tail = readable if readable is not None and readable.readable else None
@@ -104,7 +104,7 @@ class _Pair(Joined):
 
 
 class _FromItems(Duplex):
-    """A half of a Duplex: the items of an iterable."""
+    """One side of a Duplex: the items of an iterable."""
 
     def __init__(self, items: Any) -> None:
         self._items = Readable.from_(items)
@@ -135,7 +135,7 @@ class _FromItems(Duplex):
 
 
 class _Written:
-    """What is written to a function's stream, as the async iterable that the function reads."""
+    """The chunks written to a function's stream, as the async iterable that the function reads."""
 
     def __init__(self) -> None:
         self._item: tuple[Any, Completion] | None = None
@@ -144,14 +144,14 @@ class _Written:
         self.error: BaseException | None = None
 
     def give(self, chunk: Any) -> Completion:
-        """Hand one chunk over, or None for the end; done when it was taken."""
+        """Pass one chunk, or None for the end. Done when the function has taken it."""
         taken = Completion()
         self._item = (chunk, taken)
         self._wake()
         return taken
 
     def close(self) -> bool:
-        """Nobody reads any more; return whether nothing but the end was left."""
+        """Note that the function stopped reading. Return whether only the end was left."""
         if not self._ended and self._item is not None and self._item[0] is None:
             (_, taken), self._item = self._item, None
             self._ended = True
@@ -159,7 +159,7 @@ class _Written:
         return self._ended
 
     def refuse(self, error: BaseException) -> None:
-        """Whoever waits for a chunk to be taken is told that it was not."""
+        """Fail the outstanding write: the function did not take the chunk."""
         item, self._item = self._item, None
         if item is not None:
             item[1].reject(error)
@@ -196,7 +196,7 @@ class _Written:
 
 
 class _FromFunction(Duplex):
-    """An async generator function as a transform, an async function as a sink."""
+    """An async generator function as a transform, or an async function as a sink."""
 
     # What it was destroyed with because the function stopped reading; a pipeline takes that for no failure.
     _left: Left | None = None
@@ -230,7 +230,7 @@ class _FromFunction(Duplex):
             self.once("end", self._function_done)
 
     def _function_done(self) -> None:
-        """The function has come to its end: what is still written would be read by nobody."""
+        """Note that the function has ended: it reads no more of what is written."""
         if not self.destroyed and not self._input.close():
             self._left = Left()
             # Leaving is no error that anybody has to hear of; who waits for a write is told.

@@ -109,7 +109,7 @@ class Pipeline(Handle[Any], Flow):
             next_tick(self._abort)
 
     def _connect(self, current: Any, index: int) -> Any:
-        """Join a stage to what comes before it; return what the next one reads."""
+        """Join a stage to the stages before it. Return what the next stage reads."""
         stage = self.stages[index]
         is_last = index == len(self.stages) - 1
         if isinstance(stage, (Readable, Writable)):
@@ -159,7 +159,7 @@ class Pipeline(Handle[Any], Flow):
         return end
 
     def _watch(self, index: int) -> None:
-        """Destroy a stage that is a stream when the flow fails, and take its errors for the flow's."""
+        """Destroy a stage that is a stream when the pipeline fails, and take its errors as the pipeline's."""
         stream = self.stages[index]
         if not isinstance(stream, (Readable, Writable)):
             return
@@ -248,7 +248,7 @@ class Pipeline(Handle[Any], Flow):
         next_tick(self._finish, error)
 
     async def _pump(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any], index: int) -> None:
-        """Write what ``items`` gives to ``stream``: stage ``index``, or what stands for it where it is a function."""
+        """Write ``items`` to ``stream``: stage ``index``, or the stream that stands for a function."""
         feeds = [*feeds, items]
         error, _ = await self._run(lambda: self._write_all(items, stream, feeds, index), feeds)
         self._place(error, index - 1 if stream is self.stages[index] else index)
@@ -259,7 +259,7 @@ class Pipeline(Handle[Any], Flow):
     async def _run(
         self, work: Callable[[], Awaitable[Any]], feeds: list[Any]
     ) -> tuple[BaseException | None, Any]:
-        """Do the work of a task, then give up what it has read; return the error, if any, and the value."""
+        """Run the work of a task, then give up what it has read. Return the error, if any, and the value."""
         error: BaseException | None = None
         value = None
         task = asyncio.current_task()
@@ -291,20 +291,20 @@ class Pipeline(Handle[Any], Flow):
         return error, value
 
     def _give_up(self, stream: Any) -> None:
-        """A function is done: the stream that it read is of no use any more, and what comes before that."""
+        """Give up the stream that a finished function read, and the stages before it."""
         # The first stage needs nothing, nobody waits for it.
         if stream is not self.stages[0] and not stream.destroyed and not stream.readable_ended:
             stream.destroy(Left())
 
     def _has_left(self, error: BaseException | None) -> bool:
-        """Whether a stream was given up because the function that reads it has stopped: no failure of the flow."""
+        """Return whether a stream was given up because its reading function stopped. That is not a failure of the pipeline."""
         return isinstance(error, Left) and (
             any(stream.errored is error for stream in self._read_by_functions)
             or any(getattr(stage, "_left", None) is error for stage in self.stages)
         )
 
     async def _write_all(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any], index: int) -> None:
-        """Write what an async iterable gives, waiting where the stream says so."""
+        """Write an async iterable, and wait when `write` returns False."""
         watch = finished(stream, readable=False)
         task = asyncio.current_task()
         assert task is not None
@@ -351,7 +351,7 @@ class Pipeline(Handle[Any], Flow):
     # ---- the end
 
     def _place(self, error: Any, index: int) -> Any:
-        """Note on an error in which stage it came up, unless a pipeline has, and return it."""
+        """Add a note to an error that names its stage, unless a pipeline has done so. Return the error."""
         if error is not None and not isinstance(error, (AbortError, asyncio.CancelledError)):
             notes = getattr(error, "__notes__", ())
             if not any(str(note).startswith(_NOTE) for note in notes):
@@ -362,7 +362,7 @@ class Pipeline(Handle[Any], Flow):
         return error
 
     def _finish(self, error: BaseException | None = None) -> None:
-        """One of the parts that are waited for is done."""
+        """Note that one of the awaited parts is done."""
         self._open -= 1
         self._conclude(error, self._open == 0)
 
@@ -374,7 +374,7 @@ class Pipeline(Handle[Any], Flow):
         self._conclude(abort_error(self._outer), False)
 
     def _conclude(self, error: BaseException | None, final: bool) -> None:
-        """X3: the first error wins, but any other is better than a premature close."""
+        """X3: the first error wins, but any other error replaces a premature close."""
         if error is not None and (
             self._first_error is None or isinstance(self._first_error, PrematureCloseError)
         ):
@@ -396,7 +396,7 @@ class Pipeline(Handle[Any], Flow):
             next_tick(self._settle, self._first_error, self._outcome)
 
     def _give_up_all(self) -> None:
-        """The loop's tasks are being cancelled, with those of the flow: what that drops is named at the end."""
+        """Give up everything: the loop is cancelling its tasks. What is dropped is named at the end."""
         give_up(self, self._loop)
         self._seen = True
 
@@ -409,7 +409,7 @@ class Pipeline(Handle[Any], Flow):
 
 
 class _Destroyer:
-    """Destroys one stage when the flow fails, unless it was done before."""
+    """Destroy one stage when the pipeline fails, unless the stage was done before."""
 
     def __init__(self, stream: Any, reading: bool, writing: bool) -> None:
         self._stream = stream
@@ -439,14 +439,14 @@ class _Destroyer:
 
 
 class _Result(PassThrough):
-    """What the last function gave, as a stream. It is the flow's own result, and nothing that is to be delivered."""
+    """The output of the last function as a stream. It is the pipeline's own result and does not have to be delivered."""
 
     def _s_unfinished(self) -> None:
         return None
 
 
 def _check(stages: tuple[Any, ...]) -> None:
-    """What can be seen to be no stage is refused before anything has begun."""
+    """Reject arguments that are not stages before anything has begun."""
     for index, stage in enumerate(stages):
         is_last = index == len(stages) - 1
         if not isinstance(stage, (Readable, Writable)):

@@ -1,8 +1,8 @@
 """Operators: `map`, `filter`, `take`, ... and the reductions to one value, as methods of every Readable.
 
-Those that return a stream are lazy: nothing is read before they are. Those that return a value are coroutines that read
-in the task that awaits them. Between a source and a value no stream is run that nobody looks at: the functions of
-the stages in the middle are called by the reader itself.
+Operators that return a stream are lazy: the source is not read until the result is. Operators that return a value are
+coroutines that read in the awaiting task. They run no stream between the source and the value: the reader itself calls the
+functions of the stages in the middle.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ async def _search(
     high_water_mark: int | None,
     signal: AbortSignal | None,
 ) -> Any:
-    """The first item for which the truth of ``fn(item)`` is ``wanted``, or MISSING."""
+    """Return the first item for which the truth of ``fn(item)`` is ``wanted``, or MISSING."""
     _callable(name, fn)
     if not _concurrent(concurrency, high_water_mark):
         return await _drive(source, Step(FIND, fn, int(wanted)), signal, MISSING)
@@ -191,9 +191,9 @@ def _concurrent(concurrency: Any, high_water_mark: Any) -> bool:
 
 
 async def _drive(source: Any, last: Step, signal: AbortSignal | None, value: Any = None) -> Any:
-    """Read ``source`` to its end, or to where the last step has enough; return the value of the last step.
+    """Read ``source`` until its end, or until the last step has enough. Return the value of the last step.
 
-    Stages without a life of their own are taken apart: their steps run here, on the items of the stream before them.
+    The steps of operator stages run here, on the items of the stream before them.
     """
     checked_signal(signal)
     steps = [last]

@@ -1,4 +1,4 @@
-"""Reading a stream by hand: what is there now, and word when there is more."""
+"""Reading a stream by hand: take the buffered chunks, and get a call when there are more."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from forebay.errors import AbortError
 
 
 class Pull:
-    """The reading of one source by one reader of forebay's own.
+    """The reading of one source by one internal reader.
 
-    ``read()`` takes a chunk that is there, or returns None; ``wake`` is called when it may have another, and once the
-    source has ended or failed (`ended`, `error`). Whoever stops calls `leave`.
+    ``read()`` takes a buffered chunk, or returns None. ``wake`` is called when there may be another chunk, and when the source
+    has ended or failed (`ended`, `error`). A reader that stops calls `leave`.
     """
 
     __slots__ = ("_signal", "_waiter", "_wake", "_watch", "ended", "error", "left", "read", "source")
@@ -55,7 +55,7 @@ class Pull:
         self.fail(abort_error(self._signal))
 
     def fail(self, error: BaseException) -> None:
-        """Give the source up, and let the reader have ``error``."""
+        """Give the source up, and let the reader get ``error``."""
         if self.left or self.ended:
             return
         if self.error is None:
@@ -99,7 +99,7 @@ class Pull:
     # ---- for a reader that is a coroutine
 
     async def more(self) -> bool:
-        """Wait after ``read()`` gave None: True to read again, False at the end; raises the error of the source."""
+        """Wait after ``read()`` returned None. Return True to read again, False at the end; raise the error of the source."""
         if self.error is not None:
             raise self.error
         if self.ended:

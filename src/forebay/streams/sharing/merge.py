@@ -107,7 +107,7 @@ class _Merged(Readable):
 
 
 class _Wake:
-    """What a source's reader calls when there may be more."""
+    """The function that a source's reader calls when there may be more."""
 
     __slots__ = ("_merged", "pull")
 

@@ -114,7 +114,7 @@ class Shared:
         return self._pull
 
     def _fetch(self) -> None:
-        """Read the source as far as there is room, where somebody wants it."""
+        """Read the source as far as there is room and a consumer wants data."""
         pull = self._reader()
         if self._fetching or self._ended or self._error is not None:
             return
@@ -148,7 +148,7 @@ class Shared:
                 self._serve(consumer)
 
     def _serve(self, consumer: _Consumer) -> None:
-        """Give a consumer what is there, as far as it wants it."""
+        """Give a consumer the buffered chunks, as far as it wants them."""
         if consumer not in self._consumers:
             return
         self._waiting[consumer] = None
@@ -173,7 +173,7 @@ class Shared:
                 return
 
     def _stand(self, consumer: _Consumer, position: int) -> None:
-        """Note where a consumer stands: at the number of the chunk that it takes next, or at -1: nowhere."""
+        """Note the position of a consumer: the number of the chunk that it takes next; -1 for none."""
         standing = self._standing
         if consumer.position >= 0:
             standing[consumer.position] -= 1
@@ -184,7 +184,7 @@ class Shared:
         consumer.position = position
 
     def _trim(self) -> None:
-        """Let go of what every consumer has."""
+        """Drop the chunks that every consumer has taken."""
         while self._consumers and self._chunks and self._first not in self._standing:
             self._size -= self._sizes.popleft()
             self._first += 1

@@ -1,0 +1,155 @@
+"""Public docstrings have one form: ``Args:`` names every parameter, and ``Raises:`` names the errors that the body raises."""
+
+import ast
+import importlib
+import inspect
+import re
+import textwrap
+
+import pytest
+
+from forebay import errors
+
+MODULES = [
+    "forebay",
+    "forebay.adapters.aiohttp",
+    "forebay.adapters.asgi",
+    "forebay.adapters.httpx",
+    "forebay.asyncio",
+    "forebay.codecs",
+    "forebay.consumers",
+    "forebay.errors",
+    "forebay.fs",
+    "forebay.http",
+    "forebay.net",
+    "forebay.stats",
+    "forebay.testing",
+    "forebay.throttle",
+]
+# Functions of the library make these objects, so the function describes the arguments.
+MADE_BY_FUNCTIONS = {
+    "Batches",
+    "Chain",
+    "ClientRequest",
+    "ClientResponse",
+    "Connecting",
+    "ContentBody",
+    "Gunzip",
+    "Gzip",
+    "Hashing",
+    "Headers",
+    "Lines",
+    "Listening",
+    "Pipeline",
+    "ReadStream",
+    "RequestBody",
+    "ResponseBody",
+    "ServerRequest",
+    "ServerResponse",
+    "Shared",
+    "SideStats",
+    "StreamStats",
+    "Throttle",
+    "WriteStream",
+}
+# Its arguments are those of its base class.
+LIKE_ITS_BASE = {"PassThrough"}
+# Their stubs have the public documentation.
+WITH_STUBS = ("ChunkQueue", "RingBuffer")
+# They catch wrong options and name the right ones.
+FOR_WRONG_OPTIONS = {"positional", "unknown"}
+ERRORS = {
+    name for name, each in vars(errors).items() if inspect.isclass(each) and issubclass(each, BaseException)
+}
+# What a body raises without a word in ``Raises:``: a subclass has to override it.
+UNNAMED = {"NotImplementedHookError"}
+
+
+def public_names(module):
+    names = getattr(module, "__all__", None) or [name for name in vars(module) if not name.startswith("_")]
+    for name in names:
+        thing = getattr(module, name)
+        if (getattr(thing, "__module__", None) or "").startswith("forebay"):
+            yield name, thing
+
+
+def public_methods(cls):
+    for base in cls.__mro__:
+        if base.__module__.startswith("forebay"):
+            for name, member in vars(base).items():
+                function = getattr(member, "__func__", member)
+                if not name.startswith("_") and inspect.isroutine(function):
+                    yield name, function
+
+
+def callables():
+    """Each public class, function and method once, by its name."""
+    found = {}
+    for name in MODULES:
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            continue
+        for each, thing in public_names(module):
+            if each.startswith(WITH_STUBS) or not (inspect.isclass(thing) or inspect.isroutine(thing)):
+                continue
+            if each not in MADE_BY_FUNCTIONS | LIKE_ITS_BASE:
+                found.setdefault(id(thing), (f"{name}.{each}", thing))
+            if inspect.isclass(thing):
+                for method, function in public_methods(thing):
+                    found.setdefault(id(function), (f"{name}.{each}.{method}", function))
+    return list(found.values())
+
+
+CALLABLES = callables()
+
+
+def parameters(thing):
+    try:
+        signature = inspect.signature(thing)
+    except (ValueError, TypeError):
+        # An exception class without a constructor of its own.
+        return set()
+    names = signature.parameters.keys() - FOR_WRONG_OPTIONS - {"self", "cls"}
+    return {name for name in names if not name.startswith("_")}
+
+
+def section(doc, title):
+    match = re.search(rf"^{title}:\n((?:[ ]+.*\n|\n)+)", f"{doc}\n", re.MULTILINE)
+    return textwrap.dedent(match[1]) if match else ""
+
+
+def heads(text):
+    """The names in front of the colons of a section."""
+    return {
+        name for head in re.findall(r"^(\S.*?):(?:\s|$)", text, re.MULTILINE) for name in head.split(", ")
+    }
+
+
+def raised(thing):
+    """The errors of `forebay.errors` that the body itself raises, if its source can be found."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+    except (OSError, TypeError, SyntaxError):
+        return set()
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+            names.add(ast.unparse(node.exc.func))
+    return (names & ERRORS) - UNNAMED
+
+
+@pytest.mark.parametrize(("name", "thing"), CALLABLES, ids=[name for name, _ in CALLABLES])
+def test_args_names_every_parameter(name, thing):
+    doc = inspect.getdoc(thing) or ""
+    assert doc.strip(), "no docstring"
+    assert parameters(thing) - heads(section(doc, "Args")) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "thing"),
+    [each for each in CALLABLES if not inspect.isclass(each[1])],
+    ids=[name for name, thing in CALLABLES if not inspect.isclass(thing)],
+)
+def test_raises_names_every_error_of_the_body(name, thing):
+    assert raised(thing) - heads(section(inspect.getdoc(thing) or "", "Raises")) == set()

@@ -74,12 +74,12 @@ def public_names(module):
 
 
 def public_methods(cls):
-    for base in cls.__mro__:
-        if base.__module__.startswith("forebay"):
-            for name, member in vars(base).items():
-                function = getattr(member, "__func__", member)
-                if not name.startswith("_") and inspect.isroutine(function):
-                    yield name, function
+    for name in dir(cls):
+        base = next((each for each in cls.__mro__ if name in vars(each)), None)
+        if base is not None and base.__module__.startswith("forebay") and not name.startswith("_"):
+            function = getattr(vars(base)[name], "__func__", vars(base)[name])
+            if inspect.isroutine(function):
+                yield name, function
 
 
 def callables():

@@ -4,8 +4,8 @@
 The interpreter calls a compiled method without a detour only where the object is exactly of the class that the method
 belongs to. The streams are subclasses of the compiled classes, for they have to be subclasses of asyncio's as well.
 
-Those that asyncio's classes have, too, look like functions: to `inspect`, to mocks with a spec, and to whoever asks
-whether they are coroutine functions.
+Those that asyncio's classes have, too, look like functions: to `inspect`, to mocks with a spec, and to code that
+asks whether they are coroutine functions.
 """
 
 cimport cython
@@ -70,7 +70,7 @@ cdef class Method:
     def __doc__(self):
         doc = self._function.__doc__
         if doc is None:
-            doc = self._compiled.__doc__.partition("\n\n")[2].strip()  # without the signature
+            doc = self._compiled.__doc__
         return doc
 
     @property

@@ -69,16 +69,40 @@ def test_cycles_are_collected(queue_cls, wrap, through_view):
     assert [ref() for ref in alive] == [None, None]
 
 
-def test_closed_and_released_owners(queue_cls):
-    queue = queue_cls()
-    view = memoryview(b"abc")
-    queue.append(view)
-    with contextlib.suppress(BufferError):  # it is the memory that must stay, however that is done
-        view.release()
-    assert queue.read(3) == b"abc"
-    view.release()
+def test_a_memoryview_dies_in_a_cycle(queue_cls):
+    """The collector clears a memoryview before or after the queue that holds it: by which was made first."""
+    for earlier in (True, False):
+        data = bytearray(b"data")
+        owner, queue = (
+            (memoryview(data), queue_cls()) if earlier else reversed((queue_cls(), memoryview(data)))
+        )
+        queue.append(owner)
+        cycle = [owner, queue]
+        cycle.append(cycle)
+        del owner, queue, cycle
+        gc.collect()
+        assert not is_locked(data)
+
+
+def test_a_memoryview_released_in_the_queue(queue_cls):
+    queue, data = queue_cls(), bytearray(b"abcdef")
+    for part in (slice(0, 2), slice(2, 4), slice(4, 6)):
+        with memoryview(data)[part] as view:
+            queue.append(view)
+    assert is_locked(data)
+    assert queue.read(2) == b"ab"
+    whole = queue.popleft()
+    assert (whole, whole.readonly) == (b"cd", True)
+    queue.consume(1)
+    assert queue.popleft() == b"f"
     with pytest.raises(ValueError, match="released"):
         queue.append(view)
+    del whole
+    assert not is_locked(data)
+
+
+def test_closed_owners(queue_cls):
+    queue = queue_cls()
     with mmap.mmap(-1, 4096) as memory:
         queue.append(memory)
         with pytest.raises(BufferError):

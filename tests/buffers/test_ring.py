@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -322,6 +323,20 @@ def test_a_view_outlives_the_name_of_its_ring(ring_cls: Any) -> None:
         gc.collect()
         writable[:] = bytes(len(writable))
         assert bytes(view) == b"abc"
+
+
+@pytest.mark.parametrize("borrow", ["read_view", "write_view"])
+def test_a_ring_dies_in_a_cycle_with_its_view(ring_cls: Any, borrow: str) -> None:
+    for turned in (False, True):
+        ring = ring_cls(SMALL)
+        ring.write(b"abc")
+        view = getattr(ring, borrow)()
+        owned = weakref.ref(view)
+        cycle: list[Any] = [view[1:], ring, view] if turned else [view, ring, view[1:]]
+        cycle.append(cycle)
+        del ring, view, cycle
+        gc.collect()
+        assert owned() is None
 
 
 def test_write_view_and_commit(ring: Any) -> None:

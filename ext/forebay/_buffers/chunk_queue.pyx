@@ -28,7 +28,7 @@ from cpython.buffer cimport (
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.memoryview cimport PyMemoryView_FromObject
+from cpython.memoryview cimport PyMemoryView_Check, PyMemoryView_FromObject, PyMemoryView_GET_BUFFER
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc cimport errno
@@ -340,7 +340,7 @@ cdef class ChunkQueue:
                     result = keeper
                 else:
                     result = PyBytes_FromStringAndSize(front.data, front.size)
-            elif front.size == (<_Pin>keeper).view.len:
+            elif front.size == (<_Pin>keeper).view.len and not _is_released((<_Pin>keeper).owner):
                 result = (<_Pin>keeper).owner
             elif isinstance((<_Pin>keeper).owner, bytes):
                 result = PyBytes_FromStringAndSize(front.data, front.size)

@@ -10,7 +10,8 @@ cdef class _Pin:
     """Holds one exported buffer, and lends it out again, read-only and as plain bytes."""
 
     cdef object owner       # the very object that was appended
-    cdef Py_buffer view     # view.obj is NULL until the buffer has been got
+    cdef object held        # of a memoryview: another one of the same memory
+    cdef Py_buffer view     # view.obj is NULL until the buffer has been got, None where `held` keeps it
     cdef PyObject* next     # where several leave a queue together, the one that is dropped after it
 
     def __dealloc__(self):
@@ -24,6 +25,7 @@ cdef class _Pin:
 cdef _Pin _pin_buffer(str name, object owner):
     """Get the buffer of an argument, or raise with the argument's name and what to do instead."""
     cdef _Pin pin
+    cdef Py_buffer* got
     cdef str kind = type(owner).__name__
     if isinstance(owner, str):
         raise TypeError(f"{name} must be a bytes-like object, not str: encode it, as in text.encode()")
@@ -31,15 +33,24 @@ cdef _Pin _pin_buffer(str name, object owner):
         raise TypeError(f"{name} must be a bytes-like object, not {kind}")
     pin = _Pin.__new__(_Pin)
     pin.owner = owner
-    # FULL_RO and not SIMPLE, so that the reason for a refusal is known and can be told.
-    PyObject_GetBuffer(owner, &pin.view, PyBUF_FULL_RO)
-    if pin.view.itemsize != 1 or pin.view.ndim != 1:
+    if PyMemoryView_Check(owner):
+        # Not by an export of the memoryview: up to CPython 3.12.5 the process crashes where the collector clears a
+        # memoryview that has one (gh-77894).
+        pin.held = PyMemoryView_FromObject(owner)
+        got = PyMemoryView_GET_BUFFER(pin.held)
+    else:
+        # FULL_RO and not SIMPLE, so that the reason for a refusal is known and can be told.
+        PyObject_GetBuffer(owner, &pin.view, PyBUF_FULL_RO)
+        got = &pin.view
+    if got.itemsize != 1 or got.ndim != 1:
         raise TypeError(
-            f"{name} ({kind}) must be one-dimensional with items of 1 byte, but has {pin.view.ndim} "
-            f"dimension(s) and items of {pin.view.itemsize}: use memoryview(x).cast('B')"
+            f"{name} ({kind}) must be one-dimensional with items of 1 byte, but has {got.ndim} "
+            f"dimension(s) and items of {got.itemsize}: use memoryview(x).cast('B')"
         )
-    if pin.view.len and not PyBuffer_IsContiguous(&pin.view, b'C'):
+    if got.len and not PyBuffer_IsContiguous(got, b'C'):
         raise BufferError(f"{name} ({kind}) is not contiguous: use a copy, as in bytes(x)")
+    if pin.held is not None:
+        PyBuffer_FillInfo(&pin.view, None, got.buf, got.len, got.readonly, PyBUF_FULL_RO)
     return pin
 
 
@@ -76,3 +87,13 @@ cdef int _fd_of(object fd) except -1:
     if not 0 <= value <= INT_MAX:
         raise ValueError(f"fd must be an open file descriptor, from 0 to {INT_MAX}, not {number}")
     return <int>value
+
+
+cdef bint _is_released(object owner):
+    """Whether an argument is a memoryview that was released since."""
+    if PyMemoryView_Check(owner):
+        try:
+            owner.nbytes
+        except ValueError:
+            return True
+    return False

@@ -14,7 +14,8 @@ class ChunkQueue:
     Chunks go in at either end; bytes are read, searched and written from the front, whatever the
     boundaries between chunks. A chunk is never copied on the way in: the queue refers to it, and a mutable
     one (`bytearray`, `array`, a writable `memoryview`) stays exported while it is queued, so it cannot be
-    resized. Its bytes should be left alone as well: what is read is what they are at that time.
+    resized. Its bytes should be left alone as well: what is read is what they are at that time. A
+    `memoryview` itself may be released as soon as it is in the queue; its memory stays.
 
     A chunk is any one-dimensional contiguous buffer with items of one byte. An empty one is ignored: it
     takes no place, and `len()` does not count it.
@@ -66,7 +67,8 @@ class ChunkQueue:
 
         This is the very object that was appended, where nothing of it has been taken. Of a chunk that is
         partly taken it is the rest: `bytes` of a `bytes` object (one copy), a read-only `memoryview` of any
-        other. Raises `IndexError` where the queue is empty.
+        other; so it is, too, of a `memoryview` that was released in the queue. Raises `IndexError` where the
+        queue is empty.
         """
 
     def read(self, n: int) -> bytes:

@@ -78,6 +78,16 @@ def _view_of(name: str, owner: Any) -> memoryview:
     return view
 
 
+def _is_released(owner: Any) -> bool:
+    """Whether an argument is a memoryview that was released since."""
+    if isinstance(owner, memoryview):
+        try:
+            owner.nbytes  # noqa: B018
+        except ValueError:
+            return True
+    return False
+
+
 def _bytes_of(name: str, value: Any) -> bytes:
     return value if type(value) is bytes else bytes(_view_of(name, value))
 
@@ -400,7 +410,7 @@ class ChunkQueue:
         if not self._chunks:
             raise IndexError("popleft() from an empty ChunkQueue")
         front = self._chunks[0]
-        if not front.start:
+        if not front.start and not _is_released(front.owner):
             return front, front.owner
         left = front.view[front.start :]
         return front, bytes(left) if isinstance(front.owner, bytes) else left.toreadonly()

@@ -5,19 +5,21 @@ ever moved; the diagram and the invariants are in `_ring.pyx`. One lock guards t
 not held while a system call runs. Unlike the compiled ring it is not for signal handlers, nor for
 a `__del__` that the collector runs in the middle of a call: that raises RuntimeError.
 
-Every view is exported by a memoryview of its own, and `release()` of that one fails for as long as
-the view, a slice of it or any other buffer taken from it lives: this is how the ring knows, when it
-needs the space, what is still pinned. Nothing tells it of the moment, so a producer waiting for
-pinned space looks again every millisecond.
+Every view is exported by an object of its own, a ctypes array in the slab's memory, which lives for as
+long as the view, a slice of it or any other buffer taken from it: this is how the ring knows, when it
+needs the space, what is still pinned. A producer waiting for pinned space looks again every millisecond.
+The exporter is no memoryview: up to CPython 3.12.5 the process crashes where the collector clears a
+memoryview that has exports (gh-77894).
 """
 
+import ctypes
 import os
 import sys
 import threading
 import time
+import weakref
 from collections import deque
 from io import BytesIO
-from pickle import PickleBuffer
 from typing import Any, NoReturn, SupportsIndex, final
 
 _MAX_CAPACITY = sys.maxsize >> 2
@@ -86,23 +88,6 @@ def _buffer(source: Any, name: str, writable: bool = False) -> memoryview:
     return view
 
 
-def _lend(inner: memoryview) -> memoryview:
-    """A view of inner that keeps inner.release() from succeeding until all of it is gone."""
-    lender = PickleBuffer(inner)
-    try:
-        return memoryview(lender)
-    finally:
-        lender.release()
-
-
-def _is_lent(inner: memoryview) -> bool:
-    try:
-        inner.release()
-    except BufferError:
-        return True
-    return False
-
-
 class _Turn:
     """The lock of a ring. One call holds it at a time: what runs in the middle of a call must not use the ring.
 
@@ -151,8 +136,8 @@ class RingBuffer:
     _tail: int  # bytes ever consumed
     _offered: int  # bytes that commit() may still take
     _offered_at: int  # where in the slab write_view() showed them, in either image
-    _lent: list[memoryview]  # what write_view() lent, until it is seen to be back
-    _pins: deque[tuple[int, memoryview]]  # start and lender of each view of filled bytes, oldest first
+    _lent: list[weakref.ref[Any]]  # the lenders of what write_view() gave, until they are seen to be gone
+    _pins: deque[tuple[int, weakref.ref[Any]]]  # start and lender of each view of filled bytes, oldest first
     _producer: int  # thread, 0 for none yet
     _consumer: int
     _producing: bool  # a producer's call runs without the lock
@@ -237,12 +222,17 @@ class RingBuffer:
             raise BufferError("a write_view() of this ring is in use; release it first, or commit() to it")
         self._offered = 0  # what write_view() showed is about to be overwritten
 
+    def _lend(self, at: int, size: int) -> tuple[memoryview, weakref.ref[Any]]:
+        """A view of a part of the slab, and what tells whether any of it is left."""
+        lender = (ctypes.c_char * len(self._slab)).from_buffer(self._slab)
+        return memoryview(lender).cast("B")[at : at + size], weakref.ref(lender)
+
     def _is_writing_lent(self) -> bool:
-        self._lent = [inner for inner in self._lent if _is_lent(inner)]
+        self._lent = [lender for lender in self._lent if lender() is not None]
         return bool(self._lent)
 
     def _room(self) -> int:
-        while self._pins and not _is_lent(self._pins[0][1]):
+        while self._pins and self._pins[0][1]() is None:
             self._pins.popleft()
         freed = self._pins[0][0] if self._pins else self._tail
         return self._capacity - (self._head - freed)
@@ -296,10 +286,9 @@ class RingBuffer:
             if not self._is_writing_lent():
                 self._offered = self._room()
                 self._offered_at = self._write_at()
-            inner = self._slab[self._offered_at : self._offered_at + self._offered]
-            view = _lend(inner)
+            view, lender = self._lend(self._offered_at, self._offered)
             if self._offered:
-                self._lent.append(inner)
+                self._lent.append(lender)
             return view
 
     def commit(self, n: SupportsIndex, /) -> None:
@@ -395,11 +384,11 @@ class RingBuffer:
     def read_view(self) -> memoryview:
         """Return a read-only memoryview of the filled part."""
         with self._turn:
-            inner = self._filled_part(self._take(self._capacity)).toreadonly()
-            view = _lend(inner)
-            if inner.nbytes:
-                self._pins.append((self._tail, inner))
-            return view
+            size = self._take(self._capacity)
+            view, lender = self._lend(self._tail % self._capacity, size)
+            if size:
+                self._pins.append((self._tail, lender))
+            return view.toreadonly()
 
     # Called by Python 3.12 and later; before that a Python class cannot export a buffer.
     def __buffer__(self, flags: int, /) -> memoryview:

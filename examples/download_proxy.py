@@ -1,4 +1,4 @@
-"""A proxy for downloads: the client asks us, we ask the server, and nobody holds more than a few buffers.
+"""A proxy for downloads: it asks the server for what the client wants, and holds only a few buffers.
 
     python examples/download_proxy.py [--port 8001]
     curl -O 'http://127.0.0.1:8001/?url=https://www.python.org/ftp/python/3.13.0/Python-3.13.0.tgz'

@@ -3,8 +3,8 @@
     python examples/line_chat.py [--port 8003]
     nc 127.0.0.1 8003                        (as often as you like)
 
-The first line that somebody sends is his name. Everybody reads at his own pace: who does not read for so long that
-his buffer is full is not waited for, he misses lines and is told how many.
+The first line that a guest sends is their name. Guests read at their own pace. If a guest does not read for so long
+that their buffer is full, they miss lines, and the chat tells them how many.
 """
 
 import argparse
@@ -46,7 +46,7 @@ class Chat:
             async for line in consumers.lines(socket, limit=1000):
                 text = line.strip()
                 if guest is None:
-                    guest = Guest(text or "somebody", socket)
+                    guest = Guest(text or "guest", socket)
                     self.guests.append(guest)
                     self.tell_all(f"* {guest.name} is here")
                 elif text:

@@ -260,7 +260,7 @@ class Hashing(_Worker):
         self._unhashed_bytes += len(chunk)
         if not self._at_work:
             self._hash_more()
-        # Whoever gets a buffer that can be changed could do so before it is hashed.
+        # The next stage could change a mutable buffer before it is hashed.
         alone = type(chunk) is not bytes
         if not alone and self._unhashed_bytes < _MOST_UNHASHED:
             return chunk

@@ -587,7 +587,7 @@ BROKEN_READABLES = {
     LosesAChunk: "R4: reading by .* where .* is expected",
     GivesAChunkTwice: "R4: reading by .* where .* is expected",
     Reorders: "R4: reading by .* where .* is expected",
-    IgnoresBackpressure: "R1: 5120 are buffered and nobody reads, where the mark is 300",
+    IgnoresBackpressure: "R1: 5120 are buffered without a reader, with a mark of 300",
     EndsEarly: "R4: reading by .* where .* is expected",
     NeverEnds: "R5: 'end' did not come",
     PushesAfterTheEnd: r"L3: .*PushAfterEofError",
@@ -885,7 +885,7 @@ BROKEN_TRANSFORMS = {
     DoesNotWaitForItsReader: (
         b"abc def" * 3,
         b"ABC DEF" * 3,
-        "T1: 21 are buffered and nobody reads, where the mark is 4",
+        "T1: 21 are buffered without a reader, with a mark of 4",
     ),
     Overtakes: (b"abc def", b"ABC DEF", "T1: .* instead of .*in pieces of 1"),
 }

@@ -67,5 +67,5 @@ cdef enum:
     COPY_BYTES = 65536  # largest chunk made by copying: malloc maps larger ones, and that costs page faults
 
 
-# Uninitialised bytes; the memory of a recent result that nobody has any more is used again.
+# Uninitialised bytes. The memory of a recent result without references is used again.
 cdef bytes new_bytes(Py_ssize_t n)

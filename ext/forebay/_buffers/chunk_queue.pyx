@@ -60,7 +60,7 @@ cdef extern from *:
     """
     /* A bytes object keeps the hash of what it had been. */
     static inline void forebay_forget_hash(PyObject *op) {
-        /* Deprecated for its readers; whoever changes the bytes of an object that nobody else has must reset it. */
+        /* Deprecated for readers; code that changes the bytes of an object that only it holds must reset it. */
         _Py_COMP_DIAG_PUSH
         _Py_COMP_DIAG_IGNORE_DEPR_DECLS
         ((PyBytesObject *)op)->ob_shash = -1;
@@ -599,7 +599,7 @@ cdef class ChunkQueue:
             n -= front.size
             keeper = self._unlink_front()
             if PyBytes_CheckExact(<object>keeper):
-                Py_DECREF(keeper)  # calls nobody
+                Py_DECREF(keeper)  # runs no foreign code
             else:
                 if last == NULL:
                     first = keeper
@@ -631,7 +631,7 @@ cdef int _next_recent = 0               # the index of the oldest
 cdef int _next_block = 0
 
 cdef bytes new_bytes(Py_ssize_t n):
-    """Uninitialised bytes; the memory of a recent result that nobody has any more is used again.
+    """Uninitialised bytes. The memory of a recent result without references is used again.
 
     For these sizes malloc and free cost more than a copy, all the more where they give memory back to the system.
     """
@@ -710,7 +710,7 @@ cdef int _traverse_queue(PyObject* self, visitproc visit, void* arg) noexcept:
 
 
 cdef int _clear_queue(PyObject* self) noexcept:
-    # Leaves an empty queue that works, whoever still calls it while the cycle is taken apart.
+    # Leaves an empty queue that works, for code that still calls it while the cycle is taken apart.
     (<ChunkQueue>self)._drop_all()
     return 0
 

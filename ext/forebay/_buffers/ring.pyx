@@ -26,7 +26,7 @@ Invariants:
 2. The bytes in [head, freed + capacity) belong to the producer, in both images; those in
    [freed, head) do not change.
 3. Only the producer stores head. Only the consumer stores tail. freed is tail, or the start of the
-   oldest live view if that is less; the consumer or whoever releases that view stores it.
+   oldest live view if that is less; the consumer, or the thread that releases that view, stores it.
 4. A cursor is stored with release order after the bytes were copied, and the other side loads it
    with acquire order before it touches them. No single function writes through one image and reads
    the same byte through the other: the compiler may take the two for different bytes.

@@ -1,4 +1,4 @@
-# Whether objects and memory that nobody has any more are kept, to be used again. The sanitizers' build turns it off: they
+# Whether objects and memory without references are kept, to be used again. The sanitizers' build turns it off: they
 # see the use of something after its end only when it is given back.
 cdef extern from *:
     """

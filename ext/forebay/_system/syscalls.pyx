@@ -273,7 +273,7 @@ cpdef Py_ssize_t sendfile(int dest, int source, long long offset, Py_ssize_t siz
 cpdef Py_ssize_t in_memory(int fd, long long offset, Py_ssize_t size, Py_ssize_t step) except -1:
     """How much of the part of a file the kernel has in memory, as far as one byte in every `step` tells.
 
-    Looking at a byte costs a microsecond or two, as nobody has touched it lately. So the kernel is asked for the whole
+    Looking at a byte costs a microsecond or two, because it was not touched lately. So the kernel is asked for the whole
     part first; of what is on its way from the disk the last byte comes last.
     """
     cdef Py_ssize_t known = 0, end

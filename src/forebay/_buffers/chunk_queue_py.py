@@ -338,7 +338,7 @@ class ChunkQueue:
         return result
 
     def _read_near(self, sub: bytes, limit: int) -> bytes | None:
-        """A shortcut of the compiled queue, which is none here: None says that a search is needed."""
+        """Return None: a search is needed. Only the compiled queue has this shortcut."""
         return None
 
     def _check_idle(self, method: str) -> None:
@@ -381,7 +381,7 @@ class ChunkQueue:
             try:
                 result = look()
             except (IndexError, RuntimeError, ValueError):
-                # What somebody who came between does to an iteration, or to the view of a chunk.
+                # Code that ran in between has changed the iteration, or the view of a chunk.
                 if self._is_front(front, start) and bytes_in == self._bytes_in:
                     raise
             else:

@@ -256,7 +256,7 @@ def function_of(listener: object) -> Any:
 
 
 def is_compared_by_identity(fn: Any) -> bool:
-    """Whether comparing it, and its hash, run nobody's code."""
+    """Return whether comparing and hashing ``fn`` runs no foreign code."""
     kind: Any = type(fn)
     if kind is MethodType:
         kind = type(fn.__func__)

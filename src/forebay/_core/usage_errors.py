@@ -1,4 +1,4 @@
-"""What is said to those who used a stream in a way that cannot work: looked up when it has gone wrong."""
+"""Messages for wrong uses of streams, which are looked up after a call has failed."""
 
 from __future__ import annotations
 
@@ -145,11 +145,11 @@ def _look_at_read(stream: Any, hook: Any) -> None:
         )
 
 
-# ---- errors that nobody listens to
+# ---- errors without a listener
 
 
 def unhandled(stream: Any, error: Any, loop: asyncio.AbstractEventLoop) -> None:
-    """Hand an 'error' that nobody listens to over to the loop's exception handler."""
+    """Pass an 'error' without a listener to the loop's exception handler."""
     if isinstance(error, BaseException):
         error.__traceback__ = _without_own(error.__traceback__)
     loop.call_exception_handler(

@@ -14,7 +14,7 @@ from forebay._system import worker_pool
 
 # What a thread of an executor runs while it waits for work.
 _IDLE_CODE = concurrent.futures.thread._worker.__code__
-# The thread that asyncio waits for a process in; it is a daemon, as those that matter to nobody are.
+# The thread in which asyncio waits for a process. It is a daemon thread, like threads that need not be waited for.
 _PROCESS_THREAD = "asyncio-waitpid-"
 # Of uvloop, where the kernel does not tell what its loop waits for.
 _UVLOOP_REQUESTS = ("AddrInfoRequest", "NameInfoRequest")

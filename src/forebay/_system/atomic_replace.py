@@ -1,4 +1,4 @@
-"""Replacing a file as a whole: written where nobody sees it, synced, and put in its place."""
+"""Replace a file as a whole: write a hidden file, sync it, and rename it to the target."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Replacement:
         return _nameless_on[device]
 
     def _try_nameless(self) -> bool | None:
-        """Whether the file system, and whoever else has a say in it, lets a file be named later; None for an error that
+        """Whether the file system and the system's policy let a file be named later; None for an error that
         says nothing about that.
         """
         try:
@@ -133,7 +133,7 @@ class Replacement:
             self._keep(name)
             if claim(fd) and os.path.lexists(self._place.path(name)):
                 return fd
-            # Somebody has taken it for a leftover in this moment.
+            # Another process has just removed it as a leftover.
             os.close(fd)
         raise error or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 

@@ -1,4 +1,4 @@
-"""What a destination offers so that a file's bytes can reach it inside the kernel, with nobody looking at them."""
+"""The interface of a destination to which the kernel can move a file's bytes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Borrower(Protocol):
     """Who moves the bytes, and has the destination for himself meanwhile."""
 
     def stop(self) -> None:
-        """Give the destination back soon: somebody else wants to write to it."""
+        """Return the destination soon: other code wants to write to it."""
 
 
 class Trip(NamedTuple):

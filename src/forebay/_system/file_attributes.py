@@ -40,9 +40,9 @@ class Attributes:
                     raise
 
     def give(self, fd: int) -> None:
-        """Give them to the new file ``fd``, which nobody else can open yet, before anything is written to it.
+        """Give them to the new file ``fd``, which no other process can open yet, before anything is written to it.
 
-        Nobody gets a right by it that the old file did not give. Raises OSError where the access list or an attribute
+        The new file grants no right that the old file did not grant. Raises OSError if the access list or an attribute
         of the user's cannot be carried over; what the system keeps for itself is carried over where permitted.
         """
         if not hasattr(os, "fchmod"):

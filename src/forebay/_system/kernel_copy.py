@@ -23,7 +23,7 @@ _LONG_CALL_SECONDS = 0.005
 # Steps through a pipe in a row that took so long, after which a trip goes on in larger ones: in a program that computes,
 # a thread may have to wait for the interpreter after every call.
 _MOST_LONG_STEPS = 2
-#: Seconds after which a worker comes back to have somebody look whether the bytes may still go this way.
+#: Seconds after which a worker returns, so that the loop's thread checks whether the kernel may still move the bytes.
 _SLICE_SECONDS = 0.25
 # Fruitless writes in a row, after which the file is taken to be broken.
 _MOST_RETRIES = 5
@@ -48,7 +48,7 @@ class Mover:
     ``copy_file_range`` first, which may share the blocks or have a server copy them. Where it can only copy itself,
     `SplicePipe` does it in less time. Whatever neither can do (an append-only descriptor, a file without a size) is
     done by reading and writing. Where that fails too, the bytes that were read and not written are still in the source
-    for whoever reads it next. Holes of the source are passed over, and become holes where the destination ends.
+    for the next reader. Holes of the source are skipped, and become holes at the end of the destination.
     """
 
     def __init__(self) -> None:

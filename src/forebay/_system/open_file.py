@@ -89,7 +89,7 @@ class OpenFile:
         """Open the path without being stuck in the call, whatever is there and whatever takes its place meanwhile.
 
         A reader of a FIFO finds out about the other end when it waits for data; a writer has to try again until it is
-        there. So has whoever finds a file on which another program has a lease.
+        there. So does an open of a file on which another program holds a lease.
         """
         while True:
             if stat.S_IFMT(_mode_of(path)) in (stat.S_IFCHR, stat.S_IFBLK):
@@ -182,7 +182,7 @@ class OpenFile:
             self.interrupt.close,
             partial(_close, private),
             _nothing if replacement is None else replacement.discard,
-            # Never again after an error: the number may already be somebody else's.
+            # Never again after an error: the number may already belong to another file.
             partial(self._close_own, fd if self.owned else -1),
         )
 
@@ -193,7 +193,7 @@ class OpenFile:
             raise named(error, self.path) from None
 
     def discard(self) -> None:
-        """`close`, for when there is nobody to hear of an error."""
+        """Close the file and ignore errors, which have no receiver here."""
         with contextlib.suppress(OSError):
             self.close()
 

@@ -75,7 +75,7 @@ def may_share_blocks(source: int, start: int, dest: int, at: int) -> bool:
         return True
     try:
         # A single byte, which is there already, is never shared, unless the source has become so short. Those that
-        # share blocks say that it is none; the others, that they do not know the call.
+        # share blocks say that the range is invalid; the others, that they do not know the call.
         ioctl(dest, _FICLONERANGE, struct.pack("qQQQ", source, start, 1, at))
     except OSError as error:
         return error.errno != errno.EOPNOTSUPP

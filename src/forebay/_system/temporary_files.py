@@ -78,7 +78,7 @@ def _remove(path: Any) -> bool:
     try:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
-        # A link or a socket of that name is none of ours.
+        # A link or a socket of that name is not a leftover of this package.
         if isinstance(error, PermissionError):
             raise
         return False

@@ -62,7 +62,7 @@ class _Workers:
         #: The process that the threads are of.
         self.process = os.getpid()
         # Streams that were dropped without being closed. The collector may find one while the lock is held, so these
-        # are only noted, and counted off by whoever holds the lock next.
+        # are only noted, and the next thread that holds the lock counts them off.
         self.strays: deque[None] = deque()
 
     def run(self, strand: Strand) -> None:
@@ -116,7 +116,7 @@ class _Workers:
                 if seat in self._idle:
                     self._idle.remove(seat)
                     return None
-            # Somebody took the seat between the end of the wait and the lock.
+            # A strand took the seat between the end of the wait and the lock.
             seat.wake.acquire()
         return seat.strand
 
@@ -251,7 +251,7 @@ class Strand:
             self.loop.call_soon(done, None, error)
 
     def finish(self, job: Job, done: Done) -> None:
-        """Submit the last job. ``done`` is called when the workers that nobody needs any more have ended."""
+        """Submit the last job. ``done`` is called when the workers that are no longer needed have ended."""
 
         def last() -> tuple[Any, BaseException | None, list[threading.Thread]]:
             value, error = None, None

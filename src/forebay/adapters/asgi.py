@@ -125,7 +125,7 @@ async def send_stream(
     except Exception:
         if watch is None or not watch.done():
             raise
-        # The client has gone, and with it whoever could be told.
+        # The client has gone, so there is no receiver for the error.
     finally:
         if watch is not None and not watch.done():
             watch.cancel()

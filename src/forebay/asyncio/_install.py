@@ -26,7 +26,7 @@ _STREAM_NAMES: dict[str, Any] = {cls.__name__: cls for cls in _CLASSES} | {
 _PROCESS_NAMES: dict[str, Any] = {
     name: getattr(subprocess, name) for name in ("create_subprocess_exec", "create_subprocess_shell")
 }
-# asyncio's own functions find the classes in asyncio.streams when they are called, so whoever imported the functions
+# asyncio's own functions find the classes in asyncio.streams when they are called, so code that imported the functions
 # before gets forebay's too.
 _PLACES: tuple[tuple[ModuleType, dict[str, Any]], ...] = (
     (asyncio, _STREAM_NAMES | _PROCESS_NAMES),

@@ -1,8 +1,8 @@
 """The command ``forebay``.
 
 Each subcommand is a module of this package with ``add_arguments(parser)`` and ``run(args)``, which returns
-the exit status; it is imported when it is asked for. Statuses: 0 done, 1 failed, 2 wrong usage, 141 nobody
-reads the output any more, 128 + n stopped by signal n.
+the exit status; it is imported when it is needed. Statuses: 0 done, 1 failed, 2 wrong usage, 141 the reader
+of the output has gone, 128 + n stopped by signal n.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class _Version(argparse.Action):
 
 
 def _drop_output() -> None:
-    """Have nothing complain at the end of the process about output that nobody reads."""
+    """Prevent complaints at the end of the process about output whose reader has gone."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

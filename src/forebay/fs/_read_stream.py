@@ -113,7 +113,7 @@ class ReadStream(Readable):
         """Open the file, in a worker. Return the offset to read from, or None if the file has no offsets."""
         file = self._file
         file.open(self._file_flags, self._file_mode)
-        # Holes are found by moving the position, which of a descriptor that was given may be somebody else's.
+        # Holes are found by moving the position, and other code may depend on that of a given descriptor.
         file.sparse = file.sparse and (file.given is None or self._file_follows)
         if not file.seekable:
             if self._file_start is not None:
@@ -153,7 +153,7 @@ class ReadStream(Readable):
             The stream.
         """
         if self.pending:
-            # _destroy has to wait for the opening, which may wait for somebody at the other end of a FIFO.
+            # _destroy has to wait for the open, which may wait for the other end of a FIFO.
             self._file.interrupt.set()
         super().destroy(error)
         return self

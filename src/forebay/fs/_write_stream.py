@@ -126,7 +126,7 @@ class WriteStream(Writable, DirectTarget):
             The stream.
         """
         if self.pending:
-            # _destroy has to wait for the opening, which may wait for somebody at the other end of a FIFO.
+            # _destroy has to wait for the open, which may wait for the other end of a FIFO.
             self._file.interrupt.set()
         super().destroy(error)
         return self

@@ -124,7 +124,7 @@ class ReverseProxy:
             asked.destroy()
             _fail(response, 504 if isinstance(error, HttpTimeoutError) else 502)
             return
-        # What breaks off on one side is broken off on the other; there is nobody else to tell.
+        # If one side breaks off, the other is broken off; the error has no other receiver.
         with contextlib.suppress(OSError, StreamError):
             await pipeline(answer, response)
 
@@ -176,7 +176,7 @@ def _place(request: ServerRequest) -> tuple[str, str]:
             url = "/" + url
     if not url.startswith("/"):
         raise InvalidArgValueError(f"the target of the request must begin with a slash, got {url!r}")
-    # The bytes as they came, but for what is none of a URL. A fragment is not for servers.
+    # The bytes as they came, except those that a URL cannot have. A fragment is not for servers.
     return host, quote_from_bytes(url.partition("#")[0].encode("latin-1"), safe=_SAFE)
 
 

@@ -72,7 +72,7 @@ class Attempt:
         self._stream._s_tell("lookup", error, address, family, self._place.host)
 
     def _looked_up(self, task: asyncio.Task[None]) -> None:
-        # Somebody else has cancelled it, maybe before its first step.
+        # Other code has cancelled it, maybe before its first step.
         if task.cancelled() and not self._stream.destroyed:
             self._stream.destroy()
 

@@ -63,7 +63,7 @@ class Connecting(Handle[Socket]):
             self._end(None)
 
     def _secured(self, task: asyncio.Task[None]) -> None:
-        # Somebody else has cancelled it, maybe before its first step.
+        # Other code has cancelled it, maybe before its first step.
         if task.cancelled():
             self.socket.destroy()
 
@@ -92,7 +92,7 @@ class Connecting(Handle[Socket]):
         try:
             yield from super().__await__()
         except asyncio.CancelledError:
-            # It may have been connected by then, and nobody would have the socket.
+            # It may have been connected by then, and the program would not have the socket.
             self._abandoned()
             raise
         finally:
@@ -104,7 +104,7 @@ class Connecting(Handle[Socket]):
         return self.socket
 
     def _abandoned(self) -> None:
-        # What follows is what was asked for, no error that somebody would have to hear of.
+        # What follows was asked for. It is not an error to report.
         self._seen = True
         self.socket.destroy()
 

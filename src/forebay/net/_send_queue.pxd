@@ -25,7 +25,7 @@ cdef class SendQueue(Bursting):
     cdef Completion _final_done     # of _final, while it waits for the queue
     cdef list _free_calls
     cdef readonly long long bytes_out
-    cdef public bint watched        # somebody wants to know active_at
+    cdef public bint watched        # a timeout needs active_at
     cdef readonly double active_at  # when bytes came or went last, on the monotonic clock
     cdef public object layer
     cdef readonly object borrower

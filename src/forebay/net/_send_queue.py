@@ -37,7 +37,7 @@ class SendQueue(Bursting):
     `layer`: see `Channel`.
     `borrower`: who has the descriptor for writing, in the place of the queue; told by ``writable()``, and asked by
     ``stop()`` to make room for others; ``dest_gone()`` says that the socket is destroyed.
-    `fault`: the error of the connection itself, which nobody on this side has brought about; None while it is whole.
+    `fault`: the error of the connection itself, which this side has not caused; None while it is whole.
     `peer_ended`: whether the peer has ended its side.
     """
 

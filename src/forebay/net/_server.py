@@ -56,13 +56,13 @@ class Listening(Handle["Server"]):
         try:
             yield from super().__await__()
         except asyncio.CancelledError:
-            # It may listen by then, and nobody would have the server.
+            # It may listen by then, and the program would not have the server.
             self._abandoned()
             raise
         return self._server
 
     def _abandoned(self) -> None:
-        # What follows is what was asked for, no error that somebody would have to hear of.
+        # What follows was asked for. It is not an error to report.
         self._seen = True
         self._server.close()
 
@@ -208,7 +208,7 @@ class Server(EventEmitter):
             if not isinstance(error, Exception):
                 raise
             self._opening = None
-            # Whoever awaits has it; 'error' is for those who do not.
+            # The awaiting task gets it; 'error' is for listeners.
             if self.listener_count("error"):
                 handle._seen = True
                 self._s_tell("error", error)
@@ -224,7 +224,7 @@ class Server(EventEmitter):
 
     def _opened(self, task: asyncio.Task[None], handle: Listening) -> None:
         if task.cancelled():
-            # By somebody else, maybe before its first step.
+            # By other code, maybe before its first step.
             self._opening = None
             handle._settle(PrematureCloseError("listen() was cancelled"))
             self._check_closed()
@@ -271,7 +271,7 @@ class Server(EventEmitter):
     def _start_accepting(self) -> None:
         self._retry = None
         for sock in self._listeners:
-            # One that somebody else has closed has no number any more.
+            # A socket that other code has closed has no number any more.
             if sock.fileno() >= 0:
                 self._loop.add_reader(sock.fileno(), self._accept, sock)
 
@@ -360,7 +360,7 @@ class Server(EventEmitter):
         try:
             result: Any = listener(stream)
         except BaseException:
-            # Nobody has taken the connection into his care.
+            # No listener has taken the connection.
             stream.reset_and_destroy()
             raise
         if hasattr(type(result), "__await__"):
@@ -390,7 +390,7 @@ class Server(EventEmitter):
                 # The handler has let it pass; 'error' tells who listens.
                 stream.destroy(error)
             elif stream.destroyed:
-                # Also where the handler has destroyed the connection with it: then it tells those who use that, too.
+                # Also if the handler has destroyed the connection with it: then users of the connection get it, too.
                 report(self._loop, "Exception in a connection handler", error, stream)
             else:
                 stream.off("error", heard)
@@ -444,7 +444,7 @@ class Server(EventEmitter):
         try:
             return bool(self._block_list(peer[0]))
         except Exception as error:
-            # A filter that fails lets nobody in.
+            # A filter that fails lets no connection in.
             report(self._loop, "Exception in block_list", error, self)
             return True
 

@@ -163,7 +163,7 @@ class Socket(Duplex, DirectTarget):
         sock.setblocking(False)
         self._connecting = None
         self._sock = sock
-        # As a `makefile()` does: somebody else's close() must not free a descriptor that is still watched and written
+        # As a `makefile()` does: a close() by other code must not free a descriptor that is still watched and written
         # to, as the next connection may get its number.
         sock._io_refs += 1  # type: ignore[attr-defined]
         self._peer = peer
@@ -195,7 +195,7 @@ class Socket(Duplex, DirectTarget):
         try:
             self._sock.shutdown(socket.SHUT_WR)
         except OSError as error:
-            # Where the peer is gone already, there is nobody to tell; reading meets what happened.
+            # If the peer is gone already, it cannot be told; a read reports what happened.
             if error.errno != errno.ENOTCONN and not isinstance(error, ConnectionError):
                 self._channel.note_fault(error)
                 raise

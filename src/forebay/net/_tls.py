@@ -116,7 +116,7 @@ class Secure:
             self._flush()
         if self._shaken is not None and not self._shaken.done():
             self._shaken.set_exception(error)
-            # Whoever started it has the error; the stream's listeners get it as well, if there are any.
+            # The caller of start_tls() has the error; the stream's listeners get it as well, if there are any.
             if not self._stream.listener_count("error"):
                 self._stream.destroy()
                 return
@@ -164,7 +164,7 @@ class Secure:
         assert self._shaken is not None
         if not self._shaken.done():
             self._shaken.set_result(None)
-        # A listener that raises does not keep the bytes waiting. They come after whoever awaits the handshake has said
+        # A listener that raises does not delay the bytes. They come after the task that awaits the handshake has said
         # what is to become of them.
         take_all(
             lambda: self._stream._s_tell("secure"),

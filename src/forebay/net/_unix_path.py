@@ -11,7 +11,7 @@ __all__ = ["bind_path"]
 
 
 def bind_path(sock: socket.socket, path: str | bytes, unlink: bool) -> None:
-    """Bind to ``path``; with ``unlink``, in the place of a socket that nobody listens on any more."""
+    """Bind to ``path``; with ``unlink``, replace a socket on which no process listens any more."""
     try:
         sock.bind(path)
     except OSError as error:
@@ -22,7 +22,7 @@ def bind_path(sock: socket.socket, path: str | bytes, unlink: bool) -> None:
 
 
 def _is_abandoned(path: str | bytes) -> bool:
-    """Whether a socket is there that nobody listens on any more."""
+    """Return whether the path is a socket on which no process listens any more."""
     try:
         if not stat.S_ISSOCK(os.stat(path).st_mode):
             return False

@@ -55,7 +55,7 @@ class Log:
         self.events: list[str] = []
         self.errors: list[BaseException] = []
         self.after: list[str] = []
-        # Filled by `collect`, and by those who listen to 'data' themselves: that starts the flow.
+        # Filled by `collect`, and by checks that listen to 'data' themselves: that starts the flow.
         self.chunks: list[Any] = []
         self._listeners = {name: self._listener(name) for name in LIFE}
         self._listen()

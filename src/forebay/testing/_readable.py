@@ -153,7 +153,7 @@ class ReadableCheck(Check):
             self.same(chunks, log.stream, "pipe()")
 
     async def unread(self) -> None:
-        async with self.step("nobody reads") as log:
+        async with self.step("not read") as log:
             stream = log.stream
             stream.read(0)
             length = -1
@@ -173,7 +173,7 @@ class ReadableCheck(Check):
             require(
                 length <= most,
                 "R1",
-                f"{length} are buffered and nobody reads, where the mark is {mark} and the largest chunk {max(sizes)}: "
+                f"{length} are buffered without a reader, with a mark of {mark} and a largest chunk of {max(sizes)}: "
                 "after push() has returned False, wait for the next _read",
             )
 

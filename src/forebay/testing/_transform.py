@@ -159,7 +159,7 @@ class TransformCheck(Check):
         require(
             not full or stream.readable_length <= full + most,
             "T1",
-            f"{stream.readable_length} are buffered and nobody reads, where the mark is {mark} and a write gives {most}: "
+            f"{stream.readable_length} are buffered without a reader, with a mark of {mark}, and a write gives {most}: "
             "after push() has returned False, a write is not complete before the next _read",
         )
 

@@ -103,7 +103,7 @@ cdef extern from *:
     }
 
     /* Cython gives every object a dict at once. Python makes one when there is something to put into it. One that
-       somebody else holds stays: what they put into it are attributes. */
+       other code holds stays: what that code puts into it are attributes. */
     static inline void forebay_drop_empty_dict(PyObject *owner) {
         if (Py_TYPE(owner)->tp_dictoffset > 0) {
             PyObject **own = (PyObject **)((char *)owner + Py_TYPE(owner)->tp_dictoffset);

@@ -140,7 +140,7 @@ cdef object caught():
 cdef bint look_at_stack(size_t here) noexcept:
     """`deep`, where the address is not known to be safe."""
     if not forebay_is_of_thread(here):
-        # A stack of somebody else's making: how large it is cannot be known.
+        # A stack that other code made: its size cannot be known.
         return False
     cdef size_t limit = forebay_limit(_SHARE, _MOST_BYTES)
     if here < limit:

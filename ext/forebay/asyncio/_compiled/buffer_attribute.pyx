@@ -2,7 +2,7 @@
 """asyncio's private attribute ``_buffer``, compiled; the twin is src/forebay/asyncio/_buffer.py.
 
 Libraries ask ``if reader._buffer`` before every request. So this only knows its reader, asks it how much there is, and
-copies the bytes where somebody wants to see or to change them.
+copies the bytes when a program wants to see or to change them.
 """
 
 cimport cython

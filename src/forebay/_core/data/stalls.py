@@ -1,4 +1,4 @@
-"""How often and for how long somebody had to wait for a stream."""
+"""Stalls: how often and how long producers waited for room in a stream."""
 
 from __future__ import annotations
 

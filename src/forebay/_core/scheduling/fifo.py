@@ -4,7 +4,7 @@ Unlike ``collections.deque`` it is reached from compiled code without a call thr
 between bursts, up to a bound.
 
 To make room may run the garbage collector, and that may run anything, which may use the same queue. So `reserve` comes
-first, then a look at whatever decides, and then `put`, which runs nobody's code: what belongs together stays together.
+first, then the decision, and then `put`, which runs no foreign code. So related entries stay together.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Fifo:
         """Take ``count`` bytes as one, from ``offset`` in the oldest item on; items that are used up go.
 
         None, and nothing is taken, where there is no quick way for it: an item is not exactly `bytes`, or they are not
-        as many. Without a compiler there is none. Runs nobody's code; call `trim` when all is noted.
+        as many. Without a compiler there is none. Runs no foreign code; call `trim` when everything is noted.
         """
 
     def first(self) -> Any:

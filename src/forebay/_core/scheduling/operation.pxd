@@ -6,7 +6,7 @@ cdef class Handle:
     cdef readonly object _loop
     cdef readonly object _value
     cdef bint _is_done
-    cdef public bint _seen          # somebody has asked for the error
+    cdef public bint _seen          # the error was retrieved
     cdef list _callbacks
     cdef list _futures              # of the tasks that wait
     cpdef object _settle(self, object error, object value=*)

@@ -187,7 +187,7 @@ class Handle:
         if self._error is not None and not self._seen and not self._loop.is_closed():
             self._loop.call_exception_handler(
                 {
-                    "message": f"{type(self).__name__} failed and nobody asked for its error",
+                    "message": f"{type(self).__name__} failed, and its error was never retrieved",
                     "exception": self._error,
                 }
             )

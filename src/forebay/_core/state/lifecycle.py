@@ -381,7 +381,7 @@ class Lifecycle(EventEmitter):
             self._s_emit_error(error)
 
     def _s_tell_error(self, error: Any) -> None:
-        """Emit 'error'; one that nobody listens to is told to the loop's exception handler, in public words."""
+        """Emit 'error'. Without a listener the error goes to the loop's exception handler."""
         if self._s_count("error"):
             self._s_emit1("error", error)
         else:

@@ -91,7 +91,7 @@ class Pipe(Listener):
     _on_close: Any
     _on_finish: Any
 
-    # Compiled, there is none without its streams: they are called unasked.
+    # A compiled Pipe always has its streams: its C methods call them unchecked.
     def __cinit__(self, source: Any, dest: Any, *options: Any) -> None:
         if not isinstance(source, Stream) or not isinstance(dest, Stream):
             raise TypeError("a pipe has two streams; it is made by Readable.pipe()")

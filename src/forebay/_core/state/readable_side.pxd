@@ -31,7 +31,7 @@ cdef class ReadableSide(Lifecycle):
     cdef unsigned char _r_reading            # a _read call is outstanding
     cdef unsigned char _r_late               # ... and is made on a tick
     cdef unsigned char _r_sync               # inside _read, or none was made yet
-    cdef unsigned char _r_need_readable      # 'readable' is owed to somebody
+    cdef unsigned char _r_need_readable      # a consumer waits for 'readable'
     cdef unsigned char _r_emitted_readable   # ... and announced
     cdef unsigned char _r_listening          # there are 'readable' listeners
     cdef unsigned char _r_resume_scheduled

@@ -693,7 +693,7 @@ class ReadableSide(Lifecycle):
     # ---- destinations that must drain
 
     def _r_forget_drains(self) -> None:
-        """P7: whoever reads does not wait for anybody."""
+        """P7: a consumer that reads by hand does not wait for destinations."""
         if self._r_multi_await:
             self._r_await.clear()
         else:

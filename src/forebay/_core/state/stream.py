@@ -136,7 +136,7 @@ class Stream(WritableSide):
             readable_object_mode,
             encoding,
         )
-        # Output of the very first write goes straight to whoever listens already (T2).
+        # Output of the very first write goes straight to the present listeners (T2).
         self._r_sync = False
         self._w_start(
             transform,

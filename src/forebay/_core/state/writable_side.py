@@ -84,7 +84,7 @@ class WritableSide(ReadableSide):
     # ---- write
 
     def _w_checked(self, chunk: Any, encoding: Any) -> Any:
-        """The chunk as it is queued. Raises for what is none, before any state is looked at (W1)."""
+        """Return the chunk as it is queued. Raise if it is not a chunk, before any check of the state (W1)."""
         if chunk is None:
             raise NullChunkError(
                 "write(None): None marks the end of a stream and cannot be a chunk; call end()"
@@ -681,7 +681,7 @@ class WritableSide(ReadableSide):
             if self._r_hwm:
                 self._r_read_more()
             else:
-                # Nothing is fetched ahead; somebody has asked for a chunk.
+                # Nothing is fetched ahead; a consumer has asked for a chunk.
                 self._s_tick(_TICK_READ_ZERO, None)
         if self._s_writable:
             if not self._w_writing:

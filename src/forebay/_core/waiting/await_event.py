@@ -120,7 +120,7 @@ class _Room:
             self._loop.call_soon(self._wake_some)
 
 
-# The attribute of a stream that holds those who wait for its room.
+# The attribute of a stream that holds the tasks waiting for its room.
 _ROOM = "_forebay_room"
 
 
@@ -213,7 +213,7 @@ class on:
     ) -> None:
         if not hasattr(emitter, "on"):
             raise InvalidArgTypeError(f"on() needs an EventEmitter, got {emitter!r}")
-        # The emitter's listeners hold the events, and nobody but the loop holds the iterator.
+        # The emitter's listeners hold the events, and only the loop holds the iterator.
         self._events = _Events(emitter, event, close, checked_signal(signal))
 
     def __aiter__(self) -> on:

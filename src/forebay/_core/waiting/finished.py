@@ -90,7 +90,7 @@ class Finished(Handle):  # type: ignore[type-arg]
     def _begin(self, stream: Stream, readable: Any, writable: Any) -> None:
         can_read = stream._s_readable
         can_write = stream._s_writable
-        # A side that was switched off is none that would be waited for.
+        # A side that was switched off is not waited for.
         reads = can_read and not stream._r_disabled
         writes = can_write and not stream._w_disabled
         self._readable = reads and readable is not False

@@ -1,7 +1,7 @@
 """Which of the methods that a reader calls by itself are its class's own, or the object's.
 
 asyncio's readers call some public methods from others: ``async for`` calls `readline`, and that `readuntil`. Forebay's
-do so only where somebody has overridden, or patched, one of them.
+do so only if one of them is overridden or patched.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ cdef class ProtocolCore:
     cdef public bint _connection_lost
     cdef public object _transport           # or None
     cdef Area _area                         # the memory that the loop receives into
-    cdef bint _plain                        # what is received goes to the buffer, nobody overrides it
+    cdef bint _plain                        # received data goes to the buffer; there is no override
     cdef bint _pauses_late                  # the transport of a full reader is paused when more comes, not before
-    cdef bint _own_drain                    # somebody has set a _drain_helper() on this object
+    cdef bint _own_drain                    # this object has a _drain_helper() of its own
     cdef bint _handed_out                   # the writer's user was given the transport
     cdef object _tail                       # what the last small pieces that wait were joined to, or None
     cdef object _socket                     # the transport whose system calls are made here, or None

@@ -58,7 +58,7 @@ class ProtocolCore:
         return 0
 
     def __setattr__(self, name: Any, value: Any) -> None:
-        # Somebody patches this object.
+        # The program patches this object.
         if name in _SEEING:
             self._plain = False
         elif name == "_drain_helper":
@@ -143,7 +143,7 @@ class ProtocolCore:
         if self._plain and isinstance(reader, ReaderCore) and not self._is_seen(reader):
             self._take_in(transport, reader)
         else:
-            # Nobody reads any more, or somebody wants to see the data first.
+            # There is no reader any more, or an override has to see the data first.
             transport._read_ready__get_buffer()
 
     def _take_in(self, transport: Any, reader: ReaderCore) -> int:

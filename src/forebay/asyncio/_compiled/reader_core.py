@@ -97,7 +97,7 @@ class ReaderCore:
         self._want_bytes = 0
         self._want_separator = None
 
-    # ---- what a class, or somebody who patches it, has of its own
+    # ---- overrides in a class, and patches
 
     def __setattr__(self, name: Any, value: Any) -> None:
         if name in CALLED:

@@ -11,7 +11,7 @@ cdef class WriterCore:
     cdef public object _loop
     cdef object _channel                    # the transport
     cdef ProtocolCore _core                 # the protocol, where it is one of ours
-    cdef bint _plain_drain                  # nobody overrides the protocol's _drain_helper()
+    cdef bint _plain_drain                  # the protocol's _drain_helper() is not overridden
     cdef int _drains                        # that did not wait, since one did
 
     @cython.final

@@ -21,7 +21,7 @@ from forebay.streams.writable import Writable
 __all__ = ["add_arguments", "run"]
 
 _CHUNK = 256 * 1024
-# All of it is in memory at one time where nobody waits, so it has to stay harmless.
+# Without backpressure all of it is in memory at one time, so it has to stay harmless.
 _MOST = 200 * 1000 * 1000
 _SIZE = 128 * 1024 * 1024
 _RATE = 16 * 1024 * 1024

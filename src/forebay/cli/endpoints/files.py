@@ -50,7 +50,7 @@ def target_of(text: str, atomic: bool) -> Any:
 
 
 class Source:
-    """Where the bytes come from. ``name``: for messages. ``total``: bytes that are to come, None where nobody knows."""
+    """The source of the bytes. ``name``: for messages. ``total``: the expected bytes, None if unknown."""
 
     def __init__(self, text: str) -> None:
         self.is_stdin = text == "-"

@@ -50,7 +50,7 @@ class NetworkSource(_Connection):
     """Where the bytes come from."""
 
     is_stdin = False
-    #: Nobody knows how many there will be.
+    #: The number of bytes is not known.
     total = None
     #: Of a file that is made of them, less the umask.
     permissions = 0o666

@@ -30,7 +30,7 @@ _ERASE_TO_END = "\x1b[K"
 
 
 class Meter:
-    """Works a rate and the time left out of looks at a counter. ``total``: bytes in all, None where nobody knows."""
+    """Compute a rate and the remaining time from samples of a counter. ``total``: all bytes, None if unknown."""
 
     def __init__(self, total: int | None) -> None:
         self.total = total

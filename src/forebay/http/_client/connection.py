@@ -122,7 +122,7 @@ class ClientConnection(HttpConnection):
         request = self._request
         status = parser.get_status_code()
         if request is None or self._over:
-            self._refuse("a response that nobody has asked for", 502)
+            self._refuse("an unexpected response", 502)
         self._silent = False
         version = parser.get_http_version()
         if version != "1.1" and version != "1.0":
@@ -198,7 +198,7 @@ class ClientConnection(HttpConnection):
         if self._over:
             self._exchange_over()
         elif self._in_message and self._request is None and self._incoming is None and self._failed is None:
-            self._refused(HttpProtocolError("the peer sent a response that nobody has asked for", 502))
+            self._refused(HttpProtocolError("the peer sent an unexpected response", 502))
 
     def _hand_over(self, request: ClientRequest, response: ClientResponse) -> None:
         self._incoming = None

@@ -245,8 +245,8 @@ class Exchange:
 
 
 def _drop(response: ClientResponse) -> None:
-    """Be done with a response that nobody wants, and keep its connection where that costs little."""
-    # What happens to it now is for nobody to hear of.
+    """Give up an unneeded response, and keep its connection if that costs little."""
+    # Later errors of it are not reported.
     response.on("error", _ignore)
     length = response.headers.get("content-length", "")
     if response.complete or (length.isdigit() and int(length) <= _SMALL_BODY):
@@ -256,4 +256,4 @@ def _drop(response: ClientResponse) -> None:
 
 
 def _ignore(error: BaseException) -> None:
-    """Nobody is to be told."""
+    """Do nothing with the error."""

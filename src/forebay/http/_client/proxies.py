@@ -29,7 +29,7 @@ class Proxies:
         self._direct = direct
 
     def proxy_for(self, target: Target) -> Target | None:
-        """The proxy that leads to ``target``, None where there is none. Raises InvalidArgValueError for what is none."""
+        """Return the proxy for ``target``, or None. Raise InvalidArgValueError if the setting is not a proxy."""
         proxy = self._https if target.secure else self._http
         if proxy is None or any(_covers(entry, target) for entry in self._direct):
             return None
@@ -37,10 +37,10 @@ class Proxies:
 
     @classmethod
     def of_environment(cls, environ: Mapping[str, str] = os.environ) -> Proxies:
-        """HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY; in lower case they come first, and empty they are none.
+        """HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. Lower-case names take precedence; an empty value means no proxy.
 
         Where REQUEST_METHOD is set, as it is for a CGI program, HTTP_PROXY is what a client sent as a header "Proxy",
-        and means nothing. What is no proxy is an error of the requests that would go through it.
+        and is ignored. An invalid proxy is an error of the requests that would use it.
         """
         cgi = "REQUEST_METHOD" in environ
         everything = ("all_proxy", "ALL_PROXY")

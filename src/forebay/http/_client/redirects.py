@@ -23,7 +23,7 @@ _OF_BODY = frozenset(("transfer-encoding", "expect", "trailer"))
 def location_of(response: ClientResponse) -> str | None:
     """Where ``response`` leads, as text; None where it does not say. Raises HttpProtocolError for several places.
 
-    Bytes that are no ASCII are UTF-8, as browsers take them; what is none is percent-encoded as it came.
+    Bytes outside ASCII are decoded as UTF-8, as in browsers; bytes that are not UTF-8 are percent-encoded.
     """
     places = set(response.headers.get_all("location"))
     if not places:

@@ -20,7 +20,7 @@ _CHUNKED = 2
 
 _TICK_CLOSE = 3
 
-# Methods whose requests have a body more often than not: that there is none is said.
+# Methods whose requests usually have a body: they say so if they have no body.
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 
 
@@ -166,7 +166,9 @@ class ClientRequest(Outgoing):
         event = "connect" if self.method == "CONNECT" else "upgrade"
         shown = self._shown()
         if shown.listener_count(event) == 0:
-            error = HttpProtocolError(f"the peer switched protocols, and nobody listens for {event!r}", 502)
+            error = HttpProtocolError(
+                f"the peer switched protocols, and there is no listener for {event!r}", 502
+            )
             socket.destroy()
             self._s_destroy_stream(error)
             return
@@ -210,7 +212,7 @@ class ClientRequest(Outgoing):
             if self._s_count("error"):
                 handle._seen = True
             else:
-                # Whoever awaits is told; where nobody does, the handle reports it.
+                # The awaiting task gets the error; without one the handle reports it.
                 self._s_error_emitted = True
             if not handle.done():
                 if arg is None or isinstance(arg, (AbortError, StreamDestroyedError)):

@@ -73,7 +73,7 @@ def _send(request: ClientRequest, body: Any) -> None:
     if isinstance(body, str):
         request.end(body.encode() or None)
     elif is_whole(body):
-        # An empty one is none: such a request may be sent once more.
+        # An empty body counts as no body: such a request may be sent once more.
         request.end(body if len(body) else None)
     else:
         flow = pipeline(

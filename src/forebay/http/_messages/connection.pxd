@@ -40,7 +40,7 @@ cdef class HttpConnection(Carrier):
     cdef object _failed                  # why nothing is read any more, or None
     cdef bint _last_came                 # what follows the last message means nothing
     cdef bint _body_full                 # the reader of the body is behind
-    cdef bint _discarding                # nobody wants the rest of the body
+    cdef bint _discarding                # the rest of the body is discarded
     cdef object _first_piece             # what the parser is at work on, where a message begins with it, else None
     cdef bint _after_cr                  # the last byte before a message was a CR
     cdef bytes _last_bytes               # the last three of the message as far as the parser has it

@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""A connection: bytes to messages by httptools, no faster than somebody takes them, and no more than is allowed.
+"""A connection: httptools parses bytes to messages, no faster than they are consumed and within the limits.
 
 httptools cannot be stopped inside what it is given, so it is given no piece that goes beyond the end of a message, and
 what is left waits here. What a message is therefore does not depend on how its bytes were cut on their way.
@@ -262,10 +262,10 @@ class HttpConnection(Carrier):
                 # Of a listener. It must not be taken for the peer's.
                 incoming._s_fail(error, False)
         else:
-            self._refuse("a body where there is none", 400)
+            self._refuse("an unexpected body", 400)
 
     def _discarded(self, size: int) -> None:
-        """``size`` bytes of a body came that nobody reads."""
+        """``size`` bytes of an unread body came."""
 
     def _dropped(self, size: int) -> None:
         """``size`` bytes came after the last that matter."""
@@ -292,7 +292,7 @@ class HttpConnection(Carrier):
         raise NotImplementedError
 
     def _refused(self, error: Any) -> None:
-        """The peer sent what is no HTTP; nothing is read any more."""
+        """The peer sent invalid HTTP; nothing is read any more."""
         raise NotImplementedError
 
     def _upgraded(self) -> None:
@@ -485,7 +485,7 @@ class HttpConnection(Carrier):
             if kind == "HttpParserCallbackError" and error.__context__ is not None:
                 # Not the peer's: what it does wrong was noted where it was found.
                 raise error.__context__
-            self._failed = HttpProtocolError(f"the peer sent what is no HTTP/1.1: {error}")
+            self._failed = HttpProtocolError(f"the peer sent invalid HTTP/1.1: {error}")
             self._failed.__cause__ = error
         self._held = None
         self._refused(self._failed)
@@ -518,7 +518,7 @@ class HttpConnection(Carrier):
         raise NotImplementedError
 
     def _detach(self) -> Any:
-        """Give the socket to another protocol, with what it has read of that already; nobody reads it then."""
+        """Give the socket to another protocol, with the bytes of it that were read already. Stop reading it."""
         socket = self._socket
         rest = None if self._held is None else bytes(self._rest())
         socket._r_pause()
@@ -526,7 +526,7 @@ class HttpConnection(Carrier):
         self._c_release()
         if rest:
             socket._r_unshift(rest, None)
-        # As if nobody had read from it yet: the first listener starts the flow.
+        # As if it had not been read yet: the first listener starts the flow.
         socket._r_flowing = -1
         socket._r_paused = -1
         return socket

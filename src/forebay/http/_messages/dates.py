@@ -32,7 +32,7 @@ _LAST_SECOND = 253402300799
 
 
 def date_value(text: str) -> int | None:
-    """Seconds since 1970 of an HTTP date in any of its forms; None for what is none."""
+    """Return the seconds since 1970 of an HTTP date in any of its forms; None if it is not a date."""
     text = text.strip()
     found = next((match for form in _FORMS if (match := form(text))), None)
     if found is None:

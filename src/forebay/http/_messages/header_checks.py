@@ -17,7 +17,7 @@ _MOST_CHECKED_NAMES = 500
 
 
 def check_name(name: object) -> str:
-    """The name in lower case. Raises InvalidHeaderError for what is no name, InvalidArgTypeError for what is no str."""
+    """Return the name in lower case. Raise InvalidHeaderError if it is not a name, InvalidArgTypeError if not a str."""
     lower = _checked_names.get(name) if type(name) is str else None
     if lower is not None:
         return lower

@@ -5,7 +5,7 @@ cdef int _TICK_BROKEN
 
 cdef class Incoming(Readable):
     cdef Carrier _carrier
-    cdef object _headers                 # the Headers of raw_headers, once somebody asked
+    cdef object _headers                 # the Headers of raw_headers, made at the first access
     cdef object _trailers
     cdef readonly str http_version
     cdef public list raw_headers
@@ -27,7 +27,7 @@ cdef class ClientResponse(Incoming):
     cdef public int status_code
     cdef public str status_message
     cdef public str url
-    cdef object _broken                  # why nothing more comes, until somebody was told; else None
+    cdef object _broken                  # why nothing more comes, until that was reported; else None
     cpdef object _break(self, object error, bint at_once)
     cdef bint _is_heard(self) except -1
     cdef object _tell_broken(self)

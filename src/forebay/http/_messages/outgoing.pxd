@@ -33,7 +33,7 @@ cdef class Outgoing(Writable):
     cdef bint _waiting                   # a write, or the end, waits for room in the socket
     cdef bint _in_handler                # the handler is running, and its exception would still be seen
     cdef bint _ended_in_handler          # ... and has ended the message
-    cdef bint _past                      # somebody writes the body to the socket, past this stream
+    cdef bint _past                      # other code writes the body to the socket, past this stream
     cdef list _w_held                    # the chunks of a write that waits for a connection
     cdef object _start_outgoing(self, Carrier carrier, object high_water_mark)
     cdef object _refuse_if_fixed(self, str what)

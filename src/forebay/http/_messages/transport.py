@@ -15,7 +15,7 @@ class Carrier(Listener):
     _socket: Duplex
 
     def _body_wanted(self, incoming: Any) -> None:
-        """Somebody reads the body of ``incoming``."""
+        """The program reads the body of ``incoming``."""
 
     def _incoming_closed(self, incoming: Any, error: Any) -> None:
         """``incoming`` was destroyed, read to its end or not."""

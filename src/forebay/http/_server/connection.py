@@ -189,7 +189,7 @@ class ServerConnection(RequestReceiver):
             or request._is_read()
             or (request.complete and request._r_length and not request._s_destroyed)
         ):
-            # A body that is here whole can still be read, by whoever has the request.
+            # A body that has arrived whole can still be read through the request.
             return
         if request.complete:
             if not request._close_quietly(None):
@@ -198,7 +198,7 @@ class ServerConnection(RequestReceiver):
             self._give_up(request)
 
     def _give_up(self, request: Incoming) -> None:
-        """Nobody reads a body when the response is out. Whoever does it later has an error."""
+        """Give up the body: the response is sent. A later read raises an error."""
         error = PrematureCloseError(
             "the body of the request was given up when the response was out; read it before the response ends"
         )
@@ -284,7 +284,7 @@ class ServerConnection(RequestReceiver):
         self._fail_request(request, error)
 
     def _fail_request(self, request: Incoming, error: Any) -> None:
-        """Fail a body; where nobody reads it, only whoever does so from now on hears of that."""
+        """Fail a body. If it is not being read, only later reads raise the error."""
         if request._s_destroyed:
             return
         if request._is_read() or request._s_count("error"):

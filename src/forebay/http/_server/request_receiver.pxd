@@ -15,7 +15,7 @@ cdef class RequestReceiver(ServerClock):
     cdef bytes _good_host                # a Host that was looked at; the next request mostly has the same
     cdef list _queue                     # requests that came and wait for their turn
     cdef bint _rest_due                  # the response is out, and the body of its request still coming
-    cdef long long _discard_left         # bytes that may still come of a body that nobody reads
+    cdef long long _discard_left         # bytes that may still come of an unread body
     cdef object _start_receiving(self, object server, object high_water_mark)
     @cython.locals(queue=list, last=ServerRequest)
     cdef bint _has_room(self) except -1

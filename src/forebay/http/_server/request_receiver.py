@@ -10,7 +10,7 @@ from forebay.errors import HttpProtocolError
 from forebay.http._messages.incoming import Incoming, ServerRequest
 from forebay.http._server.connection_timeouts import ServerClock
 
-# How much of a body that nobody reads is received for the sake of keeping the connection.
+# How much of an unread body is received in order to keep the connection.
 _MOST_DISCARDED_BYTES = 256 * 1024
 # A name or an address, and a port (RFC 9110, 7.2). A comma would be a list.
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~%!$&'()*+;=-]*)(?::[0-9]{0,5})?").fullmatch
@@ -143,13 +143,13 @@ class RequestReceiver(ServerClock):
                 self._refused(HttpProtocolError("the peer sent an upgrade request with a body", 400))
         elif wanted == "connect":
             self._queue.pop()
-            self._refused(HttpProtocolError("the peer sent CONNECT to what is no proxy", 501))
+            self._refused(HttpProtocolError("the peer sent CONNECT, and this server is not a proxy", 501))
         else:
             self._queue.pop()
             self._parse_without_upgrade(request)
 
     def _parse_without_upgrade(self, request: ServerRequest) -> None:
-        """Nobody here speaks another protocol, so this is a request like any other; the parser took it for its last."""
+        """Parse on: without an 'upgrade' listener this is an ordinary request, but the parser took it for its last."""
         fields = request.raw_headers
         lines = [f"{request.method} {request.url} HTTP/{request.http_version}\r\n".encode("latin-1")]
         for name, value in fields:

@@ -98,7 +98,7 @@ class SendFile(Handle[None]):
         self._source: ReadStream | None = None
 
     def _start(self, work: Callable[[], OpenFile | Folder]) -> None:
-        # The descriptor finds its way back even where nobody waits for it any more.
+        # The descriptor comes back even if no task waits for it any more.
         self._loop.run_in_executor(None, work).add_done_callback(self._opened)
 
     def _opened(self, opening: asyncio.Future[OpenFile | Folder]) -> None:

@@ -120,7 +120,7 @@ class FileRoute:
         self._into.resume()
 
     def stop(self) -> None:
-        """Somebody wants to write to the file: he has to wait until the pipe is empty."""
+        """Do nothing: a writer that wants the file has to wait until the pipe is empty."""
 
     def leave(self) -> None:
         """The source goes another way from here on; what is in the pipe still arrives."""

@@ -168,7 +168,7 @@ class SocketRoute:
             self._through()
 
     def stop(self) -> None:
-        """Somebody wants to write to the destination: he has to wait until the pipe is empty."""
+        """Do nothing: a writer that wants the destination has to wait until the pipe is empty."""
 
     def leave(self) -> None:
         """The source goes another way from here on; what is in the pipe still arrives."""

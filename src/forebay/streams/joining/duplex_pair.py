@@ -40,7 +40,7 @@ class _Side(Duplex):
             next_tick(self._tell, error)
 
     def _tell(self, error: BaseException | None) -> None:
-        # The other side learns that this one is gone, not why: it may have nobody who listens for errors.
+        # The other side learns that this one is gone, not why: it may have no listener for errors.
         other = self._other
         if other.destroyed:
             return

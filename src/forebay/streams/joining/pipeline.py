@@ -98,7 +98,7 @@ class Pipeline(Handle[Any], Flow):
                 current = self._connect(current, index)
         except BaseException as error:
             self._place(error, index)
-            # A function failed, or gave what is none. That is raised; the stages are given up all the same.
+            # A function failed, or returned something that is not a stage. That is raised; the stages are given up as well.
             for index in range(watched, len(self.stages)):
                 self._watch(index)
             self._seen = True
@@ -292,7 +292,7 @@ class Pipeline(Handle[Any], Flow):
 
     def _give_up(self, stream: Any) -> None:
         """Give up the stream that a finished function read, and the stages before it."""
-        # The first stage needs nothing, nobody waits for it.
+        # The first stage has no stage before it.
         if stream is not self.stages[0] and not stream.destroyed and not stream.readable_ended:
             stream.destroy(Left())
 
@@ -401,7 +401,7 @@ class Pipeline(Handle[Any], Flow):
         self._seen = True
 
     def _abandoned(self) -> None:
-        # Whoever cancels knows; a task that the loop cancels at its end does not tell anybody.
+        # The caller of cancel() knows; a task that the loop cancels at its end reports to no caller.
         if shutting_down():
             self._give_up_all()
         self._seen = True

@@ -33,7 +33,7 @@ cdef class Stage(Readable):
     cdef object _abort_signal
     cdef object _pull               # None before the first read, and after destroy()
     cdef bint _started              # the source is read
-    cdef bint _driven               # ... by somebody else; see run_by
+    cdef bint _driven               # ... by another operator; see run_by
     cdef bint _pumping
     cdef bint _wanted               # the last push said that there is room
     cdef object _plain              # the type of the last result; known to be no awaitable

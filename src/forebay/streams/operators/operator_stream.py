@@ -145,7 +145,7 @@ class Stage(Readable):
     # ---- taken apart by a reader
 
     def is_idle(self) -> bool:
-        """Whether nobody looks at this stream, so that its step may as well be another's."""
+        """Return whether the stream has no listener and no reader, so that another stream may run its step."""
         return not (
             self._started
             or self._s_destroyed

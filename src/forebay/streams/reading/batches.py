@@ -16,7 +16,7 @@ class Batches:
 
     def __init__(self, source: Any) -> None:
         self._source = source
-        # The stream's listeners hold the pull, and nobody but the loop holds this object.
+        # The stream's listeners hold the pull, and only the loop holds this object.
         self._pull: Pull | None = None
         self._over = False
 

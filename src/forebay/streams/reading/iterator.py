@@ -28,7 +28,7 @@ class ReadableIterator:
     _reading: Reading
 
     def __init__(self, stream: Stream, destroy_on_return: bool, drain_on_error: bool) -> None:
-        # The stream's listeners hold the reading, and nobody but the loop holds the iterator.
+        # The stream's listeners hold the reading, and only the loop holds the iterator.
         self._stream = stream
         self._reading = Reading(stream, destroy_on_return, drain_on_error)
 
@@ -52,7 +52,7 @@ class ReadableIterator:
 
     def __del__(self) -> None:
         reading = self._reading
-        # Without a running loop there is nobody left who could be told.
+        # Without a running loop there is no receiver for a report.
         if reading is not None and reading.started and not reading.over and _get_running_loop() is not None:
             reading.finish(False)
 
@@ -143,7 +143,7 @@ class Reading:
         elif not completed or failed or (stream._s_auto_destroys() and not stream._s_half_done()):
             if not stream.destroyed:
                 if not self.started:
-                    # The watch takes the error: that the stream was given up is for nobody to hear of.
+                    # The watch takes the error: that the stream was given up is not reported.
                     self._start()
                 stream.destroy(None if stream.readable_ended or failed else Left())
         else:

@@ -207,7 +207,7 @@ class Server(EventEmitter):
         socket = self._handed
         if socket is None:
             super()._s_watch_listener(awaitable)
-        elif getattr(socket, "_accepted_by", None) is not None:
+        elif self._below is not None and socket in self._below._connections:
             # As of any connection that an async handler has.
             self._below._look_after(socket, awaitable)
         else:

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from forebay._core.state.lifecycle import Completion
-from forebay._system.worker_pool import Strand
+from forebay._system.worker_pool import SerialExecutor
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError, OutOfRangeError, StreamError
 from forebay.streams.transform import Transform
 
@@ -62,13 +62,13 @@ class TruncatedDataError(StreamError, EOFError):
 class _Worker(Transform):
     """A Transform that runs some of its work in a worker thread, one call after the other."""
 
-    _strand: Strand | None = None
+    _executor: SerialExecutor | None = None
 
     def _submit(self, job: Callable[[], T], done: Callable[[Any, BaseException | None], None]) -> None:
-        if self._strand is None:
+        if self._executor is None:
             # A worker holds nothing of the stream that would have to be released.
-            self._strand = Strand(asyncio.get_running_loop(), _nothing)
-        self._strand.submit(job, done)
+            self._executor = SerialExecutor(asyncio.get_running_loop(), _nothing)
+        self._executor.submit(job, done)
 
     async def _in_worker(self, job: Callable[[], T]) -> T:
         future: asyncio.Future[tuple[Any, BaseException | None]] = asyncio.get_running_loop().create_future()
@@ -86,8 +86,8 @@ class _Worker(Transform):
         return value
 
     def _destroy(self, error: BaseException | None) -> Completion | None:
-        strand, self._strand = self._strand, None
-        if strand is None:
+        executor, self._executor = self._executor, None
+        if executor is None:
             return None
         closed = Completion()
 
@@ -97,7 +97,7 @@ class _Worker(Transform):
             else:
                 closed.reject(error)
 
-        strand.finish(_nothing, finished)
+        executor.finish(_nothing, finished)
         return closed
 
 

@@ -8,18 +8,18 @@ import pytest
 from file_helpers import eventually
 
 from forebay._system import worker_pool
-from forebay._system.worker_pool import Strand
+from forebay._system.worker_pool import SerialExecutor
 
 
 def names():
     return [thread for thread in threading.enumerate() if thread.name == "forebay-file"]
 
 
-async def finish(*strands):
+async def finish(*executors):
     loop = asyncio.get_running_loop()
-    for strand in strands:
+    for executor in executors:
         done = loop.create_future()
-        strand.finish(lambda: None, lambda value, error, done=done: done.set_result(None))
+        executor.finish(lambda: None, lambda value, error, done=done: done.set_result(None))
         await done
 
 
@@ -29,14 +29,14 @@ def nothing():
 
 def test_jobs_run_in_order_and_report_in_order(run):
     async def main():
-        strand = Strand(asyncio.get_running_loop(), nothing)
+        executor = SerialExecutor(asyncio.get_running_loop(), nothing)
         ran = []
         told = []
         for n in range(200):
-            strand.submit(lambda n=n: ran.append(n) or n, lambda value, error: told.append(value))
+            executor.submit(lambda n=n: ran.append(n) or n, lambda value, error: told.append(value))
             if n % 50 == 0:
                 await asyncio.sleep(0)
-        await finish(strand)
+        await finish(executor)
         assert ran == told == list(range(200))
 
     run(main)
@@ -44,7 +44,7 @@ def test_jobs_run_in_order_and_report_in_order(run):
 
 def test_never_two_jobs_of_one_strand_at_a_time(run):
     async def main():
-        strand = Strand(asyncio.get_running_loop(), nothing)
+        executor = SerialExecutor(asyncio.get_running_loop(), nothing)
         lock = threading.Lock()
 
         def job():
@@ -54,9 +54,9 @@ def test_never_two_jobs_of_one_strand_at_a_time(run):
 
         errors = []
         for _ in range(100):
-            strand.submit(job, lambda value, error: errors.append(error))
+            executor.submit(job, lambda value, error: errors.append(error))
             await asyncio.sleep(0.0001)
-        await finish(strand)
+        await finish(executor)
         assert errors == [None] * 100
 
     run(main)
@@ -64,14 +64,14 @@ def test_never_two_jobs_of_one_strand_at_a_time(run):
 
 def test_errors_are_reported(run):
     async def main():
-        strand = Strand(asyncio.get_running_loop(), nothing)
+        executor = SerialExecutor(asyncio.get_running_loop(), nothing)
         seen = []
 
         def fail():
             raise KeyError("job")
 
-        strand.submit(fail, lambda value, error: seen.append((value, error)))
-        await finish(strand)
+        executor.submit(fail, lambda value, error: seen.append((value, error)))
+        await finish(executor)
         [(value, error)] = seen
         assert value is None
         assert isinstance(error, KeyError)
@@ -84,7 +84,7 @@ def test_no_more_threads_than_allowed(run, monkeypatch):
 
     async def main():
         loop = asyncio.get_running_loop()
-        strands = [Strand(loop, nothing) for _ in range(30)]
+        executors = [SerialExecutor(loop, nothing) for _ in range(30)]
         done = []
         most = []
 
@@ -93,9 +93,9 @@ def test_no_more_threads_than_allowed(run, monkeypatch):
             time.sleep(0.001)
 
         for _ in range(3):
-            for strand in strands:
-                strand.submit(job, lambda value, error: done.append(error))
-        await finish(*strands)
+            for executor in executors:
+                executor.submit(job, lambda value, error: done.append(error))
+        await finish(*executors)
         assert done == [None] * 90
         assert max(most) <= 4
 
@@ -107,7 +107,7 @@ def test_waiting_workers_do_not_count(run, monkeypatch):
 
     async def main():
         loop = asyncio.get_running_loop()
-        strands = [Strand(loop, nothing) for _ in range(6)]
+        executors = [SerialExecutor(loop, nothing) for _ in range(6)]
         go_on = threading.Event()
         reached = threading.Semaphore(0)
 
@@ -116,15 +116,15 @@ def test_waiting_workers_do_not_count(run, monkeypatch):
                 reached.release()
                 go_on.wait(10)
 
-        for strand in strands[:5]:
-            strand.submit(wait, lambda value, error: None)
+        for executor in executors[:5]:
+            executor.submit(wait, lambda value, error: None)
         for _ in range(5):
             assert await asyncio.to_thread(reached.acquire, timeout=10)
         ran = loop.create_future()
-        strands[5].submit(lambda: "ran", lambda value, error: ran.set_result(value))
+        executors[5].submit(lambda: "ran", lambda value, error: ran.set_result(value))
         assert await ran == "ran"
         go_on.set()
-        await finish(*strands)
+        await finish(*executors)
 
     run(main)
 
@@ -133,13 +133,13 @@ def test_idle_threads_leave(run, monkeypatch):
     monkeypatch.setattr(worker_pool, "IDLE_SECONDS", 0.01)
 
     async def main():
-        strand = Strand(asyncio.get_running_loop(), nothing)
+        executor = SerialExecutor(asyncio.get_running_loop(), nothing)
         for _ in range(3):
             done = asyncio.get_running_loop().create_future()
-            strand.submit(lambda: 1, lambda value, error, done=done: done.set_result(value))
+            executor.submit(lambda: 1, lambda value, error, done=done: done.set_result(value))
             assert await done == 1
             assert await asyncio.to_thread(eventually, lambda: not names())
-        await finish(strand)
+        await finish(executor)
 
     run(main)
 
@@ -150,17 +150,17 @@ def test_closed_loop_is_told_to_the_owner():
     ran = []
 
     async def main():
-        strand = Strand(asyncio.get_running_loop(), abandoned.set)
-        strand.submit(lambda: go_on.wait(10), nothing)
-        strand.submit(lambda: ran.append(1), nothing)
-        return strand
+        executor = SerialExecutor(asyncio.get_running_loop(), abandoned.set)
+        executor.submit(lambda: go_on.wait(10), nothing)
+        executor.submit(lambda: ran.append(1), nothing)
+        return executor
 
-    strand = asyncio.run(main())
+    executor = asyncio.run(main())
     go_on.set()
     assert abandoned.wait(10)
     assert eventually(lambda: not names())
     assert ran == []
-    del strand
+    del executor
 
 
 @pytest.mark.parametrize("loops", [4])

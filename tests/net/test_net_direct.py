@@ -314,7 +314,7 @@ def test_a_trip_ends_in_time_where_the_socket_never_waits(run, file, trips, monk
 
     monkeypatch.setattr(file_to_socket, "_SLICE_BYTES", 10_000)
     monkeypatch.setattr(file_to_socket, "_TURN_BYTES", 100_000)
-    monkeypatch.setattr(file_to_socket, "_TRIP_SECONDS", 0.0)
+    monkeypatch.setattr(file_to_socket, "_TRANSFER_SECONDS", 0.0)
     run(main)
     assert len(trips) >= SIZE // 200_000
 

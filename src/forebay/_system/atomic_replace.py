@@ -10,7 +10,7 @@ import stat
 import weakref
 from collections.abc import Iterator
 
-from forebay._system.cleanup import release
+from forebay._system.cleanup import run_all
 from forebay._system.file_attributes import Attributes
 from forebay._system.resolved_path import Place, place_of
 from forebay._system.temporary_files import claim, disclaim, temporary_names
@@ -78,7 +78,7 @@ class Replacement:
                 if self._old is not None:
                     self._old.give(fd)
             except BaseException:
-                release(lambda: os.close(fd), self.discard)
+                run_all(lambda: os.close(fd), self.discard)
                 raise
             return fd
 
@@ -191,7 +191,7 @@ class Replacement:
 
     def discard(self) -> None:
         """Remove the file, unless it is in its place by now, and release everything."""
-        release(self._unlink, self._place.close)
+        run_all(self._unlink, self._place.close)
 
     def _unlink(self) -> None:
         name, self._name = self._name, None

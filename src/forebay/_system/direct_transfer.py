@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol, TypeGuard
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from forebay._system.kernel_copy import Moved, Mover
 from forebay._system.open_file import OpenFile
-from forebay._system.worker_pool import Strand
+from forebay._system.worker_pool import SerialExecutor
 
-__all__ = ["Borrower", "DirectSource", "DirectTarget", "Trip"]
+__all__ = ["DirectSource", "DirectTarget", "Hold", "TargetOwner", "Transfer"]
+
+# How long a read is put off at most so that the destination gets through with what it has: otherwise a chunk would
+# always be on its way to it, and it would never be free.
+_HOLD_SECONDS = 0.05
 
 
-class Borrower(Protocol):
+class TargetOwner(Protocol):
     """Who moves the bytes, and has the destination for himself meanwhile."""
 
     def stop(self) -> None:
         """Return the destination soon: other code wants to write to it."""
 
 
-class Trip(NamedTuple):
+class Transfer(NamedTuple):
     """One part of a file, to be moved by the destination, from the file's offset ``start`` on.
 
     ``limit``: bytes to move at most, None for all there are. ``done(moved, error)`` is called when it is over: at the
-    end, after a failure, soon after `Borrower.stop`, and once in a while so that the source can look whether the bytes
-    may still go this way. ``strand`` is the file's, ``mover`` the source's own.
+    end, after a failure, soon after `TargetOwner.stop`, and once in a while so that the source can look whether the bytes
+    may still go this way. ``executor`` is the file's, ``mover`` the source's own.
     """
 
     file: OpenFile
-    strand: Strand
+    executor: SerialExecutor
     mover: Mover
     start: int
     limit: int | None
@@ -39,7 +45,7 @@ class DirectSource(Protocol):
     """What the direct path needs of the Readable whose file it moves."""
 
     _file: OpenFile
-    _strand: Strand
+    _executor: SerialExecutor
 
     @property
     def readable_encoding(self) -> str | None: ...
@@ -54,9 +60,6 @@ class DirectSource(Protocol):
     def readable_length(self) -> int: ...
 
     def listener_count(self, event: str) -> int: ...
-
-    def _takes_direct_path(self, dest: Any) -> TypeGuard[DirectTarget]:
-        """Whether a file may go to ``dest`` inside the kernel."""
 
     def _rewind(self) -> tuple[int, int | None]:
         """Where in the file to begin, with nothing read ahead, and how many bytes there are to move at most."""
@@ -98,17 +101,72 @@ class DirectTarget:
         """Call ``call()`` once, when it may have become free."""
         raise NotImplementedError
 
-    def _lend(self, borrower: Borrower) -> None:
-        """Leave the writing to ``borrower`` until `_returned`; writes wait, and ask it to hurry."""
+    def _acquire(self, owner: TargetOwner) -> None:
+        """Leave the writing to ``owner`` until `_release`; writes wait, and ask it to hurry."""
         raise NotImplementedError
 
-    def _carry(self, trip: Trip) -> None:
-        """Move what the trip is about; after `_lend`."""
+    def _transfer(self, transfer: Transfer) -> None:
+        """Move what the transfer is about; after `_acquire`."""
         raise NotImplementedError
 
-    def _hurry(self) -> None:
-        """Come to the end of the trip soon."""
+    def _stop_transfer(self) -> None:
+        """Come to the end of the transfer soon."""
 
-    def _returned(self, nbytes: int, chunks: int) -> None:
-        """The borrower is done and has added ``nbytes``, which would have been so many ``chunks``."""
+    def _release(self, nbytes: int, chunks: int) -> None:
+        """The owner is done and has added ``nbytes``, which would have been so many ``chunks``."""
         raise NotImplementedError
+
+
+class Hold:
+    """A read that is put off until its destination is free, for a moment at most. ``over()`` is called when it ends."""
+
+    def __init__(self, loop: AbstractEventLoop, over: Callable[[], None]) -> None:
+        self._loop = loop
+        self._over = over
+        self._timer: TimerHandle | None = None
+        # When the read was first put off, 0 where it was not.
+        self._since = 0.0
+
+    @property
+    def on(self) -> bool:
+        """Whether the read is being put off."""
+        return self._timer is not None
+
+    def begin(self, dest: DirectTarget | None) -> bool:
+        """Put the read off until ``dest`` is free, or a turn of the loop for None; False where it has waited enough."""
+        if self._timer is not None:
+            return True
+        now = self._loop.time()
+        self._since = self._since or now
+        left = self._since + _HOLD_SECONDS - now
+        if left <= 0:
+            self._since = 0.0
+            return False
+        self._timer = self._loop.call_later(left, self.end)
+        end = partial(self._end_if, self._timer)
+        if dest is None:
+            self._loop.call_soon(end)
+        else:
+            dest._when_free(end)
+        return True
+
+    def end(self) -> None:
+        """Go on with the read now, where it is put off."""
+        if self._timer is not None:
+            self.cancel()
+            self._over()
+
+    def _end_if(self, timer: TimerHandle) -> None:
+        # The destination may tell after the time is up, and while the next read is put off.
+        if self._timer is timer:
+            self.end()
+
+    def cancel(self) -> None:
+        """The read is not put off any more, and nobody is told."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+    def forget(self) -> None:
+        """The read was answered: the next one may be put off anew."""
+        self._since = 0.0

@@ -8,7 +8,7 @@ import threading
 from asyncio import AbstractEventLoop
 from functools import partial
 
-from forebay._system.cleanup import release
+from forebay._system.cleanup import run_all
 from forebay._system.worker_pool import waiting
 
 __all__ = ["Interrupt", "Interrupted"]
@@ -95,7 +95,7 @@ class Interrupt:
         """Release the descriptor; `set` is harmless from here on."""
         with self._lock:
             fds, self._fds = self._fds, ()
-        release(*(partial(os.close, fd) for fd in fds))
+        run_all(*(partial(os.close, fd) for fd in fds))
 
 
 _can_poll = hasattr(select, "poll")

@@ -20,7 +20,7 @@ _LARGEST_CALL = 8 * _MIB
 #: Bytes of the first read into a buffer; later ones are of a MiB.
 _FIRST_COPY = 16 * 1024
 _LONG_CALL_SECONDS = 0.005
-# Steps through a pipe in a row that took so long, after which a trip goes on in larger ones: in a program that computes,
+# Steps through a pipe in a row that took so long, after which a transfer goes on in larger ones: in a program that computes,
 # a thread may have to wait for the interpreter after every call.
 _MOST_LONG_STEPS = 2
 #: Seconds after which a worker returns, so that the loop's thread checks whether the kernel may still move the bytes.
@@ -30,7 +30,7 @@ _MOST_RETRIES = 5
 
 
 class Moved(NamedTuple):
-    """What one trip moved. ``failed``: a system call did, of which the file that is to blame tells when it is used."""
+    """What one transfer moved. ``failed``: a system call did, of which the file that is to blame tells when it is used."""
 
     nbytes: int
     ended: bool
@@ -43,7 +43,7 @@ class _Failed(Exception):
 
 
 class Mover:
-    """Moves bytes from one regular file to another, from trip to trip in the way that has worked so far.
+    """Moves bytes from one regular file to another, from transfer to transfer in the way that has worked so far.
 
     ``copy_file_range`` first, which may share the blocks or have a server copy them. Where it can only copy itself,
     `SplicePipe` does it in less time. Whatever neither can do (an append-only descriptor, a file without a size) is
@@ -67,7 +67,7 @@ class Mover:
         self._stopped = True
 
     def resume(self) -> None:
-        """Forget `stop`; before each trip, on the loop's thread."""
+        """Forget `stop`; before each transfer, on the loop's thread."""
         self._stopped = False
 
     def move(self, source: OpenFile, start: int, limit: int | None, dest: OpenFile, at: int | None) -> Moved:
@@ -159,7 +159,7 @@ class Mover:
         began = monotonic()
         count = 0
         try:
-            # For one trip: it is made at once, and a stream that waits for something else has no use for it.
+            # For one transfer: it is made at once, and a stream that waits for something else has no use for it.
             self._pipe = self._pipe or SplicePipe()
             count, emptied = self._pipe.move(source, start, dest, at, size)
         except OSError:

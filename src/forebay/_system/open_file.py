@@ -14,7 +14,7 @@ from asyncio import AbstractEventLoop
 from functools import partial
 
 from forebay._system.atomic_replace import Replacement
-from forebay._system.cleanup import release
+from forebay._system.cleanup import run_all
 from forebay._system.interrupt import Interrupt
 
 __all__ = ["OpenFile", "named"]
@@ -178,7 +178,7 @@ class OpenFile:
         fd, self.fd = self.fd, -1
         private, self._private = self._private, -1
         replacement = self._replacement
-        release(
+        run_all(
             self.interrupt.close,
             partial(_close, private),
             _nothing if replacement is None else replacement.discard,

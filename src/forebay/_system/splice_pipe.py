@@ -8,7 +8,7 @@ import os
 import struct
 from functools import partial
 
-from forebay._system.cleanup import release
+from forebay._system.cleanup import run_all
 
 try:
     from fcntl import F_SETPIPE_SZ, fcntl, ioctl
@@ -58,7 +58,7 @@ class SplicePipe:
 
     def close(self) -> None:
         """Release the descriptors; once."""
-        release(*(partial(os.close, fd) for fd in self._fds))
+        run_all(*(partial(os.close, fd) for fd in self._fds))
 
 
 def is_same_file(source: int, dest: int) -> bool:

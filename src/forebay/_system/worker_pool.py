@@ -1,6 +1,6 @@
 """Threads for calls that may wait for a disk, and the way to them and back.
 
-A stream gives its calls to a `Strand`, which runs them one after the other in whichever worker thread is free and hands
+A stream gives its calls to a `SerialExecutor`, which runs them one after the other in whichever worker thread is free and hands
 the results over on the loop's thread. Workers are started when there is work for them, kept while any stream is open,
 and gone before the last stream reports 'close'; one that has had nothing to do for a while leaves earlier. The end of
 the interpreter waits a moment for the calls that are under way, and never for one that does not come back.
@@ -20,7 +20,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-__all__ = ["THREAD_NAME", "Strand", "at_work", "open_streams", "waiting"]
+__all__ = ["THREAD_NAME", "SerialExecutor", "at_work", "open_streams", "waiting"]
 
 Job = Callable[[], Any]
 Done = Callable[[Any, BaseException | None], None]
@@ -41,12 +41,12 @@ _MOST_LOOKS = 1000
 
 
 class _Seat:
-    """Where an idle worker waits for the strand that it is to serve next; None sends it home."""
+    """Where an idle worker waits for the executor that it is to serve next; None sends it home."""
 
-    __slots__ = ("strand", "wake")
+    __slots__ = ("executor", "wake")
 
     def __init__(self) -> None:
-        self.strand: Strand | None = None
+        self.executor: SerialExecutor | None = None
         self.wake = threading.Lock()
         self.wake.acquire()
 
@@ -56,7 +56,7 @@ class _Workers:
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._idle: list[_Seat] = []
-        self._backlog: deque[Strand] = deque()
+        self._backlog: deque[SerialExecutor] = deque()
         self._waiting = 0
         self._open = 0
         #: The process that the threads are of.
@@ -65,22 +65,22 @@ class _Workers:
         # are only noted, and the next thread that holds the lock counts them off.
         self.strays: deque[None] = deque()
 
-    def run(self, strand: Strand) -> None:
-        """Have ``strand`` served. Raises RuntimeError where no thread can be started."""
+    def run(self, executor: SerialExecutor) -> None:
+        """Have ``executor`` served. Raises RuntimeError where no thread can be started."""
         with self._lock:
             if self._idle:
                 # The one that worked last: its stack is warm, and the others reach their time to leave.
                 seat = self._idle.pop()
-                seat.strand = strand
+                seat.executor = executor
                 seat.wake.release()
             elif len(self._threads) - self._waiting >= MOST_WORKERS:
-                self._backlog.append(strand)
+                self._backlog.append(executor)
             else:
-                self._start(strand)
+                self._start(executor)
 
-    def _start(self, strand: Strand) -> None:
+    def _start(self, executor: SerialExecutor) -> None:
         seat = _Seat()
-        seat.strand = strand
+        seat.executor = executor
         # A daemon: a call that never returns (a server that is gone, a device) must not keep the interpreter.
         thread = threading.Thread(target=self._serve, args=(seat,), name=THREAD_NAME, daemon=True)
         self._threads.add(thread)
@@ -91,19 +91,19 @@ class _Workers:
             raise
 
     def _serve(self, seat: _Seat) -> None:
-        # The thread keeps its arguments for as long as it lives, and must not keep a strand.
-        strand, seat.strand = seat.strand, None
+        # The thread keeps its arguments for as long as it lives, and must not keep an executor.
+        executor, seat.executor = seat.executor, None
         try:
-            while strand is not None:
-                strand.work()
-                strand = None
-                strand = self._next()
+            while executor is not None:
+                executor.work()
+                executor = None
+                executor = self._next()
         finally:
             with self._lock:
                 self._threads.discard(threading.current_thread())
 
-    def _next(self) -> Strand | None:
-        """The next strand for the calling thread, which ends when there is none."""
+    def _next(self) -> SerialExecutor | None:
+        """The next executor for the calling thread, which ends when there is none."""
         seat = _Seat()
         with self._lock:
             if self._backlog:
@@ -118,7 +118,7 @@ class _Workers:
                     return None
             # A strand took the seat between the end of the wait and the lock.
             seat.wake.acquire()
-        return seat.strand
+        return seat.executor
 
     def _still_open(self) -> int:
         while self.strays:
@@ -213,7 +213,7 @@ def waiting() -> contextlib.AbstractContextManager[None]:
     return _workers.waiting()
 
 
-class Strand:
+class SerialExecutor:
     """The calls of one stream: run in order, never two at a time, results delivered on the loop's thread.
 
     ``abandoned`` is called, in a worker, when the loop turns out to be closed while there were results to deliver; it

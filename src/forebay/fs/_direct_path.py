@@ -8,18 +8,11 @@ after the running system call.
 
 from __future__ import annotations
 
-from asyncio import TimerHandle
-from functools import partial
-
 from forebay._core.state.pipe import sole_destination
-from forebay._system.direct_transfer import DirectSource, DirectTarget, Trip
+from forebay._system.direct_transfer import DirectSource, DirectTarget, Hold, Transfer
 from forebay._system.kernel_copy import Moved, Mover
 
 __all__ = ["DirectPath"]
-
-# How long a read is put off at most so that the destination gets through with what it has: otherwise a chunk would
-# always be on its way, and the destination never free for the direct path.
-_HOLD_SECONDS = 0.05
 
 
 class DirectPath:
@@ -30,10 +23,9 @@ class DirectPath:
         self._mover = Mover()
         self._dest: DirectTarget | None = None
         self._likely: DirectTarget | None = None
-        self._unfit: DirectTarget | None = None
-        self._hold: TimerHandle | None = None
-        # When the outstanding read was first put off, 0 where it was not.
-        self._held_since = 0.0
+        # What the last destination asked was, where it can take no file.
+        self._unfit: object = None
+        self._hold = Hold(source._executor.loop, source._answer_read)
         self._moved_bytes = 0
 
     def expect(self, dest: DirectTarget | None) -> None:
@@ -43,42 +35,46 @@ class DirectPath:
         # What is the best way to one file may be none to another.
         self._mover = Mover()
         if dest is None:
-            self._go_on(None)
+            self._hold.end()
 
     def stop(self) -> None:
         """Stop at the next boundary."""
         self._mover.stop()
         if self._dest is not None:
-            self._dest._hurry()
+            self._dest._stop_transfer()
 
     def end(self) -> None:
         """Note that the reader is closed."""
-        if self._hold is not None:
-            self._hold.cancel()
-        self._hold = self._source = self._likely = self._unfit = None
+        self._hold.cancel()
+        self._source = self._likely = self._unfit = None
 
     def take_over(self) -> bool:
         """Return whether the outstanding read is taken care of: the kernel moves the bytes, or the read is put off."""
         source = self._source
         if source is None:
             return False
-        if self._dest is not None or self._hold is not None:
+        if self._dest is not None or self._hold.on:
             return True
         taken = self._start_or_hold(source)
         if not taken:
-            self._held_since = 0.0
+            self._hold.forget()
         return taken
 
     def _start_or_hold(self, source: DirectSource) -> bool:
         dest = sole_destination(source)
         if dest is not None:
-            if dest is self._unfit or not source._takes_direct_path(dest):
+            if dest is self._unfit:
+                return False
+            if not isinstance(dest, DirectTarget):
+                self._unfit = dest
+                return False
+            if not dest._takes_files:
                 return False
             self._likely = dest
             if dest._free:
                 self._start(source, dest)
                 return True
-            return dest._busy and self._put_off(source, dest)
+            return dest._busy and self._hold.begin(dest)
         dest = self._likely
         if (
             dest is None
@@ -89,48 +85,19 @@ class DirectPath:
             return False
         # Only chunks that are under way to the destination stand against the direct path.
         if dest._busy:
-            return self._put_off(source, dest)
+            return self._hold.begin(dest)
         if source.readable_flowing and source.readable_length and dest._free:
             # The chunk is about to be written; ask again when it is.
-            return self._put_off(source, None)
+            return self._hold.begin(None)
         return False
 
-    def _put_off(self, source: DirectSource, dest: DirectTarget | None) -> bool:
-        """Put the read off until ``dest`` is free, or for a turn of the loop if it is None. Return False after a long wait."""
-        loop = source._strand.loop
-        now = loop.time()
-        self._held_since = self._held_since or now
-        left = self._held_since + _HOLD_SECONDS - now
-        if left <= 0:
-            return False
-        self._hold = loop.call_later(left, self._give_up)
-        if dest is None:
-            loop.call_soon(self._go_on, self._hold)
-        else:
-            dest._when_free(partial(self._go_on, self._hold))
-        return True
-
-    def _go_on(self, hold: TimerHandle | None) -> None:
-        """End a wait: the one of ``hold``, or any if it is None."""
-        if self._hold is not None and hold in (self._hold, None):
-            self._hold.cancel()
-            self._hold = None
-            if self._source is not None:
-                self._source._answer_read()
-
-    def _give_up(self) -> None:
-        self._hold = None
-        self._held_since = 0.0
-        if self._source is not None:
-            self._source._feed()
-
     def _start(self, source: DirectSource, dest: DirectTarget) -> None:
-        self._held_since = 0.0
+        self._hold.forget()
         start, limit = source._rewind()
         self._mover.resume()
         self._dest = dest
-        dest._lend(self)
-        dest._carry(Trip(source._file, source._strand, self._mover, start, limit, self._moved))
+        dest._acquire(self)
+        dest._transfer(Transfer(source._file, source._executor, self._mover, start, limit, self._moved))
 
     def _moved(self, moved: Moved | None, _: BaseException | None) -> None:
         dest, self._dest = self._dest, None
@@ -142,7 +109,7 @@ class DirectPath:
         if source is not None:
             chunks = self._chunks(nbytes, source.readable_high_water_mark)
             source._count_moved(nbytes, chunks)
-        dest._returned(nbytes, chunks)
+        dest._release(nbytes, chunks)
         if source is None:
             return
         if failed:

@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Self, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from forebay._core.abort import AbortSignal
 from forebay._core.state.lifecycle import Completion
@@ -14,7 +14,7 @@ from forebay._system.direct_transfer import DirectTarget
 from forebay._system.interrupt import Interrupted
 from forebay._system.open_file import OpenFile
 from forebay._system.paths import StrPath
-from forebay._system.worker_pool import Strand
+from forebay._system.worker_pool import SerialExecutor
 from forebay.errors import OutOfRangeError
 from forebay.fs._arguments import check_flags, check_position, check_source
 from forebay.fs._block_reader import Block, BlockReader
@@ -77,7 +77,7 @@ class ReadStream(Readable):
         self.pending = given is None
         self.bytes_read = 0
         self._file = OpenFile(loop, name, given, auto_close)
-        self._strand = Strand(loop, self._file.discard)
+        self._executor = SerialExecutor(loop, self._file.discard)
         if self.destroyed:
             self._file.interrupt.set()
         self._file_flags = number
@@ -106,7 +106,7 @@ class ReadStream(Readable):
 
     def _construct(self) -> Completion:
         done = Completion()
-        self._strand.submit(self._open_file, partial(self._file_opened, done))
+        self._executor.submit(self._open_file, partial(self._file_opened, done))
         return done
 
     def _open_file(self) -> int | None:
@@ -163,7 +163,7 @@ class ReadStream(Readable):
         self._file.interrupt.set()
         if self._direct is not None:
             self._direct.stop()
-        self._strand.finish(self._close_file, partial(self._file_closed, done, error))
+        self._executor.finish(self._close_file, partial(self._file_closed, done, error))
         return done
 
     def _close_file(self) -> None:
@@ -219,7 +219,7 @@ class ReadStream(Readable):
             now = monotonic()
             if self._burst_began and now - self._burst_began > _BURST_SECONDS:
                 self._burst_began = 0.0
-                self._strand.loop.call_soon(self._answer_read)
+                self._executor.loop.call_soon(self._answer_read)
                 return
             if not self._burst_began:
                 self._burst_began = now
@@ -270,7 +270,7 @@ class ReadStream(Readable):
             assert reader is not None
             self._blocks_ordered += 1
             job = partial(reader.read, ahead.next_block(), ahead.piece)
-            self._strand.submit(job, partial(self._block_came, self._blocks_era))
+            self._executor.submit(job, partial(self._block_came, self._blocks_era))
 
     def _block_came(self, era: int, block: Block | None, error: BaseException | None) -> None:
         if era != self._blocks_era or self.destroyed:
@@ -289,7 +289,9 @@ class ReadStream(Readable):
         """End the stream: all bytes of the file or the range were read."""
         if self._file_follows and not self.destroyed:
             self._file_ended = True
-            self._strand.submit(partial(self._file.seek, self._file_base + self.bytes_read), self._place_set)
+            self._executor.submit(
+                partial(self._file.seek, self._file_base + self.bytes_read), self._place_set
+            )
         else:
             self._place_set(None, None)
 
@@ -393,10 +395,6 @@ class ReadStream(Readable):
     def _listened_to(self, event: str) -> None:
         if self._direct is not None and event in ("data", "readable"):
             self._direct.stop()
-
-    def _takes_direct_path(self, dest: Writable) -> TypeGuard[DirectTarget]:
-        """Return whether the kernel may move the bytes to ``dest`` when both streams are ready."""
-        return isinstance(dest, DirectTarget) and dest._takes_files
 
     def _rewind(self) -> tuple[int, int | None]:
         """Drop the blocks that were read ahead. Return the offset of the next byte and how many bytes there may be."""

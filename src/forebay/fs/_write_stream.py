@@ -12,12 +12,12 @@ from forebay._buffers import ChunkQueue
 from forebay._core.abort import AbortSignal
 from forebay._core.data.chunk import get_default_high_water_mark
 from forebay._core.state.lifecycle import Completion
-from forebay._system.direct_transfer import Borrower, DirectTarget, Trip
+from forebay._system.direct_transfer import DirectTarget, TargetOwner, Transfer
 from forebay._system.file_holes import is_hole
 from forebay._system.interrupt import Interrupted
 from forebay._system.open_file import OpenFile
 from forebay._system.paths import StrPath
-from forebay._system.worker_pool import Strand
+from forebay._system.worker_pool import SerialExecutor
 from forebay.errors import InvalidArgValueError
 from forebay.fs._arguments import check_atomic, check_flags, check_position, check_source
 from forebay.fs._block_reader import LARGEST_BLOCK
@@ -63,7 +63,7 @@ class WriteStream(Writable, DirectTarget):
                 f"flags={flags!r} always writes at the end; leave start out, or use flags='r+' to write at an offset"
             )
         if high_water_mark is None:
-            # A mark of one chunk would make a trip to a worker for each chunk.
+            # A mark of one chunk would take a call of a worker for each chunk.
             high_water_mark = max(LARGEST_BLOCK, get_default_high_water_mark(False))
         super().__init__(
             high_water_mark=high_water_mark,
@@ -78,7 +78,7 @@ class WriteStream(Writable, DirectTarget):
         self.pending = given is None
         self.bytes_written = 0
         self._file = OpenFile(loop, name, given, auto_close)
-        self._strand = Strand(loop, self._file.discard)
+        self._executor = SerialExecutor(loop, self._file.discard)
         if self.destroyed:
             self._file.interrupt.set()
         # Where the next byte goes; None for the descriptor's own position.
@@ -88,15 +88,15 @@ class WriteStream(Writable, DirectTarget):
         self._file_atomic = atomic
         self._file_syncs = flush
         self._chunks_queued = ChunkQueue()
-        self._borrower: Borrower | None = None
-        self._after_loan: list[Callable[[], None]] = []
+        self._owner: TargetOwner | None = None
+        self._after_transfer: list[Callable[[], None]] = []
         self._awaiting_free: list[Callable[[], None]] = []
 
     # ---- open and close
 
     def _construct(self) -> Completion:
         done = Completion()
-        self._strand.submit(
+        self._executor.submit(
             partial(self._file.open, self._file_flags, self._file_mode, atomic=self._file_atomic),
             partial(self._file_opened, done),
         )
@@ -134,8 +134,8 @@ class WriteStream(Writable, DirectTarget):
     def _destroy(self, error: BaseException | None) -> Completion:
         done = Completion()
         self._file.interrupt.set()
-        self._when_returned(
-            lambda: self._strand.finish(self._file.close, partial(self._file_closed, done, error))
+        self._when_released(
+            lambda: self._executor.finish(self._file.close, partial(self._file_closed, done, error))
         )
         return done
 
@@ -182,19 +182,19 @@ class WriteStream(Writable, DirectTarget):
 
         def submit() -> None:
             job = partial(write_with_holes, self._file, chunks, self._position)
-            self._strand.submit(job, partial(self._chunks_written, done))
+            self._executor.submit(job, partial(self._chunks_written, done))
 
-        self._when_returned(submit)
+        self._when_released(submit)
         return done
 
     def _write_queued(self) -> Completion:
         done = Completion()
-        self._when_returned(partial(self._submit_write, done))
+        self._when_released(partial(self._submit_write, done))
         return done
 
     def _submit_write(self, done: Completion) -> None:
         job = partial(write_out, self._file, self._chunks_queued, self._position)
-        self._strand.submit(job, partial(self._chunks_written, done))
+        self._executor.submit(job, partial(self._chunks_written, done))
 
     def _chunks_written(self, done: Completion, written: Written | None, error: BaseException | None) -> None:
         if written is not None:
@@ -213,10 +213,10 @@ class WriteStream(Writable, DirectTarget):
             self._position += nbytes
 
     def _final(self) -> Completion | None:
-        if self._borrower is None and not self._file_syncs and not self._file_atomic:
+        if self._owner is None and not self._file_syncs and not self._file_atomic:
             return None
         done = Completion()
-        self._when_returned(partial(self._submit_final, done))
+        self._when_released(partial(self._submit_final, done))
         return done
 
     def _submit_final(self, done: Completion) -> None:
@@ -230,7 +230,7 @@ class WriteStream(Writable, DirectTarget):
             else:
                 done.resolve()
 
-        self._strand.submit(self._file.publish if self._file.replaces else self._file.sync, finished)
+        self._executor.submit(self._file.publish if self._file.replaces else self._file.sync, finished)
 
     # ---- the direct path
 
@@ -245,27 +245,23 @@ class WriteStream(Writable, DirectTarget):
         )
 
     @property
-    def _takes_more(self) -> bool:
-        return not (self.destroyed or self.errored is not None or self.writable_ended or self.writable_corked)
-
-    @property
     def _busy(self) -> bool:
         """Whether the stream will become free by itself: it opens the file, or writes its chunks."""
-        return self._takes_more and bool(
-            self.pending or self.writable_length or self.writable_need_drain or self._borrower is not None
+        return self._s_takes_more() and (
+            self.pending or self._owner is not None or not self._s_has_written_all()
         )
 
     @property
     def _free(self) -> bool:
         """Whether the file is open, no chunk is on its way, and the stream may take more."""
-        return self._takes_more and self._file.regular and not self._busy
+        return self._s_takes_more() and self._file.regular and not self._busy
 
     def cork(self) -> None:
         """Cork as `Writable.cork` does."""
         # Raises where the constructor was left out.
         self._s_has_side(False)
-        if self._borrower is not None:
-            self._borrower.stop()
+        if self._owner is not None:
+            self._owner.stop()
         super().cork()
 
     def _when_free(self, call: Callable[[], None]) -> None:
@@ -276,30 +272,32 @@ class WriteStream(Writable, DirectTarget):
         calls, self._awaiting_free = self._awaiting_free, []
         for call in calls:
             # After the ticks in which the streams take note of what has just happened.
-            self._strand.loop.call_soon(call)
+            self._executor.loop.call_soon(call)
 
-    def _lend(self, borrower: Borrower) -> None:
-        """Leave the file to ``borrower`` until it gives it back by `_returned`; writes wait, and ask it to hurry."""
-        self._borrower = borrower
+    def _acquire(self, owner: TargetOwner) -> None:
+        """Leave the file to ``owner`` until it gives it back by `_release`; writes wait, and ask it to hurry."""
+        self._owner = owner
 
-    def _carry(self, trip: Trip) -> None:
+    def _transfer(self, transfer: Transfer) -> None:
         """Have a worker move the bytes."""
-        job = partial(trip.mover.move, trip.file, trip.start, trip.limit, self._file, self._position)
-        trip.strand.submit(job, trip.done)
+        job = partial(
+            transfer.mover.move, transfer.file, transfer.start, transfer.limit, self._file, self._position
+        )
+        transfer.executor.submit(job, transfer.done)
 
-    def _returned(self, nbytes: int, chunks: int) -> None:
-        """The borrower is done and has added ``nbytes`` to the file."""
-        self._borrower = None
+    def _release(self, nbytes: int, chunks: int) -> None:
+        """The owner is done and has added ``nbytes`` to the file."""
+        self._owner = None
         self._advance(nbytes)
         self._s_count_direct(nbytes, chunks)
-        calls, self._after_loan = self._after_loan, []
+        calls, self._after_transfer = self._after_transfer, []
         for call in calls:
             call()
         self._tell_free()
 
-    def _when_returned(self, call: Callable[[], None]) -> None:
-        if self._borrower is None:
+    def _when_released(self, call: Callable[[], None]) -> None:
+        if self._owner is None:
             call()
         else:
-            self._borrower.stop()
-            self._after_loan.append(call)
+            self._owner.stop()
+            self._after_transfer.append(call)

@@ -16,8 +16,8 @@ cdef class Channel(SendQueue):
     cdef int _pieces                # 64 KiB each, to receive into at once
     cdef list _rest                 # received, not yet pushed; the next one is the last
     cdef readonly long long bytes_in
-    cdef public object carrier
-    cdef public object feeder
+    cdef public object kernel_path
+    cdef public object source_route
     cdef public bint brisk
     @cython.locals(step=int)
     cdef object _close_step(self, int step, object error)

@@ -27,8 +27,8 @@ class Channel(SendQueue):
 
     `layer`: what encrypts, if anything does: it has the methods ``write(chunk)``, ``writev(chunks)``, ``final()``,
     ``read()``, ``received(data)``, ``received_end()`` and ``failed(error)``, and uses `put`, `sent_all` and `deliver`.
-    `carrier`: what moves received bytes on inside the kernel: ``carry()`` says whether it has taken care of them.
-    `feeder`: whose pipe leads here, told by ``dest_gone()`` too.
+    `kernel_path`: what moves received bytes on inside the kernel: ``take_over()`` says whether it has taken care of them.
+    `source_route`: whose pipe leads here, told by ``dest_gone()`` too.
     `brisk`: whether the last receive filled all the room it had, so that more is likely to be there.
     """
 
@@ -39,8 +39,8 @@ class Channel(SendQueue):
     _pieces: int
     _rest: Any
     bytes_in: int
-    carrier: Any
-    feeder: Any
+    kernel_path: Any
+    source_route: Any
     brisk: bool
 
     def __init__(self, stream: Stream, loop: asyncio.AbstractEventLoop) -> None:
@@ -54,8 +54,8 @@ class Channel(SendQueue):
         self._rest = None
         self.brisk = False
         self.bytes_in = 0
-        self.carrier = None
-        self.feeder = None
+        self.kernel_path = None
+        self.source_route = None
 
     def open(self, fd: int) -> None:
         """The socket is connected: from here on bytes may flow."""
@@ -107,15 +107,15 @@ class Channel(SendQueue):
             if final_done is not None:
                 final_done.reject(error)
         elif step == 5:
-            carrier = self.carrier
-            self.carrier = None
-            if carrier is not None:
-                carrier.leave()
+            kernel_path = self.kernel_path
+            self.kernel_path = None
+            if kernel_path is not None:
+                kernel_path.leave()
         elif step == 6:
-            feeder = self.borrower if self.borrower is not None else self.feeder
-            self.borrower = self.feeder = None
-            if feeder is not None:
-                feeder.dest_gone()
+            source_route = self.owner if self.owner is not None else self.source_route
+            self.owner = self.source_route = None
+            if source_route is not None:
+                source_route.dest_gone()
         else:
             self._tell_free()
 
@@ -139,16 +139,16 @@ class Channel(SendQueue):
             self._start_reading()
 
     def hold(self) -> None:
-        """For the carrier: stop reading, though more is wanted."""
+        """For the kernel path: stop reading, though more is wanted."""
         self._stop_reading()
 
     def resume(self) -> None:
-        """For the carrier: go on reading, if more is wanted."""
+        """For the kernel path: go on reading, if more is wanted."""
         if self._wanted and not self._reading and self.fd >= 0 and not self._ended:
             self._start_reading()
 
     def read_failed(self, error: OSError) -> None:
-        """For the carrier: receiving has failed."""
+        """For the kernel path: receiving has failed."""
         self.note_fault(error)
         self._stop_reading()
         self._failed(error)
@@ -180,7 +180,7 @@ class Channel(SendQueue):
             # The reader was left where it was, in case that more is wanted before more comes.
             self._stop_reading()
             return
-        if self.carrier is not None and self.carrier.carry():
+        if self.kernel_path is not None and self.kernel_path.take_over():
             return
         try:
             data = receive(self.fd, self._pieces)
@@ -283,7 +283,7 @@ class Channel(SendQueue):
         return bool(self._wanted)
 
     def count_in(self, size: int) -> None:
-        """For the carrier: ``size`` bytes came in."""
+        """For the kernel path: ``size`` bytes came in."""
         self.bytes_in += size
         if self.watched:
             self.active_at = now()

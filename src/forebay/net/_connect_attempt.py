@@ -7,9 +7,9 @@ import socket
 from typing import Any, Protocol
 
 from forebay.net._address import Lookup, Place, find_addresses
-from forebay.net._happy_eyeballs import Connector
+from forebay.net._happy_eyeballs import HappyEyeballs
 
-__all__ = ["Attempt"]
+__all__ = ["ConnectAttempt"]
 
 
 class Connecting(Protocol):
@@ -25,7 +25,7 @@ class Connecting(Protocol):
     def _s_tell(self, event: str, *args: object) -> bool: ...
 
 
-class Attempt:
+class ConnectAttempt:
     """A Socket's way to its connection: the lookup, then the attempts."""
 
     def __init__(
@@ -41,14 +41,14 @@ class Attempt:
         self._place = place
         self._local = local
         self._delay = delay
-        self._connector: Connector | None = None
+        self._eyeballs: HappyEyeballs | None = None
         loop = asyncio.get_running_loop()
         self._task = loop.create_task(self._look_up(family, lookup))
         self._task.add_done_callback(self._looked_up)
 
     def cancel(self) -> None:
-        if self._connector is not None:
-            self._connector.cancel()
+        if self._eyeballs is not None:
+            self._eyeballs.cancel()
         elif self._task is not asyncio.current_task():
             self._task.cancel()
 
@@ -66,7 +66,7 @@ class Attempt:
         for each in addresses if place.host is not None else ():
             self._tell(None, each.address[0], each.family)
         if not stream.destroyed:
-            self._connector = Connector(addresses, place, self._local, self._delay, self._done)
+            self._eyeballs = HappyEyeballs(addresses, place, self._local, self._delay, self._done)
 
     def _tell(self, error: OSError | None, address: str | None, family: int | None) -> None:
         self._stream._s_tell("lookup", error, address, family, self._place.host)

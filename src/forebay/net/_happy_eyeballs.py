@@ -11,17 +11,17 @@ from collections.abc import Callable
 from functools import partial
 from itertools import chain, zip_longest
 
+from forebay._system.cleanup import run_all
 from forebay.net._address import Address, Place
-from forebay.net._steps import take_all
 
-__all__ = ["Connector"]
+__all__ = ["HappyEyeballs"]
 
 # Between two looks at a Unix socket whose listener's queue is full.
 _FULL_QUEUE_SECONDS = 0.02
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR)
 
 
-class Connector:
+class HappyEyeballs:
     """One connection to be made: attempts at its addresses, each started a moment after the one before it.
 
     ``done(sock, None)`` or ``done(None, error)`` is called once, and not after `cancel`.
@@ -51,7 +51,7 @@ class Connector:
         self._done = None
         self._left.clear()
         self._stop_timer()
-        take_all(*(partial(self._drop, sock) for sock in list(self._open)))
+        run_all(*(partial(self._drop, sock) for sock in list(self._open)))
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

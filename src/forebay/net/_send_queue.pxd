@@ -28,7 +28,7 @@ cdef class SendQueue(Bursting):
     cdef public bint watched        # a timeout needs active_at
     cdef readonly double active_at  # when bytes came or went last, on the monotonic clock
     cdef public object layer
-    cdef readonly object borrower
+    cdef readonly object owner
     cdef readonly object fault
     cdef readonly bint peer_ended
     cpdef object note_fault(self, object error)
@@ -51,10 +51,10 @@ cdef class SendQueue(Bursting):
     cdef object _all_sent(self)
     cdef object _write_failed(self, object error)
     cdef object _tell_free(self)
-    cpdef object lend(self, object borrower)
+    cpdef object acquire(self, object owner)
     cpdef object wait_writable(self)
     cpdef object count_out(self, Py_ssize_t size)
-    cpdef object returned(self)
+    cpdef object release(self)
 
 @cython.locals(data=bytes)
 cdef Py_ssize_t _size_of(object chunk) except -1

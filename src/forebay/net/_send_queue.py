@@ -35,7 +35,7 @@ class SendQueue(Bursting):
     """The `write`, `writev` and `final` hooks of a socket's stream, and the direct path to it.
 
     `layer`: see `Channel`.
-    `borrower`: who has the descriptor for writing, in the place of the queue; told by ``writable()``, and asked by
+    `owner`: who has the descriptor for writing, in the place of the queue; told by ``writable()``, and asked by
     ``stop()`` to make room for others; ``dest_gone()`` says that the socket is destroyed.
     `fault`: the error of the connection itself, which this side has not caused; None while it is whole.
     `peer_ended`: whether the peer has ended its side.
@@ -59,7 +59,7 @@ class SendQueue(Bursting):
     watched: bool
     active_at: float
     layer: Any
-    borrower: Any
+    owner: Any
     fault: BaseException | None
     peer_ended: bool
 
@@ -85,7 +85,7 @@ class SendQueue(Bursting):
         self.watched = False
         self.active_at = 0.0
         self.layer = None
-        self.borrower = None
+        self.owner = None
 
     # ---- faults of the connection
 
@@ -180,10 +180,10 @@ class SendQueue(Bursting):
 
     def finish(self) -> Any:
         """Shut the sending side down, when the queue is empty."""
-        if self.fd < 0 or self.borrower is not None or (self._queue is not None and self._queue.nbytes):
+        if self.fd < 0 or self.owner is not None or (self._queue is not None and self._queue.nbytes):
             self._final_done = Completion()
-            if self.borrower is not None:
-                self.borrower.stop()
+            if self.owner is not None:
+                self.owner.stop()
             return self._final_done
         if not self._closed:
             self._stream._shut_down()
@@ -191,12 +191,12 @@ class SendQueue(Bursting):
 
     def _held(self) -> bool:
         """Whether bytes have to wait in the queue."""
-        return self.fd < 0 or self._blocked or self._yielding or self.borrower is not None
+        return self.fd < 0 or self._blocked or self._yielding or self.owner is not None
 
     def _pending(self) -> Any:
         self._done = Completion()
-        if self.borrower is not None:
-            self.borrower.stop()
+        if self.owner is not None:
+            self.owner.stop()
         return self._done
 
     def _queued(self, chunk: Any) -> None:
@@ -280,8 +280,8 @@ class SendQueue(Bursting):
     def on_writable(self) -> None:
         """For the loop."""
         self._blocked = False
-        if self.borrower is not None:
-            self.borrower.writable()
+        if self.owner is not None:
+            self.owner.writable()
         else:
             self._go_on()
         if not self._blocked:
@@ -326,7 +326,7 @@ class SendQueue(Bursting):
             self.fd >= 0
             and not self._blocked
             and not self._yielding
-            and self.borrower is None
+            and self.owner is None
             and self._done is None
             and (self._queue is None or self._queue.nbytes == 0)
         )
@@ -345,23 +345,23 @@ class SendQueue(Bursting):
                 # After the ticks in which the streams take note of what has just happened.
                 self._loop.call_soon(call)
 
-    def lend(self, borrower: Any) -> None:
-        """Leave the sending to ``borrower``, until it gives it back by `returned`; writes wait."""
-        self.borrower = borrower
+    def acquire(self, owner: Any) -> None:
+        """Leave the sending to ``owner``, until it gives it back by `release`; writes wait."""
+        self.owner = owner
 
     def wait_writable(self) -> None:
-        """For the borrower: be told by ``writable()`` when the descriptor takes more."""
+        """For the owner: be told by ``writable()`` when the descriptor takes more."""
         self._block()
 
     def count_out(self, size: int) -> None:
-        """For the borrower: ``size`` bytes went out."""
+        """For the owner: ``size`` bytes went out."""
         self.bytes_out += size
         if self.watched:
             self.active_at = now()
 
-    def returned(self) -> None:
-        """The borrower is done."""
-        self.borrower = None
+    def release(self) -> None:
+        """The owner is done."""
+        self.owner = None
         self._blocked = False
         self._go_on()
         if not self._blocked:

@@ -15,6 +15,7 @@ from typing import Any, Self
 from forebay._core.events import EventEmitter
 from forebay._core.scheduling.operation import Handle
 from forebay._core.scheduling.ticks import next_tick, report, running_loop
+from forebay._system.cleanup import close_all
 from forebay.errors import (
     InvalidArgTypeError,
     OutOfRangeError,
@@ -23,7 +24,6 @@ from forebay.errors import (
 )
 from forebay.net._address import Address, Place, find_addresses, parse_place, readable_address
 from forebay.net._socket import Socket
-from forebay.net._steps import close_all
 from forebay.net._unix_path import bind_path
 
 __all__ = ["Listening", "Server"]

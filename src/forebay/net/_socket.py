@@ -16,7 +16,8 @@ from typing import Any, Self, TypeVar
 from forebay._core.abort import AbortSignal, Left
 from forebay._core.scheduling.ticks import next_tick
 from forebay._core.waiting.aclose import GivenUp
-from forebay._system.direct_transfer import Borrower, DirectTarget, Trip
+from forebay._system.cleanup import run_all
+from forebay._system.direct_transfer import DirectTarget, TargetOwner, Transfer
 from forebay.errors import (
     AlreadyConnectedError,
     InvalidArgTypeError,
@@ -27,10 +28,9 @@ from forebay.errors import (
 from forebay.fs._write_stream import WriteStream
 from forebay.net._address import Lookup, parse_place, readable_address
 from forebay.net._channel import Channel
-from forebay.net._connect_attempt import Attempt
-from forebay.net._direct.file_to_socket import SendFile
-from forebay.net._direct.path import Carrier
-from forebay.net._steps import take_all
+from forebay.net._connect_attempt import ConnectAttempt
+from forebay.net._direct.file_to_socket import FileToSocket
+from forebay.net._direct.kernel_path import KernelPath
 from forebay.net._tls import Secure
 from forebay.streams.duplex import Duplex
 from forebay.streams.writable import Writable
@@ -102,7 +102,7 @@ class Socket(Duplex, DirectTarget):
         channel = Channel(self, loop)
         self._channel = channel
         self._sock: socket.socket | None = None
-        self._connecting: Attempt | None = None
+        self._connecting: ConnectAttempt | None = None
         self._secure: Secure | None = None
         self._tls: _ssl.SSLObject | None = None
         self._on_gone: Callable[[Socket], None] | None = None
@@ -155,7 +155,7 @@ class Socket(Duplex, DirectTarget):
         place = parse_place(address, "connect()")
         if self._sock is not None or self._connecting is not None or self.destroyed:
             raise AlreadyConnectedError("connect() on a socket that was connected before; make a new one")
-        self._connecting = Attempt(self, place, family, local_address, lookup, attempt_delay)
+        self._connecting = ConnectAttempt(self, place, family, local_address, lookup, attempt_delay)
         return self
 
     def _adopt(self, sock: socket.socket, peer: Any) -> None:
@@ -181,7 +181,7 @@ class Socket(Duplex, DirectTarget):
         if self.destroyed:
             return
         # A listener that raises does not keep the others, and the bytes, waiting.
-        take_all(lambda: self._s_tell("connect"), lambda: self._s_tell("ready"), self._begin_reading)
+        run_all(lambda: self._s_tell("connect"), lambda: self._s_tell("ready"), self._begin_reading)
 
     def _begin_reading(self) -> None:
         if not self.destroyed and not self.is_paused():
@@ -212,7 +212,7 @@ class Socket(Duplex, DirectTarget):
         ):
             self._linger_not()
         secure = self._secure
-        take_all(
+        run_all(
             self._stop_waiting,
             lambda: None if secure is None else secure.close(error),
             lambda: self._channel.close(error),
@@ -428,7 +428,7 @@ class Socket(Duplex, DirectTarget):
             dest, end: As for `Readable.pipe`.
         """
         if isinstance(dest, (Socket, WriteStream)) and sys.platform == "linux":
-            self._channel.carrier = self._channel.carrier or Carrier(self, self._channel)
+            self._channel.kernel_path = self._channel.kernel_path or KernelPath(self, self._channel)
         return super().pipe(dest, end=end)
 
     def unpipe(self, dest: Writable | None = None) -> Self:
@@ -438,15 +438,15 @@ class Socket(Duplex, DirectTarget):
             dest: The destination. None means all.
         """
         super().unpipe(dest)
-        if self._channel.carrier is not None:
-            self._channel.carrier.leave()
+        if self._channel.kernel_path is not None:
+            self._channel.kernel_path.leave()
         return self
 
     def cork(self) -> None:
         """Cork as `Writable.cork` does."""
         # Raises where the constructor was left out.
         self._s_has_side(False)
-        self._hurry()
+        self._stop_transfer()
         super().cork()
 
     @property
@@ -454,38 +454,34 @@ class Socket(Duplex, DirectTarget):
         return sys.platform == "linux" and self._channel.layer is None
 
     @property
-    def _takes_more(self) -> bool:
-        return not (self.destroyed or self.errored is not None or self.writable_ended or self.writable_corked)
-
-    @property
     def _busy(self) -> bool:
-        return self._takes_more and not self._is_idle
+        return self._s_takes_more() and not self._is_idle
 
     @property
     def _free(self) -> bool:
-        return self._takes_more and self._is_idle
+        return self._s_takes_more() and self._is_idle
 
     @property
     def _is_idle(self) -> bool:
-        return self._channel.idle and not self.writable_length and not self.writable_need_drain
+        return self._channel.idle and self._s_has_written_all()
 
     def _when_free(self, call: Callable[[], None]) -> None:
         self._channel.when_free(call)
 
-    def _lend(self, borrower: Borrower) -> None:
-        # The channel is lent to the trip itself, which the borrower can stop by _hurry().
+    def _acquire(self, owner: TargetOwner) -> None:
+        # The transfer itself owns the channel, and _stop_transfer() stops it.
         pass
 
-    def _carry(self, trip: Trip) -> None:
-        SendFile(self._channel, trip)
+    def _transfer(self, transfer: Transfer) -> None:
+        FileToSocket(self._channel, transfer)
 
-    def _hurry(self) -> None:
-        if self._channel.borrower is not None:
-            self._channel.borrower.stop()
+    def _stop_transfer(self) -> None:
+        if self._channel.owner is not None:
+            self._channel.owner.stop()
 
-    def _returned(self, nbytes: int, chunks: int) -> None:
+    def _release(self, nbytes: int, chunks: int) -> None:
         self._s_count_written(nbytes, chunks)
-        self._channel.returned()
+        self._channel.release()
 
     # ---- what can be seen
 

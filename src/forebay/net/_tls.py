@@ -13,8 +13,8 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.state.lifecycle import Completion
+from forebay._system.cleanup import run_all
 from forebay.errors import AlreadyConnectedError, InvalidArgTypeError, PrematureCloseError
-from forebay.net._steps import take_all
 
 if TYPE_CHECKING:
     from forebay.net._channel import Channel
@@ -166,7 +166,7 @@ class Secure:
             self._shaken.set_result(None)
         # A listener that raises does not delay the bytes. They come after the task that awaits the handshake has said
         # what is to become of them.
-        take_all(
+        run_all(
             lambda: self._stream._s_tell("secure"),
             lambda: self._write_early(early, done),
             lambda: asyncio.get_running_loop().call_soon(self._decrypt),

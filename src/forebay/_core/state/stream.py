@@ -443,6 +443,14 @@ class Stream(WritableSide):
         self._w_bytes += nbytes
         self._w_chunks += chunks
 
+    def _s_takes_more(self) -> bool:
+        """Whether the writable side is open, whole and not corked."""
+        return not (self._s_destroyed or self._s_errored is not None or self._w_ending or self._w_corked)
+
+    def _s_has_written_all(self) -> bool:
+        """Whether nothing that was written waits, and no 'drain' is owed."""
+        return not (self._w_length or self._w_need_drain)
+
     def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == _TICK_TRANSFORMED:
             self._w_written(None)

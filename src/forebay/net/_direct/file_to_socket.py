@@ -9,7 +9,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from forebay._system.direct_transfer import Trip
+from forebay._system.direct_transfer import Transfer
 from forebay._system.kernel_copy import Moved
 from forebay._system.open_file import OpenFile
 from forebay._system.syscalls import in_memory, sendfile
@@ -17,7 +17,7 @@ from forebay._system.syscalls import in_memory, sendfile
 if TYPE_CHECKING:
     from forebay.net._channel import Channel
 
-__all__ = ["SendFile"]
+__all__ = ["FileToSocket"]
 
 #: Bytes that one call sends at most.
 _SLICE_BYTES = 2 * 1024 * 1024
@@ -29,25 +29,25 @@ _PROBE_BYTES = 128 * 1024
 _FETCH_BYTES = 256 * 1024
 #: Bytes after which the loop has its turn.
 _TURN_BYTES = 2 * 1024 * 1024
-#: Seconds after which a trip ends so that the source can look whether the bytes may still go this way.
-_TRIP_SECONDS = 0.25
+#: Seconds after which a transfer ends so that the source can look whether the bytes may still go this way.
+_TRANSFER_SECONDS = 0.25
 
 
-class SendFile:
-    """One trip of a file's bytes into a socket."""
+class FileToSocket:
+    """One transfer of a file's bytes into a socket."""
 
-    def __init__(self, channel: Channel, trip: Trip) -> None:
+    def __init__(self, channel: Channel, transfer: Transfer) -> None:
         self._channel = channel
-        self._trip = trip
+        self._transfer = transfer
         self._loop = asyncio.get_running_loop()
         self._moved = 0
         self._over = False
         self._fetching = False
-        # Offsets in the file: where the trip ends, and up to where it is in memory.
-        self._stop_at = sys.maxsize if trip.limit is None else trip.start + trip.limit
-        self._known = trip.start
+        # Offsets in the file: where the transfer ends, and up to where it is in memory.
+        self._stop_at = sys.maxsize if transfer.limit is None else transfer.start + transfer.limit
+        self._known = transfer.start
         self._began = monotonic()
-        channel.lend(self)
+        channel.acquire(self)
         self._step()
 
     def stop(self) -> None:
@@ -65,14 +65,14 @@ class SendFile:
     def _end(self, ended: bool, failed: bool) -> None:
         if not self._over:
             self._over = True
-            self._loop.call_soon(self._trip.done, Moved(self._moved, ended, failed), None)
+            self._loop.call_soon(self._transfer.done, Moved(self._moved, ended, failed), None)
 
     def _step(self) -> None:
-        trip = self._trip
-        file = trip.file.fd
+        transfer = self._transfer
+        file = transfer.file.fd
         turn = 0
         while not self._over and not self._fetching:
-            at = trip.start + self._moved
+            at = transfer.start + self._moved
             upto = min(at + _SLICE_BYTES, self._stop_at)
             if at == upto:
                 self._end(True, False)
@@ -102,7 +102,7 @@ class SendFile:
                     self._end(False, True)
                     return
             if taken < size or turn >= _TURN_BYTES:
-                if monotonic() - self._began > _TRIP_SECONDS:
+                if monotonic() - self._began > _TRANSFER_SECONDS:
                     self._end(False, False)
                 elif taken == size:
                     self._loop.call_soon(self._step)
@@ -110,8 +110,8 @@ class SendFile:
 
     def _fetch(self, at: int) -> None:
         self._fetching = True
-        trip = self._trip
-        trip.strand.submit(partial(_fetch, trip.file, at), partial(self._fetched, at))
+        transfer = self._transfer
+        transfer.executor.submit(partial(_fetch, transfer.file, at), partial(self._fetched, at))
 
     def _fetched(self, at: int, size: int | None, error: BaseException | None) -> None:
         self._fetching = False

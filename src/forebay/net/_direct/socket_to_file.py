@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from functools import partial
-from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from forebay._system.direct_transfer import Hold
 from forebay._system.open_file import OpenFile, named
 from forebay._system.syscalls import splice
+from forebay.fs._gather_write import Written
 from forebay.fs._write_stream import WriteStream
 from forebay.net._direct.socket_to_socket import CANNOT, open_pipe
 from forebay.streams.duplex import Duplex
@@ -17,22 +17,12 @@ from forebay.streams.duplex import Duplex
 if TYPE_CHECKING:
     from forebay.net._channel import Channel
 
-__all__ = ["FileRoute"]
+__all__ = ["SocketToFile"]
 
 _COPY_BYTES = 64 * 1024
-# How long the reading is put off at most so that the file gets through with what it has: otherwise a chunk would
-# always be on its way to it, and it would never be free.
-_HOLD_SECONDS = 0.05
 
 
-class Poured(NamedTuple):
-    """What reached the file, and the error that kept the rest from it."""
-
-    nbytes: int
-    error: OSError | None
-
-
-class FileRoute:
+class SocketToFile:
     """The way from a socket's channel to a WriteStream."""
 
     def __init__(self, source: Duplex, dest: WriteStream, into: Channel) -> None:
@@ -43,10 +33,9 @@ class FileRoute:
         self._pouring = False
         self._left = False
         self._unfit = False
-        self._held_since = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._hold = Hold(dest._executor.loop, into.resume)
 
-    def carry(self) -> bool:
+    def take_over(self) -> bool:
         """Whether what has arrived is taken care of."""
         dest = self.dest
         if self._pouring:
@@ -56,7 +45,7 @@ class FileRoute:
             return False
         if not dest._free:
             return dest._busy and self._put_off()
-        self._held_since = 0.0
+        self._hold.forget()
         if self._ends is None:
             try:
                 self._ends = open_pipe()
@@ -66,23 +55,10 @@ class FileRoute:
         return self._move(*self._ends)
 
     def _put_off(self) -> bool:
-        now = monotonic()
-        self._held_since = self._held_since or now
-        left = self._held_since + _HOLD_SECONDS - now
-        if left <= 0:
-            self._held_since = 0.0
+        if not self._hold.begin(self.dest):
             return False
         self._into.hold()
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(left, self._go_on)
-            self.dest._when_free(self._go_on)
         return True
-
-    def _go_on(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-            self._into.resume()
 
     def _move(self, read_end: int, write_end: int, size: int) -> bool:
         into = self._into
@@ -100,18 +76,18 @@ class FileRoute:
         into.count_in(taken)
         into.hold()
         self._pouring = True
-        dest._lend(self)
-        dest._strand.submit(
+        dest._acquire(self)
+        dest._executor.submit(
             partial(_pour, read_end, dest._file, dest._position, taken), partial(self._poured, taken)
         )
         return True
 
-    def _poured(self, size: int, poured: Poured | None, error: BaseException | None) -> None:
+    def _poured(self, size: int, poured: Written | None, error: BaseException | None) -> None:
         self._pouring = False
         # None: there was no thread for it, and nothing was written.
-        nbytes, failure = poured or Poured(0, OSError(str(error)))
+        nbytes, failure = poured or Written(0, OSError(str(error)))
         self._source._s_count_direct(size, 1)
-        self.dest._returned(nbytes, 1)
+        self.dest._release(nbytes, 1)
         if failure is not None:
             self._unfit = True
             self.dest.destroy(failure)
@@ -125,7 +101,7 @@ class FileRoute:
     def leave(self) -> None:
         """The source goes another way from here on; what is in the pipe still arrives."""
         self._left = True
-        self._go_on()
+        self._hold.cancel()
         if not self._pouring:
             self._close_pipe()
         self._into.resume()
@@ -139,7 +115,7 @@ class FileRoute:
                 os.close(ends[1])
 
 
-def _pour(pipe: int, file: OpenFile, at: int | None, size: int) -> Poured:
+def _pour(pipe: int, file: OpenFile, at: int | None, size: int) -> Written:
     """In a worker: write ``size`` bytes from the pipe at the file's offset ``at``, or where it stands."""
     done = 0
     try:
@@ -156,8 +132,8 @@ def _pour(pipe: int, file: OpenFile, at: int | None, size: int) -> Poured:
                 count = size - done
             done += count
     except OSError as error:
-        return Poured(done, named(error.with_traceback(None), file.path))
-    return Poured(done, None)
+        return Written(done, named(error.with_traceback(None), file.path))
+    return Written(done, None)
 
 
 def _copy(pipe: int, fd: int, at: int | None, size: int) -> None:

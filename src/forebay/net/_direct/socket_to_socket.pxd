@@ -5,7 +5,7 @@ from forebay.net._channel cimport Channel
 cdef Py_ssize_t _SMALL_BYTES
 cdef int _SMALL_IN_A_ROW
 
-cdef class SocketRoute:
+cdef class SocketToSocket:
     cdef Stream _source
     cdef readonly Stream dest
     cdef Channel _into
@@ -15,12 +15,11 @@ cdef class SocketRoute:
     cdef Py_ssize_t _size       # what the pipe holds, in bytes
     cdef Py_ssize_t _held       # what is in it
     cdef int _small             # small pieces in a row
-    cdef bint _lent             # the destination waits for the pipe
+    cdef bint _owns             # the destination, which waits until the pipe is empty
     cdef bint _left             # the source goes another way
     cdef bint _unfit            # a system call has failed
-    cpdef bint carry(self) except -1
+    cpdef bint take_over(self) except -1
     cdef bint _move(self) except -1
-    cdef object _count(self, Py_ssize_t size)
     cdef object _pour(self)
     cdef object _drop(self)
     cdef object _through(self)

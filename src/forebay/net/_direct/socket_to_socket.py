@@ -1,8 +1,8 @@
 # cython: nonecheck=True
 """A socket into a socket by ``splice``: the bytes go through a pipe of the kernel and are never copied to the program.
 
-What is in the pipe counts as written: the destination is lent to the route until it is through, and what is written
-otherwise goes behind it.
+What is in the pipe counts as written: the route owns the destination until the pipe is empty, and what is
+written otherwise goes behind it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def open_pipe() -> tuple[int, int, int]:
     return ends[0], ends[1], fcntl.fcntl(ends[1], fcntl.F_GETPIPE_SZ)
 
 
-class SocketRoute:
+class SocketToSocket:
     """The way from one socket's channel to another's.
 
     Nothing is in the pipe while the source is read: what the destination does not take at once stops the reading.
@@ -51,7 +51,7 @@ class SocketRoute:
     _size: int
     _held: int
     _small: int
-    _lent: bool
+    _owns: bool
     _left: bool
     _unfit: bool
 
@@ -65,11 +65,11 @@ class SocketRoute:
         self._size = 0
         self._held = 0
         self._small = 0
-        self._lent = False
+        self._owns = False
         self._left = False
         self._unfit = False
 
-    def carry(self) -> bool:
+    def take_over(self) -> bool:
         """Whether what has arrived is taken care of."""
         out = self._out
         dest = self.dest
@@ -81,12 +81,8 @@ class SocketRoute:
             self._unfit
             or not out.idle
             or out.layer is not None
-            or dest._w_length
-            or dest._w_need_drain
-            or dest._w_corked
-            or dest._w_ending
-            or dest._s_destroyed
-            or dest._s_errored is not None
+            or not dest._s_has_written_all()
+            or not dest._s_takes_more()
         ):
             return False
         if self._read_end < 0:
@@ -97,7 +93,7 @@ class SocketRoute:
             except OSError:
                 self._unfit = True
                 return False
-            out.feeder = self
+            out.source_route = self
         return self._move()
 
     def _move(self) -> bool:
@@ -115,7 +111,10 @@ class SocketRoute:
             return False
         self._held = taken
         into.count_in(taken)
-        self._count(taken)
+        source = self._source
+        source._s_count_direct(taken, 1)
+        dest = self.dest
+        dest._s_count_written(taken, 1)
         self._pour()
         if self._held:
             into.hold()
@@ -129,14 +128,6 @@ class SocketRoute:
                 self._close_pipe()
         return True
 
-    def _count(self, size: int) -> None:
-        source = self._source
-        source._r_did_read = True
-        source._r_bytes += size
-        source._r_chunks += 1
-        self.dest._w_bytes += size
-        self.dest._w_chunks += 1
-
     def _pour(self) -> None:
         """Let the destination have what is in the pipe."""
         out = self._out
@@ -144,9 +135,9 @@ class SocketRoute:
             try:
                 taken = splice(self._read_end, out.fd, self._held)
                 if taken <= 0:
-                    if not self._lent:
-                        self._lent = True
-                        out.lend(self)
+                    if not self._owns:
+                        self._owns = True
+                        out.acquire(self)
                     out.wait_writable()
                     return
             except OSError as error:
@@ -157,9 +148,9 @@ class SocketRoute:
                 return
             self._held -= taken
             out.count_out(taken)
-        if self._lent:
-            self._lent = False
-            out.returned()
+        if self._owns:
+            self._owns = False
+            out.release()
 
     def writable(self) -> None:
         """The destination takes more."""
@@ -187,7 +178,7 @@ class SocketRoute:
 
     def _drop(self) -> None:
         self._held = 0
-        self._lent = False
+        self._owns = False
         self._unfit = True
         self._close_pipe()
 
@@ -199,8 +190,8 @@ class SocketRoute:
 
     def _close_pipe(self) -> None:
         if self._read_end >= 0:
-            if self._out.feeder is self:
-                self._out.feeder = None
+            if self._out.source_route is self:
+                self._out.source_route = None
             read_end, write_end = self._read_end, self._write_end
             self._read_end = self._write_end = -1
             try:

@@ -6,27 +6,27 @@ from typing import TYPE_CHECKING
 
 from forebay._core.state.pipe import sole_destination
 from forebay.fs._write_stream import WriteStream
-from forebay.net._direct.socket_to_file import FileRoute
-from forebay.net._direct.socket_to_socket import SocketRoute
+from forebay.net._direct.socket_to_file import SocketToFile
+from forebay.net._direct.socket_to_socket import SocketToSocket
 from forebay.streams.duplex import Duplex
 from forebay.streams.readable import Readable
 
 if TYPE_CHECKING:
     from forebay.net._channel import Channel
 
-__all__ = ["Carrier"]
+__all__ = ["KernelPath"]
 
 
-class Carrier:
+class KernelPath:
     """Asked by the channel of a piped socket whenever something has arrived."""
 
     def __init__(self, source: Duplex, channel: Channel) -> None:
         self._source = source
         self._channel = channel
-        self._route: SocketRoute | FileRoute | None = None
+        self._route: SocketToSocket | SocketToFile | None = None
         self._fit = type(source).push is Readable.push
 
-    def carry(self) -> bool:
+    def take_over(self) -> bool:
         """Whether what has arrived is taken care of."""
         channel = self._channel
         if not self._fit or channel.layer is not None:
@@ -35,20 +35,20 @@ class Carrier:
         dest = sole_destination(self._source)
         if route is not None:
             if route.dest is dest:
-                return route.carry()
+                return route.take_over()
             self.leave()
         if dest is None or not channel.brisk:
             return False
         if isinstance(dest, WriteStream):
-            self._route = FileRoute(self._source, dest, channel)
+            self._route = SocketToFile(self._source, dest, channel)
         else:
             out = getattr(dest, "_channel", None)
             if out is None or type(out) is not type(channel):
                 # Of another kind: not asked again.
-                channel.carrier = None
+                channel.kernel_path = None
                 return False
-            self._route = SocketRoute(self._source, dest, channel, out)
-        return self._route.carry()
+            self._route = SocketToSocket(self._source, dest, channel, out)
+        return self._route.take_over()
 
     def leave(self) -> None:
         """The bytes go another way, or there will be none any more."""

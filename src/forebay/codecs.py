@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from forebay._core.state.lifecycle import Completion
 from forebay._system.worker_pool import SerialExecutor
@@ -31,8 +31,6 @@ __all__ = [
     "gzip",
     "hashing",
 ]
-
-T = TypeVar("T")
 
 # Bytes from which on a chunk is worth the trip to a worker: some 50 us there and back.
 _LARGE_TO_CODE = 16 * 1024
@@ -64,26 +62,11 @@ class _Worker(Transform):
 
     _executor: SerialExecutor | None = None
 
-    def _submit(self, job: Callable[[], T], done: Callable[[Any, BaseException | None], None]) -> None:
+    def _worker(self) -> SerialExecutor:
         if self._executor is None:
             # A worker holds nothing of the stream that would have to be released.
             self._executor = SerialExecutor(asyncio.get_running_loop(), _nothing)
-        self._executor.submit(job, done)
-
-    async def _in_worker(self, job: Callable[[], T]) -> T:
-        future: asyncio.Future[tuple[Any, BaseException | None]] = asyncio.get_running_loop().create_future()
-
-        def done(value: Any, error: BaseException | None) -> None:
-            # Cancelled, where the stream was destroyed meanwhile.
-            if not future.done():
-                future.set_result((value, error))
-
-        self._submit(job, done)
-        value: T
-        value, error = await future
-        if error is not None:
-            raise error
-        return value
+        return self._executor
 
     def _destroy(self, error: BaseException | None) -> Completion | None:
         executor, self._executor = self._executor, None
@@ -123,7 +106,7 @@ class Gzip(_Worker):
 
     async def _compressed(self, data: memoryview) -> AsyncIterator[bytes]:
         for at in range(0, len(data), _STEP_IN):
-            yield await self._in_worker(partial(self._compressor.compress, data[at : at + _STEP_IN]))
+            yield await self._worker().run(partial(self._compressor.compress, data[at : at + _STEP_IN]))
 
     def _flush(self) -> bytes:
         return self._compressor.flush()
@@ -155,7 +138,7 @@ class Gunzip(_Worker):
         if output:
             yield output
         while rest is not None:
-            output, rest = await self._in_worker(partial(self._step, rest))
+            output, rest = await self._worker().run(partial(self._step, rest))
             if output:
                 yield output
 
@@ -271,7 +254,7 @@ class Hashing(_Worker):
         """Give a worker the waiting chunks. Raises RuntimeError if no thread can be started."""
         chunks, self._unhashed = self._unhashed, []
         self._at_work = self._unhashed_bytes
-        self._submit(partial(_update, self._hash, chunks), self._hashed)
+        self._worker().submit(partial(_update, self._hash, chunks), self._hashed)
 
     def _hashed(self, _: Any, error: BaseException | None) -> None:
         self._unhashed_bytes -= self._at_work

@@ -558,10 +558,12 @@ def test_bad_descriptors(ring: Any, method: str) -> None:
     call = getattr(ring, method)
     ring.write(b"abc")
     for bad in (1.0, "0", None, True, b"1"):
-        with pytest.raises(TypeError, match=r"fd must be an int or have a fileno\(\) method, not "):
+        with pytest.raises(TypeError, match=r"fd must be an int or have a fileno\(\)"):
             call(bad)
     for number in (-1, 1 << 31, -(1 << 80)):
-        with pytest.raises(ValueError, match=f"fd must be an open file descriptor, not {number}"):
+        with pytest.raises(
+            ValueError, match=rf"fd must be an open file descriptor, from 0 to \d+, not {number}$"
+        ):
             call(number)
     closed = socket.socket()
     closed.close()
@@ -715,16 +717,25 @@ def test_sizes_are_integers(ring: Any, ring_cls: Any, bad: Any) -> None:
             call(bad)
 
 
-@pytest.mark.parametrize(
-    ("bad", "message"), [(-1, "must be 0 or more, not -1"), (10**30, "not a 100-bit number")]
-)
-def test_sizes_have_limits(ring: Any, ring_cls: Any, bad: int, message: str) -> None:
-    for name in ("read", "peek", "skip", "consume", "commit"):
-        with pytest.raises(ValueError, match=message):
-            getattr(ring, name)(bad)
-    for call in (ring_cls, lambda size: ring.find(b"x", size)):
-        with pytest.raises(ValueError, match=message):
-            call(bad)
+def test_sizes_are_not_negative(ring: Any, ring_cls: Any) -> None:
+    calls = [getattr(ring, name) for name in ("read", "peek", "skip", "consume", "commit")]
+    for call in (*calls, ring_cls, lambda size: ring.find(b"x", size)):
+        with pytest.raises(ValueError, match="must be 0 or more, not -1"):
+            call(-1)
+
+
+def test_a_size_that_no_memory_has_means_as_much_as_there_is(ring: Any, ring_cls: Any) -> None:
+    huge = 10**30
+    ring.write(b"abcdef")
+    assert ring.peek(huge) == b"abcdef"
+    assert ring.read(huge) == b"abcdef"
+    assert ring.skip(huge) == 0
+    assert ring.find(b"x", huge) == -1
+    for call in (ring.consume, ring.commit):
+        with pytest.raises(ValueError, match="is more than the"):
+            call(huge)
+    with pytest.raises(ValueError, match="capacity must be at most"):
+        ring_cls(huge)
 
 
 def test_capacities(ring_cls: Any) -> None:

@@ -7,12 +7,14 @@ import errno
 import os
 import resource
 import socket
+import threading
 from email.utils import formatdate
 
 import pytest
 from http_helpers import answer, body_of, peer_of, request, sending, serving, until
 
 from forebay import HeadersSentError, InvalidArgTypeError, PrematureCloseError, http
+from forebay._system.worker_pool import SerialExecutor
 
 MODIFIED = formatdate(1_700_000_000, usegmt=True)
 
@@ -482,26 +484,58 @@ def test_a_fault_of_the_system_is_told_once(run, small):
 
 
 @pytest.mark.parametrize("throttle", [None, 50_000_000])
-def test_many_ranges_are_few_trips(run, big, throttle):
+def test_many_ranges_are_few_trips(run, big, throttle, monkeypatch):
     """What a short request costs does not grow with the ranges that it asks for."""
     path, _ = big
-
-    class Counting(concurrent.futures.ThreadPoolExecutor):
-        trips = 0
-
-        def submit(self, *work):
-            self.trips += 1
-            return super().submit(*work)
+    trips = []
+    submit = SerialExecutor.submit
+    monkeypatch.setattr(SerialExecutor, "submit", lambda *args: trips.append(1) or submit(*args))
 
     async def main():
-        executor = Counting(2)
-        asyncio.get_running_loop().set_default_executor(executor)
         async with peer_of(sending(path, throttle=throttle)) as peer:
             for count in (1, 2, 64):
-                executor.trips = 0
+                trips.clear()
                 ranges = ",".join(f"{n * 10}-{n * 10 + 1}" for n in range(count))
                 await peer.send(request("GET /", f"Range: bytes={ranges}"))
                 assert (await answer(peer)).status == 206
-                assert executor.trips == 2
+                assert len(trips) == 2
+
+    run(main)
+
+
+def test_a_full_executor_of_the_program_holds_no_file_back(run, big):
+    path, _ = big
+
+    async def main():
+        executor = concurrent.futures.ThreadPoolExecutor(1)
+        asyncio.get_running_loop().set_default_executor(executor)
+        over = threading.Event()
+        executor.submit(over.wait)
+        try:
+            async with peer_of(sending(path)) as peer:
+                for field in ("Range: bytes=0-9,20-29", "Accept: */*"):
+                    await peer.send(request("GET /", field))
+                    assert (await answer(peer)).status in (200, 206)
+        finally:
+            over.set()
+
+    run(main)
+
+
+def test_a_large_file_is_opened_and_looked_at_once(run, big, monkeypatch):
+    path, data = big
+    calls = []
+    for name in ("open", "fstat"):
+        call = getattr(os, name)
+        monkeypatch.setattr(
+            os, name, lambda *args, name=name, call=call, **kw: calls.append(name) or call(*args, **kw)
+        )
+
+    async def main():
+        async with peer_of(sending(path)) as peer:
+            calls.clear()
+            await peer.send(request("GET /"))
+            assert (await answer(peer)).body == data
+            assert sorted(calls) == ["fstat", "open"]
 
     run(main)

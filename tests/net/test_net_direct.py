@@ -41,13 +41,13 @@ def file(tmp_path):
 def trips(monkeypatch):
     """The trips of files into sockets."""
     made = []
-    begin = file_to_socket.SendFile.__init__
+    begin = file_to_socket.FileToSocket.__init__
 
     def noted(self, *args):
         made.append(self)
         begin(self, *args)
 
-    monkeypatch.setattr(file_to_socket.SendFile, "__init__", noted)
+    monkeypatch.setattr(file_to_socket.FileToSocket, "__init__", noted)
     return made
 
 

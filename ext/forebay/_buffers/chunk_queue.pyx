@@ -32,18 +32,15 @@ from cpython.memoryview cimport PyMemoryView_Check, PyMemoryView_FromObject, PyM
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc cimport errno
-from libc.limits cimport INT_MAX
 from libc.string cimport memchr, memcmp, memcpy, memmove
 
+from forebay._buffers.arguments cimport descriptor_of, size_of
 from forebay._system.reuse cimport REUSE
 
 from os import strerror
 
 cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
-    bint PyIndex_Check(object value)
-    # NULL for the exception means: clamp to what Py_ssize_t can hold.
-    Py_ssize_t PyNumber_AsSsize_t(object value, PyObject* overflow) except? -1
     void Py_DECREF(PyObject* value) noexcept
     Py_ssize_t Py_REFCNT(PyObject* value) noexcept
     Py_ssize_t Py_SIZE(PyObject* value) noexcept
@@ -123,8 +120,8 @@ cdef class ChunkQueue:
     def append_copy(self, buffer, n=None, first=0):
         """Copy the first n bytes of a buffer, or all of it, to the end; the first of them as one chunk."""
         cdef _Pin pin = _pin_buffer("buffer", buffer)
-        cdef Py_ssize_t size = pin.view.len if n is None else _size_of("n", n)
-        cdef Py_ssize_t part = _size_of("first", first)
+        cdef Py_ssize_t size = pin.view.len if n is None else size_of(n, "n")
+        cdef Py_ssize_t part = size_of(first, "first")
         if size > pin.view.len:
             raise ValueError(f"n is {n}, but the buffer has only {pin.view.len} bytes")
         if part > size:
@@ -146,12 +143,12 @@ cdef class ChunkQueue:
 
     def read(self, n):
         """Take up to n bytes."""
-        cdef Py_ssize_t size = _size_of("n", n)
+        cdef Py_ssize_t size = size_of(n, "n")
         return self._read(min(size, self._total_bytes))
 
     def read_view(self, n):
         """Take up to n bytes of the front chunk, as a read-only view."""
-        cdef Py_ssize_t size = _size_of("n", n)
+        cdef Py_ssize_t size = size_of(n, "n")
         cdef ChunkRef front
         while True:
             self._check_idle("read_view")
@@ -168,7 +165,7 @@ cdef class ChunkQueue:
         """Up to n bytes, which stay in the queue."""
         cdef ChunkRef* front
         cdef bytes result
-        cdef Py_ssize_t size = _size_of("n", n)
+        cdef Py_ssize_t size = size_of(n, "n")
         size = min(size, self._total_bytes)
         if size == 0:
             return b""
@@ -181,7 +178,7 @@ cdef class ChunkQueue:
 
     def views(self, n):
         """Read-only views of the next up to n bytes, which stay in the queue."""
-        cdef Py_ssize_t size = _size_of("n", n)
+        cdef Py_ssize_t size = size_of(n, "n")
         cdef Py_ssize_t count, index
         cdef ChunkRef* refs
         cdef list result = []
@@ -198,7 +195,7 @@ cdef class ChunkQueue:
 
     def consume(self, n):
         """Drop n bytes from the front."""
-        cdef Py_ssize_t size = _size_of("n", n)
+        cdef Py_ssize_t size = size_of(n, "n")
         self._check_idle("consume")
         if size > self._total_bytes:
             raise ValueError(f"n is {n}, but only {self._total_bytes} bytes are queued")
@@ -207,7 +204,7 @@ cdef class ChunkQueue:
     def find(self, sub, start=0):
         """The offset of the first sub at or after start, or -1."""
         cdef bytes wanted = _bytes_of("sub", sub)
-        cdef Py_ssize_t begin = _size_of("start", start)
+        cdef Py_ssize_t begin = size_of(start, "start")
         if not wanted:
             return begin if begin <= self._total_bytes else -1
         return self._search(PyBytes_AS_STRING(wanted), len(wanted), begin, self._total_bytes)
@@ -215,7 +212,7 @@ cdef class ChunkQueue:
     def read_until(self, sub, max):
         """Take the bytes up to and including sub, or None where it is not there yet."""
         cdef bytes wanted = _bytes_of("sub", sub)
-        cdef Py_ssize_t limit = _size_of("max", max)
+        cdef Py_ssize_t limit = size_of(max, "max")
         cdef Py_ssize_t length = len(wanted), stop, at
         if length == 0:
             raise ValueError("sub must not be empty")
@@ -244,12 +241,12 @@ cdef class ChunkQueue:
 
     def writev_to(self, fd):
         """Write from the front with one writev; the number of bytes taken."""
-        return _taken_or_raise(self._writev(_fd_of(fd), -1))
+        return _taken_or_raise(self._writev(descriptor_of(fd), -1))
 
     def pwritev_to(self, fd, offset):
         """Write from the front with one pwritev at an offset of the file; the number of bytes taken."""
-        cdef int number = _fd_of(fd)
-        return _taken_or_raise(self._writev(number, _size_of("offset", offset)))
+        cdef int number = descriptor_of(fd)
+        return _taken_or_raise(self._writev(number, size_of(offset, "offset")))
 
     def clear(self):
         """Drop every chunk."""

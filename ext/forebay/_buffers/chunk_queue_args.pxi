@@ -1,4 +1,4 @@
-# Included by _chunks.pyx: the pin that keeps a buffer exported, and the checks of arguments.
+# Included by _chunks.pyx: the pin that keeps a buffer exported, and the check of a buffer.
 
 
 @cython.final
@@ -60,33 +60,6 @@ cdef bytes _bytes_of(str name, object value):
         return <bytes>value
     pin = _pin_buffer(name, value)
     return PyBytes_FromStringAndSize(<const char*>pin.view.buf, pin.view.len)
-
-
-cdef Py_ssize_t _size_of(str name, object value) except -1:
-    """A size argument as a number; what no memory could have is as good as the largest one."""
-    cdef Py_ssize_t size
-    if isinstance(value, bool) or not PyIndex_Check(value):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    size = PyNumber_AsSsize_t(value, NULL)
-    if size < 0:
-        raise ValueError(f"{name} must be 0 or more, not {value}")
-    return size
-
-
-cdef int _fd_of(object fd) except -1:
-    cdef object number = fd
-    cdef Py_ssize_t value
-    if not isinstance(fd, int):
-        fileno = getattr(fd, "fileno", None)
-        if fileno is None:
-            raise TypeError(f"fd must be an int or have a fileno() method, not {type(fd).__name__}")
-        number = fileno()
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"fd must be an int or have a fileno() that returns one, not {type(number).__name__}")
-    value = PyNumber_AsSsize_t(number, NULL)
-    if not 0 <= value <= INT_MAX:
-        raise ValueError(f"fd must be an open file descriptor, from 0 to {INT_MAX}, not {number}")
-    return <int>value
 
 
 cdef bint _is_released(object owner):

@@ -4,7 +4,6 @@
 from cpython.buffer cimport (
     PyBUF_FULL_RO, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_CheckBuffer, PyObject_GetBuffer,
 )
-from cpython.long cimport PyLong_CheckExact
 from cpython.pythread cimport PyThread_release_lock, PyThread_type_lock
 from libc.string cimport memcpy
 
@@ -121,31 +120,6 @@ cdef enum:
     SPINS = 200                 # polls before a waiter sleeps, a few microseconds
     LONGEST_SLEEP_US = 3600000000
     INTERRUPTED = 2             # PY_LOCK_INTR
-
-
-cdef inline Py_ssize_t _size(object value, str name) except -1:
-    """An argument that counts bytes."""
-    if not PyLong_CheckExact(value):
-        if isinstance(value, bool) or not hasattr(type(value), "__index__"):
-            raise TypeError(f"{name} must be an int, not {type(value).__name__} ({value!r})")
-        value = value.__index__()
-    if value < 0:
-        raise ValueError(f"{name} must be 0 or more, not {value}")
-    if value > PY_SSIZE_T_MAX:
-        raise ValueError(f"{name} must be at most {PY_SSIZE_T_MAX}, not a {value.bit_length()}-bit number")
-    return value
-
-
-cdef inline int _descriptor(object fd) except -1:
-    """A file descriptor, or that of an object which has one."""
-    value = fd
-    if not isinstance(fd, int) and hasattr(fd, "fileno"):
-        value = fd.fileno()
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"fd must be an int or have a fileno() method, not {type(fd).__name__}")
-    if not 0 <= value <= 0x7fffffff:
-        raise ValueError(f"fd must be an open file descriptor, not {value}")
-    return value
 
 
 cdef inline long long _nanoseconds(object timeout) except -2:

@@ -48,6 +48,8 @@ from cpython.memoryview cimport PyMemoryView_FromObject
 from cpython.pythread cimport NOWAIT_LOCK, PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock
 from libc.errno cimport EINTR
 
+from forebay._buffers.arguments cimport descriptor_of, size_of
+
 from os import strerror
 
 if ring_watch_forks():
@@ -80,7 +82,7 @@ cdef class RingBuffer:
     """A bounded ring of bytes between one producer and one consumer, which may be two threads."""
 
     def __cinit__(self, capacity):
-        cdef size_t size = _size(capacity, "capacity")
+        cdef size_t size = size_of(capacity, "capacity")
         if size == 0:
             raise ValueError("capacity must be 1 or more, not 0")
         if size > <size_t> (PY_SSIZE_T_MAX >> 2):
@@ -230,7 +232,7 @@ cdef class RingBuffer:
 
     def commit(self, n, /):
         """Make the first n bytes that write_view() showed readable."""
-        cdef size_t size = _size(n, "n")
+        cdef size_t size = size_of(n, "n")
         self._check_writable()
         if size > self._offered:
             raise ValueError(f"commit({n}) is more than the {self._offered} bytes that write_view() offered")
@@ -241,7 +243,7 @@ cdef class RingBuffer:
 
     def recv_from(self, fd, /):
         """One read(2) from fd into the free part; return the bytes read, 0 at end of file."""
-        cdef int handle = _descriptor(fd)
+        cdef int handle = descriptor_of(fd)
         cdef size_t room
         cdef Py_ssize_t got
         while True:
@@ -272,7 +274,7 @@ cdef class RingBuffer:
 
     def read(self, n, /):
         """Consume up to n bytes and return them."""
-        cdef size_t size = _size(n, "n")
+        cdef size_t size = size_of(n, "n")
         self._be_consumer()
         size = min(size, self._filled(size))
         cdef bytes result = self._copy_out(size)
@@ -281,7 +283,7 @@ cdef class RingBuffer:
 
     def peek(self, n, /):
         """Return up to n bytes without consuming them."""
-        cdef size_t size = _size(n, "n")
+        cdef size_t size = size_of(n, "n")
         self._be_consumer()
         return self._copy_out(min(size, self._filled(size)))
 
@@ -303,7 +305,7 @@ cdef class RingBuffer:
 
     def skip(self, n, /):
         """Consume up to n bytes and return their number."""
-        cdef size_t size = _size(n, "n")
+        cdef size_t size = size_of(n, "n")
         self._be_consumer()
         size = min(size, self._filled(size))
         self._advance(size)
@@ -311,7 +313,7 @@ cdef class RingBuffer:
 
     def consume(self, n, /):
         """Consume exactly n bytes."""
-        cdef size_t size = _size(n, "n")
+        cdef size_t size = size_of(n, "n")
         self._be_consumer()
         if size > self._filled(size):
             raise ValueError(f"consume({n}) is more than the {self._filled(0)} bytes in the ring; see skip()")
@@ -320,7 +322,7 @@ cdef class RingBuffer:
     def find(self, sub, start=0):
         """Return the offset of the first sub at or after start, or -1."""
         cdef Py_buffer needle
-        cdef size_t begin = _size(start, "start"), filled
+        cdef size_t begin = size_of(start, "start"), filled
         cdef Py_ssize_t at
         _buffer(sub, "sub", False, &needle)
         try:
@@ -340,7 +342,7 @@ cdef class RingBuffer:
 
     def send_to(self, fd, /):
         """One write(2) of the filled part to fd; consume and return what the kernel took."""
-        cdef int handle = _descriptor(fd)
+        cdef int handle = descriptor_of(fd)
         cdef size_t filled
         cdef Py_ssize_t sent
         while True:

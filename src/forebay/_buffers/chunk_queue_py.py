@@ -11,7 +11,6 @@ then changes the queue makes no such object.
 
 from __future__ import annotations
 
-import operator
 import os
 import sys
 from collections import deque
@@ -20,6 +19,8 @@ from itertools import islice
 from struct import pack_into
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, final
 
+from forebay._buffers.arguments import descriptor_of, size_of
+
 if TYPE_CHECKING:
     from _typeshed import FileDescriptorLike, ReadableBuffer, WriteableBuffer
 
@@ -27,7 +28,6 @@ __all__ = ["ChunkQueue"]
 
 _T = TypeVar("_T")
 
-_MAX_FD = 2**31 - 1
 _MAX_ENTRIES = 1024  # buffers in one gather write, where the system allows as many
 _MAX_WRITE_BYTES = 1 << 30  # in one call: macOS refuses sums over INT_MAX, Linux cuts them there
 _JOINED_PART = 512  # bytes: a longer copy is a chunk of its own
@@ -92,30 +92,6 @@ def _bytes_of(name: str, value: Any) -> bytes:
     return value if type(value) is bytes else bytes(_view_of(name, value))
 
 
-def _size_of(name: str, value: Any) -> int:
-    """A size argument as a number; what no memory could have is as good as the largest one."""
-    if isinstance(value, bool) or not hasattr(type(value), "__index__"):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
-    size = operator.index(value)
-    if size < 0:
-        raise ValueError(f"{name} must be 0 or more, not {value}")
-    return min(size, sys.maxsize)
-
-
-def _fd_of(fd: Any) -> int:
-    number = fd
-    if not isinstance(fd, int):
-        fileno = getattr(fd, "fileno", None)
-        if fileno is None:
-            raise TypeError(f"fd must be an int or have a fileno() method, not {type(fd).__name__}")
-        number = fileno()
-    if isinstance(number, bool) or not isinstance(number, int):
-        raise TypeError(f"fd must be an int or have a fileno() that returns one, not {type(number).__name__}")
-    if not 0 <= number <= _MAX_FD:
-        raise ValueError(f"fd must be an open file descriptor, from 0 to {_MAX_FD}, not {number}")
-    return number
-
-
 @final
 class ChunkQueue:
     """An unbounded queue of buffers, held by reference and addressed by the byte."""
@@ -162,8 +138,8 @@ class ChunkQueue:
     def append_copy(self, buffer: ReadableBuffer, n: int | None = None, first: int = 0) -> None:
         """Copy the first n bytes of a buffer, or all of it, to the end; the first of them as one chunk."""
         view = _view_of("buffer", buffer)
-        size = view.nbytes if n is None else _size_of("n", n)
-        part = _size_of("first", first)
+        size = view.nbytes if n is None else size_of(n, "n")
+        part = size_of(first, "first")
         if size > view.nbytes:
             raise ValueError(f"n is {n}, but the buffer has only {view.nbytes} bytes")
         if part > size:
@@ -199,11 +175,11 @@ class ChunkQueue:
 
     def read(self, n: int) -> bytes:
         """Take up to n bytes."""
-        return self._read(_size_of("n", n))
+        return self._read(size_of(n, "n"))
 
     def read_view(self, n: int) -> memoryview:
         """Take up to n bytes of the front chunk, as a read-only view."""
-        size = _size_of("n", n)
+        size = size_of(n, "n")
         self._check_idle("read_view")
         view = self._settled(lambda: (self._views(size, 1) or [memoryview(b"")])[0])
         self._check_idle("read_view")
@@ -212,17 +188,17 @@ class ChunkQueue:
 
     def peek(self, n: int) -> bytes:
         """Up to n bytes, which stay in the queue."""
-        size = _size_of("n", n)
+        size = size_of(n, "n")
         return self._settled(lambda: self._peek(size))
 
     def views(self, n: int) -> list[memoryview]:
         """Read-only views of the next up to n bytes, which stay in the queue."""
-        size = _size_of("n", n)
+        size = size_of(n, "n")
         return self._settled(lambda: self._views(size))
 
     def consume(self, n: int) -> None:
         """Drop n bytes from the front."""
-        size = _size_of("n", n)
+        size = size_of(n, "n")
         self._check_idle("consume")
         if size > self.nbytes:
             raise ValueError(f"n is {n}, but only {self.nbytes} bytes are queued")
@@ -231,7 +207,7 @@ class ChunkQueue:
     def find(self, sub: ReadableBuffer, start: int = 0) -> int:
         """The offset of the first sub at or after start, or -1."""
         wanted = _bytes_of("sub", sub)
-        begin = _size_of("start", start)
+        begin = size_of(start, "start")
         if not wanted:
             return begin if begin <= self.nbytes else -1
         return self._settled(lambda: self._search(wanted, begin, self.nbytes))
@@ -239,7 +215,7 @@ class ChunkQueue:
     def read_until(self, sub: ReadableBuffer, max: int) -> bytes | None:
         """Take the bytes up to and including sub, or None where it is not there yet."""
         wanted = _bytes_of("sub", sub)
-        limit = _size_of("max", max)
+        limit = size_of(max, "max")
         if not wanted:
             raise ValueError("sub must not be empty")
 
@@ -272,7 +248,7 @@ class ChunkQueue:
 
     def writev_to(self, fd: FileDescriptorLike) -> int:
         """Write from the front with one writev; the number of bytes taken."""
-        number = _fd_of(fd)
+        number = descriptor_of(fd)
         self._check_idle("writev_to")
 
         def write(parts: list[memoryview]) -> int:
@@ -282,8 +258,8 @@ class ChunkQueue:
 
     def pwritev_to(self, fd: FileDescriptorLike, offset: int) -> int:
         """Write from the front with one pwritev at an offset of the file; the number of bytes taken."""
-        number = _fd_of(fd)
-        place = _size_of("offset", offset)
+        number = descriptor_of(fd)
+        place = size_of(offset, "offset")
         self._check_idle("pwritev_to")
 
         def write(parts: list[memoryview]) -> int:

@@ -22,6 +22,8 @@ from collections import deque
 from io import BytesIO
 from typing import Any, NoReturn, SupportsIndex, final
 
+from forebay._buffers.arguments import descriptor_of, size_of
+
 _MAX_CAPACITY = sys.maxsize >> 2
 _PIN_POLL_SECONDS = 0.001
 _IO_MAX = 0x7FFFF000
@@ -37,28 +39,6 @@ def _forked() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forked)
-
-
-def _size(value: SupportsIndex, name: str) -> int:
-    if isinstance(value, bool) or not hasattr(type(value), "__index__"):
-        raise TypeError(f"{name} must be an int, not {type(value).__name__} ({value!r})")
-    size = value.__index__()
-    if size < 0:
-        raise ValueError(f"{name} must be 0 or more, not {size}")
-    if size > sys.maxsize:
-        raise ValueError(f"{name} must be at most {sys.maxsize}, not a {size.bit_length()}-bit number")
-    return size
-
-
-def _descriptor(fd: Any) -> int:
-    value = fd
-    if not isinstance(fd, int) and hasattr(fd, "fileno"):
-        value = fd.fileno()
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"fd must be an int or have a fileno() method, not {type(fd).__name__}")
-    if not 0 <= value <= 0x7FFFFFFF:
-        raise ValueError(f"fd must be an open file descriptor, not {value}")
-    return value
 
 
 def _seconds(timeout: float | None) -> float | None:
@@ -148,7 +128,7 @@ class RingBuffer:
 
     # State is made here: a second __init__() finds nothing to reset.
     def __new__(cls, capacity: SupportsIndex) -> "RingBuffer":
-        size = _size(capacity, "capacity")
+        size = size_of(capacity, "capacity")
         if size == 0:
             raise ValueError("capacity must be 1 or more, not 0")
         if size > _MAX_CAPACITY:
@@ -293,7 +273,7 @@ class RingBuffer:
 
     def commit(self, n: SupportsIndex, /) -> None:
         """Make the first n bytes that write_view() showed readable."""
-        size = _size(n, "n")
+        size = size_of(n, "n")
         with self._turn:
             self._check_writable()
             if size > self._offered:
@@ -306,7 +286,7 @@ class RingBuffer:
 
     def recv_from(self, fd: Any, /) -> int:
         """One read(2) from fd into the free part; return the bytes read, 0 at end of file."""
-        handle = _descriptor(fd)
+        handle = descriptor_of(fd)
         with self._turn:
             self._check_unlent()
             room = self._room()
@@ -333,7 +313,7 @@ class RingBuffer:
 
     def read(self, n: SupportsIndex, /) -> bytes:
         """Consume up to n bytes and return them."""
-        size = _size(n, "n")
+        size = size_of(n, "n")
         with self._turn:
             size = self._take(size)
             result = self._filled_part(size).tobytes()
@@ -342,7 +322,7 @@ class RingBuffer:
 
     def peek(self, n: SupportsIndex, /) -> bytes:
         """Return up to n bytes without consuming them."""
-        size = _size(n, "n")
+        size = size_of(n, "n")
         with self._turn:
             return self._filled_part(self._take(size)).tobytes()
 
@@ -359,7 +339,7 @@ class RingBuffer:
 
     def skip(self, n: SupportsIndex, /) -> int:
         """Consume up to n bytes and return their number."""
-        size = _size(n, "n")
+        size = size_of(n, "n")
         with self._turn:
             size = self._take(size)
             self._advance(size)
@@ -367,7 +347,7 @@ class RingBuffer:
 
     def consume(self, n: SupportsIndex, /) -> None:
         """Consume exactly n bytes."""
-        size = _size(n, "n")
+        size = size_of(n, "n")
         with self._turn:
             filled = self._take(self._capacity)
             if size > filled:
@@ -376,7 +356,7 @@ class RingBuffer:
 
     def find(self, sub: Any, start: SupportsIndex = 0) -> int:
         """Return the offset of the first sub at or after start, or -1."""
-        begin = _size(start, "start")
+        begin = size_of(start, "start")
         with _buffer(sub, "sub") as needle, self._turn:
             filled = self._filled_part(self._take(self._capacity)).tobytes()
             return filled.find(needle.tobytes(), begin)
@@ -398,7 +378,7 @@ class RingBuffer:
 
     def send_to(self, fd: Any, /) -> int:
         """One write(2) of the filled part to fd; consume and return what the kernel took."""
-        handle = _descriptor(fd)
+        handle = descriptor_of(fd)
         with self._turn:
             source = self._filled_part(min(self._take(self._capacity), _IO_MAX))
             if not source.nbytes:

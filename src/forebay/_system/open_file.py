@@ -110,18 +110,22 @@ class OpenFile:
             status = os.fstat(self.fd)
         except OSError as error:
             raise named(error, self.path) from None
+        self.take_status(status)
+        self.append = bool(flags & os.O_APPEND)
+        if self.given is not None:
+            self.append = bool(_status_flags(self.fd) & os.O_APPEND)
+            if not self.seekable:
+                self._private = _own_description(self.fd)
+
+    def take_status(self, status: os.stat_result) -> None:
+        """Note what ``status`` tells. Raises IsADirectoryError."""
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
         self.regular = stat.S_ISREG(status.st_mode)
         self.seekable = self.regular or stat.S_ISBLK(status.st_mode)
         self.size = status.st_size
-        self.append = bool(flags & os.O_APPEND)
         # What it takes on the disk is counted in blocks of 512 bytes, whatever its own are.
         self.sparse = self.regular and getattr(status, "st_blocks", status.st_size) * 512 < status.st_size
-        if self.given is not None:
-            self.append = bool(_status_flags(self.fd) & os.O_APPEND)
-            if not self.seekable:
-                self._private = _own_description(self.fd)
 
     def position(self) -> int:
         """Where the descriptor's own position is."""

@@ -13,14 +13,16 @@ import contextlib
 import os
 import threading
 import time
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, Future
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["THREAD_NAME", "SerialExecutor", "at_work", "open_streams", "waiting"]
+__all__ = ["THREAD_NAME", "SerialExecutor", "at_work", "open_streams", "settle", "waiting"]
+
+T = TypeVar("T")
 
 Job = Callable[[], Any]
 Done = Callable[[Any, BaseException | None], None]
@@ -59,6 +61,8 @@ class _Workers:
         self._backlog: deque[SerialExecutor] = deque()
         self._waiting = 0
         self._open = 0
+        # Whether idle threads stay though nothing is open: more of the same work is likely.
+        self._lingers = False
         #: The process that the threads are of.
         self.process = os.getpid()
         # Streams that were dropped without being closed. The collector may find one while the lock is held, so these
@@ -108,7 +112,7 @@ class _Workers:
         with self._lock:
             if self._backlog:
                 return self._backlog.popleft()
-            if not self._still_open() or not threading.main_thread().is_alive():
+            if not (self._still_open() or self._lingers) or not threading.main_thread().is_alive():
                 return None
             self._idle.append(seat)
         if not seat.wake.acquire(timeout=IDLE_SECONDS):
@@ -148,11 +152,18 @@ class _Workers:
             self._open -= 1
             if self._still_open():
                 return []
+            self._lingers = False
             idle, self._idle = self._idle, []
             going = list(self._threads)
             for seat in idle:
                 seat.wake.release()
             return going
+
+    def done(self) -> None:
+        """One open executor less, and more are likely to follow: idle workers stay for their while."""
+        with self._lock:
+            self._open -= 1
+            self._lingers = True
 
     def leave(self) -> None:
         """At the end of the interpreter: have all threads end, and wait a moment for those that work."""
@@ -213,6 +224,15 @@ def waiting() -> contextlib.AbstractContextManager[None]:
     return _workers.waiting()
 
 
+def settle(future: Future[Any], value: Any, error: BaseException | None) -> None:
+    """Give a future what a job brought, where it was not cancelled meanwhile."""
+    if not future.done():
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(error)
+
+
 class SerialExecutor:
     """The calls of one stream: run in order, never two at a time, results delivered on the loop's thread.
 
@@ -249,6 +269,20 @@ class SerialExecutor:
                 self._running = False
                 self._jobs.pop()
             self.loop.call_soon(done, None, error)
+
+    def run(self, job: Callable[[], T]) -> Future[T]:
+        """Run ``job()`` in a worker. To cancel the future does not stop the job."""
+        future: Future[T] = self.loop.create_future()
+
+        self.submit(job, partial(settle, future))
+        return future
+
+    def end(self) -> None:
+        """No more jobs are likely. Unlike `finish`, this neither waits for workers nor sends them away."""
+        if not self._ended:
+            self._ended = True
+            if self._process == _workers.process:
+                _workers.done()
 
     def finish(self, job: Job, done: Done) -> None:
         """Submit the last job. ``done`` is called when the workers that are no longer needed have ended."""

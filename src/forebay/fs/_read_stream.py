@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from functools import partial
 from time import monotonic
@@ -82,6 +83,7 @@ class ReadStream(Readable):
             self._file.interrupt.set()
         self._file_flags = number
         self._file_mode = mode
+        self._file_known = False
         self._file_start = first
         # Bytes of the range, None for all there are.
         self._file_limit = None if last is None else last - (first or 0) + 1
@@ -106,13 +108,25 @@ class ReadStream(Readable):
 
     def _construct(self) -> Completion:
         done = Completion()
-        self._executor.submit(self._open_file, partial(self._file_opened, done))
+        if self._file_known:
+            self._file_opened(done, self._find_start(), None)
+        else:
+            self._executor.submit(self._open_file, partial(self._file_opened, done))
         return done
+
+    def _take_status(self, status: os.stat_result) -> None:
+        """Take ``status`` for that of the regular file that was given by its descriptor. Before the stream opens it."""
+        self._file.take_status(status)
+        self._file_known = True
 
     def _open_file(self) -> int | None:
         """Open the file, in a worker. Return the offset to read from, or None if the file has no offsets."""
+        self._file.open(self._file_flags, self._file_mode)
+        return self._find_start()
+
+    def _find_start(self) -> int | None:
+        """Return the offset to read from, or None if the file has no offsets."""
         file = self._file
-        file.open(self._file_flags, self._file_mode)
         # Holes are found by moving the position, and other code may depend on that of a given descriptor.
         file.sparse = file.sparse and (file.given is None or self._file_follows)
         if not file.seekable:

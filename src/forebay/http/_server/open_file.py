@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from forebay._system.worker_pool import SerialExecutor, settle
 from forebay.errors import IncompleteMessageError
 from forebay.http._server.ranges import Span
 
@@ -68,14 +69,20 @@ class OpenFile:
 
     def __init__(self, fd: int, status: os.stat_result, kind: str) -> None:
         self._fd = fd
+        self._executor: SerialExecutor | None = None
         self._reads = 0
         self._closing = False
+        self.status = status
         self.size = status.st_size
         self.mtime: float | None = status.st_mtime
         self.etag: str | None = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
         self.kind = kind
         self.encoding: str | None = None
         self.data: bytes | None = None
+
+    def read_by(self, executor: SerialExecutor) -> None:
+        """Give the worker that reads it from here on."""
+        self._executor = executor
 
     def load(self) -> None:
         """In a worker: read it where it is small, and find out where it has another size than it says."""
@@ -92,6 +99,7 @@ class OpenFile:
         status = os.fstat(self._fd)
         if status.st_size >= len(data):
             # It has grown since.
+            self.status = status
             self.size, self.mtime = status.st_size, status.st_mtime
             self.etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
         else:
@@ -112,18 +120,20 @@ class OpenFile:
         return self._in_worker(partial(os.pread, self._fd, size, offset))
 
     def _in_worker(self, work: Callable[[], bytes]) -> asyncio.Future[bytes]:
-        reading = asyncio.get_running_loop().run_in_executor(None, work)
+        executor = self._executor
+        assert executor is not None
+        reading = executor.loop.create_future()
         self._reads += 1
-        reading.add_done_callback(self._was_read)
-        # The worker goes on where the caller is cancelled, and needs the descriptor until then.
-        return asyncio.shield(reading)
 
-    def _was_read(self, reading: asyncio.Future[bytes]) -> None:
-        self._reads -= 1
-        if not reading.cancelled():
-            reading.exception()
-        if self._closing:
-            self.close()
+        def done(data: bytes | None, error: BaseException | None) -> None:
+            # The worker goes on where the caller is cancelled, and needs the descriptor until then.
+            self._reads -= 1
+            if self._closing:
+                self.close()
+            settle(reading, data, error)
+
+        executor.submit(work, done)
+        return reading
 
     def join(self, pieces: Iterable[bytes | Span]) -> bytes:
         """The pieces, with what the file has in the place of the spans; in a worker, unless ``data`` is there."""
@@ -156,6 +166,11 @@ class OpenFile:
         """Close the descriptor; where a worker is reading by it, then."""
         self._closing = True
         if self._fd >= 0 and not self._reads:
+            os.close(self.take_fd())
+
+    def __del__(self) -> None:
+        # The loop may be closed before a worker brings it back.
+        if self._fd >= 0:
             os.close(self.take_fd())
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from forebay._core.scheduling.operation import Handle
 from forebay._system.paths import StrPath
+from forebay._system.worker_pool import SerialExecutor
 from forebay.errors import (
     HeadersSentError,
     IncompleteMessageError,
@@ -96,16 +97,15 @@ class SendFile(Handle[None]):
         self._content_type = content_type
         self._rate = throttle
         self._source: ReadStream | None = None
+        self._executor = SerialExecutor(self._loop, _nothing)
 
     def _start(self, work: Callable[[], OpenFile | Folder]) -> None:
         # The descriptor comes back even if no task waits for it any more.
-        self._loop.run_in_executor(None, work).add_done_callback(self._opened)
+        self._executor.submit(work, self._opened)
 
-    def _opened(self, opening: asyncio.Future[OpenFile | Folder]) -> None:
-        if opening.cancelled():
-            return
-        error = opening.exception()
-        found = None if error is not None else opening.result()
+    def _opened(self, found: OpenFile | Folder | None, error: BaseException | None) -> None:
+        if isinstance(found, OpenFile):
+            found.read_by(self._executor)
         if self._response.destroyed:
             if isinstance(found, OpenFile):
                 found.close()
@@ -293,6 +293,8 @@ class SendFile(Handle[None]):
         source = self._source = create_read_stream(
             None, fd=file.take_fd(), start=span.first, end=span.last, high_water_mark=_CHUNK
         )
+        source._take_status(file.status)
+        self._executor.end()
         source.on("error", self._failed)
         response.on("close", self._response_closed)
         source.on("end", partial(self._all_read, length))
@@ -319,6 +321,14 @@ class SendFile(Handle[None]):
             source, self._source = self._source, None
             source.destroy()
         self._settle(_gone())
+
+    def _settle(self, error: BaseException | None, value: None = None) -> None:
+        self._executor.end()
+        super()._settle(error, value)
+
+
+def _nothing() -> None:
+    pass
 
 
 async def _in_batches(file: OpenFile, pieces: Iterable[bytes | Span]) -> AsyncIterator[bytes]:

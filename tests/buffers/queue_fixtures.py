@@ -11,7 +11,7 @@ BACKENDS = ["c", "python"]
 
 
 def is_locked(buffer: bytearray) -> bool:
-    """Whether somebody holds the buffer exported, so that it cannot be resized."""
+    """Whether the buffer is exported, so that it cannot be resized."""
     try:
         buffer.append(0)
     except BufferError:

@@ -292,7 +292,7 @@ def test_stopped_before_it_begins_and_after_it_is_done(tmp_path, source, moment,
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_stopped_at_any_moment(tmp_path, source, number):
-    """The target is the old file or the new one, and the exit status says which; after a kill nobody can say it."""
+    """The target is the old file or the new one, and the exit status tells which; after a kill there is no status."""
     rounds = int(os.environ.get("FOREBAY_SIGNAL_ROUNDS", "8"))
     target = tmp_path / "target"
     for n in range(rounds):

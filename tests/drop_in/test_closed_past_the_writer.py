@@ -1,4 +1,4 @@
-"""What was written is sent, whoever closes the connection: also where the transport is closed and the writer is not."""
+"""Written data is sent, however the connection is closed: also if the transport is closed and the writer is not."""
 
 import asyncio
 import socket

@@ -310,7 +310,7 @@ def test_a_handler_that_fails_is_told_and_its_connection_closed():
 
 
 def test_what_comes_is_not_made_bytes_first(run, monkeypatch):
-    """Where nobody overrides it, `data_received` has no part in it: the loop's memory is that of the buffer."""
+    """Without an override, `data_received` is not called: the loop's memory is that of the buffer."""
     asked = []
     monkeypatch.setattr(StreamReaderProtocol, "data_received", lambda self, data: asked.append(data))
 

@@ -1,4 +1,4 @@
-"""The guide's examples, in order, as somebody would type them in."""
+"""The guide's examples, in order, as a reader would type them in."""
 
 import ast
 import asyncio

@@ -172,7 +172,7 @@ def test_destroy_a_writer_that_waits_for_a_reader_of_its_fifo(run, tmp_path, eve
 
 
 def test_more_waiting_fifos_than_workers(run, tmp_path, big, monkeypatch):
-    """Streams that wait for somebody else do not keep the others from working."""
+    """Streams that wait for their peer do not keep the others from working."""
     monkeypatch.setattr("forebay._system.worker_pool.MOST_WORKERS", 3)
     path, data = big
     fifos = [tmp_path / f"fifo{n}" for n in range(10)]

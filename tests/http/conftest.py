@@ -19,7 +19,7 @@ __all__ = ["big", "certificate", "client_tls", "content", "run", "server_tls"]
 
 @pytest.fixture(autouse=True)
 def no_proxies(monkeypatch):
-    """The machine's own proxies are none of the tests'."""
+    """The tests ignore the machine's own proxies."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)

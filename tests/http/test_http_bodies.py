@@ -346,7 +346,7 @@ def test_a_proxied_download_pauses_its_source(run):
 @pytest.mark.parametrize("way", ["half_close", "reset"])
 @pytest.mark.parametrize("fields", ["Content-Length: 9", "Transfer-Encoding: chunked"])
 def test_an_upload_through_a_proxy_that_is_cut_short(run, way, fields):
-    """It is cut short at the other end, too, and nobody but the two clients is told."""
+    """It is cut short at the other end, too, and only the two clients get an error."""
     errors = []
 
     async def handler(request, response):

@@ -1,4 +1,4 @@
-"""What fails is told once, to whoever waits for it: the request, its body or the response's."""
+"""A failure is reported once, to the waiting code: of the request, of its body or of the response's."""
 
 import asyncio
 import gc

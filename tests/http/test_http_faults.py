@@ -1,4 +1,4 @@
-"""Errors of handlers, listeners and clients: each is told once, to whom it concerns, and nobody is left waiting."""
+"""Errors of handlers, listeners and clients: each is reported once, in the right place, and no task keeps waiting."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""A connection that goes in the middle of a message: whoever writes is told, and everybody else is served as before."""
+"""A connection that goes in the middle of a message: the writer gets an error, and other clients are served."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""An agent's connections: none is lost, whoever gives up and when, and whoever waits is told."""
+"""An agent's connections: none is lost, whichever side gives up and when, and waiting requests are told."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""What a server sends is the same response however it is cut, and what follows it is nobody's."""
+"""The bytes of a server are the same response however they are cut, and what follows it is dropped."""
 
 import asyncio
 import random

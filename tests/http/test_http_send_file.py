@@ -456,7 +456,7 @@ def test_a_file_that_grows(run, tmp_path):
 
 
 def test_a_fault_of_the_system_is_told_once(run, small):
-    """Too many open files are nobody's fault but the server's: 500, and one report."""
+    """Too many open files are a fault of the server: 500, and one report."""
 
     async def main():
         run.errors_wanted = True

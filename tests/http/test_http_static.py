@@ -159,7 +159,7 @@ def test_other_methods(run, site):
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_a_link_that_is_swapped_meanwhile(run, site, kind):
-    """Somebody who may write in the folder changes what was looked at before it is opened."""
+    """Another process changes a file of the folder between the check and the open."""
     target = site.parent / "secret" if kind == "file" else site.parent
     path = "/x" if kind == "file" else "/x/secret"
     stop = threading.Event()

@@ -1,4 +1,4 @@
-"""Bytes that go inside the kernel: the same as those that do not, and left without loss when somebody looks."""
+"""Bytes that the kernel moves are the same as others, and a new listener takes over without loss."""
 
 import asyncio
 import contextlib
@@ -306,7 +306,7 @@ def test_what_is_not_in_memory(file):
 
 
 def test_a_trip_ends_in_time_where_the_socket_never_waits(run, file, trips, monkeypatch):
-    """So that somebody who wants to see the bytes does, however fast the peer is."""
+    """So that a new listener sees the bytes, however fast the peer is."""
 
     async def main():
         async with sending(file, (0, HOST)) as server, net.connect(server.port, HOST) as client:

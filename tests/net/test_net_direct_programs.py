@@ -209,7 +209,7 @@ class Program:
         assert not [key for key in self.events if key[1] == "error"]
 
     async def run_cut(self):
-        """Somebody gives up in the middle; what had arrived by then is as it was sent."""
+        """One side gives up in the middle; the data that had arrived is as it was sent."""
         await self.open()
         work = [] if self.from_file else [asyncio.ensure_future(self.feed())]
         coming = None if self.into_file else asyncio.ensure_future(self.take())

@@ -325,7 +325,7 @@ def test_an_idle_socket_is_small(run):
 
 @pytest.mark.parametrize("looked", [False, True])
 def test_a_slow_client_costs_no_memory(run, tmp_path, looked):
-    """Neither where the bytes go inside the kernel nor where somebody sees them."""
+    """Neither if the kernel moves the bytes nor if Python sees them."""
     path = tmp_path / "large"
     with path.open("wb") as made:
         made.truncate(1 << 30)

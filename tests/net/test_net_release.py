@@ -1,4 +1,4 @@
-"""What goes wrong while a connection is let go of, or taken up: nobody waits for it, and nothing is left of it."""
+"""Failures while a connection is opened or closed: no task keeps waiting, and no resource is left."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ def reports(run):
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_the_system_cannot_close_a_connection(run, server_tls, client_tls, tls):
-    """Its descriptor was closed by somebody else, who has closed one too many."""
+    """Other code has closed the descriptor of the connection by mistake."""
 
     async def main():
         options = {"ssl": server_tls} if tls else {}
@@ -94,7 +94,7 @@ class Refusing(asyncio.SelectorEventLoop):
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_the_system_watches_no_more_descriptors(server_tls, tls):
-    """Nobody is left waiting; the error of the connection says why."""
+    """No task keeps waiting; the error of the connection gives the reason."""
 
     async def main():
         loop = asyncio.get_running_loop()

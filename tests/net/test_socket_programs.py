@@ -214,7 +214,7 @@ class Bare:
             self.write()
 
     def urgent(self):
-        """A byte out of band, which is none of the stream; Linux makes it one when another follows."""
+        """A byte out of band does not belong to the stream; Linux adds it to the stream when another follows."""
         if not self.ended and not self.urged:
             self.urged = True
             self.peer.sock.send(b"!", socket.MSG_OOB)

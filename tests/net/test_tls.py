@@ -286,7 +286,7 @@ def test_cut_at_every_byte_of_the_handshake(run, server_tls, client_tls):
 
 
 def test_broken_off_in_the_moment_of_the_handshake(run, server_tls, client_tls):
-    """The connection is broken when the task that awaited it has its turn: the await says so, and nobody else."""
+    """The connection is broken when the awaiting task has its turn: only the await reports it."""
 
     async def main():
         with socket.create_server((HOST, 0)) as listener:

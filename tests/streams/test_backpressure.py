@@ -1,4 +1,4 @@
-"""What the marks promise: bounded memory for those who wait, and nothing lost for those who do not."""
+"""The high-water marks bound the memory of writers that wait, and lose nothing of writers that do not."""
 
 import asyncio
 

@@ -179,7 +179,7 @@ async def test_output_before_the_damage_has_passed():
 
 
 async def settled(stream):
-    """Wait until nothing more comes, as nobody reads."""
+    """Wait until nothing more comes, because there is no reader."""
     before = -1
     while stream.readable_length != before:
         before = stream.readable_length

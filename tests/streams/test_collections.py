@@ -147,7 +147,7 @@ def test_a_read_while_room_is_made(run, during, queued):
 
 
 class Last:
-    """A chunk that acts when nobody holds it any more."""
+    """A chunk that acts when its last reference is gone."""
 
     def __init__(self, act):
         self.act = act

@@ -1,4 +1,4 @@
-"""Mistakes of those who are new here: what they are told names the argument, the value and the way out."""
+"""Mistakes of new users: the message names the argument, the value and the way out."""
 
 import asyncio
 import pathlib

@@ -180,7 +180,7 @@ def read_passthrough(taken):
 
 
 def duplex_sink(taken):
-    """A last stage whose readable side nobody reads."""
+    """A last stage whose readable side is not read."""
     return Duplex(object_mode=True, read=lambda size: None, write=taken.append)
 
 

@@ -186,7 +186,7 @@ class Program:
         return chunk
 
     def spoil(self):
-        """What nobody should do to a buffer that is queued."""
+        """What a program should not do to a queued buffer."""
         if self.buffers:
             buffer = self.buffers.pop(self.random.randrange(len(self.buffers)))
             if isinstance(buffer, memoryview):

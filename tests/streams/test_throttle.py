@@ -12,7 +12,7 @@ from forebay.throttle import throttle
 
 
 class Clock:
-    """Stands in for the clock and the timers: time passes only where somebody waits for it."""
+    """Replaces the clock and the timers: time passes only while a task waits for it."""
 
     def __init__(self, monkeypatch, late=0.0):
         self.now = 1000.0

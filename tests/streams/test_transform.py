@@ -1,4 +1,4 @@
-"""Transform and PassThrough: output for input, held back where nobody reads."""
+"""Transform and PassThrough: output for input, held back without a reader."""
 
 import asyncio
 import zlib

@@ -162,7 +162,7 @@ class Hold:
             self.end()
 
     def cancel(self) -> None:
-        """The read is not put off any more, and nobody is told."""
+        """End the hold without a call: the read is not put off any more."""
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()

@@ -1,4 +1,4 @@
-"""A stream that is no faster than it may be, and what that does to the stages before it.
+"""A stream with a limited rate, and its effect on the stages before it.
 
     python examples/throttled_stream.py [FILE] [--rate 100000] [--target -]
 

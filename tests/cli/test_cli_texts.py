@@ -294,7 +294,7 @@ def test_demo():
     assert "\r" not in text
     assert "1. without backpressure" in text
     assert "2. with backpressure" in text
-    assert text.count("write() said False") == 2
+    assert text.count("write() returned False") == 2
     assert text.splitlines()[-1].startswith("The same bytes: ")
 
 

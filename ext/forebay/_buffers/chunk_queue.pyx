@@ -468,7 +468,7 @@ cdef class ChunkQueue:
             if more != NULL:
                 entries = more
             else:
-                # A shorter write is a right one too, so want of memory is no error.
+                # A shorter write is correct too, so a lack of memory is not an error.
                 wanted = INLINE_ENTRIES
         while count < wanted and room > 0:
             ref = self._at(count)

@@ -69,7 +69,7 @@ def not_started(stream: Any) -> RuntimeError:
     """What every use of a stream raises whose constructor was left out."""
     name = type(stream).__name__
     return RuntimeError(
-        f"{name}.__init__() did not call super().__init__(): without it {name} is no stream; call it first"
+        f"{name}.__init__() did not call super().__init__(): without it {name} is not a stream; call it first"
     )
 
 
@@ -191,7 +191,7 @@ def check_loop(stream: Any, what: str, loop: asyncio.AbstractEventLoop, thread: 
 
 
 def hint(value: Any, *, reads: bool = True) -> str:
-    """What to do with a value that is no stream, as the end of a message; "" where that is not known."""
+    """Return advice for a value that is not a stream, as the end of a message; "" if there is none."""
     made_by = "create_read_stream" if reads else "create_write_stream"
     if isinstance(value, type):
         return f": a class, not a stream; make one with {value.__name__}(...)"

@@ -104,7 +104,7 @@ def _is_owed(name: str) -> bool:
 def _give_owner(fd: int, old: os.stat_result) -> tuple[int, int]:
     """Owner and group of the old file, where permitted; return those that it has then."""
     own = os.fstat(fd)
-    # Only root may give a file away; to one of his groups, its owner may. Before the mode, because a change of owner
+    # Only root may give a file away; the owner may give it to one of their groups. Before the mode, because a change of owner
     # clears the set-id bits.
     for uid, gid in ((old.st_uid, old.st_gid), (-1, old.st_gid)):
         if (own.st_uid, own.st_gid) == (old.st_uid, old.st_gid):

@@ -1,4 +1,4 @@
-"""Where a path leads: a folder, held open, and a name in it that is no link."""
+"""A resolved path: a folder, held open, and a name in it that is not a link."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _walk(path: bytes) -> Place | None:
             try:
                 path = os.readlink(place.path())
             except OSError as error:
-                # Something that is no link, or nothing.
+                # Something that is not a link, or nothing.
                 if error.errno not in (errno.EINVAL, errno.ENOENT):
                     raise
                 folder = -1
@@ -99,7 +99,7 @@ def _walk(path: bytes) -> Place | None:
 
 
 def _is_bare(path: bytes) -> bool:
-    """Whether there is no name at the end of ``path`` that a file could have."""
+    """Return whether ``path`` does not end with a name that a file can have."""
     return os.path.basename(path) in (b"", b".", b"..")
 
 

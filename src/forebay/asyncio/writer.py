@@ -121,7 +121,7 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
         if self._drain_now():
             return
         # A transport that closes tells so in the next turn of the loop. Without this a loop of write() and drain()
-        # would never hear of it.
+        # would never get the error.
         if self._drained() or self.is_closing():
             await asyncio.sleep(0)
         await self._protocol._drain_helper()

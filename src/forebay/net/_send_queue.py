@@ -97,7 +97,7 @@ class SendQueue(Bursting):
     def find_fault(self) -> BaseException | None:
         """The error of the connection, or None."""
         if self._sending and self.fault is None:
-            # A system call has raised it, in a hook, and the stream has it before this channel hears of it.
+            # A system call has raised it, in a hook, and the stream has it before this channel.
             stream = self._stream
             self.fault = stream._s_errored
         return self.fault

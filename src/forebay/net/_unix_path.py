@@ -28,6 +28,6 @@ def _is_abandoned(path: str | bytes) -> bool:
             return False
     except OSError:
         return False
-    # A socket of another type cannot connect to one that is in use, but is told so, and its server hears nothing.
+    # A socket of another type cannot connect to one that is in use: it gets an error, and the server does not notice.
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         return probe.connect_ex(path) == errno.ECONNREFUSED

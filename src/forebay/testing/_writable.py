@@ -25,7 +25,7 @@ from forebay.testing._check import (
     together,
 )
 
-# Writes after which a stream that never says False is taken for one that always has room.
+# Writes after which a stream whose write() never returned False counts as one that always has room.
 _MANY = 1000
 
 

@@ -71,7 +71,7 @@ class Fifo:
     def take_bytes(self, offset: int, count: int) -> Any:
         """Take ``count`` bytes as one, from ``offset`` in the oldest item on; items that are used up go.
 
-        None, and nothing is taken, where there is no quick way for it: an item is not exactly `bytes`, or they are not
+        Return None and take nothing if there is no quick way: an item is not exactly `bytes`, or they are not
         as many. Without a compiler there is none. Runs no foreign code; call `trim` when everything is noted.
         """
 

@@ -21,7 +21,7 @@ def is_awaitable(value: object) -> bool:
 
 
 class Settleable(Protocol):
-    """What hears of the outcome of a call: a `Completion`."""
+    """The receiver of the outcome of a call: a `Completion`."""
 
     def resolve(self, value: Any = None) -> None: ...
 
@@ -58,7 +58,7 @@ class HookRunner:
         loop = get_running_loop()
         if self._task is None:
             self._task = loop.create_task(self._serve(), context=self._context)
-            # A stream that is dropped unused takes its idle task with it; that is no error.
+            # A stream that is dropped unused takes its idle task with it; that is not an error.
             self._task._log_destroy_pending = False
             self._task.add_done_callback(self._served)
         if isinstance(awaitable, CoroutineType) and not self._busy and not self._jobs and not self._stopped:
@@ -104,7 +104,7 @@ class HookRunner:
             if self._begun and (self._busy or not self._jobs):
                 self._task.cancel()
             else:
-                # It is not yet at work on the hook that has taken its first step, which is to hear of the end.
+                # It does not work yet on the hook that has taken its first step, and that hook has to get the end.
                 get_running_loop().call_soon(self._task.cancel)
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)

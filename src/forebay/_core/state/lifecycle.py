@@ -18,7 +18,7 @@ from forebay._core.unfinished import give_up
 from forebay._core.usage_errors import check_loop, hook_error, not_started, unhandled
 from forebay.errors import InvalidArgTypeError, InvalidReturnValueError, MultipleCompletionError
 
-# In the place of 'close' where that is not emitted, for those in the house who wait for the end.
+# Emitted instead of 'close' if emit_close is off; other modules of forebay wait for it.
 SILENT_CLOSE = "forebay:close"
 
 # The events that never come after 'close', and whose listeners decide nothing then.
@@ -444,7 +444,7 @@ class Lifecycle(EventEmitter):
     def __reduce_ex__(self, protocol: Any) -> NoReturn:
         raise TypeError(f"a stream cannot be copied or pickled, got {type(self).__name__}")
 
-    # ---- for the rooms above
+    # ---- used by other modules of forebay
 
     def _s_error_was_emitted(self) -> bool:
         return bool(self._s_error_emitted)

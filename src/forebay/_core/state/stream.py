@@ -303,7 +303,7 @@ class Stream(WritableSide):
             if not room.done():
                 room.set_result(None)
 
-    # ---- for the rooms above
+    # ---- used by other modules of forebay
 
     def _w_refuse_with(self, refusal: Callable[[], BaseException | None]) -> None:
         """Have ``refusal()`` say why a write after end() is refused; with None, for the reason that every stream has."""

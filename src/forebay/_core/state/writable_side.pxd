@@ -23,7 +23,7 @@ cdef int _FINAL
 cdef class WritableSide(ReadableSide):
     cdef unsigned char _w_object             # object mode
     cdef unsigned char _w_disabled           # a Duplex made with writable=False
-    cdef unsigned char _w_need_drain         # write() said False and owes a 'drain'
+    cdef unsigned char _w_need_drain         # write() returned False and owes a 'drain'
     cdef unsigned char _w_ending             # end() was called
     cdef unsigned char _w_ended              # ... and has returned
     cdef unsigned char _w_final_called

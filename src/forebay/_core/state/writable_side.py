@@ -613,7 +613,7 @@ class WritableSide(ReadableSide):
 
     def _w_on_final(self, error: Any) -> None:
         if self._w_final_done:
-            # 'finish' may be on its way; it is not told any more.
+            # 'finish' may be on its way; it is not emitted any more.
             self._w_prefinished = False
             self._s_fail(
                 error if error is not None else MultipleCompletionError("_final completed twice"), False
@@ -629,7 +629,7 @@ class WritableSide(ReadableSide):
                 self._s_tick(_TICK_FINISH, None)
             return
         if self._w_sync:
-            # end() has not returned: its callback hears of it on a tick, before 'error' does.
+            # end() has not returned: its callback gets the error on a tick, before 'error' is emitted.
             if not self._s_auto_destroy and self._s_find("ended") is not None:
                 self._s_tick(_TICK_FAIL_BUFFERED, None)
         else:

@@ -1,4 +1,4 @@
-"""The checks of what the streams are told: separators, what becomes of long lines, and that they were made whole."""
+"""Checks of arguments: separators, the policy for long lines, and whether an object was initialized."""
 
 from __future__ import annotations
 

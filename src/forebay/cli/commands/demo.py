@@ -189,7 +189,7 @@ class _Part:
     def outcome(self) -> str:
         return (
             f"{self.seconds:.1f} s, at most {size_text(self.peak)} of memory; "
-            f"write() said False {self.refusals} times"
+            f"write() returned False {self.refusals} times"
         )
 
     def at(self, second: float) -> int | None:

@@ -15,7 +15,7 @@ from forebay.net._address import Place, place_of
 
 __all__ = ["Logged", "serve_until_stopped"]
 
-# Seconds that answers under way get when the command is told to stop.
+# Seconds that answers in progress get when the command has to stop.
 _GRACE_SECONDS = 3.0
 
 

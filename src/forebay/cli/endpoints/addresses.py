@@ -35,5 +35,5 @@ def _parse(text: str) -> Place:
         return Place(None, 0, path[1] or path[2])
     match = re.fullmatch(r"(?:\[([^\]]+)\]:|([^:\[\]]*):)?(\d{1,5})", text)
     if match is None or int(match[3]) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no PORT, HOST:PORT or path of a socket")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a PORT, HOST:PORT or path of a socket")
     return Place(match[1] or match[2] or _HERE, int(match[3]), None)

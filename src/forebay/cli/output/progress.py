@@ -109,7 +109,7 @@ class Progress:
         self._timer = self._loop.call_later(self._every, self._tick)
 
     def _print(self, text: str) -> None:
-        # A terminal that is gone is no reason to stop.
+        # The copy goes on if the terminal is gone.
         with contextlib.suppress(OSError, ValueError):
             self._out.write(text)
             self._out.flush()

@@ -34,7 +34,7 @@ def parse_rate(text: str) -> float:
     number, unit = _taken_apart(stripped[:-2] if stripped.lower().endswith("/s") else stripped)
     rate = number * _UNITS[unit]
     if not 0 < rate <= _LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no rate at which anything would pass")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate above 0")
     return rate
 
 
@@ -47,7 +47,7 @@ def _taken_apart(text: str) -> tuple[float, str]:
             return float(digits), unit
         except ValueError:
             pass
-    raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500, 64KiB, 10MB or 1.5GiB")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a size such as 500, 64KiB, 10MB or 1.5GiB")
 
 
 def size_text(nbytes: float) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ClientConnection(HttpConnection):
-    """One connection of an `Agent`, over any Duplex. ``owner`` is told when it is free, and when it is gone."""
+    """One connection of an `Agent`, over any Duplex. It notifies ``owner`` when it is free, and when it is gone."""
 
     exchanges: int
     free_since: float
@@ -378,7 +378,7 @@ class ClientConnection(HttpConnection):
         self._owner._connection_gone(self)
 
     def _take_what_came(self) -> None:
-        """The reader of a response is behind, and the connection broke: what it has brought is no less the response."""
+        """Keep the data of the response: the connection broke while the reader was behind."""
         while self._held is not None and self._incoming is not None and self._failed is None:
             self._body_full = False
             self._feed()

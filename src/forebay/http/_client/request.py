@@ -216,7 +216,7 @@ class ClientRequest(Outgoing):
                 self._s_error_emitted = True
             if not handle.done():
                 if arg is None or isinstance(arg, (AbortError, StreamDestroyedError)):
-                    # What the program gave up itself is no error.
+                    # A request that the program gave up itself is not an error.
                     handle._seen = True
                 handle._settle(arg if arg is not None else _given_up())
         Outgoing._s_run_tick(self, op, arg)

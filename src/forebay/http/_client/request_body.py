@@ -79,7 +79,7 @@ def _send(request: ClientRequest, body: Any) -> None:
         flow = pipeline(
             body if isinstance(body, Readable) else Readable.from_(body, object_mode=False), request
         )
-        # What fails destroys the request with its error, which is how its user hears of it.
+        # A failure destroys the request with its error, which is how the program gets it.
         flow.add_done_callback(lambda done: done.exception())
 
 

@@ -105,7 +105,7 @@ def _host(parts: SplitResult) -> tuple[str, str, str]:
             return shown[1:-1], shown, shown
         zone = unquote(zone.removeprefix("25"))
         if not zone or not all(character in _NAME for character in zone):
-            raise ValueError(f"{zone!r} is no zone of an address")
+            raise ValueError(f"{zone!r} is not a zone of an address")
         return f"{shown[1:-1]}%{zone}", f"{shown[:-1]}%25{zone}]", shown
     if "%" in hostname:
         hostname = unquote(hostname, errors="strict").lower()

@@ -303,7 +303,7 @@ class HttpConnection(Carrier):
 
     def _notify1(self, chunk: Any) -> None:
         if self._failed is not None or self._gone or self._last_came:
-            # What the peer still sends while it is told of the end.
+            # What the peer still sends after the end of the connection was announced.
             self._dropped(len(chunk))
             return
         if self._held is not None:
@@ -334,7 +334,7 @@ class HttpConnection(Carrier):
         return held if self._held_at == 0 else memoryview(held)[self._held_at :]
 
     def _work(self) -> None:
-        """Parse what is held, and do what comes of it, as far as there is room."""
+        """Parse the held bytes and process the result, as far as there is room."""
         if self._working:
             return
         self._working = True

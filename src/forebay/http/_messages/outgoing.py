@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from forebay.http._messages.transport import Carrier
     from forebay.streams.duplex import Duplex
 
-# How the end of a body is told.
+# How the end of a body is marked.
 _UNDECIDED = 0
 _BY_LENGTH = 1
 _CHUNKED = 2

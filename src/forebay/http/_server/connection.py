@@ -151,7 +151,7 @@ class ServerConnection(RequestReceiver):
         response.end(_text_of(status, error))
 
     def _was_left(self, response: ServerResponse, error: Any) -> bool:
-        """Whether the client has left before it had the response, so that what streams say of that is no news."""
+        """Return whether the client left before it had the response, so that errors of streams about it are expected."""
         if response._w_finished or not response._s_destroyed:
             return False
         # What the response was destroyed with is a reason, and no consequence.
@@ -238,7 +238,7 @@ class ServerConnection(RequestReceiver):
 
     def _incoming_closed(self, incoming: Any, error: Any) -> None:
         if incoming is self._incoming:
-            # The response can still be sent; what comes of the body until then is dropped.
+            # The response can still be sent; body data that arrives until then is dropped.
             self._discarding = True
             self._limit_discarding()
             self._body_full = False
@@ -277,7 +277,7 @@ class ServerConnection(RequestReceiver):
         self._server._client_error(error, self._socket)
 
     def _break_off(self, request: ServerRequest, error: Any) -> None:
-        """The body of a request will never be whole. Its handler hears of that, also where it has yet to be called."""
+        """Fail a body that will never be complete. Its handler gets the error, even if it was not called yet."""
         request._keep_alive = False
         if self._response is not None and self._request is request:
             self._response._keep_alive = False

@@ -36,7 +36,7 @@ _CHANGED = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.EINVAL)
 # The system has no longer ones.
 _LONGEST_PATH = 4096
 
-# What the system says of a name that no file can have, or that is no file.
+# The system's errors for a name that no file can have, or that is not a file.
 _NO_FILE = frozenset(
     getattr(errno, name)
     for name in (

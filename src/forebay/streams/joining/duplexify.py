@@ -233,7 +233,7 @@ class _FromFunction(Duplex):
         """Note that the function has ended: it reads no more of what is written."""
         if not self.destroyed and not self._input.close():
             self._left = Left()
-            # Leaving is no error that anybody has to hear of; who waits for a write is told.
+            # Leaving is not an error to report; the waiting writer gets it.
             self.on("error", _handled)
             self._input.refuse(self._left)
             self.destroy(self._left)

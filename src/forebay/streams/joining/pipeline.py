@@ -206,7 +206,7 @@ class Pipeline(Handle[Any], Flow):
         def read(watch: Finished) -> None:
             error = watch.exception()
             if error is None and end and not ended:
-                # All had come when it was destroyed, and there is no 'end' any more.
+                # All data had come when it was destroyed, and there is no 'end' any more.
                 end_dest()
             self._finish(None if self._has_left(error) else self._place(error, index - 1))
 

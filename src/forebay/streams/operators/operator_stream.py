@@ -268,7 +268,7 @@ class Stage(Readable):
         runner.submit(awaitable, slot)
 
     def _give(self, item: Any, value: Any) -> bool:
-        """Push what comes of an item; return whether more is wanted."""
+        """Push the result of an item; return whether more is wanted."""
         kind = self.kind
         if kind == _MAP:
             if value is None:

@@ -75,7 +75,7 @@ class Pull:
         if source.destroyed:
             return
         if not source.readable_ended:
-            # The watch stays: that the source was given up is no error that anybody has to hear of.
+            # The watch stays, so that giving up the source is not reported as an error.
             source.destroy(Left())
         elif source._s_auto_destroys() and not source._s_half_done():
             source.destroy()

@@ -423,7 +423,11 @@ class WritableSide(ReadableSide):
             else:
                 chunk = buffer.popleft()
                 self._w_callback = buffer.popleft()
-                size = self._w_measure(chunk)
+                if type(chunk) is bytes and not self._w_object:  # noqa: SIM108
+                    # As in _w_measure, without the call.
+                    size = calls.bytes_size(chunk)
+                else:
+                    size = self._w_measure(chunk)
                 if size >= 0:
                     self._w_writelen = size
                     self._w_call_write(chunk)

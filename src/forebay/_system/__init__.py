@@ -1,1 +1,1 @@
-"""The machine: descriptors, worker threads and copies inside the kernel. Nothing here knows a stream."""
+"""The machine: descriptors, worker threads and copies inside the kernel. This package does not know streams."""

@@ -1,4 +1,4 @@
-"""Whether an event loop has anything to wait for: what keeps a program of Node alive."""
+"""Whether an event loop still waits for something. In Node, that keeps a program alive."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UVLOOP_ENDS = ("Transport", "UVPoll", "UVProcess", "UVStreamServer", "Server")
 
 
 class Activity:
-    """What a loop waits for, beyond what it did when this was made: timers, descriptors, threads, steps of tasks."""
+    """What a loop waits for in addition to what it waited for at the start: timers, descriptors, threads, steps of tasks."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop: Any = loop
@@ -32,7 +32,7 @@ class Activity:
         self._before = self._descriptors()
 
     def idle(self) -> bool:
-        """Whether nothing can happen any more, but by a signal. Asked by a task that nothing else woke than a timer."""
+        """Return whether nothing can happen any more, except by a signal. The caller is a task that only a timer woke."""
         if self._threads_at_work() or self._tasks_ready() or self._timers():
             return False
         now = self._descriptors()
@@ -52,7 +52,7 @@ class Activity:
         return False
 
     def _descriptors(self) -> set[Any] | None:
-        """What the loop waits for in the kernel; None where that cannot be told, and something is there."""
+        """Return what the loop waits for in the kernel; None if that is unknown and there is something."""
         if self._open:
             return set(self._loop._selector.get_map())
         with (

@@ -27,10 +27,10 @@ _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
 
 
 class Replacement:
-    """The file that is to take the place of another, which stays as it is until `take_place`.
+    """The file that will replace another one, which does not change before `take_place`.
 
-    It has no name until then where the system can do that, so that a process that is killed leaves nothing behind;
-    elsewhere it has a temporary one beside the target's. `discard` releases everything.
+    Until then the file has no name if the system supports that, so that a killed process leaves nothing behind. Elsewhere it
+    has a temporary name beside the target. `discard` releases everything.
     """
 
     def __init__(self, path: str | bytes, place: Place, old: Attributes | None) -> None:
@@ -42,10 +42,10 @@ class Replacement:
 
     @staticmethod
     def of(path: str | bytes) -> Replacement | None:
-        """A replacement for the file at ``path``, or for what it is a link to now. None for what no file can take the
-        place of, such as a device, a FIFO or a socket: they are written directly.
+        """Return a replacement for the file to which ``path`` leads now. Return None for an object that a file cannot
+        replace, such as a device, a FIFO or a socket: these are written directly.
 
-        Raises the OSError that writing the file itself would.
+        Raises the OSError that writing the file itself would raise.
         """
         with _about(path):
             found = place_of(path)
@@ -62,9 +62,9 @@ class Replacement:
             return replacement
 
     def open(self, mode: int) -> int | None:
-        """Make the file and return its descriptor; it gets what an existing target has besides its content.
+        """Make the file and return its descriptor. The file gets the attributes of an existing target.
 
-        None where there are no files but the kernel's own, as in /proc and /sys: the target is written directly.
+        Return None where only the kernel has files, as in /proc and /sys: the target is written directly.
         """
         with _about(self._path):
             try:
@@ -103,8 +103,8 @@ class Replacement:
         return _nameless_on[device]
 
     def _try_nameless(self) -> bool | None:
-        """Whether the file system and the system's policy let a file be named later; None for an error that
-        says nothing about that.
+        """Return whether the file system and the system's policy let a file be named later; None for an error that says
+        nothing about that.
         """
         try:
             fd = os.open(self._place.at, os.O_WRONLY | _NAMELESS, 0o600)
@@ -138,7 +138,7 @@ class Replacement:
         raise error or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
     def _link(self, fd: int) -> None:
-        """Give the file without a name a temporary one."""
+        """Give a temporary name to the file without a name."""
         error: OSError | None = None
         claim(fd)
         for name in temporary_names(self._place.name):
@@ -164,7 +164,7 @@ class Replacement:
         _named.add(self)
 
     def take_place(self, fd: int) -> None:
-        """Put the file, which is synced, in its place. Raises OSError."""
+        """Rename the synced file to the target. Raises OSError."""
         with _about(self._path):
             if self._old is not None:
                 self._old.give_last(fd)
@@ -181,7 +181,7 @@ class Replacement:
             disclaim(fd)
 
     def sync_directory(self) -> None:
-        """Make the rename itself last, where a directory can be opened and synced. Raises OSError."""
+        """Make the rename itself durable, if a directory can be opened and synced. Raises OSError."""
         if self._place.folder >= 0:
             try:
                 os.fsync(self._place.folder)
@@ -190,7 +190,7 @@ class Replacement:
                     raise
 
     def discard(self) -> None:
-        """Remove the file, unless it is in its place by now, and release everything."""
+        """Remove the file, unless it has replaced the target, and release everything."""
         run_all(self._unlink, self._place.close)
 
     def _unlink(self) -> None:
@@ -246,7 +246,7 @@ def _replacement(path: str | bytes, place: Place, status: os.stat_result | None)
 
 @contextlib.contextmanager
 def _about(path: str | bytes) -> Iterator[None]:
-    """Have every error name the file as its user does."""
+    """Name the file in every error as the caller named it."""
     try:
         yield
     except OSError as error:

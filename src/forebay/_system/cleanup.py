@@ -1,4 +1,4 @@
-"""Several steps, each of which is taken whatever becomes of the others."""
+"""Cleanup in several steps, each of which runs even if another fails."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ __all__ = ["close_all", "run_all"]
 
 
 class Closable(Protocol):
-    """A socket, for one."""
+    """An object with a close(), such as a socket."""
 
     def close(self) -> object: ...
 
 
 def run_all(*steps: Callable[[], object]) -> None:
-    """Call all of them in order; then raise the first error that there was."""
+    """Call all steps in order, then raise the first error."""
     first: BaseException | None = None
     for step in steps:
         try:
@@ -32,5 +32,5 @@ def run_all(*steps: Callable[[], object]) -> None:
 
 
 def close_all(resources: Iterable[Closable]) -> None:
-    """Close every one of them; then raise the first error that there was."""
+    """Close all resources, then raise the first error."""
     run_all(*(each.close for each in resources))

@@ -19,7 +19,7 @@ _HOLD_SECONDS = 0.05
 
 
 class TargetOwner(Protocol):
-    """Who moves the bytes, and has the destination for himself meanwhile."""
+    """The object that moves the bytes and meanwhile owns the destination."""
 
     def stop(self) -> None:
         """Return the destination soon: other code wants to write to it."""
@@ -42,7 +42,7 @@ class Transfer(NamedTuple):
 
 
 class DirectSource(Protocol):
-    """What the direct path needs of the Readable whose file it moves."""
+    """The interface of a Readable whose file the kernel moves."""
 
     _file: OpenFile
     _executor: SerialExecutor
@@ -62,63 +62,63 @@ class DirectSource(Protocol):
     def listener_count(self, event: str) -> int: ...
 
     def _rewind(self) -> tuple[int, int | None]:
-        """Where in the file to begin, with nothing read ahead, and how many bytes there are to move at most."""
+        """Return the offset at which to begin, with nothing read ahead, and the most bytes to move."""
 
     def _count_moved(self, nbytes: int, chunks: int) -> None:
-        """Count what was moved as if it had been read."""
+        """Count moved bytes as if they had been read."""
 
     def _answer_read(self) -> None:
-        """Answer the outstanding `_read`, on the direct path where that is possible."""
+        """Answer the outstanding `_read`, on the direct path if possible."""
 
     def _feed(self) -> None:
         """Answer the outstanding `_read` with a chunk."""
 
     def _reached_end(self) -> None:
-        """The end of the file, or of the part that was asked for."""
+        """Note the end of the file, or of the requested part."""
 
 
 class DirectTarget:
-    """The part of a Writable that a piped file asks before it goes the ordinary way."""
+    """The interface of a Writable to which the kernel can move a piped file."""
 
     __slots__ = ()
 
     @property
     def _takes_files(self) -> bool:
-        """Whether chunks go to a descriptor as they are, by the methods of this class."""
+        """Return whether chunks go to a descriptor unchanged, by the methods of this class."""
         raise NotImplementedError
 
     @property
     def _busy(self) -> bool:
-        """Whether it will be free by itself."""
+        """Return whether the destination will become free by itself."""
         raise NotImplementedError
 
     @property
     def _free(self) -> bool:
-        """Whether it is open, nothing is on its way to it, and more may come."""
+        """Return whether the destination is open, has nothing on its way, and may take more."""
         raise NotImplementedError
 
     def _when_free(self, call: Callable[[], None]) -> None:
-        """Call ``call()`` once, when it may have become free."""
+        """Call ``call()`` once, when the destination may have become free."""
         raise NotImplementedError
 
     def _acquire(self, owner: TargetOwner) -> None:
-        """Leave the writing to ``owner`` until `_release`; writes wait, and ask it to hurry."""
+        """Let ``owner`` write until `_release`. Writes wait, and ask it to stop."""
         raise NotImplementedError
 
     def _transfer(self, transfer: Transfer) -> None:
-        """Move what the transfer is about; after `_acquire`."""
+        """Move a part of a file; after `_acquire`."""
         raise NotImplementedError
 
     def _stop_transfer(self) -> None:
-        """Come to the end of the transfer soon."""
+        """End the transfer soon."""
 
     def _release(self, nbytes: int, chunks: int) -> None:
-        """The owner is done and has added ``nbytes``, which would have been so many ``chunks``."""
+        """Take the destination back. The owner has added ``nbytes``, which would have been ``chunks`` chunks."""
         raise NotImplementedError
 
 
 class Hold:
-    """A read that is put off until its destination is free, for a moment at most. ``over()`` is called when it ends."""
+    """A read that is put off for a moment until its destination is free. ``over()`` is called when the hold ends."""
 
     def __init__(self, loop: AbstractEventLoop, over: Callable[[], None]) -> None:
         self._loop = loop
@@ -129,11 +129,11 @@ class Hold:
 
     @property
     def on(self) -> bool:
-        """Whether the read is being put off."""
+        """Return whether the read is put off."""
         return self._timer is not None
 
     def begin(self, dest: DirectTarget | None) -> bool:
-        """Put the read off until ``dest`` is free, or a turn of the loop for None; False where it has waited enough."""
+        """Put the read off until ``dest`` is free, or for a turn of the loop if it is None. Return False after a long wait."""
         if self._timer is not None:
             return True
         now = self._loop.time()
@@ -151,7 +151,7 @@ class Hold:
         return True
 
     def end(self) -> None:
-        """Go on with the read now, where it is put off."""
+        """Continue with the read now, if it is put off."""
         if self._timer is not None:
             self.cancel()
             self._over()
@@ -168,5 +168,5 @@ class Hold:
             timer.cancel()
 
     def forget(self) -> None:
-        """The read was answered: the next one may be put off anew."""
+        """Note that the read was answered: the next one may be put off again."""
         self._since = 0.0

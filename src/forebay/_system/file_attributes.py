@@ -1,6 +1,4 @@
-"""What a file has besides its content, and what of it a file in its place gets: owner, permissions, access list,
-extended attributes.
-"""
+"""Attributes of a file that its replacement gets: owner, permissions, access control list, extended attributes."""
 
 from __future__ import annotations
 
@@ -27,7 +25,7 @@ _NOT_OURS = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOTSUP, errno.ENOSY
 
 
 class Attributes:
-    """Those of one file, read once. ``path``: where the system finds it, also when its name is another file's."""
+    """The attributes of one file, read once. ``path`` is where the system finds it, even if its name belongs to another file."""
 
     def __init__(self, path: bytes, status: os.stat_result) -> None:
         self._status = status
@@ -72,7 +70,7 @@ class Attributes:
         os.fchmod(fd, mode)
 
     def give_last(self, fd: int) -> None:
-        """Give what the system takes from a file that is written to, where that is permitted."""
+        """Set the attributes that the system removes from a file when it is written, if permitted."""
         capability = self._named.get(_CAPABILITY)
         if capability is not None:
             with contextlib.suppress(OSError):
@@ -80,7 +78,7 @@ class Attributes:
 
 
 def _list(file: bytes | int) -> list[str]:
-    """The names of the attributes that may go over to another file."""
+    """Return the names of the attributes that may be copied to another file."""
     if not _HAS_ATTRIBUTES:
         return []
     try:
@@ -97,12 +95,12 @@ def _list(file: bytes | int) -> list[str]:
 
 
 def _is_owed(name: str) -> bool:
-    """Whether the user can expect that this one is carried over."""
+    """Return whether the user can expect that this attribute is copied."""
     return name == _ACL or name.startswith("user.")
 
 
 def _give_owner(fd: int, old: os.stat_result) -> tuple[int, int]:
-    """Owner and group of the old file, where permitted; return those that it has then."""
+    """Set owner and group of the old file, if permitted; return the resulting ones."""
     own = os.fstat(fd)
     # Only root may give a file away; the owner may give it to one of their groups. Before the mode, because a change of owner
     # clears the set-id bits.
@@ -119,7 +117,7 @@ def _give_owner(fd: int, old: os.stat_result) -> tuple[int, int]:
 
 
 def _without_group(acl: bytes) -> bytes:
-    """The list with no more rights for the owning group than for the others."""
+    """Return the list with no more rights for the owning group than for others."""
     size = _ACL_HEADER.size
     entries = list(_ACL_ENTRY.iter_unpack(acl[size:]))
     others = next((rights for tag, rights, _ in entries if tag == _ACL_OTHER), 0)

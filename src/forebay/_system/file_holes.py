@@ -1,7 +1,7 @@
-"""Holes: parts of a file that are zeros and take no room on the disk. They are not read, and are left in a copy.
+"""Holes: parts of a file that are zeros and use no disk space. They are not read, and a copy keeps them.
 
-A chunk that is all hole is one object for its size, which `is_hole` knows again at the other end, whatever stages have
-handed it on. Zeros of anybody else's are bytes like all others.
+A chunk that lies in a hole is one object for its size. `is_hole` recognises it at the other end, even behind stages that
+pass chunks on. Zeros from any other source are ordinary bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _LARGEST_FILE = 2**63 - 1
 
 
 def hole_of(size: int) -> bytes | None:
-    """The chunk that is a hole of ``size`` bytes; None for a size that has none."""
+    """Return the chunk that is a hole of ``size`` bytes; None if there is no such chunk."""
     chunk = _zeros.get(size)
     if chunk is None and size <= _LARGEST and len(_zeros) < _MOST_SIZES:
         chunk = _zeros.setdefault(size, bytes(size))
@@ -30,16 +30,16 @@ def hole_of(size: int) -> bytes | None:
 
 
 def is_hole(chunk: Any) -> bool:
-    """Whether ``chunk`` is one that `hole_of` gave."""
+    """Return whether ``chunk`` comes from `hole_of`."""
     return type(chunk) is bytes and _zeros.get(len(chunk)) is chunk
 
 
 class Holes:
-    """Where a file has data and where it has none. It uses the descriptor's own position."""
+    """The data and the holes of a file. It uses the descriptor's own position."""
 
     @staticmethod
     def of(file: OpenFile) -> Holes | None:
-        """The holes of a file that takes less room than it is long; None for others."""
+        """Return the holes of a file that uses less space than its length; None for other files."""
         return Holes(file.fd) if file.sparse and hasattr(os, "SEEK_DATA") else None
 
     def __init__(self, fd: int) -> None:
@@ -48,7 +48,7 @@ class Holes:
         self._at = self._data = self._end = 0
 
     def look(self, offset: int) -> tuple[int, int]:
-        """Bytes of the hole at ``offset``, and of the data behind it; the one or the other may be 0, at the end both."""
+        """Return the bytes of the hole at ``offset`` and of the data behind it. Either may be 0; at the end both are."""
         if not self._at <= offset < self._end:
             self._at = offset
             self._data, self._end = _part(self._fd, offset)
@@ -56,7 +56,7 @@ class Holes:
 
 
 def _part(fd: int, offset: int) -> tuple[int, int]:
-    """Where the next data begins and where it ends."""
+    """Return where the next data begins and where it ends."""
     try:
         data = os.lseek(fd, offset, os.SEEK_DATA)
         return data, os.lseek(fd, data, os.SEEK_HOLE)
@@ -70,9 +70,9 @@ def _part(fd: int, offset: int) -> tuple[int, int]:
 
 
 def leave_hole(file: OpenFile, at: int | None, nbytes: int) -> bool:
-    """Leave a hole at the end of ``file`` instead of writing zeros at ``at``, or at its own position for None.
+    """Leave a hole at the end of ``file`` instead of writing zeros at ``at``, or at its own position if it is None.
 
-    False where zeros have to be written: something is there, or it is not for us to say where the end is.
+    Return False if zeros have to be written: the file has data there, or its end is not known.
     """
     if not file.regular or file.append:
         return False

@@ -1,4 +1,4 @@
-"""Waiting in a worker for a descriptor that is not ready, so that the stream can call it off at any time."""
+"""Wait in a worker for a descriptor; the stream can interrupt the wait at any time."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _PAUSE_MS = 10
 
 
 class Interrupted(Exception):
-    """The stream has called the work off."""
+    """The stream has interrupted the work."""
 
 
 class Interrupt:
-    """Calls a worker back: a flag to look at between system calls, and a descriptor that ends a wait.
+    """Interrupt a worker: a flag to check between system calls, and a descriptor that ends a wait.
 
-    The descriptor is made by the first wait that needs one, so streams on regular files never have it.
+    The first wait makes the descriptor, so streams on regular files never have it.
     """
 
     def __init__(self, loop: AbstractEventLoop) -> None:
@@ -40,12 +40,12 @@ class Interrupt:
         return self._set
 
     def check(self) -> None:
-        """Raise Interrupted where the work was called off."""
+        """Raise Interrupted if the work was interrupted."""
         if self._set:
             raise Interrupted
 
     def set(self) -> None:
-        """Call the work off. For the loop's thread."""
+        """Interrupt the work. For the loop's thread."""
         with self._lock:
             self._set = True
             # A forked child shares the descriptor with its parent, whose wait goes on.
@@ -53,7 +53,7 @@ class Interrupt:
                 os.write(self._fds[-1], b"\1\0\0\0\0\0\0\0")
 
     def readable(self, fd: int) -> bool:
-        """Whether a read would return at once."""
+        """Return whether a read would return at once."""
         return not _can_poll or bool(_poll(fd, select.POLLIN, 0))
 
     def wait_readable(self, fd: int) -> None:
@@ -92,7 +92,7 @@ class Interrupt:
         self.check()
 
     def close(self) -> None:
-        """Release the descriptor; `set` is harmless from here on."""
+        """Release the descriptor. A later `set` does nothing."""
         with self._lock:
             fds, self._fds = self._fds, ()
         run_all(*(partial(os.close, fd) for fd in fds))
@@ -108,7 +108,7 @@ def _poll(fd: int, events: int, timeout_ms: int) -> list[tuple[int, int]]:
 
 
 def _wake_descriptors() -> tuple[int, ...]:
-    """One descriptor, or two, of which the first becomes readable when the last is written to."""
+    """Return one or two descriptors. The first becomes readable when the last is written to."""
     if hasattr(os, "eventfd"):
         return (os.eventfd(0),)
     return os.pipe()

@@ -1,4 +1,4 @@
-"""Moving bytes from one file to another in a worker, inside the kernel where it can."""
+"""Move bytes from one file to another in a worker, inside the kernel if possible."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MOST_RETRIES = 5
 
 
 class Moved(NamedTuple):
-    """What one transfer moved. ``failed``: a system call did, of which the file that is to blame tells when it is used."""
+    """The bytes of one transfer. ``failed`` means that a system call failed; using the file gives the error."""
 
     nbytes: int
     ended: bool
@@ -43,12 +43,12 @@ class _Failed(Exception):
 
 
 class Mover:
-    """Moves bytes from one regular file to another, from transfer to transfer in the way that has worked so far.
+    """Move bytes from one regular file to another. Each transfer starts with the method that worked in the last one.
 
-    ``copy_file_range`` first, which may share the blocks or have a server copy them. Where it can only copy itself,
-    `SplicePipe` does it in less time. Whatever neither can do (an append-only descriptor, a file without a size) is
-    done by reading and writing. Where that fails too, the bytes that were read and not written are still in the source
-    for the next reader. Holes of the source are skipped, and become holes at the end of the destination.
+    ``copy_file_range`` comes first: it may share the blocks or have a server copy them. If it can only copy,
+    `SplicePipe` needs less time. Reading and writing serve the rest (a descriptor that appends, a file without a size). If
+    that fails too, the bytes that were read and not written are still in the source for the next reader. Holes of the source
+    are skipped, and become holes at the end of the destination.
     """
 
     def __init__(self) -> None:
@@ -63,11 +63,11 @@ class Mover:
         self._stopped = False
 
     def stop(self) -> None:
-        """Come back after the system call that is running. For the loop's thread."""
+        """Return after the running system call. For the loop's thread."""
         self._stopped = True
 
     def resume(self) -> None:
-        """Forget `stop`; before each transfer, on the loop's thread."""
+        """Undo `stop`, before each transfer, on the loop's thread."""
         self._stopped = False
 
     def move(self, source: OpenFile, start: int, limit: int | None, dest: OpenFile, at: int | None) -> Moved:
@@ -100,7 +100,7 @@ class Mover:
         return Moved(moved, False, False)
 
     def _leave_hole(self, start: int, left: int | None, dest: OpenFile, at: int | None) -> int:
-        """Leave out the hole at ``start``; return how long it is, 0 where there is none or it cannot be left."""
+        """Skip the hole at ``start``. Return its length; 0 if there is none or it cannot be left out."""
         if self._holes is None:
             return 0
         hole, _ = self._holes.look(start)
@@ -111,13 +111,13 @@ class Mover:
         return size
 
     def _size(self, start: int, left: int | None) -> int:
-        """Bytes for the next system call, which ends where the next hole begins."""
+        """Return the bytes for the next system call, which ends where the next hole begins."""
         size = self._call if left is None else min(self._call, left)
         data = 0 if self._holes is None else self._holes.look(start)[1]
         return min(size, data) if data else size
 
     def _step(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
-        """Move something; return how much, 0 at the end of the source or of what was asked for."""
+        """Move some bytes; return how many, 0 at the end of the source or of the requested part."""
         if size == 0:
             return 0
         if self._splices and self._long_steps < _MOST_LONG_STEPS:
@@ -131,7 +131,7 @@ class Mover:
         return self._copy(source, start, dest, at, size)
 
     def _copy_range(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
-        """Move something by ``copy_file_range``; 0 where it has nothing more to give."""
+        """Move some bytes by ``copy_file_range``; return 0 at its end."""
         began = monotonic()
         failed = False
         try:
@@ -155,7 +155,7 @@ class Mover:
         return count
 
     def _splice(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
-        """Move something through the pipe; 0 where that has come to its end."""
+        """Move some bytes through the pipe; return 0 at its end."""
         began = monotonic()
         count = 0
         try:

@@ -1,6 +1,6 @@
-"""A descriptor and what is known about it: what kind of file it is, where it is read and written, who closes it.
+"""A descriptor and its properties: the kind of the file, where it is read and written, and which side closes it.
 
-Everything here but the constructor is for a worker thread.
+Everything here except the constructor is for a worker thread.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 
 def named(error: OSError, path: str | bytes | None) -> OSError:
-    """``error`` with the file's name in it, where it has none."""
+    """Return ``error`` with the file's name, if it has none."""
     if error.filename is None and path is not None:
         error.filename = path
     return error
@@ -62,9 +62,9 @@ class OpenFile:
     # ---- opening
 
     def open(self, flags: int, mode: int, *, atomic: bool = False) -> None:
-        """Open the path, or look at the descriptor that was given.
+        """Open the path, or examine the given descriptor.
 
-        Raises OSError with the file's name, among them IsADirectoryError also for reading.
+        Raises OSError with the file's name, including IsADirectoryError for reading.
         """
         try:
             if self.given is None:
@@ -77,7 +77,7 @@ class OpenFile:
             raise
 
     def _open_replacement(self, path: str | bytes, mode: int) -> int | None:
-        """The new file of an atomic writer; None where the path has to be written itself."""
+        """Return the new file of an atomic writer; None if the path itself has to be written."""
         replacement = self._replacement = Replacement.of(path)
         fd = None if replacement is None else replacement.open(mode)
         if replacement is not None and fd is None:
@@ -118,7 +118,7 @@ class OpenFile:
                 self._private = _own_description(self.fd)
 
     def take_status(self, status: os.stat_result) -> None:
-        """Note what ``status`` tells. Raises IsADirectoryError."""
+        """Note the properties in ``status``. Raises IsADirectoryError."""
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
         self.regular = stat.S_ISREG(status.st_mode)
@@ -128,7 +128,7 @@ class OpenFile:
         self.sparse = self.regular and getattr(status, "st_blocks", status.st_size) * 512 < status.st_size
 
     def position(self) -> int:
-        """Where the descriptor's own position is."""
+        """Return the descriptor's own position."""
         return os.lseek(self.fd, 0, os.SEEK_CUR)
 
     def seek(self, offset: int) -> None:
@@ -140,24 +140,24 @@ class OpenFile:
 
     @property
     def replaces(self) -> bool:
-        """Whether `publish` is what makes the written file visible."""
+        """Whether `publish` makes the written file visible."""
         return self._replacement is not None
 
     def expect_sequential(self) -> None:
-        """Have the kernel read further ahead than it does on its own, where there is so much."""
+        """Make the kernel read further ahead than it does by default, if the file is long enough."""
         if hasattr(os, "posix_fadvise") and self.size > _READ_AHEAD_BYTES:
             with contextlib.suppress(OSError):
                 os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_SEQUENTIAL)
 
     @property
     def write_fd(self) -> int:
-        """The descriptor to write to: one that does not block, where there is one."""
+        """Return the descriptor to write to: one that does not block, if there is one."""
         return self._private if self._private >= 0 else self.fd
 
     # ---- finishing
 
     def sync(self) -> None:
-        """Have everything written reach the disk. Raises OSError."""
+        """Write everything to the disk. Raises OSError."""
         try:
             os.fsync(self.fd)
         except OSError as error:
@@ -166,7 +166,7 @@ class OpenFile:
                 raise named(error, self.path) from None
 
     def publish(self) -> None:
-        """For an atomic file: put what was written in the place of the old file. Raises OSError and Interrupted."""
+        """Rename an atomic file to the target. Raises OSError and Interrupted."""
         if self._replacement is not None:
             self.sync()
             self.interrupt.check()
@@ -175,7 +175,7 @@ class OpenFile:
             self._replacement.sync_directory()
 
     def close(self) -> None:
-        """Release everything; a replacement that was not published is removed. Raises OSError of the close itself."""
+        """Release everything; a replacement that was not published is removed. Raises the OSError of the close itself."""
         if self._done:
             return
         self._done = True
@@ -219,7 +219,7 @@ def _close(fd: int) -> None:
 
 
 def _mode_of(path: str | bytes) -> int:
-    """Kind and permissions of what is at ``path``; 0 where nothing is, or nothing can be seen."""
+    """Return kind and permissions of the object at ``path``; 0 if there is none or it cannot be seen."""
     try:
         return os.stat(path).st_mode
     except OSError:
@@ -241,9 +241,9 @@ def _wait_from_here(fd: int, flags: int) -> int:
 
 
 def _own_description(fd: int) -> int:
-    """The same pipe or terminal, opened for writing once more in a way that does not block; -1 where that cannot be.
+    """Open the same pipe or terminal again for writing without blocking; return -1 if that is impossible.
 
-    The flag cannot be set on a descriptor that was given: others (a shell, a parent process) share it.
+    The flag cannot be set on a given descriptor: others (a shell, a parent process) share it.
     """
     try:
         flags = _status_flags(fd)
@@ -255,7 +255,7 @@ def _own_description(fd: int) -> int:
 
 
 def _status_flags(fd: int) -> int:
-    """The flags that the descriptor was opened with; as for reading where the system does not tell."""
+    """Return the flags with which the descriptor was opened; those of reading if the system does not tell."""
     try:
         import fcntl
     except ImportError:

@@ -1,4 +1,4 @@
-"""Paths as callers give them."""
+"""Checks of paths that callers give."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ StrPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 def check_path(path: object) -> str | bytes:
-    """The path as ``os.open`` takes it."""
+    """Return the path as ``os.open`` takes it."""
     if not isinstance(path, str | bytes | os.PathLike):
         raise InvalidArgTypeError(f"path must be a str, bytes or os.PathLike, got {path!r}")
     name: str | bytes = os.fspath(path)

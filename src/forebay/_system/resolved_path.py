@@ -16,9 +16,9 @@ _PATH = getattr(os, "O_PATH", 0)
 
 
 class Place:
-    """A name in a folder. The folder is held, where the system can: renamed or swapped meanwhile, it stays the same.
+    """A name in a folder. The folder is held open if the system can, so it stays the same if it is renamed or swapped.
 
-    ``name``: as bytes. ``folder``: the descriptor, -1 where folders cannot be opened; `close` releases it.
+    ``name`` is bytes. ``folder`` is the descriptor, -1 where folders cannot be opened; `close` releases it.
     """
 
     def __init__(self, folder: int, path: bytes, name: bytes) -> None:
@@ -31,23 +31,23 @@ class Place:
         self.at = held if self.is_held else path
 
     def path(self, name: bytes | None = None) -> bytes:
-        """What a system call takes for ``name`` in the folder, or for the place's own name."""
+        """Return what a system call takes for ``name`` in the folder, or for the place's own name."""
         return os.path.join(self.at, self.name if name is None else name)
 
     def close(self) -> None:
-        """Release the folder; once."""
+        """Release the folder, once."""
         folder, self.folder = self.folder, -1
         if folder >= 0:
             os.close(folder)
 
 
 def place_of(path: str | bytes) -> tuple[Place, os.stat_result | None] | None:
-    """Where a file named ``path`` is, or would be made, and what is there now.
+    """Return where a file named ``path`` is or would be made, and what is there now.
 
-    None for a link of the system to an open file, such as /dev/stdout: the file need not be where it says.
+    Return None for a link of the system to an open file, such as /dev/stdout: the file may be elsewhere.
 
     Raises what opening the file for writing would: IsADirectoryError for "folder/" and "..", NotADirectoryError,
-    FileNotFoundError where a folder is missing, PermissionError, and OSError for a ring of links.
+    FileNotFoundError for a missing folder, PermissionError, and OSError for a ring of links.
     """
     for _ in range(_MOST_ATTEMPTS):
         place = _walk(os.fsencode(path))
@@ -104,7 +104,7 @@ def _is_bare(path: bytes) -> bool:
 
 
 def _refuse(path: bytes) -> None:
-    """Raise the system's own error for such a path, of which there are several."""
+    """Raise the system's own error for such a path."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 

@@ -1,4 +1,4 @@
-"""Linux's ``splice``: from one file to another through a pipe, which holds pages of the first, not copies of them."""
+"""Linux's ``splice`` from one file to another through a pipe, which holds references to pages, not copies."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ class SplicePipe:
         return done, done == count
 
     def close(self) -> None:
-        """Release the descriptors; once."""
+        """Release the descriptors, once."""
         run_all(*(partial(os.close, fd) for fd in self._fds))
 
 
 def is_same_file(source: int, dest: int) -> bool:
-    """Whether both descriptors are of one file, in which the pages in a pipe would be those that are written to."""
+    """Return whether both descriptors are of one file: then the pages in a pipe would be those that are written to."""
     return os.path.samestat(os.fstat(source), os.fstat(dest))
 
 

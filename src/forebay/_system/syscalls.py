@@ -1,4 +1,4 @@
-"""System calls on descriptors that do not block, for the backend that is not compiled.
+"""System calls on descriptors that do not block, for the pure-Python backend.
 
 "Would block" is a value here, not an exception.
 """
@@ -22,7 +22,7 @@ class Gathered(Protocol):
 
 
 def receive(fd: int, pieces: int) -> bytes | list[bytes] | None:
-    """What has arrived at a socket, up to ``pieces`` (1 to 4) times 64 KiB, as bytes objects of at most 64 KiB each."""
+    """Receive up to ``pieces`` (1 to 4) times 64 KiB from a socket, as bytes objects of at most 64 KiB each."""
     if pieces == 1:
         try:
             return os.read(fd, _PIECE_BYTES)
@@ -40,7 +40,7 @@ def receive(fd: int, pieces: int) -> bytes | list[bytes] | None:
 
 
 def send(fd: int, chunk: Any) -> int:
-    """Write one bytes-like chunk; the number of bytes taken, or -1 where it would block."""
+    """Write one bytes-like chunk. Return the number of bytes taken, or -1 if it would block."""
     try:
         return os.write(fd, chunk)
     except BlockingIOError:
@@ -48,7 +48,7 @@ def send(fd: int, chunk: Any) -> int:
 
 
 def gather(queue: Gathered, fd: int) -> int:
-    """Write from the front of a queue; the number of bytes taken, or -1 where it would block."""
+    """Write from the front of a queue. Return the number of bytes taken, or -1 if it would block."""
     try:
         return queue.writev_to(fd)
     except BlockingIOError:
@@ -56,7 +56,7 @@ def gather(queue: Gathered, fd: int) -> int:
 
 
 def splice(source: int, dest: int, size: int) -> int:
-    """Move up to ``size`` bytes, one end being a pipe; 0 at the end of the source, -1 where it would block."""
+    """Move up to ``size`` bytes; one end is a pipe. Return 0 at the end of the source, -1 if it would block."""
     if sys.platform != "linux":
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     # SPLICE_F_MOVE and SPLICE_F_NONBLOCK; Python has names for them only as of 3.14.
@@ -67,7 +67,7 @@ def splice(source: int, dest: int, size: int) -> int:
 
 
 def sendfile(dest: int, source: int, offset: int, size: int) -> int:
-    """Send up to ``size`` bytes of a file; 0 at its end, -1 where it would block."""
+    """Send up to ``size`` bytes of a file. Return 0 at its end, -1 if it would block."""
     if sys.platform != "linux":
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     try:
@@ -77,7 +77,7 @@ def sendfile(dest: int, source: int, offset: int, size: int) -> int:
 
 
 def in_memory(fd: int, offset: int, size: int, step: int) -> int:
-    """How many of ``size`` bytes of a file the kernel has in memory, as far as one byte in every ``step`` tells."""
+    """Return how many of ``size`` bytes of a file are in memory, as far as one byte in every ``step`` shows."""
     if not hasattr(os, "RWF_NOWAIT"):
         return 0
     byte = bytearray(1)
@@ -96,7 +96,7 @@ def in_memory(fd: int, offset: int, size: int, step: int) -> int:
 
 
 def has_error(fd: int) -> bool:
-    """Whether a socket has an error to report, when all that has come is received."""
+    """Return whether a socket has an error to report after all received data."""
     poll = select.poll()
     poll.register(fd, 0)
     return any(events & select.POLLERR for _, events in poll.poll(0))

@@ -1,9 +1,9 @@
-"""Threads for calls that may wait for a disk, and the way to them and back.
+"""Worker threads for calls that may wait for a disk, and the way of results to the loop's thread.
 
-A stream gives its calls to a `SerialExecutor`, which runs them one after the other in whichever worker thread is free and hands
-the results over on the loop's thread. Workers are started when there is work for them, kept while any stream is open,
-and gone before the last stream reports 'close'; one that has had nothing to do for a while leaves earlier. The end of
-the interpreter waits a moment for the calls that are under way, and never for one that does not come back.
+A stream gives its calls to a `SerialExecutor`. It runs them one after the other in any free worker thread and delivers the
+results on the loop's thread. Workers start when there is work, live while any stream is open, and end before the last
+stream emits 'close'. A worker that is idle for a while ends earlier. At its end the interpreter waits a moment for the
+running calls, and never for one that does not return.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _MOST_LOOKS = 1000
 
 
 class _Seat:
-    """Where an idle worker waits for the executor that it is to serve next; None sends it home."""
+    """The place where an idle worker waits for its next executor; None ends the worker."""
 
     __slots__ = ("executor", "wake")
 
@@ -70,7 +70,7 @@ class _Workers:
         self.strays: deque[None] = deque()
 
     def run(self, executor: SerialExecutor) -> None:
-        """Have ``executor`` served. Raises RuntimeError where no thread can be started."""
+        """Run the jobs of ``executor``. Raises RuntimeError if no thread can be started."""
         with self._lock:
             if self._idle:
                 # The one that worked last: its stack is warm, and the others reach their time to leave.
@@ -107,7 +107,7 @@ class _Workers:
                 self._threads.discard(threading.current_thread())
 
     def _next(self) -> SerialExecutor | None:
-        """The next executor for the calling thread, which ends when there is none."""
+        """Return the next executor for the calling thread, which ends if there is none."""
         seat = _Seat()
         with self._lock:
             if self._backlog:
@@ -132,22 +132,22 @@ class _Workers:
 
     @property
     def open(self) -> int:
-        """How many streams there are, without asking for the lock."""
+        """Return the number of open streams without taking the lock."""
         return self._open
 
     @property
     def at_work(self) -> bool:
-        """Whether any thread has work, or is about to begin it."""
+        """Return whether any thread has work, or is about to begin it."""
         with self._lock:
             return len(self._threads) > len(self._idle)
 
     def opened(self) -> None:
-        """One more stream may have work."""
+        """Count one more stream that may have work."""
         with self._lock:
             self._open += 1
 
     def closed(self) -> list[threading.Thread]:
-        """One stream less; with the last one all workers end. Returns those that do."""
+        """Count one stream less. With the last stream all workers end. Return those that end."""
         with self._lock:
             self._open -= 1
             if self._still_open():
@@ -160,13 +160,13 @@ class _Workers:
             return going
 
     def done(self) -> None:
-        """One open executor less, and more are likely to follow: idle workers stay for their while."""
+        """Count one executor less. More are likely to follow, so idle workers stay for a while."""
         with self._lock:
             self._open -= 1
             self._lingers = True
 
     def leave(self) -> None:
-        """At the end of the interpreter: have all threads end, and wait a moment for those that work."""
+        """At the end of the interpreter: end all threads, and wait a moment for those that work."""
         until = monotonic() + EXIT_SECONDS
         with self._lock:
             idle, self._idle = self._idle, []
@@ -176,7 +176,7 @@ class _Workers:
             time.sleep(_JOIN_SECONDS)
 
     def gone(self, going: list[threading.Thread]) -> bool:
-        """Whether these threads have ended, after giving them a moment for it; True where a new stream keeps them."""
+        """Wait a moment and return whether these threads have ended; True if a new stream keeps them."""
         until = monotonic() + _JOIN_SECONDS
         for thread in going:
             if self._open:
@@ -210,22 +210,22 @@ atexit.register(_workers.leave)
 
 
 def open_streams() -> int:
-    """How many file streams are open in the process, those included that were dropped without being closed."""
+    """Return the number of open file streams in the process, including those dropped without being closed."""
     return _workers.open
 
 
 def at_work() -> bool:
-    """Whether any worker has work."""
+    """Return whether any worker has work."""
     return _workers.at_work
 
 
 def waiting() -> contextlib.AbstractContextManager[None]:
-    """Around a call in a worker that may wait without end: the worker then does not count against `MOST_WORKERS`."""
+    """Mark a call in a worker that may wait without end: the worker then does not count against `MOST_WORKERS`."""
     return _workers.waiting()
 
 
 def settle(future: Future[Any], value: Any, error: BaseException | None) -> None:
-    """Give a future what a job brought, where it was not cancelled meanwhile."""
+    """Set the result of a job on a future, unless it was cancelled meanwhile."""
     if not future.done():
         if error is None:
             future.set_result(value)
@@ -234,10 +234,10 @@ def settle(future: Future[Any], value: Any, error: BaseException | None) -> None
 
 
 class SerialExecutor:
-    """The calls of one stream: run in order, never two at a time, results delivered on the loop's thread.
+    """The calls of one stream: run in order, never two at a time, with the results on the loop's thread.
 
-    ``abandoned`` is called, in a worker, when the loop turns out to be closed while there were results to deliver; it
-    has to release what the stream holds. Queued jobs are dropped then.
+    ``abandoned`` is called, in a worker, if the loop is closed while there are results to deliver. It has to release what the
+    stream holds. Queued jobs are dropped then.
     """
 
     def __init__(self, loop: AbstractEventLoop, abandoned: Callable[[], None]) -> None:
@@ -255,7 +255,7 @@ class SerialExecutor:
     def submit(self, job: Job, done: Done) -> None:
         """Run ``job()`` in a worker, then ``done(result, None)`` or ``done(None, error)`` on the loop's thread.
 
-        Where no thread can be started, the job is not run, and the error is the interpreter's RuntimeError.
+        If no thread can be started, the job is not run, and the error is the interpreter's RuntimeError.
         """
         with self._lock:
             self._jobs.append((job, done))
@@ -271,14 +271,14 @@ class SerialExecutor:
             self.loop.call_soon(done, None, error)
 
     def run(self, job: Callable[[], T]) -> Future[T]:
-        """Run ``job()`` in a worker. To cancel the future does not stop the job."""
+        """Run ``job()`` in a worker. Cancelling the future does not stop the job."""
         future: Future[T] = self.loop.create_future()
 
         self.submit(job, partial(settle, future))
         return future
 
     def end(self) -> None:
-        """No more jobs are likely. Unlike `finish`, this neither waits for workers nor sends them away."""
+        """Note that more jobs are unlikely. Unlike `finish`, this neither waits for workers nor ends them."""
         if not self._ended:
             self._ended = True
             if self._process == _workers.process:
@@ -322,7 +322,7 @@ class SerialExecutor:
     # ---- in a worker
 
     def work(self) -> None:
-        """Run what is queued, until nothing is."""
+        """Run the queued jobs until there are none."""
         while True:
             with self._lock:
                 if not self._jobs:
@@ -355,7 +355,7 @@ class SerialExecutor:
     # ---- on the loop's thread
 
     def _deliver(self) -> None:
-        """Hand over what has come back: many results for one wake-up, where the loop was busy."""
+        """Deliver the results: many results in one wake-up, if the loop was busy."""
         while True:
             with self._lock:
                 if not self._results:
@@ -371,5 +371,5 @@ class SerialExecutor:
 
 
 def _bare(error: BaseException) -> BaseException:
-    """``error`` as the stream keeps it: the frames of a worker tell nothing, and would hold the stream in a cycle."""
+    """Return ``error`` without the frames of the worker, which would hold the stream in a cycle."""
     return error.with_traceback(None) if isinstance(error, OSError) else error

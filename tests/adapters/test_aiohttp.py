@@ -10,10 +10,10 @@ aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed")
 pytest.importorskip("httptools", reason="the other end is forebay.http")
 
 from aiohttp import web  # noqa: E402
-from file_helpers import gone  # noqa: E402
 
 from forebay import InvalidArgTypeError, Readable, consumers, create_read_stream, http, pipeline  # noqa: E402
 from forebay.adapters.aiohttp import body_of, payload_of, send_stream  # noqa: E402
+from support.files import gone  # noqa: E402
 
 
 @contextlib.asynccontextmanager

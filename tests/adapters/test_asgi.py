@@ -12,7 +12,6 @@ uvicorn = pytest.importorskip("uvicorn", reason="uvicorn is not installed")
 pytest.importorskip("starlette", reason="starlette is not installed")
 pytest.importorskip("httptools", reason="the client is forebay.http")
 
-from file_helpers import gone  # noqa: E402
 from starlette.applications import Starlette  # noqa: E402
 from starlette.background import BackgroundTask  # noqa: E402
 from starlette.responses import PlainTextResponse  # noqa: E402
@@ -20,6 +19,7 @@ from starlette.routing import Route  # noqa: E402
 
 from forebay import InvalidArgTypeError, Readable, consumers, create_read_stream, http  # noqa: E402
 from forebay.adapters.asgi import StreamResponse, request_body, send_stream  # noqa: E402
+from support.files import gone  # noqa: E402
 
 
 @contextlib.asynccontextmanager

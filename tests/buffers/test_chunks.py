@@ -11,7 +11,8 @@ import time
 from array import array
 
 import pytest
-from queue_fixtures import BACKENDS, content, is_locked, load_queue_class, queue_of
+
+from support.queues import BACKENDS, content, is_locked, load_queue_class, queue_of
 
 
 @pytest.fixture(params=BACKENDS)

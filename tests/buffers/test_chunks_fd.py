@@ -15,7 +15,8 @@ import threading
 import time
 
 import pytest
-from queue_fixtures import BACKENDS, content, is_locked, load_queue_class, queue_of
+
+from support.queues import BACKENDS, content, is_locked, load_queue_class, queue_of
 
 
 @pytest.fixture(params=BACKENDS)

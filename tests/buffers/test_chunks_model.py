@@ -17,7 +17,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from queue_fixtures import BACKENDS, content, is_locked, load_queue_class
+
+from support.queues import BACKENDS, content, is_locked, load_queue_class
 
 # Few letters, so that searches hit, and hit nearly; some chunks large enough to be searched in place.
 small = st.binary(max_size=6).map(lambda data: bytes(b"ab-"[byte % 3] for byte in data))

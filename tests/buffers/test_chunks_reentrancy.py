@@ -13,7 +13,8 @@ import random
 import sys
 
 import pytest
-from queue_fixtures import BACKENDS, content, load_queue_class, queue_of
+
+from support.queues import BACKENDS, content, load_queue_class, queue_of
 
 ROUNDS = int(os.environ.get("FOREBAY_EXAMPLES", "200"))
 

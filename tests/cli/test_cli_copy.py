@@ -7,10 +7,10 @@ import pathlib
 import stat
 
 import pytest
-from cli_tools import digest, noise, temporary_files
 
 from forebay import backend
 from forebay.cli import main
+from support.command import digest, noise, temporary_files
 
 MARK = 65536
 SIZES = [0, 1, MARK - 1, MARK, MARK + 1, 5 * 1024 * 1024 + 3]

@@ -10,7 +10,8 @@ import subprocess
 import threading
 
 import pytest
-from cli_tools import forebay, noise, started
+
+from support.command import forebay, noise, started
 
 pytest.importorskip("httptools", reason="forebay.http needs httptools")
 

@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_tools import eventually, forebay, noise, started
+
+from support.command import forebay, noise, started
+from support.loops import eventually
 
 DATA = noise(3_000_000)
 

@@ -9,16 +9,17 @@ import sys
 import time
 
 import pytest
-from cli_tools import (
+
+from support.command import (
     bytes_in_work,
     digest,
-    eventually,
     forebay,
     hear_of_signals,
     noise,
     started,
     temporary_files,
 )
+from support.loops import eventually
 
 SIZES = [0, 1, 65535, 65536, 65537, 3_000_001]
 

@@ -6,7 +6,6 @@ import io
 import os
 
 import pytest
-from cli_tools import forebay
 
 from forebay.cli.commands import demo
 from forebay.cli.endpoints.addresses import parse_listen, parse_target
@@ -21,6 +20,7 @@ from forebay.cli.output.units import (
     size_text,
 )
 from forebay.stats import SideStats, StreamStats
+from support.command import forebay
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import forebay.asyncio
+from support.loops import LOOPS
 
-LOOPS = ["asyncio"] + (["uvloop"] if importlib.util.find_spec("uvloop") else [])
 TURNS = 6
 
 received = st.sampled_from([b"a", b"ab\n", b"x" * 50 + b"\n", b"line\n" * 20, b"z" * 3000, b"end\r\n"])

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import forebay.asyncio
+from support.loops import LOOPS
 
-LOOPS = ["asyncio"] + (["uvloop"] if importlib.util.find_spec("uvloop") else [])
 PROGRAMS = int(os.environ.get("FOREBAY_PROGRAMS", "40"))
 
 writes = st.one_of(

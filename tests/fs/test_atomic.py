@@ -9,10 +9,10 @@ import textwrap
 import threading
 
 import pytest
-from file_helpers import closed, until
 
 from forebay.errors import InvalidArgValueError
 from forebay.fs import create_write_stream, remove_leftovers
+from support.files import closed, until
 
 
 @pytest.fixture(autouse=True, params=["without a name", "with a name"])

@@ -10,11 +10,11 @@ import textwrap
 import threading
 
 import pytest
-from file_helpers import closed, gone, until
 
 from forebay import pipeline
 from forebay._system.kernel_copy import Mover
 from forebay.fs import create_read_stream, create_write_stream
+from support.files import closed, gone, until
 
 
 @pytest.fixture

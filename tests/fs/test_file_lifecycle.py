@@ -13,10 +13,11 @@ import warnings
 import weakref
 
 import pytest
-from file_helpers import closed, eventually, gone, open_fds, until
 
 from forebay import AbortController, pipeline
 from forebay.fs import create_read_stream, create_write_stream
+from support.files import closed, gone, until
+from support.loops import eventually, open_fds
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import threading
 import time
 
 import pytest
-from file_helpers import eventually
 
 from forebay._system import worker_pool
 from forebay._system.worker_pool import SerialExecutor
+from support.loops import eventually
 
 
 def names():

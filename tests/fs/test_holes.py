@@ -5,10 +5,10 @@ import os
 import random
 
 import pytest
-from file_helpers import closed, gone, until
 
 from forebay import PassThrough, pipeline
 from forebay.fs import create_read_stream, create_write_stream
+from support.files import closed, gone, until
 
 MIB = 1024 * 1024
 #: What a copy may take beyond its source: pieces at the ends of holes.

@@ -11,9 +11,9 @@ import textwrap
 import threading
 
 import pytest
-from file_helpers import closed, until
 
 from forebay.fs import create_read_stream, create_write_stream
+from support.files import closed, until
 
 
 def program(text, *args, **options):

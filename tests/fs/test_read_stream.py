@@ -4,9 +4,9 @@ import os
 import threading
 
 import pytest
-from file_helpers import closed, until
 
 from forebay.fs import create_read_stream
+from support.files import closed, until
 
 
 async def collect(stream):

@@ -11,10 +11,10 @@ import subprocess
 import sys
 
 import pytest
-from file_helpers import closed, until
 
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
 from forebay.fs import create_write_stream, remove_leftovers
+from support.files import closed, until
 
 needs_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux does it")
 needs_acl = pytest.mark.skipif(shutil.which("setfacl") is None, reason="needs setfacl")

@@ -7,12 +7,13 @@ import threading
 from asyncio import gather, sleep
 
 import pytest
-from file_helpers import gone, open_fds, until
 
 from forebay import pipeline
 from forebay._system.kernel_copy import Mover
 from forebay._system.splice_pipe import can_splice
 from forebay.fs import create_read_stream, create_write_stream
+from support.files import gone, until
+from support.loops import open_fds
 
 pytestmark = pytest.mark.skipif(not can_splice, reason="needs splice")
 

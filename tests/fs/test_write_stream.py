@@ -10,9 +10,9 @@ import textwrap
 import threading
 
 import pytest
-from file_helpers import closed, until
 
 from forebay.fs import create_write_stream
+from support.files import closed, until
 
 
 async def finish(stream):

@@ -5,8 +5,6 @@ import contextlib
 import socket
 
 import pytest
-from http_helpers import answer, body_of, echo, hello, peer_of, raw_server, request, serving, until
-from net_helpers import Peer
 
 from forebay import (
     IncompleteMessageError,
@@ -18,6 +16,8 @@ from forebay import (
     http,
     pipeline,
 )
+from support.http_peers import answer, body_of, echo, hello, peer_of, raw_server, request, serving, until
+from support.sockets import Peer
 
 MIB = 1024 * 1024
 

@@ -5,7 +5,6 @@ import gc
 import socket
 
 import pytest
-from http_helpers import body_of, echo, hello, raw_server, serving, until
 
 from forebay import (
     AbortController,
@@ -26,6 +25,7 @@ from forebay import (
     net,
     pipeline,
 )
+from support.http_peers import body_of, echo, hello, raw_server, serving, until
 
 
 def show(request, response):

@@ -4,7 +4,6 @@ import asyncio
 import gc
 
 import pytest
-from http_helpers import body_of, raw_server
 
 from forebay import (
     AbortController,
@@ -17,6 +16,7 @@ from forebay import (
     http,
     pipeline,
 )
+from support.http_peers import body_of, raw_server
 
 
 async def source(fails_at=None):

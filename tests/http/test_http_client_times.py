@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from http_helpers import body_of, raw_server, until
 
 from forebay import HttpTimeoutError, InvalidArgTypeError, OutOfRangeError, http
+from support.http_peers import body_of, raw_server, until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 

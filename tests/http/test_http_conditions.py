@@ -5,7 +5,8 @@ import time
 from email.utils import formatdate
 
 import pytest
-from http_helpers import answer, peer_of, request, sending
+
+from support.http_peers import answer, peer_of, request, sending
 
 # Sun, 06 Nov 1994 08:49:37 GMT
 THEN = 784111777

@@ -5,10 +5,10 @@ import random
 from itertools import pairwise
 
 import pytest
-from http_helpers import body_of, raw_server, request, serving
-from net_helpers import Peer
 
 from forebay import IncompleteMessageError, http
+from support.http_peers import body_of, raw_server, request, serving
+from support.sockets import Peer
 
 REQUEST = request("POST /x", "Transfer-Encoding: chunked", body=b"3\r\nabc\r\n2\r\nde\r\n0\r\nX-T: 1\r\n\r\n")
 RESPONSE = (

@@ -6,9 +6,9 @@ import errno
 import os
 
 import pytest
-from http_helpers import Peer, answer, body_of, hello, peer_of, request, serving, until
 
 from forebay import PassThrough, StreamError, create_write_stream, duplex_pair, finished, http, pipeline
+from support.http_peers import Peer, answer, body_of, hello, peer_of, request, serving, until
 
 
 def reported(run):

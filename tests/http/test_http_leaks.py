@@ -7,10 +7,10 @@ import sys
 import weakref
 
 import pytest
-from http_helpers import answer, body_of, echo, hello, peer_of, request, serving, until
-from net_helpers import Peer
 
 from forebay import duplex_pair, http
+from support.http_peers import answer, body_of, echo, hello, peer_of, request, serving, until
+from support.sockets import Peer
 
 COUNTS_REFERENCES = sys.implementation.name == "cpython"
 

@@ -5,10 +5,10 @@ import contextlib
 import time
 
 import pytest
-from http_helpers import HEAD, peer_of, raw_server, serving, until
-from net_helpers import Peer
 
 from forebay import Readable, StreamError, finished, http, pipeline
+from support.http_peers import HEAD, peer_of, raw_server, serving, until
+from support.sockets import Peer
 
 GET = b"GET / HTTP/1.1\r\n" + HEAD
 

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from http_helpers import HEAD, answer, body_of, hello, peer_of, raw_server, request, until
 
 from forebay import HttpProtocolError, IncompleteMessageError, http
+from support.http_peers import HEAD, answer, body_of, hello, peer_of, raw_server, request, until
 
 POST = b"POST / HTTP/1.1\r\nHost: test\r\n"
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"

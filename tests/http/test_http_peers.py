@@ -7,10 +7,10 @@ import shutil
 import signal
 
 import pytest
-from http_helpers import body_of, echo, serving, until
-from net_helpers import HOST
 
 from forebay import create_read_stream, http, pipeline
+from support.http_peers import body_of, echo, serving, until
+from support.sockets import HOST
 
 
 def needs(program):

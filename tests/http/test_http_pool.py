@@ -4,7 +4,6 @@ import asyncio
 import random
 
 import pytest
-from http_helpers import body_of, hello, raw_server, serving, until
 
 from forebay import (
     AbortController,
@@ -17,6 +16,7 @@ from forebay import (
     http,
     net,
 )
+from support.http_peers import body_of, hello, raw_server, serving, until
 
 
 async def silent(reader, writer):

@@ -11,10 +11,10 @@ import os
 import random
 
 import pytest
-from http_helpers import request, serving
-from net_helpers import Peer, payload
 
 from forebay import AbortController, Readable, StreamError, Writable, http, pipeline
+from support.http_peers import request, serving
+from support.sockets import Peer, payload
 
 DATA = payload(400_000, seed=11)
 # By environment, for longer runs.

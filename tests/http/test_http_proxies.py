@@ -5,7 +5,6 @@ import contextlib
 import ssl
 
 import pytest
-from http_helpers import body_of, hello, raw_server, serving, until
 
 from forebay import (
     HttpError,
@@ -19,6 +18,7 @@ from forebay import (
 )
 from forebay.http._client.proxies import Proxies
 from forebay.http._client.url import parse_target
+from support.http_peers import body_of, hello, raw_server, serving, until
 
 
 @contextlib.asynccontextmanager

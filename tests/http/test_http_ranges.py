@@ -6,9 +6,9 @@ import os
 import shutil
 
 import pytest
-from http_helpers import answer, peer_of, request, sending, serving, until
 
 from forebay import IncompleteMessageError
+from support.http_peers import answer, peer_of, request, sending, serving, until
 
 
 def parts_of(got):

@@ -5,9 +5,9 @@ import random
 from itertools import pairwise
 
 import pytest
-from http_helpers import raw_server, until
 
 from forebay import HttpError, IncompleteMessageError, consumers, http
+from support.http_peers import raw_server, until
 
 OK = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 
 import pytest
-from http_helpers import answer, body_of, peer_of, raw_server, request, serving, until
 
 from forebay import InvalidArgTypeError, InvalidArgValueError, OutOfRangeError, http
+from support.http_peers import answer, body_of, peer_of, raw_server, request, serving, until
 
 
 def show(request, response):

@@ -6,9 +6,9 @@ import re
 from itertools import pairwise
 
 import pytest
-from http_helpers import body_of, until
 
 from forebay import HttpError, duplex_pair, http
+from support.http_peers import body_of, until
 
 GET = b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

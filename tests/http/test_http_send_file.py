@@ -11,10 +11,10 @@ import threading
 from email.utils import formatdate
 
 import pytest
-from http_helpers import answer, body_of, peer_of, request, sending, serving, until
 
 from forebay import HeadersSentError, InvalidArgTypeError, PrematureCloseError, http
 from forebay._system.worker_pool import SerialExecutor
+from support.http_peers import answer, body_of, peer_of, request, sending, serving, until
 
 MODIFIED = formatdate(1_700_000_000, usegmt=True)
 

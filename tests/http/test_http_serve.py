@@ -9,9 +9,9 @@ import threading
 import time
 
 import pytest
-from file_helpers import LOOPS
 
 from forebay import InvalidArgTypeError, OutOfRangeError, http
+from support.loops import LOOPS
 
 PROGRAM = """
 import asyncio, sys

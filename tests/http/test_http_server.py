@@ -5,8 +5,6 @@ import socket
 import sys
 
 import pytest
-from http_helpers import answer, body_of, echo, hello, peer_of, request, serving, until
-from net_helpers import HOST, Peer, without_descriptors
 
 from forebay import (
     ContentLengthMismatchError,
@@ -19,6 +17,8 @@ from forebay import (
     http,
     net,
 )
+from support.http_peers import answer, body_of, echo, hello, peer_of, request, serving, until
+from support.sockets import HOST, Peer, without_descriptors
 
 
 def test_a_plain_handler(run):

@@ -6,9 +6,9 @@ import os
 import threading
 
 import pytest
-from http_helpers import answer, peer_of, request
 
 from forebay import InvalidArgTypeError, InvalidArgValueError, InvalidHeaderError, http
+from support.http_peers import answer, peer_of, request
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 
 import pytest
-from http_helpers import answer, body_of, hello, peer_of, request, until
 
 from forebay import HttpTimeoutError, InvalidArgTypeError, OutOfRangeError, http
+from support.http_peers import answer, body_of, hello, peer_of, request, until
 
 
 def test_a_slow_head_is_408(run):

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 
 import pytest
-from http_helpers import body_of, hello, raw_server, serving, until
-from net_helpers import HOST
 
 from forebay import HttpProtocolError, IncompleteMessageError, http, net, once, pipeline
+from support.http_peers import body_of, hello, raw_server, serving, until
+from support.sockets import HOST
 
 
 class Proxy:

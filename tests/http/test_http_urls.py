@@ -1,7 +1,6 @@
 """URLs and redirects: which place a request goes to, what is sent there, and what is refused."""
 
 import pytest
-from http_helpers import body_of, raw_server, serving, until
 
 from forebay import (
     HttpError,
@@ -12,6 +11,7 @@ from forebay import (
     http,
 )
 from forebay.http._client.url import parse_target
+from support.http_peers import body_of, raw_server, serving, until
 
 
 @pytest.mark.parametrize(

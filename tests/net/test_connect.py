@@ -6,10 +6,10 @@ import socket
 import ssl
 
 import pytest
-from net_helpers import HOST, closed, errors_of, note, received, serving, until
 
 from forebay import AbortController, AbortError, PrematureCloseError, net
 from forebay.errors import InvalidArgTypeError, MissingArgsError, OutOfRangeError
+from support.sockets import HOST, closed, errors_of, note, received, serving, until
 
 
 def greet(stream):

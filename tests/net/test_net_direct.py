@@ -7,7 +7,6 @@ import os
 import sys
 
 import pytest
-from net_helpers import HOST, Peer, closed, errors_of, note, pair, payload, received, serving, until
 
 from forebay import (
     PassThrough,
@@ -22,6 +21,7 @@ from forebay import (
 from forebay._system.syscalls import in_memory
 from forebay.net._direct import file_to_socket, socket_to_file
 from forebay.net._direct.socket_to_socket import PIPE_BYTES
+from support.sockets import HOST, Peer, closed, errors_of, note, pair, payload, received, serving, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sendfile and splice as Linux has them")
 SIZE = 6_000_000

@@ -8,9 +8,9 @@ import socket
 import sys
 
 import pytest
-from net_helpers import HOST, Peer, closed, payload, until
 
 from forebay import Writable, create_read_stream, create_write_stream, net
+from support.sockets import HOST, Peer, closed, payload, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="sendfile and splice as Linux has them")
 DATA = payload(3_000_000)

@@ -8,9 +8,9 @@ import sys
 import weakref
 
 import pytest
-from net_helpers import HOST, Peer, closed, note, pair, payload, peer_of, received, serving, until
 
 from forebay import PrematureCloseError, Writable, backend, create_read_stream, finished, net, pipeline
+from support.sockets import HOST, Peer, closed, note, pair, payload, peer_of, received, serving, until
 
 ASK = b"how are you?"
 ANSWER = b"well, thank you"

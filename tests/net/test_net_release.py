@@ -8,10 +8,10 @@ import socket
 import sys
 
 import pytest
-from net_helpers import HOST, Peer, closed, errors_of, note, pair, payload, received, serving, until
 
 from forebay import PrematureCloseError, Readable, net, pipeline
 from forebay.fs import create_read_stream, create_write_stream
+from support.sockets import HOST, Peer, closed, errors_of, note, pair, payload, received, serving, until
 
 
 def reports(run):

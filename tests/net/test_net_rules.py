@@ -3,10 +3,10 @@
 import asyncio
 
 import pytest
-from net_helpers import HOST, serving
 
 from forebay import net
 from forebay.testing import check_duplex, check_readable, check_writable
+from support.sockets import HOST, serving
 
 TEXT = b"what the other side has to say, " * 5000
 

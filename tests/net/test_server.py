@@ -7,7 +7,15 @@ import socket
 import stat
 
 import pytest
-from net_helpers import (
+
+from forebay import net, once, pipeline
+from forebay.errors import (
+    InvalidArgTypeError,
+    InvalidArgValueError,
+    OutOfRangeError,
+    ServerAlreadyListeningError,
+)
+from support.sockets import (
     HOST,
     Peer,
     closed,
@@ -18,14 +26,6 @@ from net_helpers import (
     serving,
     until,
     without_descriptors,
-)
-
-from forebay import net, once, pipeline
-from forebay.errors import (
-    InvalidArgTypeError,
-    InvalidArgValueError,
-    OutOfRangeError,
-    ServerAlreadyListeningError,
 )
 
 

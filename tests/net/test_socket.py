@@ -4,7 +4,6 @@ import asyncio
 import socket
 
 import pytest
-from net_helpers import HOST, Peer, closed, errors_of, note, pair, payload, peer_of, received, serving, until
 
 from forebay import PassThrough, StreamDestroyedError, Writable, finished, net, once, pipeline
 from forebay.errors import (
@@ -12,6 +11,19 @@ from forebay.errors import (
     InvalidArgTypeError,
     NotConnectedError,
     OutOfRangeError,
+)
+from support.sockets import (
+    HOST,
+    Peer,
+    closed,
+    errors_of,
+    note,
+    pair,
+    payload,
+    peer_of,
+    received,
+    serving,
+    until,
 )
 
 

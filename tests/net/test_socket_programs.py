@@ -11,9 +11,9 @@ import random
 import socket
 
 import pytest
-from net_helpers import HOST, Peer, closed, payload, until
 
 from forebay import AbortController, Writable, add_abort_signal, net
+from support.sockets import HOST, Peer, closed, payload, until
 
 DATA = payload(1_000_000, seed=7)
 # By environment, for longer runs.

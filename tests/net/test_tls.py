@@ -7,10 +7,10 @@ import ssl
 import threading
 
 import pytest
-from net_helpers import HOST, Peer, closed, errors_of, note, payload, received, serving, until
 
 from forebay import PrematureCloseError, net, once
 from forebay.errors import AlreadyConnectedError, InvalidArgTypeError
+from support.sockets import HOST, Peer, closed, errors_of, note, payload, received, serving, until
 
 
 def echo(stream):

@@ -2,14 +2,12 @@
 
 import asyncio
 import functools
-import importlib.util
 import os
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 MANY = int(os.environ.get("FOREBAY_MODEL_EXAMPLES", "0"))
-LOOPS = ["asyncio"] + (["uvloop"] if importlib.util.find_spec("uvloop") else [])
 MARKS = st.sampled_from([0, 1, 2, 3, 4, 6, 8, 16])
 
 
@@ -73,7 +71,3 @@ class Log:
 
 async def tasks_left():
     return asyncio.all_tasks() - {asyncio.current_task()}
-
-
-def factory_of(loop):
-    return importlib.import_module("uvloop").new_event_loop if loop == "uvloop" else None

@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from stream_tools import closed, looped, quiet
 
 from forebay import (
     AbortController,
@@ -16,6 +15,7 @@ from forebay import (
     Writable,
     add_abort_signal,
 )
+from support.streams import closed, looped, quiet
 
 CLASSES = [Readable, Writable, Duplex, Transform, PassThrough]
 

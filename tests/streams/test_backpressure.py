@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from stream_tools import looped, quiet
 
 from forebay import (
     Completion,
@@ -16,6 +15,7 @@ from forebay import (
     WriteAfterEndError,
     once,
 )
+from support.streams import looped, quiet
 
 
 class Slow(Writable):

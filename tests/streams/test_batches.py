@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from stream_tools import chunks_of, closed, quiet
 
 from forebay import AbortError, Readable
+from support.streams import chunks_of, closed, quiet
 
 
 def test_what_was_pushed_together_comes_together(run):

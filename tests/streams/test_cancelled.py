@@ -4,7 +4,6 @@ import asyncio
 import os
 
 import pytest
-from stream_tools import looped, quiet, reported
 
 from forebay import (
     Duplex,
@@ -17,6 +16,7 @@ from forebay import (
     net,
     pipeline,
 )
+from support.streams import looped, quiet, reported
 
 
 async def nap():

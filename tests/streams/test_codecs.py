@@ -8,10 +8,10 @@ import threading
 import zlib
 
 import pytest
-from stream_tools import looped
 
 from forebay import InvalidArgTypeError, InvalidArgValueError, OutOfRangeError, Readable, Writable, pipeline
 from forebay.codecs import DamagedDataError, TruncatedDataError, gunzip, gzip, hashing
+from support.streams import looped
 
 KIB = 1024
 MIB = 1024 * 1024

@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from stream_tools import closed, looped
 
 from forebay import (
     Completion,
@@ -12,6 +11,7 @@ from forebay import (
     MultipleCompletionError,
     Writable,
 )
+from support.streams import closed, looped
 
 
 def test_settled():

@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from stream_tools import chunks_of, closed, collected, quiet, reported
 
 from forebay import (
     AbortError,
@@ -19,6 +18,7 @@ from forebay import (
     compose,
     pipeline,
 )
+from support.streams import chunks_of, closed, collected, quiet, reported
 
 
 def upper(**options):

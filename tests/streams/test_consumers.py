@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from stream_tools import chunks_of, quiet, reported
 
 from forebay import (
     InvalidArgTypeError,
@@ -14,6 +13,7 @@ from forebay import (
     consumers,
     pipeline,
 )
+from support.streams import chunks_of, quiet, reported
 
 
 def as_stream(chunks):

@@ -1,9 +1,9 @@
 """Duplex: two sides that do not know of each other, and their common end."""
 
 import pytest
-from stream_tools import Events, chunks_of, closed, collected, looped, quiet
 
 from forebay import Duplex, PushAfterEofError, Readable, Writable, WriteAfterEndError
+from support.streams import Events, chunks_of, closed, collected, looped, quiet
 
 
 def both(**options):

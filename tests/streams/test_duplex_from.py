@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from stream_tools import Events, chunks_of, closed, collected, looped, quiet, reported
 
 from forebay import (
     AbortError,
@@ -15,6 +14,7 @@ from forebay import (
     Writable,
     pipeline,
 )
+from support.streams import Events, chunks_of, closed, collected, looped, quiet, reported
 
 
 def test_a_duplex_is_itself(run):

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from stream_tools import Events, closed, collected, quiet, reported
 
 from forebay import InvalidArgValueError, duplex_pair, pipeline
+from support.streams import Events, closed, collected, quiet, reported
 
 
 def test_both_directions(run):

@@ -8,9 +8,9 @@ import sys
 import weakref
 
 import pytest
-from stream_tools import closed, looped, quiet, reported
 
 from forebay import EventEmitter, InvalidArgTypeError, Readable, StreamError, Writable
+from support.streams import closed, looped, quiet, reported
 
 
 @pytest.fixture

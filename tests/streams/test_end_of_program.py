@@ -9,13 +9,13 @@ import time
 import warnings
 
 import pytest
-from conftest import LOOPS
 
 import forebay
 from forebay import Completion, PassThrough, Readable, Transform, Writable, create_write_stream, pipeline
 from forebay.codecs import gzip
 from forebay.net import connect
 from forebay.throttle import throttle
+from support.loops import LOOPS
 
 LONG = 30.0
 

@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from stream_tools import Events, closed, looped, quiet, reported
 
 import forebay
 from forebay import (
@@ -16,6 +15,7 @@ from forebay import (
     Writable,
     errors,
 )
+from support.streams import Events, closed, looped, quiet, reported
 
 ALL = sorted(errors.__all__)
 

@@ -4,7 +4,6 @@ import asyncio
 import gc
 
 import pytest
-from stream_tools import Events, closed, looped, quiet, reported
 
 from forebay import (
     AbortController,
@@ -22,6 +21,7 @@ from forebay import (
     next_tick,
     pipeline,
 )
+from support.streams import Events, closed, looped, quiet, reported
 
 
 class Boom(Exception):

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from stream_tools import closed, collected, looped, quiet
 
 from forebay import InvalidArgTypeError, NullChunkError, Readable
+from support.streams import closed, collected, looped, quiet
 
 
 async def everything(source, **options):

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from stream_tools import closed, looped, quiet
 
 from forebay import Completion, Duplex, MultipleCompletionError, Readable, Transform, Writable
+from support.streams import closed, looped, quiet
 
 
 class Boom(Exception):

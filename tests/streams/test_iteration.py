@@ -6,9 +6,9 @@ import weakref
 from contextlib import aclosing
 
 import pytest
-from stream_tools import Events, chunks_of, closed, looped, quiet, reported
 
 from forebay import AbortError, Duplex, PassThrough, PrematureCloseError, Readable, Transform
+from support.streams import Events, chunks_of, closed, looped, quiet, reported
 
 
 class Boom(Exception):

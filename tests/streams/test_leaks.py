@@ -7,7 +7,6 @@ import weakref
 from itertools import pairwise
 
 import pytest
-from stream_tools import chunks_of, closed, collected, looped, quiet
 
 from forebay import (
     AbortController,
@@ -24,6 +23,7 @@ from forebay import (
     once,
     pipeline,
 )
+from support.streams import chunks_of, closed, collected, looped, quiet
 
 COUNTS_REFERENCES = sys.implementation.name == "cpython"
 needs_counts = pytest.mark.skipif(

@@ -5,7 +5,6 @@ import sys
 import time
 
 import pytest
-from stream_tools import looped
 
 from forebay import (
     AbortController,
@@ -17,6 +16,7 @@ from forebay import (
     once,
     share,
 )
+from support.streams import looped
 
 # Linear is 8, square is 64.
 MOST = 24

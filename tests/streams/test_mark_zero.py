@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from stream_tools import looped
 
 from forebay import PassThrough, Readable, Transform, Writable, consumers, finished, pipeline, share
+from support.streams import looped
 
 CHUNKS = [b"a\n", b"b\n", b"c\n"]
 

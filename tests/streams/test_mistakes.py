@@ -8,7 +8,6 @@ import traceback
 import warnings
 
 import pytest
-from stream_tools import looped, quiet, reported
 
 import forebay
 from forebay import (
@@ -29,6 +28,7 @@ from forebay import (
 from forebay.codecs import gzip
 from forebay.fs import ReadStream, WriteStream
 from forebay.net import Socket
+from support.streams import looped, quiet, reported
 
 
 def sink():

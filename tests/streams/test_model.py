@@ -19,10 +19,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from model_checks import LOOPS, MARKS, Log, chosen, factory_of, tasks_left
+from model_checks import MARKS, Log, chosen, tasks_left
 from model_tools import LARGEST, SINKS, SOURCES, STAGES, WIDTH, Failure, Part, numbered, numbers
 
 from forebay import Writable
+from support.loops import LOOPS
 
 # Chunks, as counts of numbers.
 COUNTS = st.lists(st.integers(0, LARGEST // WIDTH), max_size=4)
@@ -601,6 +602,6 @@ MACHINES = {WritableMachine: (200, 40), ReadableMachine: (200, 40), FlowMachine:
 def test_random_programs(machine, loop):
     examples, steps = MACHINES[machine]
     if loop == "uvloop":
-        machine = type(machine.__name__, (machine,), {"loop_factory": staticmethod(factory_of(loop))})
+        machine = type(machine.__name__, (machine,), {"loop_factory": staticmethod(LOOPS[loop])})
         examples //= 4
     run_state_machine_as_test(machine, settings=chosen(examples, steps))

@@ -8,10 +8,11 @@ import asyncio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_checks import LOOPS, MARKS, Log, chosen, factory_of, tasks_left
+from model_checks import MARKS, Log, chosen, tasks_left
 from model_tools import LARGEST, SINKS, SOURCES, STAGES, WIDTH, Failure, numbered, numbers
 
 from forebay import AbortController, AbortError, PrematureCloseError, pipeline
+from support.loops import LOOPS
 
 PLACES = st.integers(0, 4)
 BREAKS = st.one_of(
@@ -113,6 +114,6 @@ def test_random_pipelines(loop, source, stages, sink, marks, counts, broken):
             assert isinstance(outcome, kinds[what])
         assert await tasks_left() == set()
 
-    with asyncio.Runner(loop_factory=factory_of(loop)) as runner:
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         runner.run(main())
     assert reports == []

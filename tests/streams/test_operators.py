@@ -4,7 +4,6 @@ import asyncio
 import tracemalloc
 
 import pytest
-from stream_tools import chunks_of, closed, looped, quiet, reported
 
 from forebay import (
     AbortController,
@@ -21,6 +20,7 @@ from forebay import (
     next_tick,
     pipeline,
 )
+from support.streams import chunks_of, closed, looped, quiet, reported
 
 
 def numbers(n=5):

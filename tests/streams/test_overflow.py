@@ -1,7 +1,6 @@
 """OverflowBuffer: what becomes of the chunks of a writer that does not wait."""
 
 import pytest
-from stream_tools import Events, chunks_of, closed, collected, quiet
 
 from forebay import (
     InvalidArgTypeError,
@@ -14,6 +13,7 @@ from forebay import (
     WriteAfterEndError,
     pipeline,
 )
+from support.streams import Events, chunks_of, closed, collected, quiet
 
 
 def written(policy, n, mark=4):

@@ -5,10 +5,10 @@ import pickle
 import re
 
 import pytest
-from stream_tools import looped
 
 import forebay
 from forebay import Duplex, PassThrough, Readable, Transform, Writable
+from support.streams import looped
 
 HOOKS = {"_read", "_write", "_writev", "_final", "_transform", "_flush", "_construct", "_destroy"}
 CLASSES = [Readable, Writable, Duplex, Transform, PassThrough]

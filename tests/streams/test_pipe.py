@@ -1,9 +1,9 @@
 """pipe() and unpipe(): what is carried, who waits, and what happens at the ends."""
 
 import pytest
-from stream_tools import Events, chunks_of, closed, looped, quiet, reported
 
 from forebay import CannotPipeError, Completion, Duplex, InvalidArgTypeError, PassThrough, Readable, Writable
+from support.streams import Events, chunks_of, closed, looped, quiet, reported
 
 
 def sink(**options):

@@ -6,7 +6,6 @@ import gc
 import itertools
 
 import pytest
-from stream_tools import Events, closed, looped, quiet, reported
 
 from forebay import (
     AbortController,
@@ -27,6 +26,7 @@ from forebay import (
     compose,
     pipeline,
 )
+from support.streams import Events, closed, looped, quiet, reported
 
 
 class Boom(Exception):

@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from stream_tools import closed, looped, quiet, reported
 
 from forebay import (
     AbortController,
@@ -18,6 +17,7 @@ from forebay import (
     once,
     pipeline,
 )
+from support.streams import closed, looped, quiet, reported
 
 FAILURE = ValueError("of a listener")
 CHUNKS = [b"one", b"two", b"three"]

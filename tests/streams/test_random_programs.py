@@ -15,7 +15,7 @@ import sys
 import time
 
 import pytest
-from model_checks import LOOPS, MANY, factory_of
+from model_checks import MANY
 
 from forebay import (
     AbortController,
@@ -30,6 +30,7 @@ from forebay import (
     next_tick,
     pipeline,
 )
+from support.loops import LOOPS
 
 FIRST = int(os.environ.get("FOREBAY_MODEL_SEED", time.time_ns() % 1_000_000_000 if MANY else 0))
 # Never the right answer to anything that a program can do.
@@ -323,7 +324,7 @@ def test_programs(loop, monkeypatch):
     monkeypatch.setattr(sys, "unraisablehook", lambda args: failures.append(args.exc_value))
     for seed in range(FIRST, FIRST + (MANY or 60)):
         program = Program(seed)
-        with asyncio.Runner(loop_factory=factory_of(loop)) as runner:
+        with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
             runner.run(program.run())
         failures += program.faults
         program = None

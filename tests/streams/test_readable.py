@@ -6,7 +6,6 @@ import itertools
 import random
 
 import pytest
-from stream_tools import Events, chunks_of, closed, collected, looped, quiet, reported
 
 from forebay import (
     InvalidArgTypeError,
@@ -18,6 +17,7 @@ from forebay import (
     get_default_high_water_mark,
     set_default_high_water_mark,
 )
+from support.streams import Events, chunks_of, closed, collected, looped, quiet, reported
 
 
 def idle(**options):

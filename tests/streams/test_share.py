@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from stream_tools import chunks_of, closed, quiet, reported
 
 from forebay import (
     AbortError,
@@ -17,6 +16,7 @@ from forebay import (
     next_tick,
     share,
 )
+from support.streams import chunks_of, closed, quiet, reported
 
 
 def counting(n, mark=4):

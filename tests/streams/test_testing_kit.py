@@ -5,7 +5,6 @@ import gzip as gzip_format
 import os
 
 import pytest
-from stream_tools import closed
 
 from forebay import (
     Completion,
@@ -22,6 +21,7 @@ from forebay import (
     duplex_pair,
 )
 from forebay.testing import RuleViolation, check_duplex, check_readable, check_transform, check_writable
+from support.streams import closed
 
 DATA = bytes(range(256)) * 20
 PIECES = [DATA[start : start + 100] for start in range(0, len(DATA), 100)]

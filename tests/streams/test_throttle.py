@@ -4,11 +4,11 @@ import asyncio
 import itertools
 
 import pytest
-from stream_tools import looped
 
 from forebay import InvalidArgTypeError, MissingArgsError, OutOfRangeError, Readable, Writable, pipeline
 from forebay import throttle as module
 from forebay.throttle import throttle
+from support.streams import looped
 
 
 class Clock:

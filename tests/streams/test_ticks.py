@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from stream_tools import looped, quiet, reported
 
 from forebay import InvalidArgTypeError, NoRunningLoopError, Readable, Writable, next_tick
+from support.streams import looped, quiet, reported
 
 
 @looped

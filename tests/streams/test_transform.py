@@ -4,9 +4,9 @@ import asyncio
 import zlib
 
 import pytest
-from stream_tools import Events, closed, collected, looped, quiet
 
 from forebay import Completion, PassThrough, PushAfterEofError, Readable, Transform, Writable
+from support.streams import Events, closed, collected, looped, quiet
 
 
 @looped

@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from stream_tools import looped, quiet
 
 from forebay import AbortController, AbortError, EventEmitter, InvalidArgTypeError, PassThrough, on, once
+from support.streams import looped, quiet
 
 
 def soon(fn, *args):

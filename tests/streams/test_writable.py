@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from stream_tools import Events, closed, looped, quiet, reported
 
 from forebay import (
     AlreadyFinishedError,
@@ -15,6 +14,7 @@ from forebay import (
     Writable,
     WriteAfterEndError,
 )
+from support.streams import Events, closed, looped, quiet, reported
 
 
 class Slow(Writable):

@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 
 COMMAND = [sys.executable, "-m", "forebay"]
 
@@ -38,16 +37,6 @@ def noise(size, seed=1):
 
 def digest(data, name="sha256"):
     return hashlib.new(name, data).hexdigest()
-
-
-def eventually(check, seconds=30.0):
-    """Whether ``check()`` becomes true."""
-    limit = time.monotonic() + seconds
-    while not check():
-        if time.monotonic() > limit:
-            return False
-        time.sleep(0.005)
-    return True
 
 
 def temporary_files(folder):

@@ -5,13 +5,8 @@ import contextlib
 import os
 import random
 import resource
-import shutil
 import socket
-import ssl
 import struct
-import subprocess
-
-import pytest
 
 from forebay import net
 
@@ -134,48 +129,6 @@ async def peer_of(listener, **options):
             yield peer
         finally:
             peer.close()
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """The paths of a certificate for localhost, made for this run, and of its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("the openssl command is needed to make a certificate")
-    folder = tmp_path_factory.mktemp("certificate")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            *[
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-                "-days",
-                "2",
-            ],
-            *["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-            *("-keyout", str(key), "-out", str(cert)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return cert, key
-
-
-@pytest.fixture
-def server_tls(certificate):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*certificate)
-    return context
-
-
-@pytest.fixture
-def client_tls(certificate):
-    return ssl.create_default_context(cafile=certificate[0])
 
 
 @contextlib.contextmanager

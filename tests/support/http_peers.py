@@ -5,9 +5,8 @@ import contextlib
 import re
 import threading
 
-from net_helpers import HOST, Peer
-
 from forebay import consumers, http
+from support.sockets import HOST, Peer
 
 HEAD = b"Host: test\r\n\r\n"
 

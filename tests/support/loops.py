@@ -1,0 +1,66 @@
+"""Runs a test on an event loop, and checks what must be as before when it is over."""
+
+import asyncio
+import gc
+import inspect
+import os
+import threading
+import time
+
+try:
+    import uvloop
+except ImportError:
+    uvloop = None
+
+LOOPS = {"asyncio": asyncio.new_event_loop}
+if uvloop is not None:
+    LOOPS["uvloop"] = uvloop.new_event_loop
+FDS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
+
+
+def open_fds():
+    return {fd: os.readlink(f"{FDS}/{fd}") for fd in os.listdir(FDS) if os.path.islink(f"{FDS}/{fd}")}
+
+
+def eventually(check, seconds=30.0):
+    """Whether ``check()`` becomes true."""
+    limit = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.001)
+    return True
+
+
+class Run:
+    """Runs a coroutine function on a new loop; then no descriptor, thread, task or error may be left of it."""
+
+    def __init__(self, name):
+        self.loop_name = name
+        self.errors = []
+        self.errors_wanted = False
+        self.seconds = 20
+
+    def __call__(self, main, *args):
+        """Run ``main``, a coroutine or a function that returns one, to its end; return its result."""
+        fds = open_fds()
+        threads = set(threading.enumerate())
+        with asyncio.Runner(loop_factory=LOOPS[self.loop_name]) as runner:
+            result = runner.run(self._guarded(main, args))
+            late = runner.run(self._nothing_left())
+        assert late == []
+        assert self.errors_wanted or self.errors == []
+        assert set(threading.enumerate()) <= threads
+        gc.collect()
+        assert open_fds() == fds
+        return result
+
+    async def _guarded(self, main, args):
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: self.errors.append(context))
+        return await asyncio.wait_for(main if inspect.iscoroutine(main) else main(*args), self.seconds)
+
+    @staticmethod
+    async def _nothing_left():
+        await asyncio.sleep(0)
+        return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]

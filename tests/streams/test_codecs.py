@@ -19,6 +19,12 @@ MIB = 1024 * 1024
 SIZES = [0, 1, 16 * KIB - 1, 16 * KIB, 64 * KIB, 256 * KIB, 256 * KIB + 1, 3 * MIB + 7]
 
 
+@pytest.fixture
+def run(run):
+    run.workers_may_wait = True
+    return run
+
+
 def noise(size, seed=1):
     return random.Random(seed).randbytes(size)
 

@@ -7,6 +7,8 @@ import os
 import threading
 import time
 
+from forebay._system.worker_pool import THREAD_NAME
+
 try:
     import uvloop
 except ImportError:
@@ -39,6 +41,8 @@ class Run:
         self.loop_name = name
         self.errors = []
         self.errors_wanted = False
+        #: Whether worker threads may wait for more work when the test is over.
+        self.workers_may_wait = False
         self.seconds = 20
 
     def __call__(self, main, *args):
@@ -50,7 +54,8 @@ class Run:
             late = runner.run(self._nothing_left())
         assert late == []
         assert self.errors_wanted or self.errors == []
-        assert set(threading.enumerate()) <= threads
+        left = set(threading.enumerate()) - threads
+        assert left == {each for each in left if self.workers_may_wait and each.name == THREAD_NAME}
         gc.collect()
         assert open_fds() == fds
         return result
@@ -58,7 +63,8 @@ class Run:
     async def _guarded(self, main, args):
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self.errors.append(context))
-        return await asyncio.wait_for(main if inspect.iscoroutine(main) else main(*args), self.seconds)
+        async with asyncio.timeout(self.seconds):
+            return await (main if inspect.iscoroutine(main) else main(*args))
 
     @staticmethod
     async def _nothing_left():

@@ -1,9 +1,9 @@
-"""Chooses between the compiled backend and the pure-Python one, once, when forebay is imported.
+"""Choose between the compiled backend and the pure-Python one, once, when forebay is imported.
 
-``FOREBAY_BACKEND=c`` insists on the compiled modules, ``FOREBAY_BACKEND=python`` leaves them aside; unset, the
-compiled ones are used where they can be imported. The buffers have two implementations. The stream core has one
-source: compiled, its modules stand beside the ``.py`` files that they were made from, and the pure-Python backend
-imports those files instead.
+``FOREBAY_BACKEND=c`` requires the compiled modules, and ``FOREBAY_BACKEND=python`` ignores them. Without the variable the
+compiled modules are used if they can be imported. The buffers have two implementations. The stream core has one source:
+its compiled modules stand beside the ``.py`` files from which they were made, and the pure-Python backend imports these
+files instead.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _COMPILED = "forebay._core.scheduling.calls"
 
 
 class _SourceFinder:
-    """Finds the .py file of a forebay module even where a compiled one stands beside it."""
+    """Find the .py file of a forebay module even if a compiled one stands beside it."""
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:

@@ -1,6 +1,6 @@
-"""Listeners of forebay's own, and the list of an event that has many.
+"""Internal listeners, and the list of an event that has many listeners.
 
-A few stand in a plain list, which is copied at each change; see events.
+A few listeners stand in a plain list, which is copied at each change; see events.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from forebay._core.scheduling.ticks import Ticked
 
 
 class Listener(Ticked):
-    """A listener of forebay's own. It deals with exceptions itself: none may leave it."""
+    """An internal listener. It handles exceptions itself: none may leave it."""
 
     def _notify0(self) -> None:
         return None
@@ -24,7 +24,7 @@ class Listener(Ticked):
 
 
 class Standin(Listener):
-    """A listener in the place of a function, by which it can be found."""
+    """A listener that stands for a function, by which it can be found."""
 
     _fn: Any
 
@@ -73,13 +73,13 @@ class Handlers:
         return listeners
 
     def take_over(self, other: Handlers) -> None:
-        """Hold what ``other`` holds."""
+        """Take the listeners of ``other``."""
         self._fill(other.snapshot())
 
     # ---- adding
 
     def reserve(self, listener: Any, first: bool) -> None:
-        """Make what `append`, or `prepend`, of this listener needs."""
+        """Allocate what `append`, or `prepend`, of this listener needs."""
         fn = function_of(listener)
         if not self._odd and not is_compared_by_identity(fn):
             self._odd = True
@@ -122,7 +122,7 @@ class Handlers:
     # ---- taking away
 
     def remove_at(self, index: int) -> Any:
-        """Take one away, and return it. Not while there are readers."""
+        """Remove a listener and return it. Not while there are readers."""
         items = self._items
         gone = items[index]
         items[index] = None
@@ -158,7 +158,7 @@ class Handlers:
         return self._places is not None
 
     def place_of(self, fn: Any) -> int:
-        """The index of the latest registration of ``fn``, which is about to be removed, or -1. There is a table."""
+        """Return the index of the latest registration of ``fn``, which is about to be removed, or -1. There is a table."""
         places = self._places.get(fn)
         if places is None:
             return -1
@@ -175,16 +175,16 @@ class Handlers:
         return index
 
     def _checked(self, index: int, fn: Any) -> int:
-        """The index, or -1 where there is not, or no longer, a registration of ``fn``."""
+        """Return the index, or -1 if there is no registration of ``fn`` any more."""
         items = self._items
         if index < self._first or index >= len(items) or items[index] is None:
             return -1
         return index if function_of(items[index]) == fn else -1
 
     def index_of(self, listener: Any) -> int:
-        """The index of the latest registration of this very one, or -1.
+        """Return the index of the latest registration of this very listener, or -1.
 
-        One that is called once has one registration, most often behind the last that went, as they go in order.
+        A listener that is called once has one registration, usually behind the last removed one, as they are removed in order.
         """
         items = self._items
         count = len(items)
@@ -207,7 +207,7 @@ class Handlers:
         return index
 
     def scan(self, fn: Any) -> Any:
-        """The latest listener that ``fn`` means, or None: by comparing, which may run anything."""
+        """Return the latest listener that ``fn`` means, or None. Comparing may run any code."""
         self._readers += 1
         try:
             items = self._items
@@ -223,7 +223,7 @@ class Handlers:
 
 
 def _note(places: dict[Any, Any], listener: Any, place: int, last: bool) -> None:
-    """Remember where a listener stands: as the last of its kind, or as the first."""
+    """Remember the place of a listener: as the last of its kind, or as the first."""
     fn = function_of(listener)
     before = places.get(fn)
     if before is None:
@@ -240,7 +240,7 @@ def _note(places: dict[Any, Any], listener: Any, place: int, last: bool) -> None
 
 
 def matches(listener: Any, fn: Any) -> bool:
-    """Whether ``off(fn)`` means this listener."""
+    """Return whether ``off(fn)`` means this listener."""
     if listener is not fn and isinstance(listener, Standin):
         standin = listener
         return bool(standin._fn == fn)
@@ -248,7 +248,7 @@ def matches(listener: Any, fn: Any) -> bool:
 
 
 def function_of(listener: object) -> Any:
-    """What was given to `on` or `once`."""
+    """Return the function that was given to `on` or `once`."""
     if isinstance(listener, Standin):
         standin = listener
         return standin._fn

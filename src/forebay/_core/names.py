@@ -1,4 +1,4 @@
-"""What a stage is called in messages."""
+"""Names of stages for messages."""
 
 from __future__ import annotations
 

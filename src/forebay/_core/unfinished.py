@@ -1,6 +1,6 @@
-"""Streams and pipelines that still have something to deliver: who they are, and the wait for them.
+"""Streams and pipelines that still have data to deliver: find them, and wait for them.
 
-The collector's list of objects is looked through when it is asked for, and a stream costs nothing for it before.
+They are found in the garbage collector's list of objects when they are needed, so a stream costs nothing before.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _IDLE_SECONDS = 0.1
 
 
 class Flow:
-    """The base of what moves chunks through several streams, and is awaited: a pipeline."""
+    """The base of an awaitable that moves chunks through several streams: a pipeline."""
 
     _loop: asyncio.AbstractEventLoop
     _error: BaseException | None
@@ -45,7 +45,7 @@ def _is_stream(kind: type) -> bool:
 
 
 def of_loop(loop: asyncio.AbstractEventLoop) -> tuple[list[Any], list[Flow]]:
-    """The streams of ``loop`` that are unfinished, and the pipelines."""
+    """Return the unfinished streams and pipelines of ``loop``."""
     streams: list[Any] = []
     flows: list[Flow] = []
     kinds: dict[type, bool] = {}
@@ -77,7 +77,7 @@ async def until_delivered(activity: Activity) -> None:
 
 
 async def _until_over(these: list[Any], activity: Activity) -> bool:
-    """Whether any of these was worth a wait, and all of them are over."""
+    """Return whether any of these was worth a wait, and all of them are over."""
     these = [each for each in these if _moves(each)]
     if not these:
         return False
@@ -106,7 +106,7 @@ def _moves(each: Any) -> bool:
 
 
 def watch_close(loop: asyncio.AbstractEventLoop) -> None:
-    """Have ``loop.close()`` name what is dropped with it."""
+    """Make ``loop.close()`` name what is dropped with it."""
     close = loop.close
 
     @functools.wraps(close)
@@ -120,7 +120,7 @@ def watch_close(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def warn(text: str) -> None:
-    """Give a ResourceWarning; one that is to be an error is reported as what ``__del__`` raises, as all of them are."""
+    """Issue a ResourceWarning. If warnings are errors, report it like an exception of ``__del__``."""
     _Teller(text)
 
 
@@ -133,7 +133,7 @@ class _Teller:
 
 
 def _is_heard() -> bool:
-    """Whether anybody would see the warning: looking for what it says takes time."""
+    """Return whether the warning would be shown: making its text takes time."""
     for action, message, category, module, _ in warnings.filters:
         pattern: Any = message
         if not issubclass(ResourceWarning, category) or (pattern and not pattern.match(_SAMPLE)):
@@ -144,7 +144,7 @@ def _is_heard() -> bool:
 
 
 def shutting_down() -> bool:
-    """Whether the loop is at the end of ``asyncio.run``, and cancels what is left."""
+    """Return whether the loop is at the end of ``asyncio.run`` and cancels the remaining tasks."""
     frame = sys._getframe()
     code = asyncio.runners._cancel_all_tasks.__code__  # type: ignore[attr-defined]
     while frame is not None:
@@ -155,7 +155,7 @@ def shutting_down() -> bool:
 
 
 class _Dropped(NamedTuple):
-    """What is lost with a stream or a pipeline."""
+    """The data that is lost with a stream or a pipeline."""
 
     each: Any
     text: str | None
@@ -164,7 +164,7 @@ class _Dropped(NamedTuple):
 def give_up(each: Any, loop: asyncio.AbstractEventLoop) -> None:
     """Note that a stream or a pipeline is about to be destroyed because the loop's tasks were cancelled.
 
-    One takes others with it: at the end of the loop all that is unfinished is noted with the first.
+    Destroying one destroys others: at the end of the loop everything unfinished is noted with the first.
     """
     first = _GIVEN_UP not in loop.__dict__ and shutting_down()
     noted = loop.__dict__.setdefault(_GIVEN_UP, {})
@@ -190,7 +190,7 @@ def _accounts(loop: asyncio.AbstractEventLoop) -> list[str]:
 
 
 def _is_over(each: Any) -> bool:
-    """Whether what was noted has come to its end all the same."""
+    """Return whether the noted object has come to its end nevertheless."""
     if isinstance(each, Flow):
         return each.done() and each._error is None
     read, written = (not each._s_has_side(True), not each._s_has_side(False))

@@ -66,7 +66,7 @@ def _plain(option: str) -> str:
 
 
 def not_started(stream: Any) -> RuntimeError:
-    """What every use of a stream raises whose constructor was left out."""
+    """Raise the error of every use of a stream whose constructor was not called."""
     name = type(stream).__name__
     return RuntimeError(
         f"{name}.__init__() did not call super().__init__(): without it {name} is not a stream; call it first"
@@ -85,7 +85,7 @@ _RETURNS = {
 
 
 def hook_error(stream: Any, name: str, hook: Any, error: BaseException) -> BaseException:
-    """``error``, which a hook has raised; or what is wrong with a hook that waits for Node's callback."""
+    """Return ``error``, which a hook raised; or the mistake of a hook that waits for Node's callback."""
     if not isinstance(error, TypeError):
         return error
     try:
@@ -119,13 +119,13 @@ _SILENT_SECONDS = 0.5
 
 
 def watch_read(stream: Any, hook: Any, loop: asyncio.AbstractEventLoop) -> None:
-    """In debug mode: warn where the first call of a _read hook leads to nothing."""
+    """In debug mode, warn if the first call of a _read hook has no result."""
     if not _module_of(hook).startswith("forebay."):
         loop.call_later(_SILENT_SECONDS, _look_at_read, stream, hook)
 
 
 def _module_of(hook: Any) -> str:
-    """Where a hook was written; compiled methods do not say so themselves."""
+    """Return where a hook was written; compiled methods do not tell it themselves."""
     module = getattr(hook, "__module__", None)
     if module is None:
         name = getattr(hook, "__name__", None)
@@ -220,5 +220,5 @@ def checked_source(source: Any) -> Any:
 
 
 def is_class(value: Any, base: Callable[..., Any]) -> bool:
-    """Whether ``value`` is a class of streams, where one of them is wanted."""
+    """Return whether ``value`` is a class of streams in the place of an instance."""
     return isinstance(value, type) and isinstance(base, type) and issubclass(value, base)

@@ -31,10 +31,9 @@ NOBODY_READS = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with ``argv``, the arguments without the program's name (those of the process for
-    None).
+    """Run the command with ``argv``, the arguments without the program's name (None: those of the process).
 
-    Returns the exit status. Must not be called from inside an event loop.
+    Returns the exit status. Must not be called inside an event loop.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:

@@ -1,4 +1,4 @@
-"""Signals that end a copy: what was begun is cleaned up, and the exit status says which signal it was."""
+"""Signals that end a copy: the copy is cleaned up, and the exit status tells the signal."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ def ignore_signals() -> None:
 
 
 class Stopping:
-    """``with Stopping() as stopping:`` aborts ``stopping.signal`` at the first of the signals.
+    """Abort ``stopping.signal`` at the first of the signals: ``with Stopping() as stopping:``.
 
-    It may be entered inside the event loop, or around the whole of it: then `attend`, inside, is what has the loop told
-    of a signal that has come or will come. ``number``: the signal that came, or None. Those that the process was told
-    to ignore (``nohup``, a job in the background) stay ignored.
+    Enter it inside the event loop, or around it: then call `attend` inside, so that the loop gets past and future signals.
+    ``number`` is the signal that came, or None. Signals that the process ignores (``nohup``, a background job) stay ignored.
 
-    ``is_last``: the process ends after it, so that the signals are ignored from there on, with no moment between.
+    ``is_last``: the process ends afterwards, so the signals are ignored from there on, without a gap.
     """
 
     def __init__(self, is_last: bool = False) -> None:
@@ -70,7 +69,7 @@ class Stopping:
             signal.signal(number, signal.SIG_IGN if self._is_last else before)
 
     def attend(self) -> None:
-        """Have the running loop told; at once of a signal that has come before."""
+        """Let the running loop get the signals; at once if one has come before."""
         self._loop = asyncio.get_running_loop()
         if self.number is not None:
             self._controller.abort()

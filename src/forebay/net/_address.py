@@ -1,4 +1,4 @@
-"""Where to connect to or listen at: the forms in which a program says it, and what they resolve to."""
+"""Addresses to connect to or listen on: the forms that a program gives, and what they resolve to."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Place(NamedTuple):
 
 
 class Address(NamedTuple):
-    """One address of a place, as `socket.connect` and `socket.bind` want it."""
+    """One address of a place, for `socket.connect` and `socket.bind`."""
 
     family: int
     protocol: int
@@ -39,10 +39,7 @@ class Address(NamedTuple):
 
 
 def parse_place(args: tuple[Any, ...], what: str) -> Place:
-    """The place that positional arguments name: ``(port)``, ``(port, host)``, ``(host, port)`` or ``(path)``.
-
-    A pair may come as one tuple, and all of it as a `Place`. Raises MissingArgsError, InvalidArgTypeError or OutOfRangeError.
-    """
+    """Return the place that positional arguments name: ``(port)``, ``(port, host)``, ``(host, port)`` or ``(path)``."""
     if len(args) == 1 and isinstance(args[0], tuple):
         if isinstance(args[0], Place):
             return args[0]
@@ -81,7 +78,7 @@ def _checked_path(path: str | bytes) -> str | bytes:
 
 
 def readable_address(address: Any) -> tuple[str, int] | str | None:
-    """A socket's address as the program sees it: ``(host, port)``, the path of a Unix socket, or None."""
+    """Return a socket's address for the program: ``(host, port)``, the path of a Unix socket, or None."""
     if isinstance(address, tuple):
         return address[0], address[1]
     if isinstance(address, bytes):
@@ -90,7 +87,7 @@ def readable_address(address: Any) -> tuple[str, int] | str | None:
 
 
 def place_of(address: tuple[str, int] | str) -> Place:
-    """The place of an address as `readable_address` gives it; its text is what people write."""
+    """Return the place of an address that `readable_address` returned."""
     return Place(None, 0, address) if isinstance(address, str) else Place(*address, None)
 
 
@@ -124,7 +121,7 @@ async def find_addresses(
 
 
 def _without_lookup(host: str | None, port: int, family: int, passive: bool) -> Sequence[Any] | None:
-    """What can be told without asking anybody: the addresses of a number, or of no name at all."""
+    """Return addresses that need no lookup: those of a number, or of no name at all."""
     if host is None or host == "":
         # Every address; one socket takes both families where the system has both.
         if family != socket.AF_INET and socket.has_ipv6 and passive:

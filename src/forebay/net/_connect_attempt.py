@@ -1,4 +1,4 @@
-"""A Socket's way to its connection."""
+"""The attempt of a Socket to connect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ConnectAttempt"]
 
 
 class Connecting(Protocol):
-    """What an attempt needs of the stream that it connects."""
+    """The interface of the stream that an attempt connects."""
 
     @property
     def destroyed(self) -> bool: ...
@@ -26,7 +26,7 @@ class Connecting(Protocol):
 
 
 class ConnectAttempt:
-    """A Socket's way to its connection: the lookup, then the attempts."""
+    """The attempt of a Socket to connect: the lookup, then the connections."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Connecting to whichever address of a host answers first (RFC 8305, "Happy Eyeballs")."""
+"""Connect to the address of a host that answers first (RFC 8305, "Happy Eyeballs")."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR)
 
 
 class HappyEyeballs:
-    """One connection to be made: attempts at its addresses, each started a moment after the one before it.
+    """One connection in progress: attempts at several addresses, each started a moment after the previous one.
 
     ``done(sock, None)`` or ``done(None, error)`` is called once, and not after `cancel`.
     """
@@ -143,7 +143,7 @@ class HappyEyeballs:
             done(None, self._summary())
 
     def _summary(self) -> Exception:
-        """The error of the whole: that of the first address, naming the place."""
+        """Return the error of the whole: that of the first address, with the name of the place."""
         first = self._errors[0]
         error = first
         if isinstance(first, OSError):
@@ -155,7 +155,7 @@ class HappyEyeballs:
 
 
 def interleaved(addresses: list[Address]) -> list[Address]:
-    """The addresses with the families taking turns, that of the first one first."""
+    """Return the addresses with alternating families, beginning with that of the first address."""
     first = [each for each in addresses if each.family == addresses[0].family]
     others = [each for each in addresses if each.family != addresses[0].family]
     pairs = chain.from_iterable(zip_longest(first, others))

@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""The sending half of a socket's channel: chunks go out at once where the kernel takes them, else through a queue.
+"""The sending half of a socket's channel: the kernel gets chunks at once if it takes them, otherwise through a queue.
 
 Small chunks that follow in the same burst of callbacks wait until the burst is over, and leave together.
 """
@@ -90,12 +90,12 @@ class SendQueue(Bursting):
     # ---- faults of the connection
 
     def note_fault(self, error: BaseException) -> None:
-        """The connection has failed with ``error``; only the first counts."""
+        """Note that the connection has failed with ``error``. Only the first error counts."""
         if self.fault is None:
             self.fault = error
 
     def find_fault(self) -> BaseException | None:
-        """The error of the connection, or None."""
+        """Return the error of the connection, or None."""
         if self._sending and self.fault is None:
             # A system call has raised it, in a hook, and the stream has it before this channel.
             stream = self._stream
@@ -113,7 +113,7 @@ class SendQueue(Bursting):
         return error
 
     def _failed(self, error: Any) -> None:
-        """The connection is broken."""
+        """Note that the connection is broken."""
         stream = self._stream
         if self._closed or stream is None:
             return
@@ -179,7 +179,7 @@ class SendQueue(Bursting):
         return self.finish()
 
     def finish(self) -> Any:
-        """Shut the sending side down, when the queue is empty."""
+        """Shut the sending side down when the queue is empty."""
         if self.fd < 0 or self.owner is not None or (self._queue is not None and self._queue.nbytes):
             self._final_done = Completion()
             if self.owner is not None:
@@ -190,7 +190,7 @@ class SendQueue(Bursting):
         return None
 
     def _held(self) -> bool:
-        """Whether bytes have to wait in the queue."""
+        """Return whether bytes have to wait in the queue."""
         return self.fd < 0 or self._blocked or self._yielding or self.owner is not None
 
     def _pending(self) -> Any:
@@ -218,7 +218,7 @@ class SendQueue(Bursting):
             self._loop.call_soon(self._yielded)
 
     def _burst_over(self) -> None:
-        """For the burst."""
+        """Called when the burst is over."""
         self._burst = False
         if not self._yielding:
             self._burst_bytes = 0
@@ -230,7 +230,7 @@ class SendQueue(Bursting):
         self._go_on()
 
     def _go_on(self) -> None:
-        """Send what has waited, together with all that the stream has queued behind it, if it may be sent."""
+        """Send what has waited, together with what the stream has queued behind it, if it may be sent."""
         if self._closed or self._held():
             return
         if self._done is not None and self.layer is None:
@@ -247,7 +247,7 @@ class SendQueue(Bursting):
             self._all_sent()
 
     def _send_queued(self) -> bool:
-        """Send from the queue; whether it has all gone. Waits for the descriptor where it has not."""
+        """Send from the queue; return whether it is empty. Wait for the descriptor if it is not."""
         queue = self._queue
         if queue is None:
             return True
@@ -278,7 +278,7 @@ class SendQueue(Bursting):
                 self._loop.remove_writer(self.fd)
 
     def on_writable(self) -> None:
-        """For the loop."""
+        """Called by the loop."""
         self._blocked = False
         if self.owner is not None:
             self.owner.writable()
@@ -321,7 +321,7 @@ class SendQueue(Bursting):
 
     @property
     def idle(self) -> bool:
-        """Whether the descriptor is open and nothing waits to go out."""
+        """Return whether the descriptor is open and nothing waits to be sent."""
         return (
             self.fd >= 0
             and not self._blocked
@@ -332,7 +332,7 @@ class SendQueue(Bursting):
         )
 
     def when_free(self, call: Callable[[], object]) -> None:
-        """Call ``call()`` once, when what is on its way has gone, or the socket was opened or closed."""
+        """Call ``call()`` once, when everything on its way has gone, or the socket was opened or closed."""
         if self._free_calls is None:
             self._free_calls = []
         self._free_calls.append(call)
@@ -346,21 +346,21 @@ class SendQueue(Bursting):
                 self._loop.call_soon(call)
 
     def acquire(self, owner: Any) -> None:
-        """Leave the sending to ``owner``, until it gives it back by `release`; writes wait."""
+        """Let ``owner`` send until it calls `release`; writes wait."""
         self.owner = owner
 
     def wait_writable(self) -> None:
-        """For the owner: be told by ``writable()`` when the descriptor takes more."""
+        """Call the owner's ``writable()`` when the descriptor takes more."""
         self._block()
 
     def count_out(self, size: int) -> None:
-        """For the owner: ``size`` bytes went out."""
+        """Count ``size`` bytes that the owner has sent."""
         self.bytes_out += size
         if self.watched:
             self.active_at = now()
 
     def release(self) -> None:
-        """The owner is done."""
+        """Note that the owner is done."""
         self.owner = None
         self._blocked = False
         self._go_on()

@@ -1,8 +1,8 @@
-"""TLS on a socket: the standard library's `ssl`, between the channel and the stream.
+"""TLS on a socket: the standard library's `ssl` between the channel and the stream.
 
-The records go through memory (`ssl.MemoryBIO`) and not through a transport of the loop: so one receive takes many
-records, the ciphertext leaves by the channel's gather writes, an open connection can be upgraded where it stands, and
-asyncio and uvloop behave alike.
+The records go through memory (`ssl.MemoryBIO`) and not through a transport of the loop. So one receive takes many records,
+the channel's gather writes send the ciphertext, an open connection can be upgraded, and asyncio and uvloop
+behave alike.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BATCH_BYTES = 4 * _RECORD_BYTES
 
 
 class Secure:
-    """The layer of a channel that encrypts and decrypts; `start` begins with the handshake."""
+    """The layer of a channel that encrypts and decrypts. `start` begins with the handshake."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class Secure:
         self._plain: list[bytes] = []
 
     async def start(self) -> None:
-        """Shake hands. Raises what it fails with; the socket is destroyed then."""
+        """Perform the handshake. If it fails, raise its error; the socket is destroyed then."""
         stream = self._stream
         loop = asyncio.get_running_loop()
         if stream.writable_length:
@@ -108,7 +108,7 @@ class Secure:
         self.failed(TimeoutError(f"the TLS handshake was not done in {self._timeout:g} seconds"))
 
     def failed(self, error: BaseException) -> None:
-        """The handshake has failed, or the connection is broken."""
+        """Note that the handshake failed, or that the connection is broken."""
         self._over = True
         self._channel.note_fault(error)
         with contextlib.suppress(OSError):
@@ -123,7 +123,7 @@ class Secure:
         self._stream.destroy(error)
 
     def close(self, error: BaseException | None) -> None:
-        """The socket is destroyed."""
+        """Note that the socket is destroyed."""
         self._over = True
         self._plain.clear()
         self._early.clear()
@@ -137,14 +137,14 @@ class Secure:
             done.reject(error)
 
     def _flush(self) -> None:
-        """Send the records that the object has made."""
+        """Send the records that the SSL object has made."""
         if self._outgoing.pending:
             self._channel.put(self._outgoing.read())
 
     # ---- the handshake
 
     def _go_on(self) -> None:
-        """Take the handshake as far as what has come allows."""
+        """Continue the handshake with the data that has arrived."""
         try:
             self.object.do_handshake()
         except ssl.SSLWantReadError:
@@ -192,13 +192,13 @@ class Secure:
     # ---- what comes in
 
     def read(self) -> bool:
-        """The stream wants more: whether it got what was here already, or the end."""
+        """Return whether the stream got data that was here already, or the end."""
         if not self._ready:
             return False
         return self._decrypt()
 
     def received(self, data: bytes) -> None:
-        """Records, or parts of some, have come."""
+        """Take records, or parts of records."""
         self._incoming.write(data)
         if self._ready:
             self._decrypt()
@@ -206,7 +206,7 @@ class Secure:
             self._go_on()
 
     def received_end(self) -> None:
-        """The peer has ended the connection below."""
+        """Note that the peer has ended the connection below."""
         self._incoming.write_eof()
         if self._ready:
             self._decrypt()
@@ -216,7 +216,7 @@ class Secure:
             )
 
     def _decrypt(self) -> bool:
-        """Hand on what can be decrypted, as far as it is wanted; whether that was anything."""
+        """Hand on decrypted data, as far as the stream wants it; return whether there was any."""
         try:
             return self._decrypt_wanted()
         except BaseException:
@@ -279,7 +279,7 @@ class Secure:
         self._flush()
 
     def final(self) -> Any:
-        """The ``_final`` hook: tell the peer that no more comes, inside TLS and below it."""
+        """The ``_final`` hook: announce the end to the peer, inside TLS and below it."""
         if self._ready:
             # Shutting down looks for the peer's answer as well, and would choke on what is still to be read.
             while self.object.pending():

@@ -1,4 +1,4 @@
-"""The burst of a loop: what its sockets write in one go of callbacks, and what comes when that is over."""
+"""The burst of a loop: the writes of its sockets in one round of callbacks, and what follows it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ATTRIBUTE = "_forebay_burst"
 
 
 class Bursting:
-    """What writes in bursts, for `_stream`, and wants to know when one is over."""
+    """An object that writes in bursts, for `_stream`, and is called when a burst is over."""
 
     _stream: Any
 
@@ -67,7 +67,7 @@ class Burst(Ticked):
 
 
 def current_burst(loop: asyncio.AbstractEventLoop) -> Burst:
-    """The burst of a loop, which runs now."""
+    """Return the present burst of a loop."""
     burst = getattr(loop, _ATTRIBUTE, None)
     if burst is None:
         burst = Burst(current_queue())

@@ -1,1 +1,1 @@
-"""What a chunk is, how text becomes bytes, and how stalled time is measured."""
+"""Chunks, text encodings, and the measurement of stalls."""

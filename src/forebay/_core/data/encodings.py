@@ -1,7 +1,7 @@
-"""Text encodings: incremental decoders that keep the half of a character until the rest of it arrives.
+"""Text encodings: incremental decoders that keep an incomplete character until the rest of it arrives.
 
-Besides Python's codecs the two binary-to-text forms that Node counts as encodings: ``hex`` and ``base64``. What cannot
-be decoded comes out as U+FFFD, as in Node: a stream of text does not end at the first damaged byte.
+In addition to Python's codecs there are the two binary-to-text forms that Node counts as encodings: ``hex`` and
+``base64``. Bytes that cannot be decoded become U+FFFD, as in Node: a stream of text does not end at a damaged byte.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class _HexDecoder:
 
 
 def encoding_name(encoding: str) -> str:
-    """The encoding's name as ``readable_encoding`` shows it: lower case, in Node's spelling where Node has one."""
+    """Return the encoding's name for ``readable_encoding``: lower case, in Node's spelling if Node has one."""
     name = encoding.lower()
     return _NAMES.get(name, name)
 

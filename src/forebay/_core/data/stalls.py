@@ -7,7 +7,7 @@ from forebay._core.scheduling import clock
 
 
 class Stalls:
-    """Made when a stream stalls for the first time."""
+    """The stalls of a stream; made when it stalls for the first time."""
 
     count: int
     _over: float
@@ -25,13 +25,13 @@ class Stalls:
             self._since = 0
 
     def seconds(self) -> float:
-        """The time of all stalls, that of the one that lasts included."""
+        """Return the time of all stalls, including the present one."""
         now = clock.monotonic()
         return self._over + (now - self._since if self._since else 0.0)
 
 
 def stalls_of(stalls: Stalls | None) -> tuple[int, float]:
-    """Count and seconds; of a stream that never stalled, too."""
+    """Return count and seconds, also for a stream that never stalled."""
     if stalls is None:
         return 0, 0.0
     return stalls.count, stalls.seconds()

@@ -1,4 +1,4 @@
-"""An awaitable that is done, and one step of a coroutine, for the backend that is not compiled."""
+"""A finished awaitable, and one step of a coroutine, for the pure-Python backend."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Ready:
-    """``await Ready(value)`` is ``value``. One await for each object."""
+    """An awaitable whose result is ``value``. It can be awaited once."""
 
     __slots__ = ("_value",)
 
@@ -21,7 +21,7 @@ class Ready:
 
 
 def step(coroutine: Coroutine[Any, Any, Any], context: Context | None) -> tuple[bool, Any]:
-    """Run a coroutine to where it suspends or returns, inside ``context``: whether it returned, and what it gave."""
+    """Run a coroutine until it suspends or returns, inside ``context``. Return whether it returned, and its value."""
     try:
         return False, coroutine.send(None) if context is None else context.run(coroutine.send, None)
     except StopIteration as stop:

@@ -1,10 +1,10 @@
-"""Calls of hooks, without what they would cost compiled code.
+"""Calls of hooks that are cheap for compiled code.
 
-`attempt`: a call whose exception comes back as a value. `deep` and `crowded`: whether work should be put off, because
-calls are nested so deep that there is little room for more.
+`attempt` is a call that returns the exception as a value. `deep` and `crowded` tell whether to put work off, because calls
+are nested so deep that there is little stack left.
 
-A ``try`` costs compiled code a save of the exception state at every call, more than the rest of a hook's call; so the
-hooks are called through here. On the backend that is not compiled these are the plain functions.
+A ``try`` makes compiled code save the exception state at every call, which costs more than the rest of a hook's call. So
+hooks are called through this module. On the pure-Python backend these are plain functions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from forebay._core.scheduling.exit import heed
 
 
 class Raised:
-    """What `attempt` gives for a call that raised ``error``."""
+    """The result of `attempt` for a call that raised ``error``."""
 
     __slots__ = ("error",)
 
@@ -26,7 +26,7 @@ class Raised:
 
 
 def deep() -> bool:
-    """Whether so much of the stack is used that what can be put off should be."""
+    """Return whether so much of the stack is used that work should be put off."""
     try:
         sys._getframe(sys.getrecursionlimit() // 2)
     except ValueError:
@@ -39,11 +39,11 @@ crowded = deep
 
 
 def forget_stack() -> None:
-    """A thread is new here: what is known of another one's stack says nothing of its own."""
+    """Forget the stack of another thread: a new thread runs here."""
 
 
 def attempt0(fn: Callable[[], Any]) -> Any:
-    """``fn()``, or a `Raised`, as `attempt`."""
+    """Return ``fn()``, or a `Raised`, as `attempt` does."""
     try:
         return fn()
     except BaseException as error:
@@ -52,7 +52,7 @@ def attempt0(fn: Callable[[], Any]) -> Any:
 
 
 def attempt(fn: Callable[[Any], Any], arg: Any) -> Any:
-    """``fn(arg)``, or a `Raised`, whatever it was: a stream must not stand still in the middle of its hook."""
+    """Return ``fn(arg)``, or a `Raised` for any exception: a stream must not stop in the middle of its hook."""
     try:
         return fn(arg)
     except BaseException as error:
@@ -61,7 +61,7 @@ def attempt(fn: Callable[[Any], Any], arg: Any) -> Any:
 
 
 def attempt_method(fn: Callable[[Any, Any], Any], owner: Any, arg: Any) -> Any:
-    """``fn(owner, arg)``, or a `Raised`."""
+    """Return ``fn(owner, arg)``, or a `Raised`."""
     try:
         return fn(owner, arg)
     except BaseException as error:
@@ -70,33 +70,33 @@ def attempt_method(fn: Callable[[Any, Any], Any], owner: Any, arg: Any) -> Any:
 
 
 def bytes_size(data: bytes) -> int:
-    """The length of what is known to be exactly ``bytes``."""
+    """Return the length of an object that is exactly ``bytes``."""
     return len(data)
 
 
 def method_of(owner: Any, name: str) -> Any:
-    """``owner``'s method of that name, or None; a hook that most streams do not have."""
+    """Return ``owner``'s method of that name, or None; for a hook that most streams do not have."""
     return getattr(owner, name, None)
 
 
 def drop_empty_dict(owner: object) -> None:
-    """Give back the dict that a compiled object starts with, where nothing is in it."""
+    """Free the dict that a compiled object starts with, if it is empty."""
 
 
 def ready_for_calls(owner: object) -> None:
-    """Methods of ``owner`` are about to be called often: what finding them takes may cost a little memory."""
+    """Prepare ``owner`` for frequent method calls. This may cost a little memory."""
 
 
 def interned(name: Any) -> Any:
-    """``name``, where it is a str, as the one object that all equal strings of the interpreter's own are."""
+    """Return a str ``name`` as the one object that all equal interned strings are."""
     return sys.intern(str.__str__(name)) if isinstance(name, str) else name
 
 
 def with_last(items: list[Any], item: Any) -> list[Any]:
-    """A new list of ``items`` and ``item``."""
+    """Return a new list of ``items`` and ``item``."""
     return [*items, item]
 
 
 def without(items: list[Any], index: int) -> list[Any]:
-    """A new list of ``items`` but the one at ``index``."""
+    """Return a new list of ``items`` except the one at ``index``."""
     return items[:index] + items[index + 1 :]

@@ -1,4 +1,4 @@
-"""What a hook raises in order to end the program ends it, after its stream has failed with it."""
+"""KeyboardInterrupt and SystemExit of a hook end the program after its stream has failed with them."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Fifo:
         self.cut = 0
 
     def has_room(self, count: int) -> bool:
-        """Whether `put` can be called so often."""
+        """Return whether `put` can be called ``count`` times."""
         return self.size + count <= len(self._slots)
 
     def reserve(self, count: int) -> None:
@@ -34,19 +34,19 @@ class Fifo:
                 self._move_to(slots)
 
     def put(self, item: Any) -> None:
-        """Add an item at the end; there is room for it."""
+        """Add an item at the end. There must be room for it."""
         self._slots[(self._head + self.size) & (len(self._slots) - 1)] = item
         self.size += 1
 
     def put_left(self, item: Any) -> None:
-        """Add an item in front; there is room for it."""
+        """Add an item at the front. There must be room for it."""
         head = (self._head - 1) & (len(self._slots) - 1)
         self._slots[head] = item
         self._head = head
         self.size += 1
 
     def popleft(self) -> Any:
-        """The oldest item; the caller has looked that there is one."""
+        """Return the oldest item. The caller has checked that there is one."""
         item = self._slots[self._head]
         self._slots[self._head] = None
         self._head = (self._head + 1) & (len(self._slots) - 1)
@@ -55,16 +55,16 @@ class Fifo:
         return item
 
     def trim(self) -> None:
-        """Give most of the memory back, where nothing is held any more. It may run anything."""
+        """Free most of the memory if the queue is empty. It may run any code."""
         if self.size == 0 and len(self._slots) > _KEPT_SLOTS:
             self._give_back()
 
     def at(self, index: int) -> Any:
-        """The item at ``index``, counted from the oldest."""
+        """Return the item at ``index``, counted from the oldest."""
         return self._slots[(self._head + index) & (len(self._slots) - 1)]
 
     def first_bytes(self) -> int:
-        """The length of the oldest item where it is exactly `bytes`, else -1."""
+        """Return the length of the oldest item if it is exactly `bytes`, otherwise -1."""
         item = self._slots[self._head]
         return len(item) if type(item) is bytes else -1
 

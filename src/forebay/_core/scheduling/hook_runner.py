@@ -1,4 +1,4 @@
-"""The task that serves the ``async`` calls of one hook, however many there are."""
+"""The task that runs the ``async`` calls of one hook."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Settleable(Protocol):
 
 
 class HookRunner:
-    """Awaits what a hook returns, one call after the other, and settles each call's Completion.
+    """Await the results of a hook, one call after the other, and settle each call's Completion.
 
-    A call that never suspends is over before `submit` returns, with no turn of the loop: its first step runs on the
-    spot, as a step of the runner's task.
+    A call that never suspends is over before `submit` returns, without a turn of the loop: its first step runs at once, as a
+    step of the runner's task.
     """
 
     _jobs: Any
@@ -96,7 +96,7 @@ class HookRunner:
             self._busy = False
 
     def stop(self) -> None:
-        """End the task: a call that is under way is cancelled, unless it is the one that asks for this."""
+        """End the task. A call in progress is cancelled, unless it is the caller of this method."""
         if self._stopped or self._task is None:
             return
         self._stopped = True
@@ -133,7 +133,7 @@ class HookRunner:
             self._jobs.clear()
 
     def _served(self, _: Any) -> None:
-        """The task is done. Cancelled before its first step, as at the end of the loop, it has left its jobs."""
+        """Note that the task is done. If it was cancelled before its first step, as at the end of the loop, jobs remain."""
         if self._begun:
             return
         self._task = None
@@ -189,7 +189,7 @@ class _Resumed:
         self._started.close()
 
     def cancel(self) -> None:
-        """Have the coroutine see a CancelledError, and go on with what it still awaits in a task of its own."""
+        """Raise a CancelledError in the coroutine, and run what it still awaits in a task of its own."""
         try:
             yielded = self._started.throw(CancelledError())
         except (StopIteration, Exception, CancelledError):
@@ -222,7 +222,7 @@ def _go_on(started: Any, yielded: Any) -> Any:
 
 
 async def pump_outputs(outputs: AsyncGenerator[Any], stream: Any) -> None:
-    """Push what an async generator hook gives, waiting for room in the stream between."""
+    """Push the output of an async generator hook, and wait for room in between."""
     async with aclosing(outputs):
         async for value in outputs:
             if stream.destroyed:

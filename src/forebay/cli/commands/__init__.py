@@ -1,1 +1,1 @@
-"""One file a command."""
+"""The subcommands, one file each."""

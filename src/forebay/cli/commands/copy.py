@@ -1,4 +1,4 @@
-"""``forebay copy SRC DST``: a source, a sink, and what is asked for between them, as one pipeline."""
+"""``forebay copy SRC DST``: a source, a sink, and the requested stages between them, as one pipeline."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Copy:
-    """One copy: its stages and what came of it."""
+    """One copy: its stages and its result."""
 
     def __init__(self, args: argparse.Namespace, source: Any, target: Any) -> None:
         self._args = args
@@ -200,7 +200,7 @@ class _Copy:
         return writer
 
     def _failure(self, error: Exception) -> Failure:
-        """``error`` as the user reads it: files errors name their file, all others are of what was read."""
+        """Return ``error`` for the user: an error of a file names the file, any other names the source."""
         if isinstance(error, OSError):
             return Failure(
                 in_one_line(error, f"{self._source.name}, {self._target.name}") + self._target.hint(error)

@@ -1,4 +1,4 @@
-"""``forebay demo``: a fast source and a slow sink, without backpressure and with it, and what that costs in memory."""
+"""``forebay demo``: a fast source and a slow sink, without backpressure and with it, and their memory use."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _SlowSink(Writable):
-    """Takes ``rate`` bytes a second."""
+    """A sink that takes ``rate`` bytes per second."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class _SlowSink(Writable):
 
 
 class _FastSource:
-    """Makes ``rate`` bytes a second, ``size`` in all."""
+    """A source that gives ``rate`` bytes per second, ``size`` in all."""
 
     def __init__(self, size: int, rate: float) -> None:
         self._left = size
@@ -110,7 +110,7 @@ class _FastSource:
         self._ready_at = asyncio.get_running_loop().time()
 
     async def read(self, _: int = 0) -> mmap.mmap | None:
-        """The next chunk, None at the end."""
+        """Return the next chunk, None at the end."""
         if not self._left:
             return None
         self._left -= _CHUNK
@@ -145,7 +145,7 @@ async def _with(source: _FastSource, sink: _SlowSink) -> None:
 
 @dataclass
 class _Part:
-    """One run and the memory that it took, in bytes over that at its beginning."""
+    """One run and its memory use, in bytes above that at its start."""
 
     name: str
     means: str
@@ -193,14 +193,14 @@ class _Part:
         )
 
     def at(self, second: float) -> int | None:
-        """The most memory around a time; None after the end."""
+        """Return the most memory around a time; None after the end."""
         if second > self.seconds + _LOOK_SECONDS:
             return None
         return min(self.looks, key=lambda look: abs(look[0] - second))[1]
 
 
 def _measure(sink: Writable) -> Callable[[], int]:
-    """What tells the memory in use in bytes: that of the process, or of the sink's queue where it cannot be seen."""
+    """Return a function for the memory in use in bytes: that of the process, or of the sink's queue if that is unknown."""
     try:
         page = mmap.PAGESIZE
         _resident_pages()
@@ -220,7 +220,7 @@ def _bar(value: int, most: int, width: int) -> str:
 
 
 def _chart(left: _Part, right: _Part) -> str:
-    """Both parts' memory over time, on the same scale."""
+    """Return both parts' memory over time, on the same scale."""
     most = max(left.peak, right.peak, 1)
     longest = max(left.seconds, right.seconds)
     column = _BAR + 12

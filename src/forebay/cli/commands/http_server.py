@@ -1,4 +1,4 @@
-"""What the commands that serve HTTP have in common: where to listen, the log, and the end."""
+"""Common parts of the commands that serve HTTP: the address, the log, and the end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GRACE_SECONDS = 3.0
 
 
 class Logged:
-    """A handler that writes a line for each answer that another has given, or not been able to."""
+    """A handler that logs each answer, or failure, of another handler."""
 
     def __init__(self, handler: http.Handler) -> None:
         self._handler = handler

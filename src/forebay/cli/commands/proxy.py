@@ -1,4 +1,4 @@
-"""``forebay proxy LISTEN TARGET``: every connection goes on to another place, at the pace of the slower side."""
+"""``forebay proxy LISTEN TARGET``: forward every connection, at the pace of the slower side."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 class _Proxy:
-    """The server, and what it says."""
+    """The server and its messages."""
 
     def __init__(self, args: argparse.Namespace, listen: Place, target: Place) -> None:
         self._args = args

@@ -1,1 +1,1 @@
-"""What a command reads from and writes to."""
+"""The ends that a command reads from and writes to."""

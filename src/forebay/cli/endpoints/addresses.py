@@ -1,4 +1,4 @@
-"""Places in the network as people write them on the command line."""
+"""Network addresses on the command line."""
 
 from __future__ import annotations
 

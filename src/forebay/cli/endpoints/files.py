@@ -1,7 +1,6 @@
 """The two ends of a copy: a path, a URL, or ``-`` for standard input and output.
 
-What an end is gets looked at before anything is opened, so that a wrong one is refused while nothing has
-happened yet.
+Each end is checked before anything is opened, so that a wrong one is an error before anything has happened.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _NETWORK = ("tcp://", "tcp-listen://", "unix://")
 
 
 def source_of(text: str) -> Any:
-    """The source that ``text`` names: a `Source`, or what stands in for one. Raises Failure."""
+    """Return the source that ``text`` names: a `Source` or a replacement. Raises Failure."""
     if text.startswith(_HTTP):
         from forebay.cli.endpoints.urls import HttpSource
 
@@ -37,7 +36,7 @@ def source_of(text: str) -> Any:
 
 
 def target_of(text: str, atomic: bool) -> Any:
-    """The target that ``text`` names: a `Target`, or what stands in for one. Raises Failure."""
+    """Return the target that ``text`` names: a `Target` or a replacement. Raises Failure."""
     if text.startswith(_HTTP):
         from forebay.cli.endpoints.urls import HttpTarget
 
@@ -77,7 +76,7 @@ class Source:
 
     @property
     def permissions(self) -> int:
-        """The permissions that a new copy gets, less the umask: those of a file, so that what is private stays so."""
+        """Return the permissions of a new copy, less the umask: those of a file, so that private data stays private."""
         if self.is_stdin or not stat.S_ISREG(self.status.st_mode):
             return 0o666
         return stat.S_IMODE(self.status.st_mode) & 0o777
@@ -90,7 +89,7 @@ class Source:
 
 
 class Target:
-    """Where the bytes go. ``name``: for messages. ``atomic``: whether the file appears as a whole or not at all."""
+    """The target of the bytes. ``name``: for messages. ``atomic``: whether the file appears as a whole or not at all."""
 
     def __init__(self, text: str, atomic: bool) -> None:
         self.is_stdout = text == "-"
@@ -124,7 +123,7 @@ class Target:
 
     @property
     def takes_our_output(self) -> bool:
-        """Whether what is printed to standard output would end up among the bytes that are copied."""
+        """Return whether messages on standard output would end up among the copied bytes."""
         if self.is_stdout or self.status is None:
             return self.is_stdout
         try:
@@ -144,7 +143,7 @@ class Target:
         )
 
     def hint(self, error: BaseException) -> str:
-        """What to say behind an error of the target that there is a way around; usually nothing."""
+        """Return advice for an error of the target; usually ""."""
         if (
             self.atomic
             and isinstance(error, PermissionError)

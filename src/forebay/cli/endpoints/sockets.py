@@ -14,7 +14,7 @@ __all__ = ["NetworkSource", "NetworkTarget"]
 
 
 class _Connection:
-    """What both ends have in common."""
+    """The common part of both ends."""
 
     status = None
 
@@ -32,7 +32,7 @@ class _Connection:
             raise Failure(f"{text}: {error}", 2) from None
 
     async def _open(self, high_water_mark: int, signal: AbortSignal) -> net.Socket:
-        """The connection, or what will be one. Raises OSError, AbortError."""
+        """Return the connection, or one in progress. Raises OSError, AbortError."""
         if not self._listens:
             return net.Socket(high_water_mark=high_water_mark).connect(self._place)
         server = net.create_server(high_water_mark=high_water_mark, pause_on_connect=True, max_connections=1)
@@ -47,7 +47,7 @@ class _Connection:
 
 
 class NetworkSource(_Connection):
-    """Where the bytes come from."""
+    """A source that is a connection."""
 
     is_stdin = False
     #: The number of bytes is not known.
@@ -60,7 +60,7 @@ class NetworkSource(_Connection):
 
 
 class NetworkTarget(_Connection):
-    """Where the bytes go."""
+    """A target that is a connection."""
 
     is_stdout = False
     atomic = False
@@ -72,5 +72,5 @@ class NetworkTarget(_Connection):
         return socket.resume()
 
     def hint(self, error: BaseException) -> str:
-        """What to say behind an error that there is a way around."""
+        """Return advice for an error."""
         return ""

@@ -53,5 +53,5 @@ class HttpTarget:
         return Upload(self.name, high_water_mark=high_water_mark)
 
     def hint(self, error: BaseException) -> str:
-        """What to say behind an error that there is a way around."""
+        """Return advice for an error."""
         return ""

@@ -1,4 +1,4 @@
-"""How the command fails: one line on standard error, and an exit status."""
+"""Failures of the command: one line on standard error, and an exit status."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Failure(Exception):
 
 
 def complain(text: str) -> None:
-    """Write ``text`` to standard error, as one line with the program's name; nothing where that is closed."""
+    """Write ``text`` to standard error, as one line with the program's name. Do nothing if that is closed."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
             print(f"forebay: {_printable(text)}", file=sys.stderr, flush=True)
 
 
 def _printable(text: str) -> str:
-    """``text`` in one line and without codes for the terminal, whatever a file is called."""
+    """Return ``text`` in one line without terminal codes, for any file name."""
     return "".join(
         character.encode("unicode_escape").decode()
         if unicodedata.category(character) in _CONTROLS
@@ -42,7 +42,7 @@ def _printable(text: str) -> str:
 
 
 def in_one_line(error: BaseException, where: str) -> str:
-    """What went wrong and with which file; ``where`` is the file if ``error`` does not say."""
+    """Return the error and its file; ``where`` is the file if ``error`` does not name one."""
     if isinstance(error, OSError):
         name = where if error.filename is None else os.fsdecode(error.filename)
         # Errors of connections end with the place.

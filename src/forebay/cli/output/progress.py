@@ -1,7 +1,6 @@
-"""How far a copy has come: a line that is written anew on a terminal, a line every few seconds elsewhere.
+"""The progress of a copy: a line that is rewritten on a terminal, a line every few seconds elsewhere.
 
-It looks at the streams' counters from time to time and listens to nothing, so that the bytes keep whatever
-way they have found.
+It reads the streams' counters from time to time and adds no listeners, so that the direct path stays in use.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Meter:
         self._looks: deque[tuple[float, int]] = deque()
 
     def look(self, now: float, done: int) -> None:
-        """At ``now`` seconds, ``done`` bytes are done."""
+        """Add a sample: at ``now`` seconds, ``done`` bytes are done."""
         self.done = done
         self._looks.append((now, done))
         while len(self._looks) > 2 and now - self._looks[1][0] >= _RATE_SECONDS:
@@ -46,7 +45,7 @@ class Meter:
 
     @property
     def rate(self) -> float:
-        """Bytes per second of late; 0 before the second look."""
+        """The recent rate in bytes per second; 0 before the second sample."""
         if len(self._looks) < 2:
             return 0.0
         (then, before), (now, done) = self._looks[0], self._looks[-1]
@@ -54,7 +53,7 @@ class Meter:
 
     @property
     def part(self) -> float | None:
-        """What is done, from 0.0 to 1.0."""
+        """The finished part, from 0.0 to 1.0."""
         return min(1.0, self.done / self.total) if self.total else None
 
     @property
@@ -65,7 +64,7 @@ class Meter:
 
 
 class Progress:
-    """``with Progress(...):`` shows it, from the event loop that runs then.
+    """Show the progress inside a block, from the running event loop: ``with Progress(...):``.
 
     ``done`` returns the bytes that are done, ``stages`` each stage's name and counters.
     """
@@ -122,7 +121,7 @@ class Progress:
     # ---- the texts
 
     def line(self) -> str:
-        """One line for a log: "43 %, 1.7 GiB of 4 GiB, 2.1 GiB/s, 3 s left"."""
+        """Return one line for a log: "43 %, 1.7 GiB of 4 GiB, 2.1 GiB/s, 3 s left"."""
         meter = self._meter
         parts = [] if meter.part is None else [f"{meter.part:.0%}".replace("%", " %")]
         parts += [self._amount(), rate_text(meter.rate)]
@@ -131,7 +130,7 @@ class Progress:
         return ", ".join(parts)
 
     def bar(self, columns: int) -> str:
-        """One line for a terminal of ``columns`` columns, which it does not fill."""
+        """Return one line for a terminal of ``columns`` columns, which it does not fill."""
         meter = self._meter
         percent = "" if meter.part is None else f"{meter.part:4.0%} "
         texts = [self._amount(), rate_text(meter.rate)]
@@ -155,7 +154,7 @@ class Progress:
         return done if total is None else f"{done} of {size_text(total)}"
 
     def _fills(self) -> str:
-        """Each stage with the fill of its buffers: "read ▁ > gzip █▃ > write ▆", or percentages in ASCII."""
+        """Return each stage with the fill of its buffers: "read ▁ > gzip █▃ > write ▆", or percentages in ASCII."""
         return " > ".join(
             f"{name} {self._gauges([stats.writable, stats.readable])}" for name, stats in self._stages()
         )

@@ -1,4 +1,4 @@
-"""What a copy says of itself when it is done, for people and as JSON."""
+"""The summary of a finished copy, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Summary:
         return side
 
     def _fullest(self) -> tuple[str, SideStats]:
-        """The buffer that came nearest to its mark, or went furthest over it, and the name of its stage."""
+        """Return the buffer that came nearest to its mark, or went furthest above it, and the name of its stage."""
         sides = [
             (name, side)
             for name, stats in self.stages
@@ -48,7 +48,7 @@ class Summary:
         return max(sides, key=lambda named: _highest_fill(named[1]))
 
     def text(self) -> str:
-        """Two lines, or three with a hash."""
+        """Return two lines, or three with a hash."""
         source = self._source_side()
         name, fullest = self._fullest()
         times = "once" if source.stalls == 1 else f"{source.stalls} times"
@@ -68,7 +68,7 @@ class Summary:
         return "\n".join(lines)
 
     def json(self) -> str:
-        """One JSON object in one line."""
+        """Return one JSON object in one line."""
         from json import dumps
 
         from forebay._backend import backend
@@ -122,7 +122,7 @@ def _side_fields(side: SideStats | None) -> dict[str, Any] | None:
 
 
 def peak_memory() -> int:
-    """The most memory in bytes that this process had in use at a time (its resident set)."""
+    """Return the most memory in bytes that this process had in use at a time (its resident set)."""
     try:
         # getrusage also counts what the process was before it became this program: a part of its parent.
         with open("/proc/self/status", "rb") as status:

@@ -1,4 +1,4 @@
-"""Sizes, rates and times as people write and read them."""
+"""Sizes, rates and times: parsing and formatting."""
 
 from __future__ import annotations
 

@@ -24,9 +24,9 @@ def _check(response: ClientResponse, what: str) -> None:
 
 
 class Download(Readable):
-    """What a GET of ``url`` brings; any status but 2xx is an HttpError. ``total``: its length, None where unknown.
+    """The data of a GET of ``url``. Any status but 2xx is an HttpError. ``total`` is its length, None if unknown.
 
-    ``bytes_read``: bytes that were handed to the stream so far.
+    ``bytes_read`` is the number of bytes that the stream has got so far.
     """
 
     def __init__(self, url: str, *, high_water_mark: int | None = None) -> None:
@@ -68,8 +68,9 @@ class Download(Readable):
 
 
 class Upload(Writable):
-    """A PUT of what is written to ``url``; it is finished when the server has answered, and any status but 2xx is an
-    HttpError. ``bytes_written``: bytes that were taken so far.
+    """A PUT of the written data to ``url``. It finishes when the server has answered; any status but 2xx is an HttpError.
+
+    ``bytes_written`` is the number of bytes that were taken so far.
     """
 
     def __init__(self, url: str, *, high_water_mark: int | None = None) -> None:

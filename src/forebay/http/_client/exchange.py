@@ -25,7 +25,7 @@ _SMALL_BODY = 64 * 1024
 
 
 class Key(NamedTuple):
-    """What two requests have in common that may go over the same connection."""
+    """The common properties of requests that may use the same connection."""
 
     hostname: str
     port: int
@@ -36,7 +36,7 @@ class Key(NamedTuple):
 
 
 class Dispatcher(Protocol):
-    """What an exchange needs of its agent."""
+    """The interface of an exchange's agent."""
 
     _keep_alive: bool
     _loop: asyncio.AbstractEventLoop
@@ -45,11 +45,11 @@ class Dispatcher(Protocol):
         """Find a connection for the exchange, now or as soon as one is free."""
 
     def _forget(self, exchange: Exchange) -> None:
-        """The exchange is over."""
+        """Note that the exchange is over."""
 
 
 class Exchange:
-    """One request of a program. The agent finds it a connection, and its `Watch` looks after it."""
+    """One request of a program. The agent finds it a connection, and its `Watch` applies the timeouts."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Exchange:
         self.watch = Watch(timeouts, self)
 
     def _make(self) -> ClientRequest:
-        """The request for `target`, and how to get there."""
+        """Make the request for `target`, and find the way to it."""
         target = self.target
         self.proxy = None if self._authority is not None else self._proxies.proxy_for(target)
         tunnel = self.proxy if target.secure else None
@@ -118,22 +118,22 @@ class Exchange:
 
     @property
     def url(self) -> str:
-        """Where it goes."""
+        """The URL of the present request."""
         return self.target.url
 
     @property
     def response(self) -> ClientResponse | None:
-        """The response to the request that is under way."""
+        """The response to the present request."""
         response: ClientResponse | None = self.request.response
         return response
 
     @property
     def sent_at(self) -> float:
-        """When the request was sent to its end, 0 before."""
+        """The time at which the request was sent completely; 0 before."""
         return self.request._sent_at
 
     def time_out(self, error: HttpError) -> None:
-        """It takes too long."""
+        """Fail the request: it takes too long."""
         response = self.response
         if response is not None and not response.complete:
             response._break(error, True)
@@ -143,13 +143,13 @@ class Exchange:
             self.request.destroy(error)
 
     def connected(self, connection: ClientConnection) -> None:
-        """There is a connection for the request."""
+        """Send the request on a connection."""
         self._connection = connection
         self.watch.connected(connection)
         connection.begin(self.request)
 
     def _closed(self, request: ClientRequest) -> None:
-        """A request is over: complete, or failed."""
+        """Note that a request is complete or has failed."""
         # It and this exchange hold one another.
         request._owner = None
         for listener in request.listeners("close"):
@@ -175,7 +175,7 @@ class Exchange:
     # ---- redirects
 
     def _redirected(self, request: ClientRequest, response: ClientResponse) -> bool:
-        """Whether ``response`` sends the request elsewhere, and it has gone there."""
+        """Follow ``response`` if it is a redirect; return whether it was followed."""
         try:
             location = location_of(response) if self._redirects_left(response) else None
             if location is not None:
@@ -240,7 +240,7 @@ class Exchange:
             self._agent._dispatch(self)
 
     def give_up(self) -> None:
-        """The agent was closed."""
+        """Fail the request: the agent was closed."""
         self.request.destroy(StreamDestroyedError("the agent was closed"))
 
 

@@ -39,7 +39,7 @@ def _unchecked() -> _ssl.SSLContext:
 
 
 class Opener:
-    """Opens the connections of an agent."""
+    """Open the connections of an agent."""
 
     def __init__(
         self, socket_path: str | None, connect: Callable[..., Any] | None, make_agent: Callable[[], Any]
@@ -50,7 +50,7 @@ class Opener:
         self._make_agent = make_agent
 
     async def open(self, exchange: Exchange) -> Any:
-        """A connection for the exchange, encrypted where its URL asks for that. Raises OSError, HttpError."""
+        """Return a connection for the exchange, encrypted if its URL asks for that. Raises OSError, HttpError."""
         target, proxy = exchange.target, exchange.proxy
         context = self._context(exchange.ssl)
         if proxy is None or not target.secure:
@@ -129,5 +129,5 @@ def _checked(socket: Any) -> Duplex:
 
 
 def _server_name(target: Target) -> str:
-    """Whose certificate it is to be; the zone of an address means something on this machine only."""
+    """Return the name for the certificate. The zone of an address has a meaning on this machine only."""
     return target.hostname.partition("%")[0]

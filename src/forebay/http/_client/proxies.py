@@ -19,7 +19,7 @@ Proxy = Target | tuple[str, str]
 
 
 class Proxies:
-    """The proxies for http and for https, and the hosts that are reached without them."""
+    """The proxies for http and for https, and the hosts that need none."""
 
     def __init__(
         self, http: Proxy | None = None, https: Proxy | None = None, direct: tuple[str, ...] = ()
@@ -71,7 +71,7 @@ def as_proxies(proxy: str | bool | None) -> Proxies:
 
 
 def _first(environ: Mapping[str, str], *groups: tuple[str, ...]) -> tuple[str, str] | None:
-    """The first variable that is there in each group decides; an empty one leaves it to the next group."""
+    """Return the first variable of each group that is set; an empty one leaves the choice to the next group."""
     for names in groups:
         for name in names:
             if name in environ:
@@ -97,12 +97,12 @@ def _parse(url: str, what: str) -> Target:
 
 
 def _shown(url: str) -> str:
-    """Without what may be a password."""
+    """Return the URL without what may be a password."""
     return url.rpartition("@")[2]
 
 
 def _covers(entry: str, target: Target) -> bool:
-    """Whether an entry of NO_PROXY speaks of ``target``: ``*``, a host and what is below it, an address, a network."""
+    """Return whether an entry of NO_PROXY covers ``target``: ``*``, a host and its subdomains, an address, a network."""
     if entry == "*":
         return True
     host = target.hostname.partition("%")[0].rstrip(".")

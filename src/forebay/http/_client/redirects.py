@@ -38,7 +38,7 @@ def location_of(response: ClientResponse) -> str | None:
 
 
 def next_target(target: Target, location: str) -> Target:
-    """The place that ``location`` names, seen from ``target``, whose credentials hold for all of its origin."""
+    """Return the target of ``location`` relative to ``target``, whose credentials apply to all of its origin."""
     found = parse_target(location, target.url)
     if found.authorization is None and same_origin(target, found):
         found = found._replace(authorization=target.authorization)
@@ -46,14 +46,14 @@ def next_target(target: Target, location: str) -> Target:
 
 
 def becomes_get(status: int, method: str) -> bool:
-    """Whether the request goes on as a GET, without its body."""
+    """Return whether the request continues as a GET without its body."""
     if method in ("GET", "HEAD"):
         return False
     return status == 303 or (status in (301, 302) and method == "POST")
 
 
 def fields_for(fields: Iterable[Any], *, without_body: bool, elsewhere: bool) -> list[Any]:
-    """The header fields that go on: not those about a body that does not, nor private ones to another origin."""
+    """Return the header fields to send again: without those of a dropped body, and without private ones to another origin."""
     kept = []
     for field in fields:
         name = field[0].lower()

@@ -46,18 +46,18 @@ def as_body(body: Any) -> Any:
 
 
 def is_whole(body: object) -> bool:
-    """Whether the body is there, and can be sent again."""
+    """Return whether the whole body is in memory and can be sent again."""
     return isinstance(body, bytes | bytearray | memoryview | str)
 
 
 def give_up_body(body: object) -> None:
-    """Destroy a stream that was to be sent, and is not."""
+    """Destroy a stream that will not be sent."""
     if isinstance(body, Readable):
         body.destroy()
 
 
 def send_body(request: ClientRequest, body: Any) -> Welcome | None:
-    """Write ``body`` to ``request`` and end it; None leaves both to the caller. Returns what waits for "100 Continue"."""
+    """Write ``body`` to ``request`` and end it; None leaves both to the caller. Return the wait for "100 Continue"."""
     if body is None:
         return None
     if not request.get_header("expect"):
@@ -84,7 +84,7 @@ def _send(request: ClientRequest, body: Any) -> None:
 
 
 class Welcome:
-    """Sends the head, and the body when the server says that it wants it, or says nothing for a while."""
+    """Send the head, and the body when the server asks for it or is silent for a while."""
 
     def __init__(self, request: ClientRequest, body: Any) -> None:
         self._request = request

@@ -18,9 +18,9 @@ _WITHOUT_CONDITIONS = ("OPTIONS", "TRACE", "CONNECT")
 def answer_to_conditions(
     headers: Mapping[str, str], method: str, etag: str | None, modified: int | None
 ) -> int:
-    """304 or 412 where the conditions of a request say so, else 0.
+    """Return 304 or 412 if the conditions of a request demand it, otherwise 0.
 
-    ``etag`` and ``modified`` (seconds since 1970): those of the answer, None where it has none.
+    ``etag`` and ``modified`` (seconds since 1970) are those of the answer, None if it has none.
     """
     if method in _WITHOUT_CONDITIONS:
         return 0
@@ -43,7 +43,7 @@ def answer_to_conditions(
 
 
 def range_holds(headers: Mapping[str, str], etag: str | None, modified: int | None) -> bool:
-    """Whether a Range may be answered: the client has a part of this very answer, or does not say of which."""
+    """Return whether a Range may be answered: the client has a part of this very answer, or names none."""
     condition = headers.get("if-range")
     if condition is None:
         return True
@@ -60,7 +60,7 @@ def _is_strong(etag: str | None) -> bool:
 
 
 def _names(field: str, etag: str | None, *, weak: bool) -> bool:
-    """Whether a list of entity tags has this one."""
+    """Return whether a list of entity tags contains this one."""
     if field.strip() == "*":
         return True
     if etag is None:

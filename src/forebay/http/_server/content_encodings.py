@@ -10,9 +10,9 @@ _ALIASES = {"x-gzip": "gzip", "x-compress": "compress"}
 
 
 def accepted_encodings(field: str | None, offered: Sequence[str]) -> list[str]:
-    """Those of ``offered`` that a client takes and does not like less than none at all, the best first (RFC 9110, 12.5.3).
+    """Return those of ``offered`` that the client accepts and does not rank below no coding, best first (RFC 9110, 12.5.3).
 
-    Those that it likes equally well are in the order of ``offered``.
+    Codings of equal rank are in the order of ``offered``.
     """
     if field is None:
         return []

@@ -55,16 +55,16 @@ class Variant(NamedTuple):
 
 
 class Folder(NamedTuple):
-    """A folder that was found where a file was looked for. ``fd`` is the receiver's to close."""
+    """A folder in the place of a file. The receiver closes ``fd``."""
 
     fd: int
 
 
 class OpenFile:
-    """A file that is to be sent. ``data`` has all of it where it is small; else it is read by ``fd``.
+    """A file to send. ``data`` has all of a small file; a larger one is read by ``fd``.
 
-    ``size``: -1 where only reading tells. ``etag`` and ``mtime``: None for a file whose size is not what the system
-    says, as in /proc: there they tell nothing. ``encoding``: the Content-Encoding that the file has, or None.
+    ``size`` is -1 if only reading can find it. ``etag`` and ``mtime`` are None for a file whose size is not the reported one, as
+    in /proc: there they mean nothing. ``encoding`` is the Content-Encoding of the file, or None.
     """
 
     def __init__(self, fd: int, status: os.stat_result, kind: str) -> None:
@@ -107,16 +107,16 @@ class OpenFile:
             self.etag = self.mtime = None
 
     def take_fd(self) -> int:
-        """The descriptor, which is the caller's from here on."""
+        """Return the descriptor, which belongs to the caller from here on."""
         fd, self._fd = self._fd, -1
         return fd
 
     def read(self, pieces: Sequence[bytes | Span]) -> asyncio.Future[bytes]:
-        """The pieces joined, in one trip to a worker. Raises IncompleteMessageError where the file has not that much."""
+        """Return the joined pieces, in one trip to a worker. Raises IncompleteMessageError if the file is too short."""
         return self._in_worker(partial(self.join, pieces))
 
     def read_on(self, offset: int, size: int) -> asyncio.Future[bytes]:
-        """Up to ``size`` bytes from ``offset``; empty at the end of the file."""
+        """Read up to ``size`` bytes from ``offset``; empty at the end of the file."""
         return self._in_worker(partial(os.pread, self._fd, size, offset))
 
     def _in_worker(self, work: Callable[[], bytes]) -> asyncio.Future[bytes]:
@@ -149,7 +149,7 @@ class OpenFile:
         return b"".join(parts)
 
     def _read_at(self, offset: int, size: int) -> bytes:
-        """``size`` bytes, or what there is to the end of the file: one call may give less."""
+        """Read ``size`` bytes, or up to the end of the file: one call may give less."""
         if self.data is not None:
             return self.data[offset : offset + size]
         data = os.pread(self._fd, size, offset)
@@ -163,7 +163,7 @@ class OpenFile:
         return b"".join(parts)
 
     def close(self) -> None:
-        """Close the descriptor; where a worker is reading by it, then."""
+        """Close the descriptor, after the read of a worker if there is one."""
         self._closing = True
         if self._fd >= 0 and not self._reads:
             os.close(self.take_fd())
@@ -175,7 +175,7 @@ class OpenFile:
 
 
 def fault_status(error: BaseException) -> int:
-    """404 or 403 where ``error`` says that a name leads to no file, or to none that may be read; else 0."""
+    """Return 404 or 403 if ``error`` means that there is no such file, or that it may not be read; otherwise 0."""
     if isinstance(error, ValueError):
         # A null byte, or what the file system's encoding does not have.
         return 404
@@ -192,9 +192,9 @@ def fault_status(error: BaseException) -> int:
 def open_file(
     path: str | bytes, root: str | bytes | None = None, variants: Sequence[Variant] = ()
 ) -> OpenFile | Folder:
-    """Open a file, in ``root`` where that is given, or the first of its ``variants`` that is there and not older.
+    """Open a file, in ``root`` if there is one, or the first of its ``variants`` that exists and is not older.
 
-    Raises OSError and ValueError, see `fault_status`.
+    Raises OSError and ValueError; see `fault_status`.
     """
     found = _open_named(path) if root is None else open_inside(path, root)
     if isinstance(found, Folder):
@@ -336,7 +336,7 @@ def _checked(fd: int, path: str | bytes) -> tuple[int, os.stat_result]:
 
 
 def content_type_of(path: str | bytes) -> str:
-    """The media type that the name of a file tells; of text, with its charset."""
+    """Return the media type for the name of a file; for text, with its charset."""
     # With a slash before it, the name is not taken for a URL with a scheme.
     kind, encoding = mimetypes.guess_type("/" + posixpath.basename(os.fsdecode(path)))
     if encoding is not None:

@@ -57,7 +57,7 @@ def _is_number(text: str) -> bool:
 
 
 class Multipart:
-    """A body of the type multipart/byteranges: ``spans`` of a file of ``size`` bytes, which is of the type ``kind``."""
+    """A body of the type multipart/byteranges: ``spans`` of a file of ``size`` bytes with the type ``kind``."""
 
     def __init__(self, spans: list[Span], size: int, kind: str) -> None:
         boundary = token_hex(16)
@@ -74,13 +74,13 @@ class Multipart:
 
     @property
     def length(self) -> int:
-        """Bytes of the body."""
+        """Return the bytes of the body."""
         parts = sum(len(head) + span.last - span.first + 1 + len(b"\r\n") for head, span in self._parts)
         return parts + len(self._end)
 
     @property
     def pieces(self) -> list[bytes | Span]:
-        """The body, with the spans of the file in their places."""
+        """Return the body, with the spans of the file in their places."""
         pieces: list[bytes | Span] = []
         for head, span in self._parts:
             pieces += [head, span, b"\r\n"]
@@ -89,7 +89,7 @@ class Multipart:
 
 
 def batches(pieces: Iterable[bytes | Span], size: int) -> Iterator[list[bytes | Span]]:
-    """The pieces in groups of about ``size`` bytes; a longer span is cut."""
+    """Return the pieces in groups of about ``size`` bytes; a longer span is cut."""
     batch: list[bytes | Span] = []
     have = 0
     for piece in pieces:

@@ -1,1 +1,1 @@
-"""Ways for bytes between descriptors, inside the kernel."""
+"""The direct paths of sockets: the kernel moves the bytes between two descriptors."""

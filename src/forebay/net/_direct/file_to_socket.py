@@ -1,4 +1,4 @@
-"""A file into a socket by ``sendfile``: the loop's thread sends what is in memory, a worker fetches what is not."""
+"""A file to a socket by ``sendfile``: the loop's thread sends what is in memory, a worker fetches the rest."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TRANSFER_SECONDS = 0.25
 
 
 class FileToSocket:
-    """One transfer of a file's bytes into a socket."""
+    """One transfer of a file's bytes to a socket."""
 
     def __init__(self, channel: Channel, transfer: Transfer) -> None:
         self._channel = channel
@@ -51,15 +51,15 @@ class FileToSocket:
         self._step()
 
     def stop(self) -> None:
-        """Send nothing any more, and report soon."""
+        """Send nothing more, and report soon."""
         self._end(False, False)
 
     def writable(self) -> None:
-        """The socket takes more."""
+        """Send more: the socket takes it."""
         self._step()
 
     def dest_gone(self) -> None:
-        """The socket is destroyed."""
+        """End the transfer: the socket is destroyed."""
         self._end(False, True)
 
     def _end(self, ended: bool, failed: bool) -> None:
@@ -125,5 +125,5 @@ class FileToSocket:
 
 
 def _fetch(file: OpenFile, at: int) -> int:
-    """In a worker: have a part of the file read into the kernel's memory; how much there was."""
+    """Make the kernel read a part of the file into memory, in a worker; return how much there was."""
     return os.preadv(file.fd, [bytearray(_FETCH_BYTES)], at)

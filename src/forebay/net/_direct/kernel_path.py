@@ -1,4 +1,4 @@
-"""The direct path of a socket that is read: to at most one destination at a time, and by no means always."""
+"""The direct path of a socket that is read: decide, per receive, whether the kernel moves the bytes to its destination."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["KernelPath"]
 
 
 class KernelPath:
-    """Asked by the channel of a piped socket whenever something has arrived."""
+    """The direct path of one socket. The channel of a piped socket asks it whenever data has arrived."""
 
     def __init__(self, source: Duplex, channel: Channel) -> None:
         self._source = source
@@ -27,7 +27,7 @@ class KernelPath:
         self._fit = type(source).push is Readable.push
 
     def take_over(self) -> bool:
-        """Whether what has arrived is taken care of."""
+        """Return whether the arrived data is taken care of."""
         channel = self._channel
         if not self._fit or channel.layer is not None:
             return False
@@ -51,7 +51,7 @@ class KernelPath:
         return self._route.take_over()
 
     def leave(self) -> None:
-        """The bytes go another way, or there will be none any more."""
+        """Leave the path: the bytes go another way, or there are no more."""
         route, self._route = self._route, None
         if route is not None:
             route.leave()

@@ -1,4 +1,4 @@
-"""A socket into a file by ``splice``: the loop's thread fills a pipe, a worker empties it into the file."""
+"""A socket to a file by ``splice``: the loop's thread fills a pipe, a worker empties it into the file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COPY_BYTES = 64 * 1024
 
 
 class SocketToFile:
-    """The way from a socket's channel to a WriteStream."""
+    """The direct path from a socket's channel to a WriteStream."""
 
     def __init__(self, source: Duplex, dest: WriteStream, into: Channel) -> None:
         self._source = source
@@ -36,7 +36,7 @@ class SocketToFile:
         self._hold = Hold(dest._executor.loop, into.resume)
 
     def take_over(self) -> bool:
-        """Whether what has arrived is taken care of."""
+        """Return whether the arrived data is taken care of."""
         dest = self.dest
         if self._pouring:
             self._into.hold()
@@ -99,7 +99,7 @@ class SocketToFile:
         """Do nothing: a writer that wants the file has to wait until the pipe is empty."""
 
     def leave(self) -> None:
-        """The source goes another way from here on; what is in the pipe still arrives."""
+        """Leave the path. The content of the pipe still arrives."""
         self._left = True
         self._hold.cancel()
         if not self._pouring:
@@ -116,7 +116,7 @@ class SocketToFile:
 
 
 def _pour(pipe: int, file: OpenFile, at: int | None, size: int) -> Written:
-    """In a worker: write ``size`` bytes from the pipe at the file's offset ``at``, or where it stands."""
+    """Write ``size`` bytes from the pipe at the file's offset ``at``, or at its position, in a worker."""
     done = 0
     try:
         while done < size:

@@ -1,8 +1,8 @@
 # cython: nonecheck=True
-"""A socket into a socket by ``splice``: the bytes go through a pipe of the kernel and are never copied to the program.
+"""A socket to a socket by ``splice``: the bytes go through a kernel pipe and are never copied to the program.
 
-What is in the pipe counts as written: the route owns the destination until the pipe is empty, and what is
-written otherwise goes behind it.
+Bytes in the pipe count as written: the path owns the destination until the pipe is empty, and other writes are sent after
+them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ CANNOT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 
 
 def open_pipe() -> tuple[int, int, int]:
-    """A pipe for a route: its two ends and how much it holds. Raises OSError."""
+    """Return a pipe for the path: its two ends and its size in bytes. Raises OSError."""
     ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     with contextlib.suppress(OSError):
         fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -37,9 +37,9 @@ def open_pipe() -> tuple[int, int, int]:
 
 
 class SocketToSocket:
-    """The way from one socket's channel to another's.
+    """The direct path from one socket's channel to another's.
 
-    Nothing is in the pipe while the source is read: what the destination does not take at once stops the reading.
+    The pipe is empty while the source is read: the reading stops when the destination does not take everything at once.
     """
 
     _source: Any
@@ -70,7 +70,7 @@ class SocketToSocket:
         self._unfit = False
 
     def take_over(self) -> bool:
-        """Whether what has arrived is taken care of."""
+        """Return whether the arrived data is taken care of."""
         out = self._out
         dest = self.dest
         if self._held:
@@ -129,7 +129,7 @@ class SocketToSocket:
         return True
 
     def _pour(self) -> None:
-        """Let the destination have what is in the pipe."""
+        """Send the content of the pipe to the destination."""
         out = self._out
         while self._held:
             try:
@@ -153,7 +153,7 @@ class SocketToSocket:
             out.release()
 
     def writable(self) -> None:
-        """The destination takes more."""
+        """Send more: the destination takes it."""
         self._pour()
         if not self._held:
             self._through()
@@ -162,7 +162,7 @@ class SocketToSocket:
         """Do nothing: a writer that wants the destination has to wait until the pipe is empty."""
 
     def leave(self) -> None:
-        """The source goes another way from here on; what is in the pipe still arrives."""
+        """Leave the path. The content of the pipe still arrives."""
         self._left = True
         if self._held == 0:
             self._through()
@@ -171,7 +171,7 @@ class SocketToSocket:
             into.resume()
 
     def dest_gone(self) -> None:
-        """The destination is destroyed, and what was on its way to it is lost."""
+        """Drop the content of the pipe: the destination is destroyed."""
         self._drop()
         into = self._into
         into.resume()

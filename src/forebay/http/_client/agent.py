@@ -21,6 +21,7 @@ from forebay.errors import (
     StreamDestroyedError,
 )
 from forebay.http._client.connection import ClientConnection
+from forebay.http._client.dropped_responses import DroppedResponses
 from forebay.http._client.exchange import Exchange, Key
 from forebay.http._client.opener import Opener, check_ssl
 from forebay.http._client.proxies import as_proxies
@@ -108,6 +109,7 @@ class Agent:
         self._all: set[ClientConnection] = set()
         self._opening: dict[asyncio.Task[bool], Exchange] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._dropped = DroppedResponses(self._loop, self._is_short_of_places)
         self._closed = False
 
     # ---- requests
@@ -189,6 +191,7 @@ class Agent:
         )
         if signal is not None:
             add_abort_signal(signal, exchange.request)
+            exchange.request._own_listeners += 1
         if exchange.request.destroyed:
             give_up_body(body)
         else:
@@ -212,6 +215,7 @@ class Agent:
             connection.close()
         if self._max_connections is not None and self._in_use.get(key, 0) >= self._max_connections:
             self._waiting.setdefault(key, OrderedDict())[exchange] = None
+            self._dropped.look()
             exchange.watch.queued(
                 f"all {self._max_connections} to {exchange.target.host} are in use, as max_connections allows;"
                 " read the responses or destroy them"
@@ -288,6 +292,12 @@ class Agent:
                 self._dispatch(exchange)
                 return
 
+    def _is_short_of_places(self) -> bool | None:
+        """Whether a response that nobody reads has a place that a request waits for; None where none waits."""
+        if not self._waiting:
+            return None
+        return any(connection.stalled and connection.key in self._waiting for connection in self._all)
+
     def _connection_free(self, connection: ClientConnection) -> None:
         key: Key = connection.key
         if self._closed or not self._keep_alive or not connection.usable:
@@ -353,6 +363,7 @@ class Agent:
     def destroy(self) -> None:
         """Close all connections, and fail the requests in progress."""
         self._closed = True
+        self._dropped.stop()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

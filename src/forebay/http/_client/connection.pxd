@@ -18,6 +18,8 @@ cdef class ClientConnection(HttpConnection):
     cdef bint _silent                    # nothing came in answer to the request so far
     cdef bint _over                      # the response is complete
     cdef bint _switches                  # what follows the head that came is another protocol
+    cdef object _stalled                 # a weak reference to the response that nobody reads, else None
+    cdef tuple _stalled_name             # its method and URL
     @cython.locals(response=ClientResponse)
     cdef object _head_came(self)
     @cython.locals(response=Incoming)
@@ -36,6 +38,10 @@ cdef class ClientConnection(HttpConnection):
     cdef object _incoming_closed(self, object incoming, object error)
     @cython.locals(incoming=ClientResponse, request=ClientRequest, response=ClientResponse)
     cdef object _break_off(self, object error)
+    @cython.locals(request=ClientRequest, response=ClientResponse)
+    cdef object _let_go(self)
+    @cython.locals(response=ClientResponse)
+    cdef object _take_back(self)
     cdef object _end_after_peer(self)
     cdef object _cut_short(self)
     @cython.locals(request=ClientRequest)

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import select
+import weakref
 from typing import TYPE_CHECKING, Any
 
+from forebay._core.unfinished import warn
 from forebay.errors import HttpProtocolError, IncompleteMessageError
 from forebay.http._messages.connection import HttpConnection
 from forebay.http._messages.incoming import ClientResponse
@@ -32,6 +34,8 @@ class ClientConnection(HttpConnection):
     _silent: bool
     _over: bool
     _switches: bool
+    _stalled: Any
+    _stalled_name: Any
 
     def __init__(self, owner: Any, socket: Duplex, limits: Limits, high_water_mark: int) -> None:
         self._owner = owner
@@ -44,6 +48,8 @@ class ClientConnection(HttpConnection):
         self._silent = True
         self._over = False
         self._switches = False
+        self._stalled = None
+        self._stalled_name = None
         self.exchanges = 0
         self.free_since = 0.0
         self.key = None
@@ -97,6 +103,11 @@ class ClientConnection(HttpConnection):
         socket = self._socket
         sent = getattr(socket, "bytes_written", None)
         return int(socket._r_bytes + (socket._w_bytes - socket._w_length if sent is None else sent))
+
+    @property
+    def stalled(self) -> bool:
+        """Whether nobody reads the response, and only its reader holds it, if there is one."""
+        return self._stalled is not None
 
     @property
     def awaits_peer(self) -> bool:
@@ -197,7 +208,13 @@ class ClientConnection(HttpConnection):
                 request._response_came(response)
         if self._over:
             self._exchange_over()
-        elif self._in_message and self._request is None and self._incoming is None and self._failed is None:
+        elif (
+            self._in_message
+            and self._request is None
+            and self._incoming is None
+            and self._stalled is None
+            and self._failed is None
+        ):
             self._refused(HttpProtocolError("the peer sent an unexpected response", 502))
 
     def _hand_over(self, request: ClientRequest, response: ClientResponse) -> None:
@@ -245,6 +262,7 @@ class ClientConnection(HttpConnection):
 
     def close(self, error: BaseException | None = None) -> None:
         """Close the connection, and fail what is under way, with ``error`` where that is given."""
+        self._take_back()
         if error is not None:
             self._failed = error
             self._break_off(error)
@@ -255,6 +273,7 @@ class ClientConnection(HttpConnection):
             self._exchange_over()
 
     def _outgoing_given_up(self, outgoing: Any, error: Any) -> None:
+        self._take_back()
         if outgoing is not self._request:
             return
         self._request = None
@@ -265,6 +284,7 @@ class ClientConnection(HttpConnection):
         self._close()
 
     def _incoming_closed(self, incoming: Any, error: Any) -> None:
+        self._take_back()
         if incoming is self._incoming:
             self._incoming = None
             request = self._request
@@ -272,6 +292,68 @@ class ClientConnection(HttpConnection):
             if request is not None:
                 request._complete()
             self._close()
+
+    # ---- responses that nobody reads
+
+    def _let_go(self) -> None:
+        """Nobody reads the body, for now or for good: hold the response only as long as somebody else does."""
+        response = self._incoming
+        request = self._request
+        if (
+            request is None
+            or response is self._came
+            or not request._w_finished
+            or request._is_watched()
+            or response._is_heard()
+        ):
+            return
+        stalled = weakref.ref(response, self._response_dropped)
+        self._stalled_name = (request.method, request.url)
+        self._stalled = stalled
+        response._request = request
+        self._incoming = None
+        self._request = None
+
+    def _take_back(self) -> None:
+        """Something happens to a response that stalled, if it is still there."""
+        stalled = self._stalled
+        if stalled is None:
+            return
+        response = stalled()
+        if response is not None:
+            self._stalled = None
+            self._incoming = response
+            self._request = response._request
+            response._request = None
+
+    def _response_dropped(self, stalled: Any) -> None:
+        """The response is gone. It may be the collector that says so, at any point and in any thread."""
+        if self._stalled is stalled:
+            try:
+                self._owner._loop.call_soon_threadsafe(self._free_place, stalled)
+            except RuntimeError:
+                # The loop is closed, and the socket with it.
+                return
+
+    def _free_place(self, stalled: Any) -> None:
+        if self._stalled is not stalled:
+            return
+        self._stalled = None
+        method, url = self._stalled_name
+        self._close()
+        warn(
+            f"the response to {method} {url} was dropped before it was read to its end, and its connection is closed;"
+            " read the response or destroy it"
+        )
+
+    def _listeners_changed(self, incoming: Any) -> None:
+        self._take_back()
+        if self._body_full and incoming is self._incoming:
+            self._let_go()
+
+    def _body_wanted(self, incoming: Any) -> None:
+        self._take_back()
+        HttpConnection._body_wanted(self, incoming)
 
     # ---- faults of the peer
 
@@ -315,8 +397,11 @@ class ClientConnection(HttpConnection):
         HttpConnection._settle_reading(self)
         if self._peer_ended and self._held is None and not self._gone and not self._detached:
             self._end_after_peer()
+        elif self._body_full and self._incoming is not None and not self._gone:
+            self._let_go()
 
     def _socket_ended(self) -> None:
+        self._take_back()
         self._peer_ended = True
         if self._held is None and not self._working:
             self._end_after_peer()
@@ -363,6 +448,7 @@ class ClientConnection(HttpConnection):
     def _socket_closed(self) -> None:
         if self._gone:
             return
+        self._take_back()
         self._take_what_came()
         self._gone = True
         error = self._socket._s_errored

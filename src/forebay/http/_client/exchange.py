@@ -107,6 +107,7 @@ class Exchange:
             request.set_header("Proxy-Authorization", nearest.authorization)
         request._owner = self
         request.on("close", partial(self._closed, request))
+        request._own_listeners = 1
         return request
 
     def start(self) -> None:

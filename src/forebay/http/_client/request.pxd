@@ -1,3 +1,5 @@
+cimport cython
+
 cimport forebay._core.scheduling.clock as clock
 
 from forebay.http._messages.outgoing cimport Outgoing
@@ -22,8 +24,11 @@ cdef class ClientRequest(Outgoing):
     cdef list _information               # 1xx responses that came and were not told yet
     cdef str _host
     cdef bint _keep_alive
+    cdef public int _own_listeners       # of 'close', which are not the program's
     cpdef bint _can_repeat(self) except -1
     cdef bint _is_fed(self) except -1
+    @cython.locals(front=ClientRequest)
+    cdef bint _is_watched(self) except -1
     cpdef bint _has_written(self) except -1
     cpdef object _begin_again(self)
     cpdef object _complete(self)

@@ -51,6 +51,7 @@ class ClientRequest(Outgoing):
     _information: Any
     _host: Any
     _keep_alive: bool
+    _own_listeners: int
 
     def __init__(
         self, method: str, url: str, target: str, host: str, keep_alive: bool, high_water_mark: int
@@ -70,6 +71,7 @@ class ClientRequest(Outgoing):
         self._front = None
         self._sent_at = 0.0
         self._owner = None
+        self._own_listeners = 0
         self._start_outgoing(None, high_water_mark)
         # It lives until the response is complete; the connection closes it.
         self._s_auto_destroy = False
@@ -112,6 +114,11 @@ class ClientRequest(Outgoing):
     def _is_fed(self) -> bool:
         """Whether a pipe or a pipeline leads here."""
         return bool(self._s_count("unpipe") or self._s_count("finish"))
+
+    def _is_watched(self) -> bool:
+        """Whether the program waits for its end."""
+        front = self._front
+        return self._s_count("close") > self._own_listeners or (front is not None and front._is_watched())
 
     def _has_written(self) -> bool:
         """Whether there was any body."""

@@ -76,9 +76,11 @@ def _send(request: ClientRequest, body: Any) -> None:
         # An empty body counts as no body: such a request may be sent once more.
         request.end(body if len(body) else None)
     else:
+        before = request.listener_count("close")
         flow = pipeline(
             body if isinstance(body, Readable) else Readable.from_(body, object_mode=False), request
         )
+        request._own_listeners += request.listener_count("close") - before
         # A failure destroys the request with its error, which is how the program gets it.
         flow.add_done_callback(lambda done: done.exception())
 

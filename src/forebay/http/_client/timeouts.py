@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from time import monotonic
 from typing import Any
@@ -60,6 +62,10 @@ def as_timeouts(timeout: Timeouts | float | None) -> Timeouts:
 _USUAL = Timeouts()
 
 
+def _gone() -> None:
+    """An exchange that is over."""
+
+
 class Watch:
     """Watch one exchange. A part that takes too long fails with HttpTimeoutError.
 
@@ -68,7 +74,8 @@ class Watch:
 
     def __init__(self, timeouts: Timeouts, exchange: Any) -> None:
         self._timeouts = timeouts
-        self._exchange = exchange
+        # A response that nobody holds any more goes, and its exchange with it.
+        self._exchange: Callable[[], Any] = weakref.ref(exchange)
         self._loop = asyncio.get_running_loop()
         self._began = self._since = self._active_at = monotonic()
         # What is waited for before there is a connection: seconds, and what to say about them.
@@ -82,7 +89,8 @@ class Watch:
         """Stop watching."""
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._exchange = self._connection = None
+        self._timer = self._connection = None
+        self._exchange = _gone
 
     def queued(self, what: str) -> None:
         """Note that all connections are in use; ``what`` says which."""
@@ -114,8 +122,9 @@ class Watch:
 
     def _look(self) -> None:
         self._timer = None
-        exchange = self._exchange
+        exchange = self._exchange()
         if exchange is None:
+            self._connection = None
             return
         now = monotonic()
         limits = self._timeouts
@@ -124,7 +133,7 @@ class Watch:
         if limits.total is not None:
             due.append((self._began + limits.total, f"the exchange took longer than {limits.total} s"))
         if self._connection is not None:
-            self._add_progress(due, now)
+            self._add_progress(due, now, exchange)
         elif self._limit is not None:
             due.append((self._since + self._limit, self._why))
         late = [item for item in due if item[1] and item[0] <= now]
@@ -133,8 +142,8 @@ class Watch:
         elif due:
             self._timer = self._loop.call_later(max(min(due)[0] - now, 0.001), self._look)
 
-    def _add_progress(self, due: list[tuple[float, str]], now: float) -> None:
-        limits, exchange = self._timeouts, self._exchange
+    def _add_progress(self, due: list[tuple[float, str]], now: float, exchange: Any) -> None:
+        limits = self._timeouts
         if limits.idle is not None:
             count = self._connection.count_bytes()
             if count != self._bytes or not self._connection.awaits_peer:

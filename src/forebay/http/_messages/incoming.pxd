@@ -27,6 +27,7 @@ cdef class ClientResponse(Incoming):
     cdef public int status_code
     cdef public str status_message
     cdef public str url
+    cdef object _request                 # the ClientRequest, while the connection has let go of both; else None
     cdef object _broken                  # why nothing more comes, until that was reported; else None
     cpdef object _break(self, object error, bint at_once)
     cdef bint _is_heard(self) except -1

@@ -140,8 +140,10 @@ class ClientResponse(Incoming):
     status_message: str
     url: str
     _broken: Any
+    _request: Any
 
     def __init__(self, carrier: Any, high_water_mark: Any) -> None:
+        self._request = None
         self.status_code = 0
         self.status_message = ""
         self.url = ""
@@ -178,9 +180,18 @@ class ClientResponse(Incoming):
 
     def _s_added(self, event: Any) -> None:
         Incoming._s_added(self, event)
+        if self._request is not None:
+            carrier = self._carrier
+            carrier._listeners_changed(self)
         if self._broken is not None:
             # Readers add several listeners, and have all of them by then.
             self._s_tick(_TICK_BROKEN, None)
+
+    def _s_removed(self, event: Any) -> None:
+        Incoming._s_removed(self, event)
+        if not self._is_heard():
+            carrier = self._carrier
+            carrier._listeners_changed(self)
 
     def _r_call_read(self) -> None:
         if self._broken is None:

@@ -4,6 +4,7 @@ from forebay._core.state.stream cimport Stream
 cdef class Carrier(Listener):
     cdef Stream _socket
     cdef object _body_wanted(self, object incoming)
+    cdef object _listeners_changed(self, object incoming)
     cdef object _incoming_closed(self, object incoming, object error)
     cdef object _outgoing_finished(self, object outgoing)
     cdef object _outgoing_given_up(self, object outgoing, object error)

@@ -17,6 +17,9 @@ class Carrier(Listener):
     def _body_wanted(self, incoming: Any) -> None:
         """The program reads the body of ``incoming``."""
 
+    def _listeners_changed(self, incoming: Any) -> None:
+        """Somebody listens to ``incoming``, or nobody does any more."""
+
     def _incoming_closed(self, incoming: Any, error: Any) -> None:
         """``incoming`` was destroyed, read to its end or not."""
 

@@ -82,6 +82,9 @@ class DirectTarget:
 
     __slots__ = ()
 
+    def _fed_by(self, source: object) -> None:
+        """A flow leads here that begins with ``source``. Raises InvalidArgValueError where that cannot be."""
+
     @property
     def _takes_files(self) -> bool:
         """Return whether chunks go to a descriptor unchanged, by the methods of this class."""

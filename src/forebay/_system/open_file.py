@@ -17,7 +17,7 @@ from forebay._system.atomic_replace import Replacement
 from forebay._system.cleanup import run_all
 from forebay._system.interrupt import Interrupt
 
-__all__ = ["OpenFile", "named"]
+__all__ = ["OpenFile", "named", "status_flags"]
 
 # What Linux reads ahead on its own.
 _READ_AHEAD_BYTES = 128 * 1024
@@ -113,7 +113,7 @@ class OpenFile:
         self.take_status(status)
         self.append = bool(flags & os.O_APPEND)
         if self.given is not None:
-            self.append = bool(_status_flags(self.fd) & os.O_APPEND)
+            self.append = bool(status_flags(self.fd) & os.O_APPEND)
             if not self.seekable:
                 self._private = _own_description(self.fd)
 
@@ -246,7 +246,7 @@ def _own_description(fd: int) -> int:
     The flag cannot be set on a given descriptor: others (a shell, a parent process) share it.
     """
     try:
-        flags = _status_flags(fd)
+        flags = status_flags(fd)
         if flags & os.O_NONBLOCK or flags & os.O_ACCMODE == os.O_RDONLY:
             return -1
         return os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | flags & os.O_APPEND)
@@ -254,7 +254,7 @@ def _own_description(fd: int) -> int:
         return -1
 
 
-def _status_flags(fd: int) -> int:
+def status_flags(fd: int) -> int:
     """Return the flags with which the descriptor was opened; those of reading if the system does not tell."""
     try:
         import fcntl

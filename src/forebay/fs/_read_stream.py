@@ -21,6 +21,7 @@ from forebay.fs._arguments import check_flags, check_position, check_source
 from forebay.fs._block_reader import Block, BlockReader
 from forebay.fs._direct_path import DirectPath
 from forebay.fs._read_ahead import ReadAhead
+from forebay.fs._same_file import Origin
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
@@ -331,6 +332,11 @@ class ReadStream(Readable):
         self._chunk_wanted = 0
         self._chunk_answer = None
 
+    @property
+    def _origin(self) -> Origin:
+        """What there is to be read."""
+        return Origin(self._file, self._file_start, self._file_limit is not None)
+
     # ---- the direct path
 
     def pipe(self, dest: _W, *, end: bool = True) -> _W:
@@ -342,7 +348,12 @@ class ReadStream(Readable):
 
         Returns:
             ``dest``.
+
+        Raises:
+            InvalidArgValueError: ``dest`` is the same file, and is open.
         """
+        if isinstance(dest, DirectTarget):
+            dest._fed_by(self)
         if self._direct is not None:
             if isinstance(dest, DirectTarget):
                 self._direct.expect(dest)

@@ -22,6 +22,8 @@ from forebay.errors import InvalidArgValueError
 from forebay.fs._arguments import check_atomic, check_flags, check_position, check_source
 from forebay.fs._block_reader import LARGEST_BLOCK
 from forebay.fs._gather_write import Written, write_out, write_with_holes
+from forebay.fs._read_stream import ReadStream
+from forebay.fs._same_file import Origin, check_apart
 from forebay.streams.writable import Writable
 
 __all__ = ["WriteStream"]
@@ -87,6 +89,7 @@ class WriteStream(Writable, DirectTarget):
         self._file_mode = mode
         self._file_atomic = atomic
         self._file_syncs = flush
+        self._file_origins: list[Origin] = []
         self._chunks_queued = ChunkQueue()
         self._owner: TargetOwner | None = None
         self._after_transfer: list[Callable[[], None]] = []
@@ -96,13 +99,30 @@ class WriteStream(Writable, DirectTarget):
 
     def _construct(self) -> Completion:
         done = Completion()
-        self._executor.submit(
-            partial(self._file.open, self._file_flags, self._file_mode, atomic=self._file_atomic),
-            partial(self._file_opened, done),
-        )
+        self._executor.submit(self._open_file, partial(self._file_opened, done))
         return done
 
+    def _open_file(self) -> None:
+        """In a worker."""
+        try:
+            self._check_origins()
+        except BaseException:
+            self._file.discard()
+            raise
+        self._file.open(self._file_flags, self._file_mode, atomic=self._file_atomic)
+
+    def _check_origins(self) -> None:
+        """Look at the sources that are known by now. Raises InvalidArgValueError."""
+        while self._file_origins:
+            check_apart(self._file_origins.pop(), self._file, self._file_flags, self._position)
+
     def _file_opened(self, done: Completion, _: None, error: BaseException | None) -> None:
+        if error is None:
+            try:
+                # Those that came while it was being opened.
+                self._check_origins()
+            except InvalidArgValueError as same:
+                error = same
         if isinstance(error, Interrupted):
             done.resolve()
         elif error is not None:
@@ -231,6 +251,15 @@ class WriteStream(Writable, DirectTarget):
                 done.resolve()
 
         self._executor.submit(self._file.publish if self._file.replaces else self._file.sync, finished)
+
+    def _fed_by(self, source: object) -> None:
+        if not isinstance(source, ReadStream) or self._file_atomic:
+            return
+        if self.pending:
+            # Before it is emptied.
+            self._file_origins.append(source._origin)
+        elif not self.destroyed:
+            check_apart(source._origin, self._file, self._file_flags, self._position)
 
     # ---- the direct path
 

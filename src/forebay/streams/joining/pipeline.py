@@ -18,6 +18,7 @@ from forebay._core.state.stream import Stream
 from forebay._core.unfinished import Flow, give_up, shutting_down
 from forebay._core.usage_errors import hint, is_class
 from forebay._core.waiting.finished import Finished, finished
+from forebay._system.direct_transfer import DirectTarget
 from forebay.errors import (
     AbortError,
     InvalidArgTypeError,
@@ -92,6 +93,8 @@ class Pipeline(Handle[Any], Flow):
         current: Any = None
         watched = index = 0
         try:
+            if isinstance(self.stages[-1], DirectTarget):
+                self.stages[-1]._fed_by(self.stages[0])
             for index in range(len(self.stages)):
                 self._watch(index)
                 watched += 1

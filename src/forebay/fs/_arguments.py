@@ -12,6 +12,7 @@ __all__ = [
     "check_atomic",
     "check_fd",
     "check_flags",
+    "check_mode",
     "check_position",
     "check_source",
 ]
@@ -80,6 +81,16 @@ def check_source(path: object, fd: object) -> tuple[str | bytes | None, int | No
     if path is None and fd is None:
         raise MissingArgsError("a file stream needs a path or fd=")
     return (None if path is None else check_path(path)), (None if fd is None else check_fd(fd))
+
+
+def check_mode(mode: object) -> None:
+    """The permissions of a file that is made."""
+    if isinstance(mode, bool) or not isinstance(mode, int):
+        raise InvalidArgTypeError(
+            f"mode must be an int, the permissions of a new file such as 0o644, got {mode!r}; how it is opened is flags="
+        )
+    if not 0 <= mode <= 0o7777:
+        raise OutOfRangeError(f"mode must be from 0 to 0o7777, got {mode}")
 
 
 def check_position(name: str, value: object) -> int | None:

@@ -17,7 +17,7 @@ from forebay._system.open_file import OpenFile
 from forebay._system.paths import StrPath
 from forebay._system.worker_pool import SerialExecutor
 from forebay.errors import OutOfRangeError
-from forebay.fs._arguments import check_flags, check_position, check_source
+from forebay.fs._arguments import check_flags, check_mode, check_position, check_source
 from forebay.fs._block_reader import Block, BlockReader
 from forebay.fs._direct_path import DirectPath
 from forebay.fs._read_ahead import ReadAhead
@@ -66,6 +66,7 @@ class ReadStream(Readable):
         if last is not None and (first or 0) > last:
             raise OutOfRangeError(f"start must not be after end, which is inclusive; got {start} and {end}")
         number = check_flags(flags, write=False)
+        check_mode(mode)
         super().__init__(
             high_water_mark=high_water_mark,
             encoding=encoding,

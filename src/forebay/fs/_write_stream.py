@@ -19,7 +19,7 @@ from forebay._system.open_file import OpenFile
 from forebay._system.paths import StrPath
 from forebay._system.worker_pool import SerialExecutor
 from forebay.errors import InvalidArgValueError
-from forebay.fs._arguments import check_atomic, check_flags, check_position, check_source
+from forebay.fs._arguments import check_atomic, check_flags, check_mode, check_position, check_source
 from forebay.fs._block_reader import LARGEST_BLOCK
 from forebay.fs._gather_write import Written, write_out, write_with_holes
 from forebay.fs._read_stream import ReadStream
@@ -58,6 +58,7 @@ class WriteStream(Writable, DirectTarget):
         name, given = check_source(path, fd)
         first = check_position("start", start)
         number = check_flags(flags, write=True)
+        check_mode(mode)
         if atomic:
             check_atomic(flags, first, given)
         if first is not None and number & os.O_APPEND:

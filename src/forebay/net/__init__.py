@@ -24,6 +24,7 @@ from forebay._core.abort import AbortSignal
 from forebay.net._address import Lookup
 from forebay.net._block_list import BlockList
 from forebay.net._connecting import Connecting
+from forebay.net._seconds import check_seconds
 from forebay.net._server import Listening, Server
 from forebay.net._socket import ATTEMPT_DELAY, Socket
 
@@ -85,6 +86,8 @@ def connect(
         OutOfRangeError: A number is out of range.
         MissingArgsError: There is no address.
     """
+    if timeout is not None:
+        check_seconds("timeout", timeout)
     stream = Socket(
         allow_half_open=allow_half_open,
         high_water_mark=high_water_mark,

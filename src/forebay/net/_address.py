@@ -8,7 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from forebay.errors import InvalidArgTypeError, MissingArgsError, OutOfRangeError
+from forebay.errors import InvalidArgTypeError, InvalidArgValueError, MissingArgsError, OutOfRangeError
 
 __all__ = ["Address", "Lookup", "Place", "find_addresses", "parse_place", "place_of", "readable_address"]
 
@@ -74,6 +74,10 @@ def _checked_port(port: Any) -> int:
 def _checked_path(path: str | bytes) -> str | bytes:
     if not path:
         raise OutOfRangeError("the path of a Unix socket must not be empty")
+    null = "\0" if isinstance(path, str) else b"\0"
+    # A name that begins with one is no path (Linux), and may hold more of them.
+    if null in path and path[:1] != null:
+        raise InvalidArgValueError(f"the path of a Unix socket must not hold a null byte, got {path!r}")
     return path
 
 
@@ -111,9 +115,12 @@ async def find_addresses(
         else:
             loop = asyncio.get_running_loop()
             flags = socket.AI_PASSIVE if passive else 0
-            found = await loop.getaddrinfo(
-                host, place.port, family=family, type=socket.SOCK_STREAM, flags=flags
-            )
+            try:
+                found = await loop.getaddrinfo(
+                    host, place.port, family=family, type=socket.SOCK_STREAM, flags=flags
+                )
+            except UnicodeError as error:
+                raise InvalidArgValueError(f"{host!r} cannot be the name of a host: {error}") from None
     addresses = [Address(each[0], each[2], each[4]) for each in found or ()]
     if not addresses:
         raise socket.gaierror(socket.EAI_NONAME, f"{host} has no address")

@@ -23,6 +23,7 @@ from forebay.errors import (
     ServerAlreadyListeningError,
 )
 from forebay.net._address import Address, Place, find_addresses, parse_place, readable_address
+from forebay.net._seconds import check_seconds
 from forebay.net._socket import Socket
 from forebay.net._unix_path import bind_path
 
@@ -124,6 +125,7 @@ class Server(EventEmitter):
         self._keep_alive_delay = keep_alive_delay
         self._block_list = block_list
         self._ssl = ssl
+        check_seconds("handshake_timeout", handshake_timeout)
         self._handshake_timeout = handshake_timeout
         #: Connections that there may be at a time, None for any number; more are closed at once ('drop').
         self.max_connections = max_connections
@@ -265,7 +267,8 @@ class Server(EventEmitter):
             sock.listen(options.backlog)
         except OSError as error:
             sock.close()
-            raise OSError(error.errno, f"{error.strerror}: {place}") from None
+            # What Python finds has no number: a path that is too long.
+            raise OSError(error.errno, f"{error.strerror or error}: {place}") from None
         bound.append(sock)
 
     def _start_accepting(self) -> None:

@@ -24,6 +24,7 @@ cdef class ClientRequest(Outgoing):
     cdef list _information               # 1xx responses that came and were not told yet
     cdef str _host
     cdef bint _keep_alive
+    cdef object _handed                  # the socket that listeners of 'upgrade' or 'connect' are given just now
     cdef public int _own_listeners       # of 'close', which are not the program's
     cpdef bint _can_repeat(self) except -1
     cdef bint _is_fed(self) except -1
@@ -37,4 +38,6 @@ cdef class ClientRequest(Outgoing):
     cdef object _shown(self)
     cdef object _response_came(self, object response)
     cpdef object _give(self, object response)
+    @cython.locals(shown=ClientRequest)
     cdef object _upgrade_came(self, object response, object socket)
+    cdef object _hand_over(self, str event, object response, object socket)

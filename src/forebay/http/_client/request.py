@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._core.scheduling import clock
 from forebay._core.scheduling.operation import Handle
+from forebay._core.scheduling.ticks import report, running_loop
 from forebay.errors import AbortError, HttpProtocolError, StreamDestroyedError
 from forebay.http._messages.headers import Headers
 from forebay.http._messages.outgoing import Outgoing
@@ -52,6 +53,7 @@ class ClientRequest(Outgoing):
     _host: Any
     _keep_alive: bool
     _own_listeners: int
+    _handed: Any
 
     def __init__(
         self, method: str, url: str, target: str, host: str, keep_alive: bool, high_water_mark: int
@@ -72,6 +74,7 @@ class ClientRequest(Outgoing):
         self._sent_at = 0.0
         self._owner = None
         self._own_listeners = 0
+        self._handed = None
         self._start_outgoing(None, high_water_mark)
         # It lives until the response is complete; the connection closes it.
         self._s_auto_destroy = False
@@ -183,8 +186,33 @@ class ClientRequest(Outgoing):
         for request in (self, shown):
             if not request._answer.done():
                 request._answer._settle(None, response)
-        shown._s_tell(event, response, socket)
+        shown._hand_over(event, response, socket)
         self._complete()
+
+    def _hand_over(self, event: str, response: Any, socket: Any) -> None:
+        """Give the socket to the listeners; what one of them raises, now or as an async function, closes it.
+
+        If another listener has taken the socket, it stays open.
+        """
+        alone = self._s_count(event) == 1
+        listened_to = set(socket.event_names())
+        self._handed = socket
+        try:
+            self.emit(event, response, socket)
+        except Exception as error:
+            report(running_loop(), f"Exception in a listener of {event!r}", error, self)
+            if alone or listened_to.issuperset(socket.event_names()):
+                getattr(socket, "reset_and_destroy", socket.destroy)()
+        finally:
+            self._handed = None
+
+    def _s_watch_listener(self, awaitable: Any) -> None:
+        socket = self._handed
+        if socket is None:
+            Outgoing._s_watch_listener(self, awaitable)
+        else:
+            # Its failure destroys the stream that it has.
+            socket._s_watch_listener(awaitable)
 
     # ---- its own end
 

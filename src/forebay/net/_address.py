@@ -74,9 +74,8 @@ def _checked_port(port: Any) -> int:
 def _checked_path(path: str | bytes) -> str | bytes:
     if not path:
         raise OutOfRangeError("the path of a Unix socket must not be empty")
-    null = "\0" if isinstance(path, str) else b"\0"
     # A name that begins with one is no path (Linux), and may hold more of them.
-    if null in path and path[:1] != null:
+    if os.fsencode(path).find(b"\0") > 0 and path[:1] not in ("\0", b"\0"):
         raise InvalidArgValueError(f"the path of a Unix socket must not hold a null byte, got {path!r}")
     return path
 

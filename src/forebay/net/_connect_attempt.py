@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from forebay.net._address import Lookup, Place, find_addresses
 from forebay.net._happy_eyeballs import HappyEyeballs
+from forebay.net._seconds import check_seconds
 
 __all__ = ["ConnectAttempt"]
 
@@ -37,6 +38,7 @@ class ConnectAttempt:
         lookup: Lookup | None,
         delay: float,
     ) -> None:
+        check_seconds("attempt_delay", delay, zero=True)
         self._stream = stream
         self._place = place
         self._local = local

@@ -267,7 +267,6 @@ class Server(EventEmitter):
             sock.listen(options.backlog)
         except OSError as error:
             sock.close()
-            # What Python finds has no number: a path that is too long.
             raise OSError(error.errno, f"{error.strerror or error}: {place}") from None
         bound.append(sock)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from forebay._core.state.lifecycle import Completion
 from forebay._system.cleanup import run_all
 from forebay.errors import AlreadyConnectedError, InvalidArgTypeError, PrematureCloseError
+from forebay.net._seconds import check_seconds
 
 if TYPE_CHECKING:
     from forebay.net._channel import Channel
@@ -48,6 +49,7 @@ class Secure:
             raise InvalidArgTypeError(
                 f"context must be an ssl.SSLContext{'' if server_side else ' or True'}, got {context!r}"
             )
+        check_seconds("handshake_timeout", handshake_timeout)
         self._stream = stream
         self._channel = channel
         self._incoming = ssl.MemoryBIO()

@@ -75,7 +75,7 @@ def _checked_path(path: str | bytes) -> str | bytes:
     if not path:
         raise OutOfRangeError("the path of a Unix socket must not be empty")
     # A name that begins with one is no path (Linux), and may hold more of them.
-    if os.fsencode(path).find(b"\0") > 0 and path[:1] not in ("\0", b"\0"):
+    if os.fsdecode(path).find("\0") > 0:
         raise InvalidArgValueError(f"the path of a Unix socket must not hold a null byte, got {path!r}")
     return path
 

@@ -132,7 +132,9 @@ def test_paths_that_cannot_be(run, make):
 def test_a_mode_that_is_none(run, tmp_path, make):
     async def main():
         for mode in ("x", None, True):
-            with pytest.raises(InvalidArgTypeError, match="mode must be an int, .* how it is opened is flags="):
+            with pytest.raises(
+                InvalidArgTypeError, match=r"mode must be an int, .* how it is opened is flags="
+            ):
                 make(tmp_path / "file", mode=mode)
         for mode in (-1, 0o10000):
             with pytest.raises(OutOfRangeError, match=f"mode must be from 0 to 0o7777, got {mode}"):

@@ -8,7 +8,10 @@ from http_helpers import raw_server
 from forebay import http
 
 KINDS = {
-    "upgrade": ({"headers": {"Connection": "Upgrade", "Upgrade": "x"}}, b"HTTP/1.1 101 Go\r\nUpgrade: x\r\n\r\n"),
+    "upgrade": (
+        {"headers": {"Connection": "Upgrade", "Upgrade": "x"}},
+        b"HTTP/1.1 101 Go\r\nUpgrade: x\r\n\r\n",
+    ),
     "connect": ({"method": "CONNECT", "authority": "there:1"}, b"HTTP/1.1 200 OK\r\n\r\n"),
 }
 
@@ -50,7 +53,7 @@ async def switched(event, add_listeners):
 def test_a_listener_that_fails_closes_the_socket(run, event, listener):
     run.errors_wanted = True
     assert run(switched, event, lambda request: request.on(event, listener)) in (b"", b"reset")
-    assert ["no"] == [str(each["exception"]) for each in run.errors]
+    assert [str(each["exception"]) for each in run.errors] == ["no"]
 
 
 @pytest.mark.parametrize("event", KINDS)
@@ -66,4 +69,4 @@ def test_a_socket_that_another_listener_has_taken_stays(run, event):
 
     run.errors_wanted = True
     assert run(switched, event, add_listeners) == b"taken"
-    assert ["no"] == [str(each["exception"]) for each in run.errors]
+    assert [str(each["exception"]) for each in run.errors] == ["no"]

@@ -101,7 +101,9 @@ WAYS = [
 ]
 
 
-CASES = [(way, path) for way in WAYS for path in ("/big", "/elsewhere") if (way, path) != (posted, "/elsewhere")]
+CASES = [
+    (way, path) for way in WAYS for path in ("/big", "/elsewhere") if (way, path) != (posted, "/elsewhere")
+]
 
 
 @pytest.mark.parametrize(("way", "path"), CASES, ids=lambda each: getattr(each, "__name__", each))

@@ -1,4 +1,4 @@
-"""Responses that nobody holds any more: their connections are closed, their places are free, and a warning says so."""
+"""Responses that the program dropped: their connections are closed, their places are free, and a warning says so."""
 
 import asyncio
 import contextlib

@@ -293,7 +293,7 @@ class Agent:
                 return
 
     def _is_short_of_places(self) -> bool | None:
-        """Whether a response that nobody reads has a place that a request waits for; None where none waits."""
+        """Whether a response that is not read has a place that a request waits for; None if no request waits."""
         if not self._waiting:
             return None
         return any(connection.stalled and connection.key in self._waiting for connection in self._all)

@@ -18,7 +18,7 @@ cdef class ClientConnection(HttpConnection):
     cdef bint _silent                    # nothing came in answer to the request so far
     cdef bint _over                      # the response is complete
     cdef bint _switches                  # what follows the head that came is another protocol
-    cdef object _stalled                 # a weak reference to the response that nobody reads, else None
+    cdef object _stalled                 # a weak reference to the response that is not read, else None
     cdef tuple _stalled_name             # its method and URL
     @cython.locals(response=ClientResponse)
     cdef object _head_came(self)

@@ -106,7 +106,7 @@ class ClientConnection(HttpConnection):
 
     @property
     def stalled(self) -> bool:
-        """Whether nobody reads the response, and only its reader holds it, if there is one."""
+        """Whether the response is not read, and the connection does not hold it."""
         return self._stalled is not None
 
     @property
@@ -293,10 +293,10 @@ class ClientConnection(HttpConnection):
                 request._complete()
             self._close()
 
-    # ---- responses that nobody reads
+    # ---- responses that are not read
 
     def _let_go(self) -> None:
-        """Nobody reads the body, for now or for good: hold the response only as long as somebody else does."""
+        """The body is not read, for now or for good: hold the response no longer than the program does."""
         response = self._incoming
         request = self._request
         if (

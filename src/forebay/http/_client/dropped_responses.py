@@ -16,7 +16,7 @@ _PAUSE_TIMES = 20
 
 
 class DroppedResponses:
-    """Runs the garbage collector while requests wait for the places of responses that nobody reads.
+    """Runs the garbage collector while requests wait for the places of responses that are not read.
 
     A request and its response hold one another, so that only the collector finds those that a program has dropped.
     ``is_short``: whether there are such responses, None where no request waits.

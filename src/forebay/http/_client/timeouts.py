@@ -74,7 +74,7 @@ class Watch:
 
     def __init__(self, timeouts: Timeouts, exchange: Any) -> None:
         self._timeouts = timeouts
-        # A response that nobody holds any more goes, and its exchange with it.
+        # A response that the program drops goes, and its exchange with it.
         self._exchange: Callable[[], Any] = weakref.ref(exchange)
         self._loop = asyncio.get_running_loop()
         self._began = self._since = self._active_at = monotonic()

@@ -18,7 +18,7 @@ class Carrier(Listener):
         """The program reads the body of ``incoming``."""
 
     def _listeners_changed(self, incoming: Any) -> None:
-        """Somebody listens to ``incoming``, or nobody does any more."""
+        """The listeners of ``incoming`` have changed."""
 
     def _incoming_closed(self, incoming: Any, error: Any) -> None:
         """``incoming`` was destroyed, read to its end or not."""

@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 import pytest
-from file_helpers import gone
 
 from forebay import (
     InvalidArgValueError,
@@ -15,6 +14,7 @@ from forebay import (
     finished,
     pipeline,
 )
+from support.files import gone
 
 DATA = b"0123456789" * 50_000
 

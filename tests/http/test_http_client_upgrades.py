@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from http_helpers import raw_server
 
 from forebay import http
+from support.http_peers import raw_server
 
 KINDS = {
     "upgrade": (

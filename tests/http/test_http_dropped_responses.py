@@ -6,9 +6,9 @@ import gc
 import warnings
 
 import pytest
-from http_helpers import body_of, serving, until
 
 from forebay import AbortController, HttpTimeoutError, Writable, http, once
+from support.http_peers import body_of, serving, until
 
 BIG = b"x" * 4_000_000
 asked = []

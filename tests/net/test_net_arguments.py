@@ -3,9 +3,9 @@
 import asyncio
 
 import pytest
-from net_helpers import HOST
 
 from forebay import InvalidArgTypeError, InvalidArgValueError, OutOfRangeError, net
+from support.sockets import HOST
 
 NAMES = ["a" * 64 + ".example", "a..b", "\ud800x", ".", "\xe9" * 64]
 

@@ -1,4 +1,4 @@
-"""The fixtures of all tests. What is no fixture stands in tests/support."""
+"""The fixtures of all tests. The other shared helpers are in tests/support."""
 
 import asyncio
 import os

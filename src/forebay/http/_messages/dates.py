@@ -59,7 +59,7 @@ def date_value(text: str) -> int | None:
 
 
 def date_text(seconds: float) -> str | None:
-    """The HTTP date for seconds since 1970, no later than now; None where it cannot be written."""
+    """Return the HTTP date for seconds since 1970, no later than now; None if it cannot be written."""
     seconds = min(seconds, time())
     if not 0 <= seconds <= _LAST_SECOND:
         return None

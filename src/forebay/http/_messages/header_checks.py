@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""Header fields that are to go, checked before they do: names are tokens, values have no line breaks."""
+"""Checks of header fields before they are sent: names are tokens, values have no line breaks."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _SAFE_IN_QUERY = "!#$%&'()*+,/:;=?@[]~-._"
 
 
 def raw_path(url: str) -> str:
-    """The path of a target in any form, as it was sent."""
+    """Return the path of a target in any form, as it was sent."""
     origin = _ORIGIN(url)
     path = url[origin.end() :] if origin else url
     path = path.partition("#")[0].partition("?")[0]
@@ -21,12 +21,12 @@ def raw_path(url: str) -> str:
 
 
 def raw_query(url: str) -> str:
-    """What follows the question mark, as it was sent."""
+    """Return the part behind the question mark, as it was sent."""
     return url.partition("#")[0].partition("?")[2]
 
 
 def decoded_path(url: str) -> bytes:
-    """The path of a target, percent-decoded."""
+    """Return the path of a target, percent-decoded."""
     return unquote_to_bytes(raw_path(url).encode("latin-1"))
 
 

@@ -1,6 +1,9 @@
 """The fixtures of all tests. The other shared helpers are in tests/support."""
 
 import asyncio
+import contextlib
+import errno
+import importlib
 import os
 import shutil
 import ssl
@@ -16,12 +19,15 @@ for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
 pytest.register_assert_rewrite(
     *(
         f"support.{name}"
-        for name in ("command", "files", "http_peers", "loops", "queues", "sockets", "streams")
+        for name in ("command", "files", "http_peers", "loops", "queues", "rings", "sockets", "streams")
     )
 )
 
+from forebay._system.kernel_copy import Mover  # noqa: E402
 from support.files import Events  # noqa: E402 - assertions in it are explained, too
 from support.loops import LOOPS, Run  # noqa: E402
+from support.queues import BACKENDS, load_queue_class  # noqa: E402
+from support.rings import LARGE, SMALL  # noqa: E402
 
 # ---- event loops
 
@@ -118,3 +124,73 @@ def client_tls(certificate):
 def tls(server_tls, client_tls):
     """Both contexts: the server's and the client's."""
     return server_tls, client_tls
+
+
+# ---- buffers
+
+
+@pytest.fixture(params=["c", "python"])
+def ring_cls(request):
+    """The RingBuffer of each backend."""
+    if request.param == "python":
+        return importlib.import_module("forebay._buffers.ring_py").RingBuffer
+    if os.environ.get("FOREBAY_BACKEND") == "c":
+        return importlib.import_module("forebay._buffers.ring").RingBuffer
+    return pytest.importorskip("forebay._buffers.ring", reason="the compiled ring is not built").RingBuffer
+
+
+@pytest.fixture(params=[SMALL, LARGE], ids=["slab", "mapped"])
+def ring(ring_cls, request):
+    """A ring of each of both sizes."""
+    return ring_cls(request.param)
+
+
+@pytest.fixture(params=BACKENDS)
+def queue_cls(request):
+    """The ChunkQueue of each backend."""
+    return load_queue_class(request.param)
+
+
+@pytest.fixture
+def pipe():
+    """Both ends of a kernel pipe."""
+    ends = os.pipe()
+    yield ends
+    for fd in ends:
+        with contextlib.suppress(OSError):
+            os.close(fd)
+
+
+# ---- the direct path
+
+
+def refused(*args):
+    """In the place of ``os.copy_file_range``: as between two file systems."""
+    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+
+@pytest.fixture
+def trips(monkeypatch):
+    """What the direct path moved, trip by trip."""
+    moved = []
+    move = Mover.move
+
+    def noted(self, *args):
+        result = move(self, *args)
+        moved.append(result.nbytes)
+        return result
+
+    monkeypatch.setattr(Mover, "move", noted)
+    return moved
+
+
+@pytest.fixture(params=["copy_file_range", "splice"])
+def slow(request, monkeypatch):
+    """Moves in steps of 50,000 bytes, one for each trip, so that there are many boundaries; in either way."""
+    if request.param == "splice":
+        monkeypatch.setattr(os, "copy_file_range", refused, raising=False)
+    else:
+        monkeypatch.setattr("forebay._system.kernel_copy.may_share_blocks", lambda *args: True)
+    monkeypatch.setattr("forebay._system.kernel_copy._FIRST_CALL", 50_000)
+    monkeypatch.setattr("forebay._system.kernel_copy._LARGEST_CALL", 50_000)
+    monkeypatch.setattr("forebay._system.kernel_copy._SLICE_SECONDS", -1)

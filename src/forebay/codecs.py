@@ -18,7 +18,13 @@ from typing import Any
 
 from forebay._core.state.lifecycle import Completion
 from forebay._system.worker_pool import SerialExecutor
-from forebay.errors import InvalidArgTypeError, InvalidArgValueError, OutOfRangeError, StreamError
+from forebay.errors import (
+    DamagedDataError,
+    InvalidArgTypeError,
+    InvalidArgValueError,
+    OutOfRangeError,
+    TruncatedDataError,
+)
 from forebay.streams.transform import Transform
 
 __all__ = [
@@ -43,18 +49,6 @@ _STEP_OUT = 256 * 1024
 _MOST_UNHASHED = 1024 * 1024
 # zlib's number for its largest window, with a gzip header and trailer.
 _GZIP_FORMAT = 31
-
-
-class DamagedDataError(StreamError, ValueError):
-    """The compressed data is not in its format, or its checksum is wrong."""
-
-    code = "Z_DATA_ERROR"
-
-
-class TruncatedDataError(StreamError, EOFError):
-    """The compressed data ends too early."""
-
-    code = "Z_BUF_ERROR"
 
 
 class _Worker(Transform):

@@ -12,6 +12,7 @@ __all__ = [
     "AlreadyFinishedError",
     "CannotPipeError",
     "ContentLengthMismatchError",
+    "DamagedDataError",
     "HeadersSentError",
     "HttpError",
     "HttpProtocolError",
@@ -34,6 +35,7 @@ __all__ = [
     "StreamDestroyedError",
     "StreamError",
     "StreamOverflowError",
+    "TruncatedDataError",
     "UnableToPipeError",
     "UnknownEncodingError",
     "UnshiftAfterEndError",
@@ -251,3 +253,15 @@ class ContentLengthMismatchError(HttpError, ValueError):
     """The length of the body differs from the Content-Length."""
 
     code = "ERR_HTTP_CONTENT_LENGTH_MISMATCH"
+
+
+class DamagedDataError(StreamError, ValueError):
+    """The compressed data is not in its format, or its checksum is wrong."""
+
+    code = "Z_DATA_ERROR"
+
+
+class TruncatedDataError(StreamError, EOFError):
+    """The compressed data ends too early."""
+
+    code = "Z_BUF_ERROR"

@@ -17,7 +17,7 @@ from starlette.background import BackgroundTask  # noqa: E402
 from starlette.responses import PlainTextResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
-from forebay import InvalidArgTypeError, Readable, consumers, create_read_stream, http  # noqa: E402
+from forebay import IncompleteMessageError, InvalidArgTypeError, Readable, consumers, create_read_stream, http  # noqa: E402
 from forebay.adapters.asgi import StreamResponse, request_body, send_stream  # noqa: E402
 from support.files import gone  # noqa: E402
 
@@ -149,7 +149,7 @@ def test_a_source_that_fails(run):
         app = Starlette(routes=[Route("/0", failing(0)), Route("/1", failing(1))])
         async with serving(app) as url:
             assert (await http.get(url + "/0")).status_code == 500
-            with pytest.raises(ConnectionError):
+            with pytest.raises(IncompleteMessageError):
                 await consumers.bytes(await http.get(url + "/1"))
 
     run(main)

@@ -12,12 +12,7 @@ from array import array
 
 import pytest
 
-from support.queues import BACKENDS, content, is_locked, load_queue_class, queue_of
-
-
-@pytest.fixture(params=BACKENDS)
-def queue_cls(request):
-    return load_queue_class(request.param)
+from support.queues import content, is_locked, load_queue_class, queue_of
 
 
 class SubBytes(bytes):

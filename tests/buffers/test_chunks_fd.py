@@ -16,12 +16,7 @@ import time
 
 import pytest
 
-from support.queues import BACKENDS, content, is_locked, load_queue_class, queue_of
-
-
-@pytest.fixture(params=BACKENDS)
-def queue_cls(request):
-    return load_queue_class(request.param)
+from support.queues import content, is_locked, queue_of
 
 
 @pytest.fixture

@@ -14,14 +14,9 @@ import sys
 
 import pytest
 
-from support.queues import BACKENDS, content, load_queue_class, queue_of
+from support.queues import content, queue_of
 
 ROUNDS = int(os.environ.get("FOREBAY_EXAMPLES", "200"))
-
-
-@pytest.fixture(params=BACKENDS)
-def queue_cls(request):
-    return load_queue_class(request.param)
 
 
 class Pooled(bytearray):

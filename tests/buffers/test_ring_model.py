@@ -1,6 +1,5 @@
 """RingBuffer against a bytearray: any sequence of calls, with views that live for as long as they like."""
 
-import importlib
 import os
 from typing import Any
 
@@ -18,15 +17,6 @@ from hypothesis.stateful import (
 
 CAPACITIES = st.one_of(st.integers(1, 9), st.sampled_from([4096, 4097, 8192]))
 SIZES = st.one_of(st.integers(0, 12), st.integers(0, 9000))
-
-
-@pytest.fixture(params=["c", "python"])
-def ring_cls(request: pytest.FixtureRequest) -> Any:
-    if request.param == "python":
-        return importlib.import_module("forebay._buffers.ring_py").RingBuffer
-    if os.environ.get("FOREBAY_BACKEND") == "c":
-        return importlib.import_module("forebay._buffers.ring").RingBuffer
-    return pytest.importorskip("forebay._buffers.ring", reason="the compiled ring is not built").RingBuffer
 
 
 class RingModel(RuleBasedStateMachine):

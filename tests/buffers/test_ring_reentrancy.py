@@ -16,13 +16,6 @@ import pytest
 ROUNDS = int(os.environ.get("FOREBAY_EXAMPLES", "30"))
 
 
-@pytest.fixture(params=["c", "python"])
-def ring_cls(request):
-    if request.param == "python":
-        return importlib.import_module("forebay._buffers.ring_py").RingBuffer
-    return pytest.importorskip("forebay._buffers.ring", reason="the compiled ring is not built").RingBuffer
-
-
 class Garbage:
     """A cycle; it is used where the collector finds it."""
 

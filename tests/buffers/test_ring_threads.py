@@ -2,7 +2,6 @@
 
 import faulthandler
 import gc
-import importlib
 import os
 import random
 import socket
@@ -17,15 +16,6 @@ import pytest
 
 TOTAL = int(os.environ.get("FOREBAY_RING_STRESS_BYTES", 1 << 22))
 CAPACITIES = [1, 100, 4096, 5000, 1 << 18]
-
-
-@pytest.fixture(params=["c", "python"])
-def ring_cls(request: pytest.FixtureRequest) -> Any:
-    if request.param == "python":
-        return importlib.import_module("forebay._buffers.ring_py").RingBuffer
-    if os.environ.get("FOREBAY_BACKEND") == "c":
-        return importlib.import_module("forebay._buffers.ring").RingBuffer
-    return pytest.importorskip("forebay._buffers.ring", reason="the compiled ring is not built").RingBuffer
 
 
 def run_together(*calls: Callable[[], None], deadline: float = 90) -> None:

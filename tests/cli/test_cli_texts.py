@@ -226,13 +226,18 @@ def test_progress_writes_while_it_lasts(monkeypatch, terminal):
         assert "\r" not in out.getvalue()
 
 
-def test_progress_survives_a_terminal_that_is_gone():
+def test_progress_survives_a_terminal_that_is_gone(monkeypatch):
+    monkeypatch.setattr("forebay.cli.output.progress._BAR_EVERY_SECONDS", 0.01)
     out = Out(terminal=True)
+    asked = []
 
     async def main():
-        with Progress(out, None, lambda: 0, lambda: STAGES) as progress:
+        with Progress(out, None, lambda: asked.append(out.closed) or 0, lambda: STAGES):
+            while not asked:
+                await asyncio.sleep(0.005)
             out.close()
-            progress._tick()
+            while asked.count(True) < 2:
+                await asyncio.sleep(0.005)
 
     # Whether it is a terminal was asked for while it was one.
     asyncio.run(main())

@@ -331,6 +331,10 @@ def test_a_full_queue_of_a_unix_socket(run, tmp_path):
     async def main():
         handles = [net.connect(path) for _ in range(6)]
         await asyncio.sleep(0.03)
+        with socket.socket(socket.AF_UNIX) as refused:
+            refused.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                refused.connect(path)
         listener.setblocking(False)
         loop = asyncio.get_running_loop()
         peers = [(await loop.sock_accept(listener))[0] for _ in handles]

@@ -208,6 +208,7 @@ async def test_several_wait_for_the_same_drain():
     stream.write(b"x")
     waits = [asyncio.create_task(_await(stream.drain())) for _ in range(3)]
     await quiet()
+    assert not any(wait.done() for wait in waits)
     stream.step()
     await asyncio.gather(*waits)
 

@@ -36,7 +36,18 @@ def test_every_name_exists(name):
 
 
 def test_every_error_is_public():
-    assert set(errors.__all__) <= set(forebay.__all__)
+    raised = {
+        name
+        for module in pkgutil.walk_packages(forebay.__path__, "forebay.")
+        if "._" not in module.name
+        for name, value in vars(importlib.import_module(module.name)).items()
+        if isinstance(value, type)
+        and issubclass(value, errors.StreamError)
+        and value.__module__ == module.name
+        and not name.startswith("_")
+    }
+    assert raised == set(errors.__all__)
+    assert raised <= set(forebay.__all__)
 
 
 def test_the_version():

@@ -36,105 +36,169 @@ class ChunkQueue:
 
     def __init__(self) -> None: ...
     def append(self, buffer: ReadableBuffer) -> None:
-        """Put a chunk at the end.
+        """Add a chunk at the end.
 
-        Raises `TypeError` for what is not a buffer of single bytes, `BufferError` where it is not
-        contiguous, `MemoryError`; the queue is then as it was.
+        Args:
+            buffer: A contiguous buffer of single bytes.
+
+        Raises:
+            TypeError: It is not a buffer of single bytes.
+            BufferError: It is not contiguous.
+            MemoryError: There is no memory; the queue is unchanged.
         """
 
     def appendleft(self, buffer: ReadableBuffer) -> None:
-        """Put a chunk in front of all others. Raises what `append()` does."""
+        """Add a chunk at the front.
+
+        Args:
+            buffer: As for `append`.
+
+        Raises:
+            TypeError, BufferError, MemoryError: As for `append`.
+        """
 
     def append_copy(self, buffer: ReadableBuffer, n: int | None = None, first: int = 0) -> None:
-        """Copy the first n bytes of a buffer to the end, or all of it where n is not given.
+        """Copy the first bytes of a buffer to the end.
 
-        For a buffer that is used again, as the one that data is received into. Short pieces are joined to the
-        last chunk while that is short too, so that many of them take little more than their bytes; long ones
-        become chunks of at most 64 KiB. ``first`` bytes, where given, become one chunk, for a reader who will ask for
-        just these. Raises `ValueError` where the buffer has fewer bytes, and what
-        `append()` does.
+        For a buffer that is used again, such as a receive buffer. Short pieces are joined to the last chunk while that is
+        short too, so that many of them need little more than their bytes. Long pieces become chunks of at most 64 KiB.
+
+        Args:
+            buffer: As for `append`.
+            n: The number of bytes. None means all.
+            first: How many of them become one chunk, for a reader that will ask for exactly these.
+
+        Raises:
+            ValueError: The buffer has fewer bytes.
+            TypeError, BufferError, MemoryError: As for `append`.
         """
 
     def extend(self, iterable: Iterable[ReadableBuffer]) -> None:
         """Append every buffer of an iterable, in order.
 
-        Where one of them is refused, or the iterable raises, those before it stay in the queue. A buffer
-        given instead of an iterable of buffers raises `TypeError`.
+        If one of them raises, or the iterable raises, those before it stay in the queue.
+
+        Args:
+            iterable: An iterable of buffers.
+
+        Raises:
+            TypeError: The argument is itself a buffer.
         """
 
     def popleft(self) -> ReadableBuffer:
         """Take the front chunk.
 
-        This is the very object that was appended, where nothing of it has been taken. Of a chunk that is
-        partly taken it is the rest: `bytes` of a `bytes` object (one copy), a read-only `memoryview` of any
-        other; so it is, too, of a `memoryview` that was released in the queue. Raises `IndexError` where the
-        queue is empty.
+        If nothing of it has been taken, this is the very object that was appended. The rest of a chunk that is partly taken is
+        `bytes` for a `bytes` object (one copy), and a read-only `memoryview` for any other, also for a `memoryview` that was
+        released in the queue.
+
+        Raises:
+            IndexError: The queue is empty.
         """
 
     def read(self, n: int) -> bytes:
-        """Take n bytes, or all where there are fewer; `b""` where there are none.
+        """Take n bytes, or all if there are fewer; `b""` from an empty queue.
 
-        Where the front chunk is a whole `bytes` object of just that size, it is returned itself; otherwise
-        the bytes are copied once.
+        If the front chunk is a whole `bytes` object of just that size, that object is returned. Otherwise there is one copy.
+
+        Args:
+            n: The number of bytes.
         """
 
     def read_view(self, n: int) -> memoryview:
-        """Take up to n bytes without a copy: a read-only view of the front chunk, and of no more than that.
+        """Take up to n bytes of the front chunk without a copy, as a read-only view.
 
-        The view keeps the chunk alive. It is empty where the queue is.
+        The view keeps the chunk alive. It is empty if the queue is.
+
+        Args:
+            n: The most bytes.
         """
 
     def peek(self, n: int) -> bytes:
-        """What `read(n)` would return; it stays in the queue."""
+        """Return what `read(n)` would return, and leave it in the queue.
+
+        Args:
+            n: The number of bytes.
+        """
 
     def views(self, n: int) -> list[memoryview]:
-        """Read-only views of the next n bytes (or of all where there are fewer), one for each chunk.
+        """Return read-only views of the next n bytes (or all if there are fewer), one for each chunk.
 
-        Nothing is copied, nothing taken: `consume()` does that. A view keeps its chunk alive and exported,
-        so it is good for as long as it is held, also when the chunk has left the queue.
+        Nothing is copied or taken: `consume()` does that. A view keeps its chunk alive and exported, so it is valid as long as
+        you hold it, even after the chunk has left the queue.
+
+        Args:
+            n: The number of bytes.
         """
 
     def consume(self, n: int) -> None:
-        """Drop n bytes from the front. Raises `ValueError` where there are fewer."""
+        """Drop n bytes from the front.
+
+        Args:
+            n: The number of bytes.
+
+        Raises:
+            ValueError: There are fewer.
+        """
 
     def find(self, sub: ReadableBuffer, start: int = 0) -> int:
-        """The offset from the front of the first `sub` at or after `start`, or -1.
+        """Return the offset from the front of the first `sub` at or after `start`, or -1.
 
-        Boundaries between chunks do not matter. An empty `sub` is found at `start`, as in `bytes.find`.
-        Takes linear time in the bytes searched.
+        Boundaries between chunks do not matter. An empty `sub` is found at `start`, as in `bytes.find`. Takes linear time in the
+        searched bytes.
+
+        Args:
+            sub: The bytes to find.
+            start: The offset at which the search starts.
         """
 
     def read_until(self, sub: ReadableBuffer, max: int) -> bytes | None:
-        """Take the bytes up to and including the first `sub`, or return `None` where it is not there yet.
+        """Take the bytes up to and including the first `sub`, or return `None` if it has not arrived yet.
 
-        `max` is the most bytes that may come before `sub`. Once it is certain that there are more,
-        `ValueError` is raised and names the limit; nothing is taken, so a call with a larger one may follow.
+        A call that returned `None` is resumed by the next one for the same `sub`: asking again after each `append()` takes linear
+        time in all. Bytes that have been searched are not searched again, so do not change a mutable chunk in the queue.
 
-        A call that returned `None` is resumed by the next one for the same `sub`: asking again after each
-        `append()` takes linear time in all. Bytes that have been searched are not looked at again, which is
-        one more reason to leave a mutable chunk alone while it is queued.
+        Args:
+            sub: The bytes to find.
+            max: The most bytes before `sub`.
+
+        Raises:
+            ValueError: There are more bytes before `sub`. Nothing is taken, so you can call again with a larger `max`.
         """
 
     def readinto(self, buf: WriteableBuffer) -> int:
         """Fill a writable buffer from the front; return the number of bytes moved (0: the queue is empty).
 
-        Raises `TypeError` where `buf` is read-only, or not a one-dimensional buffer of single bytes.
+        Args:
+            buf: A writable one-dimensional buffer of single bytes.
+
+        Raises:
+            TypeError: It is not such a buffer.
         """
 
     def writev_to(self, fd: FileDescriptorLike) -> int:
         """Write from the front to a file descriptor with one gather write; return the bytes it took.
 
-        `fd` is an int or an object with `fileno()`. One `writev` is made, for up to IOV_MAX chunks and
-        1 GiB. What the kernel took leaves the queue after the call, and nothing else does: after a short
-        write, or any error, the next call goes on where this one stopped. With an empty queue no call is
-        made, and 0 returned. An interrupted call is repeated once the signal handlers have run.
+        One `writev` is made, for up to IOV_MAX chunks and 1 GiB. The bytes that the kernel took leave the queue after the call:
+        after a short write, or an error, the next call continues there. With an empty queue there is no call, and 0 is returned.
+        An interrupted call is repeated after the signal handlers have run.
 
-        Raises `BlockingIOError` where the descriptor would block, other `OSError`s as the kernel tells,
-        `ValueError` for a number that is no descriptor.
+        Args:
+            fd: An int or an object with `fileno()`.
+
+        Raises:
+            BlockingIOError: The descriptor would block.
+            OSError: The kernel reports another error.
+            ValueError: The number is not a descriptor.
         """
 
     def pwritev_to(self, fd: FileDescriptorLike, offset: int) -> int:
-        """As `writev_to()`, at an offset of a file, whose position stays as it is."""
+        """Write as `writev_to()` does, at an offset of a file, whose position does not change.
+
+        Args:
+            fd: As for `writev_to`.
+            offset: The offset in bytes.
+        """
 
     def clear(self) -> None:
         """Drop every chunk."""

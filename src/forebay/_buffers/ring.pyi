@@ -53,9 +53,14 @@ class RingBuffer:
 
     def __new__(cls, capacity: SupportsIndex) -> RingBuffer: ...
     def write(self, data: Buffer, /) -> int:
-        """Copy in as much of data as fits and return the number of bytes taken, 0 if the ring is full.
+        """Copy in as much of data as fits; return the number of bytes taken, 0 if the ring is full.
 
-        Raises `ValueError` on a closed ring and `BufferError` while a `write_view()` is in use.
+        Args:
+            data: A contiguous buffer of single bytes.
+
+        Raises:
+            ValueError: The ring is closed.
+            BufferError: A `write_view()` is in use.
         """
 
     def write_view(self) -> memoryview:
@@ -67,39 +72,74 @@ class RingBuffer:
         """
 
     def commit(self, n: SupportsIndex, /) -> None:
-        """Make the first n bytes that `write_view()` showed readable.
+        """Make the first n bytes of `write_view()` readable.
 
-        Raises `ValueError` if it did not show that many.
+        Args:
+            n: The number of bytes.
+
+        Raises:
+            ValueError: The view had fewer bytes.
         """
 
     def recv_from(self, fd: int | _HasFileno, /) -> int:
         """Read once, by read(2), from fd into the free part; return the number of bytes, 0 at end of file.
 
-        Other threads run meanwhile. A read interrupted by a signal is tried again after the handler
-        ran. Raises `BufferError` if the ring is full, so that 0 always means the end; `BlockingIOError`
-        if a non-blocking fd has nothing; another `OSError` as the kernel says.
+        Other threads run meanwhile. A read that a signal interrupts is tried again after the handler has run.
+
+        Args:
+            fd: An int or an object with `fileno()`.
+
+        Raises:
+            BufferError: The ring is full, so that 0 always means the end.
+            BlockingIOError: A non-blocking fd has no data.
+            OSError: The kernel reports another error.
         """
 
     def read(self, n: SupportsIndex, /) -> bytes:
-        """Consume up to n bytes and return them; b"" if the ring is empty."""
+        """Consume up to n bytes and return them; b"" if the ring is empty.
+
+        Args:
+            n: The most bytes.
+        """
 
     def peek(self, n: SupportsIndex, /) -> bytes:
-        """Return up to n bytes without consuming them."""
+        """Return up to n bytes without consuming them.
+
+        Args:
+            n: The most bytes.
+        """
 
     def readinto(self, buf: Buffer, /) -> int:
-        """Consume as many bytes as fit into the writable buf and return their number."""
+        """Consume as many bytes as fit into buf and return their number.
+
+        Args:
+            buf: A writable buffer.
+        """
 
     def skip(self, n: SupportsIndex, /) -> int:
-        """Consume up to n bytes and return their number."""
+        """Consume up to n bytes and return their number.
+
+        Args:
+            n: The most bytes.
+        """
 
     def consume(self, n: SupportsIndex, /) -> None:
         """Consume exactly n bytes, usually after looking at them in a view.
 
-        Raises `ValueError`, and consumes nothing, if there are fewer.
+        Args:
+            n: The number of bytes.
+
+        Raises:
+            ValueError: There are fewer. Nothing is consumed.
         """
 
     def find(self, sub: Buffer, start: SupportsIndex = 0) -> int:
-        """Return the offset from the first readable byte of the first sub at or after start, or -1."""
+        """Return the offset from the first readable byte of the first sub at or after start, or -1.
+
+        Args:
+            sub: The bytes to find.
+            start: The offset at which the search starts.
+        """
 
     def read_view(self) -> memoryview:
         """Return a read-only memoryview of the filled part as it is now.
@@ -108,23 +148,35 @@ class RingBuffer:
         """
 
     def send_to(self, fd: int | _HasFileno, /) -> int:
-        """Write the filled part once, by write(2), to fd; consume and return what the kernel took.
+        """Write the filled part once, by write(2), to fd; consume and return the number of bytes that the kernel took.
 
-        Other threads run meanwhile. Returns 0 without a system call if the ring is empty. Interrupts and
-        errors are as for `recv_from()`; after an error nothing is consumed.
+        Other threads run meanwhile. Returns 0 without a system call if the ring is empty. After an error nothing is consumed.
+
+        Args:
+            fd: An int or an object with `fileno()`.
+
+        Raises:
+            BlockingIOError: A non-blocking fd takes no data.
+            OSError: The kernel reports another error.
         """
 
     def wait_readable(self, timeout: float | None = None) -> bool:
-        """Wait until there are bytes or the ring is closed; False if timeout seconds passed first.
+        """Wait until there are bytes or the ring is closed; return False after a timeout.
 
-        Polls for a few microseconds, then sleeps until the producer wakes it. Once it returned True,
-        `read()` returns b"" only at the end of the stream.
+        Polls for a few microseconds, then sleeps until the producer wakes it. After True, `read()` returns b"" only at the end of
+        the stream.
+
+        Args:
+            timeout: Seconds. None means no limit.
         """
 
     def wait_writable(self, timeout: float | None = None) -> bool:
-        """Wait until there is room or the ring is closed; False if timeout seconds passed first.
+        """Wait until there is room or the ring is closed; return False after a timeout.
 
         Also waits for views to be released. After a close, writing raises `ValueError`.
+
+        Args:
+            timeout: Seconds. None means no limit.
         """
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import importlib
 import os
 import shutil
@@ -28,6 +29,13 @@ from support.files import Events  # noqa: E402 - assertions in it are explained,
 from support.loops import LOOPS, Run  # noqa: E402
 from support.queues import BACKENDS, load_queue_class  # noqa: E402
 from support.rings import LARGE, SMALL  # noqa: E402
+
+
+def pytest_collection_finish(session):
+    """Keep what collecting the tests has made out of the garbage collector's way: nearly every test runs it."""
+    gc.collect()
+    gc.freeze()
+
 
 # ---- event loops
 

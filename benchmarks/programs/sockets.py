@@ -74,7 +74,7 @@ async def net_idle(bench: Bench, n: int) -> None:
     everybody = asyncio.get_running_loop().create_future()
 
     def accept(socket: net.Socket) -> None:
-        if len(server.connections) == n:
+        if server.connections == n:
             everybody.set_result(None)
 
     server = await net.create_server(accept).listen(0, HOST)

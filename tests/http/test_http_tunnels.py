@@ -41,14 +41,14 @@ class Proxy:
     @contextlib.asynccontextmanager
     async def serving(self):
         async with await net.create_server(self.accept, allow_half_open=True).listen(0, HOST) as server:
-            self.url = f"http://{HOST}:{server.address()[1]}"
+            self.url = f"http://{HOST}:{server.address[1]}"
             yield self
 
 
 @contextlib.asynccontextmanager
 async def echoing():
     async with await net.create_server(lambda s: s.pipe(s), allow_half_open=True).listen(0, HOST) as server:
-        yield f"{HOST}:{server.address()[1]}"
+        yield f"{HOST}:{server.address[1]}"
 
 
 def tunnel(url, authority, **options):

@@ -139,7 +139,7 @@ async def merges(length):
 
 
 async def shares(length):
-    assert await items_of(wrapped(numbers(), length, lambda source: share(source).consumer())) == [0, 1, 2]
+    assert await items_of(wrapped(numbers(), length, lambda source: share(source).subscribe())) == [0, 1, 2]
 
 
 # ---- each writes to the next one

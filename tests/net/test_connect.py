@@ -40,7 +40,7 @@ def test_a_unix_socket(run, tmp_path, kind):
         path = tmp_path / "there"
         async with net.create_server(greet) as server:
             await server.listen(kind(path))
-            assert server.address() == str(path)
+            assert server.address == str(path)
             assert server.port is None
             async with net.connect(kind(path)) as client:
                 assert await received(client) == b"hello"

@@ -306,12 +306,12 @@ def test_an_idle_socket_is_small(run):
 
         async with serving(lambda stream: None) as server:
             peers = [await Peer.to(server.port) for _ in range(10)]
-            await until(lambda: len(server.connections) == 10)
+            await until(lambda: server.connections == 10)
             tracemalloc.start()
             try:
                 before, _ = tracemalloc.get_traced_memory()
                 more = [await Peer.to(server.port) for _ in range(200)]
-                await until(lambda: len(server.connections) == 210)
+                await until(lambda: server.connections == 210)
                 gc.collect()
                 after, _ = tracemalloc.get_traced_memory()
             finally:

@@ -37,16 +37,16 @@ def test_events_and_names(run):
     async def main():
         server = net.create_server()
         seen = note(server, "listening", "connection", "close")
-        assert server.address() is None
+        assert server.address is None
         assert server.port is None
         assert not server.listening
         assert await server.listen(0, HOST) is server
         assert server.listening
-        assert server.address() == (HOST, server.port)
+        assert server.address == (HOST, server.port)
         assert server.addresses == [(HOST, server.port)]
         client = await net.connect(server.port, HOST)
         await until(lambda: len(seen) == 2)
-        (there,) = server.connections
+        (there,) = server.sockets
         assert seen == ["listening", ("connection", there)]
         assert str(server.port) in repr(server)
         client.destroy()
@@ -246,13 +246,13 @@ def test_max_connections(run):
             dropped = note(server, "drop")
             peers = [await Peer.to(server.port) for _ in range(3)]
             assert await peers[2].rest() == b""
-            assert len(server.connections) == 2
+            assert server.connections == 2
             assert [each[1]["remote_address"] for each in dropped] == [HOST]
             assert dropped[0][1]["local_port"] == server.port
             peers[0].close()
-            await until(lambda: len(server.connections) == 1)
+            await until(lambda: server.connections == 1)
             again = await Peer.to(server.port)
-            await until(lambda: len(server.connections) == 2)
+            await until(lambda: server.connections == 2)
             for peer in (*peers[1:], again):
                 peer.close()
 

@@ -283,7 +283,7 @@ def test_addresses(run):
             assert client.remote_port == there.local_port
             assert there.remote_port == client.local_port
             assert (client.remote_family, client.local_family) == ("IPv4", "IPv4")
-            assert client.address() == (HOST, client.local_port)
+            assert client.address == (HOST, client.local_port)
             assert str(client.local_port) in repr(client)
             port = client.local_port
             client.destroy()

@@ -321,9 +321,7 @@ def test_a_reset_during_the_handshake_is_one_error(run, server_tls, client_tls, 
                 failures = note(server, "tls_error")
                 peer = await Peer.to(server.port)
                 await peer.send(b"\x16\x03\x01\x02\x00")
-                await until(
-                    lambda: all(each.bytes_read for each in server.connections) and server.connections
-                )
+                await until(lambda: all(each.bytes_read for each in server.sockets) and server.connections)
                 peer.reset()
                 await until(lambda: failures)
                 await until(lambda: not server.connections)

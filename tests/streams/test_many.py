@@ -84,7 +84,7 @@ async def calls_of(work, count):
 
 async def share_with(count):
     shared = share([b"x"] * 5, high_water_mark=2)
-    consumers = [shared.consumer() for _ in range(count)]
+    consumers = [shared.subscribe() for _ in range(count)]
     for taken in await asyncio.gather(*(consumer.to_list() for consumer in consumers)):
         assert taken == [b"x"] * 5
 

@@ -160,7 +160,7 @@ async def by_lines(source):
 
 async def by_share(source):
     shared = share(source)
-    first, second = await asyncio.gather(by_async_for(shared.consumer()), by_async_for(shared.consumer()))
+    first, second = await asyncio.gather(by_async_for(shared.subscribe()), by_async_for(shared.subscribe()))
     assert first == second
     return first
 

@@ -39,7 +39,7 @@ def test_a_chunk_counts_for_what_it_was_when_it_came(run, change):
     async def main():
         source = Readable(read=lambda size: None)
         shared = share(source)
-        quick, slow = shared.consumer(), shared.consumer()
+        quick, slow = shared.subscribe(), shared.subscribe()
         taken = []
         quick.on("data", taken.append)
         chunk = bytearray(b"chunk")
@@ -64,7 +64,7 @@ def test_a_chunk_counts_for_what_it_was_when_it_came(run, change):
 def test_every_consumer_gets_everything(run, make, consumers):
     async def main():
         shared = make(counting(50), high_water_mark=3)
-        lists = await asyncio.gather(*[shared.consumer().to_list() for _ in range(consumers)])
+        lists = await asyncio.gather(*[shared.subscribe().to_list() for _ in range(consumers)])
         assert lists == [list(range(50))] * consumers
         assert shared.buffered == 0
         assert shared.consumers == 0
@@ -77,7 +77,7 @@ def test_the_slowest_governs(run, make):
     async def main():
         source = counting(1000)
         shared = make(source, high_water_mark=5)
-        fast, slow = shared.consumer(), shared.consumer()
+        fast, slow = shared.subscribe(), shared.subscribe()
         got = []
         fast.on("data", got.append)
         await quiet()
@@ -116,7 +116,7 @@ def test_broadcast_reads_up_to_the_mark_at_once(run):
         shared = broadcast(source, high_water_mark=7)
         await quiet()
         assert shared.buffered == 7
-        assert await shared.consumer().to_list() == list(range(100))
+        assert await shared.subscribe().to_list() == list(range(100))
 
     run(main)
 
@@ -124,10 +124,10 @@ def test_broadcast_reads_up_to_the_mark_at_once(run):
 def test_a_late_consumer_starts_at_the_oldest_that_is_kept(run):
     async def main():
         shared = share(counting(20), high_water_mark=8)
-        first = shared.consumer()
+        first = shared.subscribe()
         assert first.read() == 0
         await quiet()
-        second = shared.consumer()
+        second = shared.subscribe()
         got, late = await asyncio.gather(first.to_list(), second.to_list())
         assert got == list(range(1, 20))
         assert late == list(range(late[0], 20))
@@ -141,7 +141,7 @@ def test_bytes_are_counted_as_bytes(run):
         shared = broadcast(
             Readable(read=chunks_of(*[b"x" * 10] * 50), high_water_mark=10), high_water_mark=35
         )
-        consumer = shared.consumer()
+        consumer = shared.subscribe()
         await quiet()
         assert 35 <= shared.buffered < 45
         assert b"".join(await consumer.to_list()) == b"x" * 500
@@ -155,7 +155,7 @@ def test_a_consumer_that_fails_is_only_itself(run):
             raise RuntimeError("mine")
 
         shared = share(counting(30), high_water_mark=4)
-        one, two = shared.consumer(), shared.consumer()
+        one, two = shared.subscribe(), shared.subscribe()
         with pytest.raises(RuntimeError, match="mine"):
             await one.for_each(fail)
         assert await two.to_list() == list(range(30))
@@ -172,7 +172,7 @@ def test_an_error_of_the_source_comes_after_what_was_kept(run):
 
         with reported() as contexts:
             shared = share(items())
-            for consumer in (shared.consumer(), shared.consumer()):
+            for consumer in (shared.subscribe(), shared.subscribe()):
                 got = []
                 with pytest.raises(RuntimeError, match="boom"):
                     async for item in consumer:
@@ -190,9 +190,9 @@ def test_cancel(run, make):
         source = counting(10**9)
         shared = make(source, high_water_mark=4)
         readings = [
-            asyncio.ensure_future(consumer.to_list()) for consumer in (shared.consumer(), shared.consumer())
+            asyncio.ensure_future(consumer.to_list()) for consumer in (shared.subscribe(), shared.subscribe())
         ]
-        readings.append(asyncio.ensure_future(stuck(shared.consumer())))
+        readings.append(asyncio.ensure_future(stuck(shared.subscribe())))
         await quiet()
         shared.cancel(RuntimeError("enough"))
         for reading in readings:
@@ -201,7 +201,7 @@ def test_cancel(run, make):
         assert source.destroyed
         assert shared.buffered == 0
         with pytest.raises(StreamDestroyedError):
-            shared.consumer()
+            shared.subscribe()
 
     async def stuck(consumer):
         await consumer.for_each(lambda i: asyncio.sleep(0))
@@ -213,13 +213,13 @@ def test_leaving_the_block_cancels(run):
     async def main():
         source = counting(10**9)
         async with share(source, high_water_mark=4) as shared:
-            consumer = shared.consumer()
+            consumer = shared.subscribe()
             consumer.on("error", lambda error: None)
             assert await consumer.take(3).to_list() == [0, 1, 2]
         assert source.destroyed
         await quiet()
         async with share(counting(3)) as shared:
-            assert await shared.consumer().to_list() == [0, 1, 2]
+            assert await shared.subscribe().to_list() == [0, 1, 2]
 
     run(main)
 

@@ -48,12 +48,6 @@ class BlockReader:
         self._ended = False
         self._holes = None if offset is None else Holes.of(file)
 
-    def seek(self, offset: int, limit: int | None) -> None:
-        """Continue at another offset."""
-        self._offset = offset
-        self._limit = limit
-        self._ended = False
-
     def read(self, nbytes: int, piece: int) -> Block:
         """Read up to ``nbytes`` in pieces of ``piece`` bytes. From a pipe or device, wait and read what has arrived."""
         pieces: list[bytes] = []

@@ -554,10 +554,16 @@ class Server(EventEmitter):
         return bool(self._listeners)
 
     @property
-    def connections(self) -> frozenset[Socket]:
-        """The present connections."""
+    def connections(self) -> int:
+        """The number of connections."""
+        return len(self._connections)
+
+    @property
+    def sockets(self) -> frozenset[Socket]:
+        """The sockets of the connections."""
         return frozenset(self._connections)
 
+    @property
     def address(self) -> tuple[str, int] | str | None:
         """The ``(host, port)`` or path on which the server listens, the first if there are several; otherwise None."""
         return readable_address(self._listeners[0].getsockname()) if self._listeners else None
@@ -570,7 +576,7 @@ class Server(EventEmitter):
     @property
     def port(self) -> int | None:
         """The port on which the server listens; None for a Unix socket, and while it does not listen."""
-        address = self.address()
+        address = self.address
         return address[1] if isinstance(address, tuple) else None
 
     def __repr__(self) -> str:

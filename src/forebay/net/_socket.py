@@ -557,6 +557,7 @@ class Socket(Duplex, DirectTarget):
         """The family of this side, as `remote_family`."""
         return _family(self._local_name())
 
+    @property
     def address(self) -> tuple[str, int] | str | None:
         """The ``(host, port)`` or path of this side; None before there is a connection."""
         return readable_address(self._local_name())
@@ -579,7 +580,7 @@ class Socket(Duplex, DirectTarget):
         return self._sock
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.ready_state} {self.address()} -> {readable_address(self._peer_name())}>"
+        return f"<{type(self).__name__} {self.ready_state} {self.address} -> {readable_address(self._peer_name())}>"
 
 
 def _host(name: Any) -> str | None:

@@ -52,7 +52,7 @@ async def serve_until_stopped(
         await server.listen(where)
     except OSError as error:
         raise Failure(in_one_line(error, str(where))) from None
-    address = server.address()
+    address = server.address
     place = f"http://{place_of(address)}/" if isinstance(address, tuple) else address
     print(f"forebay: {what} on {place}", file=sys.stderr, flush=True)
     stopped = asyncio.Event()

@@ -69,7 +69,7 @@ class _Proxy:
             raise Failure(in_one_line(error, str(self._listen))) from None
         # Out of descriptors: it goes on when there are some again.
         server.on("error", lambda error: self._say(f"forebay: {error.strerror or error}", sys.stderr))
-        here = server.address()
+        here = server.address
         assert here is not None
         self._say(f"forebay: passing on from {place_of(here)} to {self._target}", sys.stderr)
         stopped = asyncio.Event()

@@ -96,7 +96,7 @@ class ClientConnection(HttpConnection):
             self._request = None
             self._owner._connection_free(self)
         else:
-            outgoing._carry(self)
+            outgoing._attach_transport(self)
 
     def count_bytes(self) -> int:
         """Bytes that came and went so far."""

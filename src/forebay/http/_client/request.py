@@ -129,7 +129,7 @@ class ClientRequest(Outgoing):
 
     def _begin_again(self) -> None:
         """Forget the connection, which was closed before it brought anything."""
-        self._carrier = None
+        self._transport = None
         self._head_sent = False
         if self._waiting:
             self._waiting = False
@@ -219,9 +219,9 @@ class ClientRequest(Outgoing):
     def _w_finish(self) -> None:
         self._sent_at = clock.monotonic()
         Outgoing._w_finish(self)
-        carrier = self._carrier
-        if carrier is not None:
-            carrier._outgoing_finished(self)
+        transport = self._transport
+        if transport is not None:
+            transport._outgoing_finished(self)
 
     def _s_fail(self, error: Any, deferred: Any) -> None:
         self._s_destroy_stream(error)
@@ -230,16 +230,16 @@ class ClientRequest(Outgoing):
         """The exchange is over, unless it goes on elsewhere."""
         if self._redirecting:
             # What is still written to it waits for a connection that never comes.
-            self._carrier = None
+            self._transport = None
         else:
             self._completed = True
             self._s_destroy_stream(None)
 
     def _s_call_destroy(self, error: Any) -> None:
         self._s_after_destroy(error)
-        carrier = self._carrier
-        if not self._completed and carrier is not None:
-            carrier._outgoing_given_up(self, error)
+        transport = self._transport
+        if not self._completed and transport is not None:
+            transport._outgoing_given_up(self, error)
 
     def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == _TICK_CLOSE:

@@ -2,7 +2,7 @@ cimport cython
 
 from forebay._core.listeners cimport Listener
 from forebay._core.state.stream cimport Stream
-from forebay.http._messages.transport cimport Carrier
+from forebay.http._messages.transport cimport MessageTransport
 from forebay.http._messages.incoming cimport Incoming
 
 cdef int _ON_END
@@ -21,7 +21,7 @@ cdef class SocketListener(Listener):
     cdef HttpConnection _connection
     cdef int _on
 
-cdef class HttpConnection(Carrier):
+cdef class HttpConnection(MessageTransport):
     cdef object __weakref__
     cdef object _limits
     cdef object _parser                  # of httptools; None until bytes come

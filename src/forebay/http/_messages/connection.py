@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._core.listeners import Listener
 from forebay.errors import HttpProtocolError
-from forebay.http._messages.transport import Carrier
+from forebay.http._messages.transport import MessageTransport
 from forebay.streams.duplex import Duplex
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class SocketListener(Listener):
             self._notify0()
 
 
-class HttpConnection(Carrier):
+class HttpConnection(MessageTransport):
     """The reading half of a connection, for both ends. It is itself the listener of the socket's 'data'.
 
     Subclasses say what to do with a message: `_head_came`, `_message_came`, and `_refused` where the peer sent what is
@@ -210,6 +210,7 @@ class HttpConnection(Carrier):
         fields.append((name, value))
         if not self._in_head:
             return
+        # By length first: most of the fields of a request are none of these five, and cost no lower-case copy then.
         size = len(name)
         if size == 4:
             if name.lower() == b"host":

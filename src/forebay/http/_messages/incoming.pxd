@@ -1,17 +1,17 @@
-from forebay.http._messages.transport cimport Carrier
+from forebay.http._messages.transport cimport MessageTransport
 from forebay.streams.readable cimport Readable
 
 cdef int _TICK_BROKEN
 
 cdef class Incoming(Readable):
-    cdef Carrier _carrier
+    cdef MessageTransport _transport
     cdef object _headers                 # the Headers of raw_headers, made at the first access
     cdef object _trailers
     cdef readonly str http_version
     cdef public list raw_headers
     cdef public list raw_trailers
     cdef public bint complete
-    cdef object _start_incoming(self, Carrier carrier, object high_water_mark)
+    cdef object _start_incoming(self, MessageTransport transport, object high_water_mark)
     cdef object _whole(self)
     cdef bint _close_quietly(self, object error) except -1
     cdef bint _is_read(self) except -1

@@ -10,7 +10,7 @@ from forebay.http._messages.url_path import decoded_path, raw_query
 from forebay.streams.readable import Readable
 
 if TYPE_CHECKING:
-    from forebay.http._messages.transport import Carrier
+    from forebay.http._messages.transport import MessageTransport
     from forebay.streams.duplex import Duplex
 
 _TICK_BROKEN = 50
@@ -25,7 +25,7 @@ class Incoming(Readable):
     A body that is cut short fails the stream with IncompleteMessageError.
     """
 
-    _carrier: Carrier
+    _transport: MessageTransport
     _headers: Headers | None
     _trailers: Headers | None
     http_version: str
@@ -33,11 +33,11 @@ class Incoming(Readable):
     raw_trailers: list[tuple[bytes, bytes]]
     complete: bool
 
-    def __init__(self, carrier: Carrier, high_water_mark: int) -> None:
-        self._start_incoming(carrier, high_water_mark)
+    def __init__(self, transport: MessageTransport, high_water_mark: int) -> None:
+        self._start_incoming(transport, high_water_mark)
 
-    def _start_incoming(self, carrier: Carrier, high_water_mark: Any) -> None:
-        self._carrier = carrier
+    def _start_incoming(self, transport: MessageTransport, high_water_mark: Any) -> None:
+        self._transport = transport
         self._headers = None
         self._trailers = None
         self.http_version = "1.1"
@@ -64,7 +64,7 @@ class Incoming(Readable):
     @property
     def socket(self) -> Duplex:
         """The stream that carried the message, such as a Socket."""
-        return self._carrier._socket
+        return self._transport._socket
 
     def _whole(self) -> None:
         """End a message that has no body, without any event."""
@@ -88,12 +88,12 @@ class Incoming(Readable):
         )
 
     def _r_call_read(self) -> None:
-        carrier = self._carrier
-        carrier._body_wanted(self)
+        transport = self._transport
+        transport._body_wanted(self)
 
     def _s_call_destroy(self, error: Any) -> None:
-        carrier = self._carrier
-        carrier._incoming_closed(self, error)
+        transport = self._transport
+        transport._incoming_closed(self, error)
         self._s_after_destroy(error)
 
 
@@ -110,13 +110,13 @@ class ServerRequest(Incoming):
     _upgrades: bool
     _keep_alive: bool
 
-    def __init__(self, carrier: Any, high_water_mark: Any) -> None:
+    def __init__(self, transport: Any, high_water_mark: Any) -> None:
         self.method = "GET"
         self.url = ""
         self._expects_continue = False
         self._upgrades = False
         self._keep_alive = True
-        self._start_incoming(carrier, high_water_mark)
+        self._start_incoming(transport, high_water_mark)
 
     @property
     def path(self) -> str:
@@ -142,13 +142,13 @@ class ClientResponse(Incoming):
     _broken: Any
     _request: Any
 
-    def __init__(self, carrier: Any, high_water_mark: Any) -> None:
+    def __init__(self, transport: Any, high_water_mark: Any) -> None:
         self._request = None
         self.status_code = 0
         self.status_message = ""
         self.url = ""
         self._broken = None
-        self._start_incoming(carrier, high_water_mark)
+        self._start_incoming(transport, high_water_mark)
 
     def _break(self, error: BaseException | None, at_once: bool) -> None:
         """Fail the body. The reader gets the error after the data that arrived before, or ``at_once``.
@@ -181,8 +181,8 @@ class ClientResponse(Incoming):
     def _s_added(self, event: Any) -> None:
         Incoming._s_added(self, event)
         if self._request is not None:
-            carrier = self._carrier
-            carrier._listeners_changed(self)
+            transport = self._transport
+            transport._listeners_changed(self)
         if self._broken is not None:
             # Readers add several listeners, and have all of them by then.
             self._s_tick(_TICK_BROKEN, None)
@@ -190,13 +190,13 @@ class ClientResponse(Incoming):
     def _s_removed(self, event: Any) -> None:
         Incoming._s_removed(self, event)
         if not self._is_heard():
-            carrier = self._carrier
-            carrier._listeners_changed(self)
+            transport = self._transport
+            transport._listeners_changed(self)
 
     def _r_call_read(self) -> None:
         if self._broken is None:
-            carrier = self._carrier
-            carrier._body_wanted(self)
+            transport = self._transport
+            transport._body_wanted(self)
         else:
             self._r_reading = False
             self._s_tick(_TICK_BROKEN, None)

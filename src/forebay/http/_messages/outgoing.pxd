@@ -3,7 +3,7 @@ cimport cython
 cimport forebay._core.scheduling.clock as clock
 
 from forebay._core.state.stream cimport Stream
-from forebay.http._messages.transport cimport Carrier
+from forebay.http._messages.transport cimport MessageTransport
 from forebay.http._messages.header_checks cimport check_name, check_value
 from forebay.streams.writable cimport Writable
 
@@ -21,7 +21,7 @@ cdef double _date_until
 cpdef str date_line()
 
 cdef class Outgoing(Writable):
-    cdef Carrier _carrier                # None until there is a connection
+    cdef MessageTransport _transport                # None until there is a connection
     cdef dict _fields                    # lower-case name -> (name, value or list of values)
     cdef str _trailers                   # their lines, None where there are none
     cdef bint _head_fixed                # no header may be changed any more
@@ -33,9 +33,9 @@ cdef class Outgoing(Writable):
     cdef bint _waiting                   # a write, or the end, waits for room in the socket
     cdef bint _in_handler                # the handler is running, and its exception would still be seen
     cdef bint _ended_in_handler          # ... and has ended the message
-    cdef bint _past                      # other code writes the body to the socket, past this stream
+    cdef bint _direct                      # other code writes the body to the socket, past this stream
     cdef list _w_held                    # the chunks of a write that waits for a connection
-    cdef object _start_outgoing(self, Carrier carrier, object high_water_mark)
+    cdef object _start_outgoing(self, MessageTransport transport, object high_water_mark)
     cdef object _refuse_if_fixed(self, str what)
     cdef str _first_line(self)
     cdef str _more_fields(self)
@@ -54,9 +54,9 @@ cdef class Outgoing(Writable):
     cdef object _await_room(self)
     cdef object _socket_drained(self)
     @cython.locals(socket=Stream)
-    cdef object _carry(self, Carrier carrier)
-    cpdef object _begin_past(self, long long length)
-    cpdef object _end_past(self, long long length)
+    cdef object _attach_transport(self, MessageTransport transport)
+    cpdef object _begin_direct(self, long long length)
+    cpdef object _end_direct(self, long long length)
     cdef object _put_whole(self, object chunk, Py_ssize_t size)
     cdef object _end_body(self)
     cdef object _finish_after_handler(self)

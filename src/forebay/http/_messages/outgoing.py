@@ -15,7 +15,7 @@ from forebay.streams.writable import Writable
 
 if TYPE_CHECKING:
     from forebay.http._messages.headers import HeaderFields, HeaderValue
-    from forebay.http._messages.transport import Carrier
+    from forebay.http._messages.transport import MessageTransport
     from forebay.streams.duplex import Duplex
 
 # How the end of a body is marked.
@@ -47,7 +47,7 @@ def date_line() -> str:
 class Outgoing(Writable):
     """A message to send; the stream is its body."""
 
-    _carrier: Any
+    _transport: Any
     _fields: Any
     _trailers: Any
     _head_fixed: bool
@@ -59,14 +59,14 @@ class Outgoing(Writable):
     _waiting: bool
     _in_handler: bool
     _ended_in_handler: bool
-    _past: bool
+    _direct: bool
     _w_held: Any
 
-    def __init__(self, carrier: Carrier | None, high_water_mark: int) -> None:
-        self._start_outgoing(carrier, high_water_mark)
+    def __init__(self, transport: MessageTransport | None, high_water_mark: int) -> None:
+        self._start_outgoing(transport, high_water_mark)
 
-    def _start_outgoing(self, carrier: Carrier | None, high_water_mark: int) -> None:
-        self._carrier = carrier
+    def _start_outgoing(self, transport: MessageTransport | None, high_water_mark: int) -> None:
+        self._transport = transport
         self._fields = {}
         self._trailers = None
         self._head_fixed = False
@@ -75,7 +75,7 @@ class Outgoing(Writable):
         self._announced = 0
         self._body_bytes = 0
         self._head_wanted = False
-        self._past = False
+        self._direct = False
         self._w_held = None
         self._waiting = False
         self._in_handler = False
@@ -204,11 +204,11 @@ class Outgoing(Writable):
     @property
     def socket(self) -> Duplex | None:
         """The stream that the message is sent on, such as a Socket; None before there is one."""
-        return None if self._carrier is None else self._carrier._socket
+        return None if self._transport is None else self._transport._socket
 
     def flush_headers(self) -> Self:
         """Send the head now, before the body. Return the message."""
-        if self._carrier is None:
+        if self._transport is None:
             self._head_wanted = True
         elif not self._head_sent and not self._s_destroyed and not self._w_ending:
             self._put(self._make_head(-1), None, None)
@@ -274,7 +274,7 @@ class Outgoing(Writable):
 
     def _put(self, first: Any, chunk: Any, last: Any) -> None:
         """Pass up to three pieces to the socket as one write. ``first`` and ``last`` may be None."""
-        socket = self._carrier._socket
+        socket = self._transport._socket
         if chunk is None or len(chunk) == 0:
             if first is None:
                 first = last
@@ -299,7 +299,7 @@ class Outgoing(Writable):
 
     def _put_body(self, chunk: Any) -> None:
         """Send one framed chunk, and the head before the first."""
-        if self._past:
+        if self._direct:
             raise HeadersSentError("write() while a file is being sent")
         head = None if self._head_sent else self._make_head(-1)
         size = len(chunk)
@@ -321,7 +321,7 @@ class Outgoing(Writable):
             )
 
     def _w_call_write(self, chunk: Any) -> None:
-        if self._carrier is None:
+        if self._transport is None:
             # The write goes on when there is a connection.
             self._w_held = [chunk]
             return
@@ -333,10 +333,10 @@ class Outgoing(Writable):
         self._after_put()
 
     def _w_call_writev(self, chunks: Any) -> None:
-        if self._carrier is None:
+        if self._transport is None:
             self._w_held = chunks
             return
-        socket = self._carrier._socket
+        socket = self._transport._socket
         socket._w_corked += 1
         try:
             for chunk in chunks:
@@ -357,13 +357,13 @@ class Outgoing(Writable):
 
     def _has_room(self) -> bool:
         """Return whether the socket takes more at once. A failed socket never does, and its 'close' ends the wait."""
-        socket = self._carrier._socket
+        socket = self._transport._socket
         return not (socket._w_need_drain or socket._s_destroyed or socket._s_errored is not None)
 
     def _await_room(self) -> None:
         self._waiting = True
-        carrier = self._carrier
-        carrier._await_drain()
+        transport = self._transport
+        transport._await_drain()
 
     def _socket_drained(self) -> None:
         """Continue what waited for room in the socket."""
@@ -374,10 +374,10 @@ class Outgoing(Writable):
             else:
                 self._w_written(None)
 
-    def _carry(self, carrier: Carrier) -> None:
+    def _attach_transport(self, transport: MessageTransport) -> None:
         """There is a connection now: send what has waited for it."""
-        self._carrier = carrier
-        socket = carrier._socket
+        self._transport = transport
+        socket = transport._socket
         socket._w_corked += 1
         try:
             if self._head_wanted or self._w_ending:
@@ -396,15 +396,15 @@ class Outgoing(Writable):
         finally:
             socket._w_uncork_once()
 
-    def _begin_past(self, length: int) -> Any:
+    def _begin_direct(self, length: int) -> Any:
         """Send the head. The caller writes ``length`` bytes of body to the returned socket."""
         self._put(self._make_head(length), None, None)
-        self._past = True
-        return self._carrier._socket
+        self._direct = True
+        return self._transport._socket
 
-    def _end_past(self, length: int) -> None:
+    def _end_direct(self, length: int) -> None:
         """Count ``length`` bytes that the socket has got; `end` is next."""
-        self._past = False
+        self._direct = False
         self._body_bytes += length
         self._s_count_direct(length, 1)
 
@@ -418,7 +418,7 @@ class Outgoing(Writable):
             or self._s_destroyed
             or self._w_corked
             or self._w_length
-            or self._carrier is None
+            or self._transport is None
             or self._s_errored is not None
         ):
             Writable._w_end(self, chunk, encoding, callback)
@@ -458,7 +458,7 @@ class Outgoing(Writable):
             self._w_chunks += 1
 
     def _w_call_final(self) -> None:
-        if self._carrier is not None:
+        if self._transport is not None:
             self._end_body()
 
     def _end_body(self) -> None:
@@ -488,7 +488,7 @@ class Outgoing(Writable):
         if not self._ended_in_handler or self._s_destroyed:
             return
         self._ended_in_handler = False
-        carrier = self._carrier
+        transport = self._transport
         if (
             self._s_events is None
             and self._has_room()
@@ -498,18 +498,18 @@ class Outgoing(Writable):
             self._w_final_called = self._w_final_done = self._w_prefinished = self._w_finished = True
             self._s_destroyed = self._s_closed = self._s_close_emitted = True
             self._w_many_hook = None
-            carrier._outgoing_finished(self)
+            transport._outgoing_finished(self)
         else:
             self._w_finish_check(True)
 
     def _s_call_destroy(self, error: Any) -> None:
-        carrier = self._carrier
+        transport = self._transport
         self._s_after_destroy(error)
-        if carrier is not None:
+        if transport is not None:
             if self._w_finished and error is None:
-                carrier._outgoing_finished(self)
+                transport._outgoing_finished(self)
             else:
-                carrier._outgoing_given_up(self, error)
+                transport._outgoing_given_up(self, error)
 
 
 _NEVER_TRAILERS = frozenset(

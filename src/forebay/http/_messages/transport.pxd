@@ -1,7 +1,7 @@
 from forebay._core.listeners cimport Listener
 from forebay._core.state.stream cimport Stream
 
-cdef class Carrier(Listener):
+cdef class MessageTransport(Listener):
     cdef Stream _socket
     cdef object _body_wanted(self, object incoming)
     cdef object _listeners_changed(self, object incoming)

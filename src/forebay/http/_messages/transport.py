@@ -9,7 +9,7 @@ from forebay._core.listeners import Listener
 from forebay.streams.duplex import Duplex
 
 
-class Carrier(Listener):
+class MessageTransport(Listener):
     """A connection, as its messages see it. `_socket` is the stream below."""
 
     _socket: Duplex

@@ -79,7 +79,7 @@ class ServerClock(HttpConnection):
         socket = self._socket
         limit = self._limits.idle_time
         request = self._request
-        if socket._w_length or self._response._past:
+        if socket._w_length or self._response._direct:
             self._came_since = now
             if self._is_over(now - self._sent_since, limit):
                 socket._s_destroy_stream(None)

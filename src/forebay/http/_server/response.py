@@ -66,14 +66,14 @@ class ServerResponse(Outgoing):
     _keep_alive: bool
     _runner: Any
 
-    def __init__(self, carrier: Any, request: Any, keep_alive: Any, high_water_mark: Any) -> None:
+    def __init__(self, transport: Any, request: Any, keep_alive: Any, high_water_mark: Any) -> None:
         self.request = request
         self.status_code = 200
         self.status_message = None
         self.send_date = True
         self._keep_alive = keep_alive
         self._runner = None
-        self._start_outgoing(carrier, high_water_mark)
+        self._start_outgoing(transport, high_water_mark)
 
     def write_head(self, status_code: int, reason: Any = None, headers: HeaderFields | None = None) -> Self:
         """Set the status, the reason phrase and header fields, and fix the head. Return the response.
@@ -104,7 +104,7 @@ class ServerResponse(Outgoing):
         request = self.request
         if request._expects_continue and not self._head_sent and not self._s_destroyed:
             request._expects_continue = False
-            socket = self._carrier._socket
+            socket = self._transport._socket
             socket._w_write(b"HTTP/1.1 100 Continue\r\n\r\n", None, None)
         return self
 
@@ -125,7 +125,7 @@ class ServerResponse(Outgoing):
             raise InvalidArgTypeError(f"write_early_hints() needs a mapping of headers, got {headers!r}")
         lines = "".join(f"{name}: {check_value(name, value)}\r\n" for name, value in _checked(headers))
         if self.request.http_version == "1.1" and not self._s_destroyed:
-            socket = self._carrier._socket
+            socket = self._transport._socket
             socket._w_write(f"HTTP/1.1 103 Early Hints\r\n{lines}\r\n".encode("latin-1"), None, None)
         return self
 
@@ -193,8 +193,8 @@ class ServerResponse(Outgoing):
 
     def _s_complete(self, kind: Any, error: Any, value: Any) -> None:
         if kind == _HANDLER:
-            carrier = self._carrier
-            carrier._handler_done(self, error)
+            transport = self._transport
+            transport._handler_done(self, error)
         else:
             Outgoing._s_complete(self, kind, error, value)
 

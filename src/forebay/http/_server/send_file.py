@@ -289,7 +289,7 @@ class SendFile(Handle[None]):
     def _stream(self, file: OpenFile, span: Span, length: int) -> None:
         """Send a span by the direct path if possible. The descriptor is closed with its stream."""
         response = self._response
-        socket = response._begin_past(length)
+        socket = response._begin_direct(length)
         source = self._source = create_read_stream(
             None, fd=file.take_fd(), start=span.first, end=span.last, high_water_mark=_CHUNK
         )
@@ -308,7 +308,7 @@ class SendFile(Handle[None]):
         if source.bytes_read != length:
             self._failed(IncompleteMessageError("the file became shorter while it was sent"))
             return
-        response._end_past(length)
+        response._end_direct(length)
         response.once("finish", partial(self._settle, None))
         response.end()
 

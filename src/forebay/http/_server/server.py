@@ -21,7 +21,7 @@ from forebay.http._server.connection import ServerConnection
 from forebay.http._server.response import ServerResponse
 from forebay.streams.duplex import Duplex
 
-__all__ = ["Handler", "Listening", "Server"]
+__all__ = ["Handler", "HttpListening", "Server"]
 
 Handler = Callable[[ServerRequest, ServerResponse], object]
 
@@ -33,7 +33,7 @@ _LONGEST_ROUND = 1.0
 _MANY_CONNECTIONS = 256
 
 
-class Listening(Handle["Server"]):
+class HttpListening(Handle["Server"]):
     """The running `Server.listen`. Awaiting it returns the server."""
 
     def __await__(self) -> Generator[Any, None, Server]:
@@ -95,7 +95,7 @@ class Server(EventEmitter):
 
     # ---- listening
 
-    def listen(self, *address: Any, **options: Any) -> Listening:
+    def listen(self, *address: Any, **options: Any) -> HttpListening:
         """Start to listen.
 
         Args:
@@ -150,14 +150,15 @@ class Server(EventEmitter):
             self._timer = self._loop.call_later(self._round, self._look)
         self._s_tell("connection", socket)
 
+    @property
     def address(self) -> Any:
         """The address of the server: ``(host, port)`` or a path; None while it does not listen."""
-        return None if self._below is None else self._below.address()
+        return None if self._below is None else self._below.address
 
     @property
     def port(self) -> int | None:
         """The port of the server; None while it does not listen, and on a Unix socket."""
-        where = self.address()
+        where = self.address
         return where[1] if isinstance(where, tuple) else None
 
     @property
@@ -297,9 +298,9 @@ class Server(EventEmitter):
         await self.aclose()
 
 
-def _as_mine(below: Handle[Any], server: Server) -> Listening:
+def _as_mine(below: Handle[Any], server: Server) -> HttpListening:
     """Return the handle of a listen() with the HTTP server as its result."""
-    handle = Listening()
+    handle = HttpListening()
 
     def done(finished: Any) -> None:
         error = finished.exception()

@@ -16,7 +16,7 @@ from forebay.streams.reading.puller import Pull
 class Shared:
     """A source and its consumers; made by `share` and `broadcast`.
 
-    ``consumer()`` returns a new Readable over the source. The buffer keeps every chunk until each consumer has taken it. So
+    ``subscribe()`` returns a new Readable over the source. The buffer keeps every chunk until each consumer has taken it. So
     the slowest consumer sets the pace: the source is not read while `buffered` is at the high-water mark. A late consumer
     starts at the oldest chunk in the buffer. A destroyed consumer no longer counts. Without a consumer the chunks are kept.
 
@@ -61,7 +61,7 @@ class Shared:
         """The number of consumers."""
         return len(self._consumers)
 
-    def consumer(self) -> Readable:
+    def subscribe(self) -> Readable:
         """Return a new Readable of the source's chunks, from the oldest chunk in the buffer.
 
         Returns:
@@ -71,7 +71,7 @@ class Shared:
             StreamDestroyedError: The source was cancelled.
         """
         if isinstance(self._error, AbortError):
-            raise StreamDestroyedError("consumer() after cancel()")
+            raise StreamDestroyedError("subscribe() after cancel()")
         consumer = _Consumer(self, self._objects)
         self._consumers[consumer] = None
         self._stand(consumer, self._first)
@@ -254,5 +254,5 @@ def broadcast(source: Any, *, high_water_mark: int | None = None) -> Shared:
 
 def _checked(source: Any) -> Any:
     if isinstance(source, Shared):
-        raise InvalidArgTypeError(f"a source must be a stream, got {source!r}: use its consumer()")
+        raise InvalidArgTypeError(f"a source must be a stream, got {source!r}: use its subscribe()")
     return checked_source(source)

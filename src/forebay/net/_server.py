@@ -22,10 +22,10 @@ from forebay.errors import (
     PrematureCloseError,
     ServerAlreadyListeningError,
 )
-from forebay.net._address import Address, Place, find_addresses, parse_place, readable_address
+from forebay.net._address import Place, find_addresses, readable_address
+from forebay.net._binding import BindOptions, bind, places_of
 from forebay.net._seconds import check_seconds
 from forebay.net._socket import Socket
-from forebay.net._unix_path import bind_path
 
 __all__ = ["Listening", "Server"]
 
@@ -180,16 +180,16 @@ class Server(EventEmitter):
             raise OutOfRangeError(f"backlog must be at least 1, got {backlog}")
         if sock is not None and not isinstance(sock, socket.socket):
             raise InvalidArgTypeError(f"sock must be a socket.socket, got {sock!r}")
-        places = [] if sock is not None else _places(address)
+        places = [] if sock is not None else places_of(address)
         handle = Listening(self)
         self._closing = self._told = self._closed = False
-        options = _Options(backlog, reuse_port, ipv6_only, unlink)
+        options = BindOptions(backlog, reuse_port, ipv6_only, unlink)
         self._opening = self._loop.create_task(self._open(places, sock, options, handle))
         self._opening.add_done_callback(lambda task: self._opened(task, handle))
         return handle
 
     async def _open(
-        self, places: list[Place], sock: socket.socket | None, options: _Options, handle: Listening
+        self, places: list[Place], sock: socket.socket | None, options: BindOptions, handle: Listening
     ) -> None:
         bound: list[socket.socket] = []
         try:
@@ -199,7 +199,7 @@ class Server(EventEmitter):
                 bound.append(sock)
             for place in places:
                 for address in await find_addresses(place, passive=True):
-                    self._bind(address, place, options, bound)
+                    bind(address, place, options, bound, self._unlink)
             if not self._closing:
                 self._listeners = bound
                 self._start_accepting()
@@ -235,40 +235,6 @@ class Server(EventEmitter):
         """Close the listening sockets. If the system fails to do so, report it: there is no other remedy."""
         self._run(close_all, socks, what="A listening socket could not be closed")
         self._forget_paths()
-
-    def _bind(self, address: Address, place: Place, options: _Options, bound: list[socket.socket]) -> None:
-        where = address.address
-        if bound and place.path is None and where[1] == 0:
-            # The port that the first address was given, for all of them.
-            where = (where[0], bound[0].getsockname()[1], *where[2:])
-        try:
-            sock = socket.socket(address.family, socket.SOCK_STREAM, address.protocol)
-        except OSError as error:
-            if error.errno == errno.EAFNOSUPPORT and where[0] == "::":
-                # A system without IPv6.
-                self._bind(Address(socket.AF_INET, 0, ("0.0.0.0", where[1])), place, options, bound)
-                return
-            raise
-        try:
-            sock.setblocking(False)
-            if place.path is not None:
-                bind_path(sock, place.path, options.unlink)
-                if place.path[:1] not in ("\0", b"\0"):
-                    status = os.stat(place.path)
-                    self._unlink.append((place.path, status.st_dev, status.st_ino))
-            else:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if options.reuse_port:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-                if address.family == socket.AF_INET6:
-                    only = options.ipv6_only or where[0] != "::"
-                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(only))
-                sock.bind(where)
-            sock.listen(options.backlog)
-        except OSError as error:
-            sock.close()
-            raise OSError(error.errno, f"{error.strerror or error}: {place}") from None
-        bound.append(sock)
 
     def _start_accepting(self) -> None:
         self._retry = None
@@ -583,24 +549,3 @@ class Server(EventEmitter):
         return (
             f"<Server {self.addresses if self.listening else 'closed'}, {len(self._connections)} connections>"
         )
-
-
-class _Options:
-    """The options of a bind."""
-
-    def __init__(self, backlog: int, reuse_port: bool, ipv6_only: bool, unlink: bool) -> None:
-        self.backlog = backlog
-        self.reuse_port = reuse_port
-        self.ipv6_only = ipv6_only
-        self.unlink = unlink
-
-
-def _places(address: tuple[Any, ...]) -> list[Place]:
-    """Return the places of listen(): a list of hosts is as many places."""
-    for index, each in enumerate(address):
-        if isinstance(each, (list, set, frozenset)):
-            rest = [other for at, other in enumerate(address) if at != index]
-            if not each:
-                raise OutOfRangeError("the list of hosts must not be empty")
-            return [parse_place((host, *rest), "listen()") for host in each]
-    return [parse_place(address, "listen()")]

@@ -38,7 +38,7 @@ __all__ = [
     "hashing",
 ]
 
-# Bytes from which on a chunk is worth the trip to a worker: some 50 us there and back.
+# Bytes from which on a chunk is worth a call in a worker: some 50 us there and back.
 _LARGE_TO_CODE = 16 * 1024
 _LARGE_TO_HASH = 64 * 1024
 # Bytes of one step, so that output comes steadily and a step is soon over when the stream is destroyed. What

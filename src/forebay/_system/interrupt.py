@@ -36,9 +36,6 @@ class Interrupt:
         self._set = False
         self._process = os.getpid()
 
-    def is_set(self) -> bool:
-        return self._set
-
     def check(self) -> None:
         """Raise Interrupted if the work was interrupted."""
         if self._set:

@@ -120,7 +120,7 @@ class _Workers:
                 if seat in self._idle:
                     self._idle.remove(seat)
                     return None
-            # A strand took the seat between the end of the wait and the lock.
+            # An executor took the seat between the end of the wait and the lock.
             seat.wake.acquire()
         return seat.executor
 

@@ -1,6 +1,6 @@
 """File streams: a file as a `Readable` and a file as a `Writable`, and copies inside the kernel between them.
 
-The event loop never waits for the disk: worker threads open, read, write, sync, rename and close. One trip to a worker
+The event loop never waits for the disk: worker threads open, read, write, sync, rename and close. One call in a worker
 moves many chunks: reads use blocks that grow from 64 KiB to 1 MiB while the file is consumed, and one gather write writes
 all queued chunks.
 
@@ -121,7 +121,7 @@ def create_write_stream(
         fd: An open descriptor to write to.
         flush: Whether to sync the file to the disk before 'finish'.
         atomic: Whether to replace the whole file at once.
-        high_water_mark: The bytes in the queue from which on `write` returns False. None is 1 MiB, so that one trip to a
+        high_water_mark: The bytes in the queue from which on `write` returns False. None is 1 MiB, so that one call in a
             worker takes many chunks.
         encoding: Accept ``str`` chunks and encode them with this encoding.
         auto_close: As for `create_read_stream`.

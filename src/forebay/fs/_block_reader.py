@@ -1,4 +1,4 @@
-"""Reading in blocks: one trip to a worker brings many chunks.
+"""Reading in blocks: one call in a worker brings many chunks.
 
 A block is a list of ``bytes`` pieces of at most 64 KiB, which the heap reuses. A single large object for each block would
 be mapped, faulted in and unmapped every time. A buffer that is used again would have to be copied, because readers may
@@ -17,7 +17,7 @@ from forebay._system.open_file import OpenFile, named
 
 __all__ = ["LARGEST_BLOCK", "Block", "BlockReader", "piece_size"]
 
-#: Bytes that one trip to a worker reads at most.
+#: Bytes that one call in a worker reads at most.
 LARGEST_BLOCK = 1024 * 1024
 _LARGEST_PIECE = 64 * 1024
 
@@ -28,7 +28,7 @@ def piece_size(chunk: int) -> int:
 
 
 class Block(NamedTuple):
-    """The result of one trip: pieces in order, then the end of the file, an error, or neither."""
+    """The result of one call: pieces in order, then the end of the file, an error, or neither."""
 
     pieces: list[bytes]
     ended: bool

@@ -112,7 +112,7 @@ class OpenFile:
         return fd
 
     def read(self, pieces: Sequence[bytes | Span]) -> asyncio.Future[bytes]:
-        """Return the joined pieces, in one trip to a worker. Raises IncompleteMessageError if the file is too short."""
+        """Return the joined pieces, in one call in a worker. Raises IncompleteMessageError if the file is too short."""
         return self._in_worker(partial(self.join, pieces))
 
     def read_on(self, offset: int, size: int) -> asyncio.Future[bytes]:

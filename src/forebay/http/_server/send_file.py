@@ -30,7 +30,7 @@ from forebay.throttle import throttle as make_throttle
 __all__ = ["SendFile", "file_name", "send_file"]
 
 _CHUNK = 64 * 1024
-# Up to so much is read in one trip to a worker; an answer up to that length leaves at once.
+# Up to so much is read in one call in a worker; an answer up to that length leaves at once.
 _BATCH = 256 * 1024
 
 

@@ -210,7 +210,7 @@ class HttpConnection(MessageTransport):
         fields.append((name, value))
         if not self._in_head:
             return
-        # By length first: most of the fields of a request are none of these five, and cost no lower-case copy then.
+        # By length first: most fields of a request are not among these five, and then need no lower-case copy.
         size = len(name)
         if size == 4:
             if name.lower() == b"host":

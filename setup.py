@@ -28,11 +28,12 @@ NATIVE = [
     "asyncio._compiled.buffer_attribute",
     "asyncio._compiled.method_descriptors",
 ]
-# Python sources that Cython compiles as they stand, typed by the .pxd beside each.
+# Python sources that Cython compiles as they stand, typed by the .pxd beside each. Constants are for the pure backend:
+# compiled code takes them from the .pxd, as an enum.
 COMPILED = sorted(
     str(path.relative_to("src/forebay").with_suffix("")).replace(os.sep, ".")
     for path in Path("src/forebay").rglob("*.pxd")
-    if path.with_suffix(".py").exists() and path.stem != "__init__"
+    if path.with_suffix(".py").exists() and path.stem not in ("__init__", "constants")
 )
 
 # Not optimized: the build takes a quarter of the time, and no access is removed before it is checked. Freelists would hide

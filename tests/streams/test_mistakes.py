@@ -366,7 +366,7 @@ def debugging(run, main):
 
 
 def test_a_read_hook_that_never_pushes_is_warned_of(run, monkeypatch):
-    monkeypatch.setattr("forebay.mistakes._SILENT_SECONDS", 0.02)
+    monkeypatch.setattr("forebay._core.usage_errors._SILENT_SECONDS", 0.02)
 
     async def waiting(size):
         await asyncio.sleep(0.2)

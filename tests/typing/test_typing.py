@@ -114,7 +114,7 @@ FIELD = re.compile(r"    cdef (?:readonly |public )?[\w. ]+ (\w+) *(?:#.*)?$", r
 PAIRS = [
     path
     for path in sorted(PACKAGE.rglob("*.pxd"))
-    if path.with_suffix(".py").exists() and path.stem != "__init__"
+    if path.with_suffix(".py").exists() and path.stem not in ("__init__", "constants")
 ]
 
 

@@ -1,7 +1,7 @@
+cimport forebay._core.state.constants as k
 from forebay._core.scheduling.hook_runner cimport is_awaitable
 from forebay.streams.readable cimport Readable
 
-cdef int _READ
 
 cdef class FromIterator(Readable):
     cdef object _items

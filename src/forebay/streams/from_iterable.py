@@ -7,12 +7,10 @@ from collections.abc import AsyncIterable, Iterable
 from typing import Any
 
 from forebay._core.scheduling.hook_runner import is_awaitable
+from forebay._core.state import constants as k
 from forebay._core.usage_errors import hint
 from forebay.errors import InvalidArgTypeError, NullChunkError
 from forebay.streams.readable import Readable
-
-# The kind of a _read hook in the core.
-_READ = 10
 
 
 def from_iterable(source: Any, options: dict[str, Any]) -> Readable:
@@ -88,7 +86,7 @@ class FromIterator(Readable):
                             raise _null()
                     elif is_awaitable(item):
                         # Stays pulling until the task that awaits is through.
-                        self._s_hook_returned(_READ, self._awaited(item))
+                        self._s_hook_returned(k.HOOK_READ, self._awaited(item))
                         return
                     else:
                         self._plain = kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from forebay._core.data.chunk import mark
+from forebay._core.state import constants as k
 from forebay._core.state.pipe import pipe as _pipe
 from forebay._core.state.pipe import unpipe as _unpipe
 from forebay._core.state.stream import Stream
@@ -129,7 +130,7 @@ class Readable(Stream):
             OutOfRangeError: ``size`` is above 1 GiB.
         """
         if size is None:
-            return self._r_read(-1)
+            return self._r_read(k.READ_ANY)
         if isinstance(size, bool) or not isinstance(size, int):
             raise InvalidArgTypeError(f"size must be an int or None, got {size!r}")
         return self._r_read(size if size > 0 else 0)

@@ -1,19 +1,11 @@
 cimport cython
 
+cimport forebay._core.state.constants as k
 cimport forebay._core.scheduling.calls as calls
 from forebay._core.events cimport EventEmitter
 from forebay._core.scheduling.hook_runner cimport HookRunner, is_awaitable
 from forebay._core.scheduling.ticks cimport TickQueue, current_queue
 
-cdef int _TICK_CONSTRUCT
-cdef int _TICK_CONSTRUCTED
-cdef int _TICK_CLOSE
-cdef int _TICK_ERROR
-cdef int _TICK_DESTROY
-cdef int _TICK_COMPLETE
-cdef int _CONSTRUCT
-cdef int _DESTROY
-cdef int _DESTROY_AWAITED
 
 @cython.freelist(8)
 cdef class Completion:

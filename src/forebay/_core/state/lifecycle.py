@@ -14,6 +14,7 @@ from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
 from forebay._core.scheduling.ticks import current_queue
+from forebay._core.state import constants as k
 from forebay._core.unfinished import give_up
 from forebay._core.usage_errors import check_loop, hook_error, not_started, unhandled
 from forebay.errors import InvalidArgTypeError, InvalidReturnValueError, MultipleCompletionError
@@ -23,17 +24,6 @@ SILENT_CLOSE = "forebay:close"
 
 # The events that never come after 'close', and whose listeners decide nothing then.
 _LAST_EVENTS = ("drain", "end", "finish", "error", "close", SILENT_CLOSE)
-
-# Ticks and hook kinds of this class; the sides of a stream go on counting from here.
-_TICK_CONSTRUCT = 1
-_TICK_CONSTRUCTED = 2
-_TICK_CLOSE = 3
-_TICK_ERROR = 4
-_TICK_DESTROY = 5
-_TICK_COMPLETE = 6
-_CONSTRUCT = 1
-_DESTROY = 2
-_DESTROY_AWAITED = 3
 
 # What a closed stream needs no more: its hooks, the tasks that serve them, the error that it was destroyed with.
 _KEPT_WHILE_OPEN = ("construct", "destroy", "final", "flush", "runners", "error")
@@ -115,7 +105,7 @@ class Completion:
             self._value = value
         elif calls.crowded():
             # One stream's completion that is made by another one's, and so on.
-            stream._s_tick(_TICK_COMPLETE, (self._kind, error, value))
+            stream._s_tick(k.TICK_COMPLETE, (self._kind, error, value))
         else:
             stream._s_complete(self._kind, error, value)
 
@@ -176,7 +166,7 @@ class Lifecycle(EventEmitter):
         if construct is not None:
             self._s_keep("construct", construct)
             self._s_constructed = False
-            self._s_tick(_TICK_CONSTRUCT, None)
+            self._s_tick(k.TICK_CONSTRUCT, None)
         if self._s_queue is None and _get_running_loop() is not None:
             queue = current_queue()
             if queue._debug:
@@ -240,7 +230,7 @@ class Lifecycle(EventEmitter):
         return hook_error(self, name, hook, error)
 
     def _s_run_tick(self, op: Any, arg: Any) -> None:
-        if op == _TICK_CLOSE:
+        if op == k.TICK_CLOSE:
             try:
                 if arg is not None and not self._s_error_emitted:
                     self._s_error_emitted = True
@@ -249,20 +239,20 @@ class Lifecycle(EventEmitter):
                 self._s_close_emitted = True
                 self._s_emit0("close" if self._s_emit_close else SILENT_CLOSE)
                 self._s_release()
-        elif op == _TICK_ERROR:
+        elif op == k.TICK_ERROR:
             if not self._s_error_emitted:
                 self._s_error_emitted = True
                 self._s_tell_error(arg)
-        elif op == _TICK_CONSTRUCT:
+        elif op == k.TICK_CONSTRUCT:
             hook = self._s_find("construct")
             result = calls.attempt0(hook)
             if result is None:
-                self._s_complete(_CONSTRUCT, None, None)
+                self._s_complete(k.HOOK_CONSTRUCT, None, None)
             elif type(result) is calls.Raised:
-                self._s_complete(_CONSTRUCT, self._s_hook_error("_construct", hook, result.error), None)
+                self._s_complete(k.HOOK_CONSTRUCT, self._s_hook_error("_construct", hook, result.error), None)
             else:
-                self._s_hook_returned(_CONSTRUCT, result)
-        elif op == _TICK_CONSTRUCTED:
+                self._s_hook_returned(k.HOOK_CONSTRUCT, result)
+        elif op == k.TICK_CONSTRUCTED:
             if self._s_construct_called:
                 self._s_fail(arg if arg is not None else _twice("_construct"), False)
                 return
@@ -275,9 +265,9 @@ class Lifecycle(EventEmitter):
                 self._s_fail(arg, True)
             else:
                 self._s_after_construct()
-        elif op == _TICK_DESTROY:
+        elif op == k.TICK_DESTROY:
             self._s_call_destroy(arg)
-        elif op == _TICK_COMPLETE:
+        elif op == k.TICK_COMPLETE:
             self._s_complete(arg[0], arg[1], arg[2])
 
     # ---- destruction
@@ -316,7 +306,7 @@ class Lifecycle(EventEmitter):
         if self._s_constructed:
             if calls.crowded():
                 # One stream's _destroy destroys the next, and so on.
-                self._s_tick(_TICK_DESTROY, error)
+                self._s_tick(k.TICK_DESTROY, error)
             else:
                 self._s_call_destroy(error)
         elif error is not None:
@@ -334,10 +324,10 @@ class Lifecycle(EventEmitter):
         if type(result) is calls.Raised:
             self._s_after_destroy(self._s_hook_error("_destroy", hook, result.error))
         elif isinstance(result, Completion):
-            self._s_hook_returned(_DESTROY, result)
+            self._s_hook_returned(k.HOOK_DESTROY, result)
         elif is_awaitable(result):
             self._s_keep("error", error)
-            self._s_hook_returned(_DESTROY_AWAITED, result)
+            self._s_hook_returned(k.HOOK_DESTROY_AWAITED, result)
         else:
             self._s_after_destroy(error)
 
@@ -347,7 +337,7 @@ class Lifecycle(EventEmitter):
         if self._s_errored is None:
             self._s_errored = error
         self._s_closed = True
-        self._s_tick(_TICK_CLOSE, error)
+        self._s_tick(k.TICK_CLOSE, error)
 
     def _s_release(self) -> None:
         # Hooks and listeners are bound to the stream more often than not. Without those that can never be called again
@@ -376,7 +366,7 @@ class Lifecycle(EventEmitter):
         if self._s_errored is None:
             self._s_errored = error
         if deferred:
-            self._s_tick(_TICK_ERROR, error)
+            self._s_tick(k.TICK_ERROR, error)
         else:
             self._s_emit_error(error)
 
@@ -421,24 +411,24 @@ class Lifecycle(EventEmitter):
 
     def _s_complete(self, kind: int, error: Any, value: Any) -> None:
         """A hook of the given kind is done."""
-        if kind == _CONSTRUCT:
-            self._s_tick(_TICK_CONSTRUCTED, error)
-        elif kind == _DESTROY:
+        if kind == k.HOOK_CONSTRUCT:
+            self._s_tick(k.TICK_CONSTRUCTED, error)
+        elif kind == k.HOOK_DESTROY:
             self._s_after_destroy(error)
-        elif kind == _DESTROY_AWAITED:
+        elif kind == k.HOOK_DESTROY_AWAITED:
             self._s_after_destroy(error if error is not None else self._s_find("error"))
 
     def _s_completed_again(self, kind: int, error: Any) -> None:
-        if kind == _CONSTRUCT:
-            self._s_tick(_TICK_CONSTRUCTED, error)
-        elif kind != _DESTROY and kind != _DESTROY_AWAITED:
+        if kind == k.HOOK_CONSTRUCT:
+            self._s_tick(k.TICK_CONSTRUCTED, error)
+        elif kind != k.HOOK_DESTROY and kind != k.HOOK_DESTROY_AWAITED:
             self._s_fail(error if error is not None else _twice("the hook"), False)
 
     def _s_stop_runners(self, all_of_them: bool) -> None:
         runners = self._s_find("runners")
         if runners is not None:
             for kind, runner in runners.items():
-                if all_of_them or kind > _DESTROY_AWAITED:
+                if all_of_them or kind > k.HOOK_DESTROY_AWAITED:
                     runner.stop()
 
     def __reduce_ex__(self, protocol: Any) -> NoReturn:

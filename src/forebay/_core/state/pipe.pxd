@@ -1,20 +1,13 @@
 cimport cython
 
+cimport forebay._core.state.constants as k
 cimport forebay._core.scheduling.calls as calls
 from forebay._core.listeners cimport Listener
 from forebay._core.state.stream cimport Stream
 from forebay._core.scheduling.ticks cimport current_queue
 
-cdef int _TICK_SOURCE_ENDED
-cdef int _TICK_WRITE_LATE
 cdef Py_ssize_t _MOST_UNPIPE_LISTENERS
 cdef Py_ssize_t _pipes_made
-cdef int _ON_END
-cdef int _ON_UNPIPE
-cdef int _ON_DRAIN
-cdef int _ON_ERROR
-cdef int _ON_CLOSE
-cdef int _ON_FINISH
 
 cdef class PipeListener(Listener):
     cdef Pipe _pipe

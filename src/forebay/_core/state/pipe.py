@@ -8,20 +8,12 @@ from forebay._core.fields import give_defaults
 from forebay._core.listeners import Listener
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.ticks import current_queue
+from forebay._core.state import constants as k
 from forebay._core.state.stream import Stream
-
-_TICK_SOURCE_ENDED = 1
-_TICK_WRITE_LATE = 2
 
 # More pipes than that to one destination do without a listener of 'unpipe', which every unpipe() would call.
 _MOST_UNPIPE_LISTENERS = 16
 
-_ON_END = 1
-_ON_UNPIPE = 2
-_ON_DRAIN = 3
-_ON_ERROR = 4
-_ON_CLOSE = 5
-_ON_FINISH = 6
 
 # So many, ever: the number of the next one.
 _pipes_made = 0
@@ -35,23 +27,23 @@ class PipeListener(Listener):
 
     def _notify0(self) -> None:
         pipe = self._pipe
-        if self._on == _ON_DRAIN:
+        if self._on == k.ON_DRAIN:
             pipe._drained()
-        elif self._on == _ON_END:
+        elif self._on == k.ON_END:
             pipe._source._s_remove("end", self)
             pipe._source_ended()
-        elif self._on == _ON_CLOSE:
+        elif self._on == k.ON_CLOSE:
             pipe._dest._s_remove("finish", pipe._on_finish)
             pipe._unpipe()
-        elif self._on == _ON_FINISH:
+        elif self._on == k.ON_FINISH:
             pipe._dest._s_remove("close", pipe._on_close)
             pipe._unpipe()
 
     def _notify1(self, arg: Any) -> None:
         pipe = self._pipe
-        if self._on == _ON_ERROR:
+        if self._on == k.ON_ERROR:
             pipe._failed(arg)
-        elif self._on == _ON_UNPIPE:
+        elif self._on == k.ON_UNPIPE:
             if arg is pipe._source and pipe._leaving:
                 pipe._cleanup()
         else:
@@ -110,13 +102,13 @@ class Pipe(Listener):
     def _connect(self) -> None:
         source = self._source
         dest = self._dest
-        self._on_end = _listener(self, _ON_END)
-        self._on_unpipe = _listener(self, _ON_UNPIPE)
-        self._on_error = _listener(self, _ON_ERROR)
-        self._on_close = _listener(self, _ON_CLOSE)
-        self._on_finish = _listener(self, _ON_FINISH)
+        self._on_end = _listener(self, k.ON_END)
+        self._on_unpipe = _listener(self, k.ON_UNPIPE)
+        self._on_error = _listener(self, k.ON_ERROR)
+        self._on_close = _listener(self, k.ON_CLOSE)
+        self._on_finish = _listener(self, k.ON_FINISH)
         if source._r_end_emitted:
-            current_queue().add(self, _TICK_SOURCE_ENDED, None)
+            current_queue().add(self, k.TICK_SOURCE_ENDED, None)
         else:
             source._s_add("end", self._on_end, False)
         if dest._s_count("unpipe") < _MOST_UNPIPE_LISTENERS:
@@ -154,7 +146,7 @@ class Pipe(Listener):
         if self._late is None:
             self._late = []
             self._detour = True
-            current_queue().add(self, _TICK_WRITE_LATE, None)
+            current_queue().add(self, k.TICK_PIPE_WRITE_LATE, None)
         self._late.append(chunk)
         return False
 
@@ -191,7 +183,7 @@ class Pipe(Listener):
         source._r_stall()
         source._r_pause()
         if self._on_drain is None and not self._gone:
-            self._on_drain = _listener(self, _ON_DRAIN)
+            self._on_drain = _listener(self, k.ON_DRAIN)
             dest._s_add("drain", self._on_drain, False)
 
     def _drained(self) -> None:
@@ -216,7 +208,7 @@ class Pipe(Listener):
             dest._s_destroy_stream(error)
 
     def _s_run_tick(self, op: Any, arg: Any) -> None:
-        if op == _TICK_WRITE_LATE:
+        if op == k.TICK_PIPE_WRITE_LATE:
             self._write_late()
         else:
             self._source_ended()

@@ -1,5 +1,6 @@
 cimport cython
 
+cimport forebay._core.state.constants as k
 cimport forebay._core.scheduling.calls as calls
 from forebay._core.data.chunk cimport byte_chunk, text_chunk
 from forebay._core.scheduling.fifo cimport Fifo
@@ -8,20 +9,8 @@ from forebay._core.data.stalls cimport Stalls
 from forebay._core.events cimport _returned
 from forebay._core.listeners cimport Handlers, Listener
 
-cdef int _TICK_READ_MORE
-cdef int _TICK_RESUME
-cdef int _TICK_READABLE
-cdef int _TICK_READ_ZERO
-cdef int _TICK_END
-cdef int _TICK_LISTENING
-cdef int _TICK_END_WRITABLE
-cdef int _TICK_READ_LATE
-cdef int _READ
-cdef int _FUNCTION
 cdef object _DATA
 cdef object _READABLE
-cdef int _METHOD
-cdef Py_ssize_t _ANY
 cdef Py_ssize_t _last_mark
 cdef object _last_size
 
@@ -39,7 +28,7 @@ cdef class ReadableSide(Lifecycle):
     cdef unsigned char _r_ended              # end of data received
     cdef unsigned char _r_end_emitted
     cdef unsigned char _r_did_read
-    cdef unsigned char _r_hook_kind          # 0 until _r_hook is looked up, _FUNCTION, or _METHOD of the stream
+    cdef unsigned char _r_hook_kind          # 0 until _r_hook is looked up, READ_FUNCTION, or READ_METHOD of the stream
     cdef unsigned char _r_multi_await        # _r_await is a set of destinations
     cdef signed char _r_flowing              # -1 not decided, 0 no, 1 yes
     cdef signed char _r_paused               # -1 neither, 0 resume() last, 1 pause() last

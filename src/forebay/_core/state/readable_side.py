@@ -13,6 +13,7 @@ from forebay._core.fields import give_defaults
 from forebay._core.listeners import Handlers
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.fifo import Fifo
+from forebay._core.state import constants as k
 from forebay._core.state.lifecycle import Lifecycle
 from forebay._core.usage_errors import watch_read
 from forebay.errors import (
@@ -22,24 +23,9 @@ from forebay.errors import (
     UnshiftAfterEndError,
 )
 
-_TICK_READ_MORE = 10
-_TICK_RESUME = 11
-_TICK_READABLE = 12
-_TICK_READ_ZERO = 13
-_TICK_END = 14
-_TICK_LISTENING = 15
-_TICK_END_WRITABLE = 16
-_TICK_READ_LATE = 17
-_READ = 10
 # Interned, as every event is by the time that it comes here.
 _DATA = "data"
 _READABLE = "readable"
-# Kinds of a hook: what takes the arguments only, and what takes the stream before them.
-_FUNCTION = 1
-_METHOD = 2
-
-# read() without a size.
-_ANY = -1
 _LARGEST_READ = 1 << 30
 
 _last_mark = 0
@@ -236,7 +222,7 @@ class ReadableSide(Lifecycle):
                 self._r_announce()
         if not self._r_reading_more and self._s_constructed:
             self._r_reading_more = True
-            self._s_tick(_TICK_READ_MORE, None)
+            self._s_tick(k.TICK_READ_MORE, None)
 
     def _r_make_room(self) -> Fifo:
         """Room for one more chunk; the buffer."""
@@ -285,7 +271,7 @@ class ReadableSide(Lifecycle):
     def _r_how_much(self, n: int) -> int:
         if self._r_length == 0 and self._r_ended:
             return 0
-        if n == _ANY:
+        if n == k.READ_ANY:
             if self._r_length == 0:
                 return 0
             if self._r_object:
@@ -423,7 +409,7 @@ class ReadableSide(Lifecycle):
         return b"".join(parts)
 
     def _r_read(self, n: int) -> Any:
-        """R4: read(n), or read() with _ANY."""
+        """R4: read(n), or read() where ``n`` is READ_ANY."""
         wanted = n
         if n > self._r_hwm:
             if n > _LARGEST_READ:
@@ -461,11 +447,11 @@ class ReadableSide(Lifecycle):
             self._r_late = calls.crowded()
             if self._r_late:
                 # One stream's _read reads the next one, and so on.
-                self._s_tick(_TICK_READ_LATE, None)
+                self._s_tick(k.TICK_READ_LATE, None)
             else:
                 self._r_call_read()
             self._r_sync = False
-            if not self._r_reading and (n == 0 or wanted != _ANY or self._r_decoder is not None):
+            if not self._r_reading and (n == 0 or wanted != k.READ_ANY or self._r_decoder is not None):
                 n = self._r_how_much(wanted)
         chunk = self._r_take(n) if n > 0 else None
         if chunk is None:
@@ -494,7 +480,7 @@ class ReadableSide(Lifecycle):
     def _r_call_read(self) -> None:
         if self._r_hook_kind == 0:
             self._r_find_hook()
-        if self._r_hook_kind == _METHOD:
+        if self._r_hook_kind == k.READ_METHOD:
             result = calls.attempt_method(self._r_hook, self, _size(self._r_hwm))
         else:
             result = calls.attempt(self._r_hook, _size(self._r_hwm))
@@ -509,7 +495,7 @@ class ReadableSide(Lifecycle):
             if type(result) is bytes:
                 self._r_push(result if calls.bytes_size(result) else None, None)
             else:
-                self._s_hook_returned(_READ, result)
+                self._s_hook_returned(k.HOOK_READ, result)
         except Exception as error:
             self._s_fail(error, False)
 
@@ -524,7 +510,7 @@ class ReadableSide(Lifecycle):
 
     def _r_find_hook(self) -> None:
         """Look the hook up, once, at the first read."""
-        self._r_hook_kind = _FUNCTION
+        self._r_hook_kind = k.READ_FUNCTION
         calls.ready_for_calls(self)
         if self._s_debug:
             watch_read(self, self._r_hook or getattr(self, "_read", None), self._s_queue._loop)
@@ -534,7 +520,7 @@ class ReadableSide(Lifecycle):
         if type(hook) is MethodType and hook.__self__ is self:
             # The function instead of the bound method: nothing then holds the stream in a cycle.
             hook = hook.__func__
-            self._r_hook_kind = _METHOD
+            self._r_hook_kind = k.READ_METHOD
         self._r_hook = _no_hook if hook is None else hook
 
     def _r_read_done(self, value: Any) -> None:
@@ -551,7 +537,7 @@ class ReadableSide(Lifecycle):
         self._r_push(value, None)
 
     def _s_complete(self, kind: Any, error: Any, value: Any) -> None:
-        if kind != _READ:
+        if kind != k.HOOK_READ:
             Lifecycle._s_complete(self, kind, error, value)
         elif error is not None:
             self._s_fail(error, False)
@@ -565,7 +551,7 @@ class ReadableSide(Lifecycle):
         self._r_need_readable = False
         if not self._r_emitted_readable:
             self._r_emitted_readable = True
-            self._s_tick(_TICK_READABLE, None)
+            self._s_tick(k.TICK_READABLE, None)
 
     def _r_announce_now(self) -> None:
         """R7."""
@@ -577,20 +563,20 @@ class ReadableSide(Lifecycle):
         self._r_flow()
 
     def _r_flow(self) -> None:
-        while self._r_flowing == 1 and self._r_read(_ANY) is not None:
+        while self._r_flowing == 1 and self._r_read(k.READ_ANY) is not None:
             pass
 
     def _r_read_more(self) -> None:
         """R9."""
         if not self._r_reading_more and self._s_constructed:
             self._r_reading_more = True
-            self._s_tick(_TICK_READ_MORE, None)
+            self._s_tick(k.TICK_READ_MORE, None)
 
     def _r_end_readable(self) -> None:
         """R8."""
         if not self._r_end_emitted:
             self._r_ended = True
-            self._s_tick(_TICK_END, None)
+            self._s_tick(k.TICK_END, None)
 
     def _r_emit_end(self) -> None:
         if self._s_errored is not None or self._s_close_emitted or self._r_end_emitted or self._r_length:
@@ -598,12 +584,12 @@ class ReadableSide(Lifecycle):
         self._r_end_emitted = True
         self._s_emit0("end")
         if self._s_writable and not self._s_half_open and not self._r_writable_done():
-            self._s_tick(_TICK_END_WRITABLE, None)
+            self._s_tick(k.TICK_END_WRITABLE, None)
         elif self._s_auto_destroy and self._r_writable_done():
             self._s_destroy_stream(None)
 
     def _s_run_tick(self, op: Any, arg: Any) -> None:
-        if op == _TICK_READ_MORE:
+        if op == k.TICK_READ_MORE:
             while (
                 not self._r_reading
                 and not self._r_ended
@@ -615,7 +601,7 @@ class ReadableSide(Lifecycle):
                 if length == self._r_length and chunks == self._r_chunks:
                     break
             self._r_reading_more = False
-        elif op == _TICK_RESUME:
+        elif op == k.TICK_RESUME:
             if not self._r_reading:
                 self._r_read(0)
             self._r_resume_scheduled = False
@@ -623,17 +609,17 @@ class ReadableSide(Lifecycle):
             self._r_flow()
             if self._r_flowing == 1 and not self._r_reading:
                 self._r_read(0)
-        elif op == _TICK_READABLE:
+        elif op == k.TICK_READABLE:
             self._r_announce_now()
-        elif op == _TICK_END:
+        elif op == k.TICK_END:
             self._r_emit_end()
-        elif op == _TICK_READ_ZERO:
+        elif op == k.TICK_READ_ZERO:
             self._r_read(0)
-        elif op == _TICK_LISTENING:
+        elif op == k.TICK_LISTENING:
             self._r_update_listening()
-        elif op == _TICK_END_WRITABLE:
+        elif op == k.TICK_END_WRITABLE:
             self._r_end_writable()
-        elif op == _TICK_READ_LATE:
+        elif op == k.TICK_READ_LATE:
             self._r_read_late()
         else:
             Lifecycle._s_run_tick(self, op, arg)
@@ -651,7 +637,7 @@ class ReadableSide(Lifecycle):
             self._r_flowing = 0 if self._r_listening else 1
             if not self._r_resume_scheduled:
                 self._r_resume_scheduled = True
-                self._s_tick(_TICK_RESUME, None)
+                self._s_tick(k.TICK_RESUME, None)
         self._r_paused = 0
 
     # ---- listeners
@@ -674,12 +660,12 @@ class ReadableSide(Lifecycle):
             if self._r_length:
                 self._r_announce()
             elif not self._r_reading:
-                self._s_tick(_TICK_READ_ZERO, None)
+                self._s_tick(k.TICK_READ_ZERO, None)
 
     def _s_removed(self, event: Any) -> None:
         """R13."""
         if event is _READABLE and self._s_readable:
-            self._s_tick(_TICK_LISTENING, None)
+            self._s_tick(k.TICK_LISTENING, None)
 
     def _r_update_listening(self) -> None:
         self._r_listening = self._s_count("readable") > 0

@@ -1,12 +1,9 @@
+cimport forebay._core.state.constants as k
 cimport forebay._core.scheduling.calls as calls
 from forebay._core.data.chunk cimport mark
 from forebay._core.data.stalls cimport stalls_of
 from forebay._core.state.writable_side cimport WritableSide
 
-cdef int _TICK_TRANSFORMED
-cdef int _TRANSFORM
-cdef int _FLUSH
-cdef int _READ
 
 cdef class Stream(WritableSide):
     cdef unsigned char _t_active

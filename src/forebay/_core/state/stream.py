@@ -15,6 +15,7 @@ from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.exit import heed
 from forebay._core.scheduling.hook_runner import pump_outputs
+from forebay._core.state import constants as k
 from forebay._core.state.writable_side import WritableSide
 from forebay._core.usage_errors import wrong_options
 from forebay.errors import NotImplementedHookError
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
     import asyncio
 
     from forebay.stats import StreamStats
-
-_TICK_TRANSFORMED = 30
-_TRANSFORM = 30
-_FLUSH = 31
-# Of the readable side.
-_READ = 10
 
 
 class Stream(WritableSide):
@@ -183,12 +178,12 @@ class Stream(WritableSide):
             raised = result
             self._w_written(self._s_hook_error("_transform", hook, raised.error))
         else:
-            self._t_returned(result, _TRANSFORM)
+            self._t_returned(result, k.HOOK_TRANSFORM)
 
     def _t_returned(self, result: Any, kind: int) -> None:
         if type(result) is GeneratorType:
             self._t_more = result
-            self._t_flushing = kind == _FLUSH
+            self._t_flushing = kind == k.HOOK_FLUSH
             self._t_pull_outputs()
         elif type(result) is AsyncGeneratorType:
             self._s_hook_returned(kind, pump_outputs(result, self))
@@ -204,7 +199,7 @@ class Stream(WritableSide):
         if value is not None and (self._r_object or (value is not True and value is not False)):
             self._r_push(value, None)
         if self._r_ended:
-            self._s_tick(_TICK_TRANSFORMED, None)
+            self._s_tick(k.TICK_TRANSFORMED, None)
         elif (
             self._w_ended
             or self._t_before == self._r_length
@@ -231,7 +226,7 @@ class Stream(WritableSide):
         elif type(result) is calls.Raised:
             self._w_on_final(self._s_hook_error("_flush", hook, result.error))
         else:
-            self._t_returned(result, _FLUSH)
+            self._t_returned(result, k.HOOK_FLUSH)
 
     def _t_flush_done(self, error: Any, value: Any) -> None:
         if error is None:
@@ -241,15 +236,15 @@ class Stream(WritableSide):
         self._w_on_final(error)
 
     def _s_complete(self, kind: Any, error: Any, value: Any) -> None:
-        if kind == _TRANSFORM:
+        if kind == k.HOOK_TRANSFORM:
             self._t_done(error, value)
-        elif kind == _FLUSH:
+        elif kind == k.HOOK_FLUSH:
             self._t_flush_done(error, value)
         else:
             WritableSide._s_complete(self, kind, error, value)
 
     def _s_completed_again(self, kind: Any, error: Any) -> None:
-        if kind == _FLUSH:
+        if kind == k.HOOK_FLUSH:
             self._w_on_final(error)
         else:
             WritableSide._s_completed_again(self, kind, error)
@@ -360,7 +355,7 @@ class Stream(WritableSide):
             and not self._r_ended
             and not self._s_destroyed
             and self._s_find("answers") is None
-            and (runners is None or _READ not in runners)
+            and (runners is None or k.HOOK_READ not in runners)
         )
 
     def _s_is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
@@ -452,7 +447,7 @@ class Stream(WritableSide):
         return not (self._w_length or self._w_need_drain)
 
     def _s_run_tick(self, op: Any, arg: Any) -> None:
-        if op == _TICK_TRANSFORMED:
+        if op == k.TICK_TRANSFORMED:
             self._w_written(None)
         else:
             WritableSide._s_run_tick(self, op, arg)

@@ -1,5 +1,6 @@
 cimport cython
 
+cimport forebay._core.state.constants as k
 cimport forebay._core.scheduling.calls as calls
 from forebay._core.data.chunk cimport byte_chunk, text_chunk
 from forebay._core.scheduling.fifo cimport Fifo
@@ -8,17 +9,6 @@ from forebay._core.state.readable_side cimport ReadableSide
 from forebay._core.data.stalls cimport Stalls
 from forebay._core.scheduling.ticks cimport current_queue
 
-cdef int _TICK_READ_ZERO
-cdef int _TICK_AFTER_WRITE
-cdef int _TICK_AFTER_CALLBACK
-cdef int _TICK_WRITE_FAILED
-cdef int _TICK_FAIL_BUFFERED
-cdef int _TICK_CALLBACK
-cdef int _TICK_FINISH
-cdef int _TICK_FINISH_CHECK
-cdef int _TICK_WRITE_LATE
-cdef int _WRITE
-cdef int _FINAL
 
 cdef class WritableSide(ReadableSide):
     cdef unsigned char _w_object             # object mode

@@ -11,6 +11,7 @@ from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.fifo import Fifo
 from forebay._core.scheduling.ticks import current_queue, report
+from forebay._core.state import constants as k
 from forebay._core.state.readable_side import ReadableSide
 from forebay.errors import (
     AlreadyFinishedError,
@@ -20,19 +21,6 @@ from forebay.errors import (
     StreamDestroyedError,
     WriteAfterEndError,
 )
-
-# As in readable_side.
-_TICK_READ_ZERO = 13
-_TICK_AFTER_WRITE = 20
-_TICK_AFTER_CALLBACK = 21
-_TICK_WRITE_FAILED = 22
-_TICK_FAIL_BUFFERED = 23
-_TICK_CALLBACK = 24
-_TICK_FINISH = 25
-_TICK_FINISH_CHECK = 26
-_TICK_WRITE_LATE = 27
-_WRITE = 20
-_FINAL = 21
 
 
 class WritableSide(ReadableSide):
@@ -139,7 +127,7 @@ class WritableSide(ReadableSide):
             self._w_sync = True
             if calls.crowded():
                 # One stream's _write writes to the next one, and so on.
-                self._s_tick(_TICK_WRITE_LATE, chunk)
+                self._s_tick(k.TICK_WRITE_LATE, chunk)
             else:
                 self._w_call_write(chunk)
             self._w_sync = False
@@ -207,7 +195,7 @@ class WritableSide(ReadableSide):
         """A write after end() or destroy(): report it, and return the error."""
         error = self._w_refusal("write")
         if callback is not None:
-            self._s_tick(_TICK_CALLBACK, (callback, error))
+            self._s_tick(k.TICK_CALLBACK, (callback, error))
         self._s_fail(error, True)
         return error
 
@@ -267,21 +255,21 @@ class WritableSide(ReadableSide):
             hook = self._w_hook if self._w_hook is not None else self._w_many_hook
             self._w_written(self._s_hook_error(name, hook, raised.error))
         else:
-            self._s_hook_returned(_WRITE, result)
+            self._s_hook_returned(k.HOOK_WRITE, result)
 
     def _w_call_writev(self, chunks: list[Any]) -> None:
         self._w_returned(calls.attempt(self._w_many_hook, chunks))
 
     def _s_complete(self, kind: Any, error: Any, value: Any) -> None:
-        if kind == _WRITE:
+        if kind == k.HOOK_WRITE:
             self._w_written(error)
-        elif kind == _FINAL:
+        elif kind == k.HOOK_FINAL:
             self._w_on_final(error)
         else:
             ReadableSide._s_complete(self, kind, error, value)
 
     def _s_completed_again(self, kind: Any, error: Any) -> None:
-        if kind == _FINAL:
+        if kind == k.HOOK_FINAL:
             self._w_on_final(error)
         else:
             ReadableSide._s_completed_again(self, kind, error)
@@ -309,7 +297,7 @@ class WritableSide(ReadableSide):
             if self._s_errored is None:
                 self._s_errored = error
             if sync:
-                self._s_tick(_TICK_WRITE_FAILED, (callback, error))
+                self._s_tick(k.TICK_WRITE_FAILED, (callback, error))
             else:
                 self._w_write_failed(callback, error)
             return
@@ -320,7 +308,7 @@ class WritableSide(ReadableSide):
         elif callback is None:
             if self._w_need_drain and self._w_length == 0 and not self._w_after_pending:
                 self._w_after_pending = True
-                self._s_tick(_TICK_AFTER_WRITE, None)
+                self._s_tick(k.TICK_AFTER_WRITE, None)
             else:
                 self._w_pending -= 1
                 if self._w_ending:
@@ -330,7 +318,7 @@ class WritableSide(ReadableSide):
         else:
             self._w_tick_info = [callback, 1]
             self._w_after_pending = True
-            self._s_tick(_TICK_AFTER_CALLBACK, self._w_tick_info)
+            self._s_tick(k.TICK_AFTER_CALLBACK, self._w_tick_info)
 
     def _w_after_write(self, count: int, callback: Any) -> None:
         """W3."""
@@ -372,7 +360,7 @@ class WritableSide(ReadableSide):
     def _w_tell(self, callback: Any, error: Any) -> None:
         if calls.crowded():
             # One stream's callback completes another one's write, and so on.
-            self._s_tick(_TICK_CALLBACK, (callback, error))
+            self._s_tick(k.TICK_CALLBACK, (callback, error))
             return
         result = calls.attempt(callback, error)
         if type(result) is calls.Raised:
@@ -507,7 +495,7 @@ class WritableSide(ReadableSide):
 
     def _s_before_destroy(self) -> None:
         if (self._w_buffer is not None and self._w_buffer.size) or self._s_find("ended") is not None:
-            self._s_tick(_TICK_FAIL_BUFFERED, None)
+            self._s_tick(k.TICK_FAIL_BUFFERED, None)
 
     # ---- the end
 
@@ -543,11 +531,11 @@ class WritableSide(ReadableSide):
         if callback is None:
             return
         if error is not None:
-            self._s_tick(_TICK_CALLBACK, (callback, error))
+            self._s_tick(k.TICK_CALLBACK, (callback, error))
         elif self._s_errored is not None:
-            self._s_tick(_TICK_CALLBACK, (callback, self._s_errored))
+            self._s_tick(k.TICK_CALLBACK, (callback, self._s_errored))
         elif self._w_finished:
-            self._s_tick(_TICK_CALLBACK, (callback, None))
+            self._s_tick(k.TICK_CALLBACK, (callback, None))
         else:
             self._w_add_end_callback(callback)
 
@@ -577,7 +565,7 @@ class WritableSide(ReadableSide):
         if self._w_pending == 0:
             if deferred:
                 self._w_pending += 1
-                self._s_tick(_TICK_FINISH_CHECK, None)
+                self._s_tick(k.TICK_FINISH_CHECK, None)
             elif self._w_need_finish():
                 self._w_pending += 1
                 self._w_finish()
@@ -607,7 +595,7 @@ class WritableSide(ReadableSide):
         elif type(result) is calls.Raised:
             self._w_on_final(self._s_hook_error("_final", hook, result.error))
         else:
-            self._s_hook_returned(_FINAL, result)
+            self._s_hook_returned(k.HOOK_FINAL, result)
 
     def _w_final_is_done(self) -> bool:
         """Whether nothing of the end is left to do; a stream that is destroyed before is not done."""
@@ -630,12 +618,12 @@ class WritableSide(ReadableSide):
                 self._w_prefinished = True
                 self._s_emit0("prefinish")
                 self._w_pending += 1
-                self._s_tick(_TICK_FINISH, None)
+                self._s_tick(k.TICK_FINISH, None)
             return
         if self._w_sync:
             # end() has not returned: its callback gets the error on a tick, before 'error' is emitted.
             if not self._s_auto_destroy and self._s_find("ended") is not None:
-                self._s_tick(_TICK_FAIL_BUFFERED, None)
+                self._s_tick(k.TICK_FAIL_BUFFERED, None)
         else:
             self._w_run_end_callbacks(error)
         self._s_fail(error, self._w_sync)
@@ -651,23 +639,23 @@ class WritableSide(ReadableSide):
             self._s_destroy_stream(None)
 
     def _s_run_tick(self, op: Any, arg: Any) -> None:
-        if op == _TICK_AFTER_WRITE:
+        if op == k.TICK_AFTER_WRITE:
             self._w_after_write(1, None)
-        elif op == _TICK_AFTER_CALLBACK:
+        elif op == k.TICK_AFTER_CALLBACK:
             self._w_tick_info = None
             self._w_after_write(arg[1], arg[0])
-        elif op == _TICK_WRITE_FAILED:
+        elif op == k.TICK_WRITE_FAILED:
             self._w_write_failed(arg[0], arg[1])
-        elif op == _TICK_FAIL_BUFFERED:
+        elif op == k.TICK_FAIL_BUFFERED:
             self._w_fail_buffered()
-        elif op == _TICK_CALLBACK:
+        elif op == k.TICK_CALLBACK:
             self._w_tell(arg[0], arg[1])
-        elif op == _TICK_WRITE_LATE:
+        elif op == k.TICK_WRITE_LATE:
             self._w_write_late(arg)
-        elif op == _TICK_FINISH:
+        elif op == k.TICK_FINISH:
             if self._w_prefinished:
                 self._w_finish()
-        elif op == _TICK_FINISH_CHECK:
+        elif op == k.TICK_FINISH_CHECK:
             if self._w_need_finish():
                 self._w_finish()
             else:
@@ -686,7 +674,7 @@ class WritableSide(ReadableSide):
                 self._r_read_more()
             else:
                 # Nothing is fetched ahead; a consumer has asked for a chunk.
-                self._s_tick(_TICK_READ_ZERO, None)
+                self._s_tick(k.TICK_READ_ZERO, None)
         if self._s_writable:
             if not self._w_writing:
                 self._w_flush_buffered()

@@ -1,16 +1,11 @@
 cimport cython
 
+cimport forebay._core.state.constants as k
 from forebay._core.listeners cimport Listener
 from forebay._core.scheduling.operation cimport Handle
 from forebay._core.state.stream cimport Stream
 from forebay._core.scheduling.ticks cimport current_queue, running_loop
 
-cdef int _ON_END
-cdef int _ON_FINISH
-cdef int _ON_ERROR
-cdef int _ON_CLOSE
-cdef int _ON_CLOSED
-cdef int _ON_ABORT
 
 cdef class FinishedListener(Listener):
     cdef Finished _handle

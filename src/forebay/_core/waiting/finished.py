@@ -9,19 +9,13 @@ from forebay._core.abort import abort_error, checked_signal
 from forebay._core.listeners import Listener
 from forebay._core.scheduling.operation import Handle
 from forebay._core.scheduling.ticks import current_queue, running_loop
+from forebay._core.state import constants as k
 from forebay._core.state.lifecycle import SILENT_CLOSE
 from forebay._core.state.stream import Stream
 from forebay.errors import InvalidArgTypeError, PrematureCloseError
 
 if TYPE_CHECKING:
     from forebay._core.abort import AbortSignal
-
-_ON_END = 1
-_ON_FINISH = 2
-_ON_ERROR = 3
-_ON_CLOSE = 4
-_ON_CLOSED = 5
-_ON_ABORT = 6
 
 
 class FinishedListener(Listener):
@@ -83,7 +77,7 @@ class Finished(Handle):  # type: ignore[type-arg]
         self._watch(stream, error)
         if signal is not None:
             if signal.aborted:
-                self._on_tick(_ON_ABORT)
+                self._on_tick(k.ON_ABORT)
             elif not stream.closed:
                 signal.add_listener(self._on_abort)
 
@@ -103,18 +97,18 @@ class Finished(Handle):  # type: ignore[type-arg]
         self._write_done = can_write and stream._s_write_side_done()
 
     def _watch(self, stream: Stream, error: bool) -> None:
-        self._listen(stream, "end", _ON_END)
-        self._listen(stream, "finish", _ON_FINISH)
+        self._listen(stream, "end", k.ON_END)
+        self._listen(stream, "finish", k.ON_FINISH)
         if error:
-            self._listen(stream, "error", _ON_ERROR)
-        self._listen(stream, "close", _ON_CLOSE)
+            self._listen(stream, "error", k.ON_ERROR)
+        self._listen(stream, "close", k.ON_CLOSE)
         if not stream._s_emit_close:
-            self._listen(stream, SILENT_CLOSE, _ON_CLOSE)
+            self._listen(stream, SILENT_CLOSE, k.ON_CLOSE)
         if stream._s_closed:
-            self._on_tick(_ON_CLOSE)
+            self._on_tick(k.ON_CLOSE)
         elif stream._s_error_emitted:
             if not self._awaits_close:
-                self._on_tick(_ON_CLOSED)
+                self._on_tick(k.ON_CLOSED)
         elif (
             not self._readable
             and (not self._awaits_close or self._still_readable())
@@ -127,7 +121,7 @@ class Finished(Handle):  # type: ignore[type-arg]
             and stream._s_readable
             and (self._read_done or not self._still_readable())
         ):
-            self._on_tick(_ON_CLOSED)
+            self._on_tick(k.ON_CLOSED)
 
     def _listen(self, stream: Stream, event: Any, on: int) -> None:
         listener = _listener(self, on)
@@ -149,7 +143,7 @@ class Finished(Handle):  # type: ignore[type-arg]
 
     def _happened(self, on: int, arg: Any) -> None:
         stream = self._stream
-        if on == _ON_FINISH:
+        if on == k.ON_FINISH:
             self._write_done = True
             if stream._s_destroyed:
                 self._awaits_close = False
@@ -157,7 +151,7 @@ class Finished(Handle):  # type: ignore[type-arg]
                 return
             if not self._readable or self._read_done:
                 self._report(None)
-        elif on == _ON_END:
+        elif on == k.ON_END:
             self._read_done = True
             if stream._s_destroyed:
                 self._awaits_close = False
@@ -165,11 +159,11 @@ class Finished(Handle):  # type: ignore[type-arg]
                 return
             if not self._writable or self._write_done:
                 self._report(None)
-        elif on == _ON_ERROR:
+        elif on == k.ON_ERROR:
             self._report(arg)
-        elif on == _ON_CLOSE:
+        elif on == k.ON_CLOSE:
             self._stream_closed(stream)
-        elif on == _ON_CLOSED:
+        elif on == k.ON_CLOSED:
             self._report(stream._s_errored)
         else:
             self._on_abort()

@@ -1,12 +1,11 @@
 cimport cython
 
+cimport forebay._core.state.constants as state
+cimport forebay.http._messages.constants as k
 cimport forebay._core.scheduling.clock as clock
 
 from forebay.http._messages.outgoing cimport Outgoing
 
-cdef int _BY_LENGTH
-cdef int _CHUNKED
-cdef int _TICK_CLOSE
 
 cdef class ClientRequest(Outgoing):
     cdef readonly str method

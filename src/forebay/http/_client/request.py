@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 from forebay._core.scheduling import clock
 from forebay._core.scheduling.operation import Handle
 from forebay._core.scheduling.ticks import report, running_loop
+from forebay._core.state import constants as state
 from forebay.errors import AbortError, HttpProtocolError, StreamDestroyedError
+from forebay.http._messages import constants as k
 from forebay.http._messages.headers import Headers
 from forebay.http._messages.outgoing import Outgoing
 
 if TYPE_CHECKING:
     from forebay.http._messages.incoming import ClientResponse
 
-_BY_LENGTH = 1
-_CHUNKED = 2
-
-_TICK_CLOSE = 3
 
 # Methods whose requests usually have a body: they say so if they have no body.
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
@@ -88,12 +86,12 @@ class ClientRequest(Outgoing):
         lines = ""
         if not self._frame_as_set():
             if length >= 0 and self._trailers is None:
-                self._framing = _BY_LENGTH
+                self._framing = k.BY_LENGTH
                 self._announced = length
                 if length > 0 or self.method in _WITH_BODY:
                     lines = f"Content-Length: {length}\r\n"
             else:
-                self._framing = _CHUNKED
+                self._framing = k.CHUNKED
                 lines = "Transfer-Encoding: chunked\r\n"
         if not self._keep_alive and "connection" not in self._fields and self.method != "CONNECT":
             lines += "Connection: close\r\n"
@@ -106,7 +104,7 @@ class ClientRequest(Outgoing):
             and self._w_chunks == 0
             and self._w_length == 0
             # The mark of its end was sent, and is not sent again.
-            and self._framing != _CHUNKED
+            and self._framing != k.CHUNKED
             and self.method in _HARMLESS
         )
 
@@ -242,7 +240,7 @@ class ClientRequest(Outgoing):
             transport._outgoing_given_up(self, error)
 
     def _s_run_tick(self, op: Any, arg: Any) -> None:
-        if op == _TICK_CLOSE:
+        if op == state.TICK_CLOSE:
             handle = self._answer
             if self._s_count("error"):
                 handle._seen = True

@@ -1,14 +1,11 @@
 cimport cython
 
+cimport forebay._core.state.constants as state
 from forebay._core.listeners cimport Listener
 from forebay._core.state.stream cimport Stream
 from forebay.http._messages.transport cimport MessageTransport
 from forebay.http._messages.incoming cimport Incoming
 
-cdef int _ON_END
-cdef int _ON_CLOSE
-cdef int _ON_ERROR
-cdef int _ON_DRAIN
 cdef bytes _EMPTY_LINE
 cdef tuple _BEGUN_LINES
 cdef Py_ssize_t _HEAD_PIECE

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.listeners import Listener
+from forebay._core.state import constants as state
 from forebay.errors import HttpProtocolError
 from forebay.http._messages.transport import MessageTransport
 from forebay.streams.duplex import Duplex
@@ -17,10 +18,6 @@ from forebay.streams.duplex import Duplex
 if TYPE_CHECKING:
     pass
 
-_ON_END = 1
-_ON_CLOSE = 2
-_ON_ERROR = 3
-_ON_DRAIN = 4
 
 # Where a head ends, and trailers.
 _EMPTY_LINE = b"\r\n\r\n"
@@ -48,11 +45,11 @@ class SocketListener(Listener):
 
     def _notify0(self) -> None:
         connection = self._connection
-        if self._on == _ON_DRAIN:
+        if self._on == state.ON_DRAIN:
             connection._socket_drained()
-        elif self._on == _ON_END:
+        elif self._on == state.ON_END:
             connection._socket_ended()
-        elif self._on == _ON_CLOSE:
+        elif self._on == state.ON_CLOSE:
             connection._socket_closed()
 
     def _notify1(self, arg: Any) -> None:
@@ -139,9 +136,9 @@ class HttpConnection(MessageTransport):
         self._most_headers = limits.headers
         self._most_body_bytes = -1 if limits.body_bytes is None else limits.body_bytes
         self._forget_message()
-        self._on_end = SocketListener(self, _ON_END)
-        self._on_close = SocketListener(self, _ON_CLOSE)
-        self._on_error = SocketListener(self, _ON_ERROR)
+        self._on_end = SocketListener(self, state.ON_END)
+        self._on_close = SocketListener(self, state.ON_CLOSE)
+        self._on_error = SocketListener(self, state.ON_ERROR)
         self._on_drain = None
         socket._s_add("end", self._on_end, False)
         socket._s_add("close", self._on_close, False)
@@ -164,7 +161,7 @@ class HttpConnection(MessageTransport):
 
     def _await_drain(self) -> None:
         if self._on_drain is None and not self._gone and not self._detached:
-            self._on_drain = SocketListener(self, _ON_DRAIN)
+            self._on_drain = SocketListener(self, state.ON_DRAIN)
             socket = self._socket
             socket._s_add("drain", self._on_drain, False)
 

@@ -1,7 +1,7 @@
+cimport forebay.http._messages.constants as k
 from forebay.http._messages.transport cimport MessageTransport
 from forebay.streams.readable cimport Readable
 
-cdef int _TICK_BROKEN
 
 cdef class Incoming(Readable):
     cdef MessageTransport _transport

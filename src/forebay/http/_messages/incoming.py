@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from forebay.http._messages import constants as k
 from forebay.http._messages.headers import Headers
 from forebay.http._messages.url_path import decoded_path, raw_query
 from forebay.streams.readable import Readable
@@ -12,8 +13,6 @@ from forebay.streams.readable import Readable
 if TYPE_CHECKING:
     from forebay.http._messages.transport import MessageTransport
     from forebay.streams.duplex import Duplex
-
-_TICK_BROKEN = 50
 
 
 class Incoming(Readable):
@@ -185,7 +184,7 @@ class ClientResponse(Incoming):
             transport._listeners_changed(self)
         if self._broken is not None:
             # Readers add several listeners, and have all of them by then.
-            self._s_tick(_TICK_BROKEN, None)
+            self._s_tick(k.TICK_BROKEN, None)
 
     def _s_removed(self, event: Any) -> None:
         Incoming._s_removed(self, event)
@@ -199,10 +198,10 @@ class ClientResponse(Incoming):
             transport._body_wanted(self)
         else:
             self._r_reading = False
-            self._s_tick(_TICK_BROKEN, None)
+            self._s_tick(k.TICK_BROKEN, None)
 
     def _s_run_tick(self, op: Any, arg: Any) -> None:
-        if op == _TICK_BROKEN:
+        if op == k.TICK_BROKEN:
             self._tell_broken()
         else:
             Incoming._s_run_tick(self, op, arg)

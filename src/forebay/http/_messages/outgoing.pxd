@@ -1,5 +1,6 @@
 cimport cython
 
+cimport forebay.http._messages.constants as k
 cimport forebay._core.scheduling.clock as clock
 
 from forebay._core.state.stream cimport Stream
@@ -7,11 +8,6 @@ from forebay.http._messages.transport cimport MessageTransport
 from forebay.http._messages.header_checks cimport check_name, check_value
 from forebay.streams.writable cimport Writable
 
-cdef int _UNDECIDED
-cdef int _BY_LENGTH
-cdef int _CHUNKED
-cdef int _UNTIL_CLOSE
-cdef int _NO_BODY
 cdef Py_ssize_t _JOINED_BYTES
 
 cdef str _date_line

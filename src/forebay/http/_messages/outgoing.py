@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from forebay._core.scheduling import clock
 from forebay.errors import ContentLengthMismatchError, HeadersSentError, InvalidHeaderError
+from forebay.http._messages import constants as k
 from forebay.http._messages.header_checks import check_name, check_value
 from forebay.http._messages.headers import header_items
 from forebay.streams.writable import Writable
@@ -17,13 +18,6 @@ if TYPE_CHECKING:
     from forebay.http._messages.headers import HeaderFields, HeaderValue
     from forebay.http._messages.transport import MessageTransport
     from forebay.streams.duplex import Duplex
-
-# How the end of a body is marked.
-_UNDECIDED = 0
-_BY_LENGTH = 1
-_CHUNKED = 2
-_UNTIL_CLOSE = 3
-_NO_BODY = 4
 
 #: Up to so many bytes, the pieces of a write are joined; above, they leave by a gather write.
 _JOINED_BYTES = 16 * 1024
@@ -71,7 +65,7 @@ class Outgoing(Writable):
         self._trailers = None
         self._head_fixed = False
         self._head_sent = False
-        self._framing = _UNDECIDED
+        self._framing = k.UNDECIDED
         self._announced = 0
         self._body_bytes = 0
         self._head_wanted = False
@@ -242,13 +236,13 @@ class Outgoing(Writable):
                 )
             if type(coding[1]) is not str or coding[1].lower() != "chunked":
                 raise InvalidHeaderError(f"Transfer-Encoding can only be 'chunked', got {coding[1]!r}")
-            self._framing = _CHUNKED
+            self._framing = k.CHUNKED
             return True
         if length is not None:
             text = length[1]
             if type(text) is not str or not text.isascii() or not text.isdigit():
                 raise InvalidHeaderError(f"Content-Length must be a number of bytes, got {text!r}")
-            self._framing = _BY_LENGTH
+            self._framing = k.BY_LENGTH
             self._announced = int(text)
             return True
         return False
@@ -303,11 +297,11 @@ class Outgoing(Writable):
             raise HeadersSentError("write() while a file is being sent")
         head = None if self._head_sent else self._make_head(-1)
         size = len(chunk)
-        if self._framing == _NO_BODY:
+        if self._framing == k.NO_BODY:
             chunk = None
-        elif self._framing == _BY_LENGTH:
+        elif self._framing == k.BY_LENGTH:
             self._count(size)
-        elif self._framing == _CHUNKED and size:
+        elif self._framing == k.CHUNKED and size:
             prefix = b"%x\r\n" % size
             self._put(prefix if head is None else head + prefix, chunk, b"\r\n")
             return
@@ -440,16 +434,16 @@ class Outgoing(Writable):
     def _put_whole(self, chunk: Any, size: int) -> None:
         try:
             head = self._make_head(size)
-            if self._framing == _CHUNKED:
+            if self._framing == k.CHUNKED:
                 # Only where the user has asked for it.
                 if size:
                     self._put(b"%s%x\r\n" % (head, size), chunk, b"\r\n")
                 else:
                     self._put(head, None, None)
             else:
-                if self._framing == _BY_LENGTH:
+                if self._framing == k.BY_LENGTH:
                     self._count(size)
-                self._put(head, None if self._framing == _NO_BODY else chunk, None)
+                self._put(head, None if self._framing == k.NO_BODY else chunk, None)
         except Exception as error:
             self._s_fail(error, False)
             return
@@ -464,12 +458,12 @@ class Outgoing(Writable):
     def _end_body(self) -> None:
         try:
             last = None if self._head_sent else self._make_head(0)
-            if self._framing == _CHUNKED:
+            if self._framing == k.CHUNKED:
                 tail = (
                     b"0\r\n\r\n" if self._trailers is None else f"0\r\n{self._trailers}\r\n".encode("latin-1")
                 )
                 last = tail if last is None else last + tail
-            elif self._framing == _BY_LENGTH and self._body_bytes != self._announced:
+            elif self._framing == k.BY_LENGTH and self._body_bytes != self._announced:
                 raise ContentLengthMismatchError(
                     f"the body ended after {self._body_bytes} bytes, but its Content-Length is {self._announced}"
                 )
@@ -492,8 +486,8 @@ class Outgoing(Writable):
         if (
             self._s_events is None
             and self._has_room()
-            and self._framing != _CHUNKED
-            and (self._framing != _BY_LENGTH or self._body_bytes == self._announced)
+            and self._framing != k.CHUNKED
+            and (self._framing != k.BY_LENGTH or self._body_bytes == self._announced)
         ):
             self._w_final_called = self._w_final_done = self._w_prefinished = self._w_finished = True
             self._s_destroyed = self._s_closed = self._s_close_emitted = True

@@ -1,5 +1,6 @@
 cimport cython
 
+cimport forebay.http._messages.constants as k
 from forebay._core.events cimport EventEmitter
 from forebay._core.state.lifecycle cimport Completion
 from forebay._core.scheduling.hook_runner cimport HookRunner, is_awaitable
@@ -8,8 +9,6 @@ from forebay.http._messages.outgoing cimport Outgoing
 from forebay.http._server.request_receiver cimport RequestReceiver
 from forebay.http._server.response cimport ServerResponse, first_line
 
-cdef int _HANDLER
-cdef int _UNTIL_CLOSE
 
 cdef class ServerConnection(RequestReceiver):
     cdef bint _frugal                    # one of very many: nothing is kept between two requests

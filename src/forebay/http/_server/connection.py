@@ -13,6 +13,7 @@ from forebay.errors import (
     PrematureCloseError,
     StreamError,
 )
+from forebay.http._messages import constants as k
 from forebay.http._messages.incoming import ServerRequest
 from forebay.http._server.request_receiver import RequestReceiver
 from forebay.http._server.response import ServerResponse, first_line
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from forebay.http._limits import Limits
     from forebay.http._messages.incoming import Incoming
     from forebay.streams.duplex import Duplex
-
-# As in _server_response.
-_HANDLER = 40
-_UNTIL_CLOSE = 3
 
 
 class ServerConnection(RequestReceiver):
@@ -105,7 +102,7 @@ class ServerConnection(RequestReceiver):
             result = handler(request, response)
             if result is not None and is_awaitable(result):
                 done = Completion()
-                done._attach(response, _HANDLER)
+                done._attach(response, k.HOOK_HANDLER)
                 runner = self._runner
                 if runner is None or runner._busy:
                     runner = self._runner = HookRunner()
@@ -260,7 +257,7 @@ class ServerConnection(RequestReceiver):
         socket = self._socket
         if error is not None and not response._head_sent:
             self._answer(500, None)
-        elif response._framing == _UNTIL_CLOSE and hasattr(socket, "reset_and_destroy"):
+        elif response._framing == k.UNTIL_CLOSE and hasattr(socket, "reset_and_destroy"):
             # An orderly end would tell that the body is whole.
             socket.reset_and_destroy()
         else:

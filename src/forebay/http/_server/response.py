@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
 from forebay.errors import InvalidArgTypeError, InvalidHeaderError
+from forebay.http._messages import constants as k
 from forebay.http._messages.header_checks import check_name, check_value
 from forebay.http._messages.outgoing import Outgoing, date_line
 from forebay.http._server.send_file import send_file
@@ -18,13 +19,6 @@ if TYPE_CHECKING:
     from forebay.http._messages.incoming import ServerRequest
     from forebay.http._server.send_file import SendFile
 
-_BY_LENGTH = 1
-_CHUNKED = 2
-_UNTIL_CLOSE = 3
-_NO_BODY = 4
-
-# The kind of hook that an asynchronous handler counts as.
-_HANDLER = 40
 
 _first_lines: dict[Any, str] = {}
 
@@ -159,27 +153,27 @@ class ServerResponse(Outgoing):
         lines = ""
         old = self.request.http_version == "1.0"
         if self.request.method == "HEAD" or status == 304:
-            self._framing = _NO_BODY
+            self._framing = k.NO_BODY
             if length > 0 and status != 304 and "content-length" not in fields:
                 lines = f"Content-Length: {length}\r\n"
         elif status == 204:
-            self._framing = _NO_BODY
+            self._framing = k.NO_BODY
             fields.pop("content-length", None)
             fields.pop("transfer-encoding", None)
         elif old and fields.pop("transfer-encoding", None) is not None:
-            self._framing = _UNTIL_CLOSE
+            self._framing = k.UNTIL_CLOSE
         elif self._frame_as_set():
             pass
         elif length >= 0 and (self._trailers is None or old):
-            self._framing = _BY_LENGTH
+            self._framing = k.BY_LENGTH
             self._announced = length
             lines = f"Content-Length: {length}\r\n"
         elif not old:
-            self._framing = _CHUNKED
+            self._framing = k.CHUNKED
             lines = "Transfer-Encoding: chunked\r\n"
         else:
-            self._framing = _UNTIL_CLOSE
-        if self._framing == _UNTIL_CLOSE or self.request._expects_continue:
+            self._framing = k.UNTIL_CLOSE
+        if self._framing == k.UNTIL_CLOSE or self.request._expects_continue:
             self._keep_alive = False
         connection = fields.get("connection")
         if connection is not None:
@@ -192,7 +186,7 @@ class ServerResponse(Outgoing):
         return lines
 
     def _s_complete(self, kind: Any, error: Any, value: Any) -> None:
-        if kind == _HANDLER:
+        if kind == k.HOOK_HANDLER:
             transport = self._transport
             transport._handler_done(self, error)
         else:

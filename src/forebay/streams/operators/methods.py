@@ -13,18 +13,13 @@ from typing import Any
 
 from forebay._core.abort import AbortSignal, checked_signal
 from forebay.errors import InvalidArgTypeError, MissingArgsError
+from forebay.streams.operators import constants as k
 from forebay.streams.operators.operator_stream import (
-    DROP,
-    FILTER,
-    MAP,
-    PAIR,
-    TAKE,
-    TAP,
     FlatStage,
     Stage,
     checked_int,
 )
-from forebay.streams.operators.reducer import COLLECT, EACH, FIND, MISSING, REDUCE, Drive, Step
+from forebay.streams.operators.reducer import MISSING, Drive, Step
 from forebay.streams.reading.puller import Pull
 
 Fn = Callable[..., Any]
@@ -41,7 +36,7 @@ def map_(
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
 ) -> Stage:
-    return Stage(source, MAP, fn, concurrency, high_water_mark, signal, 0)
+    return Stage(source, k.MAP, fn, concurrency, high_water_mark, signal, 0)
 
 
 def filter_(
@@ -52,7 +47,7 @@ def filter_(
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
 ) -> Stage:
-    return Stage(source, FILTER, fn, concurrency, high_water_mark, signal, 0)
+    return Stage(source, k.FILTER, fn, concurrency, high_water_mark, signal, 0)
 
 
 def tap(
@@ -63,7 +58,7 @@ def tap(
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
 ) -> Stage:
-    return Stage(source, TAP, fn, concurrency, high_water_mark, signal, 0)
+    return Stage(source, k.TAP, fn, concurrency, high_water_mark, signal, 0)
 
 
 def flat_map(
@@ -74,15 +69,15 @@ def flat_map(
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
 ) -> Stage:
-    return FlatStage(source, MAP, fn, concurrency, high_water_mark, signal, 0)
+    return FlatStage(source, k.MAP, fn, concurrency, high_water_mark, signal, 0)
 
 
 def take(source: Any, count: int, *, signal: AbortSignal | None = None) -> Stage:
-    return Stage(source, TAKE, None, 1, None, signal, checked_int("count", count, 0))
+    return Stage(source, k.TAKE, None, 1, None, signal, checked_int("count", count, 0))
 
 
 def drop(source: Any, count: int, *, signal: AbortSignal | None = None) -> Stage:
-    return Stage(source, DROP, None, 1, None, signal, checked_int("count", count, 0))
+    return Stage(source, k.DROP, None, 1, None, signal, checked_int("count", count, 0))
 
 
 # ---- operators that return a value
@@ -90,7 +85,7 @@ def drop(source: Any, count: int, *, signal: AbortSignal | None = None) -> Stage
 
 async def to_list(source: Any, *, signal: AbortSignal | None = None) -> list[Any]:
     items: list[Any] = []
-    await _drive(source, Step(COLLECT, items.append, 0), signal)
+    await _drive(source, Step(k.COLLECT, items.append, 0), signal)
     return items
 
 
@@ -104,15 +99,15 @@ async def for_each(
 ) -> None:
     _callable("for_each", fn)
     if _concurrent(concurrency, high_water_mark):
-        calls = Stage(source, TAP, fn, concurrency, high_water_mark, None, 0)
-        await _drive(calls, Step(COLLECT, _ignore, 0), signal)
+        calls = Stage(source, k.TAP, fn, concurrency, high_water_mark, None, 0)
+        await _drive(calls, Step(k.COLLECT, _ignore, 0), signal)
     else:
-        await _drive(source, Step(EACH, fn, 0), signal)
+        await _drive(source, Step(k.EACH, fn, 0), signal)
 
 
 async def reduce(source: Any, fn: Fn, initial: Any = MISSING, *, signal: AbortSignal | None = None) -> Any:
     _callable("reduce", fn)
-    result = await _drive(source, Step(REDUCE, fn, 0), signal, initial)
+    result = await _drive(source, Step(k.REDUCE, fn, 0), signal, initial)
     if result is MISSING:
         raise MissingArgsError("reduce() of an empty stream needs an initial value")
     return result
@@ -164,10 +159,10 @@ async def _search(
     """Return the first item for which the truth of ``fn(item)`` is ``wanted``, or MISSING."""
     _callable(name, fn)
     if not _concurrent(concurrency, high_water_mark):
-        return await _drive(source, Step(FIND, fn, int(wanted)), signal, MISSING)
+        return await _drive(source, Step(k.FIND, fn, int(wanted)), signal, MISSING)
 
-    pairs = Stage(source, PAIR, fn, concurrency, high_water_mark, None, 0)
-    found = await _drive(pairs, Step(FIND, itemgetter(1), int(wanted)), signal, MISSING)
+    pairs = Stage(source, k.PAIR, fn, concurrency, high_water_mark, None, 0)
+    found = await _drive(pairs, Step(k.FIND, itemgetter(1), int(wanted)), signal, MISSING)
     return found if found is MISSING else found[0]
 
 
@@ -205,7 +200,7 @@ async def _drive(source: Any, last: Step, signal: AbortSignal | None, value: Any
     pull = Pull(source, None, signal)
     for stage in stages:
         stage.run_by(pull)
-    nothing = any(stage.kind == TAKE and stage.count == 0 for stage in stages)
+    nothing = any(stage.kind == k.TAKE and stage.count == 0 for stage in stages)
     drive = Drive(source, steps, value, nothing)
     failure: BaseException | None = None
     try:

@@ -1,18 +1,11 @@
 cimport cython
 
+cimport forebay._core.state.constants as state
+cimport forebay.streams.operators.constants as k
 from forebay._core.scheduling.hook_runner cimport HookRunner, is_awaitable
 from forebay._core.state.stream cimport Stream
 from forebay.streams.readable cimport Readable
 
-cdef int _MAP
-cdef int _FILTER
-cdef int _TAP
-cdef int _TAKE
-cdef int _DROP
-cdef int _PAIR
-cdef int _PENDING
-cdef int _DONE
-cdef int _FAILED
 
 cdef class Slot:
     cdef Stage _stage               # None once settled

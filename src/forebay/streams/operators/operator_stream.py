@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._core.abort import checked_signal
 from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
+from forebay._core.state import constants as state
 from forebay.errors import (
     AbortError,
     InvalidArgTypeError,
@@ -22,23 +23,12 @@ from forebay.errors import (
     OutOfRangeError,
     PrematureCloseError,
 )
+from forebay.streams.operators import constants as k
 from forebay.streams.readable import Readable
 from forebay.streams.reading.puller import Pull
 
 if TYPE_CHECKING:
     from forebay._core.abort import AbortSignal
-
-MAP = _MAP = 1
-FILTER = _FILTER = 2
-TAP = _TAP = 3
-TAKE = _TAKE = 4
-DROP = _DROP = 5
-#: ``map`` with results ``(item, fn(item))``.
-PAIR = _PAIR = 6
-
-_PENDING = 0
-_DONE = 1
-_FAILED = 2
 
 
 def checked_int(name: str, value: Any, least: int) -> int:
@@ -69,12 +59,12 @@ class Slot:
         self._stage = stage
         self._item = item
         self._runner = runner
-        self._state = _PENDING
+        self._state = k.PENDING
         self._value = None
 
     def resolve(self, value: Any) -> None:
         self._value = value
-        self._settle(_DONE)
+        self._settle(k.DONE)
 
     def reject(self, error: BaseException) -> None:
         if isinstance(error, asyncio.CancelledError):
@@ -82,7 +72,7 @@ class Slot:
             self._value.__cause__ = error
         else:
             self._value = error
-        self._settle(_FAILED)
+        self._settle(k.FAILED)
 
     def _settle(self, state: int) -> None:
         stage = self._stage
@@ -125,7 +115,7 @@ class Stage(Readable):
         signal: AbortSignal | None,
         count: int,
     ) -> None:
-        if kind != _TAKE and kind != _DROP and not callable(fn):
+        if kind != k.TAKE and kind != k.DROP and not callable(fn):
             raise InvalidArgTypeError(f"an operator needs a function, got {fn!r}")
         self.source = source
         self.kind = kind
@@ -179,7 +169,7 @@ class Stage(Readable):
         if self._pull is None:
             self._started = True
             self._pull = Pull(self.source, self._pump, self._abort_signal)
-            if self.kind == _TAKE and self.count == 0:
+            if self.kind == k.TAKE and self.count == 0:
                 self._enough()
                 return
         if not self._pumping:
@@ -206,9 +196,9 @@ class Stage(Readable):
         while self._wanted and not self._s_destroyed:
             if self._slots:
                 slot = self._slots[0]
-                if slot._state != _PENDING:
+                if slot._state != k.PENDING:
                     self._slots.popleft()
-                    if slot._state == _FAILED:
+                    if slot._state == k.FAILED:
                         raise slot._value
                     self._wanted = self._give(slot._item, slot._value)
                     continue
@@ -217,7 +207,7 @@ class Stage(Readable):
             if stream._s_queue is not None:
                 # Where nothing of what comes is passed on, ticks would pile up.
                 stream._s_queue.relieve()
-            item = None if stream._s_destroyed else stream._r_read(-1)
+            item = None if stream._s_destroyed else stream._r_read(state.READ_ANY)
             if item is None:
                 if not self._slots:
                     pull = self._pull
@@ -238,7 +228,7 @@ class Stage(Readable):
             if self._slots:
                 slot = Slot(None, item, None)
                 slot._value = value
-                slot._state = _DONE
+                slot._state = k.DONE
                 self._slots.append(slot)
             else:
                 self._wanted = self._give(item, value)
@@ -270,22 +260,22 @@ class Stage(Readable):
     def _give(self, item: Any, value: Any) -> bool:
         """Push the result of an item; return whether more is wanted."""
         kind = self.kind
-        if kind == _MAP:
+        if kind == k.MAP:
             if value is None:
                 raise null_result("map")
             return self._r_push(value, None)
-        if kind == _FILTER:
+        if kind == k.FILTER:
             return self._r_push(item, None) if value else True
-        if kind == _PAIR:
+        if kind == k.PAIR:
             return self._r_push((item, value), None)
-        if kind == _TAKE:
+        if kind == k.TAKE:
             self.count -= 1
             more = self._r_push(item, None)
             if self.count == 0:
                 self._enough()
                 return False
             return more
-        if kind == _DROP and self.count:
+        if kind == k.DROP and self.count:
             self.count -= 1
             return True
         return self._r_push(item, None)

@@ -1,17 +1,10 @@
 cimport cython
 
+cimport forebay._core.state.constants as state
+cimport forebay.streams.operators.constants as k
 from forebay._core.scheduling.hook_runner cimport is_awaitable
 from forebay._core.state.stream cimport Stream
 
-cdef int _MAP
-cdef int _FILTER
-cdef int _TAP
-cdef int _TAKE
-cdef int _DROP
-cdef int _COLLECT
-cdef int _EACH
-cdef int _FIND
-cdef int _REDUCE
 
 cdef class Step:
     cdef int _kind

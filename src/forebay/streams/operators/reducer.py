@@ -7,22 +7,12 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.scheduling.hook_runner import is_awaitable
+from forebay._core.state import constants as state
+from forebay.streams.operators import constants as k
 from forebay.streams.operators.operator_stream import null_result
 
 if TYPE_CHECKING:
     from forebay._core.state.stream import Stream
-
-# The steps in the middle, as in forebay.stages.
-_MAP = 1
-_FILTER = 2
-_TAP = 3
-_TAKE = 4
-_DROP = 5
-# The last steps.
-COLLECT = _COLLECT = 10
-EACH = _EACH = 11
-FIND = _FIND = 12
-REDUCE = _REDUCE = 13
 
 #: No value.
 MISSING = object()
@@ -73,7 +63,7 @@ class Drive:
             if stream._s_queue is not None:
                 # A loop over what is there never comes back to the event loop, and ticks would pile up.
                 stream._s_queue.relieve()
-            item = None if stream._s_destroyed else stream._r_read(-1)
+            item = None if stream._s_destroyed else stream._r_read(state.READ_ANY)
             if item is None:
                 return None
             pending: Awaitable[Any] | None = self._apply(0, item, None, False)
@@ -94,13 +84,13 @@ class Drive:
         while index < len(steps):
             step = steps[index]
             kind = step._kind
-            if kind == _COLLECT:
+            if kind == k.COLLECT:
                 step._fn(item)
                 break
-            if kind == _TAKE:
+            if kind == k.TAKE:
                 step._count -= 1
                 self._last = self._last or step._count == 0
-            elif kind == _DROP:
+            elif kind == k.DROP:
                 if step._count > 0:
                     step._count -= 1
                     break
@@ -108,7 +98,7 @@ class Drive:
                 if given:
                     given = False
                 else:
-                    if kind != _REDUCE:
+                    if kind != k.REDUCE:
                         result = step._fn(item)
                     elif self.value is MISSING:
                         self.value = item
@@ -121,16 +111,16 @@ class Drive:
                             self._item = item
                             return result
                         step._plain = type(result)
-                if kind == _MAP:
+                if kind == k.MAP:
                     if result is None:
                         raise null_result("map")
                     item = result
-                elif kind == _REDUCE:
+                elif kind == k.REDUCE:
                     self.value = result
-                elif kind == _FILTER:
+                elif kind == k.FILTER:
                     if not result:
                         break
-                elif kind == _FIND and (1 if result else 0) == step._count:
+                elif kind == k.FIND and (1 if result else 0) == step._count:
                     self.value = item
                     self.stopped = True
             index += 1

@@ -1,3 +1,4 @@
+cimport forebay._core.state.constants as k
 from forebay._core.state.stream cimport Stream
 from forebay._core.scheduling.awaits cimport Ready
 

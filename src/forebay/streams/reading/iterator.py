@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from forebay._core.abort import Left
 from forebay._core.scheduling.awaits import Ready
+from forebay._core.state import constants as k
 from forebay._core.state.lifecycle import aggregate
 from forebay._core.waiting.finished import finished
 
@@ -41,7 +42,7 @@ class ReadableIterator:
             # A loop over what is there never comes back to the event loop, and ticks would pile up.
             if stream._s_queue is not None:
                 stream._s_queue.relieve()
-            chunk = stream._r_read(-1)
+            chunk = stream._r_read(k.READ_ANY)
             if chunk is not None:
                 return Ready(chunk)
         return self._reading.next()

@@ -3,10 +3,10 @@
 from forebay._backend import backend
 from forebay._buffers import ChunkQueue, RingBuffer
 from forebay._core.abort import AbortController, AbortSignal, add_abort_signal
-from forebay._core.data.chunk import get_default_high_water_mark, set_default_high_water_mark
+from forebay._core.data.high_water_mark import get_default_high_water_mark, set_default_high_water_mark
 from forebay._core.events import EventEmitter
 from forebay._core.scheduling.ticks import next_tick
-from forebay._core.state.lifecycle import Completion
+from forebay._core.state.completion import Completion
 from forebay._core.waiting.await_event import on, once
 from forebay._core.waiting.finished import finished
 from forebay._run import run

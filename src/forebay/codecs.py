@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
-from forebay._core.state.lifecycle import Completion
+from forebay._core.state.completion import Completion
 from forebay._system.worker_pool import SerialExecutor
 from forebay.errors import (
     DamagedDataError,

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from forebay._core.abort import AbortSignal
-from forebay._core.state.lifecycle import Completion
+from forebay._core.state.completion import Completion
 from forebay._system.direct_transfer import DirectTarget
 from forebay._system.interrupt import Interrupted
 from forebay._system.open_file import OpenFile

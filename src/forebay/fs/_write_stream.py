@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from forebay._buffers import ChunkQueue
 from forebay._core.abort import AbortSignal
-from forebay._core.data.chunk import get_default_high_water_mark
-from forebay._core.state.lifecycle import Completion
+from forebay._core.data.high_water_mark import get_default_high_water_mark
+from forebay._core.state.completion import Completion
 from forebay._system.direct_transfer import DirectTarget, TargetOwner, Transfer
 from forebay._system.file_holes import is_hole
 from forebay._system.interrupt import Interrupted

@@ -1,6 +1,6 @@
 cimport cython
 
-from forebay._core.state.lifecycle cimport Completion
+from forebay._core.state.completion cimport Completion
 from forebay._core.state.stream cimport Stream
 from forebay._system.syscalls cimport gather, send
 from forebay.net._write_burst cimport Burst, Bursting, current_burst

@@ -12,7 +12,7 @@ from time import monotonic as now
 from typing import TYPE_CHECKING, Any
 
 from forebay._buffers import ChunkQueue
-from forebay._core.state.lifecycle import Completion
+from forebay._core.state.completion import Completion
 from forebay._system.syscalls import gather, send
 from forebay.net._write_burst import Bursting, current_burst
 

@@ -12,7 +12,7 @@ import contextlib
 import ssl
 from typing import TYPE_CHECKING, Any
 
-from forebay._core.state.lifecycle import Completion
+from forebay._core.state.completion import Completion
 from forebay._system.cleanup import run_all
 from forebay.errors import AlreadyConnectedError, InvalidArgTypeError, PrematureCloseError
 from forebay.net._seconds import check_seconds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from forebay._core.data.chunk import mark
+from forebay._core.data.high_water_mark import mark
 from forebay._core.state import constants as k
 from forebay._core.state.pipe import pipe as _pipe
 from forebay._core.state.pipe import unpipe as _unpipe

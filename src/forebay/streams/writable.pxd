@@ -1,4 +1,4 @@
-from forebay._core.data.chunk cimport mark
+from forebay._core.data.high_water_mark cimport mark
 from forebay._core.state.stream cimport Stream
 
 cdef class Writable(Stream):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from forebay._core.data.chunk import mark
+from forebay._core.data.high_water_mark import mark
 from forebay._core.scheduling.operation import GIVE_WAY, READY, failed
 from forebay._core.state.stream import Stream
 from forebay._core.usage_errors import wrong_options

@@ -2,23 +2,11 @@ cimport cython
 
 cimport forebay._core.state.constants as k
 cimport forebay._core.scheduling.calls as calls
-from forebay._core.events cimport EventEmitter
 from forebay._core.scheduling.hook_runner cimport HookRunner, is_awaitable
 from forebay._core.scheduling.ticks cimport TickQueue, current_queue
+from forebay._core.state.completion cimport Completion, HookOwner
 
-
-@cython.freelist(8)
-cdef class Completion:
-    cdef Lifecycle _stream      # whose hook returned this; None until then
-    cdef int _kind              # which hook
-    cdef bint _settled
-    cdef bint _again            # settled more than once before the hook returned
-    cdef object _error
-    cdef object _value
-    cdef object _settle(self, object error, object value)
-    cdef object _attach(self, Lifecycle stream, int kind)
-
-cdef class Lifecycle(EventEmitter):
+cdef class Lifecycle(HookOwner):
     cdef unsigned char _s_readable     # the stream has a readable side
     cdef unsigned char _s_writable
     cdef unsigned char _s_destroyed
@@ -44,7 +32,6 @@ cdef class Lifecycle(EventEmitter):
     cdef object _s_check_loop(self, object what)
     cdef object _s_tell_error(self, object error)
     cdef object _s_hook_error(self, object name, object hook, object error)
-    cdef object _s_tick(self, int op, object arg)
     @cython.locals(queue=TickQueue)
     cdef object _s_start(self, object construct, object destroy, bint auto_destroy, bint emit_close, object signal)
     cdef object _s_destroy_stream(self, object error)
@@ -56,8 +43,6 @@ cdef class Lifecycle(EventEmitter):
     cdef object _s_fail(self, object error, bint deferred)
     @cython.locals(done=Completion, runner=HookRunner, runners=dict)
     cdef object _s_hook_returned(self, int kind, object result)
-    cdef object _s_complete(self, int kind, object error, object value)
-    cdef object _s_completed_again(self, int kind, object error)
     @cython.locals(runners=dict)
     cdef object _s_stop_runners(self, bint all_of_them)
     cdef object _s_release(self)

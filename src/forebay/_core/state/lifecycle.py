@@ -1,7 +1,4 @@
-"""What all streams share: construction, destruction, errors, and the completion of hooks.
-
-Rules L1 to L6. `Completion` is here because it is one half of how a hook reports back to its stream.
-"""
+"""What all streams share: construction, destruction, errors, and the completion of hooks. Rules L1 to L6."""
 
 from __future__ import annotations
 
@@ -9,15 +6,15 @@ from asyncio import _get_running_loop
 from typing import Any, NoReturn, Self
 
 from forebay._core.abort import add_abort_signal
-from forebay._core.events import EventEmitter
 from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
 from forebay._core.scheduling.ticks import current_queue
 from forebay._core.state import constants as k
+from forebay._core.state.completion import Completion, HookOwner
 from forebay._core.unfinished import give_up
 from forebay._core.usage_errors import check_loop, hook_error, not_started, unhandled
-from forebay.errors import InvalidArgTypeError, InvalidReturnValueError, MultipleCompletionError
+from forebay.errors import InvalidArgTypeError, MultipleCompletionError
 
 # Emitted instead of 'close' if emit_close is off; other modules of forebay wait for it.
 SILENT_CLOSE = "forebay:close"
@@ -29,102 +26,6 @@ _LAST_EVENTS = ("drain", "end", "finish", "error", "close", SILENT_CLOSE)
 _KEPT_WHILE_OPEN = ("construct", "destroy", "final", "flush", "runners", "error")
 
 
-class Completion:
-    """Say later that a hook is done: a hook returns a Completion, and `resolve` or `reject` settles it.
-
-    It takes the place of Node's callback. The stream continues inside the call of `resolve` or `reject`, without a turn of
-    the loop. A Completion that is resolved before the hook returns equals a hook that returned the value. Settling it a
-    second time is an error of the stream (`MultipleCompletionError`). Settle it on the loop's thread only.
-    """
-
-    _stream: Any
-    _kind: int
-    _settled: bool
-    _again: bool
-    _error: Any
-    _value: Any
-
-    def __init__(self) -> None:
-        self._stream = None
-        self._kind = 0
-        self._settled = False
-        self._again = False
-        self._error = None
-        self._value = None
-
-    def resolve(self, value: Any = None) -> None:
-        """Report that the hook is done.
-
-        Args:
-            value: The result of the hook.
-
-        Raises:
-            InvalidArgTypeError: ``value`` is another Completion.
-        """
-        if isinstance(value, Completion):
-            raise InvalidArgTypeError("resolve() needs the result of the hook, got another Completion")
-        self._settle(None, value)
-
-    def reject(self, error: BaseException) -> None:
-        """Report that the hook failed.
-
-        Args:
-            error: An exception.
-
-        Raises:
-            InvalidArgTypeError: ``error`` is not an exception.
-        """
-        if not isinstance(error, BaseException):
-            raise InvalidArgTypeError(f"reject() needs an exception, got {error!r}")
-        self._settle(error, None)
-
-    @property
-    def settled(self) -> bool:
-        """Whether `resolve` or `reject` was called."""
-        return bool(self._settled)
-
-    def _abandon(self) -> None:
-        """The loop is being shut down, and the hook will never be done."""
-        stream = self._stream
-        if stream is not None:
-            if not stream._s_destroyed:
-                give_up(stream, current_queue()._loop)
-            stream._s_destroy_stream(None)
-
-    def _settle(self, error: Any, value: Any) -> None:
-        stream = self._stream
-        if self._settled:
-            if stream is None:
-                self._again = True
-            else:
-                stream._s_completed_again(self._kind, error)
-            return
-        self._settled = True
-        if stream is None:
-            self._error = error
-            self._value = value
-        elif calls.crowded():
-            # One stream's completion that is made by another one's, and so on.
-            stream._s_tick(k.TICK_COMPLETE, (self._kind, error, value))
-        else:
-            stream._s_complete(self._kind, error, value)
-
-    def _attach(self, stream: Lifecycle, kind: int) -> None:
-        if self._stream is not None:
-            error = InvalidReturnValueError(
-                "a hook returned a Completion that another call had returned before; make a new one for each call"
-            )
-            stream._s_complete(kind, error, None)
-            return
-        self._stream = stream
-        self._kind = kind
-        if self._settled:
-            stream._s_complete(kind, self._error, self._value)
-            if self._again:
-                stream._s_completed_again(kind, None)
-        self._error = self._value = None
-
-
 def aggregate(inner: BaseException | None, outer: BaseException | None) -> BaseException | None:
     """Both errors where there are two; ``outer`` is the one that a reader should see first."""
     if inner is None or outer is None or inner is outer:
@@ -134,7 +35,7 @@ def aggregate(inner: BaseException | None, outer: BaseException | None) -> BaseE
     return BaseExceptionGroup(str(outer), [outer, inner])
 
 
-class Lifecycle(EventEmitter):
+class Lifecycle(HookOwner):
     _s_readable: bool
     _s_writable: bool
     _s_destroyed: bool
@@ -424,6 +325,11 @@ class Lifecycle(EventEmitter):
         elif kind != k.HOOK_DESTROY and kind != k.HOOK_DESTROY_AWAITED:
             self._s_fail(error if error is not None else _twice("the hook"), False)
 
+    def _s_abandon_hook(self) -> None:
+        if not self._s_destroyed:
+            give_up(self, current_queue()._loop)
+        self._s_destroy_stream(None)
+
     def _s_stop_runners(self, all_of_them: bool) -> None:
         runners = self._s_find("runners")
         if runners is not None:
@@ -435,9 +341,6 @@ class Lifecycle(EventEmitter):
         raise TypeError(f"a stream cannot be copied or pickled, got {type(self).__name__}")
 
     # ---- used by other modules of forebay
-
-    def _s_error_was_emitted(self) -> bool:
-        return bool(self._s_error_emitted)
 
     def _s_will_emit_close(self) -> bool:
         return bool(self._s_auto_destroy and self._s_emit_close and not self._s_closed)
@@ -470,4 +373,4 @@ def _twice(what: Any) -> Any:
     )
 
 
-give_defaults(Completion, Lifecycle)
+give_defaults(Lifecycle)

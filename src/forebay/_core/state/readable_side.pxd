@@ -2,9 +2,9 @@ cimport cython
 
 cimport forebay._core.state.constants as k
 cimport forebay._core.scheduling.calls as calls
-from forebay._core.data.chunk cimport byte_chunk, text_chunk
+from forebay._core.data.chunk cimport byte_chunk
 from forebay._core.scheduling.fifo cimport Fifo
-from forebay._core.state.lifecycle cimport Lifecycle
+from forebay._core.state.readable_buffer cimport ReadableBuffer
 from forebay._core.data.stalls cimport Stalls
 from forebay._core.events cimport _returned
 from forebay._core.listeners cimport Handlers, Listener
@@ -14,8 +14,7 @@ cdef object _READABLE
 cdef Py_ssize_t _last_mark
 cdef object _last_size
 
-cdef class ReadableSide(Lifecycle):
-    cdef unsigned char _r_object             # object mode
+cdef class ReadableSide(ReadableBuffer):
     cdef unsigned char _r_disabled           # a Duplex made with readable=False
     cdef unsigned char _r_reading            # a _read call is outstanding
     cdef unsigned char _r_late               # ... and is made on a tick
@@ -32,13 +31,8 @@ cdef class ReadableSide(Lifecycle):
     cdef unsigned char _r_multi_await        # _r_await is a set of destinations
     cdef signed char _r_flowing              # -1 not decided, 0 no, 1 yes
     cdef signed char _r_paused               # -1 neither, 0 resume() last, 1 pause() last
-    cdef Fifo _r_buffer                      # chunks not yet read; made when the first one waits
-    cdef Py_ssize_t _r_offset                # of the first chunk, how much is read (bytes or characters)
-    cdef Py_ssize_t _r_length                # bytes, characters or objects in the buffer
-    cdef Py_ssize_t _r_changes               # how often anything happened to the front of the buffer, ever
     cdef Py_ssize_t _r_hwm
     cdef object _r_hook                      # the _read hook
-    cdef object _r_decoder
     cdef dict _r_pipes                       # the id of a destination -> its Pipe, or a list of several
     cdef Py_ssize_t _r_pipe_count
     cdef object _r_await                     # the destination, or set of the ids of several, that must drain first
@@ -54,30 +48,11 @@ cdef class ReadableSide(Lifecycle):
     cdef bint _r_unshift(self, object chunk, object encoding) except -1
     @cython.locals(buffer=Fifo, size=Py_ssize_t)
     cdef bint _r_push_eof(self) except -1
-    cdef object _r_checked(self, object chunk, object encoding)
-    cdef object _r_decode(self, object chunk)
     @cython.locals(buffer=Fifo, at_once=bint, late=bint)
     cdef object _r_add_chunk(self, object chunk, Py_ssize_t size, bint front)
-    @cython.locals(buffer=Fifo)
-    cdef Fifo _r_make_room(self)
-    @cython.locals(buffer=Fifo, changes=Py_ssize_t)
-    cdef Fifo _r_make_room_in_front(self)
     cdef object _r_emit_data(self, object chunk)
     @cython.locals(buffer=Fifo, left=Py_ssize_t)
     cdef Py_ssize_t _r_how_much(self, Py_ssize_t n) except -1
-    @cython.locals(buffer=Fifo, left=Py_ssize_t)
-    cdef Py_ssize_t _r_first_left(self) except -1
-    @cython.locals(buffer=Fifo, left=Py_ssize_t, changes=Py_ssize_t)
-    cdef Py_ssize_t _r_measure_first(self) except -1
-    @cython.locals(buffer=Fifo)
-    cdef object _r_drop_first(self)
-    @cython.locals(buffer=Fifo)
-    cdef object _r_take(self, Py_ssize_t n)
-    @cython.locals(
-        buffer=Fifo, changes=Py_ssize_t, parts=list, whole=Py_ssize_t, left=Py_ssize_t, offset=Py_ssize_t, size=Py_ssize_t
-    )
-    cdef object _r_cut(self, Py_ssize_t n)
-    cdef object _r_joined(self, list parts, Py_ssize_t offset)
     @cython.locals(wanted=Py_ssize_t, listener=Listener)
     cdef object _r_read(self, Py_ssize_t n)
     @cython.locals(raised=calls.Raised)
@@ -100,10 +75,6 @@ cdef class ReadableSide(Lifecycle):
     cdef object _r_pause(self)
     cdef object _r_resume(self)
     cdef object _r_update_listening(self)
-    @cython.locals(buffer=Fifo, changes=Py_ssize_t, decoded=list, held=list)
-    cdef object _r_set_encoding(self, object encoding)
-    @cython.locals(buffer=Fifo, decoded=list, offset=Py_ssize_t, index=Py_ssize_t)
-    cdef list _r_decoded(self, object decoder)
     cdef bint _r_writable_done(self) except -1
     cdef object _r_end_writable(self)
 

@@ -1,22 +1,7 @@
 cimport forebay._core.state.constants as k
-cimport forebay._core.scheduling.calls as calls
-from forebay._core.data.chunk cimport mark
+from forebay._core.data.high_water_mark cimport mark
 from forebay._core.data.stalls cimport stalls_of
-from forebay._core.state.writable_side cimport WritableSide
+from forebay._core.state.transform_side cimport TransformSide
 
-
-cdef class Stream(WritableSide):
-    cdef unsigned char _t_active
-    cdef unsigned char _t_pass               # PassThrough: the chunk is the output
-    cdef unsigned char _t_held               # a write is complete but for room on the readable side
-    cdef unsigned char _t_flushing           # _t_more is that of _flush
-    cdef object _t_more                      # the generator that a hook returned, while it gives more; for an async
-                                             # one, a future: the readable side has room again
-    cdef Py_ssize_t _t_before                # readable length before the transform call
-    @cython.locals(raised=calls.Raised)
-    cdef object _t_call_transform(self, object chunk)
-    cdef object _t_returned(self, object result, int kind)
-    cdef object _t_done(self, object error, object value)
-    cdef object _t_flush_done(self, object error, object value)
-    cdef object _t_pull_outputs(self)
-    cdef object _t_release_held(self)
+cdef class Stream(TransformSide):
+    pass

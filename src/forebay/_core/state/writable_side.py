@@ -5,26 +5,21 @@ from __future__ import annotations
 from types import MethodType
 from typing import Any
 
-from forebay._core.data.chunk import byte_chunk, invalid_chunk, text_chunk
 from forebay._core.data.stalls import Stalls
 from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
-from forebay._core.scheduling.fifo import Fifo
-from forebay._core.scheduling.ticks import current_queue, report
 from forebay._core.state import constants as k
-from forebay._core.state.readable_side import ReadableSide
+from forebay._core.state.writable_queue import WritableQueue, dropped
 from forebay.errors import (
     AlreadyFinishedError,
     MultipleCompletionError,
     NotImplementedHookError,
-    NullChunkError,
     StreamDestroyedError,
     WriteAfterEndError,
 )
 
 
-class WritableSide(ReadableSide):
-    _w_object: bool
+class WritableSide(WritableQueue):
     _w_disabled: bool
     _w_need_drain: bool
     _w_ending: bool
@@ -33,25 +28,15 @@ class WritableSide(ReadableSide):
     _w_final_done: bool
     _w_prefinished: bool
     _w_finished: bool
-    _w_writing: bool
     _w_expecting: bool
     _w_sync: bool
-    _w_flushing: bool
     _w_after_pending: bool
-    _w_keep_text: bool
     _w_hook_self: bool
     _w_hooks_found: bool
-    _w_corked: int
-    _w_buffer: Any
-    _w_length: int
-    _w_writelen: int
     _w_hwm: int
-    _w_pending: int
     _w_hook: Any
     _w_many_hook: Any
-    _w_callback: Any
     _w_tick_info: Any
-    _w_encoding: Any
     _w_chunks: int
     _w_bytes: int
     _w_peak: int
@@ -70,27 +55,6 @@ class WritableSide(ReadableSide):
         self._w_encoding = encoding
 
     # ---- write
-
-    def _w_checked(self, chunk: Any, encoding: Any) -> Any:
-        """Return the chunk as it is queued. Raise if it is not a chunk, before any check of the state (W1)."""
-        if chunk is None:
-            raise NullChunkError(
-                "write(None): None marks the end of a stream and cannot be a chunk; call end()"
-            )
-        if self._w_object:
-            return chunk
-        if isinstance(chunk, str):
-            if self._w_keep_text:
-                return chunk
-            if encoding is None:
-                encoding = self._w_encoding
-            if encoding is None:
-                raise invalid_chunk(chunk)
-            return text_chunk(chunk, encoding)
-        data = byte_chunk(chunk)
-        if data is None:
-            raise invalid_chunk(chunk)
-        return data
 
     def _w_write(self, chunk: Any, encoding: Any, callback: Any) -> bool:
         """W1."""
@@ -151,33 +115,11 @@ class WritableSide(ReadableSide):
             waiting = self._w_buffer is not None and self._w_buffer.size > 0
             self._w_length = max(0, self._w_length - self._w_writelen) if waiting else 0
             self._w_writelen = 0
-            self._w_write_failed(callback, _dropped("write"))
+            self._w_write_failed(callback, dropped("write"))
         else:
             self._w_sync = True
             self._w_call_write(chunk)
             self._w_sync = False
-
-    def _w_has_room(self) -> bool:
-        """Whether one more chunk and its callback fit without an allocation."""
-        buffer = self._w_buffer
-        return buffer is not None and buffer.has_room(2)
-
-    def _w_put(self, chunk: Any, callback: Any) -> None:
-        buffer = self._w_buffer
-        buffer.put(chunk)
-        buffer.put(callback)
-
-    def _w_make_room(self) -> None:
-        """For one more chunk and its callback."""
-        if self._w_buffer is None:
-            self._s_check_started()
-            self._s_join_loop()
-            buffer = Fifo()
-            # The garbage collector may have run, and with it anything.
-            if self._w_buffer is None:
-                self._w_buffer = buffer
-        buffer = self._w_buffer
-        buffer.reserve(2)
 
     def _w_measure(self, chunk: Any) -> int:
         """What a chunk counts for; -1 where its length cannot be told any more, which is the failure of its write."""
@@ -266,13 +208,13 @@ class WritableSide(ReadableSide):
         elif kind == k.HOOK_FINAL:
             self._w_on_final(error)
         else:
-            ReadableSide._s_complete(self, kind, error, value)
+            WritableQueue._s_complete(self, kind, error, value)
 
     def _s_completed_again(self, kind: Any, error: Any) -> None:
         if kind == k.HOOK_FINAL:
             self._w_on_final(error)
         else:
-            ReadableSide._s_completed_again(self, kind, error)
+            WritableQueue._s_completed_again(self, kind, error)
 
     def _w_written(self, error: Any) -> None:
         """W2: the write in flight is done."""
@@ -349,23 +291,6 @@ class WritableSide(ReadableSide):
         self._w_fail_buffered()
         self._s_fail(error, False)
 
-    def _w_run_callback(self, callback: Any, error: Any) -> None:
-        """Whatever a callback raises, the others are called and the stream goes on."""
-        if type(callback) is list:
-            for each in callback:
-                self._w_tell(each, error)
-        else:
-            self._w_tell(callback, error)
-
-    def _w_tell(self, callback: Any, error: Any) -> None:
-        if calls.crowded():
-            # One stream's callback completes another one's write, and so on.
-            self._s_tick(k.TICK_CALLBACK, (callback, error))
-            return
-        result = calls.attempt(callback, error)
-        if type(result) is calls.Raised:
-            report(current_queue()._loop, "Exception in a callback of write() or end()", result.error, self)
-
     # ---- what is buffered
 
     def _w_uncork_once(self) -> None:
@@ -424,79 +349,6 @@ class WritableSide(ReadableSide):
             self._w_sync = False
         self._w_flushing = False
 
-    def _w_take_waiting(self) -> list[Any] | None:
-        """For the hook at work: what was written meanwhile, to go with the write in flight; None where nothing was."""
-        buffer = self._w_buffer
-        if buffer is None or buffer.size == 0 or not self._w_writing or self._w_corked:
-            return None
-        chunks = []
-        callbacks = self._w_callback
-        if callbacks is None:
-            callbacks = []
-        elif type(callbacks) is not list:
-            callbacks = [callbacks]
-        while buffer.size:
-            chunks.append(buffer.popleft())
-            callback = buffer.popleft()
-            if callback is not None:
-                callbacks.append(callback)
-        self._w_pending -= len(chunks)  # compiled: of a list
-        self._w_writelen = self._w_length
-        self._w_callback = callbacks if callbacks else None
-        return chunks
-
-    def _w_fail_buffered(self) -> None:
-        """W6."""
-        if self._w_writing:
-            return
-        buffer = self._w_buffer
-        if buffer is not None and buffer.size:
-            flushing = self._w_flushing
-            # What a callback uncorks, or `__del__` of a chunk, does not write what is about to be dropped.
-            self._w_flushing = True
-            try:
-                while buffer.size:
-                    self._w_fail_first(buffer)
-            finally:
-                self._w_flushing = flushing
-        if self._s_find("ended") is not None:
-            self._w_run_end_callbacks(self._s_errored if self._s_errored is not None else _dropped("end"))
-
-    def _w_fail_first(self, buffer: Fifo) -> None:
-        """The oldest chunk that is queued is dropped. In a method of its own, which lets go of it with the queue whole."""
-        chunk = buffer.popleft()
-        callback = buffer.popleft()
-        self._w_forget(chunk)
-        if callback is not None:
-            self._w_run_callback(
-                callback, self._s_errored if self._s_errored is not None else _dropped("write")
-            )
-
-    def _w_forget(self, chunk: Any) -> None:
-        """A chunk that was queued is not written any more."""
-        if self._w_buffer.size == 0:
-            self._w_length = 0
-        elif self._w_object:
-            self._w_length -= 1
-        else:
-            try:
-                size = len(chunk)
-                self._w_length = max(0, self._w_length - size)
-            except Exception:
-                # It cannot be told any more. The stream has failed already, and the count is right after the last one.
-                return
-
-    def _w_run_end_callbacks(self, error: Any) -> None:
-        callbacks = self._s_find("ended")
-        if callbacks is not None:
-            del self._s_kept["ended"]
-            for callback in callbacks:
-                self._w_tell(callback, error)
-
-    def _s_before_destroy(self) -> None:
-        if (self._w_buffer is not None and self._w_buffer.size) or self._s_find("ended") is not None:
-            self._s_tick(k.TICK_FAIL_BUFFERED, None)
-
     # ---- the end
 
     def _w_end(self, chunk: Any, encoding: Any, callback: Any) -> None:
@@ -523,11 +375,11 @@ class WritableSide(ReadableSide):
             self._w_finish_check(True)
             self._w_ended = True
             if self._s_destroyed:
-                error = _dropped("end")
+                error = dropped("end")
         elif self._w_finished:
             error = AlreadyFinishedError("end() on a stream that has finished")
         elif self._s_destroyed:
-            error = _dropped("end")
+            error = dropped("end")
         if callback is None:
             return
         if error is not None:
@@ -538,9 +390,6 @@ class WritableSide(ReadableSide):
             self._s_tick(k.TICK_CALLBACK, (callback, None))
         else:
             self._w_add_end_callback(callback)
-
-    def _w_add_end_callback(self, callback: Any) -> None:
-        self._s_keep_first("ended", []).append(callback)
 
     def _w_need_finish(self) -> bool:
         return (
@@ -661,12 +510,9 @@ class WritableSide(ReadableSide):
             else:
                 self._w_pending -= 1
         else:
-            ReadableSide._s_run_tick(self, op, arg)
+            WritableQueue._s_run_tick(self, op, arg)
 
     # ---- the stream as a whole
-
-    def _w_writes_pending(self) -> Any:
-        return bool(self._w_pending)
 
     def _s_after_construct(self) -> None:
         if self._s_readable and self._r_need_readable:
@@ -692,11 +538,7 @@ class WritableSide(ReadableSide):
         self._w_many_hook = None
         self._w_hook_self = False
         self._w_unstall_writers()
-        ReadableSide._s_release(self)
-
-
-def _dropped(what: Any) -> Any:
-    return StreamDestroyedError(f"{what}() was not carried out: the stream was destroyed")
+        WritableQueue._s_release(self)
 
 
 give_defaults(WritableSide)

@@ -6,7 +6,6 @@ from forebay._core.scheduling.operation cimport Handle
 from forebay._core.state.stream cimport Stream
 from forebay._core.scheduling.ticks cimport current_queue, running_loop
 
-
 cdef class FinishedListener(Listener):
     cdef Finished _handle
     cdef int _on

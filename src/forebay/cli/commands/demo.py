@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from forebay._core.state.lifecycle import Completion
+from forebay._core.state.completion import Completion
 from forebay._core.waiting.finished import finished
 from forebay.cli.output.failure import Failure
 from forebay.cli.output.units import parse_rate, parse_size, rate_text, seconds_text, size_text

@@ -2,7 +2,7 @@ cimport cython
 
 cimport forebay.http._messages.constants as k
 from forebay._core.events cimport EventEmitter
-from forebay._core.state.lifecycle cimport Completion
+from forebay._core.state.completion cimport Completion
 from forebay._core.scheduling.hook_runner cimport HookRunner, is_awaitable
 from forebay.http._messages.incoming cimport Incoming, ServerRequest
 from forebay.http._messages.outgoing cimport Outgoing

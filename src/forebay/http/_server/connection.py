@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
-from forebay._core.state.lifecycle import Completion
+from forebay._core.state.completion import Completion
 from forebay.errors import (
     HttpError,
     IncompleteMessageError,

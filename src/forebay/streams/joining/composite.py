@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from forebay._core.state.lifecycle import Completion
+from forebay._core.state.completion import Completion
 from forebay.errors import AbortError
 from forebay.streams.duplex import Duplex
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from forebay._core.scheduling.ticks import next_tick
-from forebay._core.state.lifecycle import Completion
+from forebay._core.state.completion import Completion
 from forebay.streams.duplex import Duplex
 
 

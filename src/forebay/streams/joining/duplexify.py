@@ -10,7 +10,7 @@ from forebay._core.abort import Left
 from forebay._core.names import stream_name
 from forebay._core.scheduling.hook_runner import is_awaitable
 from forebay._core.scheduling.ticks import next_tick
-from forebay._core.state.lifecycle import Completion
+from forebay._core.state.completion import Completion
 from forebay._core.state.stream import Stream
 from forebay._core.usage_errors import hint, is_class
 from forebay._core.waiting.finished import finished

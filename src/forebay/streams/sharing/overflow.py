@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Literal
 
-from forebay._core.data.chunk import mark
-from forebay._core.state.lifecycle import Completion
+from forebay._core.data.high_water_mark import mark
+from forebay._core.state.completion import Completion
 from forebay.errors import InvalidArgValueError, StreamOverflowError
 from forebay.streams.duplex import Duplex
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from forebay._core.data.chunk import get_default_high_water_mark
+from forebay._core.data.high_water_mark import get_default_high_water_mark
 from forebay._core.usage_errors import checked_source
 from forebay.errors import AbortError, InvalidArgTypeError, StreamDestroyedError
 from forebay.streams.operators.operator_stream import checked_int

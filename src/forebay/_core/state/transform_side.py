@@ -1,0 +1,252 @@
+"""What a Transform lays between its two sides. Rules T1 to T6."""
+
+from __future__ import annotations
+
+from types import AsyncGeneratorType, GeneratorType
+from typing import TYPE_CHECKING, Any
+
+from forebay._core.data.high_water_mark import mark
+from forebay._core.fields import give_defaults
+from forebay._core.scheduling import calls
+from forebay._core.scheduling.exit import heed
+from forebay._core.scheduling.hook_runner import pump_outputs
+from forebay._core.state import constants as k
+from forebay._core.state.writable_side import WritableSide
+from forebay._core.usage_errors import wrong_options
+from forebay.errors import NotImplementedHookError
+
+if TYPE_CHECKING:
+    import asyncio
+
+
+class TransformSide(WritableSide):
+    _t_active: bool
+    _t_pass: bool
+    _t_held: bool
+    _t_flushing: bool
+    _t_more: Any
+    _t_before: int
+
+    def _t_init(
+        self,
+        *positional: Any,
+        transform: Any = None,
+        flush: Any = None,
+        destroy: Any = None,
+        construct: Any = None,
+        high_water_mark: Any = None,
+        readable_high_water_mark: Any = None,
+        writable_high_water_mark: Any = None,
+        object_mode: Any = False,
+        readable_object_mode: Any = False,
+        writable_object_mode: Any = False,
+        encoding: Any = None,
+        default_encoding: Any = None,
+        decode_strings: Any = True,
+        allow_half_open: Any = True,
+        signal: Any = None,
+        auto_destroy: Any = True,
+        emit_close: Any = True,
+        **unknown: Any,
+    ) -> None:
+        """The constructor of Transform."""
+        if positional or unknown:
+            wrong_options(self, positional, unknown)
+        if high_water_mark is not None:
+            readable_high_water_mark = writable_high_water_mark = high_water_mark
+        elif readable_high_water_mark == 0 and writable_high_water_mark is None:
+            writable_high_water_mark = 0
+        if object_mode:
+            readable_object_mode = writable_object_mode = True
+        self._t_active = True
+        self._t_pass = self._t_passthrough  # type: ignore[attr-defined]
+        if flush is not None:
+            self._s_keep("flush", flush)
+        self._r_start(
+            None,
+            mark("high_water_mark", readable_high_water_mark, readable_object_mode),
+            readable_object_mode,
+            encoding,
+        )
+        # Output of the very first write goes straight to the present listeners (T2).
+        self._r_sync = False
+        self._w_start(
+            transform,
+            None,
+            None,
+            mark("high_water_mark", writable_high_water_mark, writable_object_mode),
+            writable_object_mode,
+            default_encoding,
+        )
+        self._w_keep_text = not decode_strings
+        self._s_half_open = allow_half_open
+        self._s_start(construct, destroy, auto_destroy, emit_close, signal)
+
+    def _w_find_hooks(self) -> None:
+        if self._t_active:
+            self._w_hook = self._w_method(self._w_hook, "_transform")
+        WritableSide._w_find_hooks(self)
+
+    def _w_call_write(self, chunk: Any) -> None:
+        if self._t_active:
+            self._t_before = self._r_length
+            if self._t_pass:
+                self._t_done(None, chunk)
+            else:
+                self._t_call_transform(chunk)
+        else:
+            WritableSide._w_call_write(self, chunk)
+
+    def _t_call_transform(self, chunk: Any) -> None:
+        if not self._w_hooks_found:
+            self._w_find_hooks()
+        hook = self._w_hook
+        if hook is None:
+            self._w_written(
+                NotImplementedHookError(
+                    "this Transform has no _transform: give transform=, or override _transform in a subclass"
+                )
+            )
+            return
+        result = calls.attempt_method(hook, self, chunk) if self._w_hook_self else calls.attempt(hook, chunk)
+        if result is None or type(result) is bytes:
+            self._t_done(None, result)
+        elif type(result) is calls.Raised:
+            raised = result
+            self._w_written(self._s_hook_error("_transform", hook, raised.error))
+        else:
+            self._t_returned(result, k.HOOK_TRANSFORM)
+
+    def _t_returned(self, result: Any, kind: int) -> None:
+        if type(result) is GeneratorType:
+            self._t_more = result
+            self._t_flushing = kind == k.HOOK_FLUSH
+            self._t_pull_outputs()
+        elif type(result) is AsyncGeneratorType:
+            self._s_hook_returned(kind, pump_outputs(result, self))
+        else:
+            self._s_hook_returned(kind, result)
+
+    def _t_done(self, error: Any, value: Any) -> None:
+        """T1: one chunk is transformed; its write completes now, on a tick, or when there is room for more."""
+        if error is not None:
+            self._w_written(error)
+            return
+        # push() returns a bool, and in byte mode a hook is often nothing but a push().
+        if value is not None and (self._r_object or (value is not True and value is not False)):
+            self._r_push(value, None)
+        if self._r_ended:
+            self._s_tick(k.TICK_TRANSFORMED, None)
+        elif (
+            self._w_ended
+            or self._t_before == self._r_length
+            or self._r_length < self._r_hwm
+            # The reader that a generator gave its last output to: it waits for more already, and asks once.
+            or self._r_reading
+        ):
+            self._w_written(None)
+        else:
+            self._t_held = True
+
+    def _w_call_final(self) -> None:
+        """T3."""
+        if not self._t_active:
+            WritableSide._w_call_final(self)
+            return
+        hook = self._s_hook("flush", "_flush")
+        if hook is None or self._s_destroyed:
+            self._t_flush_done(None, None)
+            return
+        result = calls.attempt0(hook)
+        if result is None:
+            self._t_flush_done(None, None)
+        elif type(result) is calls.Raised:
+            self._w_on_final(self._s_hook_error("_flush", hook, result.error))
+        else:
+            self._t_returned(result, k.HOOK_FLUSH)
+
+    def _t_flush_done(self, error: Any, value: Any) -> None:
+        if error is None:
+            if value is not None and (self._r_object or (value is not True and value is not False)):
+                self._r_push(value, None)
+            self._r_push(None, None)
+        self._w_on_final(error)
+
+    def _s_complete(self, kind: Any, error: Any, value: Any) -> None:
+        if kind == k.HOOK_TRANSFORM:
+            self._t_done(error, value)
+        elif kind == k.HOOK_FLUSH:
+            self._t_flush_done(error, value)
+        else:
+            WritableSide._s_complete(self, kind, error, value)
+
+    def _s_completed_again(self, kind: Any, error: Any) -> None:
+        if kind == k.HOOK_FLUSH:
+            self._w_on_final(error)
+        else:
+            WritableSide._s_completed_again(self, kind, error)
+
+    def _t_pull_outputs(self) -> None:
+        """Push what a generator gives, as far as there is room; `_t_release_held` goes on when there is again."""
+        outputs = self._t_more
+        while self._t_more is outputs:
+            try:
+                value = next(outputs)
+            except StopIteration:
+                self._t_more = None
+                if self._t_flushing:
+                    self._t_flush_done(None, None)
+                else:
+                    self._t_done(None, None)
+                return
+            except BaseException as error:
+                heed(error)
+                self._t_more = None
+                if self._t_flushing:
+                    self._t_flush_done(error, None)
+                else:
+                    self._t_done(error, None)
+                return
+            if value is not None and not self._r_push(value, None) and self._r_length:
+                return
+
+    def _t_push_output(self, value: Any) -> bool:
+        """For an async generator of outputs: push one; return whether there is room for the next."""
+        return bool(value is None or self._r_push(value, None) or not self._r_length)
+
+    def _t_wait_for_room(self, future: asyncio.Future[None]) -> None:
+        self._t_more = future
+
+    def _r_call_read(self) -> None:
+        if self._t_active:
+            self._t_release_held()
+        else:
+            WritableSide._r_call_read(self)
+
+    def _t_release_held(self) -> None:
+        if self._t_held:
+            self._t_held = False
+            self._w_written(None)
+        elif type(self._t_more) is GeneratorType:
+            self._t_pull_outputs()
+        elif self._t_more is not None:
+            room = self._t_more
+            self._t_more = None
+            if not room.done():
+                room.set_result(None)
+
+    def _s_run_tick(self, op: Any, arg: Any) -> None:
+        if op == k.TICK_TRANSFORMED:
+            self._w_written(None)
+        else:
+            WritableSide._s_run_tick(self, op, arg)
+
+    def _s_release(self) -> None:
+        outputs = self._t_more
+        self._t_more = None
+        WritableSide._s_release(self)
+        if type(outputs) is GeneratorType:
+            outputs.close()
+
+
+give_defaults(TransformSide)

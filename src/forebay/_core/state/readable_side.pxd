@@ -77,5 +77,6 @@ cdef class ReadableSide(ReadableBuffer):
     cdef object _r_update_listening(self)
     cdef bint _r_writable_done(self) except -1
     cdef object _r_end_writable(self)
+    cpdef bint _r_close_unobserved(self, object error) except -1
 
 cdef object _size(Py_ssize_t mark)

@@ -533,6 +533,24 @@ class ReadableSide(ReadableBuffer):
     def _r_end_writable(self) -> None:
         return None
 
+    def _r_close_unobserved(self, error: Any) -> bool:
+        """Drop the data and be closed, with ``error``, without any event or tick; return whether it is so.
+
+        It is not where somebody could observe it: there was a listener, something was read, or there is a writable side.
+        """
+        if self._s_events is not None or self._r_did_read or self._s_destroyed or self._s_writable:
+            return False
+        self._s_errored = error
+        self._s_destroyed = self._s_closed = self._s_close_emitted = True
+        self._r_changes += 1
+        self._r_offset = 0
+        self._r_length = 0
+        self._r_hook = None
+        self._r_hook_kind = 0
+        # Last: `__del__` of a chunk may run anything.
+        self._r_buffer = None
+        return True
+
     def _s_release(self) -> None:
         self._r_hook = None
         self._r_hook_kind = 0

@@ -58,3 +58,4 @@ cdef class WritableSide(WritableQueue):
     cdef object _w_call_final(self)
     cdef object _w_on_final(self, object error)
     cdef object _w_finish(self)
+    cpdef bint _w_finish_unobserved(self) except -1

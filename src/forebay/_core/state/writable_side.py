@@ -533,6 +533,31 @@ class WritableSide(WritableQueue):
         if not self._w_ending and not self._s_destroyed and not self._w_disabled:
             self._w_end(None, None, None)
 
+    def _w_finish_unobserved(self) -> bool:
+        """Be finished and closed, without any event or tick; return whether it is so.
+
+        It is not where somebody could observe it (there was a listener, there is a callback of end() or a readable
+        side), nor where end() was not called, or what was written is still under way.
+        """
+        if (
+            self._s_events is not None
+            or self._s_destroyed
+            or self._s_errored is not None
+            or self._s_readable
+            or not self._w_ended
+            or self._w_final_called
+            or self._w_writing
+            or self._w_length
+            or self._s_find("ended") is not None
+        ):
+            return False
+        self._w_final_called = self._w_final_done = self._w_prefinished = self._w_finished = True
+        self._s_destroyed = self._s_closed = self._s_close_emitted = True
+        self._w_hook = None
+        self._w_many_hook = None
+        self._w_hook_self = False
+        return True
+
     def _s_release(self) -> None:
         self._w_hook = None
         self._w_many_hook = None

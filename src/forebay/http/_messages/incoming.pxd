@@ -13,7 +13,6 @@ cdef class Incoming(Readable):
     cdef public bint complete
     cdef object _start_incoming(self, MessageTransport transport, object high_water_mark)
     cdef object _whole(self)
-    cdef bint _close_quietly(self, object error) except -1
     cdef bint _is_read(self) except -1
 
 cdef class ServerRequest(Incoming):

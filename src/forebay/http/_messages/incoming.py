@@ -70,16 +70,6 @@ class Incoming(Readable):
         self.complete = True
         self._r_ended = True
 
-    def _close_quietly(self, error: Any) -> bool:
-        """Close without events if the program has not looked at the stream; return whether so. Reading raises ``error``."""
-        if self._s_events is not None or self._s_destroyed or self._r_did_read:
-            return False
-        self._s_errored = error
-        self._s_destroyed = self._s_closed = self._s_close_emitted = True
-        self._r_buffer = None
-        self._r_length = 0
-        return True
-
     def _is_read(self) -> bool:
         """Return whether the program reads the body, or has read it."""
         return bool(

@@ -484,14 +484,11 @@ class Outgoing(Writable):
         self._ended_in_handler = False
         transport = self._transport
         if (
-            self._s_events is None
-            and self._has_room()
+            self._has_room()
             and self._framing != k.CHUNKED
             and (self._framing != k.BY_LENGTH or self._body_bytes == self._announced)
+            and self._w_finish_unobserved()
         ):
-            self._w_final_called = self._w_final_done = self._w_prefinished = self._w_finished = True
-            self._s_destroyed = self._s_closed = self._s_close_emitted = True
-            self._w_many_hook = None
             transport._outgoing_finished(self)
         else:
             self._w_finish_check(True)

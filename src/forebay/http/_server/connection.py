@@ -189,7 +189,7 @@ class ServerConnection(RequestReceiver):
             # A body that has arrived whole can still be read through the request.
             return
         if request.complete:
-            if not request._close_quietly(None):
+            if not request._r_close_unobserved(None):
                 request._s_destroy_stream(None)
         else:
             self._give_up(request)
@@ -199,7 +199,7 @@ class ServerConnection(RequestReceiver):
         error = PrematureCloseError(
             "the body of the request was given up when the response was out; read it before the response ends"
         )
-        if not request._close_quietly(error):
+        if not request._r_close_unobserved(error):
             request._s_errored = error
             request._s_destroy_stream(None)
 
@@ -286,7 +286,7 @@ class ServerConnection(RequestReceiver):
             return
         if request._is_read() or request._s_count("error"):
             request._s_destroy_stream(error)
-        elif not request._close_quietly(error):
+        elif not request._r_close_unobserved(error):
             request._s_errored = error
             request._s_destroy_stream(None)
 

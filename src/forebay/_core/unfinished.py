@@ -32,8 +32,12 @@ class Flow:
     _loop: asyncio.AbstractEventLoop
     _error: BaseException | None
     _inner: bool
-    _seen: bool
+    _handled: bool
     stages: tuple[Any, ...]
+
+    def mark_handled(self) -> None:
+        """Do not report the error."""
+        raise NotImplementedError
 
     def done(self) -> bool:
         """Whether it is over."""
@@ -173,7 +177,7 @@ def give_up(each: Any, loop: asyncio.AbstractEventLoop) -> None:
         streams, flows = of_loop(loop)
         _note(noted, [*flows, *streams])
         for flow in flows:
-            flow._seen = True
+            flow.mark_handled()
 
 
 def _note(noted: dict[int, _Dropped], these: list[Any]) -> None:
@@ -227,7 +231,7 @@ def _pipeline_text(flow: Any) -> str | None:
             if left is not None and (left[1] or left[2]):
                 sizes.append(f"{' and '.join(_amounts(stage, left))} in {stream_name(stage)}")
     name = " | ".join(map(stream_name, flow.stages))
-    awaited = "" if flow._seen else "was never awaited, and "
+    awaited = "" if flow._handled else "was never awaited, and "
     state = f"with {' and '.join(sizes)}" if sizes else "before its end"
     return f"Pipeline of {name} {awaited}was dropped {state}"
 

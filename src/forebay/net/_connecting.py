@@ -8,7 +8,7 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import Any
 
-from forebay._core.scheduling.operation import Handle
+from forebay._core.scheduling.operation import Operation
 from forebay.errors import PrematureCloseError
 from forebay.net._address import parse_place
 from forebay.net._socket import Socket
@@ -16,7 +16,7 @@ from forebay.net._socket import Socket
 __all__ = ["Connecting"]
 
 
-class Connecting(Handle[Socket]):
+class Connecting(Operation[Socket]):
     """A connection in progress. Awaiting it returns the connected socket; cancelling the await destroys the socket."""
 
     def __init__(self, socket: Socket, timeout: float | None) -> None:
@@ -69,7 +69,8 @@ class Connecting(Handle[Socket]):
 
     def _failed(self, error: BaseException) -> None:
         # Who listens for himself has been told.
-        self._seen = self._seen or self.socket.listener_count("error") > 1
+        if self.socket.listener_count("error") > 1:
+            self.mark_handled()
         self._end(error)
 
     def _closed(self) -> None:
@@ -105,7 +106,7 @@ class Connecting(Handle[Socket]):
 
     def _abandoned(self) -> None:
         # What follows was asked for. It is not an error to report.
-        self._seen = True
+        self.mark_handled()
         self.socket.destroy()
 
     async def __aenter__(self) -> Socket:

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from forebay._core.events import EventEmitter
-from forebay._core.scheduling.operation import Handle
+from forebay._core.scheduling.operation import Operation
 from forebay._core.scheduling.ticks import next_tick, report, running_loop
 from forebay._system.cleanup import close_all
 from forebay.errors import (
@@ -46,7 +46,7 @@ _ALREADY_GONE = (
 )
 
 
-class Listening(Handle["Server"]):
+class Listening(Operation["Server"]):
     """The running `Server.listen`. Awaiting it returns the server."""
 
     def __init__(self, server: Server) -> None:
@@ -64,7 +64,7 @@ class Listening(Handle["Server"]):
 
     def _abandoned(self) -> None:
         # What follows was asked for. It is not an error to report.
-        self._seen = True
+        self.mark_handled()
         self._server.close()
 
 
@@ -181,15 +181,15 @@ class Server(EventEmitter):
         if sock is not None and not isinstance(sock, socket.socket):
             raise InvalidArgTypeError(f"sock must be a socket.socket, got {sock!r}")
         places = [] if sock is not None else places_of(address)
-        handle = Listening(self)
+        listening = Listening(self)
         self._closing = self._told = self._closed = False
         options = BindOptions(backlog, reuse_port, ipv6_only, unlink)
-        self._opening = self._loop.create_task(self._open(places, sock, options, handle))
-        self._opening.add_done_callback(lambda task: self._opened(task, handle))
-        return handle
+        self._opening = self._loop.create_task(self._open(places, sock, options, listening))
+        self._opening.add_done_callback(lambda task: self._opened(task, listening))
+        return listening
 
     async def _open(
-        self, places: list[Place], sock: socket.socket | None, options: BindOptions, handle: Listening
+        self, places: list[Place], sock: socket.socket | None, options: BindOptions, listening: Listening
     ) -> None:
         bound: list[socket.socket] = []
         try:
@@ -212,9 +212,9 @@ class Server(EventEmitter):
             self._opening = None
             # The awaiting task gets it; 'error' is for listeners.
             if self.listener_count("error"):
-                handle._seen = True
+                listening.mark_handled()
                 self._s_tell("error", error)
-            handle._settle(error)
+            listening._settle(error)
             return
         self._opening = None
         if self._closing:
@@ -222,13 +222,13 @@ class Server(EventEmitter):
             self._check_closed()
         else:
             self._s_tell("listening")
-        handle._settle(None, self)
+        listening._settle(None, self)
 
-    def _opened(self, task: asyncio.Task[None], handle: Listening) -> None:
+    def _opened(self, task: asyncio.Task[None], listening: Listening) -> None:
         if task.cancelled():
             # By other code, maybe before its first step.
             self._opening = None
-            handle._settle(PrematureCloseError("listen() was cancelled"))
+            listening._settle(PrematureCloseError("listen() was cancelled"))
             self._check_closed()
 
     def _let_go(self, socks: list[socket.socket]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from forebay._core.data.high_water_mark import mark
-from forebay._core.scheduling.operation import GIVE_WAY, READY, failed
+from forebay._core.scheduling.operation import DONE, GIVE_WAY, failed
 from forebay._core.state.stream import Stream
 from forebay._core.usage_errors import wrong_options
 from forebay._core.waiting.aclose import aclose as _aclose
@@ -164,7 +164,7 @@ class Writable(Stream):
             return Drained(self)
         if not self._s_constructed:
             self._s_check_started()
-        return READY
+        return DONE
 
     def send(self, chunk: Any, encoding: Any = None) -> Any:
         """Write a chunk and wait for room if `write` returned False: ``await w.send(chunk)``.
@@ -192,7 +192,7 @@ class Writable(Stream):
             error = self._s_errored
             return failed(error if error is not None else self._w_refusal("send"))
         if self._w_write(chunk, encoding, None):
-            return READY
+            return DONE
         return self.drain()
 
     def pipe(self, dest: Any, *, end: Any = True) -> None:

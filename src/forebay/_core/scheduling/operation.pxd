@@ -1,12 +1,12 @@
 cimport forebay._core.scheduling.calls as calls
 
-cdef class Handle:
+cdef class Operation:
     cdef object __weakref__
     cdef readonly object _error
     cdef readonly object _loop
     cdef readonly object _value
     cdef bint _is_done
-    cdef public bint _seen          # the error was retrieved
+    cdef readonly bint _handled     # the error is not reported: it was retrieved, or nothing needs it
     cdef list _callbacks
     cdef list _futures              # of the tasks that wait
     cpdef object _settle(self, object error, object value=*)

@@ -13,14 +13,14 @@ from forebay._core.scheduling.ticks import current_queue, next_tick, report, run
 _NOTHING = ()
 
 
-class Ready:
+class Done:
     """An awaitable that is done at once, with None."""
 
     def __await__(self) -> Any:
         return iter(_NOTHING)
 
 
-READY = Ready()
+DONE = Done()
 
 
 class _GiveWay:
@@ -44,7 +44,7 @@ class failed:
         yield
 
 
-class Handle:
+class Operation:
     """An operation in progress. It can be awaited any number of times, and calls its callbacks the moment it is done.
 
     If the error is never retrieved, by awaiting, `exception`, `result` or a callback, it goes to the loop's exception
@@ -55,7 +55,7 @@ class Handle:
     _loop: Any
     _value: Any
     _is_done: bool
-    _seen: bool
+    _handled: bool
     _callbacks: Any
     _futures: Any
 
@@ -66,7 +66,7 @@ class Handle:
         self._loop = running_loop()
         self._is_done = False
         self._value = None
-        self._seen = False
+        self._handled = False
         self._callbacks = None
         self._futures = None
 
@@ -103,7 +103,7 @@ class Handle:
         return bool(self._is_done)
 
     def add_done_callback(self, fn: Any) -> None:
-        """Call ``fn(handle)`` the moment the operation ends; on a tick if it has ended already.
+        """Call ``fn(operation)`` the moment the operation ends; on a tick if it has ended already.
 
         Args:
             fn: A function of the handle.
@@ -124,7 +124,7 @@ class Handle:
             asyncio.InvalidStateError: The operation has not ended.
         """
         self._check_done()
-        self._seen = True
+        self._handled = True
         return self._error
 
     def result(self) -> Any:
@@ -135,10 +135,14 @@ class Handle:
             BaseException: The error of the operation, if it failed.
         """
         self._check_done()
-        self._seen = True
+        self._handled = True
         if self._error is not None:
             raise self._error
         return self._value
+
+    def mark_handled(self) -> None:
+        """Do not report the error when the operation is dropped: it is reported in another way, or expected."""
+        self._handled = True
 
     def _check_done(self) -> None:
         if not self._is_done:
@@ -155,7 +159,7 @@ class Handle:
         return self._futures is not None and not all(future.done() for future in self._futures)
 
     def __await__(self) -> Any:
-        self._seen = True
+        self._handled = True
         yield from self._until_done()
         return self.result()
 
@@ -184,7 +188,7 @@ class Handle:
                 raise
 
     def __del__(self) -> None:
-        if self._error is not None and not self._seen and not self._loop.is_closed():
+        if self._error is not None and not self._handled and not self._loop.is_closed():
             self._loop.call_exception_handler(
                 {
                     "message": f"{type(self).__name__} failed, and its error was never retrieved",
@@ -194,11 +198,11 @@ class Handle:
 
 
 class _Until:
-    def __init__(self, handle: Any) -> None:
-        self._handle = handle
+    def __init__(self, operation: Any) -> None:
+        self._operation = operation
 
     def __await__(self) -> Any:
-        return self._handle._until_done()
+        return self._operation._until_done()
 
 
-give_defaults(Handle)
+give_defaults(Operation)

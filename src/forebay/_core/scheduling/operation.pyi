@@ -4,12 +4,12 @@ from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
 
-class Ready:
+class Done:
     """Awaited, it is done at once, with None."""
 
     def __await__(self) -> Generator[Any]: ...
 
-READY: Ready
+DONE: Done
 
 class _GiveWay:
     """Awaited, it is done after one turn of the loop, with None."""
@@ -24,11 +24,11 @@ class failed:
     def __init__(self, error: BaseException) -> None: ...
     def __await__(self) -> Generator[Any]: ...
 
-class Handle(Generic[_T]):
+class Operation(Generic[_T]):
     """An operation under way: awaitable as often as one likes, with callbacks that run the moment it is done."""
 
     _loop: asyncio.AbstractEventLoop
-    _seen: bool
+    _handled: bool
     _is_done: bool
     _error: BaseException | None
     _callbacks: Any
@@ -39,13 +39,16 @@ class Handle(Generic[_T]):
         """Whether the operation has ended."""
 
     def add_done_callback(self, fn: Callable[[Any], object]) -> None:
-        """Call ``fn(handle)`` at the very moment the operation ends; on a tick if it has."""
+        """Call ``fn(operation)`` at the very moment the operation ends; on a tick if it has."""
 
     def exception(self) -> BaseException | None:
         """The error, or None. Raises asyncio.InvalidStateError while the operation goes on."""
 
     def result(self) -> _T | None:
         """The value. Raises the error, and asyncio.InvalidStateError while the operation goes on."""
+
+    def mark_handled(self) -> None:
+        """Do not report the error when the operation is dropped: it is reported in another way, or expected."""
 
     def _abandoned(self) -> None: ...
     def _has_waiters(self) -> bool: ...

@@ -86,7 +86,7 @@ async def _give_up(self: Any, error: BaseException) -> None:
 def _watch(stream: Any) -> Any:
     """Watch the stream. The watch continues, and gets the error, if the wait for it is cancelled."""
     watch = finished(stream)
-    watch._seen = True
+    watch.mark_handled()
     # With a callback, the watch is not given up together with the wait.
     watch.add_done_callback(_hear)
     return watch

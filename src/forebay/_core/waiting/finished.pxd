@@ -2,7 +2,7 @@ cimport cython
 
 cimport forebay._core.state.constants as k
 from forebay._core.listeners cimport Listener
-from forebay._core.scheduling.operation cimport Handle
+from forebay._core.scheduling.operation cimport Operation
 from forebay._core.state.stream cimport Stream
 from forebay._core.scheduling.ticks cimport current_queue, running_loop
 
@@ -15,7 +15,7 @@ cdef class FinishedListener(Listener):
 @cython.locals(listener=FinishedListener)
 cdef FinishedListener _listener(Finished handle, int on)
 
-cdef class Finished(Handle):
+cdef class Finished(Operation):
     cdef Stream _stream
     cdef object _signal
     cdef bint _cleanup

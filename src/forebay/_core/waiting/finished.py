@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._core.abort import abort_error, checked_signal
 from forebay._core.listeners import Listener
-from forebay._core.scheduling.operation import Handle
+from forebay._core.scheduling.operation import Operation
 from forebay._core.scheduling.ticks import current_queue, running_loop
 from forebay._core.state import constants as k
 from forebay._core.state.lifecycle import SILENT_CLOSE
@@ -51,7 +51,7 @@ def _listener(handle: Finished, on: int) -> FinishedListener:
     return listener
 
 
-class Finished(Handle):  # type: ignore[type-arg]
+class Finished(Operation):  # type: ignore[type-arg]
     """The watch that `finished` returns. Awaiting it waits until the stream is done."""
 
     _stream: Any

@@ -218,7 +218,7 @@ class Exchange:
         self.watch.between()
         self.request = self._make()
         self.request._front = self._shown
-        self.request._answer._seen = True
+        self.request._answer.mark_handled()
         _drop(response)
         self._welcome = send_body(self.request, self._body)
         if self._body is None:

@@ -13,7 +13,7 @@ cdef class ClientRequest(Outgoing):
     cdef readonly str target
     cdef public bint reused
     cdef public object response
-    cdef public object _answer           # the Handle of the response
+    cdef public object _answer           # the Operation that the response ends
     cdef public bint _body_to_come       # a source feeds the body in
     cdef public bint _redirecting        # the exchange goes on with another request
     cdef bint _completed                 # the exchange is over, as it should be

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.scheduling import clock
-from forebay._core.scheduling.operation import Handle
+from forebay._core.scheduling.operation import Operation
 from forebay._core.scheduling.ticks import report, running_loop
 from forebay._core.state import constants as state
 from forebay.errors import AbortError, HttpProtocolError, StreamDestroyedError
@@ -40,7 +40,7 @@ class ClientRequest(Outgoing):
     target: str
     reused: bool
     response: ClientResponse | None
-    _answer: Handle[ClientResponse]
+    _answer: Operation[ClientResponse]
     _body_to_come: bool
     _redirecting: bool
     _completed: bool
@@ -63,7 +63,7 @@ class ClientRequest(Outgoing):
         self.response = None
         self._host = host
         self._keep_alive = keep_alive
-        self._answer = Handle()
+        self._answer = Operation()
         self._body_to_come = False
         self._redirecting = False
         self._completed = False
@@ -241,17 +241,17 @@ class ClientRequest(Outgoing):
 
     def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == state.TICK_CLOSE:
-            handle = self._answer
+            answer = self._answer
             if self._s_count("error"):
-                handle._seen = True
+                answer.mark_handled()
             else:
-                # The awaiting task gets the error; without one the handle reports it.
+                # The awaiting task gets the error; without one the operation reports it.
                 self._s_error_emitted = True
-            if not handle.done():
+            if not answer.done():
                 if arg is None or isinstance(arg, (AbortError, StreamDestroyedError)):
                     # A request that the program gave up itself is not an error.
-                    handle._seen = True
-                handle._settle(arg if arg is not None else _given_up())
+                    answer.mark_handled()
+                answer._settle(arg if arg is not None else _given_up())
         Outgoing._s_run_tick(self, op, arg)
 
     def __await__(self) -> Generator[Any, None, ClientResponse]:

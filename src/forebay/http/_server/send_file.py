@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 from typing import Any
 
-from forebay._core.scheduling.operation import Handle
+from forebay._core.scheduling.operation import Operation
 from forebay._system.paths import StrPath
 from forebay._system.worker_pool import SerialExecutor
 from forebay.errors import (
@@ -82,7 +82,7 @@ def file_name(path: StrPath) -> str | bytes:
     return os.fspath(path)
 
 
-class SendFile(Handle[None]):
+class SendFile(Operation[None]):
     """A file that is being sent. Awaiting it waits until the socket has got everything."""
 
     def __init__(

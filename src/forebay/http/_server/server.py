@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from forebay import net
 from forebay._core.events import EventEmitter
-from forebay._core.scheduling.operation import Handle
+from forebay._core.scheduling.operation import Operation
 from forebay._core.scheduling.ticks import running_loop
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
 from forebay.http._httptools import require_parser
@@ -33,7 +33,7 @@ _LONGEST_ROUND = 1.0
 _MANY_CONNECTIONS = 256
 
 
-class HttpListening(Handle["Server"]):
+class HttpListening(Operation["Server"]):
     """The running `Server.listen`. Awaiting it returns the server."""
 
     def __await__(self) -> Generator[Any, None, Server]:
@@ -227,7 +227,7 @@ class Server(EventEmitter):
             self._s_tell("close")
 
     def _below_failed(self, error: BaseException) -> None:
-        # Where it could not listen, the handle of listen() tells.
+        # Where it could not listen, what listen() returned reports it.
         if self.listening:
             self._s_tell("error", error)
 
@@ -298,19 +298,19 @@ class Server(EventEmitter):
         await self.aclose()
 
 
-def _as_mine(below: Handle[Any], server: Server) -> HttpListening:
+def _as_mine(below: Operation[Any], server: Server) -> HttpListening:
     """Return the handle of a listen() with the HTTP server as its result."""
-    handle = HttpListening()
+    listening = HttpListening()
 
     def done(finished: Any) -> None:
         error = finished.exception()
         if error is None:
-            handle._settle(None, server)
+            listening._settle(None, server)
             return
         if server.listener_count("error"):
-            handle._seen = True
+            listening.mark_handled()
             server._s_tell("error", error)
-        handle._settle(error)
+        listening._settle(error)
 
     below.add_done_callback(done)
-    return handle
+    return listening

@@ -7,7 +7,7 @@ from typing import Any
 from forebay._core.waiting.finished import finished
 from forebay.errors import InvalidArgValueError, MissingArgsError
 from forebay.streams.duplex import Duplex
-from forebay.streams.joining.composite import Joined
+from forebay.streams.joining.composite import Composite
 from forebay.streams.joining.duplexify import destroy_quietly, duplex_from
 from forebay.streams.joining.pipeline import Pipeline, pipeline
 from forebay.streams.readable import Readable
@@ -49,7 +49,7 @@ def compose(*stages: Any) -> Duplex:
     return _Composed(members)
 
 
-class _Composed(Joined):
+class _Composed(Composite):
     def __init__(self, members: list[Any]) -> None:
         flow = pipeline(*members)
         flow._inner = True

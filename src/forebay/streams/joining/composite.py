@@ -9,7 +9,7 @@ from forebay.errors import AbortError
 from forebay.streams.duplex import Duplex
 
 
-class Joined(Duplex):
+class Composite(Duplex):
     """A Duplex that writes to ``head`` and reads from ``tail``; either may be None."""
 
     def __init__(self, head: Any, tail: Any) -> None:

@@ -16,7 +16,7 @@ from forebay._core.usage_errors import hint, is_class
 from forebay._core.waiting.finished import finished
 from forebay.errors import AbortError, InvalidArgTypeError, InvalidReturnValueError
 from forebay.streams.duplex import Duplex
-from forebay.streams.joining.composite import Joined
+from forebay.streams.joining.composite import Composite
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
@@ -75,7 +75,7 @@ def _handled(error: BaseException) -> None:
     """Do nothing with the error: the outer stream reports it."""
 
 
-class _Pair(Joined):
+class _Pair(Composite):
     """A readable and a writable as the two sides of one stream. A failure of one fails both."""
 
     def __init__(self, readable: Any, writable: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from forebay._core.abort import AbortSignal, Left, abort_error, checked_signal
 from forebay._core.names import stream_name
 from forebay._core.scheduling.hook_runner import is_awaitable
-from forebay._core.scheduling.operation import Handle
+from forebay._core.scheduling.operation import Operation
 from forebay._core.scheduling.ticks import next_tick
 from forebay._core.state.stream import Stream
 from forebay._core.unfinished import Flow, give_up, shutting_down
@@ -39,7 +39,7 @@ _NOTE = "in stage "
 _CLOSED = "a stage was closed before its source had ended"
 
 
-class Pipeline(Handle[Any], Flow):
+class Pipeline(Operation[Any], Flow):
     """A running pipeline, and the awaitable of its end; made by `pipeline`.
 
     Awaiting it returns the value of the last stage if that is a function, otherwise None.
@@ -104,7 +104,7 @@ class Pipeline(Handle[Any], Flow):
             # A function failed, or returned something that is not a stage. That is raised; the stages are given up as well.
             for index in range(watched, len(self.stages)):
                 self._watch(index)
-            self._seen = True
+            self.mark_handled()
             self._conclude(error, False)
             raise
         self._last = current
@@ -325,7 +325,7 @@ class Pipeline(Handle[Any], Flow):
                 await watch
         finally:
             watch.cancel()
-            watch._seen = True
+            watch.mark_handled()
 
     def _write(self, chunk: Any, stream: Any, index: int) -> bool:
         if stream.writable_ended:
@@ -401,13 +401,13 @@ class Pipeline(Handle[Any], Flow):
     def _give_up_all(self) -> None:
         """Give up everything: the loop is cancelling its tasks. What is dropped is named at the end."""
         give_up(self, self._loop)
-        self._seen = True
+        self.mark_handled()
 
     def _abandoned(self) -> None:
         # The caller of cancel() knows; a task that the loop cancels at its end reports to no caller.
         if shutting_down():
             self._give_up_all()
-        self._seen = True
+        self.mark_handled()
         self._conclude(AbortError(), False)
 
 

@@ -15,12 +15,12 @@ from forebay._core.abort import AbortSignal, checked_signal
 from forebay.errors import InvalidArgTypeError, MissingArgsError
 from forebay.streams.operators import constants as k
 from forebay.streams.operators.operator_stream import (
-    FlatStage,
-    Stage,
+    FlatMapStream,
+    OperatorStream,
     checked_int,
 )
-from forebay.streams.operators.reducer import MISSING, Drive, Step
-from forebay.streams.reading.puller import Pull
+from forebay.streams.operators.reducer import MISSING, Operator, Reducer
+from forebay.streams.reading.puller import Puller
 
 Fn = Callable[..., Any]
 
@@ -35,8 +35,8 @@ def map_(
     concurrency: int = 1,
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
-) -> Stage:
-    return Stage(source, k.MAP, fn, concurrency, high_water_mark, signal, 0)
+) -> OperatorStream:
+    return OperatorStream(source, k.MAP, fn, concurrency, high_water_mark, signal, 0)
 
 
 def filter_(
@@ -46,8 +46,8 @@ def filter_(
     concurrency: int = 1,
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
-) -> Stage:
-    return Stage(source, k.FILTER, fn, concurrency, high_water_mark, signal, 0)
+) -> OperatorStream:
+    return OperatorStream(source, k.FILTER, fn, concurrency, high_water_mark, signal, 0)
 
 
 def tap(
@@ -57,8 +57,8 @@ def tap(
     concurrency: int = 1,
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
-) -> Stage:
-    return Stage(source, k.TAP, fn, concurrency, high_water_mark, signal, 0)
+) -> OperatorStream:
+    return OperatorStream(source, k.TAP, fn, concurrency, high_water_mark, signal, 0)
 
 
 def flat_map(
@@ -68,16 +68,16 @@ def flat_map(
     concurrency: int = 1,
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
-) -> Stage:
-    return FlatStage(source, k.MAP, fn, concurrency, high_water_mark, signal, 0)
+) -> OperatorStream:
+    return FlatMapStream(source, k.MAP, fn, concurrency, high_water_mark, signal, 0)
 
 
-def take(source: Any, count: int, *, signal: AbortSignal | None = None) -> Stage:
-    return Stage(source, k.TAKE, None, 1, None, signal, checked_int("count", count, 0))
+def take(source: Any, count: int, *, signal: AbortSignal | None = None) -> OperatorStream:
+    return OperatorStream(source, k.TAKE, None, 1, None, signal, checked_int("count", count, 0))
 
 
-def drop(source: Any, count: int, *, signal: AbortSignal | None = None) -> Stage:
-    return Stage(source, k.DROP, None, 1, None, signal, checked_int("count", count, 0))
+def drop(source: Any, count: int, *, signal: AbortSignal | None = None) -> OperatorStream:
+    return OperatorStream(source, k.DROP, None, 1, None, signal, checked_int("count", count, 0))
 
 
 # ---- operators that return a value
@@ -85,7 +85,7 @@ def drop(source: Any, count: int, *, signal: AbortSignal | None = None) -> Stage
 
 async def to_list(source: Any, *, signal: AbortSignal | None = None) -> list[Any]:
     items: list[Any] = []
-    await _drive(source, Step(k.COLLECT, items.append, 0), signal)
+    await _drive(source, Operator(k.COLLECT, items.append, 0), signal)
     return items
 
 
@@ -99,15 +99,15 @@ async def for_each(
 ) -> None:
     _callable("for_each", fn)
     if _concurrent(concurrency, high_water_mark):
-        calls = Stage(source, k.TAP, fn, concurrency, high_water_mark, None, 0)
-        await _drive(calls, Step(k.COLLECT, _ignore, 0), signal)
+        calls = OperatorStream(source, k.TAP, fn, concurrency, high_water_mark, None, 0)
+        await _drive(calls, Operator(k.COLLECT, _ignore, 0), signal)
     else:
-        await _drive(source, Step(k.EACH, fn, 0), signal)
+        await _drive(source, Operator(k.EACH, fn, 0), signal)
 
 
 async def reduce(source: Any, fn: Fn, initial: Any = MISSING, *, signal: AbortSignal | None = None) -> Any:
     _callable("reduce", fn)
-    result = await _drive(source, Step(k.REDUCE, fn, 0), signal, initial)
+    result = await _drive(source, Operator(k.REDUCE, fn, 0), signal, initial)
     if result is MISSING:
         raise MissingArgsError("reduce() of an empty stream needs an initial value")
     return result
@@ -159,10 +159,10 @@ async def _search(
     """Return the first item for which the truth of ``fn(item)`` is ``wanted``, or MISSING."""
     _callable(name, fn)
     if not _concurrent(concurrency, high_water_mark):
-        return await _drive(source, Step(k.FIND, fn, int(wanted)), signal, MISSING)
+        return await _drive(source, Operator(k.FIND, fn, int(wanted)), signal, MISSING)
 
-    pairs = Stage(source, k.PAIR, fn, concurrency, high_water_mark, None, 0)
-    found = await _drive(pairs, Step(k.FIND, itemgetter(1), int(wanted)), signal, MISSING)
+    pairs = OperatorStream(source, k.PAIR, fn, concurrency, high_water_mark, None, 0)
+    found = await _drive(pairs, Operator(k.FIND, itemgetter(1), int(wanted)), signal, MISSING)
     return found if found is MISSING else found[0]
 
 
@@ -185,30 +185,30 @@ def _concurrent(concurrency: Any, high_water_mark: Any) -> bool:
 # ---- the reader
 
 
-async def _drive(source: Any, last: Step, signal: AbortSignal | None, value: Any = None) -> Any:
+async def _drive(source: Any, last: Operator, signal: AbortSignal | None, value: Any = None) -> Any:
     """Read ``source`` until its end, or until the last step has enough. Return the value of the last step.
 
     The steps of operator stages run here, on the items of the stream before them.
     """
     checked_signal(signal)
     steps = [last]
-    stages: list[Stage] = []
-    while isinstance(source, Stage) and source.is_idle():
-        steps.insert(0, Step(source.kind, source.fn, source.count))
+    stages: list[OperatorStream] = []
+    while isinstance(source, OperatorStream) and source.is_idle():
+        steps.insert(0, Operator(source.kind, source.fn, source.count))
         stages.append(source)
         source = source.source
-    pull = Pull(source, None, signal)
+    puller = Puller(source, None, signal)
     for stage in stages:
-        stage.run_by(pull)
+        stage.run_by(puller)
     nothing = any(stage.kind == k.TAKE and stage.count == 0 for stage in stages)
-    drive = Drive(source, steps, value, nothing)
+    drive = Reducer(source, steps, value, nothing)
     failure: BaseException | None = None
     try:
         pending = drive.run()
         while True:
             if pending is not None:
                 pending = drive.resume(await pending)
-            elif drive.stopped or not await pull.more():
+            elif drive.stopped or not await puller.more():
                 break
             else:
                 pending = drive.run()
@@ -216,8 +216,8 @@ async def _drive(source: Any, last: Step, signal: AbortSignal | None, value: Any
         failure = error
         raise
     finally:
-        complete = pull.ended and failure is None
-        pull.leave()
+        complete = puller.ended and failure is None
+        puller.leave()
         for stage in stages:
             stage.conclude(complete, failure)
         # An error's traceback holds this frame, which must not hold the error.

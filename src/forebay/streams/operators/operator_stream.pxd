@@ -8,15 +8,15 @@ from forebay.streams.readable cimport Readable
 
 
 cdef class Slot:
-    cdef Stage _stage               # None once settled
+    cdef OperatorStream _stream     # None once settled
     cdef object _item
     cdef HookRunner _runner         # who awaits; free again when it is settled
     cdef int _state
     cdef object _value              # the result or the error
-    @cython.locals(stage=Stage)
+    @cython.locals(stream=OperatorStream)
     cdef object _settle(self, int state)
 
-cdef class Stage(Readable):
+cdef class OperatorStream(Readable):
     cdef readonly Stream source
     cdef readonly int kind
     cdef readonly object fn
@@ -24,7 +24,7 @@ cdef class Stage(Readable):
     cdef Py_ssize_t _concurrency
     cdef Py_ssize_t _limit          # how many items may be under way or done, in all
     cdef object _abort_signal
-    cdef object _pull               # None before the first read, and after destroy()
+    cdef object _puller             # None before the first read, and after destroy()
     cdef bint _started              # the source is read
     cdef bint _driven               # ... by another operator; see run_by
     cdef bint _pumping
@@ -44,7 +44,7 @@ cdef class Stage(Readable):
     @cython.locals(slot=Slot)
     cdef object _abandon(self)
 
-cdef class FlatStage(Stage):
+cdef class FlatMapStream(OperatorStream):
     cdef object _items              # the iterator that is being given
     cdef object _async_items
     cdef object _room               # a future: the async iterator may go on

@@ -1,7 +1,7 @@
 """The streams that operators return: each pulls from the stream before it, calls its function, and keeps the order.
 
-A stage that is read as a stream works inside the ``read()`` of its reader, with no task. What the function returns is
-awaited where it is awaitable, by at most ``concurrency`` tasks that live as long as the stage; a coroutine that
+Such a stream works inside the ``read()`` of its reader, with no task. What the function returns is
+awaited where it is awaitable, by at most ``concurrency`` tasks that live as long as the stream; a coroutine that
 never suspends needs none of their turns.
 """
 
@@ -25,7 +25,7 @@ from forebay.errors import (
 )
 from forebay.streams.operators import constants as k
 from forebay.streams.readable import Readable
-from forebay.streams.reading.puller import Pull
+from forebay.streams.reading.puller import Puller
 
 if TYPE_CHECKING:
     from forebay._core.abort import AbortSignal
@@ -49,14 +49,14 @@ def null_result(name: str) -> Exception:
 class Slot:
     """The place of one item's result in the order of the results; what a HookRunner settles."""
 
-    _stage: Any
+    _stream: Any
     _item: Any
     _runner: Any
     _state: int
     _value: Any
 
-    def __init__(self, stage: Stage | None, item: Any, runner: Any) -> None:
-        self._stage = stage
+    def __init__(self, stream: OperatorStream | None, item: Any, runner: Any) -> None:
+        self._stream = stream
         self._item = item
         self._runner = runner
         self._state = k.PENDING
@@ -75,16 +75,16 @@ class Slot:
         self._settle(k.FAILED)
 
     def _settle(self, state: int) -> None:
-        stage = self._stage
-        self._stage = None
-        if stage is not None:
+        stream = self._stream
+        self._stream = None
+        if stream is not None:
             self._state = state
-            stage._free.append(self._runner)
-            stage._busy -= 1
-            stage._pump()
+            stream._free.append(self._runner)
+            stream._busy -= 1
+            stream._pump()
 
 
-class Stage(Readable):
+class OperatorStream(Readable):
     """What `map` and the others return: a Readable of objects that reads one item ahead, once it is read itself."""
 
     source: Readable
@@ -94,7 +94,7 @@ class Stage(Readable):
     _concurrency: int
     _limit: int
     _abort_signal: Any
-    _pull: Any
+    _puller: Any
     _started: bool
     _driven: bool
     _pumping: bool
@@ -126,7 +126,7 @@ class Stage(Readable):
             high_water_mark = concurrency - 1
         self._limit = concurrency + checked_int("high_water_mark", high_water_mark, 0)
         self._abort_signal = checked_signal(signal)
-        self._pull = None
+        self._puller = None
         self._started = self._driven = self._pumping = self._wanted = False
         self._slots = self._free = self._plain = None
         self._busy = 0
@@ -144,10 +144,10 @@ class Stage(Readable):
             or self.event_names()
         )
 
-    def run_by(self, pull: Pull) -> None:
-        """Let the owner of ``pull`` do the work; destroying this stream stops it."""
+    def run_by(self, puller: Puller) -> None:
+        """Let the owner of ``puller`` do the work; destroying this stream stops it."""
         self._started = self._driven = True
-        self._pull = pull
+        self._puller = puller
         self.on("error", _handled)
 
     def conclude(self, complete: bool, error: BaseException | None) -> None:
@@ -166,9 +166,9 @@ class Stage(Readable):
         if self._driven:
             return
         self._wanted = True
-        if self._pull is None:
+        if self._puller is None:
             self._started = True
-            self._pull = Pull(self.source, self._pump, self._abort_signal)
+            self._puller = Puller(self.source, self._pump, self._abort_signal)
             if self.kind == k.TAKE and self.count == 0:
                 self._enough()
                 return
@@ -177,10 +177,10 @@ class Stage(Readable):
 
     def _pump(self) -> None:
         """Give what is wanted, as far as it is there."""
-        if self._pumping or self._pull is None or self._s_destroyed:
+        if self._pumping or self._puller is None or self._s_destroyed:
             return
         if self._abort_signal is not None and self._abort_signal.aborted:
-            self.destroy(self._pull.error)
+            self.destroy(self._puller.error)
             return
         self._pumping = True
         try:
@@ -210,10 +210,10 @@ class Stage(Readable):
             item = None if stream._s_destroyed else stream._r_read(state.READ_ANY)
             if item is None:
                 if not self._slots:
-                    pull = self._pull
-                    if pull is not None and pull.error is not None:
-                        raise pull.error
-                    if pull is not None and pull.ended:
+                    puller = self._puller
+                    if puller is not None and puller.error is not None:
+                        raise puller.error
+                    if puller is not None and puller.ended:
                         self._r_push(None, None)
                 return
             if self.fn is None:
@@ -282,36 +282,36 @@ class Stage(Readable):
 
     def _enough(self) -> None:
         self._wanted = False
-        if self._pull is not None:
-            self._pull.leave()
+        if self._puller is not None:
+            self._puller.leave()
         self._r_push(None, None)
 
     def _abandon(self) -> None:
         """Cancel what is under way."""
         for slot in self._slots:
-            slot._stage = None
+            slot._stream = None
         self._slots.clear()
         for runner in self._runners_made:
             runner.stop()
 
     def _destroy(self, error: Any) -> None:
-        pull = self._pull
-        self._pull = None
+        puller = self._puller
+        self._puller = None
         if self._slots is not None:
             self._abandon()
-        if pull is None:
+        if puller is None:
             return
         if self._driven:
-            pull.fail(
+            puller.fail(
                 error
                 if error is not None
                 else PrematureCloseError("a stage was destroyed before it had ended")
             )
         else:
-            pull.leave()
+            puller.leave()
 
 
-class FlatStage(Stage):
+class FlatMapStream(OperatorStream):
     """`flat_map`: the items of what the function returns, one after the other."""
 
     _items: Any
@@ -325,20 +325,20 @@ class FlatStage(Stage):
     ) -> None:
         self._items = self._async_items = self._room = self._task = None
         self._begun = False
-        Stage.__init__(self, source, kind, fn, concurrency, high_water_mark, signal, count)
+        OperatorStream.__init__(self, source, kind, fn, concurrency, high_water_mark, signal, count)
 
     def is_idle(self) -> Any:
         return False
 
     def _r_call_read(self) -> None:
-        Stage._r_call_read(self)
+        OperatorStream._r_call_read(self)
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 
     def _work(self) -> None:
         while self._wanted and not self._s_destroyed and self._async_items is None:
             if self._items is None:
-                Stage._work(self)
+                OperatorStream._work(self)
                 if self._items is None:
                     return
             else:
@@ -401,7 +401,7 @@ class FlatStage(Stage):
         # One that has not begun sees that the stream is destroyed, and closes the items.
         if task is not None and self._begun and task is not asyncio.current_task():
             task.cancel()
-        Stage._destroy(self, error)
+        OperatorStream._destroy(self, error)
 
 
 def _handled(error: Any) -> None:

@@ -6,13 +6,13 @@ from forebay._core.scheduling.hook_runner cimport is_awaitable
 from forebay._core.state.stream cimport Stream
 
 
-cdef class Step:
+cdef class Operator:
     cdef int _kind
     cdef object _fn
     cdef Py_ssize_t _count      # of take and drop: how many are left; of find: the truth that is looked for
     cdef object _plain          # the type of the last result; known to be no awaitable
 
-cdef class Drive:
+cdef class Reducer:
     cdef Stream _stream
     cdef list _steps
     cdef readonly object value
@@ -23,5 +23,5 @@ cdef class Drive:
     @cython.locals(stream=Stream)
     cpdef object run(self)
     cpdef object resume(self, object result)
-    @cython.locals(step=Step, steps=list, kind=int)
+    @cython.locals(step=Operator, steps=list, kind=int)
     cdef object _apply(self, Py_ssize_t index, object item, object result, bint given)

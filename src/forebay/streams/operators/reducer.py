@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MISSING = object()
 
 
-class Step:
+class Operator:
     """One operator: what to do with an item."""
 
     _kind: int
@@ -33,7 +33,7 @@ class Step:
         self._plain = None
 
 
-class Drive:
+class Reducer:
     """Reads ``stream`` through ``steps``, which begin with `value` as what they have.
 
     `run` takes what is there. Where a step's function has returned an awaitable it returns that, and goes on with
@@ -48,7 +48,7 @@ class Drive:
     _index: int
     _item: Any
 
-    def __init__(self, stream: Stream, steps: list[Step], value: Any, stopped: bool) -> None:
+    def __init__(self, stream: Stream, steps: list[Operator], value: Any, stopped: bool) -> None:
         self._stream = stream
         self._steps = steps
         self.value = value

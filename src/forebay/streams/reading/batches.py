@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from forebay.streams.reading.puller import Pull
+from forebay.streams.reading.puller import Puller
 
 
 class Batches:
@@ -16,8 +16,8 @@ class Batches:
 
     def __init__(self, source: Any) -> None:
         self._source = source
-        # The stream's listeners hold the pull, and only the loop holds this object.
-        self._pull: Pull | None = None
+        # The stream's listeners hold the puller, and only the loop holds this object.
+        self._puller: Puller | None = None
         self._over = False
 
     def __aiter__(self) -> Batches:
@@ -26,16 +26,16 @@ class Batches:
     async def __anext__(self) -> list[Any]:
         if self._over:
             raise StopAsyncIteration
-        if self._pull is None:
-            self._pull = Pull(self._source)
-        pull = self._pull
+        if self._puller is None:
+            self._puller = Puller(self._source)
+        puller = self._puller
         source = self._source
         try:
             while True:
-                first = None if source.destroyed else pull.read()
+                first = None if source.destroyed else puller.read()
                 if first is not None:
                     return self._rest([first])
-                if not await pull.more():
+                if not await puller.more():
                     break
         except BaseException:
             await self.aclose()
@@ -59,14 +59,14 @@ class Batches:
     async def aclose(self) -> None:
         """Leave the iteration. A stream that has not ended is destroyed."""
         self._over = True
-        if self._pull is not None:
-            self._pull.leave()
+        if self._puller is not None:
+            self._puller.leave()
 
     def __del__(self) -> None:
-        pull = self._pull
-        if pull is not None and not self._over:
+        puller = self._puller
+        if puller is not None and not self._over:
             try:
-                pull.leave()
+                puller.leave()
             except RuntimeError:
                 # The loop is gone, and with it everybody who could be told.
                 return

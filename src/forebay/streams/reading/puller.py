@@ -11,7 +11,7 @@ from forebay._core.waiting.finished import finished
 from forebay.errors import AbortError
 
 
-class Pull:
+class Puller:
     """The reading of one source by one internal reader.
 
     ``read()`` takes a buffered chunk, or returns None. ``wake`` is called when there may be another chunk, and when the source

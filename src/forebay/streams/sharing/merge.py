@@ -7,7 +7,7 @@ from typing import Any
 from forebay._core.usage_errors import checked_source
 from forebay.errors import MissingArgsError
 from forebay.streams.readable import Readable
-from forebay.streams.reading.puller import Pull
+from forebay.streams.reading.puller import Puller
 
 
 def merge(*sources: Any, high_water_mark: int | None = None) -> Readable:
@@ -40,10 +40,10 @@ def merge(*sources: Any, high_water_mark: int | None = None) -> Readable:
 class _Merged(Readable):
     def __init__(self, sources: list[Readable], high_water_mark: int | None) -> None:
         self._sources = sources
-        self._pulls: list[Pull] = []
+        self._pullers: list[Puller] = []
         # Those that may have a chunk, in the order of their turns; the others say when they have one.
-        self._ready: dict[Pull, None] = {}
-        self._running: dict[Pull, None] = {}
+        self._ready: dict[Puller, None] = {}
+        self._running: dict[Puller, None] = {}
         self._wanted = False
         self._serving = False
         super().__init__(
@@ -63,13 +63,13 @@ class _Merged(Readable):
         sources, self._sources = self._sources, []
         for source in sources:
             wake = _Wake(self)
-            pull = wake.pull = Pull(source, wake)
-            self._pulls.append(pull)
-            self._running[pull] = self._ready[pull] = None
+            puller = wake.puller = Puller(source, wake)
+            self._pullers.append(puller)
+            self._running[puller] = self._ready[puller] = None
             if self.destroyed:
-                pull.leave()
-            elif pull.error is not None or pull.ended:
-                self._woken(pull)
+                puller.leave()
+            elif puller.error is not None or puller.ended:
+                self._woken(puller)
 
     def _serve(self) -> None:
         """Give what is wanted, as far as it is there."""
@@ -78,11 +78,11 @@ class _Merged(Readable):
         self._serving = True
         try:
             while self._wanted and self._ready and not self.destroyed:
-                pull = next(iter(self._ready))
-                del self._ready[pull]
-                chunk = None if pull.source.destroyed else pull.read()
+                puller = next(iter(self._ready))
+                del self._ready[puller]
+                chunk = None if puller.source.destroyed else puller.read()
                 if chunk is not None:
-                    self._ready[pull] = None
+                    self._ready[puller] = None
                     self._wanted = False
                     self._wanted = self.push(chunk) or self._wanted
         finally:
@@ -90,32 +90,32 @@ class _Merged(Readable):
         if not self._running and not self.destroyed:
             self.push(None)
 
-    def _woken(self, pull: Pull) -> None:
-        if pull.error is not None:
-            self.destroy(pull.error)
+    def _woken(self, puller: Puller) -> None:
+        if puller.error is not None:
+            self.destroy(puller.error)
             return
-        if pull.ended:
-            self._running.pop(pull, None)
+        if puller.ended:
+            self._running.pop(puller, None)
         else:
-            self._ready[pull] = None
+            self._ready[puller] = None
         self._serve()
 
     def _destroy(self, error: BaseException | None) -> None:
         self._connect()
-        for pull in list(self._pulls):
-            pull.leave()
+        for puller in list(self._pullers):
+            puller.leave()
 
 
 class _Wake:
     """The function that a source's reader calls when there may be more."""
 
-    __slots__ = ("_merged", "pull")
+    __slots__ = ("_merged", "puller")
 
     def __init__(self, merged: _Merged) -> None:
         self._merged = merged
-        self.pull: Pull | None = None
+        self.puller: Puller | None = None
 
     def __call__(self) -> None:
         # None: before it is made. It is read then, whatever it had to say.
-        if self.pull is not None:
-            self._merged._woken(self.pull)
+        if self.puller is not None:
+            self._merged._woken(self.puller)

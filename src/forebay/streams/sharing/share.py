@@ -10,7 +10,7 @@ from forebay._core.usage_errors import checked_source
 from forebay.errors import AbortError, InvalidArgTypeError, StreamDestroyedError
 from forebay.streams.operators.operator_stream import checked_int
 from forebay.streams.readable import Readable
-from forebay.streams.reading.puller import Pull
+from forebay.streams.reading.puller import Puller
 
 
 class Shared:
@@ -44,7 +44,7 @@ class Shared:
         self._consumers: dict[_Consumer, None] = {}
         self._standing: dict[int, int] = {}
         self._waiting: dict[_Consumer, None] = {}
-        self._pull: Pull | None = None
+        self._puller: Puller | None = None
         self._fetching = False
         self._error: BaseException | None = None
         self._ended = False
@@ -103,25 +103,25 @@ class Shared:
 
     # ---- the source
 
-    def _reader(self) -> Pull:
-        if self._pull is None:
-            pull = Pull(self._source, self._fetch)
+    def _reader(self) -> Puller:
+        if self._puller is None:
+            puller = Puller(self._source, self._fetch)
             # Whatever ran meanwhile, as the garbage collector may, has perhaps made one.
-            if self._pull is None:
-                self._pull = pull
+            if self._puller is None:
+                self._puller = puller
             else:
-                pull.release()
-        return self._pull
+                puller.release()
+        return self._puller
 
     def _fetch(self) -> None:
         """Read the source as far as there is room and a consumer wants data."""
-        pull = self._reader()
+        puller = self._reader()
         if self._fetching or self._ended or self._error is not None:
             return
         self._fetching = True
         try:
             while self._size < self.high_water_mark and (self._eager or self._waiting):
-                chunk = None if pull.source.destroyed else pull.read()
+                chunk = None if puller.source.destroyed else puller.read()
                 if chunk is None:
                     break
                 size = 1 if self._objects else len(chunk)
@@ -131,11 +131,11 @@ class Shared:
                 self._serve_waiting()
         finally:
             self._fetching = False
-        if pull.error is not None:
-            self._error = pull.error
-        elif pull.ended:
+        if puller.error is not None:
+            self._error = puller.error
+        elif puller.ended:
             self._ended = True
-            pull.leave()
+            puller.leave()
         else:
             return
         self._serve_waiting()

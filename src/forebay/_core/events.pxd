@@ -4,7 +4,6 @@ cimport forebay._core.scheduling.calls as calls
 from forebay._core.listeners cimport Handlers, Listener, Standin, function_of, is_compared_by_identity, matches
 from forebay._core.scheduling.ticks cimport Ticked, current_queue
 
-cdef object _DATA
 cdef Py_ssize_t _MOST_IN_LIST
 
 cdef class OnceListener(Standin):
@@ -19,8 +18,6 @@ cdef class EventEmitter(Ticked):
     cdef dict __dict__
     cdef object __weakref__
     cdef dict _s_events           # event -> a callable, a list of several, or Handlers; None until the first listener
-    cdef object _s_data_handler   # what _s_events holds for 'data'
-    cdef Listener _s_data_listener  # ... where that is one of forebay's own
     @cython.locals(many=Handlers, listeners=list)
     cdef object _s_add(self, object event, object fn, bint first)
     @cython.locals(index=Py_ssize_t)

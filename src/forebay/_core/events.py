@@ -18,9 +18,6 @@ from forebay.errors import InvalidArgTypeError, StreamError
 # Listener is for the modules that take it from here.
 __all__ = ["EventEmitter", "Listener", "OnceListener"]
 
-# Names of events are interned where they come in, so that looking which one it is compares addresses.
-_DATA = "data"
-
 # A list of listeners that is longer becomes Handlers.
 _MOST_IN_LIST = 16
 
@@ -141,8 +138,6 @@ class EventEmitter(Ticked):
     """
 
     _s_events: Any
-    _s_data_handler: Any
-    _s_data_listener: Any
 
     def __init__(self) -> None:
         pass
@@ -227,7 +222,7 @@ class EventEmitter(Ticked):
             for name in list(self._s_events) if event is None else [event]:
                 if name in self._s_events:
                     self._s_store(name, None)
-        self._s_removed("readable" if event is None else calls.interned(event))
+        self._s_removed(None if event is None else calls.interned(event))
         return self
 
     def listener_count(self, event: Any) -> Any:
@@ -410,15 +405,13 @@ class EventEmitter(Ticked):
         del gone
 
     def _s_store(self, event: Any, handler: Any) -> None:
+        """Keep what is to be called at an event: a callable, a list of several, Handlers, or None for nothing."""
         # What was there is let go of last, for that may run anything.
         before = self._s_events.get(event)
         if handler is None:
             self._s_events.pop(event, None)
         else:
             self._s_events[event] = handler
-        if event is _DATA:
-            self._s_data_listener = handler if isinstance(handler, Listener) else None
-            self._s_data_handler = handler
         del before
 
     def _s_loosen_once(self) -> None:

@@ -191,7 +191,7 @@ class Pipe(Listener):
         source = self._source
         if not self._forget_wait():
             source._r_unstall()
-            if source._s_data_handler is not None:
+            if source._r_data_handler is not None:
                 source._r_resume()
 
     def _source_ended(self) -> None:
@@ -362,10 +362,10 @@ def sole_destination(source: Any) -> Any:
         or source._r_flowing != 1
         or source._r_length
         or source._r_decoder is not None
-        or not isinstance(source._s_data_listener, Pipe)
+        or not isinstance(source._r_data_listener, Pipe)
     ):
         return None
-    link = source._s_data_listener
+    link = source._r_data_listener
     return None if link._detour else link._dest
 
 

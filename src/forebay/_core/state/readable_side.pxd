@@ -40,6 +40,8 @@ cdef class ReadableSide(ReadableBuffer):
     cdef long long _r_bytes                  # their bytes (characters, objects)
     cdef Py_ssize_t _r_peak                  # the highest _r_length
     cdef Stalls _r_stalls                    # how often and how long a destination stopped the flow
+    cdef object _r_data_handler              # what _s_events holds for 'data'
+    cdef Listener _r_data_listener           # ... where that is one of forebay's own
     cdef object _r_start(self, object read, Py_ssize_t hwm, bint object_mode, object encoding)
     cdef bint _r_can_push(self) except -1
     @cython.locals(size=Py_ssize_t)

@@ -10,7 +10,7 @@ from forebay._core.data.encodings import encoding_name, make_decoder
 from forebay._core.data.stalls import Stalls
 from forebay._core.events import _returned
 from forebay._core.fields import give_defaults
-from forebay._core.listeners import Handlers
+from forebay._core.listeners import Handlers, Listener
 from forebay._core.scheduling import calls
 from forebay._core.state import constants as k
 from forebay._core.state.readable_buffer import ReadableBuffer
@@ -22,7 +22,7 @@ from forebay.errors import (
     UnshiftAfterEndError,
 )
 
-# Interned, as every event is by the time that it comes here.
+# Names of events are interned where they come in, so that looking which one it is compares addresses.
 _DATA = "data"
 _READABLE = "readable"
 _LARGEST_READ = 1 << 30
@@ -57,6 +57,8 @@ class ReadableSide(ReadableBuffer):
     _r_bytes: int
     _r_peak: int
     _r_stalls: Any
+    _r_data_handler: Any
+    _r_data_listener: Any
 
     def _r_start(self, read: Any, hwm: int, object_mode: bool, encoding: Any) -> None:
         self._s_readable = True
@@ -165,7 +167,7 @@ class ReadableSide(ReadableBuffer):
             not self._r_sync
             and self._r_flowing == 1
             and self._r_length == 0
-            and self._s_data_handler is not None
+            and self._r_data_handler is not None
         )
         # One stream's listener pushes to the next one, and so on.
         late = at_once and calls.crowded()
@@ -196,11 +198,11 @@ class ReadableSide(ReadableBuffer):
             self._s_tick(k.TICK_READ_MORE, None)
 
     def _r_emit_data(self, chunk: Any) -> None:
-        listener = self._s_data_listener
+        listener = self._r_data_listener
         if listener is not None:
             listener._notify1(chunk)
             return
-        handler = self._s_data_handler
+        handler = self._r_data_handler
         if handler is None:
             return
         if type(handler) is list or type(handler) is Handlers:
@@ -296,10 +298,10 @@ class ReadableSide(ReadableBuffer):
         if chunk is not None and not self._s_error_emitted and not self._s_close_emitted:
             self._r_did_read = True
             # In a variable: a listener that takes itself off the list is held by nothing else.
-            listener = self._s_data_listener
+            listener = self._r_data_listener
             if listener is not None:
                 listener._notify1(chunk)
-            elif self._s_data_handler is not None:
+            elif self._r_data_handler is not None:
                 self._r_emit_data(chunk)
         return chunk
 
@@ -488,16 +490,24 @@ class ReadableSide(ReadableBuffer):
             elif not self._r_reading:
                 self._s_tick(k.TICK_READ_ZERO, None)
 
+    def _s_store(self, event: Any, handler: Any) -> None:
+        if event is _DATA:
+            self._r_data_listener = handler if isinstance(handler, Listener) else None
+            self._r_data_handler = handler
+        # Last, for it lets go of what was there, and that may run anything.
+        ReadableBuffer._s_store(self, event, handler)
+
     def _s_removed(self, event: Any) -> None:
         """R13."""
-        if event is _READABLE and self._s_readable:
+        # None: the listeners of all events were removed.
+        if (event is _READABLE or event is None) and self._s_readable:
             self._s_tick(k.TICK_LISTENING, None)
 
     def _r_update_listening(self) -> None:
         self._r_listening = self._s_count("readable") > 0
         if self._r_resume_scheduled and self._r_paused == 0:
             self._r_flowing = 1
-        elif self._s_data_handler is not None:
+        elif self._r_data_handler is not None:
             self._r_resume()
         elif not self._r_listening:
             self._r_flowing = -1

@@ -157,7 +157,7 @@ class Stream(TransformSide):
         if self._s_readable and not self._r_end_emitted:
             if self._r_pipes or (
                 self._r_flowing == 1
-                and self._s_data_handler is not None
+                and self._r_data_handler is not None
                 # What both reads and writes, such as a socket, may never end.
                 and (self._t_active or not self._s_writable)
             ):

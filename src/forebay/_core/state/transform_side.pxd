@@ -9,9 +9,9 @@ cdef class TransformSide(WritableSide):
     cdef unsigned char _t_active
     cdef unsigned char _t_pass               # PassThrough: the chunk is the output
     cdef unsigned char _t_held               # a write is complete but for room on the readable side
-    cdef unsigned char _t_flushing           # _t_more is that of _flush
-    cdef object _t_more                      # the generator that a hook returned, while it gives more; for an async
-                                             # one, a future: the readable side has room again
+    cdef unsigned char _t_flushing           # _t_outputs is that of _flush
+    cdef object _t_outputs                   # the generator that a hook returned, while it gives more
+    cdef object _t_room                      # a future that an async generator of outputs waits for: there is room again
     cdef Py_ssize_t _t_before                # readable length before the transform call
     @cython.locals(raised=calls.Raised)
     cdef object _t_call_transform(self, object chunk)

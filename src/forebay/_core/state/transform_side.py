@@ -24,7 +24,8 @@ class TransformSide(WritableSide):
     _t_pass: bool
     _t_held: bool
     _t_flushing: bool
-    _t_more: Any
+    _t_outputs: Any
+    _t_room: Any
     _t_before: int
 
     def _t_init(
@@ -119,7 +120,7 @@ class TransformSide(WritableSide):
 
     def _t_returned(self, result: Any, kind: int) -> None:
         if type(result) is GeneratorType:
-            self._t_more = result
+            self._t_outputs = result
             self._t_flushing = kind == k.HOOK_FLUSH
             self._t_pull_outputs()
         elif type(result) is AsyncGeneratorType:
@@ -188,12 +189,12 @@ class TransformSide(WritableSide):
 
     def _t_pull_outputs(self) -> None:
         """Push what a generator gives, as far as there is room; `_t_release_held` goes on when there is again."""
-        outputs = self._t_more
-        while self._t_more is outputs:
+        outputs = self._t_outputs
+        while self._t_outputs is outputs:
             try:
                 value = next(outputs)
             except StopIteration:
-                self._t_more = None
+                self._t_outputs = None
                 if self._t_flushing:
                     self._t_flush_done(None, None)
                 else:
@@ -201,7 +202,7 @@ class TransformSide(WritableSide):
                 return
             except BaseException as error:
                 heed(error)
-                self._t_more = None
+                self._t_outputs = None
                 if self._t_flushing:
                     self._t_flush_done(error, None)
                 else:
@@ -215,7 +216,7 @@ class TransformSide(WritableSide):
         return bool(value is None or self._r_push(value, None) or not self._r_length)
 
     def _t_wait_for_room(self, future: asyncio.Future[None]) -> None:
-        self._t_more = future
+        self._t_room = future
 
     def _r_call_read(self) -> None:
         if self._t_active:
@@ -227,11 +228,11 @@ class TransformSide(WritableSide):
         if self._t_held:
             self._t_held = False
             self._w_written(None)
-        elif type(self._t_more) is GeneratorType:
+        elif self._t_outputs is not None:
             self._t_pull_outputs()
-        elif self._t_more is not None:
-            room = self._t_more
-            self._t_more = None
+        elif self._t_room is not None:
+            room = self._t_room
+            self._t_room = None
             if not room.done():
                 room.set_result(None)
 
@@ -242,10 +243,10 @@ class TransformSide(WritableSide):
             WritableSide._s_run_tick(self, op, arg)
 
     def _s_release(self) -> None:
-        outputs = self._t_more
-        self._t_more = None
+        outputs = self._t_outputs
+        self._t_outputs = self._t_room = None
         WritableSide._s_release(self)
-        if type(outputs) is GeneratorType:
+        if outputs is not None:
             outputs.close()
 
 

@@ -73,7 +73,7 @@ class Incoming(Readable):
     def _is_read(self) -> bool:
         """Return whether the program reads the body, or has read it."""
         return bool(
-            self._r_did_read or self._s_data_handler is not None or self._r_flowing == 1 or self._r_listening
+            self._r_did_read or self._r_data_handler is not None or self._r_flowing == 1 or self._r_listening
         )
 
     def _r_call_read(self) -> None:
@@ -161,7 +161,7 @@ class ClientResponse(Incoming):
         error = self._broken
         if error is None or self._s_destroyed or not self._is_heard():
             return
-        if self._r_length and (self._s_data_handler is not None or self._r_listening or self._r_flowing == 1):
+        if self._r_length and (self._r_data_handler is not None or self._r_listening or self._r_flowing == 1):
             # There is a reader, who is to have this first.
             return
         self._broken = None

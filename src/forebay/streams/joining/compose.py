@@ -68,7 +68,7 @@ class _Composed(Composite):
 
     def _flow_done(self, flow: Pipeline) -> None:
         error = flow.exception()
-        alone = error is None and self._close is None and self._head is None and self._tail is None
+        alone = error is None and self._close is None and self._head is None and self._source is None
         self._inner_done(error)
         if alone:
             self.destroy()

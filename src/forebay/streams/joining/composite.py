@@ -6,21 +6,19 @@ from typing import Any
 
 from forebay._core.state.completion import Completion
 from forebay.errors import AbortError
-from forebay.streams.duplex import Duplex
+from forebay.streams.joining.relay import Relay
 
 
-class Composite(Duplex):
+class Composite(Relay):
     """A Duplex that writes to ``head`` and reads from ``tail``; either may be None."""
 
     def __init__(self, head: Any, tail: Any) -> None:
         self._head = head
-        self._tail = tail
         self._drain: Completion | None = None
         self._finishing: Completion | None = None
         self._close: Completion | None = None
         #: Whether the streams inside are done, and their end was told.
         self._over = False
-        self._reading = False
         super().__init__(
             readable=tail is not None,
             writable=head is not None,
@@ -30,10 +28,7 @@ class Composite(Duplex):
         if head is not None:
             head.on("drain", self._on_drain)
         if tail is not None:
-            tail.on("readable", self._on_readable)
-            tail.on("end", self._on_end)
-
-    # ---- the writable side
+            self._relay(tail)
 
     def _write(self, chunk: Any) -> Completion | None:
         if self._head.write(chunk):
@@ -56,27 +51,6 @@ class Composite(Duplex):
         if finish is not None:
             finish.resolve()
 
-    # ---- the readable side
-
-    def _read(self, size: int) -> None:
-        read = self._tail.read
-        push = self.push
-        while True:
-            chunk = read()
-            if chunk is None:
-                self._reading = True
-                return
-            if not push(chunk):
-                return
-
-    def _on_readable(self) -> None:
-        if self._reading:
-            self._reading = False
-            self._read(0)
-
-    def _on_end(self) -> None:
-        self.push(None)
-
     # ---- the end
 
     def _inner_done(self, error: BaseException | None) -> None:
@@ -95,7 +69,7 @@ class Composite(Duplex):
         raise NotImplementedError
 
     def _destroy(self, error: BaseException | None) -> Completion | None:
-        self._reading = False
+        self._starved = False
         self._drain = self._finishing = None
         if self._over:
             return None

@@ -17,6 +17,7 @@ from forebay._core.waiting.finished import finished
 from forebay.errors import AbortError, InvalidArgTypeError, InvalidReturnValueError
 from forebay.streams.duplex import Duplex
 from forebay.streams.joining.composite import Composite
+from forebay.streams.joining.relay import Relay
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
@@ -93,45 +94,26 @@ class _Pair(Composite):
         error = watch.exception()
         self._open -= 1
         if error is not None:
-            destroy_quietly(self._tail, error)
+            destroy_quietly(self._source, error)
             destroy_quietly(self._head, error)
         if error is not None or self._close is not None or self._open == 0:
             self._inner_done(error)
 
     def _destroy_inner(self, error: BaseException | None) -> None:
         destroy_quietly(self._head, error)
-        destroy_quietly(self._tail, error)
+        destroy_quietly(self._source, error)
 
 
-class _FromItems(Duplex):
+class _FromItems(Relay):
     """One side of a Duplex: the items of an iterable."""
 
     def __init__(self, items: Any) -> None:
-        self._items = Readable.from_(items)
-        self._items.on("readable", self._on_readable)
-        self._items.on("end", self._on_end)
-        self._items.on("error", self.destroy)
-        self._waiting = False
+        self._relay(Readable.from_(items))
+        self._source.on("error", self.destroy)
         super().__init__(writable=False, object_mode=True, high_water_mark=1)
 
-    def _read(self, size: int) -> None:
-        chunk = self._items.read()
-        while chunk is not None:
-            if not self.push(chunk):
-                return
-            chunk = self._items.read()
-        self._waiting = True
-
-    def _on_readable(self) -> None:
-        if self._waiting:
-            self._waiting = False
-            self._read(0)
-
-    def _on_end(self) -> None:
-        self.push(None)
-
     def _destroy(self, error: BaseException | None) -> None:
-        destroy_quietly(self._items, error)
+        destroy_quietly(self._source, error)
 
 
 class _Written:
@@ -195,7 +177,7 @@ class _Written:
         return chunk
 
 
-class _FromFunction(Duplex):
+class _FromFunction(Relay):
     """An async generator function as a transform, or an async function as a sink."""
 
     # What it was destroyed with because the function stopped reading; a pipeline takes that for no failure.
@@ -205,14 +187,10 @@ class _FromFunction(Duplex):
         self._input = _Written()
         self._function_name = stream_name(fn)
         made = fn(self._input)
-        self._source: Readable | None = None
         self._task: asyncio.Task[Any] | None = None
-        self._waiting = False
         if isinstance(made, (Iterable, AsyncIterable)):
-            self._source = source = Readable.from_(made)
-            source.on("readable", self._on_readable)
-            source.on("end", self._on_end)
-            source.on("error", self.destroy)
+            self._relay(Readable.from_(made))
+            self._source.on("error", self.destroy)
         elif is_awaitable(made):
             self._task = asyncio.ensure_future(made)
             self._task.add_done_callback(self._task_done)
@@ -260,23 +238,6 @@ class _FromFunction(Duplex):
             self.destroy(_not_none(task.result()))
         else:
             self._function_done()
-
-    def _read(self, size: int) -> None:
-        assert self._source is not None
-        chunk = self._source.read()
-        while chunk is not None:
-            if not self.push(chunk):
-                return
-            chunk = self._source.read()
-        self._waiting = True
-
-    def _on_readable(self) -> None:
-        if self._waiting:
-            self._waiting = False
-            self._read(0)
-
-    def _on_end(self) -> None:
-        self.push(None)
 
     def _destroy(self, error: BaseException | None) -> None:
         self._input.fail(error if error is not None else AbortError())

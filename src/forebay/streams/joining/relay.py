@@ -1,0 +1,40 @@
+"""The readable side that passes on what another stream gives; the one pump of composites and of `Duplex.from_`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from forebay.streams.duplex import Duplex
+
+
+class Relay(Duplex):
+    """A Duplex that reads from ``_source``, where it has one, as far as there is room."""
+
+    _source: Any = None
+    #: Whether the source had nothing when it was asked last.
+    _starved = False
+
+    def _relay(self, source: Any) -> None:
+        """Pass on what ``source`` gives from now on, and its end."""
+        self._source = source
+        source.on("readable", self._on_readable)
+        source.on("end", self._on_end)
+
+    def _read(self, size: int) -> None:
+        read = self._source.read
+        push = self.push
+        while True:
+            chunk = read()
+            if chunk is None:
+                self._starved = True
+                return
+            if not push(chunk):
+                return
+
+    def _on_readable(self) -> None:
+        if self._starved:
+            self._starved = False
+            self._read(0)
+
+    def _on_end(self) -> None:
+        self.push(None)

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
+from forebay._core.abort import AbortSignal
 from forebay._core.state.completion import Completion
 from forebay._system.worker_pool import SerialExecutor
 from forebay.errors import (
@@ -25,6 +26,7 @@ from forebay.errors import (
     OutOfRangeError,
     TruncatedDataError,
 )
+from forebay.streams.generics import Buffer
 from forebay.streams.transform import Transform
 
 __all__ = [
@@ -51,7 +53,7 @@ _MOST_UNHASHED = 1024 * 1024
 _GZIP_FORMAT = 31
 
 
-class _Worker(Transform):
+class _Worker(Transform[Buffer, bytes]):
     """A Transform that runs some of its work in a worker thread, one call after the other."""
 
     _executor: SerialExecutor | None = None
@@ -85,7 +87,7 @@ def _nothing() -> None:
 class Gzip(_Worker):
     """The stream that `gzip` returns."""
 
-    def __init__(self, level: int, high_water_mark: int | None, signal: Any) -> None:
+    def __init__(self, level: int, high_water_mark: int | None, signal: AbortSignal | None) -> None:
         if isinstance(level, bool) or not isinstance(level, int):
             raise InvalidArgTypeError(f"level must be an int, got {level!r}")
         if not 0 <= level <= 9:
@@ -109,7 +111,7 @@ class Gzip(_Worker):
 class Gunzip(_Worker):
     """The stream that `gunzip` returns."""
 
-    def __init__(self, high_water_mark: int | None, signal: Any) -> None:
+    def __init__(self, high_water_mark: int | None, signal: AbortSignal | None) -> None:
         super().__init__(high_water_mark=high_water_mark, signal=signal)
         self._decompressor = zlib.decompressobj(_GZIP_FORMAT)
         # Whether the member that is being read has begun, and whether one was read to its end.
@@ -190,7 +192,7 @@ def _in_words(error: zlib.error, behind_a_member: bool) -> str:
 class Hashing(_Worker):
     """The stream that `hashing` returns. ``name`` is the name of the hash."""
 
-    def __init__(self, name: str, high_water_mark: int | None, signal: Any) -> None:
+    def __init__(self, name: str, high_water_mark: int | None, signal: AbortSignal | None) -> None:
         import hashlib
 
         if not isinstance(name, str):
@@ -286,7 +288,7 @@ def _update(digest: Any, chunks: list[Any]) -> None:
         digest.update(chunk)
 
 
-def gzip(*, level: int = 6, high_water_mark: int | None = None, signal: Any = None) -> Gzip:
+def gzip(*, level: int = 6, high_water_mark: int | None = None, signal: AbortSignal | None = None) -> Gzip:
     """Make a Transform that compresses its input to gzip format, as one member without a name and a time.
 
     Args:
@@ -304,7 +306,7 @@ def gzip(*, level: int = 6, high_water_mark: int | None = None, signal: Any = No
     return Gzip(level, high_water_mark, signal)
 
 
-def gunzip(*, high_water_mark: int | None = None, signal: Any = None) -> Gunzip:
+def gunzip(*, high_water_mark: int | None = None, signal: AbortSignal | None = None) -> Gunzip:
     """Make a Transform that decompresses gzip format: one or several members, and zeros behind the last.
 
     The stream fails with DamagedDataError if the data is in another format, is followed by other data or does not match its
@@ -321,7 +323,9 @@ def gunzip(*, high_water_mark: int | None = None, signal: Any = None) -> Gunzip:
     return Gunzip(high_water_mark, signal)
 
 
-def hashing(name: str = "sha256", *, high_water_mark: int | None = None, signal: Any = None) -> Hashing:
+def hashing(
+    name: str = "sha256", *, high_water_mark: int | None = None, signal: AbortSignal | None = None
+) -> Hashing:
     """Make a Transform that outputs its input unchanged and computes its hash. Read ``hexdigest()`` after the end.
 
     Args:

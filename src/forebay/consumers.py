@@ -10,21 +10,37 @@ import builtins
 import codecs
 import json as _json
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from typing import Any, overload
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Generic, Self, overload
 
+from forebay._core.representation import represent
 from forebay.errors import InvalidArgTypeError, OutOfRangeError, UnknownEncodingError
+from forebay.streams.generics import Buffer, TypeVar
 from forebay.streams.operators.operator_stream import checked_int
 from forebay.streams.readable import Readable
 
 __all__ = ["Lines", "bytes", "json", "lines", "text"]
 
+#: bytes or str, as the source gives them.
+Line_co = TypeVar("Line_co", covariant=True, default=Any)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Iterable
+    from typing import AnyStr, Protocol, TypeAlias
+
+    _bytes: TypeAlias = builtins.bytes
+    Bytes: TypeAlias = Buffer | AsyncIterable[Buffer] | Iterable[Buffer]
+    Text: TypeAlias = str | Buffer | AsyncIterable[str | Buffer] | Iterable[str | Buffer]
+
+    class _LinesStage(Protocol):
+        def __call__(self, items: AsyncIterable[AnyStr], /) -> Lines[AnyStr]: ...
+
+
 _LINE_LIMIT = 1 << 20
-_NOTHING = object()
 
 
 async def text(
-    source: Any, encoding: str = "utf8", *, errors: str = "strict", limit: int | None = None
+    source: Text, encoding: str = "utf8", *, errors: str = "strict", limit: int | None = None
 ) -> str:
     """Read all of ``source`` as text. Characters may be split between chunks.
 
@@ -59,7 +75,7 @@ async def text(
     return "".join(parts)
 
 
-async def bytes(source: Any, *, limit: int | None = None) -> builtins.bytes:
+async def bytes(source: Bytes, *, limit: int | None = None) -> builtins.bytes:
     """Read all of ``source`` as bytes.
 
     Args:
@@ -85,7 +101,7 @@ async def bytes(source: Any, *, limit: int | None = None) -> builtins.bytes:
     return parts[0] if len(parts) == 1 and type(parts[0]) is builtins.bytes else b"".join(parts)
 
 
-async def json(source: Any, *, limit: int | None = None) -> Any:
+async def json(source: Text, *, limit: int | None = None) -> Any:
     """Read the JSON value that ``source`` holds, in UTF-8, UTF-16 or UTF-32.
 
     Args:
@@ -112,10 +128,17 @@ async def json(source: Any, *, limit: int | None = None) -> Any:
 
 
 @overload
-def lines(source: Any, *, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Lines: ...
+def lines(
+    source: AsyncIterable[AnyStr] | Iterable[AnyStr],
+    *,
+    keep_ends: bool = False,
+    limit: int | None = _LINE_LIMIT,
+) -> Lines[AnyStr]: ...
 @overload
-def lines(*, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Callable[[Any], Lines]: ...
-def lines(source: Any = _NOTHING, *, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Any:
+def lines(source: Bytes, *, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Lines[_bytes]: ...
+@overload
+def lines(*, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> _LinesStage: ...
+def lines(source: Any = ..., *, keep_ends: bool = False, limit: int | None = _LINE_LIMIT) -> Any:
     r"""Iterate over the lines of ``source``: ``async for line in lines(source)``.
 
     A line ends with ``\n`` or ``\r\n``; the last line may have no end. Lines are bytes or text, as the source gives them.
@@ -135,17 +158,17 @@ def lines(source: Any = _NOTHING, *, keep_ends: bool = False, limit: int | None 
     """
     if limit is not None:
         checked_int("limit", limit, 0)
-    if source is not _NOTHING:
+    if source is not ...:
         return Lines(source, keep_ends, limit)
 
-    def stage(items: Any) -> Lines:
+    def stage(items: Any) -> Lines[Any]:
         return Lines(items, keep_ends, limit)
 
     stage.__qualname__ = "lines"
     return stage
 
 
-class Lines:
+class Lines(Generic[Line_co]):
     """The async iterator that `lines` returns."""
 
     def __init__(self, source: Any, keep_ends: bool, limit: int | None) -> None:
@@ -159,10 +182,13 @@ class Lines:
         self._ended = False
         self._error: OutOfRangeError | None = None
 
-    def __aiter__(self) -> Lines:
+    def __repr__(self) -> str:
+        return represent(self, lambda: "ended" if self._ended else f"of {self._chunks!r}")
+
+    def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Any:
+    async def __anext__(self) -> Line_co:
         while not self._ready:
             if self._error is not None:
                 error, self._error = self._error, None
@@ -179,7 +205,8 @@ class Lines:
                 if not isinstance(chunk, str):
                     chunk = builtins.bytes(_checked(chunk))
                 await self._split(chunk)
-        return self._ready.popleft()
+        line: Line_co = self._ready.popleft()
+        return line
 
     async def _split(self, chunk: Any) -> None:
         newline = "\n" if isinstance(chunk, str) else b"\n"

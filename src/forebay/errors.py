@@ -49,6 +49,10 @@ class StreamError(Exception):
 
     code = "ERR_STREAM"
 
+    def __init__(self, *args: object) -> None:
+        # Written out for `inspect.signature`, which finds none in a built-in exception.
+        super().__init__(*args)
+
 
 class PrematureCloseError(StreamError):
     """A stream was closed before it had ended or finished."""

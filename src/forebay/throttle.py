@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from time import monotonic
 from typing import Any
 
+from forebay._core.abort import AbortSignal
 from forebay.errors import InvalidArgTypeError, MissingArgsError, OutOfRangeError
 from forebay.streams.transform import Transform
 
@@ -19,7 +20,7 @@ _LARGEST_PIECE_BYTES = 64 * 1024
 _CREDIT_SECONDS = 0.05
 
 
-class Throttle(Transform):
+class Throttle(Transform[Any, Any]):
     """The stream that `throttle` returns."""
 
     def __init__(
@@ -27,7 +28,7 @@ class Throttle(Transform):
         bytes_per_second: float | None,
         items_per_second: float | None,
         high_water_mark: int | None,
-        signal: Any,
+        signal: AbortSignal | None,
     ) -> None:
         by_items = items_per_second is not None
         if by_items == (bytes_per_second is not None):
@@ -87,7 +88,7 @@ def throttle(
     *,
     items_per_second: float | None = None,
     high_water_mark: int | None = None,
-    signal: Any = None,
+    signal: AbortSignal | None = None,
 ) -> Throttle:
     """Make a Transform that passes its input on at a limited rate.
 

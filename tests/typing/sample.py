@@ -60,7 +60,7 @@ class Upper(Transform):
         yield chunk.upper()
 
 
-async def letters(source: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+async def letters(source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for chunk in source:
         yield chunk.lower()
 
@@ -103,11 +103,11 @@ async def reading() -> None:
         async for chunk in stream:
             note(chunk)
     assert_type(stream.errored, BaseException | None)
-    assert_type(Readable.from_([1, 2, 3]), Readable)
+    assert_type(Readable.from_([1, 2, 3]), Readable[int])
     left = iter([b"x", b""])
     text = Readable(read=lambda size: next(left), encoding="utf8")
     assert_type(text.readable_encoding, str | None)
-    assert_type(text.set_encoding("latin1"), Readable)
+    assert_type(text.set_encoding("latin1"), Readable[str])
     text.resume()
     await finished(text)
 
@@ -118,11 +118,11 @@ async def writing() -> None:
     assert_type(stream.write(b"x"), bool)
     stream.write("text", "utf8", callback=note)
     with stream.corked() as same:
-        assert_type(same, Writable)
+        assert_type(same, Writable[bytes])
         same.write(b"y")
     assert_type(await stream.drain(), None)
     assert_type(await stream.send(b"z"), None)
-    assert_type(stream.end(b"last"), Writable)
+    assert_type(stream.end(b"last"), Writable[bytes])
     await finished(stream, readable=False)
     async with Sink() as sink:
         assert_type(sink, Sink)

@@ -1,8 +1,10 @@
 """The types that users see, checked by mypy, and the stubs against the modules."""
 
 import ast
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ import forebay
 pytest.importorskip("mypy", reason="mypy is not installed")
 
 HERE = Path(__file__).parent
+PROGRAMS = ["sample.py", "right.py", "wrong.py"]
 PACKAGE = Path(forebay.__file__).parent
 STUBBED = [
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
@@ -42,8 +45,9 @@ def mypy(config, *arguments, module="mypy"):
     )
 
 
-def test_a_program_that_uses_everything_is_clean(config):
-    done = mypy(config, "--config-file", config, HERE / "sample.py")
+@pytest.mark.parametrize("name", ["sample.py", "right.py"])
+def test_a_program_that_is_right_is_clean(config, name):
+    done = mypy(config, "--config-file", config, HERE / name)
     assert done.stdout.startswith("Success"), done.stdout + done.stderr
 
 
@@ -61,17 +65,78 @@ def test_the_program_runs():
     assert done.returncode == 0
 
 
+def marked():
+    """The lines of the program of wrong uses, and the code of the error of each."""
+    lines = (HERE / "wrong.py").read_text().splitlines()
+    return {number: line.split("# error: ")[1] for number, line in enumerate(lines, 1) if "# error: " in line}
+
+
 def test_wrong_uses_are_found(config):
     done = mypy(config, "--config-file", config, "--no-error-summary", HERE / "wrong.py")
     found = {}
     for line in done.stdout.splitlines():
         if match := re.match(r".*wrong\.py:(\d+): error: .*\[([\w-]+)\]$", line):
             found.setdefault(int(match[1]), match[2])
-    lines = (HERE / "wrong.py").read_text().splitlines()
-    expected = {
-        number: line.split("# error: ")[1] for number, line in enumerate(lines, 1) if "# error: " in line
+    assert found == marked(), done.stdout + done.stderr
+
+
+def test_mypy_reads_the_sources_that_have_a_stub(config, tmp_path):
+    """A stub hides its source; here the sources stand without their stubs, but for those that only checkers need."""
+    shutil.copytree(PACKAGE, tmp_path / "forebay", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    sources = []
+    for stub in (tmp_path / "forebay").rglob("*.pyi"):
+        if stub.with_suffix(".py").exists() and stub.stem not in ("generics", "late_binding"):
+            stub.unlink()
+            sources.append(stub.with_suffix(".py"))
+    own = tmp_path / "mypy.ini"
+    own.write_text(
+        f"[mypy]\nstrict = true\npython_version = 3.11\nmypy_path = {tmp_path}\nfollow_imports = silent\n"
+        "[mypy-forebay.streams.generics]\nignore_errors = true\n"
+    )
+    done = mypy(own, "--config-file", own, *sources)
+    assert done.stdout.startswith("Success"), done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def pyright(tmp_path_factory):
+    """What pyright finds in the programs, as lines by file."""
+    pytest.importorskip("pyright", reason="pyright is not installed")
+    programs = tmp_path_factory.mktemp("pyright")
+    for name in PROGRAMS:
+        shutil.copy(HERE / name, programs)
+    settings = {
+        "pythonVersion": "3.11",
+        "typeCheckingMode": "strict",
+        "reportMissingModuleSource": False,
+        "extraPaths": [str(PACKAGE.parent)],
     }
-    assert found == expected, done.stdout + done.stderr
+    (programs / "pyrightconfig.json").write_text(json.dumps(settings))
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "-p", programs, "--outputjson"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    try:
+        found = json.loads(done.stdout[done.stdout.index("{") :])["generalDiagnostics"]
+    except ValueError:
+        pytest.skip(f"pyright cannot be run: {done.stderr[-500:]}")
+    lines = {name: {} for name in PROGRAMS}
+    for each in found:
+        line = each["range"]["start"]["line"] + 1
+        lines[Path(each["file"]).name].setdefault(line, each["message"])
+    return lines
+
+
+@pytest.mark.parametrize("name", ["sample.py", "right.py"])
+def test_pyright_finds_nothing_in_what_is_right(pyright, name):
+    assert pyright[name] == {}
+
+
+def test_pyright_finds_the_wrong_uses(pyright):
+    assert set(pyright["wrong.py"]) == set(marked())
 
 
 def test_the_stubs_are_those_of_the_modules(config):
@@ -100,7 +165,10 @@ WITH_STUB = {
     "_buffers/ring",
     "_core/events",
     "_core/scheduling/operation",
+    "streams/generics",
+    "streams/late_binding",
     "streams/readable",
+    "streams/reading/iterator",
     "streams/writable",
 }
 

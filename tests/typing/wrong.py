@@ -1,34 +1,140 @@
-"""Wrong uses that a type checker finds; each line names the error that mypy gives."""
+"""Wrong uses that a type checker finds: each marked line, with the code of the error that mypy gives."""
+
+from collections.abc import AsyncIterable, AsyncIterator
 
 from forebay import (
     Completion,
+    Duplex,
     EventEmitter,
     PassThrough,
     Readable,
     RingBuffer,
+    Transform,
     Writable,
+    compose,
+    consumers,
+    create_read_stream,
+    create_write_stream,
+    merge,
     next_tick,
     pipeline,
+    share,
 )
+from forebay.codecs import Gzip, gunzip, gzip, hashing
+from forebay.net import connect
+from forebay.throttle import throttle
 
 
 def no_arguments() -> None:
     """A callable."""
 
 
+async def add_up(numbers: AsyncIterable[int]) -> int:
+    return sum([number async for number in numbers])
+
+
+async def squares(numbers: AsyncIterator[int]) -> AsyncIterator[int]:
+    async for number in numbers:
+        yield number * number
+
+
+def no_stage(numbers: AsyncIterable[int]) -> int:
+    return 3
+
+
+class Words(Transform[str, list[str]]):
+    def _transform(self, chunk: str) -> list[str]:
+        return chunk.split()
+
+
+class Numbers(Readable[int]):
+    def _read(self, size: int) -> None:
+        self.push("x")  # error: call-overload
+
+
+class Sink(Writable[int]):
+    """A sink of numbers."""
+
+
+# Options and arguments.
 Writable().pipe(Writable())  # error: attr-defined
-Readable().pipe(Readable())  # error: type-var
-Readable(colour="red")  # error: call-arg
-Readable(high_water_mark="1")  # error: arg-type
-Writable(write=3)  # error: arg-type
+Readable(colour="red")  # error: call-overload
+Readable(high_water_mark="1")  # error: call-overload
+Readable(4096)  # error: call-overload
+Writable(write=3)  # error: call-overload
 Writable(destroy=no_arguments)  # error: arg-type
+Writable(hwm=3)  # error: call-overload
+Duplex(readable="no")  # error: call-overload
+Transform(bytes.upper)  # error: call-overload
+Transform(transform=bytes.upper, object_mod=True)  # error: call-overload
+PassThrough(signal=3)  # error: call-overload
+gzip(level="9")  # error: arg-type
+gzip(9)  # error: call-arg
+throttle("fast")  # error: arg-type
+create_read_stream("a", highWaterMark=3)  # error: call-overload
+connect(80, timeout="1")  # error: call-overload
 Writable().end(b"x", callback=no_arguments)  # error: arg-type
 EventEmitter().on(3, print)  # error: call-overload
 EventEmitter().on("x", 3)  # error: call-overload
 Completion().reject("text")  # error: arg-type
-PassThrough(signal=3)  # error: arg-type
-Readable.from_(3)  # error: arg-type
+Readable.from_(3)  # error: call-overload
+Readable.from_([1], colour="red")  # error: call-overload
 RingBuffer("64")  # error: arg-type
 next_tick(3)  # error: arg-type
-pipeline([b"x"], Writable(), finish=True)  # error: call-arg
+pipeline([b"x"], Writable(), finish=True)  # error: call-overload
 print(Readable().nothing)  # error: attr-defined
+
+# Chunks.
+Sink().write("x")  # error: call-overload
+Sink().end(b"x")  # error: call-overload
+create_write_stream("a").write("text")  # error: call-overload
+create_write_stream("a").write(3)  # error: call-overload
+hashing().write("text")  # error: call-overload
+number: int = Readable.from_(["x"]).read()  # error: assignment
+text: str | None = create_read_stream("a").read()  # error: assignment
+
+# Stages that do not fit.
+Readable().pipe(Readable())  # error: arg-type
+create_read_stream("a").pipe(Sink())  # error: arg-type
+Readable.from_(["x"]).pipe(gzip())  # error: arg-type
+create_read_stream("a", encoding="utf8").pipe(create_write_stream("b"))  # error: arg-type
+pipeline(["x"], create_write_stream("b"))  # error: misc
+pipeline(["x"], gzip(), create_write_stream("b"))  # error: misc
+pipeline([b"x"], Words(), Writable())  # error: misc
+pipeline(["x"], Words(), create_write_stream("b"))  # error: misc
+pipeline(create_read_stream("a"), add_up)  # error: misc
+pipeline(["x"], squares, add_up)  # error: misc
+pipeline(range(3), squares, gzip(), create_write_stream("b"))  # error: misc
+pipeline(create_read_stream("a", encoding="utf8"), gzip(), create_write_stream("b"))  # error: misc
+pipeline([b"x"], Gzip, Writable())  # error: arg-type
+pipeline([b"x"], Writable)  # error: arg-type
+pipeline([b"x"], gzip, Writable())  # error: arg-type
+pipeline(range(3), no_stage)  # error: arg-type
+pipeline(range(3), no_stage, Sink())  # error: arg-type
+pipeline(Sink(), Sink())  # error: call-overload
+compose(gzip(), Words())  # error: misc
+compose(squares, gunzip())  # error: misc
+Numbers() | gzip()  # error: operator
+Numbers() | create_write_stream("a")  # error: operator
+create_read_stream("a") | gzip() | squares  # error: operator
+["x"] | gzip()  # error: operator
+Numbers() | no_stage  # error: operator
+
+# Operators and what they give.
+Numbers().map(bytes.upper)  # error: arg-type
+Numbers().map(str, concurency=3)  # error: call-overload
+Numbers().flat_map(str.split)  # error: arg-type
+Numbers().take("3")  # error: arg-type
+words: Readable[bytes] = Numbers().map(str)  # error: arg-type
+strings: Readable[str] = share(Numbers()).consumer()  # error: assignment
+more: Readable[str] = merge(Numbers(), [1])  # error: arg-type
+
+
+async def results() -> None:
+    total: str = await pipeline(range(10), add_up)  # error: arg-type
+    total = await pipeline(range(10), squares, add_up)  # error: arg-type
+    items: list[str] = await Numbers().to_list()  # error: assignment
+    async for line in consumers.lines(create_read_stream("a")):
+        total = line  # error: assignment
+    await consumers.text(Numbers())  # error: arg-type
+    print(total, items)

@@ -79,7 +79,7 @@ cdef class _WriteDoor:
 
 @cython.final
 cdef class RingBuffer:
-    """A bounded ring of bytes between one producer and one consumer, which may be two threads."""
+    """RingBuffer(capacity)\n--\n\nA bounded ring of bytes between one producer and one consumer, which may be two threads."""
 
     def __cinit__(self, capacity):
         cdef size_t size = size_of(capacity, "capacity")

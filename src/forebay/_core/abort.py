@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from forebay._core.events import EventEmitter
+from forebay._core.representation import represent
 from forebay.errors import AbortError, InvalidArgTypeError
 
 
@@ -34,6 +35,11 @@ class AbortSignal:
         self.reason: BaseException | None = None
         # Which takes one of many away without looking at the others.
         self._emitter = EventEmitter()
+
+    def __repr__(self) -> str:
+        return represent(
+            self, lambda: f"aborted {type(self.reason).__name__}" if self.aborted else "not aborted"
+        )
 
     def add_listener(self, fn: Callable[[], object]) -> None:
         """Call ``fn()`` when the signal aborts. If it has aborted already, ``fn`` is never called.
@@ -78,6 +84,9 @@ class AbortController:
 
     def __init__(self) -> None:
         self.signal = AbortSignal()
+
+    def __repr__(self) -> str:
+        return represent(self, lambda: repr(self.signal))
 
     def abort(self, reason: BaseException | None = None) -> None:
         """Abort the operations. Each of them ends with an AbortError whose cause is ``reason``. Later calls do nothing.

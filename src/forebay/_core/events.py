@@ -10,6 +10,7 @@ from typing import Any
 
 from forebay._core.fields import give_defaults
 from forebay._core.listeners import Handlers, Listener, Standin, function_of, is_compared_by_identity, matches
+from forebay._core.representation import count, represent
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.ticks import Ticked, current_queue, report
 from forebay._core.usage_errors import unhandled
@@ -160,6 +161,9 @@ class EventEmitter(Ticked):
             return _Decorator(self, event, False)
         self._s_add(_checked(event, fn), fn, False)
         return self
+
+    def __repr__(self) -> str:
+        return represent(self, lambda: count(sum(map(self.listener_count, self.event_names())), "listener"))
 
     add_listener = on
 
@@ -554,10 +558,8 @@ class _Decorator:
         self._once = once
 
     def __call__(self, fn: Any) -> Any:
-        if self._once:
-            self._emitter.once(self._event, fn)
-        else:
-            self._emitter.on(self._event, fn)
+        add = self._emitter.once if self._once else self._emitter.on
+        add(self._event, fn)
         return fn
 
 

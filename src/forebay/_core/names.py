@@ -6,14 +6,31 @@ from typing import Any
 
 # Streams that users know by what makes them.
 _MADE_BY = dict.fromkeys(("FromIterator", "FromAsync", "Whole"), "Readable.from_()")
+# Classes of forebay's own without an underscore that users do not know.
+_INNER = set(
+    "FromIterator FromAsync Whole OperatorStream FlatMapStream FlatStream Composite Relay Incoming Outgoing".split()
+)
+    "FromIterator",
+    "FromAsync",
+    "Whole",
+    "OperatorStream",
+    "FlatOperatorStream",
+    "FlatMapStream",
+    "Composite",
+    "Relay",
+    "Incoming",
+    "Outgoing",
+}
+# Where the repr that every stream has is written.
+_STREAM = "forebay._core.state.stream"
 
 
 def stream_name(stage: Any) -> str:
     """``ReadStream('x')``, ``Gzip``, ``parse``: a stream by its class and its path, a function by its name."""
     kind = type(stage)
     if hasattr(kind, "_s_has_side"):
-        own: Any = kind.__repr__
-        if own is not object.__repr__:
+        written = next(each for each in kind.__mro__ if "__repr__" in vars(each))
+        if written is not object and written.__module__ != _STREAM:
             return _own(stage)
         function = getattr(stage, "_function_name", None)
         if function is not None:
@@ -36,6 +53,7 @@ def _own(stage: Any) -> str:
 def public_class(kind: type) -> type:
     """The class itself, or the nearest base that users know where it is one of forebay's own."""
     for each in kind.__mro__:
-        if not each.__name__.startswith("_") or not each.__module__.startswith("forebay."):
+        name = each.__name__
+        if not each.__module__.startswith("forebay.") or not (name.startswith("_") or name in _INNER):
             return each
     return kind

@@ -16,15 +16,50 @@ which moves at most 8 MiB. The counters are updated then, and at least a few tim
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, overload
+
 from forebay._core.abort import AbortSignal
 from forebay._system.paths import StrPath
 from forebay._system.temporary_files import remove_leftovers
 from forebay.fs._read_stream import ReadStream
 from forebay.fs._write_stream import WriteStream
 
+if TYPE_CHECKING:
+    from forebay.streams.generics import Buffer
+
 __all__ = ["ReadStream", "WriteStream", "create_read_stream", "create_write_stream", "remove_leftovers"]
 
 
+@overload
+def create_read_stream(
+    path: StrPath | None = None,
+    *,
+    start: int | None = None,
+    end: int | None = None,
+    high_water_mark: int | None = 65536,
+    encoding: None = None,
+    fd: int | None = None,
+    auto_close: bool = True,
+    flags: str | int = "r",
+    mode: int = 0o666,
+    signal: AbortSignal | None = None,
+    emit_close: bool = True,
+) -> ReadStream: ...
+@overload
+def create_read_stream(
+    path: StrPath | None = None,
+    *,
+    start: int | None = None,
+    end: int | None = None,
+    high_water_mark: int | None = 65536,
+    encoding: str,
+    fd: int | None = None,
+    auto_close: bool = True,
+    flags: str | int = "r",
+    mode: int = 0o666,
+    signal: AbortSignal | None = None,
+    emit_close: bool = True,
+) -> ReadStream[str]: ...
 def create_read_stream(
     path: StrPath | None = None,
     *,
@@ -38,7 +73,7 @@ def create_read_stream(
     mode: int = 0o666,
     signal: AbortSignal | None = None,
     emit_close: bool = True,
-) -> ReadStream:
+) -> ReadStream[Any]:
     """Return a stream of a file's bytes.
 
     The stream emits 'open' (with the descriptor) and 'ready' before any data, unless ``fd`` was given; then 'data', 'end'
@@ -84,6 +119,38 @@ def create_read_stream(
     )
 
 
+@overload
+def create_write_stream(
+    path: StrPath | None = None,
+    *,
+    flags: str | int = "w",
+    start: int | None = None,
+    mode: int = 0o666,
+    fd: int | None = None,
+    flush: bool = False,
+    atomic: bool = False,
+    high_water_mark: int | None = None,
+    encoding: None = None,
+    auto_close: bool = True,
+    emit_close: bool = True,
+    signal: AbortSignal | None = None,
+) -> WriteStream: ...
+@overload
+def create_write_stream(
+    path: StrPath | None = None,
+    *,
+    flags: str | int = "w",
+    start: int | None = None,
+    mode: int = 0o666,
+    fd: int | None = None,
+    flush: bool = False,
+    atomic: bool = False,
+    high_water_mark: int | None = None,
+    encoding: str,
+    auto_close: bool = True,
+    emit_close: bool = True,
+    signal: AbortSignal | None = None,
+) -> WriteStream[Buffer | str]: ...
 def create_write_stream(
     path: StrPath | None = None,
     *,
@@ -98,7 +165,7 @@ def create_write_stream(
     auto_close: bool = True,
     emit_close: bool = True,
     signal: AbortSignal | None = None,
-) -> WriteStream:
+) -> WriteStream[Any]:
     """Return a stream that writes to a file.
 
     The stream emits 'open' (with the descriptor) and 'ready', unless ``fd`` was given; then 'drain', 'finish' and 'close'.

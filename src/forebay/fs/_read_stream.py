@@ -7,7 +7,7 @@ import os
 from collections import deque
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from forebay._core.abort import AbortSignal
 from forebay._core.state.completion import Completion
@@ -22,19 +22,21 @@ from forebay.fs._block_reader import Block, BlockReader
 from forebay.fs._direct_path import DirectPath
 from forebay.fs._read_ahead import ReadAhead
 from forebay.fs._same_file import Origin
+from forebay.streams.generics import BytesOut_co, Generic
 from forebay.streams.readable import Readable
-from forebay.streams.writable import Writable
+
+if TYPE_CHECKING:
+    from forebay.streams.generics import Dest, Takes, Writable
 
 __all__ = ["ReadStream"]
 
-_W = TypeVar("_W", bound=Writable)
 
 _DEFAULT_CHUNK = 64 * 1024
 # Seconds for which chunks that are there are handed on in one go; then the loop gets its turn.
 _BURST_SECONDS = 0.002
 
 
-class ReadStream(Readable):
+class ReadStream(Readable[BytesOut_co], Generic[BytesOut_co]):
     """A Readable over a file; `create_read_stream` makes it and describes its arguments and events.
 
     ``bytes_read`` is the number of bytes that the stream has got so far. ``path`` is the path that was given, or None.
@@ -239,7 +241,7 @@ class ReadStream(Readable):
                 return
             if not self._burst_began:
                 self._burst_began = now
-            chunk = self._next_chunk()
+            chunk: Any = self._next_chunk()
             self.bytes_read += len(chunk)
             self._answered()
             self._order_blocks()
@@ -340,7 +342,7 @@ class ReadStream(Readable):
 
     # ---- the direct path
 
-    def pipe(self, dest: _W, *, end: bool = True) -> _W:
+    def pipe(self, dest: Takes[BytesOut_co, Dest], *, end: bool = True) -> Dest:
         """Pipe as `Readable.pipe` does. The kernel may move the bytes to a file or a socket.
 
         Args:
@@ -362,7 +364,7 @@ class ReadStream(Readable):
                 self._direct.stop()
         return super().pipe(dest, end=end)
 
-    def unpipe(self, dest: Writable | None = None) -> Self:
+    def unpipe(self, dest: Writable[Any] | None = None) -> Self:
         """Remove a pipe as `Readable.unpipe` does.
 
         Args:
@@ -383,7 +385,7 @@ class ReadStream(Readable):
         super().pause()
         return self
 
-    def set_encoding(self, encoding: str) -> Self:
+    def set_encoding(self, encoding: str) -> ReadStream[str]:
         """Set the encoding as `Readable.set_encoding` does.
 
         Args:
@@ -395,7 +397,7 @@ class ReadStream(Readable):
         if self._direct is not None:
             self._direct.stop()
         super().set_encoding(encoding)
-        return self
+        return cast("ReadStream[str]", self)
 
     if not TYPE_CHECKING:
         # As those of Readable. Who listens for the bytes gets them from the next boundary on.

@@ -24,12 +24,13 @@ from forebay.fs._block_reader import LARGEST_BLOCK
 from forebay.fs._gather_write import Written, write_out, write_with_holes
 from forebay.fs._read_stream import ReadStream
 from forebay.fs._same_file import Origin, check_apart
+from forebay.streams.generics import BytesIn_contra, Generic
 from forebay.streams.writable import Writable
 
 __all__ = ["WriteStream"]
 
 
-class WriteStream(Writable, DirectTarget):
+class WriteStream(Writable[BytesIn_contra], DirectTarget, Generic[BytesIn_contra]):
     """A Writable over a file; `create_write_stream` makes it and describes its arguments and events.
 
     ``bytes_written`` is the number of bytes that the file has taken so far. ``path`` is the path that was given, or None.

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Awaitable, Iterable
 from urllib.parse import quote_from_bytes, unquote, urlsplit
 
+from forebay._core.representation import represent
 from forebay.errors import (
     HttpTimeoutError,
     InvalidArgTypeError,
@@ -93,6 +94,9 @@ class ReverseProxy:
         self._timeout = timeout
         self._trusts = trust_forwarded
         self._keeps_host = preserve_host
+
+    def __repr__(self) -> str:
+        return represent(self, lambda: f"to {self.target!r}")
 
     def __call__(self, request: ServerRequest, response: ServerResponse) -> Awaitable[None]:
         return self._answer(request, response)

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import ssl as _ssl
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from forebay._core.abort import AbortSignal
 from forebay.net._address import Lookup
@@ -40,6 +40,41 @@ __all__ = [
 ]
 
 
+@overload
+def connect(
+    *address: Any,
+    ssl: _ssl.SSLContext | bool | None = None,
+    server_hostname: str | None = None,
+    timeout: float | None = None,
+    family: int = 0,
+    local_address: tuple[str, int] | None = None,
+    lookup: Lookup | None = None,
+    attempt_delay: float = ATTEMPT_DELAY,
+    allow_half_open: bool = False,
+    high_water_mark: int | None = None,
+    encoding: None = None,
+    default_encoding: None = None,
+    no_delay: bool = True,
+    signal: AbortSignal | None = None,
+) -> Connecting: ...
+@overload
+def connect(
+    *address: Any,
+    ssl: _ssl.SSLContext | bool | None = None,
+    server_hostname: str | None = None,
+    timeout: float | None = None,
+    family: int = 0,
+    local_address: tuple[str, int] | None = None,
+    lookup: Lookup | None = None,
+    attempt_delay: float = ATTEMPT_DELAY,
+    allow_half_open: bool = False,
+    high_water_mark: int | None = None,
+    encoding: str,
+    default_encoding: str | None = None,
+    no_delay: bool = True,
+    signal: AbortSignal | None = None,
+) -> Connecting[Socket[Any, str]]: ...
+@overload
 def connect(
     *address: Any,
     ssl: _ssl.SSLContext | bool | None = None,
@@ -55,7 +90,23 @@ def connect(
     default_encoding: str | None = None,
     no_delay: bool = True,
     signal: AbortSignal | None = None,
-) -> Connecting:
+) -> Connecting[Socket[Any, Any]]: ...
+def connect(
+    *address: Any,
+    ssl: _ssl.SSLContext | bool | None = None,
+    server_hostname: str | None = None,
+    timeout: float | None = None,
+    family: int = 0,
+    local_address: tuple[str, int] | None = None,
+    lookup: Lookup | None = None,
+    attempt_delay: float = ATTEMPT_DELAY,
+    allow_half_open: bool = False,
+    high_water_mark: int | None = None,
+    encoding: str | None = None,
+    default_encoding: str | None = None,
+    no_delay: bool = True,
+    signal: AbortSignal | None = None,
+) -> Connecting[Any]:
     """Connect to a server. ``await connect(...)`` returns the connected `Socket`; ``connect(...).socket`` is available at once.
 
     ``async with connect(...) as socket:`` ends the socket at the end of the block. If a host has several addresses, they are
@@ -88,7 +139,7 @@ def connect(
     """
     if timeout is not None:
         check_seconds("timeout", timeout)
-    stream = Socket(
+    stream: Socket[Any, Any] = Socket(
         allow_half_open=allow_half_open,
         high_water_mark=high_water_mark,
         encoding=encoding,
@@ -96,7 +147,7 @@ def connect(
         no_delay=no_delay,
         signal=signal,
     )
-    handle = Connecting(stream, timeout)
+    handle: Connecting[Any] = Connecting(stream, timeout)
     stream.connect(
         *address, family=family, local_address=local_address, lookup=lookup, attempt_delay=attempt_delay
     )

@@ -139,3 +139,17 @@ def _without_lookup(host: str | None, port: int, family: int, passive: bool) -> 
         )
     except (socket.gaierror, UnicodeError):
         return None
+
+
+def host_of(name: Any) -> str | None:
+    return name[0] if isinstance(name, tuple) else None
+
+
+def port_of(name: Any) -> int | None:
+    return name[1] if isinstance(name, tuple) else None
+
+
+def family_of(name: Any) -> str | None:
+    if isinstance(name, tuple):
+        return "IPv6" if len(name) == 4 else "IPv4"
+    return None if name is None else "Unix"

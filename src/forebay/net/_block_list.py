@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TypeAlias
 
+from forebay._core.representation import represent
 from forebay.errors import InvalidArgValueError
 
 __all__ = ["BlockList"]
@@ -22,6 +23,14 @@ class BlockList:
         self._addresses: set[_Ip] = set()
         self._ranges: list[tuple[_Ip, _Ip]] = []
         self._subnets: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+
+    def __repr__(self) -> str:
+        return represent(
+            self,
+            lambda: f"addresses {len(self._addresses)},",
+            lambda: f"ranges {len(self._ranges)},",
+            lambda: f"subnets {len(self._subnets)}",
+        )
 
     def add_address(self, address: str) -> None:
         """Add one address.

@@ -12,17 +12,20 @@ from forebay._core.scheduling.operation import Operation
 from forebay.errors import PrematureCloseError
 from forebay.net._address import parse_place
 from forebay.net._socket import Socket
+from forebay.streams.generics import Generic, TypeVar
 
 __all__ = ["Connecting"]
 
+Connected_co = TypeVar("Connected_co", covariant=True, bound=Socket[Any, Any], default=Socket)
 
-class Connecting(Operation[Socket]):
+
+class Connecting(Operation[Connected_co], Generic[Connected_co]):
     """A connection in progress. Awaiting it returns the connected socket; cancelling the await destroys the socket."""
 
-    def __init__(self, socket: Socket, timeout: float | None) -> None:
+    def __init__(self, socket: Connected_co, timeout: float | None) -> None:
         super().__init__()
         #: The socket, whether connected or not.
-        self.socket = socket
+        self.socket: Connected_co = socket
         self._encrypts: tuple[_ssl.SSLContext | bool, str | None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._timer = None
@@ -88,7 +91,7 @@ class Connecting(Operation[Socket]):
             self.socket.off("error", self._failed)
         self._settle(error, self.socket)
 
-    def __await__(self) -> Generator[Any, None, Socket]:
+    def __await__(self) -> Generator[Any, None, Connected_co]:
         self._awaits += 1
         try:
             yield from super().__await__()
@@ -109,7 +112,7 @@ class Connecting(Operation[Socket]):
         self.mark_handled()
         self.socket.destroy()
 
-    async def __aenter__(self) -> Socket:
+    async def __aenter__(self) -> Connected_co:
         await self
         return self.socket
 

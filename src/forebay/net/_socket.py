@@ -11,7 +11,7 @@ import struct
 import sys
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from forebay._core.abort import AbortSignal, Left
 from forebay._core.scheduling.ticks import next_tick
@@ -26,24 +26,25 @@ from forebay.errors import (
     StreamError,
 )
 from forebay.fs._write_stream import WriteStream
-from forebay.net._address import Lookup, parse_place, readable_address
+from forebay.net._address import Lookup, family_of, host_of, parse_place, port_of, readable_address
 from forebay.net._channel import Channel
 from forebay.net._connect_attempt import ConnectAttempt
 from forebay.net._direct.file_to_socket import FileToSocket
 from forebay.net._direct.kernel_path import KernelPath
 from forebay.net._tls import Secure
 from forebay.streams.duplex import Duplex
-from forebay.streams.writable import Writable
+from forebay.streams.generics import BytesIn_contra, BytesOut_co, Generic
+
+if TYPE_CHECKING:
+    from forebay.streams.generics import Dest, Takes, Writable
 
 __all__ = ["Socket"]
-
-_W = TypeVar("_W", bound=Writable)
 
 #: Seconds after which the next address of a host is tried beside the one before it (RFC 8305).
 ATTEMPT_DELAY = 0.25
 
 
-class Socket(Duplex, DirectTarget):
+class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_contra, BytesOut_co]):
     """A stream over a TCP connection or a Unix socket. `connect` returns one, and a server's 'connection' gives one.
 
     A Socket that you make yourself is not connected; call `connect`. Data that is written before the connection is open
@@ -105,7 +106,7 @@ class Socket(Duplex, DirectTarget):
         self._connecting: ConnectAttempt | None = None
         self._secure: Secure | None = None
         self._tls: _ssl.SSLObject | None = None
-        self._on_gone: Callable[[Socket], None] | None = None
+        self._on_gone: Callable[[Any], None] | None = None
         self._peer: Any = None
         self._local: Any = None
         self._no_delay = no_delay
@@ -421,7 +422,7 @@ class Socket(Duplex, DirectTarget):
 
     # ---- the direct paths
 
-    def pipe(self, dest: _W, *, end: bool = True) -> _W:
+    def pipe(self, dest: Takes[BytesOut_co, Dest], *, end: bool = True) -> Dest:
         """Pipe as `Readable.pipe` does. The kernel may move the bytes to another socket or a file. Return ``dest``.
 
         Args:
@@ -431,7 +432,7 @@ class Socket(Duplex, DirectTarget):
             self._channel.kernel_path = self._channel.kernel_path or KernelPath(self, self._channel)
         return super().pipe(dest, end=end)
 
-    def unpipe(self, dest: Writable | None = None) -> Self:
+    def unpipe(self, dest: Writable[Any] | None = None) -> Self:
         """Remove a pipe as `Readable.unpipe` does. Return the socket.
 
         Args:
@@ -530,32 +531,32 @@ class Socket(Duplex, DirectTarget):
     @property
     def remote_address(self) -> str | None:
         """The peer's address, such as "192.0.2.7"; None on a Unix socket and before there is a connection."""
-        return _host(self._peer_name())
+        return host_of(self._peer_name())
 
     @property
     def remote_port(self) -> int | None:
         """The peer's port; None on a Unix socket and before there is a connection."""
-        return _port(self._peer_name())
+        return port_of(self._peer_name())
 
     @property
     def remote_family(self) -> str | None:
         """'IPv4', 'IPv6' or 'Unix'; None before there is a connection."""
-        return _family(self._peer_name())
+        return family_of(self._peer_name())
 
     @property
     def local_address(self) -> str | None:
         """The address of this side of the connection."""
-        return _host(self._local_name())
+        return host_of(self._local_name())
 
     @property
     def local_port(self) -> int | None:
         """The port of this side of the connection."""
-        return _port(self._local_name())
+        return port_of(self._local_name())
 
     @property
     def local_family(self) -> str | None:
         """The family of this side, as `remote_family`."""
-        return _family(self._local_name())
+        return family_of(self._local_name())
 
     @property
     def address(self) -> tuple[str, int] | str | None:
@@ -579,19 +580,7 @@ class Socket(Duplex, DirectTarget):
             raise NotConnectedError(f"{what} on a socket that is not connected")
         return self._sock
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.ready_state} {self.address} -> {readable_address(self._peer_name())}>"
-
-
-def _host(name: Any) -> str | None:
-    return name[0] if isinstance(name, tuple) else None
-
-
-def _port(name: Any) -> int | None:
-    return name[1] if isinstance(name, tuple) else None
-
-
-def _family(name: Any) -> str | None:
-    if isinstance(name, tuple):
-        return "IPv6" if len(name) == 4 else "IPv4"
-    return None if name is None else "Unix"
+    def _s_label(self) -> object:
+        if self._sock is None:
+            return None
+        return f"{self.address} -> {readable_address(self._peer_name())}"

@@ -11,4 +11,4 @@ late_binding.operators = methods
 late_binding.from_iterable = from_iterable
 late_binding.compose = compose
 late_binding.join = join
-late_binding.duplexify = duplex_from
+late_binding.duplex_from = duplex_from

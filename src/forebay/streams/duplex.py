@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.state.stream import Stream
 from forebay._core.waiting.aclose import leave_duplex
 from forebay.errors import InvalidArgTypeError
 from forebay.streams import late_binding
+from forebay.streams.generics import Generic, In_contra, Out_co
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
 if TYPE_CHECKING:
-    from forebay._core.abort import AbortSignal
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+    from typing import TypeVar, Unpack, overload
 
-Hook = Callable[..., Any]
+    from forebay._core.state.completion import Completion
+    from forebay.streams.generics import Chain, DuplexOptions
+
+    _A = TypeVar("_A")
 
 
-class Duplex(Readable, Writable):
+class Duplex(Readable[Out_co], Writable[In_contra], Generic[In_contra, Out_co]):
     """A `Readable` and a `Writable` in one stream, such as a socket.
 
     The hooks are those of both classes.
@@ -56,38 +60,46 @@ class Duplex(Readable, Writable):
 
     if TYPE_CHECKING:
 
+        @overload
+        def __init__(
+            self: Duplex[_A, str],
+            *,
+            read: Callable[[int], object] | None = None,
+            write: Callable[[_A], object] | None = None,
+            writev: Callable[[list[_A]], object] | None = None,
+            encoding: str,
+            **options: Unpack[DuplexOptions],
+        ) -> None: ...
+        @overload
         def __init__(
             self,
             *,
-            read: Hook | None = None,
-            write: Hook | None = None,
-            writev: Hook | None = None,
-            final: Hook | None = None,
-            destroy: Hook | None = None,
-            construct: Hook | None = None,
-            high_water_mark: int | None = None,
-            readable_high_water_mark: int | None = None,
-            writable_high_water_mark: int | None = None,
-            object_mode: bool = False,
-            readable_object_mode: bool = False,
-            writable_object_mode: bool = False,
+            read: Callable[[int], Awaitable[Out_co | None]],
+            write: Callable[[In_contra], object] | None = None,
+            writev: Callable[[list[In_contra]], object] | None = None,
             encoding: str | None = None,
-            default_encoding: str | None = None,
-            decode_strings: bool = True,
-            readable: bool = True,
-            writable: bool = True,
-            allow_half_open: bool = True,
-            signal: AbortSignal | None = None,
-            auto_destroy: bool = True,
-            emit_close: bool = True,
+            **options: Unpack[DuplexOptions],
         ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            *,
+            read: Callable[[int], Out_co | Completion | None] | None = None,
+            write: Callable[[In_contra], object] | None = None,
+            writev: Callable[[list[In_contra]], object] | None = None,
+            encoding: str | None = None,
+            **options: Unpack[DuplexOptions],
+        ) -> None: ...
+        def __init__(self, **options: Any) -> None: ...
+
+        def __ror__(self, source: Iterable[In_contra] | AsyncIterable[In_contra]) -> Chain[Out_co, None]: ...
 
     else:
         # Compiled where the rest of the core is.
         __init__ = Stream._s_init_duplex
 
     @staticmethod
-    def from_(source: Any, **options: Any) -> Duplex:
+    def from_(source: Any, **options: Any) -> Duplex[Any, Any]:
         """Return a Duplex over ``source``.
 
         Args:
@@ -106,7 +118,7 @@ class Duplex(Readable, Writable):
         """
         if options:
             raise InvalidArgTypeError(f"Duplex.from_() takes no options, got {', '.join(options)}")
-        duplex: Duplex = late_binding.duplexify(source)
+        duplex: Duplex[Any, Any] = late_binding.duplex_from(source)
         return duplex
 
     __aexit__ = leave_duplex

@@ -17,4 +17,4 @@ compose: Any = None
 #: The function behind the operator ``|``.
 join: Any = None
 #: The function behind `Duplex.from_`.
-duplexify: Any = None
+duplex_from: Any = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any
 
 from forebay._core.data.high_water_mark import mark
 from forebay._core.state import constants as k
@@ -17,6 +18,13 @@ from forebay.streams import late_binding
 from forebay.streams.reading.batches import Batches
 from forebay.streams.reading.iterator import ReadableIterator
 from forebay.streams.writable import Writable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Never, Self
+
+    from forebay._core.abort import AbortSignal
+    from forebay.streams.generics import Duplex, Fn, Signal
 
 
 class Readable(Stream):
@@ -56,19 +64,21 @@ class Readable(Stream):
         UnknownEncodingError: The encoding is unknown.
     """
 
+    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
+
     def __init__(
         self,
-        *positional: Any,
-        read: Any = None,
-        destroy: Any = None,
-        construct: Any = None,
-        high_water_mark: Any = None,
-        object_mode: Any = False,
-        encoding: Any = None,
-        signal: Any = None,
-        auto_destroy: Any = True,
-        emit_close: Any = True,
-        **unknown: Any,
+        *positional: Never,
+        read: Callable[[int], Any] | None = None,
+        destroy: Callable[[BaseException | None], Any] | None = None,
+        construct: Callable[[], Any] | None = None,
+        high_water_mark: int | None = None,
+        object_mode: bool = False,
+        encoding: str | None = None,
+        signal: AbortSignal | None = None,
+        auto_destroy: bool = True,
+        emit_close: bool = True,
+        **unknown: Never,
     ) -> None:
         if positional or unknown:
             wrong_options(self, positional, unknown)
@@ -77,7 +87,7 @@ class Readable(Stream):
 
     # ---- for the one who makes the data
 
-    def push(self, chunk: Any, encoding: Any = None) -> Any:
+    def push(self, chunk: Any, encoding: str | None = None) -> bool:
         """Give a chunk to the readers. None ends the data.
 
         A wrong chunk destroys the stream with InvalidArgTypeError, and a push after the end destroys it with PushAfterEofError.
@@ -95,7 +105,7 @@ class Readable(Stream):
             self._s_check_loop("push()")
         return bool(self._r_push(chunk, encoding))
 
-    def unshift(self, chunk: Any, encoding: Any = None) -> Any:
+    def unshift(self, chunk: Any, encoding: str | None = None) -> bool:
         """Put a chunk that was read back to the front of the buffer.
 
         After the 'end' event this is an error of the stream, UnshiftAfterEndError.
@@ -113,7 +123,7 @@ class Readable(Stream):
 
     # ---- for the one who reads it
 
-    def read(self, size: Any = None) -> Any:
+    def read(self, size: int | None = None) -> Any:
         """Take data from the buffer.
 
         With a ``size``, fewer are returned only at the end of the data. ``read(0)`` takes nothing and makes the stream fetch.
@@ -135,7 +145,7 @@ class Readable(Stream):
             raise InvalidArgTypeError(f"size must be an int or None, got {size!r}")
         return self._r_read(size if size > 0 else 0)
 
-    def pause(self) -> Any:
+    def pause(self) -> Self:
         """Stop the flow of 'data' events.
 
         Returns:
@@ -144,7 +154,7 @@ class Readable(Stream):
         self._r_pause()
         return self
 
-    def resume(self) -> Any:
+    def resume(self) -> Self:
         """Let 'data' events flow. Without a 'data' listener the data is discarded.
 
         Returns:
@@ -153,11 +163,11 @@ class Readable(Stream):
         self._r_resume()
         return self
 
-    def is_paused(self) -> Any:
+    def is_paused(self) -> bool:
         """Return whether pause() was called last, or the stream does not flow."""
         return bool(self._r_paused == 1 or self._r_flowing == 0)
 
-    def pipe(self, dest: Any, *, end: Any = True) -> Any:
+    def pipe(self, dest: Any, *, end: bool = True) -> Any:
         """Write every chunk to ``dest``, at its pace.
 
         An error of one stream is not an error of the other: `pipeline` is the form that handles errors.
@@ -184,7 +194,7 @@ class Readable(Stream):
         _pipe(self, dest, bool(end), type(dest).write is not Writable.write)
         return dest
 
-    def unpipe(self, dest: Any = None) -> Any:
+    def unpipe(self, dest: Writable | None = None) -> Self:
         """Remove the pipe to ``dest``, or all pipes. With its last pipe the stream pauses.
 
         Args:
@@ -196,7 +206,7 @@ class Readable(Stream):
         _unpipe(self, dest)
         return self
 
-    def set_encoding(self, encoding: Any) -> Any:
+    def set_encoding(self, encoding: str) -> Self:
         """Decode the data and give ``str`` chunks from here on. What is buffered is decoded as well.
 
         Args:
@@ -212,7 +222,7 @@ class Readable(Stream):
         self._r_set_encoding(encoding)
         return self
 
-    def iterator(self, *, destroy_on_return: Any = True, drain_on_error: Any = False) -> Any:
+    def iterator(self, *, destroy_on_return: bool = True, drain_on_error: bool = False) -> ReadableIterator:
         """Return an async iterator over the chunks.
 
         Use it as ``async with contextlib.aclosing(r.iterator()) as chunks``.
@@ -234,11 +244,11 @@ class Readable(Stream):
             f"items by number"
         )
 
-    def __aiter__(self) -> Any:
+    def __aiter__(self) -> ReadableIterator:
         return self.iterator()
 
     @staticmethod
-    def from_(source: Any, **options: Any) -> Any:
+    def from_(source: Any, **options: Any) -> Readable:
         """Return a Readable over an iterable, an async iterable or an awaitable.
 
         Destroying the stream closes the iterator.
@@ -262,7 +272,7 @@ class Readable(Stream):
     # ---- what can be seen
 
     @property
-    def readable(self) -> Any:
+    def readable(self) -> bool:
         """Whether there may still be data to read."""
         self._s_check_started()
         return bool(
@@ -274,42 +284,43 @@ class Readable(Stream):
         )
 
     @property
-    def readable_length(self) -> Any:
+    def readable_length(self) -> int:
         """The size of the buffer: bytes, characters with an encoding, objects in object mode."""
         return self._r_length
 
     @property
-    def readable_flowing(self) -> Any:
+    def readable_flowing(self) -> bool | None:
         """True while 'data' flows, False while it is paused, None before there was a consumer."""
         return None if self._r_flowing < 0 else bool(self._r_flowing)
 
     @property
-    def readable_ended(self) -> Any:
+    def readable_ended(self) -> bool:
         """Whether 'end' was emitted."""
         return bool(self._r_end_emitted)
 
     @property
-    def readable_high_water_mark(self) -> Any:
+    def readable_high_water_mark(self) -> int:
         """The high-water mark: bytes, or objects in object mode. A larger ``read(size)`` raises it."""
         return self._r_hwm
 
     @property
-    def readable_object_mode(self) -> Any:
+    def readable_object_mode(self) -> bool:
         """Whether chunks are any objects."""
         return bool(self._r_object)
 
     @property
-    def readable_encoding(self) -> Any:
+    def readable_encoding(self) -> str | None:
         """The encoding of the ``str`` chunks; None if chunks are bytes."""
-        return self._s_find("encoding")
+        encoding: str | None = self._s_find("encoding")
+        return encoding
 
     @property
-    def readable_did_read(self) -> Any:
+    def readable_did_read(self) -> bool:
         """Whether data was ever read or emitted."""
         return bool(self._r_did_read)
 
     @property
-    def readable_aborted(self) -> Any:
+    def readable_aborted(self) -> bool:
         """Whether the stream was destroyed or failed before its end."""
         return bool(
             not self._r_disabled
@@ -319,7 +330,9 @@ class Readable(Stream):
 
     # ---- operators
 
-    def map(self, fn: Any, **options: Any) -> Any:
+    def map(
+        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+    ) -> Readable:
         """Return a Readable of ``fn(chunk)`` for every chunk, in order.
 
         Lazy: the source is not read until the result is. An exception of ``fn`` fails the result, and so does a result of None
@@ -327,8 +340,9 @@ class Readable(Stream):
 
         Args:
             fn: A plain or an ``async`` function of a chunk.
-            options: ``concurrency``: how many calls may run at once, by default 1. ``high_water_mark``: how many further
-                results may wait, by default ``concurrency - 1``. ``signal``: an AbortSignal that ends the stream.
+            concurrency: How many calls may run at once.
+            high_water_mark: How many further results may wait, by default ``concurrency - 1``.
+            signal: An AbortSignal that ends the stream.
 
         Returns:
             The stream.
@@ -337,14 +351,16 @@ class Readable(Stream):
             InvalidArgTypeError: ``fn`` cannot be called, or an option has the wrong type.
             OutOfRangeError: An option is out of range.
         """
-        return late_binding.operators.map_(self, fn, **options)
+        return late_binding.operators.map_(self, fn, concurrency, high_water_mark, signal)
 
-    def filter(self, fn: Any, **options: Any) -> Any:
+    def filter(
+        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+    ) -> Readable:
         """Return a Readable of the chunks for which ``fn(chunk)`` is true.
 
         Args:
             fn: A plain or an ``async`` function of a chunk.
-            options: Those of `map`.
+            concurrency, high_water_mark, signal: As for `map`.
 
         Returns:
             The stream.
@@ -353,14 +369,16 @@ class Readable(Stream):
             InvalidArgTypeError: As for `map`.
             OutOfRangeError: As for `map`.
         """
-        return late_binding.operators.filter_(self, fn, **options)
+        return late_binding.operators.filter_(self, fn, concurrency, high_water_mark, signal)
 
-    def tap(self, fn: Any, **options: Any) -> Any:
+    def tap(
+        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+    ) -> Readable:
         """Return a Readable of the same chunks; call ``fn(chunk)`` for each as it passes.
 
         Args:
             fn: A plain or an ``async`` function of a chunk.
-            options: Those of `map`.
+            concurrency, high_water_mark, signal: As for `map`.
 
         Returns:
             The stream.
@@ -369,15 +387,17 @@ class Readable(Stream):
             InvalidArgTypeError: As for `map`.
             OutOfRangeError: As for `map`.
         """
-        return late_binding.operators.tap(self, fn, **options)
+        return late_binding.operators.tap(self, fn, concurrency, high_water_mark, signal)
 
-    def flat_map(self, fn: Any, **options: Any) -> Any:
+    def flat_map(
+        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+    ) -> Readable:
         """Return a Readable of the items of the iterables that ``fn(chunk)`` returns.
 
         Args:
             fn: A plain or an ``async`` function of a chunk. It returns an iterable or an async iterable, such as a stream. A
                 ``str`` or a bytes-like object counts as one item.
-            options: Those of `map`.
+            concurrency, high_water_mark, signal: As for `map`.
 
         Returns:
             The stream.
@@ -386,14 +406,14 @@ class Readable(Stream):
             InvalidArgTypeError: As for `map`.
             OutOfRangeError: As for `map`.
         """
-        return late_binding.operators.flat_map(self, fn, **options)
+        return late_binding.operators.flat_map(self, fn, concurrency, high_water_mark, signal)
 
-    def take(self, count: Any, **options: Any) -> Any:
+    def take(self, count: int, *, signal: Signal = None) -> Readable:
         """Return a Readable of the first ``count`` chunks. After them this stream is destroyed.
 
         Args:
             count: How many chunks, 0 or more.
-            options: ``signal``: an AbortSignal that ends the stream.
+            signal: An AbortSignal that ends the stream.
 
         Returns:
             The stream.
@@ -401,14 +421,14 @@ class Readable(Stream):
         Raises:
             OutOfRangeError: ``count`` is below 0.
         """
-        return late_binding.operators.take(self, count, **options)
+        return late_binding.operators.take(self, count, signal)
 
-    def drop(self, count: Any, **options: Any) -> Any:
+    def drop(self, count: int, *, signal: Signal = None) -> Readable:
         """Return a Readable of all but the first ``count`` chunks.
 
         Args:
             count: How many chunks, 0 or more.
-            options: ``signal``: an AbortSignal that ends the stream.
+            signal: An AbortSignal that ends the stream.
 
         Returns:
             The stream.
@@ -416,13 +436,13 @@ class Readable(Stream):
         Raises:
             OutOfRangeError: ``count`` is below 0.
         """
-        return late_binding.operators.drop(self, count, **options)
+        return late_binding.operators.drop(self, count, signal)
 
-    def to_list(self, **options: Any) -> Any:
+    def to_list(self, *, signal: Signal = None) -> Coroutine[Any, Any, list[Any]]:
         """Read all chunks: ``await r.to_list()``.
 
         Args:
-            options: ``signal``: an AbortSignal that ends the reading.
+            signal: An AbortSignal that ends the reading.
 
         Returns:
             An awaitable of the list of chunks. It raises the error that the stream fails with.
@@ -430,14 +450,16 @@ class Readable(Stream):
         Raises:
             AbortError: The signal was aborted.
         """
-        return late_binding.operators.to_list(self, **options)
+        return late_binding.operators.to_list(self, signal)
 
-    def for_each(self, fn: Any, **options: Any) -> Any:
+    def for_each(
+        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+    ) -> Coroutine[Any, Any, None]:
         """Call ``fn(chunk)`` for every chunk: ``await r.for_each(fn)``.
 
         Args:
             fn: A plain or an ``async`` function of a chunk.
-            options: Those of `map`.
+            concurrency, high_water_mark, signal: As for `map`.
 
         Returns:
             An awaitable of None. It raises the error of ``fn`` or of the stream.
@@ -447,15 +469,17 @@ class Readable(Stream):
             OutOfRangeError: As for `map`.
             AbortError: The signal was aborted.
         """
-        return late_binding.operators.for_each(self, fn, **options)
+        return late_binding.operators.for_each(self, fn, concurrency, high_water_mark, signal)
 
-    def reduce(self, fn: Any, *initial: Any, **options: Any) -> Any:
+    def reduce(
+        self, fn: Callable[[Any, Any], Any], initial: Any = ..., *, signal: AbortSignal | None = None
+    ) -> Coroutine[Any, Any, Any]:
         """Combine all chunks: ``await r.reduce(fn, initial)``.
 
         Args:
             fn: A plain or an ``async`` function; ``fn(result, chunk)`` returns the next result.
             initial: The first result. Without it the first chunk is the first result.
-            options: ``signal``: an AbortSignal that ends the reading.
+            signal: An AbortSignal that ends the reading.
 
         Returns:
             An awaitable of the last result. It raises the error of ``fn`` or of the stream.
@@ -465,16 +489,18 @@ class Readable(Stream):
             MissingArgsError: There is neither an ``initial`` nor a chunk.
             AbortError: The signal was aborted.
         """
-        return late_binding.operators.reduce(self, fn, *initial, **options)
+        return late_binding.operators.reduce(self, fn, initial, signal)
 
-    def some(self, fn: Any, **options: Any) -> Any:
+    def some(
+        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+    ) -> Coroutine[Any, Any, bool]:
         """Return whether ``fn(chunk)`` is true for a chunk: ``await r.some(fn)``.
 
         The first such chunk ends the reading and destroys the stream.
 
         Args:
             fn: A plain or an ``async`` function of a chunk.
-            options: Those of `map`.
+            concurrency, high_water_mark, signal: As for `map`.
 
         Returns:
             An awaitable of a bool. It raises the error of ``fn`` or of the stream.
@@ -484,16 +510,18 @@ class Readable(Stream):
             OutOfRangeError: As for `map`.
             AbortError: The signal was aborted.
         """
-        return late_binding.operators.some(self, fn, **options)
+        return late_binding.operators.some(self, fn, concurrency, high_water_mark, signal)
 
-    def every(self, fn: Any, **options: Any) -> Any:
+    def every(
+        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+    ) -> Coroutine[Any, Any, bool]:
         """Return whether ``fn(chunk)`` is true for all chunks: ``await r.every(fn)``.
 
         The first chunk for which it is false ends the reading and destroys the stream.
 
         Args:
             fn: A plain or an ``async`` function of a chunk.
-            options: Those of `map`.
+            concurrency, high_water_mark, signal: As for `map`.
 
         Returns:
             An awaitable of a bool. It raises the error of ``fn`` or of the stream.
@@ -503,16 +531,18 @@ class Readable(Stream):
             OutOfRangeError: As for `map`.
             AbortError: The signal was aborted.
         """
-        return late_binding.operators.every(self, fn, **options)
+        return late_binding.operators.every(self, fn, concurrency, high_water_mark, signal)
 
-    def find(self, fn: Any, **options: Any) -> Any:
+    def find(
+        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+    ) -> Coroutine[Any, Any, Any]:
         """Return the first chunk for which ``fn(chunk)`` is true: ``await r.find(fn)``.
 
         That chunk ends the reading and destroys the stream.
 
         Args:
             fn: A plain or an ``async`` function of a chunk.
-            options: Those of `map`.
+            concurrency, high_water_mark, signal: As for `map`.
 
         Returns:
             An awaitable of the chunk; of None if there is no such chunk. It raises the error of ``fn`` or of the stream.
@@ -522,9 +552,9 @@ class Readable(Stream):
             OutOfRangeError: As for `map`.
             AbortError: The signal was aborted.
         """
-        return late_binding.operators.find(self, fn, **options)
+        return late_binding.operators.find(self, fn, concurrency, high_water_mark, signal)
 
-    def compose(self, *stages: Any) -> Any:
+    def compose(self, *stages: Any) -> Duplex:
         """Send this stream through ``stages``; see `forebay.compose`.
 
         Args:
@@ -536,9 +566,10 @@ class Readable(Stream):
         Raises:
             InvalidArgValueError: Two neighbours cannot be joined.
         """
-        return late_binding.compose(self, *stages)
+        duplex: Duplex[Any, Any] = late_binding.compose(self, *stages)
+        return duplex
 
-    def batches(self) -> Any:
+    def batches(self) -> Batches[Any]:
         """Iterate over lists of all buffered chunks: ``async for batch in r.batches()``.
 
         Returns:

@@ -1,213 +1,300 @@
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Generic, Self, TypeGuard, TypeVar, Unpack, overload
 
 from forebay._core.abort import AbortSignal
+from forebay._core.state.completion import Completion
 from forebay._core.state.stream import Stream
 from forebay.streams.duplex import Duplex
+from forebay.streams.generics import (
+    Middle,
+    Out_co,
+    ReadableOptions,
+    Sink,
+    StageInput,
+    Takes,
+)
+from forebay.streams.joining.chain import Chain
+from forebay.streams.joining.pipeline import Pipeline
 from forebay.streams.reading.batches import Batches
 from forebay.streams.reading.iterator import ReadableIterator
 from forebay.streams.writable import Writable
 
-_W = TypeVar("_W", bound=Writable)
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+_C = TypeVar("_C")
+_D = TypeVar("_D")
+_E = TypeVar("_E")
+_R = TypeVar("_R")
 
-class Readable(Stream):
-    """A source of data, pulled as far as its high-water mark and no further."""
-
+class Readable(Stream, Generic[Out_co]):
+    @overload
+    def __init__(
+        self: Readable[str],
+        *,
+        read: Callable[[int], object] | None = None,
+        encoding: str,
+        **options: Unpack[ReadableOptions],
+    ) -> None: ...
+    @overload
     def __init__(
         self,
         *,
-        read: Callable[[int], Any] | None = None,
-        destroy: Callable[[BaseException | None], Any] | None = None,
-        construct: Callable[[], Any] | None = None,
-        high_water_mark: int | None = None,
-        object_mode: bool = False,
+        read: Callable[[int], Awaitable[Out_co | None]],
         encoding: str | None = None,
-        signal: AbortSignal | None = None,
-        auto_destroy: bool = True,
-        emit_close: bool = True,
+        **options: Unpack[ReadableOptions],
     ) -> None: ...
-    def push(self, chunk: Any, encoding: str | None = None) -> bool:
-        """Hand a chunk to the readers; None marks the end. Return whether more is wanted before the next ``_read``."""
-
-    def unshift(self, chunk: Any, encoding: str | None = None) -> bool:
-        """Put a chunk that was read back to the front. Return as `push` does; an error after the 'end' event."""
-
-    def read(self, size: int | None = None) -> Any:
-        """Take what is buffered: one chunk, or ``size`` bytes or characters; None where that is not there."""
-
-    def pause(self) -> Self:
-        """Stop the flow of 'data' events; return the stream."""
-
-    def resume(self) -> Self:
-        """Let 'data' events flow, into nothing where there is no listener; return the stream."""
-
-    def is_paused(self) -> bool:
-        """Whether pause() was called last, or the stream does not flow."""
-
-    def pipe(self, dest: _W, *, end: bool = True) -> _W:
-        """Write all that comes to ``dest``, at its pace; return ``dest``, for ``a.pipe(b).pipe(c)``."""
-
-    def unpipe(self, dest: Writable | None = None) -> Self:
-        """Take the pipe to ``dest`` away, or all pipes; the stream pauses with the last one. Return the stream."""
-
-    def set_encoding(self, encoding: str) -> Self:
-        """From here on give ``str`` chunks, decoded from ``encoding``; return the stream."""
-
-    def iterator(self, *, destroy_on_return: bool = True, drain_on_error: bool = False) -> ReadableIterator:
-        """An async iterator over the chunks, for ``async with contextlib.aclosing(r.iterator()) as chunks``."""
-
-    def __aiter__(self) -> AsyncIterator[Any]: ...
+    @overload
+    def __init__(
+        self,
+        *,
+        read: Callable[[int], Out_co | Completion | None] | None = None,
+        encoding: str | None = None,
+        **options: Unpack[ReadableOptions],
+    ) -> None: ...
+    def __class_getitem__(cls, parameters: Any, /) -> Any: ...
+    @overload
+    def push(self, chunk: Out_co | None, encoding: None = None) -> bool: ...
+    @overload
+    def push(self, chunk: str, encoding: str) -> bool: ...
+    @overload
+    def unshift(self, chunk: Out_co, encoding: None = None) -> bool: ...  # type: ignore[misc]
+    @overload
+    def unshift(self, chunk: str, encoding: str) -> bool: ...
+    def read(self, size: int | None = None) -> Out_co | None: ...
+    def pause(self) -> Self: ...
+    def resume(self) -> Self: ...
+    def is_paused(self) -> bool: ...
+    def pipe(self, dest: Takes[Out_co, _D], *, end: bool = True) -> _D: ...
+    def unpipe(self, dest: Writable[Any] | None = None) -> Self: ...
+    def set_encoding(self, encoding: str) -> Readable[str]: ...
+    def iterator(
+        self, *, destroy_on_return: bool = True, drain_on_error: bool = False
+    ) -> ReadableIterator[Out_co]: ...
+    def __aiter__(self) -> ReadableIterator[Out_co]: ...
+    @overload
     @staticmethod
-    def from_(source: Iterable[Any] | AsyncIterable[Any] | Awaitable[Any], **options: Any) -> Readable:
-        """A Readable over an iterable, an async iterable or an awaitable; ``str`` and bytes are one chunk."""
-
-    async def aclose(self) -> None:
-        """Give the stream up and wait until it is closed: ``await stream.aclose()``."""
-
+    def from_(source: str, **options: Unpack[_FromOptions]) -> Readable[str]: ...
+    @overload
+    @staticmethod
+    def from_(source: bytes | bytearray | memoryview, **options: Unpack[_FromOptions]) -> Readable[bytes]: ...
+    @overload
+    @staticmethod
+    def from_(source: Iterable[Awaitable[_A]], **options: Unpack[_FromOptions]) -> Readable[_A]: ...
+    @overload
+    @staticmethod
+    def from_(
+        source: Iterable[_A] | AsyncIterable[_A] | Awaitable[_A], **options: Unpack[_FromOptions]
+    ) -> Readable[_A]: ...
+    async def aclose(self) -> None: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
     @property
-    def readable(self) -> bool:
-        """Whether there may still be something to read."""
-
+    def readable(self) -> bool: ...
     @property
-    def readable_length(self) -> int:
-        """What is buffered: bytes, characters with an encoding, objects in object mode."""
-
+    def readable_length(self) -> int: ...
     @property
-    def readable_flowing(self) -> bool | None:
-        """True while 'data' flows, False while it is held back, None before anybody has decided."""
-
+    def readable_flowing(self) -> bool | None: ...
     @property
-    def readable_ended(self) -> bool:
-        """Whether 'end' was emitted."""
-
+    def readable_ended(self) -> bool: ...
     @property
-    def readable_high_water_mark(self) -> int:
-        """The mark: bytes, or objects in object mode. A larger ``read(size)`` raises it."""
-
+    def readable_high_water_mark(self) -> int: ...
     @property
-    def readable_object_mode(self) -> bool:
-        """Whether chunks are any objects."""
-
+    def readable_object_mode(self) -> bool: ...
     @property
-    def readable_encoding(self) -> str | None:
-        """The encoding of the text chunks, or None."""
-
+    def readable_encoding(self) -> str | None: ...
     @property
-    def readable_did_read(self) -> bool:
-        """Whether anything was ever read or emitted."""
-
+    def readable_did_read(self) -> bool: ...
     @property
-    def readable_aborted(self) -> bool:
-        """Whether the stream was destroyed or failed before its end."""
+    def readable_aborted(self) -> bool: ...
 
     # ---- operators
 
+    @overload
     def map(
         self,
-        fn: Callable[[Any], Any],
+        fn: Callable[[Out_co], Awaitable[_A]],
         *,
         concurrency: int = 1,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
-    ) -> Readable:
-        """A Readable of ``fn(chunk)`` for every chunk, in order. Nothing is read before it is."""
-
+    ) -> Readable[_A]: ...
+    @overload
+    def map(
+        self,
+        fn: Callable[[Out_co], _A],
+        *,
+        concurrency: int = 1,
+        high_water_mark: int | None = None,
+        signal: AbortSignal | None = None,
+    ) -> Readable[_A]: ...
+    @overload
     def filter(
         self,
-        fn: Callable[[Any], Any],
+        fn: Callable[[Out_co], TypeGuard[_A]],
         *,
         concurrency: int = 1,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
-    ) -> Readable:
-        """A Readable of the chunks for which ``fn(chunk)`` is true."""
-
+    ) -> Readable[_A]: ...
+    @overload
+    def filter(
+        self,
+        fn: Callable[[Out_co], object],
+        *,
+        concurrency: int = 1,
+        high_water_mark: int | None = None,
+        signal: AbortSignal | None = None,
+    ) -> Readable[Out_co]: ...
     def tap(
         self,
-        fn: Callable[[Any], Any],
+        fn: Callable[[Out_co], object],
         *,
         concurrency: int = 1,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
-    ) -> Readable:
-        """A Readable of the same chunks; ``fn(chunk)`` sees each as it passes."""
-
+    ) -> Readable[Out_co]: ...
+    @overload
     def flat_map(
         self,
-        fn: Callable[[Any], Any],
+        fn: Callable[[Out_co], Awaitable[Iterable[_A] | AsyncIterable[_A]]],
         *,
         concurrency: int = 1,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
-    ) -> Readable:
-        """A Readable of the items of the iterables that ``fn(chunk)`` gives."""
-
-    def take(self, count: int, *, signal: AbortSignal | None = None) -> Readable:
-        """A Readable of the first ``count`` chunks; this stream is destroyed after them."""
-
-    def drop(self, count: int, *, signal: AbortSignal | None = None) -> Readable:
-        """A Readable of all but the first ``count`` chunks."""
-
-    async def to_list(self, *, signal: AbortSignal | None = None) -> list[Any]:
-        """All chunks."""
-
+    ) -> Readable[_A]: ...
+    @overload
+    def flat_map(
+        self,
+        fn: Callable[[Out_co], Iterable[_A] | AsyncIterable[_A]],
+        *,
+        concurrency: int = 1,
+        high_water_mark: int | None = None,
+        signal: AbortSignal | None = None,
+    ) -> Readable[_A]: ...
+    def take(self, count: int, *, signal: AbortSignal | None = None) -> Readable[Out_co]: ...
+    def drop(self, count: int, *, signal: AbortSignal | None = None) -> Readable[Out_co]: ...
+    async def to_list(self, *, signal: AbortSignal | None = None) -> list[Out_co]: ...
     async def for_each(
         self,
-        fn: Callable[[Any], Any],
+        fn: Callable[[Out_co], object],
         *,
         concurrency: int = 1,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
-    ) -> None:
-        """Call ``fn(chunk)`` for every chunk."""
-
+    ) -> None: ...
+    @overload
     async def reduce(
-        self, fn: Callable[[Any, Any], Any], initial: Any = ..., *, signal: AbortSignal | None = None
-    ) -> Any:
-        """``fn(result, chunk)`` for chunk after chunk, starting with ``initial`` or the first chunk."""
-
+        self,
+        fn: Callable[[_R, Out_co], Awaitable[_R]],
+        initial: _R,
+        *,
+        signal: AbortSignal | None = None,
+    ) -> _R: ...
+    @overload
+    async def reduce(
+        self, fn: Callable[[_R, Out_co], _R], initial: _R, *, signal: AbortSignal | None = None
+    ) -> _R: ...
+    @overload
+    async def reduce(
+        self: Readable[_A],
+        fn: Callable[[_A, _A], Awaitable[_A]],
+        *,
+        signal: AbortSignal | None = None,
+    ) -> _A: ...
+    @overload
+    async def reduce(
+        self: Readable[_A], fn: Callable[[_A, _A], _A], *, signal: AbortSignal | None = None
+    ) -> _A: ...
     async def some(
         self,
-        fn: Callable[[Any], Any],
+        fn: Callable[[Out_co], object],
         *,
         concurrency: int = 1,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
-    ) -> bool:
-        """Whether ``fn(chunk)`` is true for a chunk."""
-
+    ) -> bool: ...
     async def every(
         self,
-        fn: Callable[[Any], Any],
+        fn: Callable[[Out_co], object],
         *,
         concurrency: int = 1,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
-    ) -> bool:
-        """Whether ``fn(chunk)`` is true for all chunks."""
-
+    ) -> bool: ...
+    @overload
     async def find(
         self,
-        fn: Callable[[Any], Any],
+        fn: Callable[[Out_co], TypeGuard[_A]],
         *,
         concurrency: int = 1,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
-    ) -> Any:
-        """The first chunk for which ``fn(chunk)`` is true, or None."""
+    ) -> _A | None: ...
+    @overload
+    async def find(
+        self,
+        fn: Callable[[Out_co], object],
+        *,
+        concurrency: int = 1,
+        high_water_mark: int | None = None,
+        signal: AbortSignal | None = None,
+    ) -> Out_co | None: ...
+    @overload
+    def compose(self, last: Middle[Out_co, _A], /) -> Duplex[Any, _A]: ...
+    @overload
+    def compose(self, last: Sink[Out_co, object], /) -> Duplex[Any, Any]: ...
+    @overload
+    def compose(self, one: Middle[Out_co, _A], last: Middle[_A, _B], /) -> Duplex[Any, _B]: ...
+    @overload
+    def compose(self, one: Middle[Out_co, _A], last: Sink[_A, object], /) -> Duplex[Any, Any]: ...
+    @overload
+    def compose(
+        self, one: Middle[Out_co, _A], two: Middle[_A, _B], last: Middle[_B, _C], /
+    ) -> Duplex[Any, _C]: ...
+    @overload
+    def compose(
+        self, one: Middle[Out_co, _A], two: Middle[_A, _B], last: Sink[_B, object], /
+    ) -> Duplex[Any, Any]: ...
+    @overload
+    def compose(
+        self, one: Middle[Out_co, _A], two: Middle[_A, _B], three: Middle[_B, _C], last: Middle[_C, _D], /
+    ) -> Duplex[Any, _D]: ...
+    @overload
+    def compose(
+        self, one: Middle[Out_co, _A], two: Middle[_A, _B], three: Middle[_B, _C], last: Sink[_C, object], /
+    ) -> Duplex[Any, Any]: ...
+    @overload
+    def compose(
+        self,
+        one: Middle[Out_co, _A],
+        two: Middle[_A, _B],
+        three: Middle[_B, _C],
+        four: Middle[_C, _D],
+        last: Middle[_D, _E],
+        /,
+    ) -> Duplex[Any, _E]: ...
+    @overload
+    def compose(
+        self,
+        one: Middle[Out_co, _A],
+        two: Middle[_A, _B],
+        three: Middle[_B, _C],
+        four: Middle[_C, _D],
+        last: Sink[_D, object],
+        /,
+    ) -> Duplex[Any, Any]: ...
+    def batches(self) -> Batches[Out_co]: ...
+    @overload  # A Duplex is a Writable too.
+    def __or__(  # type: ignore[overload-overlap]
+        self, stage: Middle[Out_co, _A]
+    ) -> Chain[_A, None]: ...
+    @overload
+    def __or__(self, stage: Callable[[StageInput[Out_co]], Awaitable[_R]]) -> Chain[Any, _R]: ...
+    @overload
+    def __or__(self, stage: Writable[Out_co]) -> Pipeline[None]: ...
 
-    def compose(self, *stages: Any) -> Duplex:
-        """This stream through ``stages``, as one Duplex."""
-
-    def batches(self) -> Batches:
-        """An async iterator of lists of all chunks that are there."""
-
-    def __or__(self, stage: Any) -> Any:
-        """``source | stage | sink``: a `Chain`, and with a pure Writable at its end a started `Pipeline`."""
-
-    def __ror__(self, source: Any) -> Any: ...
+class _FromOptions(ReadableOptions, total=False):
+    encoding: str | None

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from forebay._core.state.stream import Stream
 from forebay.streams.duplex import Duplex
+from forebay.streams.generics import Chunk, Generic, In_contra, Out_co
 
 if TYPE_CHECKING:
-    from forebay._core.abort import AbortSignal
-    from forebay.streams.duplex import Hook
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from typing import TypeVar, Unpack, overload
+
+    from forebay._core.state.completion import Completion
+    from forebay.streams.generics import Output, TransformOptions
+
+    _A = TypeVar("_A")
 
 
-class Transform(Duplex):
+class Transform(Duplex[In_contra, Out_co], Generic[In_contra, Out_co]):
     """A Duplex whose output is computed from its input.
 
     ``_transform(chunk)``
@@ -54,34 +60,50 @@ class Transform(Duplex):
 
     if TYPE_CHECKING:
 
+        @overload
+        def __init__(
+            self: Transform[_A, str],
+            *,
+            transform: Callable[[_A], object] | None = None,
+            flush: Callable[[], object] | None = None,
+            encoding: str,
+            **options: Unpack[TransformOptions],
+        ) -> None: ...
+        @overload
         def __init__(
             self,
             *,
-            transform: Hook | None = None,
-            flush: Hook | None = None,
-            destroy: Hook | None = None,
-            construct: Hook | None = None,
-            high_water_mark: int | None = None,
-            readable_high_water_mark: int | None = None,
-            writable_high_water_mark: int | None = None,
-            object_mode: bool = False,
-            readable_object_mode: bool = False,
-            writable_object_mode: bool = False,
+            transform: Callable[[In_contra], Iterator[Out_co] | AsyncIterator[Out_co]],
+            flush: Callable[[], Output[Out_co]] | None = None,
             encoding: str | None = None,
-            default_encoding: str | None = None,
-            decode_strings: bool = True,
-            allow_half_open: bool = True,
-            signal: AbortSignal | None = None,
-            auto_destroy: bool = True,
-            emit_close: bool = True,
+            **options: Unpack[TransformOptions],
         ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            *,
+            transform: Callable[[In_contra], Awaitable[Out_co | None]],
+            flush: Callable[[], Output[Out_co]] | None = None,
+            encoding: str | None = None,
+            **options: Unpack[TransformOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            *,
+            transform: Callable[[In_contra], Out_co | Completion | None] | None = None,
+            flush: Callable[[], Output[Out_co]] | None = None,
+            encoding: str | None = None,
+            **options: Unpack[TransformOptions],
+        ) -> None: ...
+        def __init__(self, **options: Any) -> None: ...
 
     else:
         # Compiled where the rest of the core is.
         __init__ = Stream._t_init
 
 
-class PassThrough(Transform):
+class PassThrough(Transform[Chunk, Chunk], Generic[Chunk]):
     """A Transform that outputs its input unchanged, to look at, delay or count what passes.
 
     The arguments are those of `Transform`.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any
 
 from forebay._core.data.high_water_mark import mark
 from forebay._core.scheduling.operation import DONE, GIVE_WAY, failed
@@ -15,6 +16,13 @@ from forebay.errors import (
     CannotPipeError,
     PrematureCloseError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractContextManager
+    from typing import Never, Self
+
+    from forebay._core.abort import AbortSignal
 
 
 class Writable(Stream):
@@ -58,22 +66,24 @@ class Writable(Stream):
         UnknownEncodingError: The encoding is unknown.
     """
 
+    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
+
     def __init__(
         self,
-        *positional: Any,
-        write: Any = None,
-        writev: Any = None,
-        final: Any = None,
-        destroy: Any = None,
-        construct: Any = None,
-        high_water_mark: Any = None,
-        object_mode: Any = False,
-        default_encoding: Any = None,
-        decode_strings: Any = True,
-        signal: Any = None,
-        auto_destroy: Any = True,
-        emit_close: Any = True,
-        **unknown: Any,
+        *positional: Never,
+        write: Callable[[Any], Any] | None = None,
+        writev: Callable[[list[Any]], Any] | None = None,
+        final: Callable[[], Any] | None = None,
+        destroy: Callable[[BaseException | None], Any] | None = None,
+        construct: Callable[[], Any] | None = None,
+        high_water_mark: int | None = None,
+        object_mode: bool = False,
+        default_encoding: str | None = None,
+        decode_strings: bool = True,
+        signal: AbortSignal | None = None,
+        auto_destroy: bool = True,
+        emit_close: bool = True,
+        **unknown: Never,
     ) -> None:
         if positional or unknown:
             wrong_options(self, positional, unknown)
@@ -88,7 +98,12 @@ class Writable(Stream):
         )
         self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
-    def write(self, chunk: Any, encoding: Any = None, callback: Any = None) -> Any:
+    def write(
+        self,
+        chunk: Any,
+        encoding: str | None = None,
+        callback: Callable[[BaseException | None], object] | None = None,
+    ) -> bool:
         """Queue a chunk.
 
         The stream always queues the chunk. If the writer ignores a return value of False, memory use grows.
@@ -112,7 +127,12 @@ class Writable(Stream):
             self._s_check_loop("write()")
         return bool(self._w_write(chunk, encoding, callback))
 
-    def end(self, chunk: Any = None, encoding: Any = None, callback: Any = None) -> Any:
+    def end(
+        self,
+        chunk: Any = None,
+        encoding: str | None = None,
+        callback: Callable[[BaseException | None], object] | None = None,
+    ) -> Self:
         """End the writable side, after an optional last chunk. 'finish' follows when everything is written.
 
         Args:
@@ -140,11 +160,11 @@ class Writable(Stream):
         """Undo one `cork`. The last one writes the chunks that were held back."""
         self._w_uncork_once()
 
-    def corked(self) -> Any:
+    def corked(self) -> AbstractContextManager[Self]:
         """Hold chunks back inside a block: ``with w.corked():``."""
         return _Corked(self)
 
-    def drain(self) -> Any:
+    def drain(self) -> Awaitable[None]:
         """Wait for room. If there is room, the wait ends at once.
 
         Returns:
@@ -166,7 +186,7 @@ class Writable(Stream):
             self._s_check_started()
         return DONE
 
-    def send(self, chunk: Any, encoding: Any = None) -> Any:
+    def send(self, chunk: Any, encoding: str | None = None) -> Awaitable[None]:
         """Write a chunk and wait for room if `write` returned False: ``await w.send(chunk)``.
 
         The call itself queues the chunk. The await only waits.
@@ -195,7 +215,7 @@ class Writable(Stream):
             return DONE
         return self.drain()
 
-    def pipe(self, dest: Any, *, end: Any = True) -> None:
+    def pipe(self, dest: Any, *, end: bool = True) -> Never:
         """Raise CannotPipeError: only a Readable can be piped to another stream.
 
         Args:
@@ -214,7 +234,7 @@ class Writable(Stream):
     # ---- what can be seen
 
     @property
-    def writable(self) -> Any:
+    def writable(self) -> bool:
         """Whether write() may be called."""
         self._s_check_started()
         return bool(
@@ -226,42 +246,42 @@ class Writable(Stream):
         )
 
     @property
-    def writable_length(self) -> Any:
+    def writable_length(self) -> int:
         """The size of the queue, including the chunk in the hook: bytes, or objects in object mode."""
         return self._w_length
 
     @property
-    def writable_need_drain(self) -> Any:
+    def writable_need_drain(self) -> bool:
         """Whether write() returned False and 'drain' has not been emitted yet."""
         return bool(self._w_need_drain and not self._w_ending and not self._s_destroyed)
 
     @property
-    def writable_high_water_mark(self) -> Any:
+    def writable_high_water_mark(self) -> int:
         """The high-water mark: bytes, or objects in object mode."""
         return self._w_hwm
 
     @property
-    def writable_object_mode(self) -> Any:
+    def writable_object_mode(self) -> bool:
         """Whether chunks are any objects."""
         return bool(self._w_object)
 
     @property
-    def writable_corked(self) -> Any:
+    def writable_corked(self) -> int:
         """How many calls of cork() have no uncork() yet."""
         return self._w_corked
 
     @property
-    def writable_ended(self) -> Any:
+    def writable_ended(self) -> bool:
         """Whether end() was called."""
         return bool(self._w_ending)
 
     @property
-    def writable_finished(self) -> Any:
+    def writable_finished(self) -> bool:
         """Whether everything was written; True just before 'finish'."""
         return bool(self._w_finished)
 
     @property
-    def writable_aborted(self) -> Any:
+    def writable_aborted(self) -> bool:
         """Whether the stream was destroyed or failed before it finished."""
         return bool(
             not self._w_disabled

@@ -1,97 +1,74 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Generic, Self, TypeAlias, Unpack, overload
 
-from forebay._core.abort import AbortSignal
 from forebay._core.state.stream import Stream
+from forebay.streams.generics import Buffer, In_contra, WritableOptions
 
 _Callback: TypeAlias = Callable[[BaseException | None], object]
 
-class Writable(Stream):
-    """A sink of data that tells its writers to wait when more is queued than its high-water mark."""
-
+class Writable(Stream, Generic[In_contra]):
+    @overload
+    def __init__(
+        self: Writable[str | Buffer],
+        *,
+        write: Callable[[bytes], object] | None = None,
+        writev: Callable[[list[bytes]], object] | None = None,
+        default_encoding: str,
+        **options: Unpack[WritableOptions],
+    ) -> None: ...
+    @overload
     def __init__(
         self,
         *,
-        write: Callable[[Any], Any] | None = None,
-        writev: Callable[[list[Any]], Any] | None = None,
-        final: Callable[[], Any] | None = None,
-        destroy: Callable[[BaseException | None], Any] | None = None,
-        construct: Callable[[], Any] | None = None,
-        high_water_mark: int | None = None,
-        object_mode: bool = False,
+        write: Callable[[In_contra], object] | None = None,
+        writev: Callable[[list[In_contra]], object] | None = None,
         default_encoding: str | None = None,
-        decode_strings: bool = True,
-        signal: AbortSignal | None = None,
-        auto_destroy: bool = True,
-        emit_close: bool = True,
+        **options: Unpack[WritableOptions],
     ) -> None: ...
-    def write(self, chunk: Any, encoding: str | None = None, callback: _Callback | None = None) -> bool:
-        """Queue a chunk; return False when the writer should wait for 'drain' before it goes on."""
-
-    def end(self, chunk: Any = None, encoding: str | None = None, callback: _Callback | None = None) -> Self:
-        """No more will be written, but for ``chunk``; 'finish' follows when all is taken. Return the stream."""
-
-    def cork(self) -> None:
-        """Hold chunks back until `uncork` or `end`, so that they leave together by ``_writev``. Calls add up."""
-
-    def uncork(self) -> None:
-        """Take one `cork` back; with the last one what was held back is written."""
-
-    def corked(self) -> AbstractContextManager[Self]:
-        """``with w.corked():`` holds chunks back inside the block."""
-
-    def drain(self) -> Awaitable[None]:
-        """Awaitable: done when there is room, at once where there is.
-
-        Raises what the stream fails with meanwhile, and PrematureCloseError where it is closed before it has finished.
-        """
-
-    def send(self, chunk: Any, encoding: str | None = None) -> Awaitable[None]:
-        """Write a chunk and, where the stream asks for it, wait for room: ``await w.send(chunk)``."""
+    def __class_getitem__(cls, parameters: Any, /) -> Any: ...
+    @overload
+    def write(self, chunk: In_contra, encoding: None = None, callback: _Callback | None = None) -> bool: ...
+    @overload
+    def write(self, chunk: str, encoding: str, callback: _Callback | None = None) -> bool: ...
+    @overload
+    def end(
+        self, chunk: In_contra | None = None, encoding: None = None, callback: _Callback | None = None
+    ) -> Self: ...
+    @overload
+    def end(self, chunk: str, encoding: str, callback: _Callback | None = None) -> Self: ...
+    def cork(self) -> None: ...
+    def uncork(self) -> None: ...
+    def corked(self) -> AbstractContextManager[Self]: ...
+    def drain(self) -> Awaitable[None]: ...
+    @overload
+    def send(self, chunk: In_contra, encoding: None = None) -> Awaitable[None]: ...
+    @overload
+    def send(self, chunk: str, encoding: str) -> Awaitable[None]: ...
 
     # pipe() is here only to raise CannotPipeError; a type checker says so earlier.
 
-    async def aclose(self) -> None:
-        """Give the stream up and wait until it is closed: ``await stream.aclose()``."""
-
+    async def aclose(self) -> None: ...
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None: ...
     @property
-    def writable(self) -> bool:
-        """Whether write() may be called."""
-
+    def writable(self) -> bool: ...
     @property
-    def writable_length(self) -> int:
-        """What is queued and in flight: bytes, objects in object mode."""
-
+    def writable_length(self) -> int: ...
     @property
-    def writable_need_drain(self) -> bool:
-        """Whether write() has said False and 'drain' is still to come."""
-
+    def writable_need_drain(self) -> bool: ...
     @property
-    def writable_high_water_mark(self) -> int:
-        """The mark: bytes, or objects in object mode."""
-
+    def writable_high_water_mark(self) -> int: ...
     @property
-    def writable_object_mode(self) -> bool:
-        """Whether chunks are any objects."""
-
+    def writable_object_mode(self) -> bool: ...
     @property
-    def writable_corked(self) -> int:
-        """How often cork() was called without its uncork()."""
-
+    def writable_corked(self) -> int: ...
     @property
-    def writable_ended(self) -> bool:
-        """Whether end() was called."""
-
+    def writable_ended(self) -> bool: ...
     @property
-    def writable_finished(self) -> bool:
-        """Whether all was taken; true just before 'finish'."""
-
+    def writable_finished(self) -> bool: ...
     @property
-    def writable_aborted(self) -> bool:
-        """Whether the stream was destroyed or failed before it finished."""
+    def writable_aborted(self) -> bool: ...

@@ -7,6 +7,7 @@ from types import GenericAlias
 from typing import Any
 
 from forebay._core.fields import give_defaults
+from forebay._core.representation import represent
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.ticks import current_queue, next_tick, report, running_loop
 
@@ -59,7 +60,7 @@ class Operation:
     _callbacks: Any
     _futures: Any
 
-    __class_getitem__ = classmethod(GenericAlias)
+    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
 
     def __init__(self) -> None:
         self._error = None
@@ -76,13 +77,13 @@ class Operation:
         self._is_done = True
         self._error = error
         self._value = value
-        futures = self._futures
+        futures: Any = self._futures
         self._futures = None
         if futures is not None:
             for future in futures:
                 if not future.done():
                     future.set_result(None)
-        callbacks = self._callbacks
+        callbacks: Any = self._callbacks
         self._callbacks = None
         if callbacks is not None:
             for callback in callbacks:
@@ -98,6 +99,14 @@ class Operation:
         if type(result) is calls.Raised:
             report(self._loop, f"Exception in a callback of {type(self).__name__}", result.error, None)
 
+    def __repr__(self) -> str:
+        return represent(self, self._state_text)
+
+    def _state_text(self) -> str:
+        if not self._is_done:
+            return "pending"
+        return "done" if self._error is None else f"failed {type(self._error).__name__}"
+
     def done(self) -> Any:
         """Return whether the operation has ended."""
         return bool(self._is_done)
@@ -109,7 +118,7 @@ class Operation:
             fn: A function of the handle.
         """
         # Made before anything is looked at: the garbage collector may run, and with it anything.
-        callbacks = [] if self._callbacks is None else None
+        callbacks: Any = [] if self._callbacks is None else None
         if self._is_done:
             next_tick(fn, self)
             return
@@ -173,7 +182,7 @@ class Operation:
             current_queue().settle()
         if not self._is_done:
             future = self._loop.create_future()
-            futures = []
+            futures: Any = []
             # Either may have run the garbage collector, and with it anything.
             if self._is_done:
                 return

@@ -6,6 +6,7 @@ from typing import Any
 
 from forebay._core.events import EventEmitter
 from forebay._core.fields import give_defaults
+from forebay._core.representation import represent
 from forebay._core.scheduling import calls
 from forebay._core.state import constants as k
 from forebay.errors import InvalidArgTypeError, InvalidReturnValueError
@@ -79,6 +80,12 @@ class Completion:
         if not isinstance(error, BaseException):
             raise InvalidArgTypeError(f"reject() needs an exception, got {error!r}")
         self._settle(error, None)
+
+    def __repr__(self) -> str:
+        if not self._settled:
+            return represent(self, lambda: "pending")
+        error = self._error
+        return represent(self, lambda: "resolved" if error is None else f"rejected {type(error).__name__}")
 
     @property
     def settled(self) -> bool:

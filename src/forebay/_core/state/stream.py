@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._core.data.high_water_mark import mark
 from forebay._core.data.stalls import stalls_of
+from forebay._core.representation import represent_stream
 from forebay._core.state import constants as k
 from forebay._core.state.transform_side import TransformSide
 from forebay._core.usage_errors import wrong_options
@@ -17,36 +18,38 @@ from forebay.stats import stream_stats
 
 if TYPE_CHECKING:
     import asyncio
+    from typing import Never
 
+    from forebay._core.abort import AbortSignal
     from forebay.stats import StreamStats
 
 
 class Stream(TransformSide):
     def _s_init_duplex(
         self,
-        *positional: Any,
-        read: Any = None,
-        write: Any = None,
-        writev: Any = None,
-        final: Any = None,
-        destroy: Any = None,
-        construct: Any = None,
-        high_water_mark: Any = None,
-        readable_high_water_mark: Any = None,
-        writable_high_water_mark: Any = None,
-        object_mode: Any = False,
-        readable_object_mode: Any = False,
-        writable_object_mode: Any = False,
-        encoding: Any = None,
-        default_encoding: Any = None,
-        decode_strings: Any = True,
-        readable: Any = True,
-        writable: Any = True,
-        allow_half_open: Any = True,
-        signal: Any = None,
-        auto_destroy: Any = True,
-        emit_close: Any = True,
-        **unknown: Any,
+        *positional: Never,
+        read: Callable[[int], Any] | None = None,
+        write: Callable[[Any], Any] | None = None,
+        writev: Callable[[list[Any]], Any] | None = None,
+        final: Callable[[], Any] | None = None,
+        destroy: Callable[[BaseException | None], Any] | None = None,
+        construct: Callable[[], Any] | None = None,
+        high_water_mark: int | None = None,
+        readable_high_water_mark: int | None = None,
+        writable_high_water_mark: int | None = None,
+        object_mode: bool = False,
+        readable_object_mode: bool = False,
+        writable_object_mode: bool = False,
+        encoding: str | None = None,
+        default_encoding: str | None = None,
+        decode_strings: bool = True,
+        readable: bool = True,
+        writable: bool = True,
+        allow_half_open: bool = True,
+        signal: AbortSignal | None = None,
+        auto_destroy: bool = True,
+        emit_close: bool = True,
+        **unknown: Never,
     ) -> None:
         """The constructor of Duplex."""
         if positional or unknown:
@@ -76,6 +79,14 @@ class Stream(TransformSide):
         if not writable:
             self._w_disabled = self._w_ending = self._w_ended = self._w_finished = True
         self._s_start(construct, destroy, auto_destroy, emit_close, signal)
+
+    def __repr__(self) -> str:
+        return represent_stream(self, bool(self._s_constructed))
+
+    def _s_label(self) -> object:
+        """What the stream is known by, for its repr; by default its ``path``, where it has one."""
+        path = getattr(self, "path", None)
+        return None if path is None or callable(path) else repr(path)
 
     # ---- used by other modules of forebay
 

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from forebay._core.abort import AbortSignal, abort_error, checked_signal
+from forebay._core.representation import represent
 from forebay._core.scheduling.ticks import running_loop
 from forebay._core.state.lifecycle import SILENT_CLOSE
 from forebay.errors import InvalidArgTypeError, PrematureCloseError
@@ -215,6 +216,9 @@ class on:
             raise InvalidArgTypeError(f"on() needs an EventEmitter, got {emitter!r}")
         # The emitter's listeners hold the events, and only the loop holds the iterator.
         self._events = _Events(emitter, event, close, checked_signal(signal))
+
+    def __repr__(self) -> str:
+        return represent(self, lambda: f"of {self._events._emitter!r}")
 
     def __aiter__(self) -> on:
         return self

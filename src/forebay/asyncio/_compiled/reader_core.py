@@ -538,7 +538,7 @@ class ReaderCore:
         return self._take_line(self._limit, ERROR)
 
     def read_lines_nowait(
-        self, max_lines: int | None = None, *, limit: int | None = None, long_lines: LongLines = ERROR
+        self, max_lines: int | None = None, *, limit: int | None = None, long_lines: LongLines = "error"
     ) -> list[bytes]:
         """Read the complete lines that have arrived, as a list; at the end also what follows the last.
 

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from forebay._core.abort import AbortSignal, add_abort_signal, checked_signal
+from forebay._core.representation import count, represent
 from forebay._core.scheduling.ticks import running_loop
 from forebay.errors import (
     HttpError,
@@ -349,6 +350,13 @@ class Agent:
             self._timer = self._loop.call_later(max(0.001, oldest + limit - now), self._close_old)
 
     # ---- the end
+
+    def __repr__(self) -> str:
+        return represent(
+            self,
+            lambda: "destroyed," if self._closed else None,
+            lambda: f"{count(self.connections, 'connection')}, {self.free_connections} free",
+        )
 
     @property
     def free_connections(self) -> int:

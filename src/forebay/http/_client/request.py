@@ -77,6 +77,9 @@ class ClientRequest(Outgoing):
         # It lives until the response is complete; the connection closes it.
         self._s_auto_destroy = False
 
+    def _s_label(self) -> object:
+        return f"{self.method} {self.target}"
+
     def _first_line(self) -> Any:
         if "host" in self._fields:
             return f"{self.method} {self.target} HTTP/1.1\r\n"

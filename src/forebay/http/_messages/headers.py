@@ -60,4 +60,4 @@ class Headers(Mapping[str, str]):
         return len(self._fields)
 
     def __repr__(self) -> str:
-        return f"Headers({dict(self)!r})"
+        return f"Headers({dict(self) if hasattr(self, '_fields') else {}!r})"

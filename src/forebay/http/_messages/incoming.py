@@ -107,6 +107,9 @@ class ServerRequest(Incoming):
         self._keep_alive = True
         self._start_incoming(transport, high_water_mark)
 
+    def _s_label(self) -> object:
+        return f"{self.method} {self.url}"
+
     @property
     def path(self) -> str:
         """The path of the target, percent-decoded: ``"/a b"`` for ``"/a%20b?c"``. Bytes that are not UTF-8 become U+FFFD."""
@@ -138,6 +141,9 @@ class ClientResponse(Incoming):
         self.url = ""
         self._broken = None
         self._start_incoming(transport, high_water_mark)
+
+    def _s_label(self) -> object:
+        return self.status_code
 
     def _break(self, error: BaseException | None, at_once: bool) -> None:
         """Fail the body. The reader gets the error after the data that arrived before, or ``at_once``.

@@ -69,6 +69,9 @@ class ServerResponse(Outgoing):
         self._runner = None
         self._start_outgoing(transport, high_water_mark)
 
+    def _s_label(self) -> object:
+        return self.status_code
+
     def write_head(self, status_code: int, reason: Any = None, headers: HeaderFields | None = None) -> Self:
         """Set the status, the reason phrase and header fields, and fix the head. Return the response.
 

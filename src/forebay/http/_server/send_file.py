@@ -280,11 +280,12 @@ class SendFile(Operation[None]):
         source = Readable.from_(body, object_mode=False)
         pace = [] if self._rate is None else [make_throttle(self._rate)]
 
-        def poured(flow: Pipeline) -> None:
+        def poured(flow: Pipeline[Any]) -> None:
             file.close()
             self._settle(flow.exception())
 
-        pipeline(source, *pace, self._response).add_done_callback(poured)
+        stages: list[Any] = [source, *pace, self._response]
+        pipeline(stages).add_done_callback(poured)
 
     def _stream(self, file: OpenFile, span: Span, length: int) -> None:
         """Send a span by the direct path if possible. The descriptor is closed with its stream."""

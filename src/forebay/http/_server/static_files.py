@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from urllib.parse import quote
 
+from forebay._core.representation import represent
 from forebay._system.paths import StrPath, check_path
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
 from forebay.http._messages.header_checks import check_value
@@ -75,6 +76,9 @@ class StaticFiles:
         self._throttle = throttle
         self._cache_control = _checked(cache_control)
         self._precompressed = precompressed
+
+    def __repr__(self) -> str:
+        return represent(self, lambda: repr(self.root))
 
     def __call__(self, request: ServerRequest, response: ServerResponse) -> Awaitable[None]:
         sending = _SendStatic(self, response)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from forebay._core.waiting.finished import finished
 from forebay.errors import InvalidArgValueError, MissingArgsError
@@ -13,8 +13,77 @@ from forebay.streams.joining.pipeline import Pipeline, pipeline
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
+if TYPE_CHECKING:
+    from forebay.streams.generics import First, Middle, Sink, TypeVar
 
-def compose(*stages: Any) -> Duplex:
+    _A = TypeVar("_A", default=Any)
+    _B = TypeVar("_B", default=Any)
+    _C = TypeVar("_C", default=Any)
+    _D = TypeVar("_D", default=Any)
+    _E = TypeVar("_E", default=Any)
+    _F = TypeVar("_F", default=Any)
+    _G = TypeVar("_G", default=Any)
+
+
+@overload
+def compose(stage: First[_A, _B], /) -> Duplex[_A, _B]: ...
+@overload
+def compose(stage: Writable[_A], /) -> Duplex[_A, Any]: ...
+@overload
+def compose(first: First[_A, _B], last: Middle[_B, _C], /) -> Duplex[_A, _C]: ...
+@overload
+def compose(first: First[_A, _B], last: Sink[_B, object], /) -> Duplex[_A, Any]: ...
+@overload
+def compose(first: First[_A, _B], two: Middle[_B, _C], last: Middle[_C, _D], /) -> Duplex[_A, _D]: ...
+@overload
+def compose(first: First[_A, _B], two: Middle[_B, _C], last: Sink[_C, object], /) -> Duplex[_A, Any]: ...
+@overload
+def compose(
+    first: First[_A, _B], two: Middle[_B, _C], three: Middle[_C, _D], last: Middle[_D, _E], /
+) -> Duplex[_A, _E]: ...
+@overload
+def compose(
+    first: First[_A, _B], two: Middle[_B, _C], three: Middle[_C, _D], last: Sink[_D, object], /
+) -> Duplex[_A, Any]: ...
+@overload
+def compose(
+    first: First[_A, _B],
+    two: Middle[_B, _C],
+    three: Middle[_C, _D],
+    four: Middle[_D, _E],
+    last: Middle[_E, _F],
+    /,
+) -> Duplex[_A, _F]: ...
+@overload
+def compose(
+    first: First[_A, _B],
+    two: Middle[_B, _C],
+    three: Middle[_C, _D],
+    four: Middle[_D, _E],
+    last: Sink[_E, object],
+    /,
+) -> Duplex[_A, Any]: ...
+@overload
+def compose(
+    first: First[_A, _B],
+    two: Middle[_B, _C],
+    three: Middle[_C, _D],
+    four: Middle[_D, _E],
+    five: Middle[_E, _F],
+    last: Middle[_F, _G],
+    /,
+) -> Duplex[_A, _G]: ...
+@overload
+def compose(
+    first: First[_A, _B],
+    two: Middle[_B, _C],
+    three: Middle[_C, _D],
+    four: Middle[_D, _E],
+    five: Middle[_E, _F],
+    last: Sink[_F, object],
+    /,
+) -> Duplex[_A, Any]: ...
+def compose(*stages: Any) -> Duplex[Any, Any]:
     """Make one Duplex of ``stages``: writes go to the first stage, and reads come from the last.
 
     The result is readable if the last stage is, and writable if the first stage is. An error of a stage destroys the result
@@ -66,7 +135,7 @@ class _Composed(Composite):
         watch.exception()
         self._on_finish()
 
-    def _flow_done(self, flow: Pipeline) -> None:
+    def _flow_done(self, flow: Pipeline[Any]) -> None:
         error = flow.exception()
         alone = error is None and self._close is None and self._head is None and self._source is None
         self._inner_done(error)

@@ -9,7 +9,7 @@ from forebay._core.state.completion import Completion
 from forebay.streams.duplex import Duplex
 
 
-class _Side(Duplex):
+class _Side(Duplex[Any, Any]):
     _other: _Side
     # The write or end of the other side that is complete when this one wants more.
     _held: Completion | None = None
@@ -50,7 +50,7 @@ class _Side(Duplex):
             other.push(None)
 
 
-def duplex_pair(**options: Any) -> tuple[Duplex, Duplex]:
+def duplex_pair(**options: Any) -> tuple[Duplex[Any, Any], Duplex[Any, Any]]:
     """Make two joined Duplexes: a chunk written to one is read from the other, at the reader's pace.
 
     ``end()`` of one ends the readable side of the other. ``destroy()`` of one does the same; with an error, it destroys the

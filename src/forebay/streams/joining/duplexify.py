@@ -22,7 +22,7 @@ from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
 
-def duplex_from(body: Any) -> Duplex:
+def duplex_from(body: Any) -> Duplex[Any, Any]:
     if isinstance(body, Duplex):
         return body
     if isinstance(body, Readable):
@@ -51,7 +51,7 @@ def _is_side(value: Any) -> bool:
     return isinstance(value, (Readable, Writable))
 
 
-def _pair(readable: Any, writable: Any) -> Duplex:
+def _pair(readable: Any, writable: Any) -> Duplex[Any, Any]:
     if readable is not None and not isinstance(readable, Readable):
         readable = duplex_from(readable)
     if writable is not None and not isinstance(writable, Writable):

@@ -4,42 +4,56 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from types import CoroutineType
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
 from forebay._core.abort import AbortSignal, Left, abort_error, checked_signal
 from forebay._core.names import stream_name
+from forebay._core.representation import represent
 from forebay._core.scheduling.hook_runner import is_awaitable
 from forebay._core.scheduling.operation import Operation
 from forebay._core.scheduling.ticks import next_tick
-from forebay._core.state.stream import Stream
 from forebay._core.unfinished import Flow, give_up, shutting_down
-from forebay._core.usage_errors import hint, is_class
 from forebay._core.waiting.finished import Finished, finished
 from forebay._system.direct_transfer import DirectTarget
 from forebay.errors import (
     AbortError,
-    InvalidArgTypeError,
     InvalidReturnValueError,
     MissingArgsError,
     PrematureCloseError,
-    StreamDestroyedError,
     UnableToPipeError,
     WriteAfterEndError,
 )
 from forebay.stats import StreamStats, bottleneck, drawing, flow_stats
 from forebay.streams.from_iterable import from_iterable
+from forebay.streams.generics import Result_co
+from forebay.streams.joining.async_iterable import async_iterable
+from forebay.streams.joining.destroyer import Destroyer
+from forebay.streams.joining.stage_checks import check_stages
 from forebay.streams.readable import Readable
 from forebay.streams.transform import PassThrough
 from forebay.streams.writable import Writable
+
+if TYPE_CHECKING:
+    from forebay.streams.generics import Middle, Sink, Source, TypeVar
+
+    _A = TypeVar("_A")
+    _B = TypeVar("_B")
+    _C = TypeVar("_C")
+    _D = TypeVar("_D")
+    _E = TypeVar("_E")
+    _F = TypeVar("_F")
+    _G = TypeVar("_G")
+    # None where the last stage is a stream.
+    _R = TypeVar("_R", default=None)
 
 _NOTE = "in stage "
 _CLOSED = "a stage was closed before its source had ended"
 
 
-class Pipeline(Operation[Any], Flow):
+class Pipeline(Operation[Result_co], Flow):
     """A running pipeline, and the awaitable of its end; made by `pipeline`.
 
     Awaiting it returns the value of the last stage if that is a function, otherwise None.
@@ -54,7 +68,7 @@ class Pipeline(Operation[Any], Flow):
         self._first_error: BaseException | None = None
         self._outcome: Any = None
         self._open = 0
-        self._destroyers: deque[_Destroyer] = deque()
+        self._destroyers: deque[Destroyer] = deque()
         self._last_cleanup: list[Callable[[], object]] = []
         # Those that are at work.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -66,6 +80,9 @@ class Pipeline(Operation[Any], Flow):
         self._unbegun: set[asyncio.Task[None]] = set()
         #: Whether it is a part of a stream, which has its errors.
         self._inner = False
+
+    def __repr__(self) -> str:
+        return represent(self, lambda: " | ".join(map(stream_name, self.stages)), self._state_text)
 
     @property
     def stream(self) -> Any:
@@ -134,7 +151,7 @@ class Pipeline(Operation[Any], Flow):
         return made
 
     def _call(self, stage: Callable[..., Any], current: Any, index: int, is_last: bool) -> Any:
-        source = _async_iterable(current)
+        source = async_iterable(current)
         self._feeds.append(source)
         if isinstance(source, Readable):
             self._read_by_functions.append(source)
@@ -156,7 +173,7 @@ class Pipeline(Operation[Any], Flow):
             self._spawn(self._pump(made, end, self._feeds, index))
         else:
             raise _wrong_return(index, "an awaitable or async iterable", made)
-        destroyer = _Destroyer(end, False, True)
+        destroyer = Destroyer(end, False, True)
         self._destroyers.append(destroyer)
         self._last_cleanup.append(destroyer.forget)
         return end
@@ -170,7 +187,7 @@ class Pipeline(Operation[Any], Flow):
         # What comes out of the last stage is for others, and so are its errors once the flow is over.
         goes_on = not reading and isinstance(stream, Readable) and _can_read(stream)
         if reading or self._end:
-            destroyer = _Destroyer(stream, reading, index > 0)
+            destroyer = Destroyer(stream, reading, index > 0)
             self._destroyers.append(destroyer)
             if goes_on:
                 self._last_cleanup.append(destroyer.forget)
@@ -190,7 +207,7 @@ class Pipeline(Operation[Any], Flow):
             self._pipe(current, stream, index)
         else:
             self._open += 1
-            self._spawn(self._pump(_async_iterable(current), stream, self._feeds, index))
+            self._spawn(self._pump(async_iterable(current), stream, self._feeds, index))
 
     def _pipe(self, source: Any, dest: Any, index: int) -> None:
         is_last = index == len(self.stages) - 1
@@ -411,77 +428,11 @@ class Pipeline(Operation[Any], Flow):
         self._conclude(AbortError(), False)
 
 
-class _Destroyer:
-    """Destroy one stage when the pipeline fails, unless the stage was done before."""
-
-    def __init__(self, stream: Any, reading: bool, writing: bool) -> None:
-        self._stream = stream
-        self._over = False
-        stream.on("close", self._closed)
-        self._watch = finished(stream, readable=reading, writable=writing)
-        self._watch.add_done_callback(self._done)
-
-    def _closed(self) -> None:
-        self._over = True
-
-    def _done(self, watch: Finished) -> None:
-        self._over = watch.exception() is None
-
-    def forget(self) -> None:
-        self._watch.cancel()
-
-    def destroy(self, error: BaseException | None) -> None:
-        if not self._over:
-            self._over = True
-            if not self._stream.destroyed:
-                self._stream.destroy(
-                    error
-                    if error is not None
-                    else StreamDestroyedError("the pipeline is over and this stage is not")
-                )
-
-
-class _Result(PassThrough):
+class _Result(PassThrough[Any]):
     """The output of the last function as a stream. It is the pipeline's own result and does not have to be delivered."""
 
     def _s_unfinished(self) -> None:
         return None
-
-
-def _check(stages: tuple[Any, ...]) -> None:
-    """Reject arguments that are not stages before anything has begun."""
-    for index, stage in enumerate(stages):
-        is_last = index == len(stages) - 1
-        if not isinstance(stage, (Readable, Writable)):
-            if isinstance(stage, str) and index == 0 and _takes_bytes(stages[1]):
-                # Only what takes text can take it as data.
-                raise InvalidArgTypeError(
-                    f"stage 0 is the str {stage!r:.80}, and stage 1 takes bytes{hint(stage)}; to send the text itself, "
-                    f"encode it, or give the sink a default_encoding"
-                )
-            can_be = callable(stage) or (index == 0 and _can_iterate(stage))
-            if can_be and not is_class(stage, Stream):
-                continue
-            wanted = "a Readable, an iterable or a function" if index == 0 else "a stream or a function"
-            raise InvalidArgTypeError(
-                f"stage {index} must be {wanted}, got {stage!r}{hint(stage, reads=not is_last)}"
-            )
-        if index > 0 and not (isinstance(stage, Writable) and not stage._s_is_disabled(False)):
-            raise InvalidArgTypeError(
-                f"stage {index} cannot be written, and only the first may be a pure Readable: {stage!r}"
-            )
-        if index < len(stages) - 1 and not (isinstance(stage, Readable) and not stage._s_is_disabled(True)):
-            raise InvalidArgTypeError(
-                f"stage {index} cannot be read, and only the last may be a pure Writable: {stage!r}"
-            )
-
-
-def _takes_bytes(stage: Any) -> bool:
-    return isinstance(stage, Writable) and bool(stage._s_takes_bytes_only())
-
-
-def _can_iterate(source: Any) -> bool:
-    return isinstance(source, (Iterable, AsyncIterable)) or is_awaitable(source)
 
 
 def _wrong_return(index: int, wanted: str, made: Any) -> InvalidReturnValueError:
@@ -500,26 +451,120 @@ async def _writable_again(stream: Any, watch: Finished) -> None:
     await stream.drain()
 
 
-def _async_iterable(source: Any) -> AsyncIterable[Any]:
-    if isinstance(source, AsyncIterable):
-        return source
-    if isinstance(source, (str, bytes, bytearray, memoryview)):
-        return _each([source])
-    return _each(source)
-
-
-async def _each(items: Iterable[Any]) -> AsyncIterator[Any]:
-    iterator = iter(items)
-    try:
-        for item in iterator:
-            yield await item if is_awaitable(item) else item
-    finally:
-        close = getattr(iterator, "close", None)
-        if close is not None:
-            close()
-
-
-def pipeline(*stages: Any, signal: AbortSignal | None = None, end: bool = True) -> Pipeline:
+@overload
+def pipeline(
+    source: Source[_A],
+    sink: Sink[_A, _R],
+    /,
+    *,
+    signal: AbortSignal | None = None,
+    end: bool = True,
+) -> Pipeline[_R]: ...
+@overload
+def pipeline(
+    source: Source[_A],
+    one: Middle[_A, _B],
+    sink: Sink[_B, _R],
+    /,
+    *,
+    signal: AbortSignal | None = None,
+    end: bool = True,
+) -> Pipeline[_R]: ...
+@overload
+def pipeline(
+    source: Source[_A],
+    one: Middle[_A, _B],
+    two: Middle[_B, _C],
+    sink: Sink[_C, _R],
+    /,
+    *,
+    signal: AbortSignal | None = None,
+    end: bool = True,
+) -> Pipeline[_R]: ...
+@overload
+def pipeline(
+    source: Source[_A],
+    one: Middle[_A, _B],
+    two: Middle[_B, _C],
+    three: Middle[_C, _D],
+    sink: Sink[_D, _R],
+    /,
+    *,
+    signal: AbortSignal | None = None,
+    end: bool = True,
+) -> Pipeline[_R]: ...
+@overload
+def pipeline(
+    source: Source[_A],
+    one: Middle[_A, _B],
+    two: Middle[_B, _C],
+    three: Middle[_C, _D],
+    four: Middle[_D, _E],
+    sink: Sink[_E, _R],
+    /,
+    *,
+    signal: AbortSignal | None = None,
+    end: bool = True,
+) -> Pipeline[_R]: ...
+@overload
+def pipeline(
+    source: Source[_A],
+    one: Middle[_A, _B],
+    two: Middle[_B, _C],
+    three: Middle[_C, _D],
+    four: Middle[_D, _E],
+    five: Middle[_E, _F],
+    sink: Sink[_F, _R],
+    /,
+    *,
+    signal: AbortSignal | None = None,
+    end: bool = True,
+) -> Pipeline[_R]: ...
+@overload
+def pipeline(
+    source: Source[_A],
+    one: Middle[_A, _B],
+    two: Middle[_B, _C],
+    three: Middle[_C, _D],
+    four: Middle[_D, _E],
+    five: Middle[_E, _F],
+    six: Middle[_F, _G],
+    sink: Sink[_G, _R],
+    /,
+    *,
+    signal: AbortSignal | None = None,
+    end: bool = True,
+) -> Pipeline[_R]: ...
+@overload
+def pipeline(
+    source: bytes | bytearray | memoryview,
+    stage: Middle[bytes, Any] | Sink[bytes, Any],
+    /,
+    *stages: Any,
+    signal: AbortSignal | None = None,
+    end: bool = True,
+) -> Pipeline[Any]: ...
+@overload
+def pipeline(
+    source: Source[Any],
+    one: Middle[Any, Any],
+    two: Middle[Any, Any],
+    three: Middle[Any, Any],
+    four: Middle[Any, Any],
+    five: Middle[Any, Any],
+    six: Middle[Any, Any],
+    seven: Middle[Any, Any],
+    eight: Middle[Any, Any] | Sink[Any, Any],
+    /,
+    *stages: Any,
+    signal: AbortSignal | None = None,
+    end: bool = True,
+) -> Pipeline[Any]: ...
+@overload
+def pipeline(
+    stages: list[Any] | tuple[Any, ...], /, *, signal: AbortSignal | None = None, end: bool = True
+) -> Pipeline[Any]: ...
+def pipeline(*stages: Any, signal: AbortSignal | None = None, end: bool = True) -> Pipeline[Any]:
     """Join ``stages`` and let the data flow: ``await pipeline(source, *stages, sink)``.
 
     The pipeline starts at once. A function may stop reading before the end: then the stages before it are given up. An
@@ -546,7 +591,7 @@ def pipeline(*stages: Any, signal: AbortSignal | None = None, end: bool = True) 
         stages = tuple(stages[0])
     if len(stages) < 2:
         raise MissingArgsError(f"pipeline() needs a source and a sink, got {len(stages)} stage(s)")
-    _check(stages)
-    flow = Pipeline(stages, checked_signal(signal), end)
+    check_stages(stages)
+    flow: Pipeline[Any] = Pipeline(stages, checked_signal(signal), end)
     flow._start()
     return flow

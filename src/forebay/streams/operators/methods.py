@@ -31,10 +31,9 @@ Fn = Callable[..., Any]
 def map_(
     source: Any,
     fn: Fn,
-    *,
-    concurrency: int = 1,
-    high_water_mark: int | None = None,
-    signal: AbortSignal | None = None,
+    concurrency: int,
+    high_water_mark: int | None,
+    signal: AbortSignal | None,
 ) -> OperatorStream:
     return OperatorStream(source, k.MAP, fn, concurrency, high_water_mark, signal, 0)
 
@@ -42,10 +41,9 @@ def map_(
 def filter_(
     source: Any,
     fn: Fn,
-    *,
-    concurrency: int = 1,
-    high_water_mark: int | None = None,
-    signal: AbortSignal | None = None,
+    concurrency: int,
+    high_water_mark: int | None,
+    signal: AbortSignal | None,
 ) -> OperatorStream:
     return OperatorStream(source, k.FILTER, fn, concurrency, high_water_mark, signal, 0)
 
@@ -53,10 +51,9 @@ def filter_(
 def tap(
     source: Any,
     fn: Fn,
-    *,
-    concurrency: int = 1,
-    high_water_mark: int | None = None,
-    signal: AbortSignal | None = None,
+    concurrency: int,
+    high_water_mark: int | None,
+    signal: AbortSignal | None,
 ) -> OperatorStream:
     return OperatorStream(source, k.TAP, fn, concurrency, high_water_mark, signal, 0)
 
@@ -64,26 +61,25 @@ def tap(
 def flat_map(
     source: Any,
     fn: Fn,
-    *,
-    concurrency: int = 1,
-    high_water_mark: int | None = None,
-    signal: AbortSignal | None = None,
+    concurrency: int,
+    high_water_mark: int | None,
+    signal: AbortSignal | None,
 ) -> OperatorStream:
     return FlatMapStream(source, k.MAP, fn, concurrency, high_water_mark, signal, 0)
 
 
-def take(source: Any, count: int, *, signal: AbortSignal | None = None) -> OperatorStream:
+def take(source: Any, count: int, signal: AbortSignal | None) -> OperatorStream:
     return OperatorStream(source, k.TAKE, None, 1, None, signal, checked_int("count", count, 0))
 
 
-def drop(source: Any, count: int, *, signal: AbortSignal | None = None) -> OperatorStream:
+def drop(source: Any, count: int, signal: AbortSignal | None) -> OperatorStream:
     return OperatorStream(source, k.DROP, None, 1, None, signal, checked_int("count", count, 0))
 
 
 # ---- operators that return a value
 
 
-async def to_list(source: Any, *, signal: AbortSignal | None = None) -> list[Any]:
+async def to_list(source: Any, signal: AbortSignal | None) -> list[Any]:
     items: list[Any] = []
     await _drive(source, Operator(k.COLLECT, items.append, 0), signal)
     return items
@@ -92,10 +88,9 @@ async def to_list(source: Any, *, signal: AbortSignal | None = None) -> list[Any
 async def for_each(
     source: Any,
     fn: Fn,
-    *,
-    concurrency: int = 1,
-    high_water_mark: int | None = None,
-    signal: AbortSignal | None = None,
+    concurrency: int,
+    high_water_mark: int | None,
+    signal: AbortSignal | None,
 ) -> None:
     _callable("for_each", fn)
     if _concurrent(concurrency, high_water_mark):
@@ -105,9 +100,9 @@ async def for_each(
         await _drive(source, Operator(k.EACH, fn, 0), signal)
 
 
-async def reduce(source: Any, fn: Fn, initial: Any = MISSING, *, signal: AbortSignal | None = None) -> Any:
+async def reduce(source: Any, fn: Fn, initial: Any, signal: AbortSignal | None) -> Any:
     _callable("reduce", fn)
-    result = await _drive(source, Operator(k.REDUCE, fn, 0), signal, initial)
+    result = await _drive(source, Operator(k.REDUCE, fn, 0), signal, MISSING if initial is ... else initial)
     if result is MISSING:
         raise MissingArgsError("reduce() of an empty stream needs an initial value")
     return result
@@ -116,10 +111,9 @@ async def reduce(source: Any, fn: Fn, initial: Any = MISSING, *, signal: AbortSi
 async def find(
     source: Any,
     fn: Fn,
-    *,
-    concurrency: int = 1,
-    high_water_mark: int | None = None,
-    signal: AbortSignal | None = None,
+    concurrency: int,
+    high_water_mark: int | None,
+    signal: AbortSignal | None,
 ) -> Any:
     found = await _search("find", source, fn, True, concurrency, high_water_mark, signal)
     return None if found is MISSING else found
@@ -128,10 +122,9 @@ async def find(
 async def some(
     source: Any,
     fn: Fn,
-    *,
-    concurrency: int = 1,
-    high_water_mark: int | None = None,
-    signal: AbortSignal | None = None,
+    concurrency: int,
+    high_water_mark: int | None,
+    signal: AbortSignal | None,
 ) -> bool:
     return await _search("some", source, fn, True, concurrency, high_water_mark, signal) is not MISSING
 
@@ -139,10 +132,9 @@ async def some(
 async def every(
     source: Any,
     fn: Fn,
-    *,
-    concurrency: int = 1,
-    high_water_mark: int | None = None,
-    signal: AbortSignal | None = None,
+    concurrency: int,
+    high_water_mark: int | None,
+    signal: AbortSignal | None,
 ) -> bool:
     return await _search("every", source, fn, False, concurrency, high_water_mark, signal) is MISSING
 

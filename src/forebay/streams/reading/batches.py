@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import AsyncIterable
+from typing import Any, Generic
 
+from forebay._core.representation import represent
+from forebay.streams.generics import Out_co
 from forebay.streams.reading.puller import Puller
 
 
-class Batches:
+class Batches(Generic[Out_co]):
     """Iterate over lists of chunks: ``async for batch in r.batches()``.
 
     A batch holds the chunks that are buffered when the loop asks for the next one. So it is never empty, and never larger
     than the stream's high-water mark and one chunk. Errors and leaving the loop early work as in ``async for chunk in r``.
     """
 
-    def __init__(self, source: Any) -> None:
-        self._source = source
-        # The stream's listeners hold the puller, and only the loop holds this object.
-        self._puller: Puller | None = None
-        self._over = False
+    # Until the constructor is through.
+    _puller: Puller | None = None
+    _over = False
 
-    def __aiter__(self) -> Batches:
+    def __init__(self, source: AsyncIterable[Out_co]) -> None:
+        self._source: Any = source
+        # The stream's listeners hold the puller, and only the loop holds this object.
+
+    def __repr__(self) -> str:
+        return represent(self, lambda: f"of {self._source!r}", lambda: "ended" if self._over else None)
+
+    def __aiter__(self) -> Batches[Out_co]:
         return self
 
-    async def __anext__(self) -> list[Any]:
+    async def __anext__(self) -> list[Out_co]:
         if self._over:
             raise StopAsyncIteration
         if self._puller is None:
@@ -43,7 +51,7 @@ class Batches:
         await self.aclose()
         raise StopAsyncIteration
 
-    def _rest(self, batch: list[Any]) -> list[Any]:
+    def _rest(self, batch: list[Out_co]) -> list[Out_co]:
         source = self._source
         read = source.read
         # What is there now: reading makes a fast source give more, which is for the next batch.

@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Self
 
 from forebay._core.abort import Left
+from forebay._core.representation import represent
 from forebay._core.scheduling.awaits import Ready
 from forebay._core.state import constants as k
 from forebay._core.state.lifecycle import aggregate
@@ -32,6 +33,9 @@ class ReadableIterator:
         # The stream's listeners hold the reading, and only the loop holds the iterator.
         self._stream = stream
         self._reading = Reading(stream, destroy_on_return, drain_on_error)
+
+    def __repr__(self) -> str:
+        return represent(self, lambda: "ended" if self._reading.over else f"of {self._stream!r}")
 
     def __aiter__(self) -> Self:
         return self

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forebay._core.usage_errors import checked_source
 from forebay.errors import MissingArgsError
 from forebay.streams.readable import Readable
 from forebay.streams.reading.puller import Puller
 
+if TYPE_CHECKING:
+    from typing import TypeVar
 
-def merge(*sources: Any, high_water_mark: int | None = None) -> Readable:
+    from forebay.streams.generics import Items
+
+    _A = TypeVar("_A")
+
+
+def merge(*sources: Items[_A], high_water_mark: int | None = None) -> Readable[_A]:
     """Return a Readable of the chunks of all ``sources``, in the order in which they arrive.
 
     The chunks of one source stay in order. If several sources have chunks, they take turns. The stream ends when all sources
@@ -37,8 +44,8 @@ def merge(*sources: Any, high_water_mark: int | None = None) -> Readable:
     )
 
 
-class _Merged(Readable):
-    def __init__(self, sources: list[Readable], high_water_mark: int | None) -> None:
+class _Merged(Readable[Any]):
+    def __init__(self, sources: list[Readable[Any]], high_water_mark: int | None) -> None:
         self._sources = sources
         self._pullers: list[Puller] = []
         # Those that may have a chunk, in the order of their turns; the others say when they have one.

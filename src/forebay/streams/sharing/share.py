@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, Self
 
 from forebay._core.data.high_water_mark import get_default_high_water_mark
+from forebay._core.representation import count, represent
 from forebay._core.usage_errors import checked_source
 from forebay.errors import AbortError, InvalidArgTypeError, StreamDestroyedError
+from forebay.streams.generics import Out_co
 from forebay.streams.operators.operator_stream import checked_int
 from forebay.streams.readable import Readable
 from forebay.streams.reading.puller import Puller
 
+if TYPE_CHECKING:
+    from typing import TypeVar
 
-class Shared:
+    from forebay.streams.generics import Items
+
+    _A = TypeVar("_A")
+
+
+class Shared(Generic[Out_co]):
     """A source and its consumers; made by `share` and `broadcast`.
 
     ``subscribe()`` returns a new Readable over the source. The buffer keeps every chunk until each consumer has taken it. So
@@ -41,15 +50,18 @@ class Shared:
         self._size = 0
         # In order; and how many stand at a position, and which of them want a chunk, so that a chunk costs the same
         # however many there are.
-        self._consumers: dict[_Consumer, None] = {}
+        self._consumers: dict[_Consumer[Out_co], None] = {}
         self._standing: dict[int, int] = {}
-        self._waiting: dict[_Consumer, None] = {}
+        self._waiting: dict[_Consumer[Out_co], None] = {}
         self._puller: Puller | None = None
         self._fetching = False
         self._error: BaseException | None = None
         self._ended = False
         if eager:
             self._fetch()
+
+    def __repr__(self) -> str:
+        return represent(self, lambda: f"of {self._source!r}", lambda: count(self.consumers, "consumer"))
 
     @property
     def buffered(self) -> int:
@@ -61,7 +73,7 @@ class Shared:
         """The number of consumers."""
         return len(self._consumers)
 
-    def subscribe(self) -> Readable:
+    def subscribe(self) -> Readable[Out_co]:
         """Return a new Readable of the source's chunks, from the oldest chunk in the buffer.
 
         Returns:
@@ -72,7 +84,7 @@ class Shared:
         """
         if isinstance(self._error, AbortError):
             raise StreamDestroyedError("subscribe() after cancel()")
-        consumer = _Consumer(self, self._objects)
+        consumer: _Consumer[Out_co] = _Consumer(self, self._objects)
         self._consumers[consumer] = None
         self._stand(consumer, self._first)
         return consumer
@@ -94,7 +106,7 @@ class Shared:
         for consumer in list(self._consumers):
             consumer.destroy(error if error is not None else self._error)
 
-    async def __aenter__(self) -> Shared:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
@@ -147,7 +159,7 @@ class Shared:
             if consumer in self._waiting:
                 self._serve(consumer)
 
-    def _serve(self, consumer: _Consumer) -> None:
+    def _serve(self, consumer: _Consumer[Out_co]) -> None:
         """Give a consumer the buffered chunks, as far as it wants them."""
         if consumer not in self._consumers:
             return
@@ -172,7 +184,7 @@ class Shared:
             else:
                 return
 
-    def _stand(self, consumer: _Consumer, position: int) -> None:
+    def _stand(self, consumer: _Consumer[Out_co], position: int) -> None:
         """Note the position of a consumer: the number of the chunk that it takes next; -1 for none."""
         standing = self._standing
         if consumer.position >= 0:
@@ -191,7 +203,7 @@ class Shared:
             # Last: letting go of it may run anything.
             self._chunks.popleft()
 
-    def _left(self, consumer: _Consumer) -> None:
+    def _left(self, consumer: _Consumer[Out_co]) -> None:
         if consumer in self._consumers:
             del self._consumers[consumer]
             self._waiting.pop(consumer, None)
@@ -200,8 +212,8 @@ class Shared:
             self._fetch()
 
 
-class _Consumer(Readable):
-    def __init__(self, shared: Shared, objects: bool) -> None:
+class _Consumer(Readable[Out_co]):
+    def __init__(self, shared: Shared[Out_co], objects: bool) -> None:
         self._shared = shared
         self.position = -1
         super().__init__(object_mode=objects, high_water_mark=1)
@@ -215,7 +227,7 @@ class _Consumer(Readable):
         self._shared._left(self)
 
 
-def share(source: Any, *, high_water_mark: int | None = None) -> Shared:
+def share(source: Items[_A], *, high_water_mark: int | None = None) -> Shared[_A]:
     """Let many consumers read one source; see `Shared`.
 
     The source is read when the fastest consumer wants more and the buffer is below the mark.
@@ -235,7 +247,7 @@ def share(source: Any, *, high_water_mark: int | None = None) -> Shared:
     return Shared(_checked(source), high_water_mark, False)
 
 
-def broadcast(source: Any, *, high_water_mark: int | None = None) -> Shared:
+def broadcast(source: Items[_A], *, high_water_mark: int | None = None) -> Shared[_A]:
     """Let many consumers read one source that starts at once, up to the mark, even without a consumer.
 
     Args:

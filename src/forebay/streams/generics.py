@@ -1,0 +1,40 @@
+"""The type parameters of the streams. What else the stub beside this file names is for type checkers alone.
+
+At run time a parameter changes nothing: ``Readable[bytes]`` stands for `Readable`, also as a base class.
+"""
+
+from __future__ import annotations
+
+import typing
+from typing import Any
+
+#: What a stream of bytes takes: any object with the buffer protocol.
+Buffer: Any = bytes
+
+
+def TypeVar(name: str, *, default: Any = None, **options: Any) -> Any:
+    """A type parameter. Its default, which Python has from 3.13 on, is for type checkers."""
+    return typing.TypeVar(name, **options)
+
+
+class Generic:
+    """Names the order of the type parameters. At run time it is no base class."""
+
+    def __class_getitem__(cls, parameters: Any) -> Any:
+        return cls()
+
+    def __mro_entries__(self, bases: tuple[Any, ...]) -> tuple[Any, ...]:
+        return ()
+
+
+#: What a stream gives.
+Out_co = TypeVar("Out_co", covariant=True)
+#: What a stream takes.
+In_contra = TypeVar("In_contra", contravariant=True)
+#: Of streams of bytes: buffers, and text as well where there is an encoding; bytes, or text.
+BytesIn_contra = TypeVar("BytesIn_contra", contravariant=True)
+BytesOut_co = TypeVar("BytesOut_co", covariant=True)
+#: What a stream gives as it takes it.
+Chunk = TypeVar("Chunk")
+#: The value of an awaitable.
+Result_co = TypeVar("Result_co", covariant=True)

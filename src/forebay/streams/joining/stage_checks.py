@@ -1,0 +1,49 @@
+"""What can be seen of the stages of a pipeline before anything has begun."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Iterable
+from typing import Any
+
+from forebay._core.scheduling.hook_runner import is_awaitable
+from forebay._core.state.stream import Stream
+from forebay._core.usage_errors import hint, is_class
+from forebay.errors import InvalidArgTypeError
+from forebay.streams.readable import Readable
+from forebay.streams.writable import Writable
+
+
+def check_stages(stages: tuple[Any, ...]) -> None:
+    """Reject arguments that are not stages before anything has begun."""
+    for index, stage in enumerate(stages):
+        is_last = index == len(stages) - 1
+        if not isinstance(stage, (Readable, Writable)):
+            if isinstance(stage, str) and index == 0 and _takes_bytes(stages[1]):
+                # Only what takes text can take it as data.
+                raise InvalidArgTypeError(
+                    f"stage 0 is the str {stage!r:.80}, and stage 1 takes bytes{hint(stage)}; to send the text itself, "
+                    f"encode it, or give the sink a default_encoding"
+                )
+            can_be = callable(stage) or (index == 0 and _can_iterate(stage))
+            if can_be and not is_class(stage, Stream):
+                continue
+            wanted = "a Readable, an iterable or a function" if index == 0 else "a stream or a function"
+            raise InvalidArgTypeError(
+                f"stage {index} must be {wanted}, got {stage!r}{hint(stage, reads=not is_last)}"
+            )
+        if index > 0 and not (isinstance(stage, Writable) and not stage._s_is_disabled(False)):
+            raise InvalidArgTypeError(
+                f"stage {index} cannot be written, and only the first may be a pure Readable: {stage!r}"
+            )
+        if index < len(stages) - 1 and not (isinstance(stage, Readable) and not stage._s_is_disabled(True)):
+            raise InvalidArgTypeError(
+                f"stage {index} cannot be read, and only the last may be a pure Writable: {stage!r}"
+            )
+
+
+def _takes_bytes(stage: Any) -> bool:
+    return isinstance(stage, Writable) and bool(stage._s_takes_bytes_only())
+
+
+def _can_iterate(source: Any) -> bool:
+    return isinstance(source, (Iterable, AsyncIterable)) or is_awaitable(source)

@@ -1,0 +1,237 @@
+"""What the types of streams say of what flows through them. It is read by the checkers and is not run."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any, TypeGuard, TypeVar, assert_type
+
+from forebay import (
+    Batches,
+    Chain,
+    Completion,
+    Duplex,
+    PassThrough,
+    Pipeline,
+    Readable,
+    Shared,
+    Transform,
+    Writable,
+    broadcast,
+    compose,
+    consumers,
+    create_read_stream,
+    create_write_stream,
+    duplex_pair,
+    merge,
+    pipeline,
+    share,
+)
+from forebay.codecs import gunzip, gzip, hashing
+from forebay.net import Socket, connect
+from forebay.throttle import throttle
+
+Item = TypeVar("Item")
+
+
+async def add_up(numbers: AsyncIterable[int]) -> int:
+    return sum([number async for number in numbers])
+
+
+async def squares(numbers: AsyncIterator[int]) -> AsyncIterator[int]:
+    async for number in numbers:
+        yield number * number
+
+
+async def words(source: Readable[str]) -> AsyncIterator[list[str]]:
+    async for line in source:
+        yield line.split()
+
+
+async def every_second(items: AsyncIterable[Item]) -> AsyncIterator[Item]:
+    keep = True
+    async for item in items:
+        if keep:
+            yield item
+        keep = not keep
+
+
+async def in_words(number: int) -> str:
+    return str(number)
+
+
+def digits(number: int) -> Iterator[str]:
+    yield from str(number)
+
+
+def is_str(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
+
+
+class Numbers(Readable[int]):
+    def __init__(self, stop: int) -> None:
+        super().__init__(object_mode=True, high_water_mark=4)
+        self.left = iter(range(stop))
+
+    def _read(self, size: int) -> None:
+        self.push(next(self.left, None))
+
+
+class Rows(Transform[bytes, dict[str, str]]):
+    def __init__(self) -> None:
+        super().__init__(readable_object_mode=True)
+
+    async def _transform(self, chunk: bytes) -> AsyncIterator[dict[str, str]]:
+        yield {"row": chunk.decode()}
+
+
+class Table(Writable[dict[str, str]]):
+    async def _write(self, row: dict[str, str]) -> None:
+        print(row)
+
+    async def _writev(self, rows: list[dict[str, str]]) -> None:
+        print(rows)
+
+
+async def flows() -> None:
+    total: int = await pipeline(range(10), add_up)
+    total = await pipeline(range(10), squares, add_up)
+    total = await pipeline(Numbers(3), every_second, squares, add_up, signal=None)
+    print(total)
+    assert_type(await pipeline(create_read_stream("a"), gzip(), create_write_stream("a.gz")), None)
+    assert_type(pipeline(create_read_stream(Path("a")), Rows(), Table(), end=False), Pipeline[None])
+    assert_type(await pipeline([b"x"], gzip(), hashing(), gunzip(), throttle(1000), gzip(), Writable()), None)
+    await pipeline(b"text", Writable())
+    assert_type(await pipeline(lambda: [1, 2], add_up), int)
+    assert_type(await pipeline("text", consumers.text), str)
+    assert_type(await pipeline([b"a\nb"], consumers.lines, Writable(object_mode=True)), None)
+    await pipeline([b"a\nb"], consumers.lines(keep_ends=True), Writable(object_mode=True))
+    await pipeline(create_read_stream("a", encoding="utf8"), words, Writable[list[str]](object_mode=True))
+    await pipeline([create_read_stream("a"), create_write_stream("b")])
+    socket = await connect(80)
+    assert_type(socket, Socket)
+    assert_type(await pipeline(socket, socket), None)
+    flow = pipeline([b"x"], Writable())
+    assert_type(flow.exception(), BaseException | None)
+    nothing: list[Any] = await pipeline(Readable(), PassThrough(), Readable.to_list)
+    print(nothing)
+
+
+async def reading() -> None:
+    file = create_read_stream("a")
+    assert_type(file.read(), bytes | None)
+    assert_type(file.set_encoding("utf8").read(), str | None)
+    async for chunk in create_read_stream("a"):
+        assert_type(chunk, bytes)
+    async for text in create_read_stream("a", encoding="utf8"):
+        assert_type(text, str)
+    async for batch in Numbers(3).batches():
+        assert_type(batch, list[int])
+    assert_type(Numbers(3).batches(), Batches[int])
+    async for number in Numbers(3).iterator():
+        assert_type(number, int)
+    numbers = Numbers(3)
+    assert_type(numbers.map(str), Readable[str])
+    assert_type(numbers.map(in_words, concurrency=4), Readable[str])
+    assert_type(numbers.map(lambda number: number / 2), Readable[float])
+    assert_type(numbers.filter(lambda number: number > 2).tap(print), Readable[int])
+    assert_type(numbers.filter(is_str), Readable[str])
+    assert_type(numbers.flat_map(digits), Readable[str])
+    assert_type(numbers.take(3).drop(1), Readable[int])
+    assert_type(await numbers.to_list(), list[int])
+    assert_type(await numbers.reduce(lambda a, b: a + b), int)
+    assert_type(await numbers.reduce(lambda a, b: a + str(b), ""), str)
+    assert_type(await numbers.find(lambda number: number > 2), int | None)
+    assert_type(await numbers.some(bool), bool)
+    assert_type(await numbers.every(bool), bool)
+    assert_type(await numbers.for_each(print), None)
+    assert_type(Readable.from_([1, 2]), Readable[int])
+    assert_type(Readable.from_("text"), Readable[str])
+    assert_type(Readable.from_(b"bytes", object_mode=False), Readable[bytes])
+    assert_type(Readable.from_(in_words(3)), Readable[str])
+    assert_type(Readable.from_([in_words(3)]), Readable[str])
+    assert_type(Readable.from_(squares(aiter(numbers))), Readable[int])
+    assert_type(merge(numbers, [1, 2]), Readable[int])
+    assert_type(share(numbers), Shared[int])
+    async with broadcast(numbers, high_water_mark=3) as shared:
+        assert_type(shared.consumer(), Readable[int])
+    assert_type(await consumers.text(file), str)
+    assert_type(await consumers.bytes([b"x"]), bytes)
+    async for line in consumers.lines(create_read_stream("a")):
+        assert_type(line, bytes)
+    async for text in consumers.lines(create_read_stream("a", encoding="utf8")):
+        assert_type(text, str)
+
+
+async def writing() -> None:
+    file = create_write_stream("a")
+    file.write(b"x")
+    file.write(memoryview(b"x"))
+    file.write("x", "utf8")
+    file.end("x", "utf8", callback=print)
+    create_write_stream("a", encoding="utf8").write("text")
+    await file.send(bytearray(b"x"))
+    table = Table()
+    await table.send({"a": "b"})
+    one, two = duplex_pair(object_mode=True)
+    one.write(3)
+    async for each in two:
+        print(each)
+
+
+def left(size: int) -> bytes:
+    return b"x" * size
+
+
+async def left_later(size: int) -> bytes:
+    return b"x" * size
+
+
+def made() -> None:
+    taken: list[bytes] = []
+    assert_type(Writable(write=taken.append), Writable[bytes])
+    Writable(write=taken.append, default_encoding="utf8").write("text")
+    Writable(write=hashlib.sha256().update, writev=print, final=Completion)
+    assert_type(Readable(read=left), Readable[bytes])
+    assert_type(Readable(read=left_later, high_water_mark=3), Readable[bytes])
+    assert_type(Readable(read=left, encoding="utf8"), Readable[str])
+    assert_type(Readable(), Readable[Any])
+    assert_type(Transform(transform=bytes.upper), Transform[bytes, bytes])
+    assert_type(Transform(transform=in_words, object_mode=True), Transform[int, str])
+    assert_type(Transform(transform=digits), Transform[int, str])
+    compressor = zlib.compressobj()
+    assert_type(
+        Readable.from_([b"x"]).pipe(Transform(transform=compressor.compress, flush=compressor.flush)).read(),
+        bytes | None,
+    )
+    assert_type(PassThrough[int]().read(), int | None)
+    Duplex(read=left, write=taken.append, allow_half_open=False)
+
+
+async def joined() -> None:
+    numbers = Numbers(3)
+    assert_type(numbers.pipe(Writable[int]()), Writable[int])
+    assert_type(create_read_stream("a").pipe(Rows()), Rows)
+    assert_type(create_read_stream("a").pipe(Rows()).pipe(Table()), Table)
+    assert_type(create_read_stream("a") | gzip(), Chain[bytes, None])
+    assert_type(create_read_stream("a") | gzip() | create_write_stream("b"), Pipeline[None])
+    assert_type(numbers | squares, Chain[int, None])
+    assert_type(await (numbers | squares | add_up), int)
+    assert_type([b"x"] | gzip() | gunzip(), Chain[bytes, None])
+    async for row in create_read_stream("a") | Rows():
+        assert_type(row, dict[str, str])
+    assert_type(compose(gzip(), Rows()).read(), dict[str, str] | None)
+    compose(gzip(), gunzip()).write(b"x")
+    assert_type(numbers.compose(squares, every_second).read(), int | None)
+    assert_type(Duplex.from_(squares), Duplex[Any, Any])
+
+
+def passed_on(source: Readable, through: Transform, sink: Writable) -> None:
+    """Without parameters, anything goes."""
+    source.pipe(through).pipe(sink)
+    numbers: Readable[int] = source
+    anything: Readable[object] = numbers
+    taken: Writable[int] = Writable[object]()
+    print(anything, taken)

@@ -29,6 +29,15 @@ def represent(subject: object, *parts: Callable[[], object]) -> str:
     return f"<{' '.join(texts)}>"
 
 
+def represent_server(server: Any, address: Callable[[], object], connections: Callable[[], int]) -> str:
+    """The repr of a server: where it listens, and how many connections it has."""
+    return represent(
+        server,
+        lambda: f"listening on {address()}," if server.listening else "closed,",
+        lambda: count(connections(), "connection"),
+    )
+
+
 def represent_stream(stream: Any, constructed: bool) -> str:
     """The repr of a stream: its name, its state and what its buffers hold."""
     return represent(stream, stream._s_label, lambda: stream_state(stream, constructed))

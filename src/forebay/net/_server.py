@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from forebay._core.events import EventEmitter
-from forebay._core.representation import count, represent
+from forebay._core.representation import represent_server
 from forebay._core.scheduling.operation import Operation
 from forebay._core.scheduling.ticks import next_tick, report, running_loop
 from forebay._system.cleanup import close_all
@@ -547,7 +547,4 @@ class Server(EventEmitter):
         return address[1] if isinstance(address, tuple) else None
 
     def __repr__(self) -> str:
-        def state() -> str:
-            return f"listening on {self.addresses}," if self.listening else "closed,"
-
-        return represent(self, state, lambda: count(len(self._connections), "connection"))
+        return represent_server(self, lambda: self.addresses, lambda: len(self._connections))

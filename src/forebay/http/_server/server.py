@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from forebay import net
 from forebay._core.events import EventEmitter
-from forebay._core.representation import count, represent
+from forebay._core.representation import represent_server
 from forebay._core.scheduling.operation import Operation
 from forebay._core.scheduling.ticks import running_loop
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
@@ -173,11 +173,7 @@ class Server(EventEmitter):
         return len(self._connections)
 
     def __repr__(self) -> str:
-        return represent(
-            self,
-            lambda: f"listening on {self.address()}," if self.listening else "closed,",
-            lambda: count(self.connections, "connection"),
-        )
+        return represent_server(self, self.address, lambda: self.connections)
 
     # ---- time
 

@@ -4,7 +4,6 @@ import asyncio
 import importlib
 
 import pytest
-from stream_tools import looped
 
 from forebay import (
     AbortController,
@@ -21,6 +20,7 @@ from forebay import (
 )
 from forebay.codecs import gzip
 from forebay.net import connect, create_server
+from support.streams import looped
 
 MODULES = ("forebay", "forebay.asyncio", "forebay.codecs", "forebay.fs", "forebay.http", "forebay.net")
 
@@ -76,7 +76,7 @@ async def test_the_states_of_a_writable(tmp_path):
     assert repr(given_up) == "<Writable destroyed>"
     file = create_write_stream(tmp_path / "x")
     assert repr(file) == f"<WriteStream {tmp_path / 'x'!r} opening>"
-    file.destroy()
+    await file.aclose()
 
 
 @looped

@@ -118,7 +118,7 @@ async def test_a_socket_and_its_server():
     async with await create_server(lambda socket: socket.end()).listen(0, "127.0.0.1") as server:
         assert repr(server) == f"<Server listening on {server.addresses}, 0 connections>"
         async with connect(server.port, "127.0.0.1") as socket:
-            assert repr(socket).startswith(f"<Socket {socket.address()} -> ('127.0.0.1', {server.port}) ")
+            assert repr(socket).startswith(f"<Socket {socket.address} -> ('127.0.0.1', {server.port}) ")
             socket.resume()
     assert repr(server) == "<Server closed, 0 connections>"
 

@@ -156,7 +156,7 @@ async def reading() -> None:
     assert_type(merge(numbers, [1, 2]), Readable[int])
     assert_type(share(numbers), Shared[int])
     async with broadcast(numbers, high_water_mark=3) as shared:
-        assert_type(shared.consumer(), Readable[int])
+        assert_type(shared.subscribe(), Readable[int])
     assert_type(await consumers.text(file), str)
     assert_type(await consumers.bytes([b"x"]), bytes)
     async for line in consumers.lines(create_read_stream("a")):

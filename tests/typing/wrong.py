@@ -126,7 +126,7 @@ Numbers().map(str, concurency=3)  # error: call-overload
 Numbers().flat_map(str.split)  # error: arg-type
 Numbers().take("3")  # error: arg-type
 words: Readable[bytes] = Numbers().map(str)  # error: arg-type
-strings: Readable[str] = share(Numbers()).consumer()  # error: assignment
+strings: Readable[str] = share(Numbers()).subscribe()  # error: assignment
 more: Readable[str] = merge(Numbers(), [1])  # error: arg-type
 
 

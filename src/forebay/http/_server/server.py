@@ -173,7 +173,7 @@ class Server(EventEmitter):
         return len(self._connections)
 
     def __repr__(self) -> str:
-        return represent_server(self, self.address, lambda: self.connections)
+        return represent_server(self, lambda: self.address, lambda: self.connections)
 
     # ---- time
 

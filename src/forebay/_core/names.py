@@ -7,20 +7,8 @@ from typing import Any
 # Streams that users know by what makes them.
 _MADE_BY = dict.fromkeys(("FromIterator", "FromAsync", "Whole"), "Readable.from_()")
 # Classes of forebay's own without an underscore that users do not know.
-_INNER = set(
-    "FromIterator FromAsync Whole OperatorStream FlatMapStream FlatStream Composite Relay Incoming Outgoing".split()
-)
-    "FromIterator",
-    "FromAsync",
-    "Whole",
-    "OperatorStream",
-    "FlatOperatorStream",
-    "FlatMapStream",
-    "Composite",
-    "Relay",
-    "Incoming",
-    "Outgoing",
-}
+_INNER = {"FromIterator", "FromAsync", "Whole", "OperatorStream", "FlatMapStream", "Composite", "Relay"}
+_INNER |= {"Incoming", "Outgoing"}
 # Where the repr that every stream has is written.
 _STREAM = "forebay._core.state.stream"
 

@@ -3,7 +3,7 @@
 1. ``min(a(), self.b)``: Cython evaluates the arguments of min() and max() from the right, so ``self.b`` is looked at before
    ``a()`` runs. The same for ``self.b - a()`` and ``self.b < a()``, where ``self.b`` is a field in C: it is read last.
 2. ``except -1`` for a function that returns -1, or a difference, as a value: the caller takes it for an exception.
-3. ``x[-1]``: the code is compiled without wraparound.
+3. ``x[-1]`` in a native file that turns wraparound off.
 4. ``self.x.method()``, where both are in C: nothing holds the object of the field while its method runs, and what runs in it
    may clear the field. The object goes into a variable first.
 
@@ -118,13 +118,6 @@ class Checker(ast.NodeVisitor):
             self.say(node, f"{self.function}() is declared 'except -1' and may return -1 as a value")
         self.generic_visit(node)
 
-    def visit_Subscript(self, node: ast.Subscript) -> None:
-        index = node.slice
-        ends = [index.lower, index.upper] if isinstance(index, ast.Slice) else [index]
-        if any(isinstance(end, ast.UnaryOp) and isinstance(end.op, ast.USub) for end in ends):
-            self.say(node, "a negative index, in code that is compiled without wraparound")
-        self.generic_visit(node)
-
     def visit_Call(self, node: ast.Call) -> None:
         fn = node.func
         if isinstance(fn, ast.Name) and fn.id in ("min", "max") and len(node.args) > 1:
@@ -204,6 +197,10 @@ def check_native(path: Path) -> Iterator[tuple[int, int, str]]:
                 line = text.count("\n", 0, match.start()) + 1
                 yield line, line, f"{match[1]}() of a call and of what the call may change"
                 break
+    if "wraparound=False" in path.read_text().partition("\n")[0]:
+        for match in re.finditer(r"\[[^\]:]*:? *-\d", text):
+            line = text.count("\n", 0, match.start()) + 1
+            yield line, line, "a negative index, in code that is compiled without wraparound"
     for match in re.finditer(r"(?m)^( *)c?p?def .*\) except -1:\n((?:\1 +.*\n|\n)+)", text):
         for negative in re.finditer(r"return -1\b", match[2]):
             line = text.count("\n", 0, match.start(2) + negative.start()) + 1

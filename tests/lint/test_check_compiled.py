@@ -16,8 +16,6 @@ WRONG = {
     "comparison": "def f(self):\n    return self._size < len(x)\n",
     "count": "def f(self):\n    self._size -= len(x)\n",
     "value of an error": "def counted(self):\n    return a - b\n",
-    "index": "def f(self):\n    return x[-1]\n",
-    "slice": "def f(self):\n    return x[:-1]\n",
     "field": "def f(self):\n    self._other.go()\n",
 }
 RIGHT = {
@@ -57,3 +55,12 @@ def test_cython_is_read_as_well(tmp_path):
         "cdef int f(self):\n    return min(size_of(n), self._total) + min(n, self._total)\n"
     )
     assert sorted(line for line, _, _ in check_compiled.check_native(path)) == [2, 8]
+
+
+@pytest.mark.parametrize("index", ["-1", ":-1"])
+def test_a_negative_index_is_wrong_without_wraparound(tmp_path, index):
+    path = tmp_path / "native.pyx"
+    path.write_text(f"# cython: wraparound=False\ncdef object f(self):\n    return x[{index}]\n")
+    assert [line for line, _, _ in check_compiled.check_native(path)] == [3]
+    path.write_text(f"cdef object f(self):\n    return x[{index}]\n")
+    assert list(check_compiled.check_native(path)) == []

@@ -88,8 +88,8 @@ def test_serve_without_listing_and_throttled(folder):
 def test_serve_what_is_wrong(tmp_path, folder):
     for args, said in (
         (("serve", tmp_path / "missing"), b"not a folder"),
-        (("serve", folder, "-l", "nonsense"), b"no PORT"),
-        (("serve", folder, "-l", "99999"), b"no PORT"),
+        (("serve", folder, "-l", "nonsense"), b"is not a PORT"),
+        (("serve", folder, "-l", "99999"), b"is not a PORT"),
     ):
         done = forebay(*args)
         assert done.returncode in (1, 2)

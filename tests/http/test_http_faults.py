@@ -251,6 +251,12 @@ def test_a_listener_of_a_request_that_raises(run, event):
     def refuse(*args):
         raise failure
 
+    def hear(*args):
+        heard.append(args)
+        if event == "upgrade":
+            # With a listener of its own, the socket is this one's.
+            args[1].on("error", refuse)
+
     def switch(request, socket):
         socket.end(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nhello")
 
@@ -269,7 +275,7 @@ def test_a_listener_of_a_request_that_raises(run, event):
             )
             asked = http.request(server.base, method="GET" if event == "upgrade" else "POST", headers=fields)
             asked.on(event, refuse)
-            asked.on(event, lambda *args: heard.append(args))
+            asked.on(event, hear)
             if event == "upgrade":
                 asked.end()
             else:

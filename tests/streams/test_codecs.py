@@ -19,12 +19,6 @@ MIB = 1024 * 1024
 SIZES = [0, 1, 16 * KIB - 1, 16 * KIB, 64 * KIB, 256 * KIB, 256 * KIB + 1, 3 * MIB + 7]
 
 
-@pytest.fixture
-def run(run):
-    run.workers_may_wait = True
-    return run
-
-
 def noise(size, seed=1):
     return random.Random(seed).randbytes(size)
 
@@ -213,7 +207,7 @@ async def test_what_expands_a_thousandfold_waits_for_room():
 
 @pytest.mark.parametrize("make", [gzip, gunzip, hashing])
 @looped
-async def test_the_loop_goes_on_during_large_chunks(make):
+async def test_the_loop_goes_on_during_large_chunks(make, monkeypatch):
     data = noise(8 * MIB)
     if make is gunzip:
         data = reference.compress(data, 1)
@@ -229,7 +223,8 @@ async def test_the_loop_goes_on_during_large_chunks(make):
 
     stream = make()
     seen = set()
-    original = stream._submit
+    worker = stream._worker()
+    original = worker.submit
 
     def submit(job, done):
         def watched():
@@ -238,7 +233,7 @@ async def test_the_loop_goes_on_during_large_chunks(make):
 
         original(watched, done)
 
-    stream._submit = submit
+    monkeypatch.setattr(worker, "submit", submit)
     turn()
     await through([data], stream)
     at_work = False

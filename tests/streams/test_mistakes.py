@@ -393,6 +393,8 @@ def test_a_read_hook_that_never_pushes_is_warned_of(run, monkeypatch):
             RuntimeWarning, match=r"_read hook \(silent_hook\) returned None and has pushed nothing"
         ):
             await asyncio.sleep(0.06)
+        for stream in kept:
+            await stream.aclose()
         far.close()
 
     debugging(run, main)

@@ -1,4 +1,4 @@
-"""The two operations by which a stream ends without events, for streams that nobody observes: HTTP's messages."""
+"""The two operations by which a stream ends without events, for streams that are not observed: HTTP's messages."""
 
 import weakref
 

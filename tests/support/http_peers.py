@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import re
-import threading
 
 from forebay import consumers, http
+from forebay._system import worker_pool
 from support.sockets import HOST, Peer
 
 HEAD = b"Host: test\r\n\r\n"
@@ -27,7 +27,7 @@ async def serving(handler=None, **options):
     finally:
         await server.aclose()
         # Files that were being sent are closed in a thread, a moment later.
-        await until(lambda: not any(thread.name == "forebay-file" for thread in threading.enumerate()))
+        await until(lambda: not worker_pool.at_work())
 
 
 @contextlib.asynccontextmanager

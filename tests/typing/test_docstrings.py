@@ -111,6 +111,9 @@ def parameters(thing):
         # An exception class without a constructor of its own.
         return set()
     names = signature.parameters.keys() - FOR_WRONG_OPTIONS - {"self", "cls"}
+    if inspect.isclass(thing) and issubclass(thing, errors.StreamError):
+        # The message, as for every exception.
+        names -= {"args"}
     return {name for name in names if not name.startswith("_")}
 
 

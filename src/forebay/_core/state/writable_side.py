@@ -536,8 +536,8 @@ class WritableSide(WritableQueue):
     def _w_finish_unobserved(self) -> bool:
         """Be finished and closed, without any event or tick; return whether it is so.
 
-        It is not where somebody could observe it (there was a listener, there is a callback of end() or a readable
-        side), nor where end() was not called, or what was written is still under way.
+        It stays as it is while the program can observe the end (by a listener, a callback of end() or the readable
+        side), before end() was called, and while written chunks are under way.
         """
         if (
             self._s_events is not None

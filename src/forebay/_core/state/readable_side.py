@@ -546,7 +546,7 @@ class ReadableSide(ReadableBuffer):
     def _r_close_unobserved(self, error: Any) -> bool:
         """Drop the data and be closed, with ``error``, without any event or tick; return whether it is so.
 
-        It stays as it is while the program can observe the end: by a listener, by data under way, or by a writable side.
+        It stays as it is if the program can observe the end: by a listener, because it has read, or by the writable side.
         """
         if self._s_events is not None or self._r_did_read or self._s_destroyed or self._s_writable:
             return False

@@ -156,7 +156,7 @@ def test_a_source_that_breaks_off_leaves_no_file(tmp_path):
 def test_stopped_while_waiting_for_a_connection(tmp_path, number):
     port = free_port()
     with command("copy", f"tcp-listen://:{port}", tmp_path / "out") as process:
-        assert eventually(lambda: f":{port:04X} " in Path("/proc/net/tcp").read_text())
+        assert eventually(lambda: f":{port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text())
         process.send_signal(number)
         process.communicate(timeout=30)
     assert process.returncode == 128 + number

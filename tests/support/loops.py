@@ -35,6 +35,7 @@ def eventually(check, seconds=30.0):
 
 
 def may_wait(thread):
+    """Whether the thread may be there after a test: a worker waits for more work for a while."""
     return thread.name == THREAD_NAME
 
 
@@ -53,10 +54,9 @@ class Run:
         threads = set(threading.enumerate())
         with asyncio.Runner(loop_factory=LOOPS[self.loop_name]) as runner:
             result = runner.run(self._guarded(main, args))
-            late = runner.run(self._nothing_left())
-        assert late == []
+            assert runner.run(self._ends()), "a task is left"
         assert self.errors_wanted or self.errors == []
-        # Worker threads wait for more work for a while; the thread that waits for a process ends soon.
+        # The thread in which asyncio waits for a process ends a little later.
         assert eventually(
             lambda: {each for each in set(threading.enumerate()) - threads if not may_wait(each)} == set()
         )
@@ -72,8 +72,10 @@ class Run:
             return await (main if inspect.iscoroutine(main) else main(*args))
 
     @staticmethod
-    async def _nothing_left():
-        # What a callback has started just now is over a few turns later.
-        for _ in range(5):
+    async def _ends():
+        """Whether no task but this one is left after a few turns of the loop, in which one that is about to end ends."""
+        for _ in range(20):
             await asyncio.sleep(0)
-        return [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+            if len(asyncio.all_tasks()) == 1:
+                return True
+        return False

@@ -45,7 +45,11 @@ def temporary_files(folder):
 
 def bytes_in_work(process, folder):
     """Bytes of a file in ``folder`` that ``process`` writes, and that is not in its place yet; 0 where it has none."""
-    size = sum(os.stat(os.path.join(folder, name)).st_size for name in temporary_files(folder))
+    try:
+        size = sum(os.stat(os.path.join(folder, name)).st_size for name in temporary_files(folder))
+    except FileNotFoundError:
+        # It has got its place meanwhile.
+        size = 0
     try:
         links = [f"/proc/{process.pid}/fd/{fd}" for fd in os.listdir(f"/proc/{process.pid}/fd")]
         # Files without a name.

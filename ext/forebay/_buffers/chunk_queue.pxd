@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""What other compiled modules may use of `ChunkQueue`; the Python API is described in _chunks.pyi.
+"""What other compiled modules may use of `ChunkQueue`; the Python API is described in chunk_queue.pyi.
 
-The members stand in the order of _chunks.pyx.
+The members stand in the order of chunk_queue.pyx.
 """
 
 cimport cython

@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""`ChunkQueue`, compiled. The public documentation is in _chunks.pyi, the twin is _chunks_py.py.
+"""`ChunkQueue`, compiled. The public documentation is in chunk_queue.pyi, the twin is chunk_queue_py.py.
 
     _refs   [ .. | ref 3 | ref 4 |  free  |  free  | ref 0 | ref 1 | ref 2 ]
                                                        ^ _head, _count = 5

@@ -1,4 +1,4 @@
-# Included by _chunks.pyx: the pin that keeps a buffer exported, and the check of a buffer.
+# Included by chunk_queue.pyx: the pin that keeps a buffer exported, and the check of a buffer.
 
 
 @cython.final

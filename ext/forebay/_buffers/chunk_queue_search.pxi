@@ -1,4 +1,4 @@
-# Included by _chunks.pyx: the search for a byte string across the chunks, in linear time.
+# Included by chunk_queue.pyx: the search for a byte string across the chunks, in linear time.
 
 cdef enum:
     INLINE_WINDOW = 1024        # bytes of search window that need no allocation

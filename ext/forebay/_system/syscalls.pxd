@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""What compiled modules use of _syscalls.pyx; the functions are described in _syscalls.pyi."""
+"""What compiled modules use of syscalls.pyx; the functions are described in syscalls.py."""
 
 cpdef object receive(int fd, int pieces)
 cpdef Py_ssize_t send(int fd, object chunk) except -2

@@ -1,7 +1,7 @@
 # cython: language_level=3
 """System calls on descriptors that do not block: "would block" is a value here, not an exception.
 
-The public documentation is in _syscalls.pyi, the twin is src/forebay/_syscalls.py.
+The documentation is in the twin, src/forebay/_system/syscalls.py.
 """
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer

@@ -1,7 +1,7 @@
 """RingBuffer in plain Python: the twin of the compiled `forebay._buffers.ring`, with the same rules.
 
 The bytes lie twice in one slab, `capacity` apart, so that every run is contiguous and nothing is
-ever moved; the diagram and the invariants are in `_ring.pyx`. One lock guards the cursors. It is
+ever moved; the diagram and the invariants are in `ring.pyx`. One lock guards the cursors. It is
 not held while a system call runs. Unlike the compiled ring it is not for signal handlers, nor for
 a `__del__` that the collector runs in the middle of a call: that raises RuntimeError.
 

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""asyncio's private attribute ``_buffer``, compiled; the twin is src/forebay/asyncio/_buffer.py.
+"""asyncio's private attribute ``_buffer``, compiled; the twin is src/forebay/asyncio/_compiled/buffer_attribute.py.
 
 Libraries ask ``if reader._buffer`` before every request. So this only knows its reader, asks it how much there is, and
 copies the bytes when a program wants to see or to change them.

@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""The memory that a loop receives into, compiled; the twin, with the documentation, is src/forebay/asyncio/_area.py."""
+"""The memory that a loop receives into, compiled; the twin, with the documentation, is src/forebay/asyncio/_compiled/receive_area.py."""
 
 cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING

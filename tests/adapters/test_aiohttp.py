@@ -39,7 +39,7 @@ class Slow(Readable):
         self.push(bytes(65536))
 
 
-def test_a_download(run, big):
+def test_response_body_from_a_stream(run, big):
     path, content = big
     sources = []
 
@@ -62,7 +62,7 @@ def test_a_download(run, big):
     run(main)
 
 
-def test_an_upload(run, content):
+def test_request_body_into_a_stream(run, content):
     async def upload(request):
         sha = hashlib.sha256()
         async for chunk in body_of(request):
@@ -102,7 +102,7 @@ def test_a_slow_client_pauses_the_source(run):
     run(main)
 
 
-def test_a_source_that_fails(run):
+def test_source_error_breaks_the_response(run):
     async def failing(request):
         async def chunks():
             if "1" in request.query_string:
@@ -120,7 +120,7 @@ def test_a_source_that_fails(run):
     run(main)
 
 
-def test_the_client(run, big):
+def test_client_sends_and_receives_streams(run, big):
     path, content = big
 
     async def handler(request, response):
@@ -144,7 +144,7 @@ def test_the_client(run, big):
     run(main)
 
 
-def test_a_response_that_is_cut_short(run):
+def test_truncated_response_raises(run):
     def handler(request, response):
         response.set_header("Content-Length", 10)
         response.write(b"abc")
@@ -161,7 +161,7 @@ def test_a_response_that_is_cut_short(run):
     run(main)
 
 
-def test_wrong_arguments(run):
+def test_wrong_arguments_raise(run):
     async def main():
         with pytest.raises(InvalidArgTypeError):
             body_of(b"x")

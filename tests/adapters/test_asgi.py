@@ -53,7 +53,7 @@ class Slow(Readable):
         self.push(bytes(65536))
 
 
-def test_a_download(run, big):
+def test_response_body_from_a_stream(run, big):
     path, content = big
     sources = []
 
@@ -92,7 +92,7 @@ def test_a_download(run, big):
     run(main)
 
 
-def test_an_upload(run, content):
+def test_request_body_into_a_stream(run, content):
     async def upload(request):
         sha = hashlib.sha256()
         async for chunk in request_body(request):
@@ -133,7 +133,7 @@ def test_a_slow_client_pauses_the_source(run):
     run(main)
 
 
-def test_a_source_that_fails(run):
+def test_source_error_breaks_the_response(run):
     def failing(after):
         async def endpoint(request):
             async def chunks():
@@ -155,7 +155,7 @@ def test_a_source_that_fails(run):
     run(main)
 
 
-def test_a_client_that_goes_in_the_middle_of_its_upload(run):
+def test_client_disconnect_fails_the_upload(run):
     outcomes = []
 
     async def upload(request):
@@ -206,7 +206,7 @@ def test_an_application_without_a_framework(run):
     run(main)
 
 
-def test_wrong_arguments(run):
+def test_wrong_arguments_raise(run):
     async def main():
         for wrong in (5, "text", pathlib.Path("x"), Readable):
             with pytest.raises(InvalidArgTypeError):

@@ -26,7 +26,7 @@ BODIES = {
 
 @pytest.mark.parametrize("adapter", [aiohttp, httpx], ids=["aiohttp", "httpx"])
 @pytest.mark.parametrize("body", BODIES)
-def test_a_payload_is_what_a_pipeline_begins_with(run, adapter, body):
+def test_payload_accepts_every_pipeline_source(run, adapter, body):
     async def main():
         parts = [part async for part in adapter.payload_of(BODIES[body]())]
         assert all(type(part) is bytes for part in parts)
@@ -36,7 +36,7 @@ def test_a_payload_is_what_a_pipeline_begins_with(run, adapter, body):
 
 
 @pytest.mark.parametrize("wrong", ["text", 5, None, pathlib.Path("x"), Readable])
-def test_what_is_no_payload(run, wrong):
+def test_wrong_payload_raises(run, wrong):
     async def main():
         with pytest.raises(InvalidArgTypeError, match="got "):
             httpx.payload_of(wrong)
@@ -45,7 +45,7 @@ def test_what_is_no_payload(run, wrong):
 
 
 @pytest.mark.parametrize("chunk", [5, "text", [1]])
-def test_chunks_that_are_no_bytes(run, chunk):
+def test_chunks_other_than_bytes_raise(run, chunk):
     async def main():
         with pytest.raises(InvalidArgTypeError, match="bytes-like"):
             await anext(httpx.payload_of([chunk]))

@@ -12,7 +12,7 @@ from forebay import InvalidArgTypeError, consumers, create_read_stream, http, pi
 from forebay.adapters.httpx import body_of, payload_of  # noqa: E402
 
 
-def test_bodies_both_ways(run, big):
+def test_request_and_response_bodies_are_streams(run, big):
     path, content = big
 
     async def handler(request, response):
@@ -35,7 +35,7 @@ def test_bodies_both_ways(run, big):
     run(main)
 
 
-def test_compressed_and_raw(run):
+def test_response_is_decoded_or_raw(run):
     packed = gzip.compress(b"text" * 1000)
 
     def handler(request, response):
@@ -54,7 +54,7 @@ def test_compressed_and_raw(run):
     run(main)
 
 
-def test_a_response_that_is_cut_short(run):
+def test_truncated_response_raises(run):
     def handler(request, response):
         response.set_header("Content-Length", 10)
         response.write(b"abc")
@@ -70,7 +70,7 @@ def test_a_response_that_is_cut_short(run):
     run(main)
 
 
-def test_wrong_arguments(run):
+def test_wrong_arguments_raise(run):
     async def main():
         with pytest.raises(InvalidArgTypeError):
             body_of(b"x")

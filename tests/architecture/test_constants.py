@@ -55,7 +55,7 @@ def test_the_module_and_the_enum_agree(path):
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.parent.name)
-def test_the_module_is_not_compiled(path):
+def test_constants_module_is_not_compiled(path):
     # A compiled module could not assign to the names of its own enum.
     assert module_of(path).__file__.endswith(".py")
 
@@ -68,7 +68,7 @@ def test_every_constant_is_used(path):
 
 
 @pytest.mark.parametrize("prefix", ["TICK_", "HOOK_"])
-def test_a_stream_has_no_number_twice(prefix):
+def test_numbers_of_a_stream_are_unique(prefix):
     # A class of the chain hands numbers that are not its own to its base class.
     others = {"TICK_SOURCE_ENDED", "TICK_PIPE_WRITE_LATE"}
     numbers = [
@@ -82,7 +82,7 @@ def test_a_stream_has_no_number_twice(prefix):
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.name)
-def test_no_source_has_a_number_of_its_own_for_a_constant(path):
+def test_no_source_redefines_a_constant(path):
     if path.name == "constants.py":
         return
     taken = {f"_{name}" for each in SOURCES for name in numbers_of(each)} | {

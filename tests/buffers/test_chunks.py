@@ -35,7 +35,7 @@ def test_new_queue_is_empty(queue_cls):
         queue.popleft()
 
 
-def test_chunks_leave_in_order_as_the_very_objects(queue_cls):
+def test_chunks_leave_in_order_by_reference(queue_cls):
     chunks = [b"one", bytearray(b"two"), memoryview(b"three"), array("B", b"four"), SubBytes(b"five")]
     queue = queue_cls()
     for chunk in chunks:
@@ -55,7 +55,7 @@ def test_appendleft(queue_cls):
     assert len(queue) == 3
 
 
-def test_extend_keeps_what_came_before_a_bad_one(queue_cls):
+def test_extend_keeps_the_chunks_before_a_wrong_one(queue_cls):
     queue = queue_cls()
     with pytest.raises(TypeError, match="buffer must be a bytes-like object, not int"):
         queue.extend([b"a", b"b", 3, b"c"])
@@ -155,7 +155,7 @@ def test_read_view_takes_from_the_front_chunk_alone(queue_cls):
     assert bytes(queue.read_view(5)) == b""
 
 
-def test_append_copy_leaves_the_buffer_free(queue_cls):
+def test_append_copy_does_not_lock_the_buffer(queue_cls):
     source = bytearray(b"abcdef")
     queue = queue_cls()
     queue.append_copy(source, 4)
@@ -167,7 +167,7 @@ def test_append_copy_leaves_the_buffer_free(queue_cls):
     assert queue.nbytes == 10
 
 
-def test_append_copy_joins_what_is_short(queue_cls):
+def test_append_copy_joins_short_chunks(queue_cls):
     queue = queue_cls()
     for _ in range(4096):
         queue.append_copy(b"ab")
@@ -215,7 +215,7 @@ def test_readinto(queue_cls):
     assert letters.raw == b"xyz\0"
 
 
-def test_readinto_the_very_buffer_that_is_queued(queue_cls):
+def test_readinto_a_queued_buffer(queue_cls):
     data = bytearray(b"abcdef")
     queue = queue_of(queue_cls, memoryview(data)[1:])
     assert queue.readinto(data) == 5
@@ -341,7 +341,7 @@ def test_tiny_chunks_take_linear_time(queue_cls):
     assert time.process_time() - started < 20  # a quadratic step would take minutes
 
 
-def test_growth_keeps_order_whatever_the_position_of_the_head(queue_cls):
+def test_growth_keeps_order_at_every_head_position(queue_cls):
     for head in range(0, 40, 7):
         queue = queue_cls()
         for _ in range(head):
@@ -416,7 +416,7 @@ def test_bad_calls_change_nothing(queue_cls, case):
 
 
 @pytest.mark.parametrize("case", BAD_CALLS)
-def test_backends_refuse_in_the_same_words(case):
+def test_backends_raise_the_same_messages(case):
     said = []
     for backend in ("c", "python"):
         with pytest.raises(BAD_CALLS[case][1]) as caught:

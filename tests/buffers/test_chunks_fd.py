@@ -168,7 +168,7 @@ def test_full_device(queue_cls):
         check_error(queue_cls, errno.ENOSPC, lambda q: q.writev_to(full))
 
 
-def test_disk_that_fills_up(queue_cls, tmp_path):
+def test_disk_that_becomes_full(queue_cls, tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     queue = queue_of(queue_cls, b"a" * 600, b"b" * 600)
     with open(tmp_path / "file", "wb", buffering=0) as file:
@@ -182,7 +182,7 @@ def test_disk_that_fills_up(queue_cls, tmp_path):
     assert content(queue) == b"b" * 200
 
 
-def test_closed_objects(queue_cls, tmp_path):
+def test_closed_files_and_sockets_raise(queue_cls, tmp_path):
     queue = queue_of(queue_cls, b"abc")
     closed = socket.socket()
     closed.close()
@@ -261,7 +261,7 @@ def test_handler_that_raises_ends_the_write(queue_cls, pipe):
     assert not is_locked(data)
 
 
-def test_other_threads_while_a_write_waits(queue_cls, pipe):
+def test_other_threads_run_during_a_blocked_write(queue_cls, pipe):
     reader, writer = pipe
     filled = fill(writer)
     queue = queue_of(queue_cls, b"abc", bytearray(b"def"))

@@ -65,7 +65,7 @@ def test_cycles_are_collected(queue_cls, wrap, through_view):
     assert [ref() for ref in alive] == [None, None]
 
 
-def test_a_memoryview_dies_in_a_cycle(queue_cls):
+def test_memoryview_in_a_cycle_is_collected(queue_cls):
     """The collector clears a memoryview before or after the queue that holds it: by which was made first."""
     for earlier in (True, False):
         data = bytearray(b"data")
@@ -80,7 +80,7 @@ def test_a_memoryview_dies_in_a_cycle(queue_cls):
         assert not is_locked(data)
 
 
-def test_a_memoryview_released_in_the_queue(queue_cls):
+def test_queued_memoryview_may_be_released(queue_cls):
     queue, data = queue_cls(), bytearray(b"abcdef")
     for part in (slice(0, 2), slice(2, 4), slice(4, 6)):
         with memoryview(data)[part] as view:
@@ -97,7 +97,7 @@ def test_a_memoryview_released_in_the_queue(queue_cls):
     assert not is_locked(data)
 
 
-def test_closed_owners(queue_cls):
+def test_owner_of_a_queued_buffer_cannot_close(queue_cls):
     queue = queue_cls()
     with mmap.mmap(-1, 4096) as memory:
         queue.append(memory)
@@ -106,7 +106,7 @@ def test_closed_owners(queue_cls):
         assert queue.read(4096) == bytes(4096)
 
 
-def test_a_dropped_chunk_may_call_the_queue(queue_cls):
+def test_del_of_a_dropped_chunk_may_call_the_queue(queue_cls):
     class Caller(bytearray):
         def __del__(self):
             calls.append(len(queue))
@@ -172,7 +172,7 @@ def test_no_memory_block_leaks(queue_cls):
 
 
 @pytest.mark.parametrize("lasting", [False, True])
-def test_every_allocation_may_fail(queue_cls, lasting):
+def test_queue_survives_any_failed_allocation(queue_cls, lasting):
     testcapi = pytest.importorskip("_testcapi")
     if not hasattr(testcapi, "set_nomemory"):
         pytest.skip("this interpreter cannot refuse memory on demand")
@@ -219,7 +219,7 @@ def test_every_allocation_may_fail(queue_cls, lasting):
             pytest.fail("the step never came through")
 
 
-def test_a_write_without_memory_is_only_shorter(tmp_path):
+def test_write_without_memory_is_shorter(tmp_path):
     testcapi = pytest.importorskip("_testcapi")
     if not hasattr(testcapi, "set_nomemory"):
         pytest.skip("this interpreter cannot refuse memory on demand")

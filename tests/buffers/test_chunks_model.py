@@ -215,7 +215,7 @@ def make(kind: Any, data: bytes) -> Any:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_model(backend):
+def test_queue_behaves_like_its_model(backend):
     machine = type("Machine", (ChunkQueueMachine,), {"queue_cls": load_queue_class(backend)})
     examples = int(os.environ.get("FOREBAY_EXAMPLES", "200"))
     run_state_machine_as_test(

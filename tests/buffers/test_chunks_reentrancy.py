@@ -52,7 +52,7 @@ def write_all(queue, n):
 
 
 @pytest.mark.parametrize("take", ["read", "readinto", "consume"])
-def test_a_chunk_that_leaves_reads_what_is_behind_the_call(queue_cls, take):
+def test_del_of_a_chunk_sees_the_completed_call(queue_cls, take):
     inner = []
     queue = queue_of(queue_cls, pooled(b"aaaa", lambda: inner.append(queue.read(4))), b"bbbb", b"cccc")
     assert bytes(TAKES[take](queue, 6)) == b"aaaabb"
@@ -60,7 +60,7 @@ def test_a_chunk_that_leaves_reads_what_is_behind_the_call(queue_cls, take):
     assert content(queue) == b"cc"
 
 
-def test_read_until_and_writes_have_done_their_work_as_well(queue_cls):
+def test_del_of_a_chunk_sees_completed_read_until_and_writes(queue_cls):
     inner = []
     queue = queue_of(queue_cls, pooled(b"aaaa", lambda: inner.append(queue.read(4))), b"b\nbb", b"cccc")
     assert queue.read_until(b"\n", 100) == b"aaaab\n"
@@ -71,7 +71,7 @@ def test_read_until_and_writes_have_done_their_work_as_well(queue_cls):
 
 
 @pytest.mark.parametrize("put", ["append", "appendleft"])
-def test_what_a_leaving_chunk_puts_in_stays(queue_cls, put):
+def test_chunks_appended_by_del_are_kept(queue_cls, put):
     def filled():
         queue = queue_cls()
         queue.append(pooled(b"aaaa", lambda: getattr(queue, put)(b"NEWDATA!")))
@@ -112,7 +112,7 @@ SIZED = {
 
 @pytest.mark.parametrize("method", SIZED)
 @pytest.mark.parametrize("left", [0, 3])
-def test_a_number_that_changes_the_queue_is_asked_first(queue_cls, method, left):
+def test_index_is_evaluated_before_the_queue_is_read(queue_cls, method, left):
     def act():
         queue.clear()
         for _ in range(2000):  # the array moves, and its old memory is given back
@@ -130,7 +130,7 @@ def test_a_number_that_changes_the_queue_is_asked_first(queue_cls, method, left)
     assert content(queue) == b"y" * (left - taken) + put
 
 
-def test_an_empty_copy_changes_no_chunk(queue_cls):
+def test_append_copy_of_empty_bytes_changes_no_chunk(queue_cls):
     chunk = bytes(b"ab" * 10)
     queue = queue_of(queue_cls, chunk)
     queue.append_copy(b"")
@@ -250,7 +250,7 @@ class Program:
         self.queue.clear()
 
 
-def test_chunks_that_use_the_queue_when_they_leave(queue_cls, monkeypatch):
+def test_del_of_a_chunk_may_use_the_queue(queue_cls, monkeypatch):
     failures = []
     monkeypatch.setattr(sys, "unraisablehook", lambda args: failures.append(args.exc_value))
     for seed in range(ROUNDS):
@@ -288,7 +288,7 @@ def collections_everywhere():
         gc.enable()
 
 
-def test_collections_that_use_the_queue(queue_cls, monkeypatch):
+def test_garbage_collection_may_use_the_queue(queue_cls, monkeypatch):
     """A call and what a collection does in it come one after the other: all that is taken is all that was put in."""
     failures = []
     monkeypatch.setattr(sys, "unraisablehook", lambda args: failures.append(args.exc_value))

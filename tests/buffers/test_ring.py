@@ -21,7 +21,7 @@ def test_a_new_ring_is_empty(ring: Any) -> None:
     assert not ring
 
 
-def test_capacity_is_what_was_asked_for(ring_cls: Any) -> None:
+def test_capacity_equals_the_argument(ring_cls: Any) -> None:
     for capacity in (1, 2, SMALL, 4096, 4097, LARGE):
         ring = ring_cls(capacity=capacity)
         assert ring.write(bytes(capacity + 9)) == capacity == ring.capacity == len(ring)
@@ -29,7 +29,7 @@ def test_capacity_is_what_was_asked_for(ring_cls: Any) -> None:
         assert ring.write(b"x") == 0
 
 
-def test_write_takes_what_fits(ring: Any) -> None:
+def test_write_copies_the_bytes_that_fit(ring: Any) -> None:
     data = pattern(ring.capacity + 3)
     assert ring.write(data) == ring.capacity
     assert ring.read(5) == data[:5]
@@ -37,7 +37,7 @@ def test_write_takes_what_fits(ring: Any) -> None:
     assert ring.read(ring.capacity) == data[5 : ring.capacity] + b"01234"
 
 
-def test_every_offset_of_the_border(ring: Any) -> None:
+def test_wraparound_at_every_offset(ring: Any) -> None:
     size = ring.capacity
     for shift in {0, 1, size // 2, size - 1, size - 3, 4093} & set(range(size)):
         turn(ring, shift)
@@ -51,7 +51,7 @@ def test_every_offset_of_the_border(ring: Any) -> None:
         assert target == data
 
 
-def test_large_copies_leave_the_lock(ring_cls: Any) -> None:
+def test_large_copies_release_the_gil(ring_cls: Any) -> None:
     ring = ring_cls(1 << 20)
     turn(ring, 1_000_000)
     data = pattern(1 << 20)
@@ -151,7 +151,7 @@ def test_the_ring_is_a_buffer(ring: Any) -> None:
     assert ring.read(9) == b"abcabc"
 
 
-def test_consumed_under_a_view_counts_as_full(ring: Any) -> None:
+def test_bytes_consumed_under_a_view_stay_occupied(ring: Any) -> None:
     size = ring.capacity
     data = pattern(size)
     ring.write(data)
@@ -168,7 +168,7 @@ def test_consumed_under_a_view_counts_as_full(ring: Any) -> None:
     assert ring.write(b"x") == 1
 
 
-def test_pinned_bytes_survive_the_writes_that_fit(ring: Any) -> None:
+def test_viewed_bytes_survive_later_writes(ring: Any) -> None:
     size = ring.capacity
     ring.write(pattern(10))
     view = ring.read_view()
@@ -179,7 +179,7 @@ def test_pinned_bytes_survive_the_writes_that_fit(ring: Any) -> None:
     assert ring.free == 10
 
 
-def test_a_slice_keeps_its_bytes_when_the_view_is_gone(ring: Any) -> None:
+def test_slice_of_a_view_keeps_its_bytes(ring: Any) -> None:
     ring.write(b"abcdef")
     view = ring.read_view()
     part = view[2:4]
@@ -195,7 +195,7 @@ def test_a_slice_keeps_its_bytes_when_the_view_is_gone(ring: Any) -> None:
     assert ring.free == ring.capacity
 
 
-def test_the_oldest_view_sets_what_is_free(ring: Any) -> None:
+def test_oldest_view_limits_the_free_space(ring: Any) -> None:
     size, views = ring.capacity, []
     for i in range(5):
         ring.write(pattern(4, i))
@@ -208,7 +208,7 @@ def test_the_oldest_view_sets_what_is_free(ring: Any) -> None:
         assert ring.free == free
 
 
-def test_views_of_one_start_share_a_pin(ring: Any) -> None:
+def test_views_with_the_same_start_are_released_together(ring: Any) -> None:
     ring.write(b"abc")
     first, second = ring.read_view(), ring.read_view()
     ring.write(b"def")
@@ -243,7 +243,7 @@ def test_empty_views_pin_nothing(ring: Any) -> None:
     assert ring.write(b"a") == 1
 
 
-def test_a_view_outlives_the_name_of_its_ring(ring_cls: Any) -> None:
+def test_view_keeps_its_ring_alive(ring_cls: Any) -> None:
     for capacity in (SMALL, LARGE):
         ring = ring_cls(capacity)
         ring.write(b"abc")
@@ -256,7 +256,7 @@ def test_a_view_outlives_the_name_of_its_ring(ring_cls: Any) -> None:
 
 
 @pytest.mark.parametrize("borrow", ["read_view", "write_view"])
-def test_a_ring_dies_in_a_cycle_with_its_view(ring_cls: Any, borrow: str) -> None:
+def test_ring_in_a_cycle_with_its_view_is_collected(ring_cls: Any, borrow: str) -> None:
     for turned in (False, True):
         ring = ring_cls(SMALL)
         ring.write(b"abc")
@@ -282,7 +282,7 @@ def test_write_view_and_commit(ring: Any) -> None:
     assert ring.read(9) == b"efgh"
 
 
-def test_commit_in_steps_across_the_border(ring: Any) -> None:
+def test_commit_in_steps_across_the_wraparound(ring: Any) -> None:
     size = ring.capacity
     turn(ring, size - 4)
     data = pattern(size)
@@ -297,7 +297,7 @@ def test_commit_in_steps_across_the_border(ring: Any) -> None:
     assert ring.read(size) == data[7:]
 
 
-def test_commit_takes_only_what_was_offered(ring: Any) -> None:
+def test_commit_is_limited_to_the_write_view(ring: Any) -> None:
     with pytest.raises(ValueError, match=r"commit\(1\) is more than the 0 bytes that write_view\(\) offered"):
         ring.commit(1)
     ring.write(b"abcd")
@@ -316,7 +316,7 @@ def test_commit_takes_only_what_was_offered(ring: Any) -> None:
     assert ring.read(9) == b"x"
 
 
-def test_what_is_lent_for_writing_is_not_written(ring: Any, pipe: tuple[int, int]) -> None:
+def test_write_view_in_use_refuses_other_writes(ring: Any, pipe: tuple[int, int]) -> None:
     view = ring.write_view()
     part = view[1:]
     view.release()
@@ -330,7 +330,7 @@ def test_what_is_lent_for_writing_is_not_written(ring: Any, pipe: tuple[int, int
     assert ring.write(b"x") == 1
 
 
-def test_a_second_write_view_shows_the_rest_of_the_first(ring: Any) -> None:
+def test_second_write_view_starts_after_the_committed_bytes(ring: Any) -> None:
     size = ring.capacity
     first = ring.write_view()
     first[:4] = b"abcd"
@@ -345,7 +345,7 @@ def test_a_second_write_view_shows_the_rest_of_the_first(ring: Any) -> None:
         assert len(whole) == size
 
 
-def test_a_write_view_leaves_out_what_is_pinned(ring: Any) -> None:
+def test_write_view_excludes_viewed_bytes(ring: Any) -> None:
     ring.write(b"abc")
     view = ring.read_view()
     ring.skip(3)
@@ -355,7 +355,7 @@ def test_a_write_view_leaves_out_what_is_pinned(ring: Any) -> None:
     assert bytes(view) == b"abc"
 
 
-def test_a_ring_into_itself(ring: Any) -> None:
+def test_write_a_ring_into_itself(ring: Any) -> None:
     ring.write(b"abc")
     with ring.read_view() as view:
         ring.write(view)

@@ -36,7 +36,7 @@ def in_thread(call: Callable[[], Any]) -> Any:
     return box[0]
 
 
-def test_pipes_both_ways(ring: Any, pipe: tuple[int, int]) -> None:
+def test_receive_from_and_send_to_pipes(ring: Any, pipe: tuple[int, int]) -> None:
     turn(ring, ring.capacity - 3)
     os.write(pipe[1], b"hello world")
     assert ring.recv_from(pipe[0]) == 11
@@ -48,7 +48,7 @@ def test_pipes_both_ways(ring: Any, pipe: tuple[int, int]) -> None:
     assert ring.recv_from(pipe[0]) == 0
 
 
-def test_descriptors_of_objects(ring: Any) -> None:
+def test_objects_with_fileno_are_accepted(ring: Any) -> None:
     left, right = socket.socketpair()
     with left, right:
         left.sendall(b"abc")
@@ -57,7 +57,7 @@ def test_descriptors_of_objects(ring: Any) -> None:
         assert left.recv(9) == b"abc"
 
 
-def test_would_block(ring: Any) -> None:
+def test_would_block_raises_blocking_io_error(ring: Any) -> None:
     left, right = socket.socketpair()
     with left, right:
         left.setblocking(False)
@@ -97,7 +97,7 @@ def test_a_full_ring_does_not_look_like_the_end(ring: Any, pipe: tuple[int, int]
         ring.recv_from(pipe[0])
 
 
-def test_errors_of_the_kernel(ring: Any, pipe: tuple[int, int]) -> None:
+def test_system_errors_are_raised(ring: Any, pipe: tuple[int, int]) -> None:
     ring.write(b"abc")
     with pytest.raises(OSError, match="Bad file descriptor") as caught:
         ring.recv_from(pipe[1])  # the end that is only for writing
@@ -130,7 +130,7 @@ def test_bad_descriptors(ring: Any, method: str) -> None:
         call(closed)
 
 
-def test_signals_interrupt_and_the_call_goes_on(ring: Any, pipe: tuple[int, int]) -> None:
+def test_interrupted_call_is_repeated(ring: Any, pipe: tuple[int, int]) -> None:
     seen: list[int] = []
 
     def handler(number: int, frame: object) -> None:
@@ -177,7 +177,7 @@ def test_an_exception_in_a_signal_handler_ends_the_call(
     assert ring.write(b"abc") == 3
 
 
-def test_roles_belong_to_threads(ring: Any) -> None:
+def test_each_role_belongs_to_one_thread(ring: Any) -> None:
     ring.write(b"abc")
     error = in_thread(lambda: ring.write(b"d"))
     assert isinstance(error, RuntimeError)
@@ -194,7 +194,7 @@ def test_roles_belong_to_threads(ring: Any) -> None:
     assert ring.read(9) == b"cd"
 
 
-def test_every_call_knows_its_role(ring: Any, pipe: tuple[int, int]) -> None:
+def test_every_call_checks_the_role_of_its_thread(ring: Any, pipe: tuple[int, int]) -> None:
     ring.write(b"abc")
     ring.skip(1)
     producer: list[Callable[[], Any]] = [
@@ -223,7 +223,7 @@ def test_every_call_knows_its_role(ring: Any, pipe: tuple[int, int]) -> None:
     assert in_thread(ring.close) is None
 
 
-def test_a_role_cannot_be_taken_from_a_running_call(ring: Any, pipe: tuple[int, int]) -> None:
+def test_running_call_keeps_its_role(ring: Any, pipe: tuple[int, int]) -> None:
     thread = threading.Thread(target=lambda: ring.recv_from(pipe[0]))
     thread.start()
     refused = False
@@ -242,7 +242,7 @@ def test_a_role_cannot_be_taken_from_a_running_call(ring: Any, pipe: tuple[int, 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_forked_child_is_told_that_the_ring_is_not_its_own(ring: Any) -> None:
+def test_forked_child_may_not_use_the_ring(ring: Any) -> None:
     ring.write(b"abc")
     child = os.fork()
     if child == 0:
@@ -277,7 +277,7 @@ def test_sizes_are_not_negative(ring: Any, ring_cls: Any) -> None:
             call(-1)
 
 
-def test_a_size_that_no_memory_has_means_as_much_as_there_is(ring: Any, ring_cls: Any) -> None:
+def test_huge_size_means_all_bytes(ring: Any, ring_cls: Any) -> None:
     huge = 10**30
     ring.write(b"abcdef")
     assert ring.peek(huge) == b"abcdef"
@@ -347,7 +347,7 @@ def test_the_class_is_final(ring: Any, ring_cls: Any) -> None:
             call(ring)
 
 
-def test_memory_errors_leave_the_ring_whole(ring: Any, pipe: tuple[int, int]) -> None:
+def test_memory_error_leaves_the_ring_unchanged(ring: Any, pipe: tuple[int, int]) -> None:
     testcapi = pytest.importorskip("_testcapi")
     if not hasattr(testcapi, "set_nomemory"):
         pytest.skip("needs _testcapi.set_nomemory")

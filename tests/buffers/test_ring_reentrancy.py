@@ -46,7 +46,7 @@ def threshold_kept():
         gc.enable()
 
 
-def test_collections_that_use_the_ring(ring_cls, monkeypatch):
+def test_garbage_collection_may_use_the_ring(ring_cls, monkeypatch):
     failures = []
     monkeypatch.setattr(sys, "unraisablehook", lambda args: failures.append(args.exc_value))
     for seed in range(ROUNDS):
@@ -86,7 +86,7 @@ def test_collections_that_use_the_ring(ring_cls, monkeypatch):
         assert taken == put, f"seed {seed}"
 
 
-def test_a_call_in_the_middle_of_a_call_is_refused_by_the_plain_ring():
+def test_plain_ring_refuses_nested_calls():
     ring = importlib.import_module("forebay._buffers.ring_py").RingBuffer(64)
     with ring._turn:
         with pytest.raises(RuntimeError, match="in the middle of a call"):

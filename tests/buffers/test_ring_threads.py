@@ -196,7 +196,7 @@ def test_long_copies_overlap(ring_cls: Any) -> None:
     run_together(produce, consume)
 
 
-def test_figures_are_sane_from_a_third_thread(ring_cls: Any) -> None:
+def test_len_and_free_stay_in_range_in_a_third_thread(ring_cls: Any) -> None:
     ring, data = ring_cls(1000), stream(300_000)
     stop = threading.Event()
 
@@ -241,7 +241,7 @@ def test_ping_pong_misses_no_wake_up(ring_cls: Any) -> None:
     run_together(ping, pong)
 
 
-def test_waits_that_time_out_leave_nothing_behind(ring_cls: Any) -> None:
+def test_timed_out_waits_leave_nothing_behind(ring_cls: Any) -> None:
     ring = ring_cls(1)
     rounds = 300
 
@@ -303,7 +303,7 @@ def test_releasing_a_view_wakes_the_producer(ring_cls: Any) -> None:
     run_together(produce, release)
 
 
-def test_waiting_sleeps(ring_cls: Any) -> None:
+def test_waiting_uses_no_cpu_time(ring_cls: Any) -> None:
     ring = ring_cls(1)
     before = time.thread_time()
     assert not ring.wait_readable(0.3)
@@ -324,7 +324,7 @@ def test_roles_move_from_thread_to_thread(ring_cls: Any) -> None:
     assert got == b"".join(bytes([i]) * 300 for i in range(20))
 
 
-def test_a_ring_dies_in_another_thread(ring_cls: Any) -> None:
+def test_ring_is_freed_in_another_thread(ring_cls: Any) -> None:
     views = []
     for capacity in (10, 10_000):
         ring = ring_cls(capacity)

@@ -52,7 +52,7 @@ def source(tmp_path):
     ],
     ids=" ".join,
 )
-def test_the_same_bytes(copy, tmp_path, size, options):
+def test_copy_has_the_same_bytes(copy, tmp_path, size, options):
     if options[:2] == ("--high-water-mark", "0") and size > MARK:
         size = MARK + 1
     data = noise(size)
@@ -90,7 +90,7 @@ def test_gunzip_of_several_members(copy, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["sha256", "md5", "blake2b", "sha3_256"])
-def test_hash_of_what_is_written(copy, tmp_path, source, name):
+def test_hash_is_that_of_the_written_bytes(copy, tmp_path, source, name):
     status, out, _ = copy(source, tmp_path / "target", "--hash", name)
     assert status == 0
     assert out.splitlines()[-1] == f"{name} {digest(source.read_bytes(), name)}"
@@ -98,7 +98,7 @@ def test_hash_of_what_is_written(copy, tmp_path, source, name):
     assert out.splitlines()[-1] == f"{name} {digest((tmp_path / 'packed').read_bytes(), name)}"
 
 
-def test_files_that_are_made_up_when_they_are_read(copy, tmp_path):
+def test_copy_from_proc(copy, tmp_path):
     if not os.path.exists("/proc/cpuinfo"):
         pytest.skip("there is no /proc")
     with open("/proc/version", "rb") as file:
@@ -124,7 +124,7 @@ def test_permissions(copy, tmp_path, source):
     assert stat.S_IMODE((tmp_path / "existing").stat().st_mode) == 0o640
 
 
-def test_a_link_stays_one(copy, tmp_path, source):
+def test_target_link_stays_a_link(copy, tmp_path, source):
     (tmp_path / "real").write_bytes(b"old")
     (tmp_path / "link").symlink_to("real")
     assert copy(source, tmp_path / "link")[0] == 0
@@ -132,7 +132,7 @@ def test_a_link_stays_one(copy, tmp_path, source):
     assert (tmp_path / "real").read_bytes() == source.read_bytes()
 
 
-def test_names_that_are_no_text(copy, tmp_path, source):
+def test_file_names_that_are_not_utf8(copy, tmp_path, source):
     target = os.path.join(os.fsencode(tmp_path), b"n\xffme")
     assert main(["copy", str(source), os.fsdecode(target)]) == 0
     with open(target, "rb") as file:
@@ -154,7 +154,7 @@ def test_summary(copy, tmp_path, source):
     assert "; peak memory " in second
 
 
-def test_summary_of_what_changed_its_size(copy, tmp_path):
+def test_summary_shows_both_sizes_after_gzip(copy, tmp_path):
     (tmp_path / "source").write_bytes(bytes(100_000))
     _, out, _ = copy(tmp_path / "source", tmp_path / "target", "--gzip")
     size = (tmp_path / "target").stat().st_size
@@ -211,7 +211,7 @@ def test_json(copy, tmp_path, source):
     }
 
 
-def test_json_without_the_rest(copy, tmp_path, source):
+def test_json_without_hash_and_atomic(copy, tmp_path, source):
     _, out, _ = copy(source, tmp_path / "target", "--json", "--no-atomic")
     data = json.loads(out)
     assert data["hash"] is None
@@ -232,7 +232,7 @@ def test_a_throttle_makes_the_source_wait(copy, tmp_path, source):
             assert side is None or side["peak"] <= 2 * 10_000
 
 
-def test_a_plain_copy_goes_directly(copy, tmp_path):
+def test_plain_copy_uses_the_kernel(copy, tmp_path):
     (tmp_path / "source").write_bytes(noise(3_000_000))
     _, out, _ = copy(tmp_path / "source", tmp_path / "target", "--json", "--progress")
     read, write = json.loads(out)["stages"]
@@ -388,7 +388,7 @@ def test_holes_stay(copy, tmp_path, options):
     ],
 )
 @pytest.mark.parametrize("options", [(), ("--json", "--progress", "--hash", "md5")], ids=str)
-def test_one_line_whatever_a_file_is_called(copy, tmp_path, monkeypatch, name, shown, options):
+def test_message_is_one_line_for_any_file_name(copy, tmp_path, monkeypatch, name, shown, options):
     monkeypatch.chdir(tmp_path)
     assert copy(name, "target", *options) == (1, "", f"forebay: {shown}: No such file or directory\n")
     assert os.listdir() == []

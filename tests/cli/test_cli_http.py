@@ -55,7 +55,7 @@ def folder(tmp_path):
     return root
 
 
-def test_serve(folder):
+def test_serve_sends_files(folder):
     with running("serve", folder, "-l", "0", "--log") as process:
         port = process.port
         assert fetch(port, "/note.txt")[:2] == (200, b"note")
@@ -85,7 +85,7 @@ def test_serve_without_listing_and_throttled(folder):
     assert process.said == ""
 
 
-def test_serve_what_is_wrong(tmp_path, folder):
+def test_serve_with_wrong_arguments(tmp_path, folder):
     for args, said in (
         (("serve", tmp_path / "missing"), b"not a folder"),
         (("serve", folder, "-l", "nonsense"), b"is not a PORT"),
@@ -100,7 +100,7 @@ def test_serve_what_is_wrong(tmp_path, folder):
         assert b"in use" in done.stderr
 
 
-def test_proxy(folder):
+def test_http_proxy_forwards_requests(folder):
     with (
         running("serve", folder, "-l", "0") as far,
         running("proxy", "--http", "0", f"127.0.0.1:{far.port}", "--log") as near,
@@ -116,7 +116,7 @@ def test_proxy(folder):
     assert "GET /note.txt 502" in near.said
 
 
-def test_a_proxy_to_nowhere():
+def test_http_proxy_to_an_unreachable_target():
     done = forebay("proxy", "--http", "0", "ftp://somewhere")
     assert done.returncode == 2
     assert b"http://" in done.stderr

@@ -63,7 +63,7 @@ def command(*args, **options):
         process.communicate()
 
 
-def test_to_a_port(tmp_path):
+def test_copy_to_a_port(tmp_path):
     path = tmp_path / "in"
     path.write_bytes(DATA)
     with listener() as (sock, port), command("copy", path, f"tcp://127.0.0.1:{port}") as process:
@@ -75,7 +75,7 @@ def test_to_a_port(tmp_path):
     assert b"copied" in out
 
 
-def test_what_the_peer_says_does_not_spoil_the_end(tmp_path):
+def test_bytes_from_the_peer_are_ignored(tmp_path):
     path = tmp_path / "in"
     path.write_bytes(DATA)
     with listener() as (sock, port), command("copy", "-q", path, f"tcp://:{port}") as process:
@@ -87,7 +87,7 @@ def test_what_the_peer_says_does_not_spoil_the_end(tmp_path):
     assert process.returncode == 0
 
 
-def test_from_a_port(tmp_path):
+def test_copy_from_a_port(tmp_path):
     path = tmp_path / "out"
     with listener() as (sock, port), command("copy", "-q", f"tcp://127.0.0.1:{port}", path) as process:
         peer, _ = sock.accept()
@@ -98,7 +98,7 @@ def test_from_a_port(tmp_path):
     assert path.read_bytes() == DATA
 
 
-def test_waiting_for_a_connection(tmp_path):
+def test_copy_waits_for_a_connection(tmp_path):
     path = tmp_path / "out"
     port = free_port()
     with command("copy", "-q", f"tcp-listen://:{port}", path) as process:
@@ -109,7 +109,7 @@ def test_waiting_for_a_connection(tmp_path):
     assert path.read_bytes() == DATA
 
 
-def test_a_unix_socket(tmp_path):
+def test_copy_over_a_unix_socket(tmp_path):
     source = tmp_path / "in"
     source.write_bytes(DATA)
     path = str(tmp_path / "socket")
@@ -125,7 +125,7 @@ def test_a_unix_socket(tmp_path):
     assert process.returncode == 0
 
 
-def test_nobody_there(tmp_path):
+def test_connection_refused_is_reported(tmp_path):
     done = forebay("copy", "-", f"tcp://127.0.0.1:{free_port()}")
     assert done.returncode == 1
     assert b"Connection refused" in done.stderr
@@ -133,13 +133,13 @@ def test_nobody_there(tmp_path):
 
 
 @pytest.mark.parametrize("end", ["tcp://nowhere", "tcp://host:99999", "tcp-listen://x:y", "tcp://"])
-def test_a_place_that_is_none(end):
+def test_invalid_address_is_a_usage_error(end):
     done = forebay("copy", end, "-")
     assert done.returncode == 2
     assert end.encode() in done.stderr
 
 
-def test_a_source_that_breaks_off_leaves_no_file(tmp_path):
+def test_reset_source_leaves_no_file(tmp_path):
     path = tmp_path / "out"
     with listener() as (sock, port), command("copy", f"tcp://127.0.0.1:{port}", path) as process:
         peer, _ = sock.accept()
@@ -153,7 +153,7 @@ def test_a_source_that_breaks_off_leaves_no_file(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_stopped_while_waiting_for_a_connection(tmp_path, number):
+def test_signal_ends_the_wait_for_a_connection(tmp_path, number):
     port = free_port()
     with command("copy", f"tcp-listen://:{port}", tmp_path / "out") as process:
         assert eventually(lambda: f":{port:04X} 00000000:0000 0A" in Path("/proc/net/tcp").read_text())
@@ -209,7 +209,7 @@ def test_proxy_both_ways():
             assert process.returncode == 128 + signal.SIGTERM
 
 
-def test_proxy_to_nobody():
+def test_proxy_to_an_unreachable_target():
     with proxy(free_port(), "--log") as (front, process):
         with socket.create_connection(("127.0.0.1", front), 30) as client:
             assert rest(client) == b""
@@ -274,7 +274,7 @@ def test_proxy_to_a_slow_client_costs_no_memory():
         sending.join()
 
 
-def test_proxy_gives_up_on_the_silent():
+def test_proxy_closes_idle_connections():
     with listener() as (sock, port), proxy(port, "--log", "--idle-timeout", "0.1") as (front, process):
         with socket.create_connection(("127.0.0.1", front), 30) as client:
             peer, _ = sock.accept()
@@ -286,7 +286,7 @@ def test_proxy_gives_up_on_the_silent():
         assert b"nothing came for too long" in process.stdout.readline()
 
 
-def test_proxy_on_a_port_that_is_taken():
+def test_proxy_on_a_port_in_use():
     with listener() as (_, port):
         done = forebay("proxy", port, "1234")
     assert done.returncode == 1
@@ -294,5 +294,5 @@ def test_proxy_on_a_port_that_is_taken():
 
 
 @pytest.mark.parametrize("places", [("nowhere", "80"), ("80", "host:port"), ("80", "*:80")])
-def test_proxy_between_places_that_are_none(places):
+def test_proxy_with_invalid_addresses(places):
     assert forebay("proxy", *places).returncode == 2

@@ -65,7 +65,7 @@ def test_standard_input_to_a_file(tmp_path):
     assert (tmp_path / "target").read_bytes() == data
 
 
-def test_json_does_not_get_among_the_bytes(source):
+def test_json_is_not_mixed_with_the_data(source):
     done = forebay("copy", source, "-", "--json")
     assert digest(done.stdout) == digest(source.read_bytes())
     data = json.loads(done.stderr)
@@ -96,7 +96,7 @@ def test_closed_standard_streams(redirection):
     assert done.stderr == b"forebay: standard %b: Bad file descriptor\n" % name
 
 
-def test_the_reader_has_gone(source):
+def test_closed_stdout_ends_the_copy_silently(source):
     for arguments in (["/dev/zero", "-"], [source, "-"], [source, "-", "--hash", "md5"]):
         process = started("copy", *arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert process.stdout.read(10_000)
@@ -106,7 +106,7 @@ def test_the_reader_has_gone(source):
         process.stderr.close()
 
 
-def test_nobody_reads_the_summary(tmp_path, source):
+def test_closed_stdout_keeps_the_copy(tmp_path, source):
     reader, writer = os.pipe()
     os.close(reader)
     done = forebay("copy", source, tmp_path / "target", stdout=writer)
@@ -153,7 +153,7 @@ def test_an_endless_device():
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("old", [None, b"old content"])
 @pytest.mark.parametrize("options", [(), ("--throttle", "100kB/s"), ("--gzip", "--hash", "sha256")], ids=str)
-def test_stopped_in_the_middle(tmp_path, number, old, options):
+def test_signal_in_the_middle_of_a_copy(tmp_path, number, old, options):
     target = tmp_path / "target"
     if old is not None:
         target.write_bytes(old)
@@ -178,7 +178,7 @@ def test_stopped_in_the_middle(tmp_path, number, old, options):
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="needs a large file at once")
-def test_stopped_while_a_plain_copy_goes_directly(tmp_path):
+def test_signal_during_a_kernel_copy(tmp_path):
     source = tmp_path / "source"
     with open(source, "wb") as file:
         # Longer than it takes to send a signal, and nothing is written for it. These are no holes.
@@ -219,7 +219,7 @@ sys.exit(main(arguments))
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("options", [(), ("--hash", "md5")], ids=str)
 @pytest.mark.parametrize("call", ["fsync", "replace"])
-def test_stopped_at_the_very_end(tmp_path, source, call, number, options):
+def test_signal_at_the_end_of_a_copy(tmp_path, source, call, number, options):
     target = tmp_path / "target"
     target.write_bytes(b"old content")
     done = subprocess.run(
@@ -263,7 +263,7 @@ sys.exit(main())
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("moment", ["loop begins", "loop ends", "interpreter ends"])
-def test_stopped_before_it_begins_and_after_it_is_done(tmp_path, source, moment, number):
+def test_signal_before_and_after_a_copy(tmp_path, source, moment, number):
     (tmp_path / "target").write_bytes(b"old content")
     done = subprocess.run(
         [
@@ -292,7 +292,7 @@ def test_stopped_before_it_begins_and_after_it_is_done(tmp_path, source, moment,
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-def test_stopped_at_any_moment(tmp_path, source, number):
+def test_signal_at_any_moment_leaves_a_whole_target(tmp_path, source, number):
     """The target is the old file or the new one, and the exit status tells which; after a kill there is no status."""
     rounds = int(os.environ.get("FOREBAY_SIGNAL_ROUNDS", "8"))
     target = tmp_path / "target"
@@ -315,7 +315,7 @@ def test_stopped_at_any_moment(tmp_path, source, number):
 
 
 @pytest.mark.parametrize("waits_for", ["input", "writer", "reader"])
-def test_stopped_while_it_waits(tmp_path, waits_for):
+def test_signal_while_the_source_is_silent(tmp_path, waits_for):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     # The bar's first lines say that the loop runs and the handlers are there.
@@ -357,7 +357,7 @@ def test_a_signal_that_is_ignored_stays_ignored(tmp_path, source):
 # ---- starting
 
 
-def test_nothing_is_imported_that_is_not_used(tmp_path, source):
+def test_unused_modules_are_not_imported(tmp_path, source):
     code = (
         "import sys; from forebay.cli import main; main(sys.argv[1:]);"
         "print(*sorted({'json', 'zlib', 'gzip', 'uvloop', 'forebay.codecs', 'forebay.throttle',"

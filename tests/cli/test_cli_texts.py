@@ -41,19 +41,19 @@ from support.command import forebay
         ("1TiB", 1 << 40),
     ],
 )
-def test_sizes(text, size):
+def test_parse_sizes(text, size):
     assert parse_size(text) == size
 
 
 @pytest.mark.parametrize(
     "text", ["", "B", "MB", "-1", "1XB", "1MBB", "ten", "1..5", "0x10", "1000000PB", "1e999", "nan", "inf"]
 )
-def test_no_sizes(text):
+def test_invalid_sizes_are_usage_errors(text):
     with pytest.raises(argparse.ArgumentTypeError):
         parse_size(text)
 
 
-def test_rates():
+def test_parse_rates():
     assert parse_rate("10MB/s") == parse_rate("10MB") == parse_rate("10 mb/S") == 10_000_000
     assert parse_rate("0.5") == 0.5
     for text in ("0", "0MB/s", "MB/s", "10MB/h", "-3"):
@@ -74,11 +74,11 @@ def test_rates():
         ("unix:///run/app.sock", "/run/app.sock"),
     ],
 )
-def test_places(text, place):
+def test_parse_addresses(text, place):
     assert str(parse_listen(text)) == str(parse_target(text)) == place
 
 
-def test_every_address():
+def test_star_means_every_address():
     assert str(parse_listen("*:80")) == "*:80"
     assert parse_listen("*:80").host is None
 
@@ -86,13 +86,13 @@ def test_every_address():
 @pytest.mark.parametrize(
     "text", ["", "host", "host:", "host:70000", "::1:80", "[::1]", "[]:80", "a]:80", "unix:"]
 )
-def test_no_places(text):
+def test_invalid_addresses_are_usage_errors(text):
     for parse in (parse_listen, parse_target):
         with pytest.raises(argparse.ArgumentTypeError):
             parse(text)
 
 
-def test_texts():
+def test_units_as_text():
     sizes = [0, 1, 1023, 1024, 1536, 10_240, 1_023_999, 1 << 20, 100 << 20, 1 << 30, 5 << 40, 5 << 50]
     assert [size_text(size) for size in sizes] == [
         "0 B",
@@ -122,7 +122,7 @@ def test_texts():
     assert countdown_text(3.4) == "3 s"
 
 
-def test_meter():
+def test_meter_measures_rate_and_remaining_time():
     meter = Meter(1000)
     assert (meter.rate, meter.part, meter.seconds_left) == (0, 0, None)
     meter.look(0, 0)
@@ -175,7 +175,7 @@ def shown(use, encoding="utf-8", total=1000):
     return asyncio.run(main())
 
 
-def test_bar():
+def test_bar_fits_its_width():
     texts = "250 B of 1000 B  250 B/s  3 s left"
     assert shown(lambda progress: progress.bar(100)) == (
         f" 25% [#######.....................]  {texts}  read █ > gzip ▁▄ > write  "
@@ -192,18 +192,18 @@ def test_bar():
 
 
 @pytest.mark.parametrize("columns", range(1, 200))
-def test_bar_stays_on_its_line(columns):
+def test_bar_is_shorter_than_the_terminal(columns):
     line = shown(lambda progress: progress.bar(columns))
     assert 0 < len(line) <= max(1, columns - 1)
 
 
-def test_line():
+def test_progress_as_a_line():
     assert shown(lambda progress: progress.line()) == "25 %, 250 B of 1000 B, 250 B/s, 3 s left"
     assert shown(lambda progress: progress.line(), total=None) == "250 B, 250 B/s"
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_progress_writes_while_it_lasts(monkeypatch, terminal):
+def test_progress_writes_until_the_end(monkeypatch, terminal):
     monkeypatch.setattr("forebay.cli.output.progress._LINE_EVERY_SECONDS", 0.01)
     monkeypatch.setattr("forebay.cli.output.progress._BAR_EVERY_SECONDS", 0.01)
     out = Out(terminal=terminal)
@@ -226,7 +226,7 @@ def test_progress_writes_while_it_lasts(monkeypatch, terminal):
         assert "\r" not in out.getvalue()
 
 
-def test_progress_survives_a_terminal_that_is_gone(monkeypatch):
+def test_progress_survives_a_closed_terminal(monkeypatch):
     monkeypatch.setattr("forebay.cli.output.progress._BAR_EVERY_SECONDS", 0.01)
     out = Out(terminal=True)
     asked = []
@@ -269,7 +269,7 @@ def summary(*, source, sink, **more):
     return Summary(hash=None, stages=stages, **(values | more))
 
 
-def test_summary_says_who_was_fullest():
+def test_summary_names_the_fullest_stage():
     one = summary(source=side(10, 100, stalls=1, stalled=0.5), sink=side(150, 100))
     assert one.text() == (
         "copied 2 KiB in 2.00 s, 1 KiB/s\n"
@@ -303,7 +303,7 @@ def test_demo():
     assert text.splitlines()[-1].startswith("The same bytes: ")
 
 
-def test_demo_keeps_what_it_promises(capsys):
+def test_demo_peaks_differ(capsys):
     async def peaks(work):
         sink = demo._SlowSink(1 << 30)
         await work(demo._FastSource(64 * demo._CHUNK, 1 << 40), sink)
@@ -314,7 +314,7 @@ def test_demo_keeps_what_it_promises(capsys):
     assert asyncio.run(peaks(demo._with)) <= 65536 + demo._CHUNK
 
 
-def test_demo_for_people(capsys, monkeypatch):
+def test_demo_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setattr(demo, "_LOOK_SECONDS", 0.01)
     args = argparse.Namespace(size=4 << 20, rate=16 << 20)
@@ -322,7 +322,7 @@ def test_demo_for_people(capsys, monkeypatch):
     assert "% [" in capsys.readouterr().out
 
 
-def test_demo_where_memory_cannot_be_seen(capsys, monkeypatch):
+def test_demo_without_memory_figures(capsys, monkeypatch):
     def unseen():
         raise FileNotFoundError
 

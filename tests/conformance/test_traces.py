@@ -78,7 +78,7 @@ NOTHING_BUT = {"end-after-destroy": re.compile(r"[^ ]+\.ecb\(.*\) ERR_STREAM_DES
 
 
 @pytest.mark.parametrize("key", list(NOTHING_BUT))
-def test_a_difference_is_no_wider_than_its_reason(key):
+def test_a_difference_is_limited_to_its_reason(key):
     """What the reason adds to a trace is all there is to it: without these entries it is Node's."""
 
     def without(entries):
@@ -94,7 +94,7 @@ def sections():
     return dict(zip(found[1::2], found[2::2], strict=True))
 
 
-def test_the_list_and_the_page_agree():
+def test_differences_are_those_of_the_documentation():
     assert set(DIFFERENCES) == set(OURS)
     assert set(DIFFERENCES) <= set(ALL)
     on_page = sections()
@@ -159,7 +159,7 @@ BEYOND = {"text-needs-encoding", "completed-twice", "characters-in-parts", "fini
 
 
 @needs_node
-def test_differences_are_what_was_decided():
+def test_changed_node_gives_the_same_traces():
     """Node, changed in the few places that were decided, gives forebay's traces of all random programs."""
     got = live(
         ["scenarios/fuzz.jsonl.gz"], ",".join(["onechunk", "objecttick", "flush", "end", "unpipe", "failing"])

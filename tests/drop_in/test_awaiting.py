@@ -53,7 +53,7 @@ def test_a_cancelled_wait_loses_nothing(run, name):
     run(main)
 
 
-def test_what_asyncio_does_with_coroutines(run):
+def test_reads_work_with_functions_of_asyncio(run):
     async def main():
         reader = StreamReader()
         reader.feed_data(b"one\ntwo\nthree\nfour\nfive\nsix\n")
@@ -84,7 +84,7 @@ def test_what_asyncio_does_with_coroutines(run):
         run(main)
 
 
-def test_errors_come_out_of_the_await(run):
+def test_await_raises_the_error(run):
     async def main():
         reader = StreamReader()
         task = asyncio.create_task(reader.readline())
@@ -101,7 +101,7 @@ def test_errors_come_out_of_the_await(run):
     run(main)
 
 
-def test_a_coroutine_that_is_never_awaited_is_told(run):
+def test_unawaited_read_warns(run):
     async def main():
         reader = StreamReader()
         reader.feed_data(b"a\n")
@@ -134,7 +134,7 @@ def test_iteration(run):
     run(main)
 
 
-def test_a_task_goes_on_from_the_callback_that_received(run):
+def test_woken_task_does_not_disturb_the_callback(run):
     """What a woken task raises, or cancels, is its own business, and the connection's callback survives it."""
 
     async def main():

@@ -221,7 +221,7 @@ def test_errors_go_through_a_pair(run):
     run(main)
 
 
-def test_what_cannot_be_bridged(run):
+def test_wrong_objects_raise(run):
     async def main():
         for call in (
             lambda: as_readable("text"),

@@ -50,7 +50,7 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", READS)
-def test_a_reader_whose_init_was_left_out_raises(name):
+def test_reader_without_init_raises(name):
     async def main():
         with pytest.raises(AttributeError):
             await READS[name](SilentReader())
@@ -60,12 +60,12 @@ def test_a_reader_whose_init_was_left_out_raises(name):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_reader_whose_init_was_left_out_raises_at_once(name):
+def test_reader_without_init_raises_at_the_call(name):
     with pytest.raises(AttributeError):
         CALLS[name](SilentReader())
 
 
-def test_a_protocol_and_a_writer_whose_init_was_left_out_raise():
+def test_protocol_and_writer_without_init_raise():
     protocol = StreamReaderProtocol.__new__(StreamReaderProtocol)
     for call in (lambda: protocol.get_buffer(-1), lambda: protocol.buffer_updated(1)):
         with pytest.raises(AttributeError):
@@ -77,7 +77,7 @@ def test_a_protocol_and_a_writer_whose_init_was_left_out_raise():
     writer._transport = type("Closed", (), {"is_closing": lambda self: True})()
 
 
-def test_init_called_twice_begins_anew():
+def test_second_init_resets_the_object():
     async def main():
         reader = StreamReader()
         reader.feed_data(b"old\n")
@@ -128,7 +128,7 @@ class Item(typing.Generic[T]):
         (io.RawIOBase, StreamWriter),
     ],
 )
-def test_any_class_may_have_them_among_its_bases(bases):
+def test_classes_allow_multiple_inheritance(bases):
     own = types.new_class("Own", bases)
     kinds = (asyncio.StreamReader, asyncio.StreamWriter, asyncio.StreamReaderProtocol)
     assert any(issubclass(own, cls) for cls in kinds)
@@ -205,7 +205,7 @@ class CountingSocket(socket.socket):
         return n
 
 
-def test_a_socket_of_a_class_of_its_own_is_asked():
+def test_methods_of_a_socket_subclass_are_called():
     async def main():
         ours, peer = socket.socketpair()
         own = CountingSocket(fileno=ours.detach())
@@ -223,7 +223,7 @@ def test_a_socket_of_a_class_of_its_own_is_asked():
 
 
 @pytest.mark.parametrize("name", ["send", "recv_into"])
-def test_a_socket_class_that_is_patched_is_asked(monkeypatch, name):
+def test_methods_of_a_patched_socket_class_are_called(monkeypatch, name):
     async def main():
         ours, peer = socket.socketpair()
         asked = []
@@ -246,7 +246,7 @@ def test_a_socket_class_that_is_patched_is_asked(monkeypatch, name):
     asyncio.run(main())
 
 
-def test_tls_by_hand_over_the_protocol_that_the_transport_names(run, tls):
+def test_manual_tls_over_the_transports_protocol(run, tls):
     async def main():
         server_context, client_context = tls
 
@@ -311,7 +311,7 @@ loop.run_until_complete(asyncio.wait_for(main(), 20))
 """
 
 
-def test_a_task_that_a_read_woke_runs_the_loop_again():
+def test_woken_task_may_run_the_loop():
     pytest.importorskip("nest_asyncio")
     done = subprocess.run([sys.executable, "-c", NESTED], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -68,7 +68,7 @@ def told(run):
 
 
 @pytest.mark.parametrize("way", [fail, be_cancelled, close_the_transport, close_the_protocols_transport])
-def test_a_servers_handler_that_ends_so(told, way):
+def test_handler_closes_the_transport(told, way):
     async def main(messages):
         async def handler(reader, writer):
             fill(writer)
@@ -83,7 +83,7 @@ def test_a_servers_handler_that_ends_so(told, way):
 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="close_clients() is new in Python 3.13")
-def test_a_server_that_closes_its_clients(run):
+def test_server_closes_its_clients(run):
     async def main():
         async def handler(reader, writer):
             fill(writer)
@@ -96,7 +96,7 @@ def test_a_server_that_closes_its_clients(run):
     run(main)
 
 
-def test_a_callback_that_is_no_coroutine_and_fails(told):
+def test_plain_callback_that_raises(told):
     async def main(messages):
         def callback(reader, writer):
             fill(writer)
@@ -134,7 +134,7 @@ class TLSClient:
 
 
 @pytest.mark.parametrize("way", ["fails", "is told that the client has ended"])
-def test_over_tls(told, tls, way):
+def test_data_is_sent_when_a_tls_transport_is_closed(told, tls, way):
     async def main(messages):
         loop = asyncio.get_running_loop()
 
@@ -165,7 +165,7 @@ def test_over_tls(told, tls, way):
     told(main)
 
 
-def test_pieces_of_all_sizes_behind_a_full_transport_keep_their_order(run):
+def test_writes_behind_a_full_transport_keep_their_order(run):
     async def main():
         ours, peer = socket.socketpair()
         peer.setblocking(False)

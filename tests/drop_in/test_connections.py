@@ -139,7 +139,7 @@ def test_a_reset_reaches_the_reader(run):
     run(main)
 
 
-def test_a_flood_stays_inside_the_limit(run):
+def test_fast_sender_is_paused_at_the_limit(run):
     """A peer that sends faster than we read is made to wait, on the raw path and through TLS alike."""
 
     async def main():
@@ -168,7 +168,7 @@ def test_a_flood_stays_inside_the_limit(run):
     run(main)
 
 
-def test_a_flood_through_tls(run, tls):
+def test_fast_sender_is_paused_at_the_limit_through_tls(run, tls):
     async def main():
         server_context, client_context = tls
         data = os.urandom(4_000_000)
@@ -271,7 +271,7 @@ def test_an_idle_connection_takes_no_more_memory_than_asyncios(run):
     run(main)
 
 
-def test_connections_at_once(run):
+def test_many_connections_at_once(run):
     async def main():
         async with await start_server(echo, "127.0.0.1", 0) as server:
             address = server.sockets[0].getsockname()
@@ -290,7 +290,7 @@ def test_connections_at_once(run):
     run(main)
 
 
-def test_a_handler_that_fails_is_told_and_its_connection_closed():
+def test_handler_error_is_reported_and_closes_the_connection():
     async def main():
         told = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context))
@@ -309,7 +309,7 @@ def test_a_handler_that_fails_is_told_and_its_connection_closed():
     asyncio.run(main())
 
 
-def test_what_comes_is_not_made_bytes_first(run, monkeypatch):
+def test_received_data_is_not_copied_to_bytes(run, monkeypatch):
     """Without an override, `data_received` is not called: the loop's memory is that of the buffer."""
     asked = []
     monkeypatch.setattr(StreamReaderProtocol, "data_received", lambda self, data: asked.append(data))
@@ -382,7 +382,7 @@ def test_a_file_is_sent_by_the_loop_between_writes(tmp_path):
     asyncio.run(main())
 
 
-def test_a_subclass_that_sees_the_data_still_does(run):
+def test_data_received_of_a_subclass_is_called(run):
     seen = []
 
     class Watching(StreamReaderProtocol):

@@ -22,7 +22,7 @@ class EarlyOwnReader(asyncio.StreamReader):
     """A library's own reader, defined before install()."""
 
 
-def test_names_come_and_go():
+def test_install_and_uninstall_replace_the_names():
     with forebay.asyncio.installed():
         for name in (
             "StreamReader",
@@ -43,7 +43,7 @@ def test_names_come_and_go():
     assert asyncio.streams.StreamReader is _early_reader_class
 
 
-def test_calls_nest():
+def test_each_install_needs_one_uninstall():
     forebay.asyncio.install()
     forebay.asyncio.install()
     forebay.asyncio.uninstall()
@@ -54,7 +54,7 @@ def test_calls_nest():
         forebay.asyncio.uninstall()
 
 
-def test_functions_imported_before_give_forebays_streams(run):
+def test_functions_imported_before_install_return_forebays_streams(run):
     async def main():
         served = []
 
@@ -100,7 +100,7 @@ def test_isinstance_holds_in_both_directions():
     asyncio.run(main())
 
 
-def test_a_reader_of_before_with_a_writer_of_after(run):
+def test_reader_made_before_install_with_writer_made_after(run):
     async def main():
         ours, peer = socket.socketpair()
         loop = asyncio.get_running_loop()

@@ -101,7 +101,7 @@ def test_methods_are_copied_and_pickled_by_name():
         assert method.__qualname__ in repr(method)
 
 
-def test_calls_that_do_not_fit_raise_as_functions_do():
+def test_wrong_calls_raise_like_functions():
     async def main():
         reader = StreamReader()
         for call in (
@@ -119,7 +119,7 @@ def test_calls_that_do_not_fit_raise_as_functions_do():
     asyncio.run(main())
 
 
-def test_a_writer_that_is_not_awaited_is_named(run):
+def test_unawaited_method_of_a_writer_is_named(run):
     async def main():
         transport = mock.Mock()
         transport.is_closing.return_value = True
@@ -152,7 +152,7 @@ def test_the_stack_of_a_task_that_reads(run):
     run(main)
 
 
-def test_the_buffer_is_asyncios_to_look_at_and_to_change():
+def test_private_buffer_can_be_read_and_changed():
     async def main():
         ours, theirs = StreamReader(), _ORIGINALS[StreamReader]()
         for reader in (ours, theirs):

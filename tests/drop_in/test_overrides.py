@@ -184,7 +184,7 @@ def test_writelines_does_not_go_through_write(run):
     run(main)
 
 
-def test_a_writer_over_mocks_hands_everything_on():
+def test_writer_over_a_mock_passes_everything_on():
     async def main():
         transport, protocol = mock.Mock(), mock.Mock()
         transport.is_closing.return_value = True
@@ -197,7 +197,7 @@ def test_a_writer_over_mocks_hands_everything_on():
     asyncio.run(main())
 
 
-def test_a_transport_whose_write_was_patched_is_asked():
+def test_patched_write_of_a_transport_is_called():
     async def main():
         ours, peer = socket.socketpair()
         _, writer = await open_connection(sock=ours)
@@ -213,7 +213,7 @@ def test_a_transport_whose_write_was_patched_is_asked():
     asyncio.run(main())
 
 
-def test_drain_asks_an_overridden_exception_and_drain_helper(run):
+def test_drain_calls_overridden_exception_and_drain_helper(run):
     class Failing(StreamReader):
         def exception(self):
             return LookupError("mine")

@@ -20,7 +20,7 @@ def reading(run):
     return runner
 
 
-def test_peek_leaves_the_bytes(reading):
+def test_peek_does_not_consume(reading):
     async def main(reader):
         reader.feed_data(b"ab")
         assert await reader.peek(10) == b"ab"
@@ -40,7 +40,7 @@ def test_peek_leaves_the_bytes(reading):
     reading(main)
 
 
-def test_readinto_fills_what_there_is(reading):
+def test_readinto_returns_the_available_bytes(reading):
     async def main(reader):
         buffer = bytearray(8)
         waiting = asyncio.create_task(reader.readinto(memoryview(buffer)[2:6]))
@@ -59,7 +59,7 @@ def test_readinto_fills_what_there_is(reading):
     reading(main)
 
 
-def test_read_view_is_the_received_memory(reading):
+def test_read_view_does_not_copy(reading):
     async def main(reader):
         data = bytes(range(256)) * 4
         reader.feed_data(data)
@@ -95,7 +95,7 @@ def test_a_limit_for_one_call(reading):
     reading(main)
 
 
-def test_a_larger_limit_for_one_call_waits_on(reading):
+def test_larger_limit_for_one_call_waits_for_more(reading):
     async def main(reader):
         waiting = asyncio.create_task(reader.readline(limit=10**6))
         await asyncio.sleep(0)
@@ -229,7 +229,7 @@ def test_a_batch_ends_before_a_line_that_is_too_long(reading):
     reading(main, limit=4)
 
 
-def test_plain_iteration_over_what_is_there(reading):
+def test_plain_iteration_over_buffered_lines(reading):
     async def main(reader):
         reader.feed_data(b"a\nb\nc")
         assert list(reader.lines_nowait()) == [b"a\n", b"b\n"]
@@ -240,7 +240,7 @@ def test_plain_iteration_over_what_is_there(reading):
     reading(main)
 
 
-def test_a_read_is_woken_once(run):
+def test_large_read_is_woken_once(run):
     """A read that needs much does not run for every piece that comes."""
 
     async def main():

@@ -135,7 +135,7 @@ def test_same_results_errors_and_state(script, limit, ending):
     assert ours == theirs
 
 
-def test_arguments_that_neither_takes():
+def test_wrong_arguments_raise_in_both():
     async def main():
         for cls in (StreamReader, _Original):
             with pytest.raises(ValueError, match="Limit cannot be <= 0"):

@@ -8,7 +8,7 @@ from forebay.asyncio import StreamReader, StreamWriter, create_subprocess_exec, 
 PIPE = asyncio.subprocess.PIPE
 
 
-def test_a_conversation_with_cat(run):
+def test_write_to_and_read_from_cat(run):
     async def main():
         process = await create_subprocess_exec("cat", stdin=PIPE, stdout=PIPE)
         assert type(process.stdin) is StreamWriter
@@ -40,7 +40,7 @@ def test_communicate(run):
     run(main)
 
 
-def test_long_lines_of_a_program(run):
+def test_long_lines_from_a_process(run):
     async def main():
         process = await create_subprocess_shell(
             "printf 'short\\n'; head -c 200000 /dev/zero; printf '\\nlast\\n'", stdout=PIPE
@@ -54,7 +54,7 @@ def test_long_lines_of_a_program(run):
     run(main)
 
 
-def test_a_program_that_does_not_read(run):
+def test_writes_wait_for_a_process_that_does_not_read(run):
     async def main():
         process = await create_subprocess_exec("sleep", "60", stdin=PIPE)
         room = True
@@ -73,7 +73,7 @@ def test_a_program_that_does_not_read(run):
     run(main)
 
 
-def test_programs_that_end_before_they_are_written_to(run):
+def test_write_to_a_process_that_has_ended(run):
     async def main():
         for _ in range(60):
             process = await create_subprocess_exec("true", stdin=PIPE, stdout=PIPE)

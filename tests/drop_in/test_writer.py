@@ -39,7 +39,7 @@ async def receive(peer, size):
     return bytes(data)
 
 
-def test_write_tells_when_to_wait(run):
+def test_write_returns_false_above_the_mark(run):
     async def main():
         async with connected() as (_, writer, peer):
             assert writer.write(b"small") is True
@@ -60,7 +60,7 @@ def test_write_tells_when_to_wait(run):
     run(main)
 
 
-def test_a_backlog_costs_linear_time_and_keeps_its_order(run):
+def test_backlog_takes_linear_time_and_keeps_its_order(run):
     async def main():
         async with connected() as (_, writer, peer):
             count = 16 * 1024
@@ -107,7 +107,7 @@ def test_write_eof_sends_the_backlog_first(run):
     run(main)
 
 
-def test_the_transport_may_be_written_to_beside_the_writer(run):
+def test_direct_writes_to_the_transport_keep_the_order(run):
     async def main():
         async with connected() as (_, writer, peer):
             for _ in range(100):
@@ -123,7 +123,7 @@ def test_the_transport_may_be_written_to_beside_the_writer(run):
     run(main)
 
 
-def test_a_writer_made_by_hand_keeps_nothing_from_its_transport(run):
+def test_closing_the_transport_sends_the_backlog(run):
     async def main():
         ours, peer = socket.socketpair()
         peer.setblocking(False)
@@ -143,7 +143,7 @@ def test_a_writer_made_by_hand_keeps_nothing_from_its_transport(run):
     run(main)
 
 
-def test_writelines_obeys_the_marks(run):
+def test_writelines_respects_the_marks(run):
     async def main():
         async with connected() as (_, writer, peer):
             assert writer.writelines([b"a", bytearray(b"b"), memoryview(b"c")]) is True
@@ -164,7 +164,7 @@ def test_writelines_obeys_the_marks(run):
 
 
 @pytest.mark.parametrize("filled", [False, True])
-def test_buffers_may_be_used_again(run, filled):
+def test_buffers_may_be_reused_after_write(run, filled):
     async def main():
         async with connected() as (_, writer, peer):
             written = b""
@@ -186,7 +186,7 @@ def test_buffers_may_be_used_again(run, filled):
     run(main)
 
 
-def test_what_cannot_be_written(run):
+def test_wrong_data_raises(run):
     async def main():
         async with connected() as (_, writer, _):
             for wrong in ("text", 7, None):
@@ -222,7 +222,7 @@ def test_send_waits_for_room(run):
     run(main)
 
 
-def test_drain_lets_others_run(run):
+def test_drain_lets_other_tasks_run(run):
     async def main():
         async with connected() as (_, writer, _):
             turns = 0
@@ -243,7 +243,7 @@ def test_drain_lets_others_run(run):
     run(main)
 
 
-def test_drain_raises_what_the_connection_was_lost_with(run):
+def test_drain_raises_the_error_of_the_lost_connection(run):
     async def main():
         async with connected() as (reader, writer, peer):
             peer.close()
@@ -256,7 +256,7 @@ def test_drain_raises_what_the_connection_was_lost_with(run):
     run(main)
 
 
-def test_the_backlog_goes_with_the_connection(run):
+def test_lost_connection_fails_a_waiting_drain(run):
     async def main():
         async with connected() as (_, writer, peer):
             for _ in range(100):
@@ -279,7 +279,7 @@ def test_the_low_mark_is_a_quarter_of_the_high_one(run):
     run(main)
 
 
-def test_the_callers_own_marks_stay(run):
+def test_marks_set_by_the_caller_are_kept(run):
     async def main():
         async with connected() as (_, writer, _):
             writer.transport.set_write_buffer_limits(high=0)

@@ -275,7 +275,7 @@ def test_longest_name(run, tmp_path):
     "options",
     [{"flags": "a"}, {"flags": "r+"}, {"flags": "wx"}, {"start": 3}, {"flags": os.O_WRONLY}, {"fd": 1}],
 )
-def test_what_contradicts_it_is_refused(run, target, options):
+def test_contradicting_options_raise(run, target, options):
     async def main():
         with pytest.raises(InvalidArgValueError, match="atomic=True"):
             create_write_stream(target, atomic=True, **options)

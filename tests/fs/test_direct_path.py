@@ -26,7 +26,7 @@ from support.files import closed, gone, until
         ({"high_water_mark": 1000}, {"high_water_mark": 10}),
     ],
 )
-def test_equal_to_the_ordinary_way(run, big, tmp_path, trips, look, reading, writing):
+def test_same_bytes_and_events_as_the_ordinary_path(run, big, tmp_path, trips, look, reading, writing):
     path, data = big
     out = tmp_path / "out"
     before = b"0123456789"
@@ -61,7 +61,7 @@ def test_equal_to_the_ordinary_way(run, big, tmp_path, trips, look, reading, wri
     assert [event for name, event in order if name == "dest"] == ["finish", "unpipe", "close"]
 
 
-def test_pipeline_takes_it(run, big, tmp_path, trips):
+def test_pipeline_uses_the_direct_path(run, big, tmp_path, trips):
     path, data = big
 
     async def main():
@@ -240,7 +240,7 @@ def test_second_destination_gets_the_rest(run, big, tmp_path, trips, slow):
 
 
 @pytest.mark.parametrize("corked", [False, True])
-def test_writes_by_others_are_in_one_piece_between_the_bytes(run, big, tmp_path, trips, slow, corked):
+def test_other_writes_are_not_split(run, big, tmp_path, trips, slow, corked):
     path, data = big
     marks = []
 

@@ -27,9 +27,7 @@ ERRNOS = [errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF
 @pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="needs copy_file_range")
 @pytest.mark.parametrize("after", [0, 1, 7])
 @pytest.mark.parametrize("code", [0, *ERRNOS])
-def test_what_the_kernel_does_not_copy_is_read_and_written(
-    run, big, tmp_path, trips, monkeypatch, code, after
-):
+def test_fallback_to_reads_and_writes(run, big, tmp_path, trips, monkeypatch, code, after):
     path, data = big
     calls = []
     copy = os.copy_file_range
@@ -79,7 +77,7 @@ def test_short_copies(run, big, tmp_path, trips, monkeypatch, sizes):
 
 @pytest.mark.parametrize("at", range(6))
 @pytest.mark.parametrize("call", ["read", "write"])
-def test_errors_without_the_kernels_help_belong_to_their_stream(run, big, tmp_path, monkeypatch, call, at):
+def test_fallback_errors_belong_to_their_stream(run, big, tmp_path, monkeypatch, call, at):
     """EIO at the n-th read or write: the prefix is there, and the error is that of the stream whose file failed."""
     path, data = big
     monkeypatch.setattr(os, "copy_file_range", lambda *args: 0, raising=False)
@@ -233,7 +231,7 @@ def test_shrinking_source(run, big, tmp_path, slow):
 
 
 @pytest.mark.parametrize(("reading", "writing"), [({"encoding": "latin1"}, {"encoding": "latin1"})])
-def test_encoding_is_not_passed_by(run, big, tmp_path, trips, reading, writing):
+def test_encoding_prevents_the_direct_path(run, big, tmp_path, trips, reading, writing):
     path, data = big
 
     async def main():
@@ -244,7 +242,7 @@ def test_encoding_is_not_passed_by(run, big, tmp_path, trips, reading, writing):
     assert trips == []
 
 
-def test_subclass_that_looks_is_not_passed_by(run, big, tmp_path, trips):
+def test_subclass_with_own_push_prevents_the_direct_path(run, big, tmp_path, trips):
     from forebay.fs import ReadStream, WriteStream
 
     path, data = big
@@ -275,7 +273,7 @@ def test_subclass_that_looks_is_not_passed_by(run, big, tmp_path, trips):
     assert trips == []
 
 
-def test_devices_go_the_ordinary_way(run, big, tmp_path, trips):
+def test_devices_use_the_ordinary_path(run, big, tmp_path, trips):
     path, _ = big
 
     async def main():
@@ -385,7 +383,7 @@ STOPS = {
 
 @pytest.mark.skipif(not hasattr(os, "copy_file_range"), reason="needs copy_file_range")
 @pytest.mark.parametrize("how", STOPS)
-def test_what_ends_a_trip_at_the_next_system_call(run, big, tmp_path, monkeypatch, how):
+def test_transfer_stops_at_the_next_system_call(run, big, tmp_path, monkeypatch, how):
     path, _ = big
     monkeypatch.setattr("forebay._system.kernel_copy._SLICE_SECONDS", 1e9)
     copy = os.copy_file_range

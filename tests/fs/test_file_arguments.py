@@ -52,7 +52,7 @@ WRITING = [
 
 
 @pytest.mark.parametrize(("args", "options", "error"), READING)
-def test_reading(run, args, options, error):
+def test_wrong_read_arguments_raise(run, args, options, error):
     async def main():
         with pytest.raises(error):
             create_read_stream(*args, **options)
@@ -61,7 +61,7 @@ def test_reading(run, args, options, error):
 
 
 @pytest.mark.parametrize(("args", "options", "error"), WRITING)
-def test_writing(run, args, options, error):
+def test_wrong_write_arguments_raise(run, args, options, error):
     async def main():
         with pytest.raises(error):
             create_write_stream(*args, **options)
@@ -79,13 +79,13 @@ def test_range_error_has_nodes_code_and_is_a_value_error(run):
 
 
 @pytest.mark.parametrize("create", [create_read_stream, create_write_stream])
-def test_outside_a_loop(create, tmp_path):
+def test_creating_outside_a_loop_raises(create, tmp_path):
     with pytest.raises(NoRunningLoopError):
         create(tmp_path / "f")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_file_objects_are_told_what_to_pass(run):
+def test_message_for_a_file_object_names_the_way_out(run):
     async def main():
         with open(os.devnull, "rb") as file, pytest.raises(TypeError, match="fileno"):
             create_read_stream(fd=file)
@@ -105,7 +105,7 @@ def test_classes_take_the_same_arguments_as_the_functions(run, tmp_path):
 
 
 @pytest.mark.parametrize("make", [create_read_stream, create_write_stream])
-def test_paths_that_cannot_be(run, make):
+def test_impossible_paths_raise(run, make):
     class Broken:
         def __fspath__(self):
             raise ZeroDivisionError
@@ -129,7 +129,7 @@ def test_paths_that_cannot_be(run, make):
 
 
 @pytest.mark.parametrize("make", [create_read_stream, create_write_stream])
-def test_a_mode_that_is_none(run, tmp_path, make):
+def test_wrong_mode_raises(run, tmp_path, make):
     async def main():
         for mode in ("x", None, True):
             with pytest.raises(

@@ -194,7 +194,7 @@ def test_more_waiting_fifos_than_workers(run, tmp_path, big, monkeypatch):
     assert run(main) == len(data)
 
 
-def test_signal(run, big, events):
+def test_aborted_signal_destroys_the_stream(run, big, events):
     path, _ = big
 
     async def main():
@@ -247,7 +247,7 @@ def test_cancel_a_copy_anywhere(run, big, tmp_path, at):
     assert len(os.listdir(tmp_path)) == 2
 
 
-def test_reader_of_a_pipeline_that_raises(run, big, tmp_path):
+def test_exception_of_the_last_function_destroys_the_streams(run, big, tmp_path):
     path, _ = big
 
     async def broken(chunks):
@@ -266,7 +266,7 @@ def test_reader_of_a_pipeline_that_raises(run, big, tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["big.bin"]
 
 
-def test_listener_that_raises_is_reported_and_the_stream_goes_on(run, big):
+def test_exception_of_a_listener_is_reported(run, big):
     path, data = big
 
     async def main():
@@ -287,7 +287,7 @@ def test_listener_that_raises_is_reported_and_the_stream_goes_on(run, big):
 
 
 @pytest.mark.parametrize("make", [create_read_stream, create_write_stream])
-def test_listener_that_raises_takes_nothing_from_the_next_event(run, tmp_path, make):
+def test_exception_of_a_listener_loses_no_event(run, tmp_path, make):
     path = tmp_path / "file"
     path.touch()
 
@@ -439,7 +439,7 @@ def test_stream_that_is_dropped_open_warns_and_is_closed(run, tmp_path):
     run(main)
 
 
-def test_program_that_forgets_its_streams_ends(tmp_path):
+def test_program_ends_with_open_streams(tmp_path):
     program = """
         import asyncio, os, sys
         from forebay.fs import create_read_stream, create_write_stream
@@ -493,7 +493,7 @@ def test_error_of_close_is_reported_once(run, tmp_path, monkeypatch, events, cod
 
 
 @pytest.mark.parametrize("at", [0, 1, 2, 3, 4, 5, 8, 13, 21, 34, 44, 45, 46, 47, 60])
-def test_read_error_comes_after_what_was_read(run, big, monkeypatch, events, at):
+def test_read_error_comes_after_the_data(run, big, monkeypatch, events, at):
     """EIO at the n-th read: a prefix, then the error, then 'close'."""
     path, data = big
     pread = os.pread

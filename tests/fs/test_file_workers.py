@@ -42,7 +42,7 @@ def test_jobs_run_in_order_and_report_in_order(run):
     run(main)
 
 
-def test_never_two_jobs_of_one_strand_at_a_time(run):
+def test_jobs_of_one_strand_never_overlap(run):
     async def main():
         executor = SerialExecutor(asyncio.get_running_loop(), nothing)
         lock = threading.Lock()
@@ -129,7 +129,7 @@ def test_waiting_workers_do_not_count(run, monkeypatch):
     run(main)
 
 
-def test_idle_threads_leave(run, monkeypatch):
+def test_idle_threads_end(run, monkeypatch):
     monkeypatch.setattr(worker_pool, "IDLE_SECONDS", 0.01)
 
     async def main():
@@ -144,7 +144,7 @@ def test_idle_threads_leave(run, monkeypatch):
     run(main)
 
 
-def test_closed_loop_is_told_to_the_owner():
+def test_owner_is_notified_of_a_closed_loop():
     go_on = threading.Event()
     abandoned = threading.Event()
     ran = []

@@ -81,7 +81,7 @@ def test_holes_stay(run, tmp_path, sparse, layout, atomic, way):
 
 @pytest.mark.parametrize("flags", ["w", "r+", "a", "given", "given for appending"])
 @pytest.mark.parametrize("seen", [False, True])
-def test_where_something_is_zeros_are_written(run, tmp_path, sparse, flags, seen):
+def test_zeros_are_written_over_existing_data(run, tmp_path, sparse, flags, seen):
     """A hole may be left at the end only; what the target has is overwritten, or stays before it."""
     path = sparse(3 * MIB, (MIB, b"data"))
     out = tmp_path / "out"
@@ -108,7 +108,7 @@ def test_where_something_is_zeros_are_written(run, tmp_path, sparse, flags, seen
 
 
 @pytest.mark.parametrize("given", ["with a start", "from its position"])
-def test_position_of_a_descriptor_that_was_given(run, tmp_path, sparse, given):
+def test_position_of_a_given_descriptor(run, tmp_path, sparse, given):
     path = sparse(5 * MIB, (0, b"a" * 10), (4 * MIB, b"b" * 10))
     fd = os.open(path, os.O_RDONLY)
     os.lseek(fd, 3, os.SEEK_SET)
@@ -131,7 +131,7 @@ def test_position_of_a_descriptor_that_was_given(run, tmp_path, sparse, given):
     assert (tmp_path / "out").read_bytes() == path.read_bytes()[7 if given == "with a start" else 3 :]
 
 
-def test_zeros_of_the_programs_own_are_written(run, tmp_path, sparse):
+def test_zeros_that_the_program_writes_are_kept(run, tmp_path, sparse):
     """They may be there to take room."""
     path = sparse(MIB)
 

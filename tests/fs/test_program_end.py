@@ -25,7 +25,7 @@ def program(text, *args, **options):
 
 @pytest.mark.parametrize("way", ["loop.run_until_complete(main())", "asyncio.run(main())"])
 @pytest.mark.parametrize("kind", ["create_write_stream", "create_read_stream"])
-def test_fifo_without_another_end_does_not_keep_the_program(tmp_path, way, kind):
+def test_unopened_fifo_does_not_keep_the_program_alive(tmp_path, way, kind):
     os.mkfifo(tmp_path / "fifo")
     done = program(
         f"""
@@ -46,7 +46,7 @@ def test_fifo_without_another_end_does_not_keep_the_program(tmp_path, way, kind)
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_call_that_never_returns_does_not_keep_the_program(tmp_path):
+def test_blocked_call_does_not_keep_the_program_alive(tmp_path):
     done = program(
         """
         import asyncio, sys, time
@@ -67,7 +67,7 @@ def test_call_that_never_returns_does_not_keep_the_program(tmp_path):
     assert done.returncode == 0
 
 
-def test_calls_under_way_are_finished_before_the_program_ends(tmp_path):
+def test_running_calls_are_finished_before_the_program_ends(tmp_path):
     done = program(
         """
         import asyncio, sys
@@ -88,7 +88,7 @@ def test_calls_under_way_are_finished_before_the_program_ends(tmp_path):
     assert (tmp_path / "out").stat().st_size == 30_000_000
 
 
-def test_error_of_a_fifo_is_told(run, tmp_path):
+def test_error_while_waiting_for_a_fifo_is_reported(run, tmp_path):
     """A descriptor is needed to wait for the other end; where there is none, that is the stream's error."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
@@ -107,7 +107,7 @@ def test_error_of_a_fifo_is_told(run, tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="leases are Linux's")
-def test_file_with_a_lease_is_waited_for_without_being_stuck(run, tmp_path, big):
+def test_open_waits_for_a_lease_to_break(run, tmp_path, big):
     path, data = big
     holder = textwrap.dedent("""
         import fcntl, os, signal, sys
@@ -139,7 +139,7 @@ def test_file_with_a_lease_is_waited_for_without_being_stuck(run, tmp_path, big)
             process.kill()
 
 
-def test_what_is_at_the_path_changes_while_it_is_opened(run, tmp_path):
+def test_path_is_replaced_during_open(run, tmp_path):
     """A FIFO and a file take turns at the name: a reader gets the one or the other, and is never stuck."""
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "file").write_bytes(b"content")
@@ -173,7 +173,7 @@ def test_what_is_at_the_path_changes_while_it_is_opened(run, tmp_path):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("atomic", [False, True])
-def test_forked_child_leaves_the_streams_of_its_parent_alone(tmp_path, atomic):
+def test_forked_child_does_not_touch_streams_of_its_parent(tmp_path, atomic):
     done = program(
         """
         import asyncio, gc, os, sys, warnings

@@ -39,7 +39,7 @@ async def quiet():
             return now
 
 
-def test_a_slow_reader_is_not_read_ahead_of(run, long):
+def test_slow_reader_gets_no_read_ahead(run, long):
     async def main():
         before = read_so_far()
         async with create_read_stream(long) as reader:
@@ -55,7 +55,7 @@ def test_a_slow_reader_is_not_read_ahead_of(run, long):
     run(main)
 
 
-def test_many_readers_share_what_is_read_ahead(run, long):
+def test_many_readers_share_the_read_ahead_budget(run, long):
     async def main():
         before = read_so_far()
         readers = [create_read_stream(long) for _ in range(100)]

@@ -52,7 +52,7 @@ def test_events_in_order(run, big, events):
     assert events == ["resume", "open", "ready", "data", "end", "close"]
 
 
-def test_nothing_is_read_before_it_is_asked_for(run, big):
+def test_unread_stream_reads_nothing(run, big):
     path, _ = big
 
     async def main():
@@ -154,7 +154,7 @@ def test_text(run, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [str, os.fsencode, lambda path: path])
-def test_kinds_of_path(run, tmp_path, kind):
+def test_every_type_of_path(run, tmp_path, kind):
     path = tmp_path / "f\u00e4"
     path.write_bytes(b"abc")
 
@@ -212,7 +212,7 @@ def test_directory(run, tmp_path, events):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_forbidden_file(run, tmp_path):
+def test_unreadable_file(run, tmp_path):
     path = tmp_path / "secret"
     path.touch(mode=0)
 
@@ -260,7 +260,7 @@ def test_file_that_shrinks_while_it_is_read(run, big):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs /proc")
 @pytest.mark.parametrize("path", ["/proc/self/status", "/proc/cpuinfo", "/proc/kallsyms"])
-def test_proc_files_say_size_0_and_have_content(run, path):
+def test_proc_files_with_reported_size_0_are_read(run, path):
     if not os.path.exists(path):
         pytest.skip(f"{path} is not there")
 
@@ -310,7 +310,7 @@ def test_fifo(run, tmp_path):
     assert run(main) == data
 
 
-def test_fifo_gives_what_is_there(run, tmp_path):
+def test_fifo_gives_available_bytes(run, tmp_path):
     path = tmp_path / "fifo"
     os.mkfifo(path)
 
@@ -330,7 +330,7 @@ def test_fifo_gives_what_is_there(run, tmp_path):
     assert run(main) == [b"one", b"two", b"three"]
 
 
-def test_pipe_descriptor_that_does_not_block(run):
+def test_nonblocking_pipe_descriptor(run):
     async def main():
         reader, writer = os.pipe()
         os.set_blocking(reader, False)
@@ -429,7 +429,7 @@ def test_own_descriptor_stays_open_without_auto_close(run, big):
     run(main)
 
 
-def test_destroyed_stream_leaves_the_position_behind_what_it_gave(run, big):
+def test_position_after_destroy_follows_the_delivered_bytes(run, big):
     path, _ = big
 
     async def main():
@@ -450,7 +450,7 @@ def test_destroyed_stream_leaves_the_position_behind_what_it_gave(run, big):
     run(main)
 
 
-def test_error_without_auto_close_leaves_the_stream_up(run, tmp_path, events):
+def test_error_without_auto_close_leaves_the_stream_open(run, tmp_path, events):
     async def main():
         stream = events.watch(create_read_stream(tmp_path / "none", auto_close=False))
         await until(stream, "error")

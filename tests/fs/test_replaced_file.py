@@ -64,7 +64,7 @@ def setfacl(path, *entries):
         "x/" * 2100 + "x",
     ],
 )
-def test_what_cannot_be_written_cannot_be_replaced(run, folder, path):
+def test_unwritable_file_is_not_replaced(run, folder, path):
     (folder / "file").write_bytes(b"old")
     (folder / "folder").mkdir()
     for name, target in [("file", "file"), ("nothing", "nothing"), ("folder", "folder"), ("slash", "file/")]:
@@ -92,7 +92,7 @@ def test_what_cannot_be_written_cannot_be_replaced(run, folder, path):
         "//file",
     ],
 )
-def test_file_that_is_there(run, folder, path):
+def test_existing_file_is_replaced(run, folder, path):
     (folder / "file").write_bytes(b"old")
     (folder / "folder").mkdir()
     (folder / "folder" / "up").symlink_to("../to file")
@@ -116,7 +116,7 @@ def test_link_to_nothing(run, folder, path):
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe", b"a\nb", b" ", b"-", b"n" * 255, "\u00fc" * 127, "\udcff"])
-def test_names(run, folder, name):
+def test_unusual_file_names(run, folder, name):
     try:
         open(name, "wb").close()
     except OSError:
@@ -126,7 +126,7 @@ def test_names(run, folder, name):
 
 
 @needs_linux
-def test_path_as_long_as_may_be(run, folder):
+def test_path_of_maximum_length(run, folder):
     """The temporary name has room where the path itself, with nothing more, just fits."""
     deep = "d" * 199
     here = os.open(".", os.O_RDONLY)
@@ -253,7 +253,7 @@ def test_socket_and_fifo(run, folder):
 @needs_root
 @needs_linux
 @pytest.mark.parametrize("mode", [0o1777, 0o333])
-def test_folders_of_others(run, folder, mode):
+def test_folders_of_other_users(run, folder, mode):
     """A folder that cannot be listed takes files; a stranger's link in a sticky folder is not followed."""
     folder.chmod(0o755)
     shared = folder / "shared"
@@ -278,7 +278,7 @@ def test_folders_of_others(run, folder, mode):
 
 @needs_root
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_protected(run, folder, what):
+def test_protected_file_or_folder_raises(run, folder, what):
     (folder / "in").mkdir()
     (folder / "in" / "file").write_bytes(b"old")
     os.chmod("in/file", 0o444 if what == "file" else 0o666)
@@ -349,7 +349,7 @@ def test_attributes_stay(run, folder):
 
 @needs_root
 @needs_linux
-def test_capability_stays_where_it_may_be_given(run, folder):
+def test_capability_stays_if_permitted(run, folder):
     (folder / "file").write_bytes(b"old")
     # Version 2, effective; CAP_NET_BIND_SERVICE is permitted.
     value = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)
@@ -385,7 +385,7 @@ def test_bits_beyond_the_permissions_stay(run, folder, mode):
         (0o676, [4321], (0o676, 1234, 4321)),
     ],
 )
-def test_file_of_somebody_else(run, folder, mode, groups, expected):
+def test_file_of_another_user(run, folder, mode, groups, expected):
     os.chmod(".", 0o777)
     (folder / "file").write_bytes(b"old")
     os.chown("file", 5678, 4321)
@@ -406,7 +406,7 @@ def test_file_of_somebody_else(run, folder, mode, groups, expected):
 
 @needs_root
 @needs_acl
-def test_listed_file_of_somebody_else(run, folder):
+def test_file_of_another_user_with_access_list(run, folder):
     os.chmod(".", 0o777)
     (folder / "file").write_bytes(b"old")
     os.chown("file", 5678, 4321)
@@ -452,7 +452,7 @@ def test_full_disk(run, folder, size):
 @pytest.mark.parametrize(
     "calls", [["replace", "unlink"], ["fsync", "unlink", "close"], ["close"], ["fsync", "close"]]
 )
-def test_every_release_is_tried_and_one_error_told(run, folder, monkeypatch, temporary, calls):
+def test_every_cleanup_runs_and_the_first_error_is_raised(run, folder, monkeypatch, temporary, calls):
     """Whatever fails, the descriptors are closed (the fixture looks), and the first error is the one that is told."""
     (folder / "file").write_bytes(b"old")
     failed = []
@@ -538,7 +538,7 @@ def test_destroyed_at_any_call(run, folder, monkeypatch):
 # ---- leftovers
 
 
-def test_only_leftovers_are_removed(folder):
+def test_only_abandoned_temporary_files_are_removed(folder):
     left = [".file.0123456789abcdef.tmp", ".\u00fc.0123456789abcdef.tmp", ".a\nb.0123456789abcdef.tmp"]
     others = [
         "file",
@@ -558,7 +558,7 @@ def test_only_leftovers_are_removed(folder):
     assert remove_leftovers(os.fsencode(folder)) == []
 
 
-def test_leftovers_of_no_folder(folder):
+def test_remove_leftovers_with_a_wrong_path_raises(folder):
     with pytest.raises(FileNotFoundError):
         remove_leftovers("no")
     with pytest.raises(InvalidArgTypeError, match="path must be"):

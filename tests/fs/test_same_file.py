@@ -79,7 +79,7 @@ def test_a_pipe_to_the_file_that_it_reads(run, path, other):
 
 @pytest.mark.parametrize("stages", [0, 1])
 @pytest.mark.parametrize("options", [{"flags": "a"}, {"flags": "r+", "start": 10}])
-def test_a_file_does_not_grow_from_itself(run, path, options, stages):
+def test_append_to_the_source_file_raises(run, path, options, stages):
     async def main():
         with pytest.raises(InvalidArgValueError, match="would grow for ever; give the reader an end="):
             await flow(
@@ -107,7 +107,7 @@ def test_descriptors_of_one_file(run, path):
     assert Path(path).read_bytes() == DATA
 
 
-def test_a_destination_that_was_opened_before(run, path):
+def test_destination_opened_before_the_source_raises(run, path):
     """It is empty by then, which does not go unsaid."""
 
     async def main():
@@ -121,7 +121,7 @@ def test_a_destination_that_was_opened_before(run, path):
     run(main)
 
 
-def test_what_may_be_read_and_written(run, path):
+def test_safe_copies_of_a_file_are_allowed(run, path):
     async def main():
         # Replaced at the end.
         await flow(create_read_stream(path), create_write_stream(path, atomic=True))
@@ -140,7 +140,7 @@ def test_what_may_be_read_and_written(run, path):
     run(main)
 
 
-def test_a_device_may_be_both(run):
+def test_device_may_be_source_and_destination(run):
     async def main():
         await flow(create_read_stream("/dev/null"), create_write_stream("/dev/null"))
 

@@ -67,9 +67,7 @@ def test_bytes_go_through_the_pipe(run, big, tmp_path, splices, reading, writing
     ("answer", "shares"),
     [(errno.EOPNOTSUPP, False), (errno.EINVAL, True), (errno.ENOTTY, True), (None, True)],
 )
-def test_what_may_share_blocks_is_left_to_the_file_system(
-    run, big, tmp_path, splices, monkeypatch, answer, shares
-):
+def test_shared_blocks_are_left_to_the_file_system(run, big, tmp_path, splices, monkeypatch, answer, shares):
     path, data = big
     asked = []
 
@@ -91,7 +89,7 @@ def test_what_may_share_blocks_is_left_to_the_file_system(
     assert (splices == []) == shares
 
 
-def test_within_one_file(run, big, splices):
+def test_copy_within_one_file(run, big, splices):
     """Bytes that overlap, which the kernel refuses to copy."""
     path, data = big
     run(copy, path, path, {"start": 1_500_000}, {"flags": "r+", "start": 1_499_000})
@@ -119,7 +117,7 @@ def test_short_splices(run, big, tmp_path, splices, monkeypatch, into, size):
 
 @pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSPC, errno.EIO, errno.ENODATA, None])
 @pytest.mark.parametrize("at", range(8))
-def test_what_a_failed_splice_left_in_the_pipe_is_read_again(
+def test_bytes_left_in_the_pipe_by_a_failed_splice_are_read_again(
     run, big, tmp_path, splices, monkeypatch, at, code
 ):
     """The n-th call fails, in the direction that it happens to have, after one that wrote only some of the bytes."""
@@ -142,7 +140,7 @@ def test_what_a_failed_splice_left_in_the_pipe_is_read_again(
 
 
 @pytest.mark.parametrize("lack", ["descriptors", "memory"])
-def test_without_a_pipe_the_bytes_go_another_way(run, big, tmp_path, splices, monkeypatch, lack):
+def test_fallback_without_a_pipe(run, big, tmp_path, splices, monkeypatch, lack):
     path, data = big
     if lack == "descriptors":
 
@@ -244,7 +242,7 @@ def test_source_truncated_while_its_pages_are_in_the_pipe(run, big, tmp_path, sp
     assert all(byte in (0, was) for byte, was in zip(out, data, strict=False))
 
 
-def test_a_busy_interpreter_gets_larger_steps(run, big, tmp_path, splices, monkeypatch):
+def test_slow_calls_change_the_method(run, big, tmp_path, splices, monkeypatch):
     """Every call seems to take long: after two of them the rest of the trip is done in another way."""
     path, data = big
     monkeypatch.setattr("forebay._system.kernel_copy._LONG_CALL_SECONDS", -1)
@@ -255,7 +253,7 @@ def test_a_busy_interpreter_gets_larger_steps(run, big, tmp_path, splices, monke
 
 
 @pytest.mark.parametrize("at", range(1, 8))
-def test_what_fails_beside_the_moving_loses_and_doubles_nothing(run, tmp_path, content, monkeypatch, at):
+def test_errors_of_other_calls_keep_the_byte_count(run, tmp_path, content, monkeypatch, at):
     """The n-th question about the files, and the closing of the pipe, fail: what was moved by then is counted."""
     path, out = tmp_path / "source", tmp_path / "out"
     path.write_bytes(content * 5)

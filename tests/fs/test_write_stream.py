@@ -53,7 +53,7 @@ def test_nothing_written_makes_an_empty_file(run, tmp_path, events):
     assert events == ["open", "ready", "finish", "close"]
 
 
-def test_drain_comes_when_all_is_in_the_file(run, tmp_path):
+def test_drain_follows_the_last_write_to_the_file(run, tmp_path):
     path = tmp_path / "out"
 
     async def main():
@@ -193,7 +193,7 @@ def test_flush_syncs_before_finish(run, tmp_path, monkeypatch):
     assert order == [("fsync", 5), "finish"]
 
 
-def test_flush_on_what_cannot_be_synced(run):
+def test_flush_on_a_file_without_fsync(run):
     async def main():
         reader, writer = os.pipe()
         stream = create_write_stream(fd=writer, flush=True)
@@ -333,7 +333,7 @@ def test_full_pipe_is_waited_for(run, blocking):
     assert got == [data]
 
 
-def test_pipe_whose_reader_leaves(run, events):
+def test_closed_reader_of_a_pipe_is_an_error(run, events):
     async def main():
         reader, writer = os.pipe()
         stream = events.watch(create_write_stream(fd=writer))

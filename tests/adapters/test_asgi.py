@@ -1,4 +1,4 @@
-"""Starlette and FastAPI applications on uvicorn, and an ASGI application of ones own."""
+"""Starlette and FastAPI applications on uvicorn, and an ASGI application without a framework."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What the adapters take as a body."""
+"""The values that the adapters accept as a body."""
 
 import pathlib
 

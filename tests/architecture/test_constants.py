@@ -1,4 +1,4 @@
-"""Constants stand twice, in a Python module and in the enum that compiled code takes them from; both say the same."""
+"""A Python module and a C enum define the same constants with the same values."""
 
 import ast
 import re

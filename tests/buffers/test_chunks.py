@@ -1,4 +1,4 @@
-"""ChunkQueue: what each method does, and what it refuses."""
+"""ChunkQueue: the results and the errors of each method."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ChunkQueue: who owns what and for how long; leaks, cycles, and want of memory."""
+"""ChunkQueue: ownership of chunks, leaks, reference cycles, and failing allocations."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_cycles_are_collected(queue_cls, wrap, through_view):
 
 
 def test_memoryview_in_a_cycle_is_collected(queue_cls):
-    """The collector clears a memoryview before or after the queue that holds it: by which was made first."""
+    """The garbage collector clears the older of the two first: the memoryview, or the queue that holds it."""
     for earlier in (True, False):
         data = bytearray(b"data")
         owner, queue = (

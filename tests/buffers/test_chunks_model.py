@@ -1,4 +1,4 @@
-"""ChunkQueue against a model: a list of what was appended, and how much of the first ones is taken."""
+"""ChunkQueue against a model: a list of the appended chunks and the number of bytes taken."""
 
 from __future__ import annotations
 

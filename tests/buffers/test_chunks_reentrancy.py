@@ -1,4 +1,4 @@
-"""ChunkQueue: whatever runs in the middle of a call, a `__del__`, an `__index__`, a collection, may use the same queue.
+"""ChunkQueue: code that runs inside a call (`__del__`, `__index__`, a garbage collection) may use the same queue.
 
 A chunk that leaves calls back when the call that dropped it has done its work. A collection comes before that work, or
 after it, and never in between. So no byte is given out twice, and none is lost.
@@ -289,7 +289,7 @@ def collections_everywhere():
 
 
 def test_garbage_collection_may_use_the_queue(queue_cls, monkeypatch):
-    """A call and what a collection does in it come one after the other: all that is taken is all that was put in."""
+    """A call and a garbage collection inside it never interleave: the bytes taken are the bytes appended."""
     failures = []
     monkeypatch.setattr(sys, "unraisablehook", lambda args: failures.append(args.exc_value))
     with collections_everywhere():

@@ -1,4 +1,4 @@
-"""RingBuffer, one thread at a time: sizes, views, and its end."""
+"""RingBuffer in one thread: sizes, views, and close()."""
 
 import array
 import ctypes

@@ -1,4 +1,4 @@
-"""RingBuffer against a bytearray: any sequence of calls, with views that live for as long as they like."""
+"""RingBuffer against a bytearray: any sequence of calls, with views of any lifetime."""
 
 import os
 from typing import Any

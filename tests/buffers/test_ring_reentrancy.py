@@ -1,4 +1,4 @@
-"""RingBuffer: what the collector runs in the middle of a call takes no byte twice, and loses none.
+"""RingBuffer: code that the garbage collector runs inside a call duplicates and loses no byte.
 
 The compiled ring lets it in, before the call's work or after it; the plain one refuses it.
 """

@@ -1,4 +1,4 @@
-"""RingBuffer between two real threads: no byte lost, doubled, reordered or changed, and no wait missed."""
+"""RingBuffer between two real threads: no byte is lost, doubled, reordered or changed, and every wait ends."""
 
 import faulthandler
 import gc

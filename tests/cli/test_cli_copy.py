@@ -1,4 +1,4 @@
-"""``forebay copy`` in this process: bytes, options, refusals."""
+"""``forebay copy`` in this process: bytes, options, errors."""
 
 import gzip
 import json
@@ -397,7 +397,7 @@ def test_message_is_one_line_for_any_file_name(copy, tmp_path, monkeypatch, name
 @pytest.mark.skipif(not os.path.exists("/proc/self/comm"), reason="needs /proc")
 @pytest.mark.parametrize("options", [(), ("--hash", "md5"), ("--no-atomic",)], ids=str)
 def test_files_of_the_kernel_are_written_directly(copy, tmp_path, options):
-    """No file can be made beside them, and none could take their place."""
+    """No temporary file can be created beside them, and they cannot be replaced."""
     comm = pathlib.Path("/proc/self/comm")
     name = (tmp_path / "name", tmp_path / "old")
     name[0].write_text("somename")

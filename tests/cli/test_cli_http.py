@@ -1,4 +1,4 @@
-"""forebay serve, forebay proxy --http, and URLs as the ends of forebay copy, in processes of their own."""
+"""forebay serve, forebay proxy --http, and URLs as the ends of forebay copy, each in its own process."""
 
 import contextlib
 import http.client

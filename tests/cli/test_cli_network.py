@@ -1,4 +1,4 @@
-"""Connections as ends of a copy, and the TCP proxy; each command is a process of its own."""
+"""Connections as ends of a copy, and the TCP proxy; each command is a separate process."""
 
 import contextlib
 import os
@@ -246,7 +246,7 @@ def test_proxy_whose_client_leaves_before_there_is_a_connection():
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs /proc")
 def test_proxy_to_a_slow_client_costs_no_memory():
-    """Neither the proxy nor its upstream runs ahead of the client by more than what the kernel holds."""
+    """The proxy reads no more from its upstream than the buffers of the kernel and the client take."""
 
     def resident():
         with open(f"/proc/{process.pid}/status") as status:

@@ -293,7 +293,7 @@ def test_signal_before_and_after_a_copy(tmp_path, source, moment, number):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_signal_at_any_moment_leaves_a_whole_target(tmp_path, source, number):
-    """The target is the old file or the new one, and the exit status tells which; after a kill there is no status."""
+    """The target is the old file or the new one, and the exit status says which; after a kill there is no status."""
     rounds = int(os.environ.get("FOREBAY_SIGNAL_ROUNDS", "8"))
     target = tmp_path / "target"
     for n in range(rounds):

@@ -79,7 +79,7 @@ NOTHING_BUT = {"end-after-destroy": re.compile(r"[^ ]+\.ecb\(.*\) ERR_STREAM_DES
 
 @pytest.mark.parametrize("key", list(NOTHING_BUT))
 def test_a_difference_is_limited_to_its_reason(key):
-    """What the reason adds to a trace is all there is to it: without these entries it is Node's."""
+    """Without the entries that the reason explains, the trace equals Node's."""
 
     def without(entries):
         return [(phase, entry) for phase, entry in expand(entries) if not NOTHING_BUT[key].fullmatch(entry)]
@@ -160,7 +160,7 @@ BEYOND = {"text-needs-encoding", "completed-twice", "characters-in-parts", "fini
 
 @needs_node
 def test_changed_node_gives_the_same_traces():
-    """Node, changed in the few places that were decided, gives forebay's traces of all random programs."""
+    """Node with the decided changes gives forebay's traces of all random programs."""
     got = live(
         ["scenarios/fuzz.jsonl.gz"], ",".join(["onechunk", "objecttick", "flush", "end", "unpipe", "failing"])
     )

@@ -1,4 +1,4 @@
-"""The reads as coroutines: lazy, cancellable, good for every function of asyncio that takes a coroutine."""
+"""The reads as coroutines: they are lazy and can be cancelled, and asyncio's functions accept them."""
 
 import asyncio
 import io
@@ -135,7 +135,7 @@ def test_iteration(run):
 
 
 def test_woken_task_does_not_disturb_the_callback(run):
-    """What a woken task raises, or cancels, is its own business, and the connection's callback survives it."""
+    """An exception or a cancellation in a woken task does not affect the callback of the connection."""
 
     async def main():
         received = []

@@ -1,4 +1,4 @@
-"""What users make of the classes: subclasses of all kinds, sockets of their own, TLS by hand, a loop within the loop."""
+"""Unusual uses of the classes: subclasses, socket subclasses, manual TLS, and a loop inside a loop."""
 
 import abc
 import asyncio
@@ -155,7 +155,7 @@ def test_an_abstract_subclass_is_abstract():
 
 
 def test_a_reader_and_writer_in_one(run):
-    """Two classes of compiled fields cannot be joined, so this one is made of asyncio's; it works all the same."""
+    """Two compiled classes cannot be bases of one class, so this test uses asyncio's classes."""
 
     class Both(StreamReader, StreamWriter):
         def __init__(self, transport, protocol, loop):

@@ -1,4 +1,4 @@
-"""Unmodified libraries on forebay's streams, by install(): against real servers, on both ends where both are Python."""
+"""Unmodified libraries run on forebay's streams after install(): against real servers, or on both ends."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Written data is sent, however the connection is closed: also if the transport is closed and the writer is not."""
+"""Written data is sent even if the program closes the transport and not the writer."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Connections and servers: TCP, Unix sockets, TLS, and what holds for all of them."""
+"""Connections and servers: TCP, Unix sockets, TLS, and the rules for all of them."""
 
 import asyncio
 import contextlib
@@ -140,7 +140,7 @@ def test_a_reset_reaches_the_reader(run):
 
 
 def test_fast_sender_is_paused_at_the_limit(run):
-    """A peer that sends faster than we read is made to wait, on the raw path and through TLS alike."""
+    """A peer that sends faster than the program reads has to wait, without TLS and with it."""
 
     async def main():
         ours, peer = socket.socketpair()
@@ -310,7 +310,7 @@ def test_handler_error_is_reported_and_closes_the_connection():
 
 
 def test_received_data_is_not_copied_to_bytes(run, monkeypatch):
-    """Without an override, `data_received` is not called: the loop's memory is that of the buffer."""
+    """Without an override, `data_received` is not called: the loop receives directly into the buffer."""
     asked = []
     monkeypatch.setattr(StreamReaderProtocol, "data_received", lambda self, data: asked.append(data))
 

@@ -1,4 +1,4 @@
-"""install(): asyncio's names mean forebay's, however they were imported, and isinstance holds in both directions."""
+"""install() replaces asyncio's names, however they were imported, and isinstance works in both directions."""
 
 import asyncio
 import asyncio.streams

@@ -1,4 +1,4 @@
-"""What tools ask the classes for: signatures, coroutine functions, specs for mocks, stacks of tasks, asyncio's attributes."""
+"""Introspection of the classes: signatures, coroutine functions, mock specs, task stacks, asyncio's attributes."""
 
 import asyncio
 import copy

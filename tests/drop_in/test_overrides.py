@@ -1,4 +1,4 @@
-"""Subclasses and patches: the methods that call one another are those of asyncio, also where one is overridden."""
+"""Subclasses and patches: methods call each other as in asyncio, so overrides take effect."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""What forebay's reader has and asyncio's has not."""
+"""The methods that forebay's reader has in addition to asyncio's."""
 
 import asyncio
 
@@ -241,7 +241,7 @@ def test_plain_iteration_over_buffered_lines(reading):
 
 
 def test_large_read_is_woken_once(run):
-    """A read that needs much does not run for every piece that comes."""
+    """A read of many bytes is not woken for every received piece."""
 
     async def main():
         reader = StreamReader(limit=2**22)
@@ -283,7 +283,7 @@ def test_large_read_is_woken_once(run):
 
 
 def test_the_private_buffer_of_asyncio(reading):
-    """Libraries reach for it: what they change there is changed."""
+    """Libraries use it, and their changes take effect."""
 
     async def main(reader):
         reader.feed_data(b"abcdef")

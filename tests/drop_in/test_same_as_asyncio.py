@@ -1,4 +1,4 @@
-"""forebay's reader beside asyncio's: the same calls, in any order, give the same results, errors and state."""
+"""forebay's reader and asyncio's: the same calls in any order give the same results, errors and state."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A connection of forebay beside one of asyncio: the same program on both ends gives the same results and errors.
+"""A connection of forebay and one of asyncio: the same program gives the same results and errors.
 
 The peers are the other ends of socket pairs, where what is sent is there at once; so a few turns of the loop are enough
 for everything to happen that is going to.

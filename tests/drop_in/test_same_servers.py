@@ -1,4 +1,4 @@
-"""A server of forebay beside one of asyncio: handlers that write, close, fail and are cancelled at any moment.
+"""A server of forebay and one of asyncio: handlers write, close, fail and are cancelled at any moment.
 
 The client is a plain socket that reads slowly, so that much waits to be sent. It is told by how many bytes come, and by
 what the loop's exception handler hears. FOREBAY_PROGRAMS is how many random programs are run.

@@ -1,4 +1,4 @@
-"""The writer: backpressure, a linear backlog, buffers that may be used again."""
+"""The writer: backpressure, a backlog in linear time, and buffers that may be reused."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The examples, each run as it stands, in a process of its own."""
+"""The examples, each unchanged in its own process."""
 
 import contextlib
 import hashlib

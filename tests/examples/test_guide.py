@@ -1,4 +1,4 @@
-"""The guide's examples, in order, as a reader would type them in."""
+"""The examples of the guide, in order, as a reader would type them."""
 
 import ast
 import asyncio

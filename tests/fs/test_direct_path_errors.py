@@ -1,4 +1,4 @@
-"""File to file inside the kernel: what the kernel refuses, errors, and files that change meanwhile."""
+"""File to file inside the kernel: unsupported copies, errors, and files that change during the copy."""
 
 import asyncio
 import errno
@@ -78,7 +78,7 @@ def test_short_copies(run, big, tmp_path, trips, monkeypatch, sizes):
 @pytest.mark.parametrize("at", range(6))
 @pytest.mark.parametrize("call", ["read", "write"])
 def test_fallback_errors_belong_to_their_stream(run, big, tmp_path, monkeypatch, call, at):
-    """EIO at the n-th read or write: the prefix is there, and the error is that of the stream whose file failed."""
+    """EIO at the n-th read or write: the prefix is written, and the stream whose file failed gets the error."""
     path, data = big
     monkeypatch.setattr(os, "copy_file_range", lambda *args: 0, raising=False)
     count = [0]
@@ -130,7 +130,7 @@ def test_fallback_errors_belong_to_their_stream(run, big, tmp_path, monkeypatch,
 
 @pytest.mark.parametrize("refused", [[], ["copy_file_range"], ["copy_file_range", "splice"]])
 def test_full_disk_is_the_destinations_error(tmp_path, refused):
-    """By the limit on file sizes; in a process of its own, because the limit is the process's."""
+    """RLIMIT_FSIZE causes the error; the limit applies to a whole process, so the test runs in its own."""
     program = """
         import asyncio, errno, os, resource, sys
         from forebay.fs import create_read_stream, create_write_stream
@@ -324,7 +324,7 @@ def test_without_end_the_destination_stays_open(run, big, tmp_path, trips):
 
 
 def test_two_sources_into_one_destination(run, big, tmp_path, slow):
-    """Neither has to wait for the other's end, and nothing of either is lost."""
+    """Neither source waits for the end of the other, and no byte is lost."""
     path, data = big
     other = tmp_path / "other.bin"
     other.write_bytes(bytes(255 - byte for byte in data))

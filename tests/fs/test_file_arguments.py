@@ -1,4 +1,4 @@
-"""Wrong arguments are refused at once, with Node's code and Python's type."""
+"""Wrong arguments raise at once, with Node's code and Python's exception type."""
 
 import asyncio
 import os

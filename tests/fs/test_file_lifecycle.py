@@ -1,4 +1,4 @@
-"""Whatever happens, and whenever: one error or none, then one 'close', every descriptor closed once, no thread left."""
+"""After any failure at any time: at most one error, then one 'close'; every descriptor is closed once; no thread is left."""
 
 import asyncio
 import contextlib
@@ -173,7 +173,7 @@ def test_destroy_a_writer_that_waits_for_a_reader_of_its_fifo(run, tmp_path, eve
 
 
 def test_more_waiting_fifos_than_workers(run, tmp_path, big, monkeypatch):
-    """Streams that wait for their peer do not keep the others from working."""
+    """Streams that wait for their peer do not block other streams."""
     monkeypatch.setattr("forebay._system.worker_pool.MOST_WORKERS", 3)
     path, data = big
     fifos = [tmp_path / f"fifo{n}" for n in range(10)]
@@ -355,7 +355,7 @@ def test_piped_streams_can_be_collected(run, big, tmp_path):
 
 
 def test_loop_closed_while_a_thread_works(big):
-    """The thread closes the descriptor and ends, without a word."""
+    """The thread closes the descriptor and ends, and prints nothing."""
     path, _ = big
     inside = threading.Event()
     go_on = threading.Event()
@@ -494,7 +494,7 @@ def test_error_of_close_is_reported_once(run, tmp_path, monkeypatch, events, cod
 
 @pytest.mark.parametrize("at", [0, 1, 2, 3, 4, 5, 8, 13, 21, 34, 44, 45, 46, 47, 60])
 def test_read_error_comes_after_the_data(run, big, monkeypatch, events, at):
-    """EIO at the n-th read: a prefix, then the error, then 'close'."""
+    """EIO at the n-th read gives a prefix, then the error, then 'close'."""
     path, data = big
     pread = os.pread
     count = [0]

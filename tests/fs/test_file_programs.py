@@ -1,4 +1,4 @@
-"""Random programs on files piped to files: whatever is done in the middle, and wherever, no byte is lost or doubled.
+"""Random programs on files piped to files: no action at any point loses or doubles a byte.
 
 Some listeners raise, which changes nothing for the others.
 """

@@ -1,4 +1,4 @@
-"""The workers: results in order, at most so many threads, none left."""
+"""The workers: ordered results, a bounded number of threads, and no thread left."""
 
 import asyncio
 import threading

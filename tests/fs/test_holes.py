@@ -1,4 +1,4 @@
-"""Sparse files: the copy has the same bytes, and takes no more room than its source."""
+"""Sparse files: the copy has the same bytes and takes no more disk space than its source."""
 
 import asyncio
 import os
@@ -82,7 +82,7 @@ def test_holes_stay(run, tmp_path, sparse, layout, atomic, way):
 @pytest.mark.parametrize("flags", ["w", "r+", "a", "given", "given for appending"])
 @pytest.mark.parametrize("seen", [False, True])
 def test_zeros_are_written_over_existing_data(run, tmp_path, sparse, flags, seen):
-    """A hole may be left at the end only; what the target has is overwritten, or stays before it."""
+    """A hole is left only behind the end of the target; existing data is overwritten with zeros."""
     path = sparse(3 * MIB, (MIB, b"data"))
     out = tmp_path / "out"
     old = b"o" * (2 * MIB)
@@ -132,7 +132,7 @@ def test_position_of_a_given_descriptor(run, tmp_path, sparse, given):
 
 
 def test_zeros_that_the_program_writes_are_kept(run, tmp_path, sparse):
-    """They may be there to take room."""
+    """The program may write zeros to allocate disk space."""
     path = sparse(MIB)
 
     async def main():
@@ -167,7 +167,7 @@ def test_file_is_cut_short_or_grows_meanwhile(run, tmp_path, sparse):
 
 
 def test_random_copies(run, tmp_path, sparse):
-    """Random files, ranges, marks, ways and interruptions: what arrived is a beginning of what was asked for."""
+    """Random files, ranges, marks, methods and interruptions: the target holds a prefix of the requested bytes."""
     seed = random.randrange(2**32)
     rng = random.Random(seed)
 

@@ -1,4 +1,4 @@
-"""What an open, a read or a write that never returns does to the end of the stream, of the program and of a forked child."""
+"""The end of a stream, of the program and of a forked child while a system call never returns."""
 
 import asyncio
 import contextlib
@@ -89,7 +89,7 @@ def test_running_calls_are_finished_before_the_program_ends(tmp_path):
 
 
 def test_error_while_waiting_for_a_fifo_is_reported(run, tmp_path):
-    """A descriptor is needed to wait for the other end; where there is none, that is the stream's error."""
+    """The wait for the other end needs a descriptor; if there is none, the stream fails."""
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
 
@@ -140,7 +140,7 @@ def test_open_waits_for_a_lease_to_break(run, tmp_path, big):
 
 
 def test_path_is_replaced_during_open(run, tmp_path):
-    """A FIFO and a file take turns at the name: a reader gets the one or the other, and is never stuck."""
+    """A FIFO and a file alternate at the path: a reader gets one of them and never hangs."""
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "file").write_bytes(b"content")
     path = tmp_path / "path"

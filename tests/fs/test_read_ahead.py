@@ -1,4 +1,4 @@
-"""How much of a file is read before anybody asks for it."""
+"""How much of a file is read ahead of the consumer."""
 
 import asyncio
 import re

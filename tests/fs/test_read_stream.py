@@ -1,4 +1,4 @@
-"""create_read_stream: what comes, in which pieces, with which events."""
+"""create_read_stream: the chunks, their sizes, and the events."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""atomic=True: which file is replaced, and what the one in its place has of it besides the name."""
+"""atomic=True: which file is replaced, and which attributes the new file takes over."""
 
 import asyncio
 import contextlib
@@ -127,7 +127,7 @@ def test_unusual_file_names(run, folder, name):
 
 @needs_linux
 def test_path_of_maximum_length(run, folder):
-    """The temporary name has room where the path itself, with nothing more, just fits."""
+    """A temporary name can be made even if the path has the maximum length."""
     deep = "d" * 199
     here = os.open(".", os.O_RDONLY)
     try:
@@ -145,7 +145,7 @@ def test_path_of_maximum_length(run, folder):
 
 
 def test_folder_is_renamed_meanwhile(run, folder):
-    """The file stays in its folder; what has come to the folder's name is left alone."""
+    """The file stays in its folder; a new folder with the old name is not touched."""
     (folder / "one").mkdir()
     (folder / "one" / "file").write_bytes(b"old")
 
@@ -181,7 +181,7 @@ def test_working_directory_changes_meanwhile(run, folder):
 
 @pytest.mark.parametrize("became", ["link", "file", "nothing", "folder"])
 def test_target_changes_meanwhile(run, folder, became):
-    """The new file takes the place of whatever is at the name, and never writes through a link that came later."""
+    """The new file replaces the present target, and is never written through a link that was created later."""
     (folder / "file").write_bytes(b"old")
     (folder / "precious").write_bytes(b"precious")
 
@@ -227,7 +227,7 @@ def test_new_file_appears_meanwhile(run, folder):
 @needs_linux
 @pytest.mark.parametrize("path", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
 def test_open_file_by_the_name_of_its_descriptor(run, folder, path):
-    """The file is the one that is open, wherever its name leads by now."""
+    """The open file is replaced, even if its path now leads elsewhere."""
     with open("file", "w+b") as file:
         os.symlink(f"/dev/fd/{file.fileno()}", "link")
         os.unlink("file")
@@ -254,7 +254,7 @@ def test_socket_and_fifo(run, folder):
 @needs_linux
 @pytest.mark.parametrize("mode", [0o1777, 0o333])
 def test_folders_of_other_users(run, folder, mode):
-    """A folder that cannot be listed takes files; a stranger's link in a sticky folder is not followed."""
+    """A folder that cannot be listed accepts files; a link of another user in a sticky folder is not followed."""
     folder.chmod(0o755)
     shared = folder / "shared"
     shared.mkdir()
@@ -453,7 +453,7 @@ def test_full_disk(run, folder, size):
     "calls", [["replace", "unlink"], ["fsync", "unlink", "close"], ["close"], ["fsync", "close"]]
 )
 def test_every_cleanup_runs_and_the_first_error_is_raised(run, folder, monkeypatch, temporary, calls):
-    """Whatever fails, the descriptors are closed (the fixture looks), and the first error is the one that is told."""
+    """After any failure the descriptors are closed (the fixture checks this), and the first error is raised."""
     (folder / "file").write_bytes(b"old")
     failed = []
 

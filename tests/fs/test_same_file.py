@@ -1,4 +1,4 @@
-"""A file is not written from itself: that would lose it, or never end."""
+"""Copying a file onto itself raises: it would lose the data, or never end."""
 
 import asyncio
 import os
@@ -108,7 +108,7 @@ def test_descriptors_of_one_file(run, path):
 
 
 def test_destination_opened_before_the_source_raises(run, path):
-    """It is empty by then, which does not go unsaid."""
+    """Opening the destination has emptied the file, so the copy raises."""
 
     async def main():
         dest = create_write_stream(path)

@@ -1,4 +1,4 @@
-"""The direct path where the bytes go through a pipe: nothing stays in it, nor does the pipe."""
+"""The direct path through a pipe: no byte stays in the pipe, and the pipe is closed."""
 
 import errno
 import os
@@ -90,7 +90,7 @@ def test_shared_blocks_are_left_to_the_file_system(run, big, tmp_path, splices, 
 
 
 def test_copy_within_one_file(run, big, splices):
-    """Bytes that overlap, which the kernel refuses to copy."""
+    """The ranges overlap, and the kernel refuses to copy them."""
     path, data = big
     run(copy, path, path, {"start": 1_500_000}, {"flags": "r+", "start": 1_499_000})
     assert path.read_bytes() == data[:1_499_000] + data[1_500_000:] + data[-1000:]
@@ -120,7 +120,7 @@ def test_short_splices(run, big, tmp_path, splices, monkeypatch, into, size):
 def test_bytes_left_in_the_pipe_by_a_failed_splice_are_read_again(
     run, big, tmp_path, splices, monkeypatch, at, code
 ):
-    """The n-th call fails, in the direction that it happens to have, after one that wrote only some of the bytes."""
+    """The n-th call fails, in either direction, after a call that wrote only some of the bytes."""
     path, data = big
     splice = os.splice
     calls = []
@@ -171,7 +171,7 @@ STOPS = {
 @pytest.mark.parametrize("how", STOPS)
 @pytest.mark.parametrize("call", [3, 4])
 def test_stop_while_bytes_are_in_the_pipe(run, big, tmp_path, splices, monkeypatch, how, call):
-    """They are written, counted, and the pipe is closed, while the streams may still be open."""
+    """The bytes are written and counted and the pipe is closed, even if the streams are still open."""
     path, data = big
     monkeypatch.setattr("forebay._system.kernel_copy._SLICE_SECONDS", 1e9)
     splice = os.splice
@@ -243,7 +243,7 @@ def test_source_truncated_while_its_pages_are_in_the_pipe(run, big, tmp_path, sp
 
 
 def test_slow_calls_change_the_method(run, big, tmp_path, splices, monkeypatch):
-    """Every call seems to take long: after two of them the rest of the trip is done in another way."""
+    """Every call seems to take long, so the rest of the transfer uses another method after two calls."""
     path, data = big
     monkeypatch.setattr("forebay._system.kernel_copy._LONG_CALL_SECONDS", -1)
     monkeypatch.setattr("forebay._system.kernel_copy._SLICE_SECONDS", 1e9)
@@ -254,7 +254,7 @@ def test_slow_calls_change_the_method(run, big, tmp_path, splices, monkeypatch):
 
 @pytest.mark.parametrize("at", range(1, 8))
 def test_errors_of_other_calls_keep_the_byte_count(run, tmp_path, content, monkeypatch, at):
-    """The n-th question about the files, and the closing of the pipe, fail: what was moved by then is counted."""
+    """The n-th call that inspects the files, or the close of the pipe, fails: the bytes moved until then are counted."""
     path, out = tmp_path / "source", tmp_path / "out"
     path.write_bytes(content * 5)
     asked = [0]

@@ -1,4 +1,4 @@
-"""create_write_stream: what the file holds in the end, with which events and errors."""
+"""create_write_stream: the content of the file, the events, and the errors."""
 
 import asyncio
 import errno
@@ -247,7 +247,7 @@ def test_full_disk(run, events, size):
 
 
 def test_file_size_limit(tmp_path):
-    """What fits is written, then comes EFBIG; in a process of its own, because the limit is the process's."""
+    """The bytes within the limit are written, then EFBIG follows; the limit applies to a whole process."""
     program = """
         import asyncio, errno, os, resource, sys
         from forebay.fs import create_write_stream

@@ -1,4 +1,4 @@
-"""Bodies that flow: at the pace of the slower end, whole or with an error."""
+"""Bodies flow at the pace of the slower end, and are whole or fail with an error."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from support.sockets import Peer
 MIB = 1024 * 1024
 
 
-def test_a_reader_that_waits_stops_the_client(run):
+def test_slow_handler_pauses_the_client(run):
     got = asyncio.Event()
 
     async def handler(request, response):
@@ -50,7 +50,7 @@ def test_a_reader_that_waits_stops_the_client(run):
     run(main)
 
 
-def test_a_client_that_waits_stops_the_handler(run):
+def test_slow_client_pauses_the_handler(run):
     given = 0
 
     async def handler(request, response):
@@ -73,7 +73,7 @@ def test_a_client_that_waits_stops_the_handler(run):
 
 
 @pytest.mark.parametrize("size", [0, 1, 16383, 16384, 16385, 65536, 65537, 1_000_003])
-def test_sizes_of_chunks(run, size):
+def test_chunks_of_any_size_are_framed(run, size):
     async def main():
         data = bytes(n % 251 for n in range(min(size, 1000))) * (size // 1000 + 1)
         data = data[:size]
@@ -117,7 +117,7 @@ def test_corked_writes_are_chunks_of_their_own(run):
     run(main)
 
 
-def test_a_body_that_is_cut_short_is_an_error(run):
+def test_truncated_body_is_an_error(run):
     errors = []
 
     async def handler(request, response):
@@ -150,8 +150,8 @@ def test_a_body_that_is_cut_short_is_an_error(run):
 
 
 @pytest.mark.parametrize("way", ["raised", "destroyed", "proxied"])
-def test_a_body_that_ends_with_the_connection_breaks_off_by_a_reset(run, way):
-    """To a client of HTTP/1.0 an orderly end would be that of a whole body."""
+def test_failed_http_1_0_body_ends_with_a_reset(run, way):
+    """A client of HTTP/1.0 would take an orderly end for the end of a whole body."""
 
     async def handler(request, response):
         await response.send(b"part")
@@ -176,7 +176,7 @@ def test_a_body_that_ends_with_the_connection_breaks_off_by_a_reset(run, way):
     run(main)
 
 
-def test_a_client_that_has_ended_its_side_still_gets_its_answer(run):
+def test_half_closed_client_gets_its_response(run):
     async def main():
         async with peer_of(echo) as peer:
             await peer.send(request("POST /", "Content-Length: 3", body=b"abc") * 3)
@@ -188,7 +188,7 @@ def test_a_client_that_has_ended_its_side_still_gets_its_answer(run):
     run(main)
 
 
-def test_a_client_that_goes_closes_the_response(run):
+def test_client_disconnect_closes_the_response(run):
     closed = []
 
     async def handler(request, response):
@@ -208,7 +208,7 @@ def test_a_client_that_goes_closes_the_response(run):
     run(main)
 
 
-def test_a_pipeline_into_a_response_hears_of_it(run):
+def test_client_disconnect_fails_the_pipeline_into_the_response(run):
     results = []
 
     async def handler(request, response):
@@ -232,7 +232,7 @@ def test_a_pipeline_into_a_response_hears_of_it(run):
     run(main)
 
 
-def test_a_body_that_nobody_reads(run):
+def test_unread_body(run):
     async def main():
         async with peer_of(hello) as peer:
             await peer.send(request("POST /1", "Content-Length: 100000", body=b"x" * 100_000))
@@ -248,7 +248,7 @@ def test_a_body_that_nobody_reads(run):
     run(main)
 
 
-def test_a_body_that_is_given_up(run):
+def test_destroyed_request_body(run):
     async def handler(request, response):
         async for _ in request:
             break
@@ -265,7 +265,7 @@ def test_a_body_that_is_given_up(run):
     run(main)
 
 
-def test_an_exception_of_a_data_listener_is_not_the_clients_fault(run):
+def test_exception_of_a_data_listener_is_not_reported_as_client_error(run):
     async def main():
         run.errors_wanted = True
         errors = []
@@ -288,8 +288,8 @@ def test_an_exception_of_a_data_listener_is_not_the_clients_fault(run):
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
-def test_the_end_of_a_response_is_told_from_a_cut(run, framing):
-    """A response whose connection ends with it is whole; any other that the connection ends before is not."""
+def test_response_end_differs_from_truncation(run, framing):
+    """A response that is delimited by the end of the connection is whole; other responses are truncated."""
 
     async def talk(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
@@ -314,7 +314,7 @@ def test_the_end_of_a_response_is_told_from_a_cut(run, framing):
 
 
 def test_a_proxied_download_pauses_its_source(run):
-    """What a slow client does not take, the proxy does not fetch."""
+    """The proxy does not fetch data that a slow client does not take."""
     given = 0
 
     async def source(request, response):
@@ -345,8 +345,8 @@ def test_a_proxied_download_pauses_its_source(run):
 
 @pytest.mark.parametrize("way", ["half_close", "reset"])
 @pytest.mark.parametrize("fields", ["Content-Length: 9", "Transfer-Encoding: chunked"])
-def test_an_upload_through_a_proxy_that_is_cut_short(run, way, fields):
-    """It is cut short at the other end, too, and only the two clients get an error."""
+def test_truncated_upload_through_a_proxy(run, way, fields):
+    """The forwarded upload is truncated as well, and only the two clients get an error."""
     errors = []
 
     async def handler(request, response):
@@ -376,7 +376,7 @@ def test_an_upload_through_a_proxy_that_is_cut_short(run, way, fields):
 
 
 def test_many_slow_downloads_at_once(run):
-    """All get their share, and every body is whole."""
+    """Every client progresses, and every body is whole."""
     block = bytes(range(256)) * 256
 
     def handler(request, response):
@@ -402,7 +402,7 @@ def test_many_slow_downloads_at_once(run):
 
 @pytest.mark.parametrize("way", ["send_file", "pipe"])
 def test_many_slow_downloads_of_a_file(run, big, way):
-    """Clients that take a little in turn get what they ask for, beside one that takes nothing; all of it is right."""
+    """Clients that read in turn get the right data while another client reads nothing."""
     path, content = big
     turn = 250_000
     responses = []
@@ -473,8 +473,8 @@ def test_upload_into_a_sink_while_the_response_streams(run):
 @pytest.mark.parametrize("size", [0, 3, 60_000, 100_000, 1_000_000])
 @pytest.mark.parametrize("cut", [False, True])
 @pytest.mark.parametrize("way", ["iterate", "consume", "pipeline", "list"])
-def test_a_body_that_is_read_after_the_answer(run, fields, size, cut, way, tmp_path):
-    """It is whole, or it fails: never empty, and never a part that ends as if it were all."""
+def test_body_read_after_the_response(run, fields, size, cut, way, tmp_path):
+    """The body is whole or fails: it is never empty, and never truncated without an error."""
     outcomes = []
     body = b"x" * size
     if "chunked" in fields[0]:
@@ -523,7 +523,7 @@ def test_a_body_that_is_read_after_the_answer(run, fields, size, cut, way, tmp_p
     run(main)
 
 
-def test_a_body_that_is_read_after_the_client_has_left(run):
+def test_body_read_after_the_client_disconnected(run):
     outcomes = []
 
     async def handler(request, response):
@@ -543,7 +543,7 @@ def test_a_body_that_is_read_after_the_client_has_left(run):
 
 @pytest.mark.parametrize("coding", ["Content-Length: 50", "Transfer-Encoding: chunked"])
 @pytest.mark.parametrize("waits", [False, True])
-def test_a_body_that_is_too_large_names_the_limit(run, coding, waits):
+def test_message_for_a_large_body_names_the_limit(run, coding, waits):
     async def handler(request, response):
         if waits:
             await asyncio.sleep(0.02)

@@ -29,7 +29,7 @@ async def talk_ok(reader, writer):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
 
-def test_get(run):
+def test_get_returns_the_response(run):
     async def main():
         async with serving(hello) as server:
             response = await http.get(server.base + "/a?b#c")
@@ -43,7 +43,7 @@ def test_get(run):
     run(main)
 
 
-def test_what_is_sent(run):
+def test_request_line_headers_and_body(run):
     async def main():
         async with serving(show) as server, http.Agent() as agent:
             host = server.base.removeprefix("http://")
@@ -128,7 +128,7 @@ def test_wrong_arguments(run, options, error):
         ({"keep_alive": "no"}, InvalidArgTypeError),
     ],
 )
-def test_wrong_options_of_an_agent(run, options, error):
+def test_wrong_agent_options_raise(run, options, error):
     async def main():
         with pytest.raises(error, match=next(iter(options))):
             http.Agent(**options)
@@ -136,8 +136,8 @@ def test_wrong_options_of_an_agent(run, options, error):
     run(main)
 
 
-def test_what_connect_returns(run):
-    """Anything but a stream that is open fails the request, and leaves its place in the pool."""
+def test_wrong_result_of_connect_fails_the_request(run):
+    """A result other than an open stream fails the request and frees its place in the pool."""
 
     async def main():
         shut = socket.socket()
@@ -182,7 +182,7 @@ def test_connect_may_be_a_plain_function(run):
     run(main)
 
 
-def test_what_a_server_cannot_serve(run):
+def test_serve_connection_with_a_wrong_argument_raises(run):
     async def main():
         shut = socket.socket()
         shut.close()
@@ -200,7 +200,7 @@ def test_what_a_server_cannot_serve(run):
     run(main)
 
 
-def test_a_stream_that_was_read_is_no_body(run):
+def test_stream_that_was_read_is_refused_as_body(run):
     async def main():
         source = Readable.from_([b"x"], object_mode=False)
         await source.to_list()
@@ -210,7 +210,7 @@ def test_a_stream_that_was_read_is_no_body(run):
     run(main)
 
 
-def test_a_body_that_is_written_by_hand(run):
+def test_body_written_by_hand(run):
     async def main():
         async with serving(echo) as server:
             request = http.request(server.base, method="POST")
@@ -238,7 +238,7 @@ def test_a_pipeline_through_a_server(run):
     run(main)
 
 
-def test_events(run):
+def test_events_of_a_request(run):
     async def main():
         seen = []
 
@@ -289,8 +289,8 @@ def test_a_body_waits_for_continue(run):
     run(main)
 
 
-def test_a_body_that_waits_is_sent_after_a_redirect(run):
-    """The server says nothing of the body, where it sends the request elsewhere and where it takes it."""
+def test_body_waiting_for_continue_is_sent_after_a_redirect(run):
+    """Neither the first server nor the redirect's target answers "100 Continue"."""
 
     async def talk(reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""The client: connections that are kept, redirects, timeouts, and giving up."""
+"""The client: kept connections, redirects, timeouts, and cancellation."""
 
 import asyncio
 import gc
@@ -20,7 +20,7 @@ from forebay import (
 from support.http_peers import body_of, echo, hello, raw_server, serving, until
 
 
-def test_connections_are_used_again(run):
+def test_connections_are_reused(run):
     async def main():
         async with serving(hello) as server, http.Agent() as agent:
             for n in range(5):
@@ -40,7 +40,7 @@ def test_connections_are_used_again(run):
     run(main)
 
 
-def test_so_many_connections_and_no_more(run):
+def test_max_connections_is_not_exceeded(run):
     async def handler(request, response):
         await asyncio.sleep(0.005)
         response.end(request.url)
@@ -61,7 +61,7 @@ def test_so_many_connections_and_no_more(run):
     run(main)
 
 
-def test_free_connections_are_closed_in_time(run):
+def test_free_connections_are_closed_after_keep_alive_time(run):
     async def main():
         limits = http.Limits(keep_alive_time=0.05)
         async with serving(hello) as server, http.Agent(limits=limits) as agent:
@@ -72,8 +72,8 @@ def test_free_connections_are_closed_in_time(run):
     run(main)
 
 
-def test_a_kept_connection_that_was_closed(run):
-    """The server closes while the next request is on its way: it is sent once more, where that does no harm."""
+def test_request_is_sent_again_if_a_kept_connection_was_closed(run):
+    """The server closes while the next request is on its way: an idempotent request is sent again."""
 
     async def talk(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
@@ -91,7 +91,7 @@ def test_a_kept_connection_that_was_closed(run):
     run(main)
 
 
-def test_no_connection(run):
+def test_connection_error_fails_the_request(run):
     async def main():
         with pytest.raises(ConnectionRefusedError):
             await http.get("http://127.0.0.1:1/")
@@ -105,7 +105,7 @@ def test_no_connection(run):
     run(main)
 
 
-def test_an_error_that_nobody_asks_for_is_reported(run):
+def test_unretrieved_error_is_reported(run):
     async def main():
         run.errors_wanted = True
 
@@ -158,7 +158,7 @@ def test_redirects(run, status, method):
     run(main)
 
 
-def test_redirects_that_do_not_end(run):
+def test_redirect_limit(run):
     def handler(request, response):
         response.write_head(302, headers={"Location": request.url + "x"})
         response.end()
@@ -173,7 +173,7 @@ def test_redirects_that_do_not_end(run):
     run(main)
 
 
-def test_a_stream_cannot_be_sent_to_another_place(run):
+def test_stream_body_is_not_sent_to_a_redirect(run):
     async def handler(request, response):
         await body_of(request)
         response.write_head(307, headers={"Location": "/"})
@@ -214,7 +214,7 @@ def test_credentials_stay_with_their_origin(run):
     run(main)
 
 
-def test_a_redirect_to_nowhere(run):
+def test_redirect_to_an_unknown_scheme_raises(run):
     def handler(request, response):
         response.write_head(302, headers={"Location": "gopher://x/"})
         response.end()
@@ -266,7 +266,7 @@ def test_a_timeout_in_the_body(run):
     run(main)
 
 
-def test_a_reader_may_take_its_time(run):
+def test_slow_reader_is_no_timeout(run):
     async def main():
         async with serving(lambda request, response: response.end(bytes(3_000_000))) as server:
             response = await http.get(server.base, timeout=http.Timeouts(idle=0.1))
@@ -276,7 +276,7 @@ def test_a_reader_may_take_its_time(run):
     run(main)
 
 
-def test_connecting_takes_too_long(run):
+def test_connect_timeout(run):
     async def never(hostname, port, ssl):
         await asyncio.Event().wait()
 
@@ -304,7 +304,7 @@ def test_cancelling_the_await(run):
     run(main)
 
 
-def test_a_signal_gives_up(run):
+def test_aborted_signal_destroys_the_request(run):
     async def main():
         async with raw_server(silent) as url, http.Agent() as agent:
             controller = AbortController()
@@ -318,7 +318,7 @@ def test_a_signal_gives_up(run):
     run(main)
 
 
-def test_destroying_before_there_is_a_connection(run):
+def test_destroy_before_the_connection_is_open(run):
     async def main():
         async with serving(hello) as server, http.Agent() as agent:
             request = agent.get(server.base)
@@ -331,7 +331,7 @@ def test_destroying_before_there_is_a_connection(run):
     run(main)
 
 
-def test_a_response_that_is_left_early_closes_its_connection(run):
+def test_response_left_early_closes_its_connection(run):
     async def main():
         async with (
             serving(lambda request, response: response.end(bytes(5_000_000))) as server,
@@ -346,8 +346,8 @@ def test_a_response_that_is_left_early_closes_its_connection(run):
     run(main)
 
 
-def test_a_server_that_answers_early(run):
-    """The rest of the request is not wanted."""
+def test_early_response_ends_the_upload(run):
+    """The server answers before it has read the whole request."""
 
     async def early(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
@@ -369,7 +369,7 @@ def test_a_server_that_answers_early(run):
     run(main)
 
 
-def test_a_body_that_fails(run):
+def test_failing_body_fails_the_request(run):
     async def failing():
         yield b"x"
         raise LookupError("lost")
@@ -382,7 +382,7 @@ def test_a_body_that_fails(run):
     run(main)
 
 
-def test_an_agent_that_is_closed_under_way(run):
+def test_closed_agent_fails_requests_in_progress(run):
     async def main():
         async with raw_server(silent) as url:
             async with http.Agent() as agent:
@@ -464,8 +464,8 @@ def test_a_body_is_never_sent_again_without_its_bytes(run, method, kind):
     run(main)
 
 
-def test_half_an_answer_is_an_answer(run):
-    """The request is not sent once more where the server had begun to answer."""
+def test_request_is_not_sent_again_after_a_partial_response(run):
+    """A request is not sent again if the server has begun to answer."""
     asked = []
 
     async def talk(reader, writer):

@@ -1,4 +1,4 @@
-"""A failure is reported once, to the waiting code: of the request, of its body or of the response's."""
+"""A failure of the request, its body or the response's body is reported once, to the waiting code."""
 
 import asyncio
 import gc
@@ -87,7 +87,7 @@ PROGRAMS = [awaited, gathered, waited_for, in_a_group, sent, with_a_body, piped]
 
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("talk", [resets, goes])
-def test_a_connection_that_breaks_before_the_response(run, talk, program):
+def test_connection_lost_before_the_response(run, talk, program):
     async def main():
         async with raw_server(talk) as url:
             with pytest.raises((ConnectionError, PrematureCloseError)):
@@ -99,8 +99,8 @@ def test_a_connection_that_breaks_before_the_response(run, talk, program):
 
 
 @pytest.mark.parametrize("awaits", [False, True])
-def test_a_connection_that_breaks_in_the_response(run, awaits):
-    """The request has succeeded, and its response has the error; the source of a body is given up."""
+def test_connection_lost_in_the_response(run, awaits):
+    """The request succeeds and the response fails; the source of the request's body is destroyed."""
 
     async def main():
         async with raw_server(answers_half) as url:
@@ -117,7 +117,7 @@ def test_a_connection_that_breaks_in_the_response(run, awaits):
     run(main)
 
 
-def test_a_request_that_nobody_waits_for_is_reported_once(run):
+def test_error_of_an_unawaited_request_is_reported_once(run):
     async def main():
         run.errors_wanted = True
 
@@ -147,7 +147,7 @@ def test_a_request_that_nobody_waits_for_is_reported_once(run):
         (lambda: [b"abc"], {"Content-Length": "2"}, ContentLengthMismatchError),
     ],
 )
-def test_a_body_that_fails_is_told_once(run, body, headers, error):
+def test_error_of_a_body_is_reported_once(run, body, headers, error):
     async def main():
         async with raw_server(listens) as url, http.Agent(max_connections=1) as agent:
             with pytest.raises(error):
@@ -161,7 +161,7 @@ def test_a_body_that_fails_is_told_once(run, body, headers, error):
 
 
 @pytest.mark.parametrize("when", ["unheard", "in the body", "before the body"])
-def test_what_the_program_gave_up_is_no_error(run, when):
+def test_destroyed_request_reports_no_error(run, when):
     async def main():
         controller = AbortController()
         async with raw_server(answers_half if "body" in when else listens) as url:

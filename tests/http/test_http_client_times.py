@@ -15,7 +15,7 @@ async def silent(reader, writer):
 
 
 @pytest.mark.parametrize("name", ["pool", "connect", "response", "idle", "total"])
-def test_wrong_times(name):
+def test_wrong_timeouts_raise(name):
     for value, error in (
         (0, OutOfRangeError),
         (-1, OutOfRangeError),
@@ -33,8 +33,8 @@ async def slowly(pieces, seconds):
         await asyncio.sleep(seconds)
 
 
-def test_a_response_is_due_from_the_end_of_the_request(run):
-    """Not from its beginning: a body that takes longer than that is sent to its end before."""
+def test_response_timeout_starts_at_the_end_of_the_request(run):
+    """The time does not start at the beginning of the request: a longer upload is completed first."""
 
     async def body():
         async for piece in slowly(8, 0.1):
@@ -52,8 +52,8 @@ def test_a_response_is_due_from_the_end_of_the_request(run):
     run(main)
 
 
-def test_every_place_has_its_own_time(run):
-    """Redirects and a request that is sent once more: only the total goes on."""
+def test_timeouts_restart_after_redirects_and_resends(run):
+    """Redirects and repeated requests: only the total time continues."""
 
     async def talk(reader, writer):
         while head := await reader.readuntil(b"\r\n\r\n"):
@@ -78,7 +78,7 @@ def test_every_place_has_its_own_time(run):
     run(main)
 
 
-def test_a_connection_that_is_opened_for_a_redirect(run):
+def test_connect_timeout_after_a_redirect(run):
     async def main():
         opened = []
 
@@ -108,7 +108,7 @@ def test_a_connection_that_is_opened_for_a_redirect(run):
     run(main)
 
 
-def test_a_source_may_take_its_time(run):
+def test_slow_source_is_no_timeout(run):
     async def talk(reader, writer):
         await reader.readuntil(b"0\r\n\r\n")
         writer.write(OK)
@@ -122,7 +122,7 @@ def test_a_source_may_take_its_time(run):
     run(main)
 
 
-def test_a_server_that_takes_nothing(run):
+def test_idle_timeout_if_the_server_reads_nothing(run):
     async def deaf(reader, writer):
         writer.transport.pause_reading()
         await done.wait()
@@ -158,7 +158,7 @@ def test_a_long_response_is_no_timeout(run):
     run(main)
 
 
-def test_informational_answers_are_none(run):
+def test_informational_responses_do_not_stop_the_response_timeout(run):
     async def talk(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         for _ in range(100):
@@ -176,7 +176,7 @@ def test_informational_answers_are_none(run):
 
 
 @pytest.mark.parametrize("read", ["before", "later", "never"])
-def test_a_body_that_stalls_is_told_to_its_reader_only(run, read):
+def test_stalled_body_fails_its_reader_only(run, read):
     async def talk(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc")
@@ -200,8 +200,8 @@ def test_a_body_that_stalls_is_told_to_its_reader_only(run, read):
     run(main)
 
 
-def test_a_total_that_is_over_while_the_reader_waits(run):
-    """The reader is behind, and is told at once."""
+def test_total_timeout_fails_a_slow_reader_at_once(run):
+    """The slow reader gets the error at once."""
 
     async def talk(reader, writer):
         await reader.readuntil(b"\r\n\r\n")

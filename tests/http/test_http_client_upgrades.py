@@ -1,4 +1,4 @@
-"""Listeners of a client's 'upgrade' and 'connect' that fail: the socket that they were given is closed."""
+"""A failing listener of a client's 'upgrade' or 'connect' closes the socket that it got."""
 
 import asyncio
 
@@ -50,14 +50,14 @@ async def switched(event, add_listeners):
 
 @pytest.mark.parametrize("listener", [fail, give_up_and_fail])
 @pytest.mark.parametrize("event", KINDS)
-def test_a_listener_that_fails_closes_the_socket(run, event, listener):
+def test_failing_upgrade_listener_closes_the_socket(run, event, listener):
     run.errors_wanted = True
     assert run(switched, event, lambda request: request.on(event, listener)) in (b"", b"reset")
     assert [str(each["exception"]) for each in run.errors] == ["no"]
 
 
 @pytest.mark.parametrize("event", KINDS)
-def test_a_socket_that_another_listener_has_taken_stays(run, event):
+def test_socket_used_by_another_listener_stays_open(run, event):
     def take(response, socket):
         socket.on("error", lambda error: None)
         socket.resume()

@@ -1,4 +1,4 @@
-"""Conditions of requests for a file: dates in every form, tags of the handler's own, and answers that have none."""
+"""Conditional requests for a file: dates in every form, entity tags of the handler, and responses without conditions."""
 
 import os
 import time
@@ -70,7 +70,7 @@ def test_dates_in_every_form_are_gmt(run, old, zone, form):
         "",
     ],
 )
-def test_what_is_no_date_is_left_aside(run, old, date):
+def test_invalid_dates_are_ignored(run, old, date):
     async def main():
         async with peer_of(sending(old)) as peer:
             for field in ("If-Modified-Since", "If-Unmodified-Since"):
@@ -79,8 +79,8 @@ def test_what_is_no_date_is_left_aside(run, old, date):
     run(main)
 
 
-def test_a_year_of_two_digits(run, old):
-    """More than 50 years ahead means the past."""
+def test_two_digit_years(run, old):
+    """A date more than 50 years ahead is in the past."""
     os.utime(old, (1_000_000_000, 1_000_000_000))
 
     async def main():
@@ -94,8 +94,8 @@ def test_a_year_of_two_digits(run, old):
     run(main)
 
 
-def test_a_file_from_the_future(run, old):
-    """Its date is no later than that of the answer; a file without a date that can be written has none."""
+def test_file_dates_in_the_future(run, old):
+    """Last-Modified is no later than Date, and is missing if the file's date cannot be written."""
 
     async def main():
         async with peer_of(sending(old)) as peer:
@@ -143,7 +143,7 @@ def own(path, status=200, **fields):
         ('W/"v1"', ["Range: bytes=0-0", 'If-Range: W/"v1"'], 200),
     ],
 )
-def test_a_tag_of_ones_own(run, old, tag, fields, status):
+def test_etag_of_the_handler_is_kept(run, old, tag, fields, status):
     async def main():
         async with peer_of(own(old, ETag=tag)) as peer:
             got = await ask(peer, *fields)
@@ -152,7 +152,7 @@ def test_a_tag_of_ones_own(run, old, tag, fields, status):
     run(main)
 
 
-def test_a_date_of_ones_own(run, old):
+def test_date_of_the_handler_is_kept(run, old):
     mine = formatdate(1_000_000_000, usegmt=True)
 
     async def main():
@@ -166,7 +166,7 @@ def test_a_date_of_ones_own(run, old):
 
 
 @pytest.mark.parametrize("status", [203, 404, 410, 500, 503])
-def test_only_a_success_has_conditions(run, old, status):
+def test_conditions_apply_to_2xx_responses_only(run, old, status):
     async def main():
         async with peer_of(own(old, status)) as peer:
             etag = (await ask(peer)).headers["etag"]
@@ -184,7 +184,7 @@ def test_only_a_success_has_conditions(run, old, status):
     run(main)
 
 
-def test_methods(run, old):
+def test_methods_that_conditions_apply_to(run, old):
     async def main():
         async with peer_of(sending(old)) as peer:
             for method, status in (("PUT", 412), ("DELETE", 412), ("OPTIONS", 200), ("TRACE", 200)):
@@ -194,8 +194,8 @@ def test_methods(run, old):
     run(main)
 
 
-def test_an_answer_without_conditions_keeps_the_length_out(run, old):
-    """What a handler has said of the length is not said of the answer that has no body."""
+def test_bodyless_response_drops_the_content_length_of_the_handler(run, old):
+    """The Content-Length of a handler is not sent with a response that has no body."""
 
     async def main():
         async with peer_of(own(old, Content_Length=10)) as peer:

@@ -1,4 +1,4 @@
-"""A small exchange, cut at every byte: what came is right, what did not come is an error, and nothing is left."""
+"""A small exchange cut at every byte: received data is right, missing data is an error, and no resource is left."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ FIXED = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX: y\r\n\r\nabcde"
 
 
 @pytest.mark.parametrize("way", ["half_close", "reset"])
-def test_a_request_that_is_cut(run, way):
+def test_request_cut_at_every_byte(run, way):
     outcomes = []
 
     async def handler(request, response):
@@ -105,7 +105,7 @@ def some_requests(chance):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_same_answers_however_requests_are_cut(run, seed):
+def test_pieces_of_requests_do_not_change_the_responses(run, seed):
     async def handler(request, response):
         body = await body_of(request)
         response.end(f"{request.method} {request.url} {request.http_version} {body.hex()}\n")
@@ -139,7 +139,7 @@ def test_the_same_answers_however_requests_are_cut(run, seed):
 
 @pytest.mark.parametrize("whole", [RESPONSE, FIXED], ids=["chunked", "fixed"])
 @pytest.mark.parametrize("way", ["end", "reset"])
-def test_a_response_that_is_cut(run, whole, way):
+def test_response_cut_at_every_byte(run, whole, way):
     async def main():
         cut = 0
 

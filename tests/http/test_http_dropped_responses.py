@@ -107,7 +107,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("way", "path"), CASES, ids=lambda each: getattr(each, "__name__", each))
-def test_a_response_that_was_dropped_leaves_its_place_to_a_request_that_waits(run, way, path):
+def test_dropped_response_frees_its_place_for_a_waiting_request(run, way, path):
     async def main():
         async with one_place() as (agent, base):
             await way(agent, base + path, redirects=1)
@@ -123,7 +123,7 @@ def test_a_response_that_was_dropped_leaves_its_place_to_a_request_that_waits(ru
     assert "/big was dropped" in texts[0]
 
 
-def test_the_collector_frees_the_place_where_no_request_waits(run):
+def test_garbage_collection_frees_the_place_without_a_waiting_request(run):
     async def main():
         async with serving(big) as server, http.Agent() as agent:
             for _ in range(3):
@@ -138,8 +138,8 @@ def test_the_collector_frees_the_place_where_no_request_waits(run):
     assert len(texts) == 3
 
 
-def test_a_response_that_is_dropped_before_the_rest_of_it_stalls(run):
-    """The weak reference may be the last thing that sees it."""
+def test_response_dropped_before_it_stalls(run):
+    """Only the weak reference may notice that the response is dropped."""
 
     async def main():
         async with one_place() as (agent, base):
@@ -256,7 +256,7 @@ HELD = [
 
 @pytest.mark.parametrize("way", HELD, ids=lambda way: way.__name__)
 @pytest.mark.parametrize("path", ["/big", "/elsewhere"])
-def test_a_response_that_somebody_holds_stays(run, way, path):
+def test_referenced_response_keeps_its_place(run, way, path):
     async def main():
         async with one_place() as (agent, base):
             rest = await way(agent.get(base + path, redirects=1))
@@ -276,7 +276,7 @@ def test_a_response_that_somebody_holds_stays(run, way, path):
     assert texts == []
 
 
-def test_the_total_time_of_a_response_that_stalls_goes_on(run):
+def test_total_timeout_continues_for_a_stalled_response(run):
     async def main():
         async with one_place() as (agent, base):
             response = await agent.get(base + "/big", timeout=0.5)
@@ -290,7 +290,7 @@ def test_the_total_time_of_a_response_that_stalls_goes_on(run):
 
 
 @pytest.mark.parametrize("way", ["response", "request", "agent", "peer"])
-def test_a_response_that_stalls_can_be_given_up(run, way):
+def test_stalled_response_can_be_destroyed(run, way):
     async def main():
         async with one_place() as (agent, base):
             request = agent.get(base + "/big")

@@ -20,7 +20,7 @@ def reported(run):
 )
 @pytest.mark.parametrize("moment", ["before", "after the head", "after the end", "later"])
 @pytest.mark.parametrize("way", ["plain", "async"])
-def test_what_a_handler_raises_is_told_once(run, error, moment, way):
+def test_exception_of_a_handler_is_reported_once(run, error, moment, way):
     def begin(response):
         if moment == "after the head":
             response.write(b"part")
@@ -58,8 +58,8 @@ def test_what_a_handler_raises_is_told_once(run, error, moment, way):
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("begun", [False, True])
-def test_the_error_of_a_pipelines_other_end(run, begun):
-    """The pipeline hands it to the request or the response; it is the disk's all the same."""
+def test_pipeline_error_of_another_stage_is_reported(run, begun):
+    """The pipeline passes the error of the disk to the request or the response."""
 
     async def store(request, response):
         await pipeline(request, create_write_stream("/dev/full"))
@@ -91,7 +91,7 @@ def test_the_error_of_a_pipelines_other_end(run, begun):
 
 
 @pytest.mark.parametrize("way", ["reset", "half_close"])
-def test_a_client_that_leaves_is_no_error_of_ours(run, way):
+def test_client_disconnect_is_not_reported(run, way):
     left = []
 
     async def download(request, response):
@@ -130,7 +130,7 @@ def test_a_client_that_leaves_is_no_error_of_ours(run, way):
 
 
 @pytest.mark.parametrize("raising", [{0}, {1}, {2}, {0, 1, 2}])
-def test_a_handler_that_raises_takes_nothing_from_those_behind_it(run, raising):
+def test_exception_of_a_handler_does_not_affect_pipelined_requests(run, raising):
     called = []
 
     def handler(n):
@@ -157,7 +157,7 @@ def test_a_handler_that_raises_takes_nothing_from_those_behind_it(run, raising):
 
 
 @pytest.mark.parametrize("event", ["connection", "client_error"])
-def test_a_listener_of_the_server_that_raises(run, event):
+def test_exception_of_a_connection_or_client_error_listener(run, event):
     called = []
 
     def bad(*args):
@@ -181,7 +181,7 @@ def test_a_listener_of_the_server_that_raises(run, event):
 @pytest.mark.parametrize(
     "host", ["x y", "x/y", "u@x", "x,y", "x?y", "x#y", "x\\y", '"x"', "\xe4", "[::1", "::1", "x:y", "x:80:80"]
 )
-def test_a_host_that_is_none(run, host):
+def test_invalid_host_is_400(run, host):
     async def main():
         async with peer_of(hello) as peer:
             await peer.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode("latin-1"))
@@ -193,7 +193,7 @@ def test_a_host_that_is_none(run, host):
 @pytest.mark.parametrize(
     "host", ["", "x", "x:80", "X-1_a.example.", "127.0.0.1:1", "[::1]", "[fe80::1%25eth0]:8080", "x:"]
 )
-def test_a_host_that_is_one(run, host):
+def test_valid_host_is_accepted(run, host):
     async def main():
         async with peer_of(hello) as peer:
             await peer.send(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
@@ -244,7 +244,7 @@ def test_paths_and_queries(run, target, path, query):
 
 
 @pytest.mark.parametrize("event", ["socket", "continue", "information", "response", "upgrade", "close"])
-def test_a_listener_of_a_request_that_raises(run, event):
+def test_exception_of_a_listener_of_a_request(run, event):
     failure = LookupError("the listener's own")
     heard = []
 
@@ -299,7 +299,7 @@ def test_a_listener_of_a_request_that_raises(run, event):
 
 
 @pytest.mark.parametrize("event", ["listening", "connection", "client_error", "error", "close"])
-def test_a_listener_of_an_http_server_that_raises(run, event):
+def test_exception_of_a_listener_of_the_server(run, event):
     failure = LookupError("the listener's own")
     heard = []
 
@@ -342,8 +342,8 @@ HANDED = {"upgrade": ("GET /", "Connection: Upgrade", "Upgrade: x"), "connect": 
 
 @pytest.mark.parametrize("event", HANDED)
 @pytest.mark.parametrize("way", ["plain", "async", "over a pair"])
-def test_who_takes_a_socket_over_and_raises(run, event, way):
-    """It is told once, and the client is not left waiting."""
+def test_exception_of_an_upgrade_listener_closes_the_socket(run, event, way):
+    """The error is reported once, and the connection is closed."""
     failure = LookupError("the listener's own")
 
     def refuse(request, socket):
@@ -373,8 +373,8 @@ def test_who_takes_a_socket_over_and_raises(run, event, way):
 
 
 @pytest.mark.parametrize("leaving", ["reset", "close", "server"])
-def test_who_has_a_socket_taken_over_and_is_left(run, leaving):
-    """A client that goes, or a server that is closed meanwhile, is no error of an async listener."""
+def test_disconnect_after_an_upgrade_is_not_reported(run, leaving):
+    """If the client leaves or the server is closed, no error of an async listener is reported."""
     over = []
 
     async def swallow(request, socket):

@@ -1,4 +1,4 @@
-"""What is left of exchanges and connections: nothing, also without the cycle collector; and how little is held."""
+"""Exchanges and connections are freed without the garbage collector, and idle ones need little memory."""
 
 import asyncio
 import contextlib
@@ -28,7 +28,7 @@ def no_gc():
 
 @pytest.mark.skipif(not COUNTS_REFERENCES, reason="objects go when the last name does only on CPython")
 @pytest.mark.parametrize("handler", [hello, echo])
-def test_messages_go_when_they_are_over(run, no_gc, handler):
+def test_completed_messages_are_released(run, no_gc, handler):
     seen = []
 
     def watched(request, response):
@@ -47,7 +47,7 @@ def test_messages_go_when_they_are_over(run, no_gc, handler):
 
 
 @pytest.mark.skipif(not COUNTS_REFERENCES, reason="objects go when the last name does only on CPython")
-def test_connections_go_when_they_are_closed(run, no_gc):
+def test_closed_connections_are_released(run, no_gc):
     async def main():
         async with serving(hello) as server:
             seen = []
@@ -67,7 +67,7 @@ def test_connections_go_when_they_are_closed(run, no_gc):
 
 
 @pytest.mark.skipif(not COUNTS_REFERENCES, reason="objects go when the last name does only on CPython")
-def test_a_clients_messages_go(run, no_gc):
+def test_completed_messages_of_a_client_are_released(run, no_gc):
     async def main():
         async with serving(echo) as server, http.Agent() as agent:
             seen = []
@@ -114,7 +114,7 @@ def test_requests_leave_no_memory(run):
 
 
 def test_five_hundred_idle_connections(run):
-    """All are kept, all are served again, and all are let go."""
+    """All connections are kept, used again, and released."""
 
     async def main():
         async with serving(hello) as server:

@@ -1,4 +1,4 @@
-"""A connection that goes in the middle of a message: the writer gets an error, and other clients are served."""
+"""A connection is lost in the middle of a message: the writer gets an error, and other clients are served."""
 
 import asyncio
 import contextlib
@@ -44,7 +44,7 @@ async def leave(port, *, how="close", after=100):
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-def test_a_client_leaves_a_handler_that_has_never_waited(run, how):
+def test_client_disconnect_during_a_handler_that_never_waits(run, how):
     async def main():
         outcomes = []
 
@@ -65,7 +65,7 @@ def test_a_client_leaves_a_handler_that_has_never_waited(run, how):
 
 @pytest.mark.parametrize("way", ["aclose", "destroy", "reset"])
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "after a turn"])
-def test_the_socket_is_closed_by_the_handler(run, way, late):
+def test_handler_closes_the_socket(run, way, late):
     async def main():
         closings = []
 
@@ -93,7 +93,7 @@ def test_the_socket_is_closed_by_the_handler(run, way, late):
 
 
 @pytest.mark.parametrize("way", ["send", "write and drain", "pipeline"])
-def test_a_reset_in_the_middle_of_a_burst_leaves_the_others_their_turn(run, way):
+def test_reset_during_a_burst_lets_other_clients_run(run, way):
     async def main():
         outcomes = []
 
@@ -119,7 +119,7 @@ def test_a_reset_in_the_middle_of_a_burst_leaves_the_others_their_turn(run, way)
     run(main)
 
 
-def test_an_upload_to_a_server_that_resets(run):
+def test_server_resets_an_upload(run):
     async def main():
         async def talk(reader, writer):
             await reader.readexactly(50_000)
@@ -137,8 +137,8 @@ def test_an_upload_to_a_server_that_resets(run):
     run(main)
 
 
-def test_no_end_is_told_where_the_socket_has_gone(run):
-    """A body that was handed to a dead socket has not finished."""
+def test_response_does_not_finish_on_a_closed_socket(run):
+    """A response on a closed socket emits 'close' without 'finish'."""
 
     async def main():
         told = []

@@ -1,4 +1,4 @@
-"""What a server refuses: bad syntax, the shapes of request smuggling, and more than is allowed."""
+"""What a server refuses: bad syntax, forms of request smuggling, and requests over a limit."""
 
 import asyncio
 
@@ -107,7 +107,7 @@ def test_bad_heads_are_400(run, name, cut):
 
 
 @pytest.mark.parametrize("name", OTHER_STATUSES)
-def test_other_refusals(run, name):
+def test_unsupported_requests_get_their_status(run, name):
     data, status = OTHER_STATUSES[name]
 
     async def main():
@@ -145,7 +145,7 @@ def test_bad_chunks_fail_the_body(run, name, cut):
     run(main)
 
 
-def test_what_came_before_is_answered_first(run):
+def test_earlier_requests_are_answered_first(run):
     async def handler(request, response):
         await asyncio.sleep(0.01)
         response.end(request.url)
@@ -160,7 +160,7 @@ def test_what_came_before_is_answered_first(run):
     run(main)
 
 
-def test_a_client_that_has_ended_its_side_is_told_what_was_wrong(run):
+def test_half_closed_client_gets_the_error_response(run):
     async def slow(request, response):
         await asyncio.sleep(0.02)
         response.end(b"first")
@@ -190,7 +190,7 @@ def test_a_blank_line_in_two_pieces(run):
     run(main)
 
 
-def test_nothing_is_read_behind_a_last_request(run):
+def test_bytes_after_the_last_request_are_ignored(run):
     seen = []
 
     def handler(request, response):
@@ -235,7 +235,7 @@ LIMITS = http.Limits(header_bytes=1000, headers=10, body_bytes=100)
     ],
 )
 @pytest.mark.parametrize("cut", [None, 11])
-def test_limits(run, data, status, cut):
+def test_requests_over_a_limit_are_refused(run, data, status, cut):
     async def handler(request, response):
         response.end(await body_of(request))
 
@@ -250,7 +250,7 @@ def test_limits(run, data, status, cut):
     run(main)
 
 
-def test_just_within_the_limits(run):
+def test_requests_at_a_limit_are_accepted(run):
     async def main():
         async with peer_of(lambda request, response: request.pipe(response), limits=LIMITS) as peer:
             await peer.send(request("POST /", "X: " + "x" * 900, "Content-Length: 100", body=b"x" * 100))
@@ -262,8 +262,8 @@ def test_just_within_the_limits(run):
 
 
 @pytest.mark.parametrize("what", ["GET /" + "x" * 100, "GET / HTTP/1.1\r\nX: x", "\r\n"])
-def test_a_head_without_an_end(run, what):
-    """It is refused long before it has filled the memory."""
+def test_endless_head_is_refused(run, what):
+    """The server refuses it long before it fills the memory."""
 
     async def main():
         limits = http.Limits(header_bytes=10_000)
@@ -280,7 +280,7 @@ def test_a_head_without_an_end(run, what):
     run(main)
 
 
-def test_chunk_extensions_without_end(run):
+def test_endless_chunk_extensions_are_refused(run):
     async def handler(request, response):
         response.end(await body_of(request))
 
@@ -311,7 +311,7 @@ RESPONSES = {
 
 
 @pytest.mark.parametrize("name", RESPONSES)
-def test_a_client_refuses_bad_responses(run, name):
+def test_client_refuses_malformed_responses(run, name):
     async def talk(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(RESPONSES[name])
@@ -328,7 +328,7 @@ def test_a_client_refuses_bad_responses(run, name):
 @pytest.mark.parametrize(
     "body", [b"5\r\nabc", b"3\r\nabc\r\n", b"3\r\nabc\r\n0\r\n", b"3\r\nabc\n0\r\n\r\n", b"g\r\n"]
 )
-def test_a_client_takes_no_broken_chunks(run, body):
+def test_client_refuses_malformed_chunks(run, body):
     async def talk(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -345,7 +345,7 @@ def test_a_client_takes_no_broken_chunks(run, body):
     run(main)
 
 
-def test_unasked_bytes_close_an_idle_connection(run):
+def test_unsolicited_bytes_close_an_idle_connection(run):
     async def talk(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")

@@ -1,4 +1,4 @@
-"""Programs that others wrote, at the other end: curl, Node, aiohttp, httpx, nginx and browsers' kind of requests."""
+"""Other programs as peers: curl, Node, aiohttp, httpx and nginx."""
 
 import asyncio
 import hashlib
@@ -290,7 +290,7 @@ http {{
 
 
 @needs("nginx")
-def test_nginx_before_and_behind(run, big, tmp_path, unused_port):
+def test_nginx_as_client_and_server(run, big, tmp_path, unused_port):
     path, content = big
     (tmp_path / "files").mkdir()
     shutil.copy(path, tmp_path / "files" / "big.bin")

@@ -1,4 +1,4 @@
-"""An agent's connections: none is lost, whichever side gives up and when, and waiting requests are told."""
+"""An agent loses no connection, whichever side gives up and when, and waiting requests get an error."""
 
 import asyncio
 import random
@@ -27,7 +27,7 @@ async def never(hostname, port, ssl):
     await asyncio.Event().wait()
 
 
-def test_an_agent_that_is_closed_tells_those_who_wait_for_a_connection(run):
+def test_closed_agent_fails_requests_that_wait_for_a_connection(run):
     async def main():
         agent = http.Agent(connect=never, max_connections=1)
         waiting = [asyncio.ensure_future(agent.get("http://x/")) for _ in range(3)]
@@ -41,7 +41,7 @@ def test_an_agent_that_is_closed_tells_those_who_wait_for_a_connection(run):
     run(main)
 
 
-def test_an_agent_that_is_closed_tells_those_who_wait_for_an_answer(run):
+def test_closed_agent_fails_requests_that_wait_for_a_response(run):
     async def main():
         async with raw_server(silent) as url:
             agent = http.Agent()
@@ -54,7 +54,7 @@ def test_an_agent_that_is_closed_tells_those_who_wait_for_an_answer(run):
     run(main)
 
 
-def test_nobody_hears_that_a_closed_agent_gave_up_what_nobody_awaits(run):
+def test_closed_agent_reports_nothing_for_unawaited_requests(run):
     async def main():
         async with raw_server(silent) as url:
             agent = http.Agent(max_connections=1)
@@ -103,8 +103,8 @@ def test_a_signal_that_was_aborted_before(run):
 
 
 @pytest.mark.parametrize("way", ["destroy", "signal", "cancel", "timeout", "agent"])
-def test_no_place_is_lost_whenever_a_request_is_given_up(run, way):
-    """Given up at the n-th turn of the loop, for every n until it is answered before."""
+def test_cancelled_request_frees_its_place(run, way):
+    """The request is cancelled at the n-th turn of the loop, for every n until the response comes first."""
 
     async def give_up(agent, url, turns):
         controller = AbortController()
@@ -154,7 +154,7 @@ def test_no_place_is_lost_whenever_a_request_is_given_up(run, way):
 
 
 @pytest.mark.parametrize("kind", ["refused", "no TLS", "raises", "no stream", "cancelled"])
-def test_a_connection_that_fails_takes_no_place(run, kind):
+def test_failed_connection_frees_its_place(run, kind):
     async def main():
         tries = []
 
@@ -179,7 +179,7 @@ def test_a_connection_that_fails_takes_no_place(run, kind):
     run(main)
 
 
-def test_waiting_for_a_place_takes_too_long(run):
+def test_pool_timeout(run):
     async def main():
         async with raw_server(silent) as url, http.Agent(max_connections=1) as agent:
             first = agent.get(url)
@@ -192,7 +192,7 @@ def test_waiting_for_a_place_takes_too_long(run):
     run(main)
 
 
-def test_waiting_for_a_place_is_not_connecting(run):
+def test_wait_for_a_place_does_not_count_as_connecting(run):
     async def main():
         async with serving(hello) as server, http.Agent(max_connections=1) as agent:
             response = await agent.get(server.base)
@@ -207,7 +207,7 @@ def test_waiting_for_a_place_is_not_connecting(run):
     run(main)
 
 
-def test_those_who_wait_come_in_the_order_in_which_they_came(run):
+def test_waiting_requests_are_served_in_order(run):
     served = []
 
     async def handler(request, response):
@@ -230,7 +230,7 @@ def test_those_who_wait_come_in_the_order_in_which_they_came(run):
     run(main)
 
 
-def test_requests_that_gave_up_do_not_stay_in_the_queue(run):
+def test_cancelled_requests_leave_the_queue(run):
     async def main():
         async with raw_server(silent) as url, http.Agent(max_connections=1) as agent:
             agent.get(url)
@@ -242,7 +242,7 @@ def test_requests_that_gave_up_do_not_stay_in_the_queue(run):
     run(main)
 
 
-def test_a_signal_keeps_nothing_of_what_is_over(run):
+def test_signal_releases_completed_requests(run):
     async def main():
         controller = AbortController()
         async with serving(hello) as server, http.Agent() as agent:
@@ -254,7 +254,7 @@ def test_a_signal_keeps_nothing_of_what_is_over(run):
     run(main)
 
 
-def test_a_request_whose_time_is_over_before_it_begins(run):
+def test_request_times_out_before_it_begins(run):
     async def main():
         async with serving(hello) as server, http.Agent(max_connections=1) as agent:
             for _ in range(3):
@@ -266,8 +266,8 @@ def test_a_request_whose_time_is_over_before_it_begins(run):
     run(main)
 
 
-def test_a_request_that_is_given_up_at_the_last_moment(run):
-    """Its connection has had nothing of it, and is the next one's."""
+def test_cancel_just_before_a_request_is_sent_keeps_the_connection(run):
+    """The connection has sent nothing of the request, so the next request uses it."""
 
     async def main():
         async with serving(hello) as server, http.Agent(max_connections=1) as agent:
@@ -281,8 +281,8 @@ def test_a_request_that_is_given_up_at_the_last_moment(run):
     run(main)
 
 
-def test_whatever_happens_no_connection_is_lost(run):
-    """Servers that fail in many ways, and programs that give up in many: in the end every place is free."""
+def test_failures_and_cancellations_lose_no_connection(run):
+    """Servers fail and programs cancel in many ways; at the end every place is free."""
     chance = random.Random(5)
 
     async def talk(reader, writer):

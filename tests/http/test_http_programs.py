@@ -1,4 +1,4 @@
-"""Random programs over HTTP: handlers and clients that stop, fail and leave at any moment, also inside listeners and hooks.
+"""Random programs over HTTP: handlers and clients stop, fail and leave at any moment, also inside listeners and hooks.
 
 Whatever they do: a response that is whole is the right one, there is no hang, and nothing is left. The collector runs
 at every allocation while a listener or a hook acts.

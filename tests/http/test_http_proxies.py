@@ -85,7 +85,7 @@ def test_https_through_a_proxy(run, monkeypatch, server_tls, client_tls):
     run(main)
 
 
-def test_credentials_for_a_proxy_are_not_for_a_server(run, server_tls, client_tls):
+def test_proxy_credentials_are_not_sent_to_a_server(run, server_tls, client_tls):
     heads = []
 
     def handler(request, response):
@@ -114,7 +114,7 @@ def test_credentials_for_a_proxy_are_not_for_a_server(run, server_tls, client_tl
         (b"SSH-2.0\r\n", HttpError),
     ],
 )
-def test_a_proxy_that_refuses(run, said, error):
+def test_proxy_refuses_the_tunnel(run, said, error):
     async def main():
         async with proxying(said) as proxy, http.Agent(max_connections=1, proxy=proxy.base) as agent:
             for _ in range(2):
@@ -126,7 +126,7 @@ def test_a_proxy_that_refuses(run, said, error):
     run(main)
 
 
-def test_a_proxy_that_says_nothing(run):
+def test_silent_proxy_times_out(run):
     async def silent(reader, writer):
         await reader.read()
 
@@ -143,7 +143,7 @@ def test_a_proxy_that_says_nothing(run):
     run(main)
 
 
-def test_a_proxy_that_speaks_tls(run, server_tls, client_tls):
+def test_proxy_over_tls(run, server_tls, client_tls):
     async def main():
         async with proxying(ssl=server_tls) as proxy:
             through = f"https://localhost:{proxy.port}"
@@ -216,7 +216,7 @@ def test_no_proxy(run, monkeypatch, tmp_path):
         ({"HTTP_PROXY": "p", "NO_PROXY": ","}, "http://x/", "p"),
     ],
 )
-def test_what_the_environment_says(environ, url, host):
+def test_proxy_from_the_environment(environ, url, host):
     proxy = Proxies.of_environment(environ).proxy_for(parse_target(url))
     assert (None if proxy is None else proxy.hostname) == host
 
@@ -224,7 +224,7 @@ def test_what_the_environment_says(environ, url, host):
 @pytest.mark.parametrize(
     "value", ["socks5://x:1080", "http://", "http://a b/", "x:y:z", "http://me:secret@a..b/"]
 )
-def test_what_is_no_proxy(run, monkeypatch, value):
+def test_invalid_proxy_raises(run, monkeypatch, value):
     async def main():
         with pytest.raises(InvalidArgValueError, match=r"^proxy must be") as caught:
             http.Agent(proxy=value)
@@ -239,7 +239,7 @@ def test_what_is_no_proxy(run, monkeypatch, value):
     run(main)
 
 
-def test_options_that_are_none(run):
+def test_wrong_options_raise(run):
     async def main():
         for options in ({"proxy": 5}, {"ssl": "x"}, {"ssl": 1}):
             with pytest.raises(InvalidArgTypeError):
@@ -252,7 +252,7 @@ def test_options_that_are_none(run):
     run(main)
 
 
-def test_tls_that_is_checked_or_not(run, server_tls, client_tls):
+def test_ssl_verifies_the_certificate_or_not(run, server_tls, client_tls):
     async def main():
         async with serving(hello, ssl=server_tls) as server, http.Agent() as agent:
             url = f"https://localhost:{server.port}/"

@@ -38,7 +38,7 @@ def parts_of(got):
         ("bytes=0-4,5-9", [(0, 4), (5, 9)]),
     ],
 )
-def test_several_ranges(run, small, field, spans):
+def test_several_ranges_are_multipart(run, small, field, spans):
     async def main():
         async with peer_of(sending(small)) as peer:
             for _ in range(2):
@@ -70,7 +70,7 @@ def test_several_ranges(run, small, field, spans):
         ("bytes=0-1,x", 200, b"0123456789"),
     ],
 )
-def test_no_parts(run, small, field, status, body):
+def test_ranges_without_a_multipart_body(run, small, field, status, body):
     async def main():
         async with peer_of(sending(small)) as peer:
             await peer.send(request("GET /", f"Range: {field}"))
@@ -81,7 +81,7 @@ def test_no_parts(run, small, field, status, body):
     run(main)
 
 
-def test_how_many(run, tmp_path):
+def test_more_than_64_ranges_get_the_whole_file(run, tmp_path):
     path = tmp_path / "bytes.bin"
     path.write_bytes(bytes(256))
 
@@ -97,7 +97,7 @@ def test_how_many(run, tmp_path):
     run(main)
 
 
-def test_conditions(run, small):
+def test_conditions_with_several_ranges(run, small):
     async def main():
         async with peer_of(sending(small)) as peer:
             await peer.send(request("HEAD /", "Range: bytes=0-1,5-9"))
@@ -132,7 +132,7 @@ def test_ranges_of_a_large_file(run, big, throttle):
     run(main)
 
 
-def test_the_type_of_ones_own(run, small):
+def test_parts_have_the_content_type_of_the_handler(run, small):
     async def handler(request, response):
         response.set_header("Content-Type", "text/x-note; charset=ascii")
         await response.send_file(small)
@@ -145,7 +145,7 @@ def test_the_type_of_ones_own(run, small):
     run(main)
 
 
-def test_a_file_that_shrinks_is_cut_off(run, tmp_path):
+def test_shrinking_file_truncates_the_response(run, tmp_path):
     path = tmp_path / "shrinks"
     size = 50_000_000
     with path.open("wb") as file:

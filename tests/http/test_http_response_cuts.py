@@ -1,4 +1,4 @@
-"""The bytes of a server are the same response however they are cut, and what follows it is dropped."""
+"""The pieces in which bytes arrive do not change a response, and bytes after it are dropped."""
 
 import asyncio
 import random
@@ -129,7 +129,7 @@ async def outcome(agent, url, method, late):
 
 
 @pytest.mark.parametrize("name", CORPUS)
-def test_the_same_response_however_it_is_cut(run, name):
+def test_pieces_do_not_change_the_response(run, name):
     method, data, closes, status, body, kept = CORPUS[name]
 
     async def main():
@@ -162,8 +162,8 @@ def test_the_same_response_however_it_is_cut(run, name):
     run(main)
 
 
-def test_what_comes_unasked_for_is_not_the_next_answer(run):
-    """It came before the next request was sent, and the loop has not read it yet."""
+def test_unsolicited_response_is_not_used_for_the_next_request(run):
+    """The bytes arrived before the next request was sent, and the loop has not read them yet."""
 
     async def main():
         ready = asyncio.Event()
@@ -190,7 +190,7 @@ def test_what_comes_unasked_for_is_not_the_next_answer(run):
     run(main)
 
 
-def test_an_error_waits_for_its_reader(run):
+def test_error_is_raised_to_a_late_reader(run):
     async def main():
         async def talk(reader, writer):
             await reader.readuntil(b"\r\n\r\n")
@@ -225,7 +225,7 @@ def test_an_error_waits_for_its_reader(run):
     run(main)
 
 
-def test_what_came_before_a_reset_is_read(run):
+def test_data_before_a_reset_is_read(run):
     async def main():
         async def talk(reader, writer):
             await reader.readuntil(b"\r\n\r\n")

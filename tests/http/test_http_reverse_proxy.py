@@ -1,4 +1,4 @@
-"""A reverse proxy: what is passed on, what is said of the client, and who is told when one side breaks."""
+"""A reverse proxy: forwarded fields, the X-Forwarded-* fields, and connections that break off."""
 
 import asyncio
 import contextlib
@@ -75,7 +75,7 @@ def test_wrong_arguments(run, options, error):
         ("", "http://other?b", "/?b"),
     ],
 )
-def test_the_place_that_is_asked_for(run, path, asked, wanted):
+def test_path_is_added_to_the_target(run, path, asked, wanted):
     async def main():
         async with proxied(path=path) as peer:
             first, _ = await shown(peer, f"GET {asked}", "Host: client")
@@ -85,7 +85,7 @@ def test_the_place_that_is_asked_for(run, path, asked, wanted):
 
 
 @pytest.mark.parametrize("asked", ["/../x", "/a/..", "/%2e%2e/x", "/..%2fx", "/..\\x", "/a/..%5Cx"])
-def test_no_path_leads_out_of_the_target(run, asked):
+def test_path_outside_the_target_is_400(run, asked):
     async def main():
         async with proxied(path="/app") as peer:
             await peer.send(request(f"GET {asked}"))
@@ -114,7 +114,7 @@ CLAIMS = (
 )
 
 
-def test_what_a_client_claims_is_not_passed_on(run):
+def test_forwarded_headers_of_a_client_are_dropped(run):
     async def main():
         async with proxied() as peer:
             _, fields = await shown(peer, "GET /", "Host: client:8", *CLAIMS, "X: y")
@@ -131,7 +131,7 @@ def test_what_a_client_claims_is_not_passed_on(run):
     run(main)
 
 
-def test_what_a_trusted_client_claims_is_passed_on(run):
+def test_forwarded_headers_of_a_trusted_client_are_kept(run):
     async def main():
         async with proxied(trust_forwarded=True, preserve_host=True) as peer:
             _, fields = await shown(peer, "GET /", "Host: client:8", *CLAIMS)
@@ -147,7 +147,7 @@ def test_what_a_trusted_client_claims_is_passed_on(run):
     run(main)
 
 
-def test_fields_of_one_connection_stay_on_it(run):
+def test_hop_by_hop_headers_are_not_forwarded(run):
     hop = ("TE: gzip", "Keep-Alive: 1", "Proxy-Authorization: x", "Upgrade: h2c", "X-Hop: y")
 
     async def talk(reader, writer):
@@ -191,7 +191,7 @@ def test_fields_of_one_connection_stay_on_it(run):
         (None, 504),
     ],
 )
-def test_a_server_that_fails_before_its_answer(run, sent, status):
+def test_statuses_for_invalid_and_missing_responses(run, sent, status):
     async def talk(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         if sent is None:
@@ -210,7 +210,7 @@ def test_a_server_that_fails_before_its_answer(run, sent, status):
     run(main)
 
 
-def test_a_server_that_is_not_there(run):
+def test_unreachable_server_is_502(run):
     async def main():
         proxy = http.ReverseProxy("http://127.0.0.1:1")
         async with peer_of(proxy) as peer:
@@ -226,7 +226,7 @@ def test_a_server_that_is_not_there(run):
 @pytest.mark.parametrize(
     "head", [b"Content-Length: 9\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"]
 )
-def test_an_answer_that_breaks_off_is_broken_off(run, head):
+def test_truncated_response_is_truncated_for_the_client(run, head):
     async def talk(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\n" + head)
@@ -246,7 +246,7 @@ def test_an_answer_that_breaks_off_is_broken_off(run, head):
     run(main)
 
 
-def test_a_client_that_leaves_is_not_answered_for(run):
+def test_client_disconnect_destroys_the_forwarded_request(run):
     gone = []
 
     async def endless(request, response):
@@ -265,7 +265,7 @@ def test_a_client_that_leaves_is_not_answered_for(run):
     run(main)
 
 
-def test_neither_side_is_read_faster_than_the_other_takes(run):
+def test_backpressure_in_both_directions(run):
     sent = []
 
     async def endless(request, response):

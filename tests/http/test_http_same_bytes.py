@@ -1,4 +1,4 @@
-"""The same bytes have the same answers, however they are cut on their way: valid, odd and malicious requests."""
+"""The pieces in which bytes arrive do not change the responses: valid, odd and malicious requests."""
 
 import asyncio
 import random
@@ -154,7 +154,7 @@ def cuts_of(data, chance, count):
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_the_same_bytes_cut_differently(run, name):
+def test_pieces_do_not_change_the_responses(run, name):
     data = STREAMS[name]
 
     async def main():
@@ -205,7 +205,7 @@ def statuses(answers):
         ("many", [200] * 41),
     ],
 )
-def test_what_they_are(run, name, expected):
+def test_statuses_of_the_streams(run, name, expected):
     async def main():
         answers, _, faults = await outcome_of([STREAMS[name]])
         assert statuses(answers) == expected
@@ -222,8 +222,8 @@ def test_what_they_are(run, name, expected):
         b"\r\n" + POST + b"\r\nGET /u HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n",
     ],
 )
-def test_what_follows_an_upgrade_is_all_there(run, head):
-    """Nothing of it is taken for HTTP, and nothing is lost, whatever it looks like."""
+def test_bytes_after_an_upgrade_are_not_parsed(run, head):
+    """These bytes are not parsed as HTTP, and none is lost, even if they look like HTTP."""
     rest = b"\n\r\n\r\nGET / HTTP/1.1\r\n\r\n\0\xff" * 3
 
     async def outcome(pieces):

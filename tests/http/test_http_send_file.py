@@ -1,4 +1,4 @@
-"""Files as answers: whole, in part, unchanged, and not there."""
+"""Files as responses: whole files, ranges, unchanged files, and missing files."""
 
 import asyncio
 import concurrent.futures
@@ -98,7 +98,7 @@ def test_ranges(run, tmp_path, small, field, large):
         "0-1",
     ],
 )
-def test_ranges_that_are_left_aside(run, small, field):
+def test_ignored_ranges_get_the_whole_file(run, small, field):
     async def main():
         async with peer_of(sending(small)) as peer:
             await peer.send(request("GET /", f"Range: {field}"))
@@ -109,7 +109,7 @@ def test_ranges_that_are_left_aside(run, small, field):
 
 
 @pytest.mark.parametrize("field", ["bytes=10-", "bytes=10-20", "bytes=-0"])
-def test_ranges_outside_of_the_file(run, small, field):
+def test_ranges_outside_the_file_are_416(run, small, field):
     async def main():
         async with peer_of(sending(small)) as peer:
             await peer.send(request("GET /", f"Range: {field}"))
@@ -164,7 +164,7 @@ def test_conditional_requests(run, small):
     run(main)
 
 
-def test_what_is_not_there(run, tmp_path, small):
+def test_missing_file_is_404(run, tmp_path, small):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "inside").mkdir()
@@ -201,7 +201,7 @@ def test_what_is_not_there(run, tmp_path, small):
     run(main)
 
 
-def test_no_permission(run, small):
+def test_unreadable_file_is_403(run, small):
     if os.geteuid() == 0:
         pytest.skip("root may read everything")
     small.chmod(0)
@@ -214,7 +214,7 @@ def test_no_permission(run, small):
     run(main)
 
 
-def test_headers_of_ones_own(run, small):
+def test_headers_of_the_handler_are_kept(run, small):
     async def handler(request, response):
         response.set_header("Content-Type", "text/x-note").set_header("ETag", '"mine"')
         await response.send_file(small)
@@ -228,7 +228,7 @@ def test_headers_of_ones_own(run, small):
     run(main)
 
 
-def test_wrong_uses(run, small):
+def test_wrong_uses_raise(run, small):
     async def handler(request, response):
         with pytest.raises(InvalidArgTypeError):
             response.send_file(5)
@@ -247,7 +247,7 @@ def test_wrong_uses(run, small):
     run(main)
 
 
-def test_a_file_that_shrinks_is_cut_off_not_padded(run, tmp_path):
+def test_shrinking_file_truncates_the_response(run, tmp_path):
     path = tmp_path / "shrinks"
     size = 50_000_000
     with path.open("wb") as file:
@@ -279,7 +279,7 @@ def test_a_file_that_shrinks_is_cut_off_not_padded(run, tmp_path):
 
 
 @pytest.mark.parametrize("fields", [(), ("Range: bytes=0-1,2-",)], ids=["whole", "ranges"])
-def test_a_client_that_leaves(run, big, fields):
+def test_client_disconnect_during_send_file(run, big, fields):
     path, _ = big
     outcomes = []
 
@@ -341,7 +341,7 @@ def test_a_file_through_tls(run, big, server_tls, client_tls):
 
 
 def test_a_piped_file(run, big):
-    """The form that Node has: no length is known, so it is chunked."""
+    """A file stream is piped to the response, as in Node; the length is unknown, so the body is chunked."""
     from forebay import create_read_stream
 
     path, content = big
@@ -375,7 +375,7 @@ def test_names_that_cannot_be_files(run, tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs devices")
-def test_devices_are_no_files(run):
+def test_devices_are_not_sent(run):
     async def main():
         for device in ("/dev/zero", "/dev/full", "/dev/tty", "/dev"):
             async with peer_of(sending(device)) as peer:
@@ -387,8 +387,8 @@ def test_devices_are_no_files(run):
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs /proc")
 @pytest.mark.parametrize("version", ["1.1", "1.0"])
-def test_files_that_say_they_are_empty(run, version):
-    """Their size is that of what is read, and neither their date nor their size tells whether they have changed."""
+def test_proc_files_with_reported_size_0(run, version):
+    """The size is the number of bytes read, and neither date nor size shows whether the file has changed."""
 
     async def main():
         for path in (
@@ -414,8 +414,8 @@ def test_files_that_say_they_are_empty(run, version):
     run(main)
 
 
-def test_reads_that_give_less_than_was_asked_for(run, small, big, monkeypatch):
-    """As a file system may that is on a network, or a program's own."""
+def test_short_reads(run, small, big, monkeypatch):
+    """Network file systems and FUSE may return fewer bytes than requested."""
     path, content = big
     whole = os.pread
     monkeypatch.setattr(os, "pread", lambda fd, size, offset: whole(fd, max(1, size // 3), offset))
@@ -433,7 +433,7 @@ def test_reads_that_give_less_than_was_asked_for(run, small, big, monkeypatch):
     run(main)
 
 
-def test_a_file_that_grows(run, tmp_path):
+def test_growing_file(run, tmp_path):
     path = tmp_path / "log"
     with path.open("wb") as file:
         file.truncate(20_000_000)
@@ -455,8 +455,8 @@ def test_a_file_that_grows(run, tmp_path):
     run(main)
 
 
-def test_a_fault_of_the_system_is_told_once(run, small):
-    """Too many open files are a fault of the server: 500, and one report."""
+def test_system_error_is_500_and_reported_once(run, small):
+    """Too many open files are an error of the server: status 500, and one report."""
 
     async def main():
         run.errors_wanted = True
@@ -484,8 +484,8 @@ def test_a_fault_of_the_system_is_told_once(run, small):
 
 
 @pytest.mark.parametrize("throttle", [None, 50_000_000])
-def test_many_ranges_are_few_trips(run, big, throttle, monkeypatch):
-    """What a short request costs does not grow with the ranges that it asks for."""
+def test_many_ranges_need_few_worker_jobs(run, big, throttle, monkeypatch):
+    """The cost of a short request does not grow with its number of ranges."""
     path, _ = big
     trips = []
     submit = SerialExecutor.submit
@@ -503,7 +503,7 @@ def test_many_ranges_are_few_trips(run, big, throttle, monkeypatch):
     run(main)
 
 
-def test_a_full_executor_of_the_program_holds_no_file_back(run, big):
+def test_full_default_executor_does_not_block_files(run, big):
     path, _ = big
 
     async def main():
@@ -522,7 +522,7 @@ def test_a_full_executor_of_the_program_holds_no_file_back(run, big):
     run(main)
 
 
-def test_a_large_file_is_opened_and_looked_at_once(run, big, monkeypatch):
+def test_large_file_is_opened_once(run, big, monkeypatch):
     path, data = big
     calls = []
     for name in ("open", "fstat"):

@@ -65,7 +65,7 @@ class Script:
 
 @pytest.mark.parametrize("loop", list(LOOPS))
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_lets_responses_finish(loop, number):
+def test_signal_waits_for_responses_in_progress(loop, number):
     script = Script(loop, 10)
     thread, got = script.ask(0.5)
     script.process.send_signal(number)
@@ -75,7 +75,7 @@ def test_a_signal_lets_responses_finish(loop, number):
 
 
 @pytest.mark.parametrize("way", ["grace", "second signal"])
-def test_a_response_that_takes_too_long_is_cut_off(way):
+def test_slow_response_is_cut_off_after_the_grace_time(way):
     script = Script("asyncio", 0.3 if way == "grace" else 1000)
     thread, got = script.ask(1000)
     script.process.send_signal(signal.SIGINT)
@@ -106,12 +106,12 @@ def test_in_a_thread_it_ends_with_its_server():
     assert not thread.is_alive()
 
 
-def test_an_address_that_cannot_be_had():
+def test_unavailable_address_raises():
     with pytest.raises(OSError, match=r"192\.0\.2\.1"):
         http.serve(lambda *_: None, 0, host="192.0.2.1")
 
 
-def test_a_ready_that_raises():
+def test_exception_of_ready_is_raised():
     with pytest.raises(ZeroDivisionError):
         http.serve(lambda *_: None, 0, ready=lambda server: 1 / 0)
 
@@ -131,7 +131,7 @@ def test_wrong_arguments():
             http.serve(*arguments, **options)
 
 
-def test_inside_a_loop():
+def test_serve_inside_a_loop_raises():
     async def main():
         with pytest.raises(RuntimeError, match="running event loop"):
             http.serve(lambda *_: None, 0)

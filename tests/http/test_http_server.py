@@ -1,4 +1,4 @@
-"""What a server does with good requests."""
+"""The behaviour of a server for valid requests."""
 
 import asyncio
 import sys
@@ -30,7 +30,7 @@ def test_a_plain_handler(run):
     run(main)
 
 
-def test_what_a_request_tells(run):
+def test_attributes_of_a_request(run):
     seen = []
 
     def handler(request, response):
@@ -60,7 +60,7 @@ def test_what_a_request_tells(run):
     ("target", "path"),
     [("http://other:1/a/b?c", "/a/b"), ("*", "*"), ("/?a", "/"), ("/%ff", "/\ufffd"), ("//a", "//a")],
 )
-def test_paths(run, target, path):
+def test_path_and_query_of_a_target(run, target, path):
     async def main():
         async with peer_of(lambda request, response: response.end(request.path)) as peer:
             await peer.send(request(f"{'OPTIONS' if target == '*' else 'GET'} {target}"))
@@ -82,7 +82,7 @@ def test_an_async_handler_that_reads_the_body(run):
     run(main)
 
 
-def test_a_connection_is_used_again(run):
+def test_connection_is_reused(run):
     async def main():
         async with peer_of(hello) as peer:
             for n in range(5):
@@ -201,7 +201,7 @@ def test_head_gets_no_body(run):
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_statuses_without_a_body(run, status):
+def test_bodyless_statuses_drop_the_body(run, status):
     def handler(request, response):
         response.status_code = status
         response.write(b"no")
@@ -219,7 +219,7 @@ def test_statuses_without_a_body(run, status):
     run(main)
 
 
-def test_a_set_content_length(run):
+def test_content_length_of_the_handler(run):
     def handler(request, response):
         response.set_header("content-length", 6)
         response.write(b"abc")

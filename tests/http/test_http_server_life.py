@@ -1,4 +1,4 @@
-"""A server's handlers that fail, its upgrades, its listening and its end."""
+"""Failing handlers of a server, upgrades, listen() and close()."""
 
 import asyncio
 import socket
@@ -101,7 +101,7 @@ def test_events_of_a_response(run):
     run(main)
 
 
-def test_listeners_that_come_after_the_end_of_the_response(run):
+def test_listeners_added_after_the_end_of_the_response(run):
     seen = []
 
     def handler(request, response):
@@ -119,7 +119,7 @@ def test_listeners_that_come_after_the_end_of_the_response(run):
     run(main)
 
 
-def test_a_bodyless_request_ends(run):
+def test_request_without_a_body_emits_end(run):
     async def handler(request, response):
         ended = []
         request.on("end", lambda: ended.append(1))
@@ -242,8 +242,8 @@ def test_upgrade_hands_the_socket_over(run):
 
 @pytest.mark.parametrize("taken", [True, False])
 @pytest.mark.parametrize("first", [True, False])
-def test_of_several_upgrade_listeners_one_raises(run, first, taken):
-    """The connection stays with the one that has taken it, and is closed where none has."""
+def test_one_of_several_upgrade_listeners_raises(run, first, taken):
+    """The connection stays open for the listener that uses it, and is closed if no listener does."""
 
     def fails(request, socket):
         raise ValueError("a broken listener")
@@ -274,7 +274,7 @@ def test_of_several_upgrade_listeners_one_raises(run, first, taken):
     run(main)
 
 
-def test_out_of_descriptors_is_told(run):
+def test_out_of_descriptors_is_reported(run):
     async def main():
         async with serving(hello) as server:
             errors = []
@@ -292,7 +292,7 @@ def test_out_of_descriptors_is_told(run):
     run(main)
 
 
-def test_an_address_in_use_is_told_once(run):
+def test_address_in_use_is_reported_once(run):
     async def main():
         async with serving(hello) as server:
             second = http.Server(hello)
@@ -339,7 +339,7 @@ def test_connect(run):
     run(main)
 
 
-def test_any_duplex_will_do(run):
+def test_serve_connection_accepts_any_duplex(run):
     async def main():
         server = http.create_server(echo)
         ours, theirs = duplex_pair()
@@ -367,7 +367,7 @@ def test_tls(run, server_tls, client_tls):
     run(main)
 
 
-def test_close_lets_what_is_under_way_finish(run):
+def test_close_waits_for_responses_in_progress(run):
     begun = []
 
     async def handler(request, response):
@@ -397,7 +397,7 @@ def test_close_lets_what_is_under_way_finish(run):
     run(main)
 
 
-def test_the_port_is_taken(run):
+def test_port_in_use_raises(run):
     async def main():
         async with serving(hello) as server:
             other = http.create_server(hello)

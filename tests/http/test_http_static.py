@@ -1,4 +1,4 @@
-"""StaticFiles: which file a path means, redirects, caches, and compressed files beside the plain ones."""
+"""StaticFiles: the file for a path, redirects, caching, and precompressed files."""
 
 import asyncio
 import gzip
@@ -111,7 +111,7 @@ def test_which_file_a_path_means(run, site, path, status, body):
         ("/dir?x=%0d%0aSet-Cookie:%20a=b", "/dir/?x=%0d%0aSet-Cookie:%20a=b"),
     ],
 )
-def test_where_a_folder_is(run, site, target, location):
+def test_folder_redirects_to_a_trailing_slash(run, site, target, location):
     async def main():
         async with peer_of(http.StaticFiles(site)) as peer:
             got = await ask(peer, target)
@@ -120,7 +120,7 @@ def test_where_a_folder_is(run, site, target, location):
     run(main)
 
 
-def test_a_name_that_is_no_utf_8(run, site):
+def test_file_name_that_is_not_utf8(run, site):
     name = b"\xff\xfe.txt"
     (site / "bare" / os.fsdecode(name)).write_text("bytes")
 
@@ -134,7 +134,7 @@ def test_a_name_that_is_no_utf_8(run, site):
     run(main)
 
 
-def test_a_listing_is_only_of_what_is_inside(run, site):
+def test_listing_shows_the_folder_only(run, site):
     async def main():
         async with peer_of(http.StaticFiles(site, listing=True)) as peer:
             got = await ask(peer, "/")
@@ -158,8 +158,8 @@ def test_other_methods(run, site):
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
-def test_a_link_that_is_swapped_meanwhile(run, site, kind):
-    """Another process changes a file of the folder between the check and the open."""
+def test_link_replaced_between_check_and_open(run, site, kind):
+    """Another process replaces a file between the check and the open."""
     target = site.parent / "secret" if kind == "file" else site.parent
     path = "/x" if kind == "file" else "/x/secret"
     stop = threading.Event()
@@ -219,7 +219,7 @@ def test_cache_control(run, site, rule, expected):
     run(main)
 
 
-def test_a_rule_that_raises_is_told_once(run, site):
+def test_exception_of_a_cache_rule_is_reported_once(run, site):
     async def main():
         run.errors_wanted = True
         async with peer_of(http.StaticFiles(site, cache_control=lambda path: 1 / 0)) as peer:
@@ -229,7 +229,7 @@ def test_a_rule_that_raises_is_told_once(run, site):
     run(main)
 
 
-def test_wrong_options(site):
+def test_wrong_options_raise(site):
     with pytest.raises(InvalidArgValueError, match="root"):
         http.StaticFiles(site / "page.html")
     with pytest.raises(InvalidArgTypeError, match="cache_control"):
@@ -270,7 +270,7 @@ def packed(site):
         ("", None),
     ],
 )
-def test_a_compressed_file_beside(run, packed, field, coding):
+def test_precompressed_file_is_sent(run, packed, field, coding):
     async def main():
         async with peer_of(http.StaticFiles(packed, precompressed=True)) as peer:
             got = await ask(peer, "/site.css", *([] if field is None else [f"Accept-Encoding: {field}"]))
@@ -284,7 +284,7 @@ def test_a_compressed_file_beside(run, packed, field, coding):
     run(main)
 
 
-def test_each_form_is_a_thing_of_its_own(run, packed):
+def test_each_encoding_has_its_own_etag(run, packed):
     async def main():
         async with peer_of(http.StaticFiles(packed, precompressed=True)) as peer:
             plain = await ask(peer, "/site.css")
@@ -303,7 +303,7 @@ def test_each_form_is_a_thing_of_its_own(run, packed):
     run(main)
 
 
-def test_which_compressed_files_count(run, packed):
+def test_precompressed_files_that_are_ignored(run, packed):
     os.utime(packed / "site.css.br", (0, 0))
     (packed / "only.css.gz").write_bytes(b"x")
     (packed / "dir" / "index.html.gz").write_bytes(b"packed index")

@@ -1,4 +1,4 @@
-"""Times of a server: what each limit counts, and what it does not."""
+"""Time limits of a server: what each limit counts, and what it does not count."""
 
 import asyncio
 import contextlib
@@ -52,7 +52,7 @@ def test_a_stalled_body_is_408(run):
     run(main)
 
 
-def test_a_handler_may_take_its_time(run):
+def test_slow_handler_is_no_timeout(run):
     async def handler(request, response):
         await asyncio.sleep(0.3)
         response.end("slow")
@@ -66,7 +66,7 @@ def test_a_handler_may_take_its_time(run):
     run(main)
 
 
-def test_a_client_that_takes_nothing_is_given_up(run):
+def test_client_that_reads_nothing_is_disconnected(run):
     closed = []
 
     def handler(request, response):
@@ -82,8 +82,8 @@ def test_a_client_that_takes_nothing_is_given_up(run):
     run(main)
 
 
-def test_a_client_that_has_ended_its_side_waits_no_longer(run):
-    """Of one that has gone nothing else is seen, as long as the handler sends nothing."""
+def test_half_closed_client_is_disconnected_after_idle_time(run):
+    """As long as the handler sends nothing, the server cannot see that such a client has gone."""
     closed = []
 
     def handler(request, response):
@@ -119,8 +119,8 @@ async def dribbling(peer, data):
             await task
 
 
-def test_the_clock_of_a_head_begins_with_the_head(run):
-    """Not with the connection, nor with the response before."""
+def test_header_time_starts_with_the_first_byte(run):
+    """The time starts neither with the connection nor with the previous response."""
 
     async def handler(request, response):
         if request.path == "/slow":
@@ -141,7 +141,7 @@ def test_the_clock_of_a_head_begins_with_the_head(run):
     run(main)
 
 
-def test_a_head_that_dribbles(run):
+def test_slow_head_hits_header_time(run):
     async def main():
         async with peer_of(hello, limits=http.Limits(header_time=0.2)) as peer:
             errors = []
@@ -158,7 +158,7 @@ def test_a_head_that_dribbles(run):
     run(main)
 
 
-def test_blank_lines_do_not_keep_an_idle_connection(run):
+def test_blank_lines_do_not_extend_keep_alive_time(run):
     async def main():
         async with peer_of(hello, limits=http.Limits(keep_alive_time=0.2)) as peer:
             await peer.send(request("GET /"))
@@ -169,7 +169,7 @@ def test_blank_lines_do_not_keep_an_idle_connection(run):
     run(main)
 
 
-def test_what_a_client_sends_does_not_excuse_that_it_takes_nothing(run):
+def test_sending_client_that_reads_nothing_is_disconnected(run):
     closed = []
 
     def handler(request, response):
@@ -197,7 +197,7 @@ def test_what_a_client_sends_does_not_excuse_that_it_takes_nothing(run):
     ],
 )
 @pytest.mark.parametrize("coding", ["Content-Length: 50", "Transfer-Encoding: chunked"])
-def test_a_body_that_dribbles(run, limits, named, coding):
+def test_slow_body_falls_below_body_rate(run, limits, named, coding):
     async def handler(request, response):
         response.end(await body_of(request))
 
@@ -224,8 +224,8 @@ def test_a_body_that_dribbles(run, limits, named, coding):
     run(main)
 
 
-def test_a_body_that_is_fast_on_the_whole(run):
-    """A pause is no fault, as long as the client is not behind by more than idle_time."""
+def test_pause_in_a_fast_body_is_allowed(run):
+    """A pause is allowed while the client is at most idle_time behind its rate."""
 
     async def handler(request, response):
         response.end(await body_of(request))
@@ -243,8 +243,8 @@ def test_a_body_that_is_fast_on_the_whole(run):
 
 
 @pytest.mark.parametrize("expects", [False, True])
-def test_a_handler_that_takes_its_time_to_read(run, expects):
-    """What the client waits for is not held against it: the word to go on, or room."""
+def test_slow_reading_handler_does_not_count_against_the_client(run, expects):
+    """Time in which the client waits for "100 Continue" or for room does not count."""
 
     async def handler(request, response):
         await asyncio.sleep(0.6)
@@ -265,7 +265,7 @@ def test_a_handler_that_takes_its_time_to_read(run, expects):
 
 
 @pytest.mark.parametrize("reads", [False, True])
-def test_the_rest_of_a_body_after_the_response(run, reads):
+def test_time_limit_for_the_rest_of_a_body(run, reads):
     outcomes = []
 
     async def handler(request, response):
@@ -293,7 +293,7 @@ def test_the_rest_of_a_body_after_the_response(run, reads):
 
 
 @pytest.mark.parametrize("loop_turns", [1, 5])
-def test_an_upgraded_connection_has_no_clock(run, loop_turns):
+def test_upgraded_connection_has_no_timeouts(run, loop_turns):
     sockets = []
 
     async def main():
@@ -310,7 +310,7 @@ def test_an_upgraded_connection_has_no_clock(run, loop_turns):
     run(main)
 
 
-def test_values(run):
+def test_wrong_limits_raise(run):
     for wrong in (0, -1):
         for name in ("request_time", "body_rate"):
             with pytest.raises(OutOfRangeError, match=name):

@@ -59,7 +59,7 @@ def tunnel(url, authority, **options):
     return opened
 
 
-def test_a_tunnel(run):
+def test_connect_opens_a_tunnel(run):
     async def main():
         async with echoing() as there, Proxy().serving() as proxy:
             request = http.request(proxy.url, method="CONNECT", authority=there)
@@ -79,8 +79,8 @@ def test_a_tunnel(run):
 
 
 @pytest.mark.parametrize("fields", [b"", b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n"])
-def test_what_follows_the_head_at_once(run, fields):
-    """It is the tunnel's, whatever the head says about a body."""
+def test_bytes_after_the_head_belong_to_the_tunnel(run, fields):
+    """The bytes belong to the tunnel, even if the head announces a body."""
     answer = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\n%s\r\nfirst\r\n\r\n" % fields
 
     async def main():
@@ -92,7 +92,7 @@ def test_what_follows_the_head_at_once(run, fields):
     run(main)
 
 
-def test_an_answer_in_pieces(run):
+def test_connect_response_in_pieces(run):
     answer = b"HTTP/1.1 200 OK\r\nVia: x\r\n\r\nrest"
 
     async def main():
@@ -112,7 +112,7 @@ def test_an_answer_in_pieces(run):
 
 
 def test_https_through_a_tunnel(run, server_tls, client_tls):
-    """An agent that goes through a proxy."""
+    """An agent uses a proxy."""
 
     async def main():
         async with serving(hello, ssl=server_tls) as server, Proxy().serving() as proxy:
@@ -147,8 +147,8 @@ def test_forebays_own_server_as_the_proxy(run):
     run(main)
 
 
-def test_a_proxy_that_says_no(run):
-    """Any other answer is an ordinary one, and the connection goes on."""
+def test_refused_connect_is_an_ordinary_response(run):
+    """Any status but 2xx is an ordinary response, and the connection continues."""
 
     async def main():
         async def talk(reader, writer):
@@ -174,7 +174,7 @@ def test_a_proxy_that_says_no(run):
     run(main)
 
 
-def test_a_tunnel_that_nobody_takes(run):
+def test_tunnel_without_a_listener_fails_the_request(run):
     async def main():
         async with echoing() as there, Proxy().serving() as proxy:
             with pytest.raises(HttpProtocolError, match="connect"):
@@ -186,7 +186,7 @@ def test_a_tunnel_that_nobody_takes(run):
 @pytest.mark.parametrize(
     "answer", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 407 No\r\nContent-Length: 9\r\n\r\n"]
 )
-def test_a_proxy_that_breaks_off(run, answer):
+def test_connection_lost_during_connect(run, answer):
     async def main():
         async def talk(reader, writer):
             await reader.readuntil(b"\r\n\r\n")
@@ -199,7 +199,7 @@ def test_a_proxy_that_breaks_off(run, answer):
     run(main)
 
 
-def test_a_tunnel_given_up(run):
+def test_destroyed_tunnel_request(run):
     async def main():
         gone = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""URLs and redirects: which place a request goes to, what is sent there, and what is refused."""
+"""URLs and redirects: the target of a request, the fields sent there, and the refused URLs."""
 
 import pytest
 
@@ -73,7 +73,7 @@ def test_the_parts_of_a_url(url, place, host, line):
         "",
     ],
 )
-def test_what_is_no_url(run, url):
+def test_invalid_urls_raise(run, url):
     async def main():
         with pytest.raises(InvalidArgValueError, match="url"):
             http.get(url)
@@ -120,7 +120,7 @@ def leading(place, status=302):
         (";a", "/;a"),
     ],
 )
-def test_where_a_location_leads(run, location, wanted):
+def test_location_is_resolved_against_the_url(run, location, wanted):
     async def main():
         count = []
 
@@ -141,7 +141,7 @@ def test_where_a_location_leads(run, location, wanted):
 
 
 @pytest.mark.parametrize("slashes", ["//", "\\\\", "///", "/\\"])
-def test_a_location_that_names_another_host_only(run, slashes):
+def test_location_without_a_scheme(run, slashes):
     async def main():
         async with serving(show) as other:
             place = slashes + other.base.removeprefix("http://") + "/to"
@@ -171,7 +171,7 @@ def test_a_location_that_names_another_host_only(run, slashes):
     ],
 )
 @pytest.mark.parametrize("body", [b"", b"a long answer that is not whole"])
-def test_a_location_that_leads_nowhere(run, head, error, body):
+def test_invalid_location_raises(run, head, error, body):
     async def talk(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         length = 1_000_000 if body else 0
@@ -187,7 +187,7 @@ def test_a_location_that_leads_nowhere(run, head, error, body):
     run(main)
 
 
-def test_an_empty_location_leads_to_the_same_place_as_often_as_was_allowed(run):
+def test_empty_location_repeats_until_the_redirect_limit(run):
     asked = []
 
     async def talk(reader, writer):
@@ -206,7 +206,7 @@ def test_an_empty_location_leads_to_the_same_place_as_often_as_was_allowed(run):
     run(main)
 
 
-def test_credentials_of_a_url_hold_for_its_origin(run):
+def test_url_credentials_apply_to_their_origin(run):
     async def main():
         async with serving(show) as other:
 
@@ -223,7 +223,7 @@ def test_credentials_of_a_url_hold_for_its_origin(run):
     run(main)
 
 
-def test_credentials_that_a_location_brings(run):
+def test_credentials_in_a_location(run):
     async def main():
         async with serving(show) as other:
             handler = leading(other.base.replace("http://", "http://a:b@") + "/")
@@ -252,7 +252,7 @@ KINDS = {
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_a_body_goes_on_whole_or_not_at_all(run, status, method):
+def test_redirected_body_is_sent_whole_or_not_at_all(run, status, method):
     to_get = status == 303 or (status < 303 and method == "POST")
 
     async def send(agent, url, kind, expect):
@@ -285,8 +285,8 @@ def test_a_body_goes_on_whole_or_not_at_all(run, status, method):
     run(main)
 
 
-def test_a_redirect_that_comes_before_the_body_was_sent(run):
-    """The rest goes nowhere: neither to the old place nor to the new one."""
+def test_early_redirect_stops_the_body(run):
+    """The rest of the body is sent neither to the old place nor to the new one."""
 
     async def endless():
         try:
@@ -315,7 +315,7 @@ def test_a_redirect_that_comes_before_the_body_was_sent(run):
     run(main)
 
 
-def test_a_body_that_is_written_by_hand_is_not_sent_on(run):
+def test_body_written_by_hand_is_not_redirected(run):
     async def main():
         async with serving(leading("/to", 307)) as server:
             request = http.request(server.base + "/from", method="POST", redirects=1)
@@ -328,7 +328,7 @@ def test_a_body_that_is_written_by_hand_is_not_sent_on(run):
     run(main)
 
 
-def test_what_a_program_listens_to_comes_from_every_place(run):
+def test_listeners_get_events_of_every_redirect(run):
     async def talk(reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
         if head.startswith(b"GET /to"):
@@ -356,7 +356,7 @@ def test_what_a_program_listens_to_comes_from_every_place(run):
 
 
 @pytest.mark.parametrize("kind", ["array", "mapped", "strided"])
-def test_whatever_holds_bytes_is_a_body(run, kind, tmp_path):
+def test_every_bytes_like_object_is_a_body(run, kind, tmp_path):
     import array
     import mmap
 

@@ -1,4 +1,4 @@
-"""Every module of the package can be imported first; the one to import is the argument."""
+"""Import one module of the package first; the argument names it."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""Every program of the comparisons that needs nothing but this package runs, for a moment, and reports a rate."""
+"""Run each benchmark program that needs only this package for a moment; each reports a rate."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Every compiled class made without its `__init__`, and all that such an object can be asked for; none may crash.
+"""Make every compiled class without its `__init__`, and use all its attributes and methods; none may crash.
 
 Arguments: a file for what is being tried, so that its last state names what ended the process; then the classes that are to
 be left out. Whatever is raised is right.

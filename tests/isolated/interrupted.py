@@ -1,4 +1,4 @@
-"""Ctrl-C in the middle of a pipeline destroys every stage and leaves by KeyboardInterrupt."""
+"""Ctrl-C in the middle of a pipeline destroys every stage and raises KeyboardInterrupt."""
 
 import asyncio
 import os

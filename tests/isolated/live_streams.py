@@ -1,4 +1,4 @@
-"""A program that ends with streams in every state: it ends at once, and what was dropped is all that it says."""
+"""A program ends with streams in every state: it ends at once, and its only output names the dropped data."""
 
 import asyncio
 import warnings

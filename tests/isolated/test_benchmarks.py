@@ -47,14 +47,14 @@ def test_every_program_runs():
 
 
 @pytest.mark.parametrize("name", ["versus_node", "versus_python"])
-def test_list(name):
+def test_list_prints_the_programs(name):
     done = run_comparison(name, "--list")
     assert_done(done)
     assert len(done.stdout.splitlines()) > 5
 
 
 @pytest.mark.parametrize("name", ["versus_node", "versus_python"])
-def test_a_pattern_that_nothing_matches(name):
+def test_pattern_without_a_match(name):
     done = run_comparison(name, "--only", "no-such-thing")
     assert done.returncode == 1
     assert "no-such-thing" in done.stderr

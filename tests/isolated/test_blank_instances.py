@@ -1,4 +1,4 @@
-"""A compiled object whose `__init__` was left out has fields that are None: it raises, and never reads through them."""
+"""A compiled object without `__init__` has fields that are None: it raises, and never dereferences them."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Long chains of streams, each at work in a call of the other, or the only one that holds it: no stack overflows."""
+"""Long chains of streams that call each other, or that hold each other: the stack does not overflow."""
 
 import re
 from pathlib import Path
@@ -22,10 +22,10 @@ def small_stack_length(chain):
 
 
 @pytest.mark.parametrize("chain", CHAINS)
-def test_on_a_small_stack(chain):
+def test_long_chains_on_a_small_stack(chain):
     assert_clean(run_program(PROGRAM, chain, str(small_stack_length(chain)), "small"), "done\n")
 
 
 @pytest.mark.parametrize("chain", CHAINS)
-def test_where_the_interpreter_allows_fewer_frames_than_there_are_streams(chain):
+def test_long_chains_with_a_low_recursion_limit(chain):
     assert_clean(run_program(PROGRAM, chain, "1500", "main"), "done\n")

@@ -53,7 +53,7 @@ def assert_clean(done, stdout=""):
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_each_module_alone(module):
+def test_each_module_can_be_imported_first(module):
     if module.startswith(("forebay._buffers.chunk_queue_py", "forebay._buffers.ring_py")) or backend_has(
         module
     ):
@@ -82,7 +82,7 @@ def test_memory_does_not_grow_with_the_data():
 
 
 @pytest.mark.parametrize("wanted", ["python", forebay.backend])
-def test_a_backend_can_be_asked_for(wanted):
+def test_backend_from_the_environment(wanted):
     done = python("import forebay; print(forebay.backend)", backend=wanted)
     assert_clean(done, f"{wanted}\n")
 
@@ -97,21 +97,21 @@ def test_the_python_backend_takes_no_compiled_module():
     assert_clean(python(program, backend="python"))
 
 
-def test_without_a_wish_the_compiled_backend_is_taken_where_there_is_one():
+def test_compiled_backend_is_the_default():
     done = python("import forebay; print(forebay.backend)", backend=None)
     compiled = python("import forebay", backend="c").returncode == 0
     assert_clean(done, "c\n" if compiled else "python\n")
 
 
 @pytest.mark.parametrize("wish", ["bogus", "C", "cython", "python "])
-def test_a_wish_that_is_none(wish):
+def test_unknown_backend_raises_import_error(wish):
     done = python("import forebay", backend=wish)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
     assert last == f"ImportError: FOREBAY_BACKEND is {wish!r}; it must be 'c', 'python' or unset"
 
 
-def test_the_backend_of_this_run_is_the_one_that_was_asked_for():
+def test_this_run_uses_the_requested_backend():
     wanted = os.environ.get("FOREBAY_BACKEND", "")
     assert wanted in ("", forebay.backend)
 

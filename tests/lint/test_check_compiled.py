@@ -1,4 +1,4 @@
-"""The check of the compiled sources: they are clean, and each rule finds what it is there for."""
+"""The check of the compiled sources: they are clean, and each rule finds its violations."""
 
 import ast
 
@@ -38,16 +38,16 @@ def complaints(body):
 
 
 @pytest.mark.parametrize("body", WRONG.values(), ids=WRONG)
-def test_what_is_wrong_is_found(body):
+def test_wrong_lines_are_found(body):
     assert len(complaints(body)) == 1
 
 
 @pytest.mark.parametrize("body", RIGHT.values(), ids=RIGHT)
-def test_what_is_right_is_not(body):
+def test_right_lines_pass(body):
     assert complaints(body) == []
 
 
-def test_cython_is_read_as_well(tmp_path):
+def test_native_sources_are_checked(tmp_path):
     path = tmp_path / "native.pyx"
     path.write_text(
         "cdef int wrong(self) except -1:\n    return -1\n\n"

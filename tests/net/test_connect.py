@@ -1,4 +1,4 @@
-"""connect(): the forms of an address, several addresses, what can go wrong, and giving up."""
+"""connect(): the forms of an address, several addresses, errors, and cancellation."""
 
 import asyncio
 import os
@@ -81,7 +81,7 @@ def free_port():
         return sock.getsockname()[1]
 
 
-def test_refused(run):
+def test_connection_refused_raises(run):
     async def main():
         port = free_port()
         with pytest.raises(ConnectionRefusedError, match=str(port)):
@@ -95,7 +95,7 @@ def test_refused(run):
     run(main)
 
 
-def test_refused_and_nobody_listens(run):
+def test_connection_refused_without_a_listener_is_reported(run):
     async def main():
         net.Socket().connect(free_port(), HOST)
         await until(lambda: run.errors)
@@ -105,7 +105,7 @@ def test_refused_and_nobody_listens(run):
     assert [type(context["exception"]) for context in run.errors] == [ConnectionRefusedError]
 
 
-def test_a_name_that_is_not_known(run):
+def test_unknown_host_name_raises(run):
     async def main():
         handle = net.connect("forebay.invalid", 80)
         seen = note(handle.socket, "lookup")
@@ -117,7 +117,7 @@ def test_a_name_that_is_not_known(run):
     run(main)
 
 
-def test_no_unix_socket_there(run, tmp_path):
+def test_missing_unix_socket_raises(run, tmp_path):
     async def main():
         with pytest.raises(FileNotFoundError):
             await net.connect(str(tmp_path / "nobody"))
@@ -143,7 +143,7 @@ def addresses(*hosts):
     return lookup
 
 
-def test_the_next_address_where_the_first_refuses(run):
+def test_next_address_is_tried_after_a_refusal(run):
     async def main():
         async with serving(greet) as server:
             lookup = addresses("127.0.0.2", "127.0.0.3", HOST)
@@ -171,7 +171,7 @@ def silent():
             sock.close()
 
 
-def test_the_next_address_where_the_first_is_silent(run, silent):
+def test_next_address_is_tried_after_a_delay(run, silent):
     async def main():
         async with net.create_server(greet) as server:
             await server.listen(silent, HOST)
@@ -183,7 +183,7 @@ def test_the_next_address_where_the_first_is_silent(run, silent):
     run(main)
 
 
-def test_every_address_fails(run):
+def test_error_if_every_address_fails(run):
     async def main():
         with pytest.raises(ConnectionRefusedError) as caught:
             await net.connect("somewhere", free_port(), lookup=addresses(HOST, "127.0.0.2", "127.0.0.3"))
@@ -218,7 +218,7 @@ def test_ipv6(run):
     run(main)
 
 
-def test_from_a_local_address(run):
+def test_local_address(run):
     async def main():
         async with (
             serving(greet) as server,
@@ -230,7 +230,7 @@ def test_from_a_local_address(run):
     run(main)
 
 
-def test_too_late(run, silent):
+def test_connect_timeout(run, silent):
     async def main():
         with pytest.raises(TimeoutError):
             await net.connect(silent, "127.0.0.2", timeout=0.02)
@@ -238,7 +238,7 @@ def test_too_late(run, silent):
     run(main)
 
 
-def test_cancelled(run, silent):
+def test_cancelled_connect(run, silent):
     async def main():
         handle = net.connect(silent, "127.0.0.2")
         task = asyncio.ensure_future(handle.wait())
@@ -253,8 +253,8 @@ def test_cancelled(run, silent):
 
 
 @pytest.mark.parametrize("host", [HOST, "localhost"])
-def test_cancelled_at_every_step(run, host):
-    """Also in the moment when it is connected and the task does not know yet."""
+def test_connect_cancelled_at_every_step(run, host):
+    """This includes the moment after the connection is open and before the task has resumed."""
 
     async def main():
         async with serving(lambda stream: stream.resume()) as server:
@@ -279,7 +279,7 @@ def test_cancelled_at_every_step(run, host):
     run(main)
 
 
-def test_cancelled_during_the_lookup(run):
+def test_connect_cancelled_during_the_lookup(run):
     async def main():
         asked = []
 
@@ -307,7 +307,7 @@ def test_a_lookup_that_raises(run):
     run(main)
 
 
-def test_aborted(run, silent):
+def test_connect_aborted_by_a_signal(run, silent):
     async def main():
         controller = AbortController()
         handle = net.connect(silent, "127.0.0.2", signal=controller.signal)
@@ -322,7 +322,7 @@ def test_aborted(run, silent):
     run(main)
 
 
-def test_a_full_queue_of_a_unix_socket(run, tmp_path):
+def test_connect_to_a_unix_socket_with_a_full_backlog(run, tmp_path):
     path = str(tmp_path / "full")
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
@@ -349,7 +349,7 @@ def test_a_full_queue_of_a_unix_socket(run, tmp_path):
         run(main)
 
 
-def test_ssl_of_a_plain_server(run):
+def test_tls_to_a_plain_server_fails(run):
     async def main():
         async with serving(lambda stream: stream.end(b"no TLS here\n")) as server:
             with pytest.raises(ssl.SSLError):

@@ -1,4 +1,4 @@
-"""Arguments that cannot be meant are refused by their names."""
+"""Impossible arguments raise an error that names the argument."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ NAMES = ["a" * 64 + ".example", "a..b", "\ud800x", ".", "\xe9" * 64]
 
 @pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
 @pytest.mark.parametrize("name", ["timeout", "attempt_delay"])
-def test_times_of_connect_that_are_none(run, name, value):
+def test_connect_times_out_of_range_raise(run, name, value):
     async def main():
         if (name, value) != ("attempt_delay", 0):
             with pytest.raises(OutOfRangeError, match=f"{name} must be .* and finite, got"):
@@ -23,7 +23,7 @@ def test_times_of_connect_that_are_none(run, name, value):
 
 @pytest.mark.parametrize("value", ["1", True, b"1"])
 @pytest.mark.parametrize("name", ["timeout", "attempt_delay"])
-def test_times_of_connect_of_a_wrong_type(run, name, value):
+def test_connect_times_of_a_wrong_type_raise(run, name, value):
     async def main():
         with pytest.raises(InvalidArgTypeError, match=f"{name} must be a number of seconds, got"):
             net.connect(1, HOST, **{name: value})
@@ -31,7 +31,7 @@ def test_times_of_connect_of_a_wrong_type(run, name, value):
     run(main)
 
 
-def test_the_time_of_a_handshake(run):
+def test_wrong_handshake_time_raises(run):
     async def main():
         with pytest.raises(OutOfRangeError, match="handshake_timeout must be above 0"):
             net.create_server(handshake_timeout=0)
@@ -40,7 +40,7 @@ def test_the_time_of_a_handshake(run):
 
 
 @pytest.mark.parametrize("host", NAMES, ids=ascii)
-def test_names_that_no_host_can_have(run, host):
+def test_impossible_host_names_raise(run, host):
     async def main():
         with pytest.raises(InvalidArgValueError, match="cannot be the name of a host"):
             await net.connect(host, 1)
@@ -53,7 +53,7 @@ def test_names_that_no_host_can_have(run, host):
 
 
 @pytest.mark.parametrize("kind", [str, str.encode])
-def test_a_path_that_is_too_long(run, tmp_path, kind):
+def test_long_unix_path_raises(run, tmp_path, kind):
     async def main():
         path = kind(str(tmp_path / ("a" * 200)))
         with pytest.raises(OSError, match=r"path too long: .*aaa"):
@@ -67,7 +67,7 @@ def test_a_path_that_is_too_long(run, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", [str, str.encode])
-def test_a_path_with_a_null_byte(run, tmp_path, kind):
+def test_unix_path_with_a_null_byte_raises(run, tmp_path, kind):
     async def main():
         path = kind(str(tmp_path / "a\0b"))
         with pytest.raises(InvalidArgValueError, match="must not hold a null byte"):

@@ -1,4 +1,4 @@
-"""Bytes that the kernel moves are the same as others, and a new listener takes over without loss."""
+"""Transfers inside the kernel have the same bytes, and a new listener continues without loss."""
 
 import asyncio
 import contextlib
@@ -98,7 +98,7 @@ async def sending(path, place, **options):
 @pytest.mark.parametrize(
     "reading", [{}, {"start": 100_001}, {"end": 4_999_999}, {"start": 7, "end": 7}, {"start": SIZE}]
 )
-def test_a_file_into_a_socket(run, file, trips, reading):
+def test_file_to_socket(run, file, trips, reading):
     async def main():
         async def serve(stream):
             reader = create_read_stream(file, **reading)
@@ -118,7 +118,7 @@ def test_a_file_into_a_socket(run, file, trips, reading):
     assert trips
 
 
-def test_text_before_and_after_the_file(run, file, trips):
+def test_writes_before_and_after_the_file(run, file, trips):
     async def main():
         async def serve(stream):
             stream.write(b"before ")
@@ -137,7 +137,7 @@ def test_text_before_and_after_the_file(run, file, trips):
     assert trips
 
 
-def test_a_write_during_the_trip_goes_behind_what_was_sent(run, file, trips):
+def test_write_during_a_transfer_follows_the_sent_bytes(run, file, trips):
     async def main():
         async with pair() as (client, there):
             reader = create_read_stream(file)
@@ -153,7 +153,7 @@ def test_a_write_during_the_trip_goes_behind_what_was_sent(run, file, trips):
     assert len(trips) > 1
 
 
-def test_a_listener_in_the_middle_sees_all_that_is_left(run, file, trips):
+def test_listener_added_in_the_middle_gets_the_rest(run, file, trips):
     async def main():
         async with pair() as (client, there):
             reader = create_read_stream(file)
@@ -210,7 +210,7 @@ def test_pause_and_resume(run, file, trips):
     assert trips
 
 
-def test_a_slow_client_holds_the_file_back(run, tmp_path, trips):
+def test_slow_client_pauses_the_file(run, tmp_path, trips):
     path = tmp_path / "large"
     with path.open("wb") as made:
         made.truncate(1 << 30)
@@ -264,8 +264,8 @@ def test_destroyed_in_the_middle(run, file, trips, who):
     assert trips
 
 
-def test_a_file_that_is_not_in_memory(run, file, trips, monkeypatch):
-    """Then a worker fetches it, and the loop does not wait for the disk."""
+def test_uncached_file_is_loaded_by_a_worker(run, file, trips, monkeypatch):
+    """A worker loads the file, and the loop does not wait for the disk."""
 
     async def main():
         async with sending(file, (0, HOST)) as server, net.connect(server.port, HOST) as client:
@@ -286,13 +286,13 @@ def test_a_file_that_is_not_in_memory(run, file, trips, monkeypatch):
 
 @pytest.mark.parametrize("offset", [0, 1, 4095, 131_071, 5_000_000])
 @pytest.mark.parametrize("size", [1, 131_072, 1_000_000, 8_000_000])
-def test_what_is_in_memory(file, offset, size):
-    """A file that has just been written is, and what is behind its end needs none."""
+def test_cached_ranges_are_found(file, offset, size):
+    """A file that has just been written is cached, and a range behind its end counts as cached."""
     with open(file, "rb") as opened:
         assert in_memory(opened.fileno(), offset, size, 131_072) == size
 
 
-def test_what_is_not_in_memory(file):
+def test_uncached_ranges_are_found(file):
     with open(file, "rb") as opened:
         fd = opened.fileno()
         os.fsync(fd)
@@ -305,8 +305,8 @@ def test_what_is_not_in_memory(file):
         assert in_memory(fd, 0, SIZE, 131_072) == in_memory(fd, 0, 1 << 20, 131_072) == 1 << 20
 
 
-def test_a_trip_ends_in_time_where_the_socket_never_waits(run, file, trips, monkeypatch):
-    """So that a new listener sees the bytes, however fast the peer is."""
+def test_transfer_to_a_fast_peer_returns_to_the_loop(run, file, trips, monkeypatch):
+    """A new listener then sees the bytes, however fast the peer is."""
 
     async def main():
         async with sending(file, (0, HOST)) as server, net.connect(server.port, HOST) as client:
@@ -319,7 +319,7 @@ def test_a_trip_ends_in_time_where_the_socket_never_waits(run, file, trips, monk
     assert len(trips) >= SIZE // 200_000
 
 
-def test_tls_takes_the_ordinary_way(run, file, trips, server_tls, client_tls):
+def test_tls_uses_the_ordinary_path(run, file, trips, server_tls, client_tls):
     async def main():
         async with (
             sending(file, (0, HOST), ssl=server_tls) as server,
@@ -331,7 +331,7 @@ def test_tls_takes_the_ordinary_way(run, file, trips, server_tls, client_tls):
     assert not trips
 
 
-def test_into_a_unix_socket(run, file, trips, tmp_path):
+def test_file_to_unix_socket(run, file, trips, tmp_path):
     async def main():
         place = tmp_path / "socket"
         async with sending(file, (place,)), net.connect(place) as client:
@@ -368,7 +368,7 @@ async def until_spliced(dest):
     await until(lambda: pipe_ends() and dest.bytes_written)
 
 
-def test_a_socket_into_a_socket(run):
+def test_socket_to_socket(run):
     async def main():
         async with link() as (left, source, dest, right):
             source.pipe(dest)
@@ -434,7 +434,7 @@ def test_a_listener_on_the_source_in_the_middle(run):
     run(main)
 
 
-def test_a_write_by_somebody_else_goes_behind_the_pipe(run):
+def test_other_write_follows_the_piped_bytes(run):
     async def main():
         async with link() as (left, source, dest, right):
             source.pipe(dest)
@@ -453,7 +453,7 @@ def test_a_write_by_somebody_else_goes_behind_the_pipe(run):
     run(main)
 
 
-def test_another_destination_in_the_middle(run):
+def test_second_destination_added_in_the_middle(run):
     async def main():
         async with link() as (left, source, dest, right):
             source.pipe(dest)
@@ -475,7 +475,7 @@ def test_another_destination_in_the_middle(run):
     run(main)
 
 
-def test_two_destinations_take_the_ordinary_way(run):
+def test_two_destinations_use_the_ordinary_path(run):
     async def main():
         async with link() as (left, source, dest, right):
             got = []
@@ -510,7 +510,7 @@ def test_pausing_a_proxy(run):
     run(main)
 
 
-def test_a_slow_reader_holds_the_source_back(run):
+def test_slow_reader_pauses_the_source(run):
     async def main():
         async with link() as (left, source, dest, _right):
             source.pipe(dest)
@@ -547,7 +547,7 @@ def test_the_timeout_of_a_proxied_socket(run):
 
 
 @pytest.mark.parametrize("who", ["source", "dest", "left", "right"])
-def test_one_end_of_a_proxy_is_gone(run, who):
+def test_one_end_of_a_proxy_is_closed(run, who):
     async def main():
         async with link() as (left, source, dest, right):
             flow = pipeline(source, dest)
@@ -576,7 +576,7 @@ def test_one_end_of_a_proxy_is_gone(run, who):
     run(main)
 
 
-def test_a_destination_that_is_given_up_while_the_source_lives(run):
+def test_destroyed_destination_leaves_the_source_open(run):
     async def main():
         async with link() as (left, source, dest, _right):
             source.pipe(dest)
@@ -600,7 +600,7 @@ def test_a_destination_that_is_given_up_while_the_source_lives(run):
 
 
 @pytest.mark.parametrize("writing", [{}, {"flags": "a"}, {"flags": "r+", "start": 5}, {"atomic": True}])
-def test_a_socket_into_a_file(run, tmp_path, pipes, writing):
+def test_socket_to_file(run, tmp_path, pipes, writing):
     path = tmp_path / "out"
     if "flags" in writing:
         path.write_bytes(b"01234")
@@ -621,7 +621,7 @@ def test_a_socket_into_a_file(run, tmp_path, pipes, writing):
     assert pipes
 
 
-def test_a_listener_in_the_middle_of_a_download(run, tmp_path, pipes):
+def test_listener_added_during_a_download(run, tmp_path, pipes):
     path = tmp_path / "out"
 
     async def main():
@@ -678,7 +678,7 @@ def test_a_full_disk(run, pipes):
 
 
 @pytest.mark.parametrize("who", ["source", "writer"])
-def test_a_download_that_is_given_up(run, tmp_path, pipes, who):
+def test_destroyed_download(run, tmp_path, pipes, who):
     async def main():
         async with pair() as (client, there):
             client.on("error", lambda error: None)
@@ -703,7 +703,7 @@ def test_a_download_that_is_given_up(run, tmp_path, pipes, who):
 # ---- what stands between takes the ordinary way
 
 
-def test_a_transform_between(run, file, trips):
+def test_transform_prevents_the_direct_path(run, file, trips):
     async def main():
         async def serve(stream):
             readers.append(create_read_stream(file))
@@ -722,7 +722,7 @@ def test_a_transform_between(run, file, trips):
     assert not trips
 
 
-def test_errors_of_an_unfit_pair_come_once(run):
+def test_transfer_between_sockets_emits_no_error(run):
     async def main():
         async with link() as (left, source, dest, right):
             errors = errors_of(source) + errors_of(dest)

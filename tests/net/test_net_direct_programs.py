@@ -1,4 +1,4 @@
-"""Random programs on piped sockets and files: whatever is done in the middle, every byte arrives once and in order."""
+"""Random programs on piped sockets and files: every byte arrives once and in order."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Connections that break off, stall or lie, at every place: what was said before arrives, and there is one clear end."""
+"""Connections break off, stall or send wrong data at every place: earlier data arrives, and there is one clear end."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ async def answer(stream):
 
 
 @pytest.mark.parametrize("how", ["half_close", "close", "reset"])
-def test_a_client_that_goes_after_every_byte(run, how):
+def test_client_closes_after_every_byte(run, how):
     async def main():
         outcomes = []
 
@@ -65,7 +65,7 @@ def test_a_client_that_goes_after_every_byte(run, how):
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-def test_a_server_that_goes_after_every_byte(run, how):
+def test_server_closes_after_every_byte(run, how):
     async def main():
         loop = asyncio.get_running_loop()
         offsets = iter(range(len(ANSWER) + 1))
@@ -116,8 +116,8 @@ def test_a_reset_in_the_middle_of_a_body(run):
     run(main)
 
 
-def test_a_reset_of_a_reader_that_is_behind(run):
-    """What was received before the reset is not lost to a loop that tells of it only once."""
+def test_data_before_a_reset_reaches_a_slow_reader(run):
+    """Data received before the reset is not lost, even if the loop reports the reset only once."""
 
     async def main():
         async with peer_of(lambda stream: streams.append(stream), pause_on_connect=True) as peer:
@@ -146,7 +146,7 @@ def test_a_reset_of_a_reader_that_is_behind(run):
     run(main)
 
 
-def test_a_peer_that_takes_nothing(run):
+def test_peer_that_reads_nothing(run):
     async def main():
         async with pair({"pause_on_connect": True}) as (client, there):
             client.set_timeout(0.05, lambda: client.destroy(TimeoutError("the peer takes nothing")))
@@ -158,7 +158,7 @@ def test_a_peer_that_takes_nothing(run):
     run(main)
 
 
-def test_a_client_that_is_cancelled(run):
+def test_cancelled_client(run):
     async def main():
         async def client(port):
             async with net.connect(port, HOST) as stream:
@@ -185,7 +185,7 @@ def test_a_client_that_is_cancelled(run):
     run(main)
 
 
-def test_an_iteration_that_is_left(run):
+def test_iteration_left_early(run):
     async def main():
         async with pair() as (client, there):
             there.write(bytes(1000))
@@ -198,7 +198,7 @@ def test_an_iteration_that_is_left(run):
     run(main)
 
 
-def test_the_end_comes_in_the_way_of_a_write(run):
+def test_peer_end_during_a_write(run):
     async def main():
         async with pair() as (client, there):
             there.destroy()
@@ -211,8 +211,8 @@ def test_the_end_comes_in_the_way_of_a_write(run):
 
 
 @pytest.mark.parametrize("size", [1, 2, 3])
-def test_writes_in_crumbs(run, size):
-    """A receiver with the smallest buffers: nearly every write is a partial one."""
+def test_partial_writes(run, size):
+    """The receiver has the smallest buffers, so nearly every write is partial."""
 
     async def main():
         import socket
@@ -325,7 +325,7 @@ def test_an_idle_socket_is_small(run):
 
 @pytest.mark.parametrize("looked", [False, True])
 def test_a_slow_client_costs_no_memory(run, tmp_path, looked):
-    """Neither if the kernel moves the bytes nor if Python sees them."""
+    """Memory stays bounded both on the direct path and on the ordinary path."""
     path = tmp_path / "large"
     with path.open("wb") as made:
         made.truncate(1 << 30)

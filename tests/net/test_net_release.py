@@ -22,7 +22,7 @@ def reports(run):
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_the_system_cannot_close_a_connection(run, server_tls, client_tls, tls):
+def test_error_while_closing_a_descriptor(run, server_tls, client_tls, tls):
     """Other code has closed the descriptor of the connection by mistake."""
 
     async def main():
@@ -51,8 +51,8 @@ def test_the_system_cannot_close_a_connection(run, server_tls, client_tls, tls):
     run(main)
 
 
-def test_a_program_that_closes_the_socket_below(run):
-    """Its descriptor is not free before the stream is closed: what is written would go to another connection."""
+def test_program_closes_the_underlying_socket(run):
+    """The descriptor stays reserved until the stream is closed, because writes could reach another connection."""
 
     async def main():
         accepted = asyncio.get_running_loop().create_future()
@@ -93,7 +93,7 @@ class Refusing(asyncio.SelectorEventLoop):
 
 
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
-def test_the_system_watches_no_more_descriptors(server_tls, tls):
+def test_watching_a_descriptor_fails(server_tls, tls):
     """No task keeps waiting; the error of the connection gives the reason."""
 
     async def main():
@@ -139,7 +139,7 @@ def test_a_write_callback_that_raises_at_the_end(run):
     run(main)
 
 
-def test_a_listening_socket_that_somebody_else_has_closed(run):
+def test_listening_socket_closed_by_other_code(run):
     async def main():
         sock = socket.socket()
         sock.bind((HOST, 0))
@@ -157,7 +157,7 @@ def test_a_listening_socket_that_somebody_else_has_closed(run):
 
 
 @pytest.mark.parametrize("event", ["connect", "ready", "lookup"])
-def test_a_listener_of_the_way_to_a_connection_that_raises(run, event):
+def test_exception_of_a_lookup_or_connect_listener(run, event):
     async def main():
         def refuse(*args):
             raise ValueError("the listener's own")
@@ -176,7 +176,7 @@ def test_a_listener_of_the_way_to_a_connection_that_raises(run, event):
 
 
 @pytest.mark.parametrize("event", ["listening", "error"])
-def test_a_listener_of_a_server_that_raises(run, event):
+def test_exception_of_a_listener_of_a_server(run, event):
     async def main():
         def refuse(*args):
             raise ValueError("the listener's own")
@@ -197,7 +197,7 @@ def test_a_listener_of_a_server_that_raises(run, event):
     assert reports(run) == [ValueError]
 
 
-def test_a_listener_of_secure_and_one_of_data_that_raise_lose_nothing(run, server_tls, client_tls):
+def test_exceptions_of_secure_and_data_listeners_lose_no_data(run, server_tls, client_tls):
     async def main():
         def refuse(*args):
             raise ValueError("the listener's own")
@@ -232,8 +232,8 @@ async def steps(count):
 
 
 @pytest.mark.parametrize("after", range(4))
-def test_the_tasks_of_a_server_are_cancelled_by_somebody_else(run, after):
-    """As `asyncio.run` does at its end, in any order."""
+def test_server_tasks_cancelled_by_other_code(run, after):
+    """`asyncio.run` cancels them in the same way at its end, in any order."""
 
     async def main():
         mine = asyncio.all_tasks()
@@ -250,7 +250,7 @@ def test_the_tasks_of_a_server_are_cancelled_by_somebody_else(run, after):
 
 @pytest.mark.parametrize("tls", [False, True], ids=["handler", "handshake"])
 @pytest.mark.parametrize("after", range(4))
-def test_the_task_of_a_connection_is_cancelled_by_somebody_else(run, server_tls, tls, after):
+def test_connection_task_cancelled_by_other_code(run, server_tls, tls, after):
     async def main():
         async def handler(stream):
             await asyncio.sleep(60)
@@ -270,7 +270,7 @@ def test_the_task_of_a_connection_is_cancelled_by_somebody_else(run, server_tls,
 
 @pytest.mark.parametrize("tls", [False, True], ids=["lookup", "handshake"])
 @pytest.mark.parametrize("after", range(4))
-def test_the_task_of_an_attempt_is_cancelled_by_somebody_else(run, client_tls, tls, after):
+def test_attempt_task_cancelled_by_other_code(run, client_tls, tls, after):
     async def main():
         async def lookup(host, port, family):
             await asyncio.sleep(60)
@@ -296,7 +296,7 @@ def test_the_task_of_an_attempt_is_cancelled_by_somebody_else(run, client_tls, t
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "later"])
-def test_a_handler_that_fails_by_its_file_is_reported_and_its_peer_hears_no_end(run, late):
+def test_file_error_of_a_handler_is_reported_and_resets_the_peer(run, late):
     async def main():
         async def store(stream):
             if late:
@@ -318,7 +318,7 @@ def test_a_handler_that_fails_by_its_file_is_reported_and_its_peer_hears_no_end(
     assert [context["exception"].errno for context in run.errors] == [errno.ENOSPC]
 
 
-def test_a_source_that_fails_ends_no_answer(run, tmp_path):
+def test_failing_source_does_not_end_the_response(run, tmp_path):
     async def main():
         async def answer(stream):
             await pipeline(create_read_stream(tmp_path / "none"), stream)
@@ -394,8 +394,8 @@ async def _sleeps(stream):
 
 @pytest.mark.parametrize("how", ["close", "reset", "half_close"])
 @pytest.mark.parametrize("handler", [_sends, _writes, _reads, _pipes, _generates, _echoes, _sleeps])
-def test_a_peer_that_leaves_is_no_news(run, handler, how):
-    """Whatever the handler is about, and however the peer goes: it is not the server's fault."""
+def test_peer_disconnect_is_not_reported(run, handler, how):
+    """Whatever the handler does, and however the peer leaves, no error is reported."""
 
     async def main():
         async with serving(handler) as server:
@@ -414,7 +414,7 @@ def test_a_peer_that_leaves_is_no_news(run, handler, how):
     run(main)
 
 
-def test_a_write_after_the_peer_has_ended_the_connection_is_a_broken_pipe(run):
+def test_write_to_a_closed_peer_is_a_broken_pipe(run):
     async def main():
         async with pair() as (client, there):
             ends = note(there, "end")

@@ -1,4 +1,4 @@
-"""A Socket keeps the rules of the stream model, by the kit that is there for everybody's streams."""
+"""A Socket follows the rules of the stream model; `forebay.testing` checks them."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Server: where it listens, whom it lets in, and how it closes."""
+"""Server: addresses, accepted connections, and close()."""
 
 import asyncio
 import contextlib
@@ -59,7 +59,7 @@ def test_events_and_names(run):
     run(main)
 
 
-def test_everywhere(run):
+def test_listen_on_all_addresses(run):
     async def main():
         async with net.create_server(greet) as server:
             await server.listen(0)
@@ -106,7 +106,7 @@ def test_reuse_port(run):
     run(main)
 
 
-def test_a_port_that_is_taken(run):
+def test_port_in_use_raises(run):
     async def main():
         async with serving() as server:
             second = net.create_server()
@@ -124,7 +124,7 @@ def test_a_port_that_is_taken(run):
     run(main)
 
 
-def test_wrong_use(run):
+def test_wrong_uses_raise(run):
     async def main():
         for options in ({"listener": 5}, {"block_list": 5}, {"ssl": True}):
             with pytest.raises(InvalidArgTypeError):
@@ -171,7 +171,7 @@ def test_a_cancelled_listen_at_every_step(run):
     run(main)
 
 
-def test_closing_what_never_listened(run):
+def test_close_of_a_server_that_never_listened(run):
     async def main():
         server = net.create_server()
         seen = note(server, "close")
@@ -189,7 +189,7 @@ def test_closing_what_never_listened(run):
 # ---- Unix sockets
 
 
-def test_an_abandoned_path_is_taken_over(run, tmp_path):
+def test_abandoned_unix_socket_is_replaced(run, tmp_path):
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(path))
@@ -213,7 +213,7 @@ def test_an_abandoned_path_is_taken_over(run, tmp_path):
     run(main)
 
 
-def test_a_path_that_was_replaced_is_left_alone(run, tmp_path):
+def test_replaced_unix_socket_is_not_removed(run, tmp_path):
     path = tmp_path / "socket"
 
     async def main():
@@ -276,7 +276,7 @@ def test_block_list(run):
     run(main)
 
 
-def test_a_block_list_that_fails_lets_nobody_in(run):
+def test_failing_block_list_refuses_the_connection(run):
     async def main():
         async with serving(greet, block_list=lambda address: 1 / 0) as server:
             peer = await Peer.to(server.port)
@@ -394,7 +394,7 @@ def test_a_plain_handler_that_fails(run):
     assert [type(context["exception"]) for context in run.errors] == [ValueError]
 
 
-def test_a_reset_that_a_handler_lets_pass_is_no_news(run):
+def test_reset_raised_by_a_handler_is_not_reported(run):
     async def main():
         ended = []
 
@@ -414,8 +414,8 @@ def test_a_reset_that_a_handler_lets_pass_is_no_news(run):
     run(main)
 
 
-def test_a_reset_that_is_met_on_the_way_to_another_socket_is_no_news(run):
-    """A proxy's client goes while the kernel moves bytes to it, and the handler lets the error pass."""
+def test_reset_of_a_proxied_client_is_not_reported(run):
+    """The client of a proxy resets during a kernel transfer, and the handler does not catch the error."""
 
     async def main():
         met = []
@@ -485,7 +485,7 @@ def test_close_waits_for_the_connections(run):
 
 @pytest.mark.parametrize("does", ["send", "receive", "sleep"])
 def test_aclose_under_load(run, does):
-    """A handler that is in the middle of something is cancelled, and that is no news for anybody."""
+    """aclose() cancels running handlers and reports no error."""
 
     async def main():
         cancelled = []
@@ -550,7 +550,7 @@ def test_serve_forever(run):
 
 
 def test_out_of_descriptors(run):
-    """Accepting pauses, says so once, and goes on when there are descriptors again."""
+    """The server pauses accepting, reports it once, and continues when descriptors are free again."""
 
     async def main():
         async with serving(lambda stream: stream.end(b"in")) as server:

@@ -32,7 +32,7 @@ def echo(stream):
 
 
 @pytest.mark.parametrize("size", [0, 1, 4096, 4097, 65536, 65537, 1_000_000])
-def test_what_is_sent_comes_back(run, size):
+def test_echo(run, size):
     async def main():
         data = payload(size)
         async with serving(echo) as server, net.connect(server.port, HOST) as client:
@@ -59,7 +59,7 @@ def test_many_writes_arrive_in_order(run, step):
     run(main)
 
 
-def test_writes_of_one_go_leave_together(run):
+def test_writes_of_one_callback_are_gathered(run):
     async def main():
         async with peer_of(lambda stream: write(stream)) as peer:
             assert await peer.receive(3000) == b"a" * 1000 + b"b" * 1000 + b"c" * 1000
@@ -103,7 +103,7 @@ def test_bytes_like_chunks_of_all_kinds(run):
     run(main)
 
 
-def test_written_before_the_connection_is_there(run):
+def test_writes_before_the_connection_is_open(run):
     async def main():
         async with serving(echo) as server:
             client = net.Socket()
@@ -141,7 +141,7 @@ def test_the_events_of_a_connection_in_order(run):
     run(main)
 
 
-def test_ready_state(run):
+def test_ready_state_of_a_socket(run):
     async def main():
         async with pair({"allow_half_open": True}, allow_half_open=True) as (client, there):
             assert (client.ready_state, there.ready_state) == ("open", "open")
@@ -184,7 +184,7 @@ def test_half_open_answers_after_the_end(run):
     run(main)
 
 
-def test_a_socket_that_nobody_reads_stays_as_it_is(run):
+def test_unread_socket_does_not_end(run):
     async def main():
         async with pair() as (client, there):
             client.end(b"unread")
@@ -385,7 +385,7 @@ def test_destroy_while_connecting(run):
     run(main)
 
 
-def test_pending_writes_hear_of_the_end(run):
+def test_destroy_fails_pending_writes(run):
     async def main():
         async with pair() as (client, _there):
             told = []
@@ -424,7 +424,7 @@ def test_destroy_soon_sends_what_is_queued(run):
     run(main)
 
 
-def test_writing_to_a_peer_that_is_gone(run):
+def test_write_to_a_closed_peer(run):
     async def main():
         async with peer_of(lambda stream: streams.append(stream)) as peer:
             await until(lambda: streams)
@@ -464,7 +464,7 @@ def test_a_reset_is_one_error(run):
 # ---- timeouts
 
 
-def test_timeout_says_that_nothing_happens(run):
+def test_timeout_event_of_an_idle_socket(run):
     async def main():
         async with pair() as (client, there):
             client.set_timeout(0.02)
@@ -486,7 +486,7 @@ def test_timeout_says_that_nothing_happens(run):
     run(main)
 
 
-def test_timeout_waits_while_something_happens(run):
+def test_timeout_restarts_with_every_transfer(run):
     async def main():
         async with pair() as (client, there):
             began = asyncio.get_running_loop().time()
@@ -520,7 +520,7 @@ def test_timeout_is_off_after_the_end(run):
 # ---- with the other streams
 
 
-def test_in_a_pipeline(run):
+def test_socket_in_a_pipeline(run):
     async def main():
         data = payload(2_000_000)
         got = []
@@ -564,7 +564,7 @@ def test_cork(run):
     run(main)
 
 
-def test_a_fast_writer_leaves_the_loop_its_turn(run):
+def test_fast_writer_does_not_block_the_loop(run):
     async def main():
         async with pair() as (client, there):
             there.resume()

@@ -1,4 +1,4 @@
-"""Random programs on sockets: whatever both ends do, the bytes that arrive are the right ones, and there is one end.
+"""Random programs on sockets: the received bytes are right, and each side ends once.
 
 The acts also happen inside listeners and callbacks, with the collector running at every allocation.
 """

@@ -1,4 +1,4 @@
-"""TLS: from the start, in the middle, with real peers, and what must not pass for an end."""
+"""TLS: from the start, by STARTTLS, with real peers, and truncated connections."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ def echo(stream):
 
 
 @pytest.mark.parametrize("size", [0, 1, 16384, 16385, 3_000_000])
-def test_what_is_sent_comes_back(run, server_tls, client_tls, size):
+def test_echo_through_tls(run, server_tls, client_tls, size):
     async def main():
         data = payload(size)
         async with (
@@ -34,7 +34,7 @@ def test_what_is_sent_comes_back(run, server_tls, client_tls, size):
     run(main)
 
 
-def test_written_before_the_handshake_is_done(run, server_tls, client_tls):
+def test_writes_before_the_handshake(run, server_tls, client_tls):
     async def main():
         async with serving(echo, ssl=server_tls) as server:
             handle = net.connect(server.port, "localhost", ssl=client_tls)
@@ -123,8 +123,8 @@ def test_starttls(run, server_tls, client_tls):
     run(main)
 
 
-def test_plain_text_slipped_in_before_the_handshake(run, server_tls):
-    """What came before TLS must not be taken for what came inside it."""
+def test_plain_text_before_the_handshake_is_refused(run, server_tls):
+    """Plain text received before TLS must not be treated as data received inside TLS."""
 
     async def main():
         got = []
@@ -151,8 +151,8 @@ def test_plain_text_slipped_in_before_the_handshake(run, server_tls):
     run(main)
 
 
-def test_the_end_needs_a_notice(run, server_tls, client_tls):
-    """A connection that breaks off below TLS is an error to the reader, never a short success."""
+def test_end_without_close_notify_is_an_error(run, server_tls, client_tls):
+    """If the connection ends without a TLS close_notify, the reader gets an error."""
 
     async def main():
         async def cut(stream):
@@ -192,7 +192,7 @@ def test_half_open(run, server_tls, client_tls):
     run(main)
 
 
-def test_a_slow_reader_holds_the_writer_back(run, server_tls, client_tls):
+def test_slow_reader_pauses_the_writer(run, server_tls, client_tls):
     async def main():
         chunk = payload(100_000)
         sent = 0
@@ -237,7 +237,7 @@ def test_pause_in_the_middle_of_a_record(run, server_tls, client_tls):
     run(main)
 
 
-def test_a_peer_that_never_answers(run, client_tls):
+def test_handshake_timeout(run, client_tls):
     async def main():
         async with serving(lambda stream: None) as server:
             client = await net.connect(server.port, HOST)
@@ -248,7 +248,7 @@ def test_a_peer_that_never_answers(run, client_tls):
     run(main)
 
 
-def test_a_client_that_never_begins(run, server_tls):
+def test_server_handshake_timeout(run, server_tls):
     async def main():
         async with serving(echo, ssl=server_tls, handshake_timeout=0.02) as server:
             failures = note(server, "tls_error")
@@ -285,8 +285,8 @@ def test_cut_at_every_byte_of_the_handshake(run, server_tls, client_tls):
     run(main)
 
 
-def test_broken_off_in_the_moment_of_the_handshake(run, server_tls, client_tls):
-    """The connection is broken when the awaiting task has its turn: only the await reports it."""
+def test_reset_at_the_end_of_the_handshake(run, server_tls, client_tls):
+    """The connection breaks before the awaiting task resumes, so only the await raises."""
 
     async def main():
         with socket.create_server((HOST, 0)) as listener:
@@ -366,7 +366,7 @@ def test_cancelled_during_the_handshake(run, client_tls):
     run(main)
 
 
-def test_errors_inside_are_one_error(run, server_tls, client_tls):
+def test_tls_error_is_reported_once(run, server_tls, client_tls):
     async def main():
         async def spoil(stream):
             await until(lambda: stream.bytes_read)
@@ -385,7 +385,7 @@ def test_errors_inside_are_one_error(run, server_tls, client_tls):
     run(main)
 
 
-def test_wrong_contexts(run):
+def test_wrong_contexts_raise(run):
     async def main():
         async with serving(echo) as server:
             client = await net.connect(server.port, HOST)

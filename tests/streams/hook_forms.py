@@ -1,4 +1,4 @@
-"""Every way in which a hook may be done."""
+"""Every form of a hook: plain, async, Completion, and others."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""What the models of streams share: how many programs there are, and the life of a stream as its listeners see it."""
+"""Helpers of the model tests: the number of programs, and a stream's life as its listeners see it."""
 
 import asyncio
 import functools

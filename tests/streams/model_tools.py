@@ -1,4 +1,4 @@
-"""What random flows are made of: sources, stages and sinks whose data is numbered, so that each byte can be told.
+"""Parts of random pipelines: sources, stages and sinks with numbered data, so that each byte is identifiable.
 
 Every part is a stream with a part's attributes: what it was told to fail with, and what it did fail with.
 """

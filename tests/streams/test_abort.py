@@ -31,7 +31,7 @@ def test_the_signal_of_a_controller():
     assert isinstance(signal.reason, AbortError)
 
 
-def test_it_aborts_once():
+def test_only_the_first_abort_counts():
     controller = AbortController()
     calls = []
     reason = ValueError("first")
@@ -42,7 +42,7 @@ def test_it_aborts_once():
     assert controller.signal.reason is reason
 
 
-def test_listeners():
+def test_listeners_of_a_signal():
     signal_of = AbortController()
     calls = []
     first = lambda: calls.append(1)  # noqa: E731 - only its identity matters
@@ -55,7 +55,7 @@ def test_listeners():
 
 
 @pytest.mark.parametrize("broken", [1, 2])
-def test_listener_that_raises_takes_nothing_from_those_behind_it(broken):
+def test_exception_of_a_listener_does_not_stop_the_others(broken):
     controller = AbortController()
     calls = []
 
@@ -91,7 +91,7 @@ async def test_abort_destroys_the_stream_at_once(base, way):
 
 @looped
 @pytest.mark.parametrize("way", ["option", "function"])
-async def test_a_signal_that_has_aborted_before(way):
+async def test_signal_aborted_before(way):
     controller = AbortController()
     controller.abort()
     stream = Readable(signal=controller.signal) if way == "option" else Readable()

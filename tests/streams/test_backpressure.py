@@ -1,4 +1,4 @@
-"""The high-water marks bound the memory of writers that wait, and lose nothing of writers that do not."""
+"""High-water marks bound the memory of writers that wait; data of other writers is not lost."""
 
 import asyncio
 
@@ -75,7 +75,7 @@ async def test_a_producer_that_does_not_wait_loses_nothing():
 
 
 @looped
-async def test_write_says_false_at_the_mark_exactly():
+async def test_write_returns_false_exactly_at_the_mark():
     stream = Slow(high_water_mark=3)
     assert stream.write(b"12") is True
     assert stream.writable_need_drain is False
@@ -84,7 +84,7 @@ async def test_write_says_false_at_the_mark_exactly():
 
 
 @looped
-async def test_drain_comes_when_all_is_taken_and_not_before():
+async def test_drain_is_emitted_when_the_queue_is_empty():
     stream = Slow(high_water_mark=2)
     drained = []
     stream.on("drain", lambda: drained.append(stream.writable_length))
@@ -100,7 +100,7 @@ async def test_drain_comes_when_all_is_taken_and_not_before():
 
 
 @looped
-async def test_no_drain_where_nobody_was_told_to_wait():
+async def test_no_drain_if_write_never_returned_false():
     stream = Slow(high_water_mark=10)
     drained = []
     stream.on("drain", lambda: drained.append(1))
@@ -161,7 +161,7 @@ async def test_a_mark_of_zero():
 
 
 @looped
-async def test_drain_is_done_at_once_where_there_is_room():
+async def test_drain_returns_at_once_if_there_is_room():
     stream = Slow(high_water_mark=10)
     turns = []
     asyncio.get_running_loop().call_soon(turns.append, 1)
@@ -184,8 +184,8 @@ async def test_drain_waits_for_room():
 
 
 @looped
-async def test_a_writer_that_goes_on_is_told_or_gives_way():
-    """A loop of write and drain() on a stream that takes nothing any more never holds the event loop."""
+async def test_drain_of_a_closed_stream_raises_or_yields_to_the_loop():
+    """A loop of write() and drain() on a closed stream never blocks the event loop."""
     given_up = Writable(write=lambda chunk: None)
     given_up.destroy()
     given_up.write(b"x")
@@ -214,7 +214,7 @@ async def test_several_wait_for_the_same_drain():
 
 
 @looped
-async def test_drain_raises_what_the_stream_fails_with():
+async def test_drain_raises_the_error_of_the_stream():
     stream = Slow(high_water_mark=1)
     stream.write(b"x")
     error = OSError("gone")
@@ -229,7 +229,7 @@ async def test_drain_raises_what_the_stream_fails_with():
 
 
 @looped
-async def test_drain_of_a_stream_that_is_closed_meanwhile():
+async def test_drain_of_a_stream_that_closes():
     stream = Slow(high_water_mark=1)
     stream.write(b"x")
     wait = stream.drain()
@@ -274,7 +274,7 @@ async def test_an_unawaited_drain_leaves_no_listener_and_no_warning():
 
 
 @looped
-async def test_send_writes_at_once_and_waits_where_needed():
+async def test_send_writes_at_once_and_waits_for_room():
     stream = Slow(high_water_mark=2)
     stream.send(b"1")
     assert stream.taken == [b"1"]
@@ -301,7 +301,7 @@ async def test_send_holds_at_most_the_mark_and_one_chunk():
 
 
 @looped
-async def test_send_where_nothing_can_be_sent():
+async def test_send_on_an_ended_or_destroyed_stream_raises():
     stream = Slow()
     stream.end()
     with pytest.raises(WriteAfterEndError, match=r"send\(\) after end\(\)"):
@@ -326,7 +326,7 @@ async def test_send_with_an_encoding():
 
 @looped
 @pytest.mark.parametrize("slowest", [0, 1, 2])
-async def test_the_slowest_of_several_destinations_governs(slowest):
+async def test_slowest_destination_sets_the_pace(slowest):
     produced = []
 
     def read(size):
@@ -356,7 +356,7 @@ async def test_the_slowest_of_several_destinations_governs(slowest):
 
 
 @looped
-async def test_a_chain_holds_no_more_than_its_marks():
+async def test_chain_buffers_at_most_its_marks():
     produced = 0
 
     def read(size):

@@ -1,4 +1,4 @@
-"""batches(): all that is there at a time."""
+"""batches(): all buffered chunks as one list."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from forebay import AbortError, Readable
 from support.streams import chunks_of, closed, quiet
 
 
-def test_what_was_pushed_together_comes_together(run):
+def test_batch_has_the_chunks_that_were_pushed_together(run):
     async def main():
         stream = Readable(object_mode=True, read=lambda size: None)
         got = []
@@ -47,7 +47,7 @@ def test_a_batch_is_bounded_however_fast_the_source(run, mark):
     run(main)
 
 
-def test_bytes(run):
+def test_batches_of_bytes(run):
     async def main():
         stream = Readable(read=chunks_of(*[b"abc"] * 50), high_water_mark=10)
         got = [batch async for batch in stream.batches()]
@@ -57,7 +57,7 @@ def test_bytes(run):
     run(main)
 
 
-def test_nothing(run):
+def test_batches_of_an_empty_stream(run):
     async def main():
         assert [batch async for batch in Readable.from_([]).batches()] == []
 
@@ -91,7 +91,7 @@ def test_leaving_the_loop_destroys_the_stream(run):
     run(main)
 
 
-def test_cancellation(run):
+def test_cancelled_wait_for_a_batch(run):
     async def main():
         stream = Readable(read=lambda size: None)
 

@@ -1,4 +1,4 @@
-"""A task is cancelled, and once more while it releases its streams, at whatever await: nothing is reported or left."""
+"""A task is cancelled at any await, and again while it releases its streams: no report, no resource left."""
 
 import asyncio
 import os
@@ -234,7 +234,7 @@ async def watching_quietly(stream):
 @pytest.mark.parametrize("turns", range(1, 8))
 @pytest.mark.parametrize("work", [waiting_for_room, sending, watching, watching_quietly])
 @looped
-async def test_a_wait_leaves_the_stream_as_it_was(work, turns):
+async def test_cancelled_wait_does_not_change_the_stream(work, turns):
     for between in (0, 1, 2):
         stream = SlowDuplex(high_water_mark=1)
         names = stream.event_names()
@@ -249,7 +249,7 @@ async def test_a_wait_leaves_the_stream_as_it_was(work, turns):
 
 
 @looped
-async def test_a_failure_to_close_is_told_where_nobody_waits_for_it():
+async def test_close_error_after_cancellation_is_reported():
     failure = OSError("cannot close")
 
     class Failing(Writable):
@@ -267,7 +267,7 @@ async def test_a_failure_to_close_is_told_where_nobody_waits_for_it():
 
 
 @looped
-async def test_cancelled_while_it_finishes_a_stream_is_destroyed():
+async def test_cancelled_finish_destroys_the_stream():
     class Endless(Writable):
         async def _final(self):
             await asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""Chunks that are not what they were when they came: released, cut, or with a length that cannot be told."""
+"""Chunks that change while they are queued: released, resized, or with a len() that raises."""
 
 import asyncio
 
@@ -46,7 +46,7 @@ async def outcome(stream, errors):
 
 @pytest.mark.parametrize(("make", "kind"), KINDS)
 @pytest.mark.parametrize("auto_destroy", [True, False])
-def test_a_queued_write_whose_length_is_gone(run, make, kind, auto_destroy):
+def test_queued_chunk_that_was_released(run, make, kind, auto_destroy):
     told = []
     errors = []
 
@@ -75,7 +75,7 @@ def test_a_queued_write_whose_length_is_gone(run, make, kind, auto_destroy):
 
 @pytest.mark.parametrize(("make", "kind"), KINDS)
 @pytest.mark.parametrize("take", ["resume", "read", "sized", "for", "pipe"])
-def test_a_buffered_chunk_whose_length_is_gone(run, make, kind, take):
+def test_buffered_chunk_that_was_released(run, make, kind, take):
     async def main():
         source = Readable(read=lambda size: None)
         chunk, spoil = make()
@@ -103,7 +103,7 @@ def test_a_buffered_chunk_whose_length_is_gone(run, make, kind, take):
 
 
 @pytest.mark.parametrize(("make", "kind"), KINDS)
-def test_a_pipeline_fails_with_it(run, make, kind):
+def test_released_chunk_fails_the_pipeline(run, make, kind):
     async def main():
         source = Readable(read=lambda size: None)
         chunk, spoil = make()
@@ -116,7 +116,7 @@ def test_a_pipeline_fails_with_it(run, make, kind):
     run(main)
 
 
-def test_a_chunk_that_was_cut_after_a_part_of_it_was_read(run):
+def test_half_read_chunk_that_was_shortened(run):
     async def main():
         data = bytearray(b"second")
         source = Readable(read=lambda size: None)
@@ -133,8 +133,8 @@ def test_a_chunk_that_was_cut_after_a_part_of_it_was_read(run):
 
 
 @pytest.mark.parametrize("change", [lambda data: data.clear(), lambda data: data.extend(b"more" * 10)])
-def test_lengths_come_right_again(run, change):
-    """Both sides count to 0, whatever happens to a bytearray that is queued."""
+def test_lengths_are_0_after_a_chunk_was_resized(run, change):
+    """The lengths of both sides return to 0 after a queued bytearray was resized."""
 
     async def main():
         taken = []
@@ -159,7 +159,7 @@ def test_lengths_come_right_again(run, change):
     run(main)
 
 
-def test_a_length_that_reads_the_same_stream(run):
+def test_len_of_a_chunk_may_read_the_stream(run):
     class Nested(bytearray):
         def __len__(self):
             if source is not None and not taken:

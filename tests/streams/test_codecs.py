@@ -1,4 +1,4 @@
-"""gzip, gunzip and hashing: what comes out, what is refused, and how much is held on the way."""
+"""gzip, gunzip and hashing: output, errors, and memory."""
 
 import asyncio
 import gzip as reference
@@ -41,7 +41,7 @@ async def through(chunks, *stages):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("make", [noise, text])
 @looped
-async def test_gzip_makes_what_others_read(size, make):
+async def test_gzip_output_is_read_by_other_programs(size, make):
     data = make(size)
     assert reference.decompress(await through([data] if data else [], gzip())) == data
 
@@ -49,7 +49,7 @@ async def test_gzip_makes_what_others_read(size, make):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("make", [noise, text])
 @looped
-async def test_gunzip_reads_what_others_make(size, make):
+async def test_gunzip_reads_output_of_other_programs(size, make):
     data = make(size)
     assert await through([reference.compress(data, 1)], gunzip()) == data
 
@@ -158,13 +158,13 @@ async def test_another_format(chunk):
 
 @pytest.mark.parametrize("tail", [b"something else", b"\0\0something else"])
 @looped
-async def test_something_behind_the_last_member(tail):
+async def test_bytes_after_the_last_member(tail):
     with pytest.raises(DamagedDataError, match="follows"):
         await through([reference.compress(b"data") + tail], gunzip())
 
 
 @looped
-async def test_output_before_the_damage_has_passed():
+async def test_output_before_damaged_data_is_delivered():
     packed = bytearray(reference.compress(noise(2 * MIB)))
     packed[-6] ^= 1
     stream = gunzip()
@@ -187,7 +187,7 @@ async def settled(stream):
 
 
 @looped
-async def test_what_expands_a_thousandfold_waits_for_room():
+async def test_high_expansion_waits_for_room():
     packed = reference.compress(bytes(64 * MIB))
     assert len(packed) < 70 * KIB
     stream = gunzip()
@@ -207,7 +207,7 @@ async def test_what_expands_a_thousandfold_waits_for_room():
 
 @pytest.mark.parametrize("make", [gzip, gunzip, hashing])
 @looped
-async def test_the_loop_goes_on_during_large_chunks(make, monkeypatch):
+async def test_large_chunks_do_not_block_the_loop(make, monkeypatch):
     data = noise(8 * MIB)
     if make is gunzip:
         data = reference.compress(data, 1)
@@ -277,7 +277,7 @@ async def test_destroyed_with_an_error_in_the_middle():
 @pytest.mark.parametrize("name", ["sha256", "md5", "sha3_512", "blake2b", "sha1"])
 @pytest.mark.parametrize("sizes", [[], [1], [64 * KIB] * 40, [10, 2 * MIB, 10, 3 * MIB, 64 * KIB, 5]])
 @looped
-async def test_hash_of_what_passes(name, sizes):
+async def test_hash_of_the_passed_bytes(name, sizes):
     chunks = [noise(size, seed) for seed, size in enumerate(sizes)]
     digest = hashing(name)
     assert await through(chunks, digest) == b"".join(chunks)
@@ -286,7 +286,7 @@ async def test_hash_of_what_passes(name, sizes):
 
 
 @looped
-async def test_shakes_have_a_length():
+async def test_shake_digests_need_a_length():
     for name, length in (("shake_128", 32), ("shake_256", 64)):
         digest = hashing(name)
         await through([b"data"], digest)
@@ -294,7 +294,7 @@ async def test_shakes_have_a_length():
 
 
 @looped
-async def test_chunks_pass_as_the_objects_that_they_are():
+async def test_chunks_pass_through_hashing_by_reference():
     chunks = [b"small", noise(100_000), noise(2 * MIB)]
     digest = hashing()
     seen = []
@@ -306,7 +306,7 @@ async def test_chunks_pass_as_the_objects_that_they_are():
 
 
 @looped
-async def test_a_buffer_that_can_be_changed_is_hashed_before_it_passes():
+async def test_mutable_chunk_is_hashed_before_it_passes():
     chunk = bytearray(noise(2 * MIB))
     expected = hashlib.sha256(chunk).hexdigest()
     digest = hashing()
@@ -327,7 +327,7 @@ async def _ended(stream):
 
 
 @looped
-async def test_little_passes_on_before_it_is_hashed():
+async def test_unhashed_bytes_in_flight_are_bounded():
     digest = hashing(high_water_mark=64 * MIB)
     release = threading.Event()
     slow = digest._hash

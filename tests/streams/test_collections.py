@@ -49,7 +49,7 @@ def no_spare_lists():
 
 
 @pytest.mark.parametrize("queued", [0, 1, 2, 3, 5, 8, 10])
-def test_ticks(run, during, queued):
+def test_ticks_added_during_a_collection(run, during, queued):
     ran = []
 
     async def main():
@@ -66,7 +66,7 @@ def test_ticks(run, during, queued):
 
 
 @pytest.mark.parametrize("queued", [0, 1, 3, 4, 7, 8, 16])
-def test_writes(run, during, queued):
+def test_writes_during_a_collection(run, during, queued):
     written = []
     called = []
 
@@ -93,7 +93,7 @@ def test_writes(run, during, queued):
     assert len(called) == queued + 2
 
 
-def test_a_write_whose_room_was_made_while_the_stream_was_uncorked(run, during):
+def test_uncork_during_the_allocation_of_a_write(run, during):
     written = []
 
     async def main():
@@ -109,7 +109,7 @@ def test_a_write_whose_room_was_made_while_the_stream_was_uncorked(run, during):
 
 
 @pytest.mark.parametrize("queued", [0, 1, 3, 4, 7, 8, 16])
-def test_pushes(run, during, queued):
+def test_pushes_during_a_collection(run, during, queued):
     async def main():
         spare = no_spare_lists()
         source = Readable(read=lambda size: None)
@@ -126,7 +126,7 @@ def test_pushes(run, during, queued):
 
 
 @pytest.mark.parametrize("queued", [0, 1, 3, 4, 7, 8, 16])
-def test_a_read_while_room_is_made(run, during, queued):
+def test_read_during_the_allocation_of_a_push(run, during, queued):
     taken = []
 
     async def main():
@@ -156,7 +156,7 @@ class Last:
         self.act()
 
 
-def test_what_is_dropped_after_an_error_writes_and_uncorks(run):
+def test_del_of_a_dropped_chunk_writes_and_uncorks(run):
     handed, told = [], []
 
     async def main():
@@ -189,8 +189,8 @@ def test_what_is_dropped_after_an_error_writes_and_uncorks(run):
     assert handed == ["first"]
 
 
-def test_a_chunk_that_reads_when_it_is_let_go_of(run):
-    """One of several that a single read takes, where the front one was cut before."""
+def test_del_of_a_chunk_may_read(run):
+    """A single read takes several chunks, and the first one is half read."""
 
     class Odd(bytearray):
         act = None
@@ -220,7 +220,7 @@ def test_a_chunk_that_reads_when_it_is_let_go_of(run):
 
 @pytest.mark.parametrize("method", ["on", "once", "prepend_listener"])
 @pytest.mark.parametrize("before", [0, 1, 2, 5])
-def test_listeners(during, method, before):
+def test_listeners_added_during_a_collection(during, method, before):
     seen = []
     emitter = EventEmitter()
     for n in range(before):
@@ -236,7 +236,7 @@ def test_listeners(during, method, before):
 
 
 @pytest.mark.parametrize("before", [1, 2, 3, 5])
-def test_a_listener_that_is_added_while_another_is_taken_off(during, before):
+def test_listener_added_while_another_is_removed(during, before):
     seen = []
     emitter = EventEmitter()
     for n in range(before):
@@ -248,7 +248,7 @@ def test_a_listener_that_is_added_while_another_is_taken_off(during, before):
     assert seen == [*range(before), "del"]
 
 
-def test_a_listener_whose_comparison_takes_it_off(run):
+def test_eq_of_a_listener_removes_it(run):
     class Odd:
         def __call__(self):
             return None
@@ -266,7 +266,7 @@ def test_a_listener_whose_comparison_takes_it_off(run):
     assert emitter.listeners("x") == [print]
 
 
-def test_end_callbacks(run, during):
+def test_end_callbacks_during_a_collection(run, during):
     called = []
 
     async def main():
@@ -282,7 +282,7 @@ def test_end_callbacks(run, during):
     assert sorted(called) == ["del", "last"]
 
 
-def test_pipes(run, during):
+def test_pipes_added_during_a_collection(run, during):
     seen = {"del": [], "last": []}
 
     async def main():
@@ -297,7 +297,7 @@ def test_pipes(run, during):
     assert seen == {"del": [b"data"], "last": [b"data"]}
 
 
-def test_attributes_that_a_del_sets_stay(run, during):
+def test_attributes_set_by_del_are_kept(run, during):
     async def main():
         through = PassThrough()
         during(lambda: setattr(through, "mark", 1), through.write, b"x")

@@ -1,4 +1,4 @@
-"""Completion by itself; how each kind of hook takes one is in test_hooks."""
+"""The class Completion; test_hooks tests each kind of hook with a Completion."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ from forebay import (
 from support.streams import closed, looped
 
 
-def test_settled():
+def test_settled_property():
     done = Completion()
     assert done.settled is False
     done.resolve()
@@ -33,7 +33,7 @@ def test_reject_needs_an_exception():
 
 
 @looped
-async def test_the_stream_goes_on_inside_resolve():
+async def test_stream_continues_inside_resolve():
     pending = []
     taken = []
 
@@ -54,7 +54,7 @@ async def test_the_stream_goes_on_inside_resolve():
 
 
 @looped
-async def test_an_error_that_reject_reports_is_the_very_object():
+async def test_reject_reports_the_same_exception_object():
     pending = Completion()
     sink = Writable(write=lambda chunk: pending)
     sink.write(b"1")
@@ -65,7 +65,7 @@ async def test_an_error_that_reject_reports_is_the_very_object():
 
 
 @looped
-async def test_the_same_completion_for_two_calls():
+async def test_one_completion_for_two_calls_is_an_error():
     done = Completion()
     done.resolve()
     sink = Writable(write=lambda chunk: done)
@@ -77,7 +77,7 @@ async def test_the_same_completion_for_two_calls():
 
 
 @looped
-async def test_a_completion_of_a_destroyed_stream_is_without_effect():
+async def test_completion_of_a_destroyed_stream_has_no_effect():
     pending = Completion()
     sink = Writable(write=lambda chunk: pending)
     told = []
@@ -91,7 +91,7 @@ async def test_a_completion_of_a_destroyed_stream_is_without_effect():
 
 
 @looped
-async def test_resolving_again_after_the_stream_went_on():
+async def test_second_resolve_after_the_stream_continued():
     pending = []
 
     def write(chunk):

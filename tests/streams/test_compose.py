@@ -34,7 +34,7 @@ async def plus_one(source):
         yield item + 1
 
 
-def test_stages_as_one(run):
+def test_composed_stages_are_one_duplex(run):
     async def main():
         both = compose(upper(), doubled())
         assert isinstance(both, Duplex)
@@ -49,7 +49,7 @@ def test_stages_as_one(run):
     run(main)
 
 
-def test_readable_in_front(run):
+def test_compose_with_a_readable_first(run):
     async def main():
         stream = compose(Readable(read=chunks_of(b"a", b"b")), upper())
         assert stream.readable
@@ -59,7 +59,7 @@ def test_readable_in_front(run):
     run(main)
 
 
-def test_writable_at_the_end(run):
+def test_compose_with_a_writable_last(run):
     async def main():
         taken = []
         stream = compose(upper(), Writable(write=taken.append))
@@ -73,7 +73,7 @@ def test_writable_at_the_end(run):
     run(main)
 
 
-def test_both(run):
+def test_compose_with_a_readable_first_and_a_writable_last(run):
     async def main():
         taken = []
         stream = compose(Readable(read=chunks_of(b"a")), upper(), Writable(write=taken.append))
@@ -85,7 +85,7 @@ def test_both(run):
     run(main)
 
 
-def test_functions(run):
+def test_compose_of_functions(run):
     async def main():
         stage = PassThrough(object_mode=True)
         for stages in ((stage, plus_one), (plus_one, PassThrough(object_mode=True)), (plus_one, plus_one)):
@@ -99,14 +99,14 @@ def test_functions(run):
     run(main)
 
 
-def test_an_iterable_in_front(run):
+def test_compose_with_an_iterable_first(run):
     async def main():
         assert await compose([1, 2], plus_one).to_list() == [2, 3]
 
     run(main)
 
 
-def test_object_modes_are_those_of_the_ends(run):
+def test_object_modes_follow_the_first_and_last_stage(run):
     async def main():
         stream = compose(upper(), PassThrough(object_mode=True))
         assert stream.readable_object_mode
@@ -182,7 +182,7 @@ def test_destroying_it_destroys_the_members(run, error):
     run(main)
 
 
-def test_wrong_stages(run):
+def test_wrong_stages_raise(run):
     async def main():
         with pytest.raises(MissingArgsError):
             compose()
@@ -194,7 +194,7 @@ def test_wrong_stages(run):
     run(main)
 
 
-def test_one_stage_is_duplex_from(run):
+def test_compose_of_one_stage_equals_duplex_from(run):
     async def main():
         stage = PassThrough()
         assert compose(stage) is stage
@@ -216,7 +216,7 @@ def test_in_a_pipeline_and_as_a_method(run):
 # ---- source | stage | sink
 
 
-def test_pipes_to_a_sink(run):
+def test_or_operator_pipes_to_a_sink(run):
     async def main():
         taken = []
         flow = Readable(read=chunks_of(b"a", b"b")) | upper() | doubled() | Writable(write=taken.append)
@@ -227,7 +227,7 @@ def test_pipes_to_a_sink(run):
     run(main)
 
 
-def test_a_chain_waits_and_can_be_read(run):
+def test_chain_is_lazy_and_readable(run):
     async def main():
         reads = []
         source = Readable(object_mode=True, read=lambda size: reads.append(size) or source.push(None))
@@ -242,7 +242,7 @@ def test_a_chain_waits_and_can_be_read(run):
     run(main)
 
 
-def test_a_chain_whose_stream_was_looked_at_goes_on_from_there(run):
+def test_chain_continues_after_its_stream_was_accessed(run):
     async def main():
         chain = Readable.from_([1, 2]) | plus_one
         stream = chain.stream
@@ -288,7 +288,7 @@ def test_errors_of_a_chain_are_those_of_a_pipeline(run):
     run(main)
 
 
-def test_what_cannot_be_joined(run):
+def test_or_operator_with_a_wrong_operand_raises(run):
     async def main():
         with pytest.raises(TypeError):
             Readable(read=chunks_of()) | 5

@@ -45,14 +45,14 @@ def cut(data, size):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
 @pytest.mark.parametrize("encoding", ["utf8", "utf-16-le"])
-def test_text(run, source, size, encoding):
+def test_text_decodes_bytes(run, source, size, encoding):
     async def main():
         assert await consumers.text(source(cut(GIFTS.encode(encoding), size)), encoding) == GIFTS
 
     run(main)
 
 
-def test_text_of_text(run):
+def test_text_of_str_chunks(run):
     async def main():
         stream = Readable(read=chunks_of(*cut(GIFTS.encode(), 1)), encoding="utf8")
         assert await consumers.text(stream) == GIFTS
@@ -61,7 +61,7 @@ def test_text_of_text(run):
     run(main)
 
 
-def test_text_that_cannot_be_decoded(run, source):
+def test_text_of_invalid_bytes(run, source):
     async def main():
         with pytest.raises(UnicodeDecodeError):
             await consumers.text(source([b"a\xff"]))
@@ -75,7 +75,7 @@ def test_text_that_cannot_be_decoded(run, source):
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_bytes(run, source, size):
+def test_bytes_joins_the_chunks(run, source, size):
     async def main():
         data = bytes(range(256))
         got = await consumers.bytes(source(cut(data, size)))
@@ -109,7 +109,7 @@ def test_json(run, source):
 
 
 @pytest.mark.parametrize("name", ["text", "bytes", "json"])
-def test_limits(run, source, name):
+def test_data_over_the_limit_raises(run, source, name):
     async def main():
         consume = getattr(consumers, name)
         await consume(source([b"12", b"345"]), limit=5)
@@ -136,7 +136,7 @@ def test_a_limit_stops_an_endless_stream(run, name):
 
 
 @pytest.mark.parametrize("name", ["text", "bytes", "json"])
-def test_errors_of_the_source(run, name):
+def test_errors_of_the_source_are_raised(run, name):
     async def main():
         async def items():
             yield b"1"
@@ -156,7 +156,7 @@ def test_errors_of_the_source(run, name):
 @pytest.mark.parametrize(
     "text", ["", "a", "a\n", "\n", "\n\n", "ab\ncd", "ab\r\ncd\r\n", "a\rb\n\r\n", "grün\nblau\n", "x" * 50]
 )
-def test_lines(run, source, size, text):
+def test_lines_of_bytes(run, source, size, text):
     async def main():
         data = text.encode()
         kept = data.splitlines(keepends=True) if b"\r" not in data else [x for x in _split(data) if x]
@@ -271,7 +271,7 @@ def test_lines_as_a_stage(run, stage, expected):
     assert taken == [*expected, *expected]
 
 
-def test_a_stage_of_lines_fails_with_its_name(run):
+def test_error_of_a_lines_stage_names_the_stage(run):
     async def main():
         with pytest.raises(OutOfRangeError, match="limit=2") as caught:
             await pipeline([b"long\n"], consumers.lines(limit=2), Writable(write=bool))

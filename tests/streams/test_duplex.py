@@ -1,4 +1,4 @@
-"""Duplex: two sides that do not know of each other, and their common end."""
+"""Duplex: two independent sides, and their common end."""
 
 import pytest
 
@@ -57,7 +57,7 @@ async def test_it_is_destroyed_when_both_sides_are_done(first):
 
 @pytest.mark.parametrize("ends", ["nothing", "the readable side", "the writable side"])
 @looped
-async def test_aclose_gives_up_what_is_left_of_either_side(ends):
+async def test_aclose_drops_the_data_of_both_sides(ends):
     stream, _ = both()
     collected(stream)
     if ends == "the readable side":
@@ -133,7 +133,7 @@ async def test_an_error_of_one_side_is_the_error_of_both():
 
 
 @looped
-async def test_async_with_ends_the_writable_side_and_gives_the_other_up():
+async def test_async_with_ends_the_writable_side_and_drops_the_other():
     stream, taken = both()
     async with stream:
         stream.write(b"x")

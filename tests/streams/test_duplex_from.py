@@ -1,4 +1,4 @@
-"""Duplex.from_(): every kind of body, and how the parts end with the whole."""
+"""Duplex.from_(): every kind of body, and the end of its parts."""
 
 import asyncio
 
@@ -85,7 +85,7 @@ def test_a_pair_of_other_things(run):
     run(main)
 
 
-def test_half_a_pair(run):
+def test_pair_with_one_side(run):
     async def main():
         assert await Duplex.from_((Readable(read=chunks_of(b"a")), None)).to_list() == [b"a"]
         stream = Duplex.from_({"writable": Writable(write=lambda chunk: None)})
@@ -355,7 +355,7 @@ def test_a_sink_that_fails_or_is_destroyed(run):
     run(main)
 
 
-def test_wrong_bodies(run):
+def test_wrong_bodies_raise(run):
     async def main():
         for body in (5, None, object()):
             with pytest.raises(InvalidArgTypeError):
@@ -415,7 +415,7 @@ async def test_a_function_that_stops_reading_ends_a_pipeline(stages, outcome):
 
 
 @looped
-async def test_a_function_that_stops_reading_tells_who_waits_for_a_write():
+async def test_function_that_stops_reading_fails_pending_writes():
     stream = Duplex.from_(_after_one)
     told = []
     stream.write(b"1")
@@ -426,7 +426,7 @@ async def test_a_function_that_stops_reading_tells_who_waits_for_a_write():
 
 
 @looped
-async def test_a_function_that_has_stopped_when_the_end_comes_is_no_failure():
+async def test_function_that_stopped_before_the_end_is_no_failure():
     stream = Duplex.from_(_at_once)
     events = Events(stream, "finish", "error", "close")
     stream.end()

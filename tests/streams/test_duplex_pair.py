@@ -1,4 +1,4 @@
-"""duplex_pair(): what goes in here comes out there."""
+"""duplex_pair(): two streams, each with the output of the other."""
 
 import asyncio
 
@@ -42,7 +42,7 @@ def test_end_of_one_is_the_end_of_reading_the_other(run):
     run(main)
 
 
-def test_finish_is_when_the_other_has_read_to_the_end(run):
+def test_finish_follows_the_end_of_the_other_side(run):
     async def main():
         one, two = duplex_pair()
         events = Events(one, "finish")
@@ -59,7 +59,7 @@ def test_finish_is_when_the_other_has_read_to_the_end(run):
     run(main)
 
 
-def test_the_reader_governs(run):
+def test_reader_sets_the_pace(run):
     async def main():
         one, two = duplex_pair(high_water_mark=4)
         done = []
@@ -80,7 +80,7 @@ def test_the_reader_governs(run):
     run(main)
 
 
-def test_an_empty_chunk_does_not_wait(run):
+def test_empty_chunk_completes_at_once(run):
     async def main():
         one, _ = duplex_pair()
         done = []

@@ -1,4 +1,4 @@
-"""EventEmitter: who is called, in which order, and what leaves emit()."""
+"""EventEmitter: the called listeners, their order, and the exceptions of emit()."""
 
 import asyncio
 import functools
@@ -67,7 +67,7 @@ def test_once_is_called_for_the_first_event_only(emitter, count):
     assert calls == [args]
 
 
-def test_once_is_off_the_list_before_it_is_called(emitter):
+def test_once_listener_is_removed_before_its_call(emitter):
     counts = []
     emitter.once("x", lambda: counts.append(emitter.listener_count("x")))
     emitter.emit("x")
@@ -75,7 +75,7 @@ def test_once_is_off_the_list_before_it_is_called(emitter):
 
 
 @pytest.mark.parametrize("others", [0, 1])
-def test_once_fires_once_when_a_nested_emission_is_first(emitter, others):
+def test_once_fires_once_in_nested_emissions(emitter, others):
     calls = []
     nested = []
 
@@ -114,7 +114,7 @@ def test_off_removes_the_latest_registration(emitter):
     assert calls == [1, 2]
 
 
-def test_off_takes_what_was_given_to_once(emitter):
+def test_off_removes_a_once_listener(emitter):
     emitter.once("x", print)
     emitter.off("x", print)
     assert emitter.listener_count("x") == 0
@@ -129,7 +129,7 @@ def test_off_of_a_bound_method(emitter):
     assert calls == []
 
 
-def test_off_of_what_is_not_there_changes_nothing(emitter):
+def test_off_of_an_unknown_listener_changes_nothing(emitter):
     emitter.off("x", print)
     emitter.on("x", print)
     emitter.off("x", len)
@@ -218,7 +218,7 @@ def test_an_error_with_a_listener_is_not_raised(emitter):
 @pytest.mark.parametrize("args", [(), (1,), (1, 2)])
 @pytest.mark.parametrize("name", ["on", "once"])
 @pytest.mark.parametrize("others", [0, 1, 30])
-def test_a_listeners_exception_leaves_emit_after_the_others(emitter, name, others, args):
+def test_emit_raises_after_all_listeners_ran(emitter, name, others, args):
     calls = []
 
     def fails(*_):
@@ -232,7 +232,7 @@ def test_a_listeners_exception_leaves_emit_after_the_others(emitter, name, other
     assert calls == [1] * others
 
 
-def test_a_second_exception_is_a_note_where_there_is_no_loop(emitter):
+def test_second_exception_becomes_a_note_without_a_loop(emitter):
     def fails(*_):
         raise ZeroDivisionError("first")
 
@@ -364,7 +364,7 @@ def test_listeners_without_memory_loses_no_reference(emitter):
 
 
 @looped
-async def test_what_a_listener_returns_is_not_awaited_unless_it_is_a_coroutine():
+async def test_only_coroutines_returned_by_listeners_are_awaited():
     emitter = EventEmitter()
     awaited = []
 
@@ -403,7 +403,7 @@ def listener_of(number):
 @pytest.mark.parametrize("collecting", [False, True])
 @pytest.mark.parametrize("odd", [False, True])
 @pytest.mark.parametrize("seed", range(8))
-def test_many_listeners_are_what_a_plain_list_would_be(seed, odd, collecting):
+def test_many_listeners_behave_like_a_plain_list(seed, odd, collecting):
     choose = random.Random(seed)
     fns = [listener_of(number) for number in range(60)] + [Alike(n // 2) for n in range(8 if odd else 0)]
     emitter = EventEmitter()
@@ -436,7 +436,7 @@ def test_many_listeners_are_what_a_plain_list_would_be(seed, odd, collecting):
         gc.set_threshold(*thresholds)
 
 
-def test_off_after_a_listener_that_was_called_once_has_left_its_place():
+def test_off_after_a_once_listener_was_removed():
     emitter = EventEmitter()
     gone, other = listener_of(0), listener_of(1)
 

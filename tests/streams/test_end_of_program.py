@@ -1,4 +1,4 @@
-"""The end of a program: what is still to be delivered is waited for, or named when it is dropped."""
+"""The end of a program: undelivered data is waited for, or named when it is dropped."""
 
 import asyncio
 import gc
@@ -103,7 +103,7 @@ def a_chain(path, taken):
 @pytest.mark.parametrize(
     "start", [write_and_end, write_alone, pipelined, piped, through_a_throttle, composed, a_chain]
 )
-def test_run_waits_for_what_is_to_be_delivered(ended, tmp_path, start):
+def test_run_waits_for_undelivered_data(ended, tmp_path, start):
     path = tmp_path / "out"
 
     async def main():
@@ -130,7 +130,7 @@ def by_a_timer(chunk):
 
 
 @pytest.mark.parametrize("write", [asleep, in_a_thread, by_a_timer])
-def test_run_waits_for_hooks_that_take_their_time(ended, write):
+def test_run_waits_for_slow_hooks(ended, write):
     async def main():
         stream = Writable(write=write, high_water_mark=1)
         for chunk in (b"1", b"2", b"3"):
@@ -140,7 +140,7 @@ def test_run_waits_for_hooks_that_take_their_time(ended, write):
     assert kept == [b"1", b"2", b"3"]
 
 
-def test_run_waits_for_what_data_and_functions_get(ended):
+def test_run_waits_for_data_listeners_and_functions(ended):
     async def numbers():
         for number in range(3):
             await asyncio.sleep(0.01)
@@ -168,7 +168,7 @@ def test_run_waits_for_the_work_of_other_threads(ended):
     assert len(b"".join(kept)) > 3_000_000
 
 
-def test_run_waits_for_what_begins_when_something_else_has_ended(ended, tmp_path):
+def test_run_waits_for_streams_started_during_the_wait(ended, tmp_path):
     path = tmp_path / "out"
 
     async def main():
@@ -249,7 +249,7 @@ STUCK = {
 
 
 @pytest.mark.parametrize("start", STUCK)
-def test_what_can_never_come_is_named_and_not_waited_for(ended, start):
+def test_data_that_can_never_come_is_named(ended, start):
     async def main():
         start()
 
@@ -259,14 +259,14 @@ def test_what_can_never_come_is_named_and_not_waited_for(ended, start):
 
 
 @pytest.mark.parametrize("start", STUCK)
-def test_without_run_it_is_named_as_well(cut_off, start):
+def test_dropped_data_is_named_without_run(cut_off, start):
     async def main():
         start()
 
     assert cut_off(main) == (None, STUCK[start])
 
 
-def test_a_pipeline_that_nobody_awaits_is_named_with_its_stages(cut_off):
+def test_unawaited_pipeline_is_named_with_its_stages(cut_off):
     async def main():
         pipeline([b"abc"], PassThrough(), Writable(write=never))
         await asyncio.sleep(0.01)
@@ -297,7 +297,7 @@ def test_a_stream_is_named_by_its_class_and_its_path(cut_off):
     )
 
 
-def test_a_pipeline_in_a_task_that_the_loop_cancels_at_its_end(cut_off):
+def test_pipeline_cancelled_at_the_end_of_the_loop_is_named(cut_off):
     async def copy():
         await pipeline([b"abc"], Writable(write=never))
 
@@ -315,7 +315,7 @@ def test_a_pipeline_in_a_task_that_the_loop_cancels_at_its_end(cut_off):
 # ---- what needs no word
 
 
-def test_what_the_program_gave_up_itself_is_not_named(cut_off):
+def test_streams_destroyed_by_the_program_are_not_named(cut_off):
     async def main():
         stuck_write()
         kept[-1].destroy()
@@ -341,7 +341,7 @@ async def _awaited(flow):
     return await flow
 
 
-def test_streams_that_hold_nothing_are_neither_waited_for_nor_named(ended):
+def test_empty_streams_are_neither_waited_for_nor_named(ended):
     async def main():
         one, other = forebay.duplex_pair()
         kept.extend([Readable(read=never), Writable(write=never), PassThrough(), one, other])
@@ -363,7 +363,7 @@ def test_an_exception_of_main_is_raised_at_once(ended):
     assert time.monotonic() - before < LONG
 
 
-def test_the_streams_of_another_loop_are_its_own(cut_off):
+def test_streams_of_another_loop_are_ignored(cut_off):
     other = asyncio.new_event_loop()
 
     async def start():

@@ -1,4 +1,4 @@
-"""Wrong uses: each has one clear exception, with Node's code; and no error is lost."""
+"""Wrong uses: each raises one clear exception with Node's code, and no error is lost."""
 
 import asyncio
 
@@ -44,7 +44,7 @@ def test_every_error_is_a_stream_error_with_a_code_of_its_own(name):
         ("UnknownEncodingError", LookupError),
     ],
 )
-def test_the_python_exception_that_it_is_too(name, python):
+def test_errors_derive_from_python_exceptions(name, python):
     assert issubclass(getattr(errors, name), python)
 
 
@@ -100,7 +100,7 @@ RAISED = {
 
 @looped
 @pytest.mark.parametrize("case", RAISED)
-async def test_raised_at_once(case):
+async def test_wrong_arguments_raise_at_once(case):
     do, code, message = RAISED[case]
     with pytest.raises(StreamError, match=message) as caught:
         do()
@@ -150,7 +150,7 @@ EMITTED = {
 
 @looped
 @pytest.mark.parametrize("case", EMITTED)
-async def test_emitted_once_and_then_close(case):
+async def test_error_is_emitted_once_before_close(case):
     make, do, code, message = EMITTED[case]
     stream = make()
     events = Events(stream, "error", "close")
@@ -167,7 +167,7 @@ async def test_emitted_once_and_then_close(case):
 
 @looped
 @pytest.mark.parametrize("case", EMITTED)
-async def test_unlistened_it_is_reported_exactly_once(case):
+async def test_error_without_a_listener_is_reported_once(case):
     make, do, code, _ = EMITTED[case]
     stream = make()
     with reported() as contexts:
@@ -182,7 +182,7 @@ async def test_unlistened_it_is_reported_exactly_once(case):
 @pytest.mark.parametrize(
     "base", [Readable, Writable, Duplex, Transform, PassThrough], ids=lambda base: base.__name__
 )
-async def test_an_unlistened_destroy_is_reported_exactly_once(base):
+async def test_destroy_error_without_a_listener_is_reported_once(base):
     stream = base()
     error = OSError("nobody listens")
     with reported() as contexts:
@@ -193,7 +193,7 @@ async def test_an_unlistened_destroy_is_reported_exactly_once(base):
 
 
 @looped
-async def test_a_listened_error_is_not_reported():
+async def test_error_with_a_listener_is_not_reported():
     stream = source()
     seen = []
     stream.on("error", seen.append)
@@ -206,7 +206,7 @@ async def test_a_listened_error_is_not_reported():
 
 
 @looped
-async def test_close_follows_an_error_that_nobody_listens_to():
+async def test_close_follows_an_error_without_a_listener():
     stream = source()
     events = Events(stream, "close")
     with reported():
@@ -254,7 +254,7 @@ OUTSIDE = {
 
 
 @pytest.mark.parametrize("case", OUTSIDE)
-def test_outside_a_loop(case):
+def test_use_outside_a_loop_raises(case):
     with pytest.raises(RuntimeError) as caught:
         OUTSIDE[case]()
     assert caught.value.code == "ERR_NO_RUNNING_LOOP"
@@ -287,7 +287,7 @@ async def test_an_error_may_be_any_exception():
 
 
 @looped
-async def test_two_errors_at_once_are_both_there():
+async def test_two_errors_become_an_exception_group():
     def construct():
         raise ValueError("construct")
 
@@ -299,7 +299,7 @@ async def test_two_errors_at_once_are_both_there():
 
 
 @looped
-async def test_await_forms_raise_the_streams_error():
+async def test_awaits_raise_the_error_of_the_stream():
     error = OSError("gone")
     stream = source()
     stream.destroy(error)

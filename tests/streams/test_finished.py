@@ -1,4 +1,4 @@
-"""finished(): what counts as done, what as failed, when it is told, and what is left on the stream afterwards."""
+"""finished(): success and failure, the time of the callback, and the listeners that stay."""
 
 import asyncio
 import gc
@@ -65,7 +65,7 @@ def outcomes(stream, events=None, **options):
     ],
     ids=["readable", "writable", "duplex", "duplex-readable", "duplex-writable", "passthrough"],
 )
-async def test_it_waits_for_the_close_that_follows_by_itself(make, expected):
+async def test_waits_for_an_automatic_close(make, expected):
     stream = make()
     events = Events(stream, "end", "finish", "error", "close")
     outcomes(stream, events)
@@ -80,7 +80,7 @@ async def test_it_waits_for_the_close_that_follows_by_itself(make, expected):
 
 @looped
 @pytest.mark.parametrize("option", ["auto_destroy", "emit_close"])
-async def test_it_waits_for_no_close_that_does_not_come(option):
+async def test_does_not_wait_for_a_close_that_never_comes(option):
     for make, drive, event in (
         (source, lambda stream: stream.resume(), "end"),
         (sink, lambda stream: stream.end(), "finish"),
@@ -113,7 +113,7 @@ async def test_a_side_that_is_left_out_is_not_waited_for():
 @pytest.mark.parametrize(
     "option", [{"readable": False}, {"writable": False}, {"readable": True, "writable": True}]
 )
-async def test_options_that_name_a_side_that_the_stream_has_not_change_nothing(option):
+async def test_options_for_a_missing_side_change_nothing(option):
     for make, drive, last in (
         (source, lambda stream: stream.resume(), "writable"),
         (lambda: both(readable=False), lambda stream: stream.end(), "readable"),
@@ -130,7 +130,7 @@ async def test_options_that_name_a_side_that_the_stream_has_not_change_nothing(o
 
 @looped
 @pytest.mark.parametrize("make", [source, sink, both], ids=["readable", "writable", "duplex"])
-async def test_one_destroyed_inside_its_last_event_is_told_at_once(make):
+async def test_destroy_inside_the_last_event_is_a_success(make):
     stream = make()
     events = Events(stream, "close")
     last = "finish" if isinstance(stream, Writable) else "end"
@@ -166,7 +166,7 @@ async def test_a_half_open_duplex_is_not_done():
 
 
 @looped
-async def test_it_is_told_once_however_much_follows():
+async def test_callback_runs_once():
     stream = both(auto_destroy=False)
     told = outcomes(stream)
     stream.resume().end()
@@ -193,7 +193,7 @@ async def test_the_error_of_the_stream(make):
 
 @looped
 @pytest.mark.parametrize("make", [source, sink, both, PassThrough])
-async def test_a_stream_closed_before_it_was_done(make):
+async def test_premature_close_raises(make):
     for options in ({}, {"emit_close": False}, {"auto_destroy": False}):
         stream = make(**options)
         told = outcomes(stream)
@@ -205,7 +205,7 @@ async def test_a_stream_closed_before_it_was_done(make):
 
 
 @looped
-async def test_only_the_sides_that_are_asked_for_count():
+async def test_only_the_requested_sides_count():
     stream = both()
     told = outcomes(stream, readable=False)
     stream.end()
@@ -230,7 +230,7 @@ async def test_only_the_sides_that_are_asked_for_count():
 @looped
 @pytest.mark.parametrize("chunk", [None, b"left"])
 async def test_closed_after_the_end_was_received(chunk):
-    """It was not done where data was still to be read; where there was none, nothing is missing."""
+    """A stream with unread data was not done; a stream without unread data was done."""
     stream = Readable(read=lambda size: None)
     told = outcomes(stream)
     if chunk is not None:
@@ -242,7 +242,7 @@ async def test_closed_after_the_end_was_received(chunk):
 
 
 @looped
-async def test_error_false_leaves_the_error_event_to_others():
+async def test_error_false_adds_no_error_listener():
     stream = sink()
     error = Boom()
     told = outcomes(stream, error=False)
@@ -255,7 +255,7 @@ async def test_error_false_leaves_the_error_event_to_others():
 
 
 @looped
-async def test_an_error_of_a_stream_that_stays_up():
+async def test_error_of_a_stream_without_auto_destroy():
     stream = sink(auto_destroy=False)
     told = outcomes(stream)
     failing = Writable(write=lambda chunk: 1 / 0, auto_destroy=False)
@@ -326,7 +326,7 @@ async def test_one_side_that_is_done_already():
 
 
 @looped
-async def test_a_stream_that_failed_and_stays_up():
+async def test_failed_stream_without_auto_destroy():
     stream = Writable(write=lambda chunk: 1 / 0, auto_destroy=False)
     stream.on("error", lambda error: None)
     stream.write(b"x")
@@ -339,7 +339,7 @@ async def test_a_stream_that_failed_and_stays_up():
 
 @looped
 async def test_watched_while_it_is_being_destroyed():
-    """Never before the destruction is complete."""
+    """The callback runs only after the destruction is complete."""
     released = asyncio.Event()
 
     async def destroy(error):
@@ -374,7 +374,7 @@ async def test_a_signal_ends_the_watch_at_once_and_leaves_the_stream_alone():
 
 
 @looped
-async def test_a_signal_that_has_aborted_before():
+async def test_signal_aborted_before():
     stream = PassThrough()
     controller = AbortController()
     controller.abort()
@@ -419,7 +419,7 @@ NONE = {"end": 0, "finish": 0, "error": 0, "close": 0}
 
 
 @looped
-async def test_its_listeners_stay_and_catch_late_errors():
+async def test_listeners_stay_and_catch_late_errors():
     stream = sink(auto_destroy=False)
     watch = finished(stream)
     stream.end()
@@ -432,7 +432,7 @@ async def test_its_listeners_stay_and_catch_late_errors():
 
 
 @looped
-async def test_cancel_takes_them_away():
+async def test_cancel_removes_the_listeners():
     stream = PassThrough()
     told = []
     watch = finished(stream)
@@ -449,7 +449,7 @@ async def test_cancel_takes_them_away():
 
 
 @looped
-async def test_cancel_cancels_who_awaits():
+async def test_cancel_cancels_an_awaiting_task():
     stream = PassThrough()
     watch = finished(stream)
 
@@ -464,7 +464,7 @@ async def test_cancel_cancels_who_awaits():
 
 
 @looped
-async def test_cleanup_takes_them_away_when_it_is_done():
+async def test_cleanup_removes_the_listeners():
     for outcome in (None, Boom()):
         stream = sink(auto_destroy=False)
         stream.on("error", lambda error: None)
@@ -480,7 +480,7 @@ async def test_cleanup_takes_them_away_when_it_is_done():
 
 
 @looped
-async def test_a_closed_stream_has_none_left():
+async def test_closed_stream_has_no_listeners():
     stream = PassThrough()
     watch = finished(stream)
     stream.resume().end()
@@ -506,7 +506,7 @@ async def test_a_cancelled_wait_stops_watching_and_leaves_the_stream_alone():
 
 
 @looped
-async def test_a_cancelled_wait_does_not_take_the_others_along():
+async def test_cancelled_wait_does_not_cancel_other_waits():
     stream = PassThrough()
     watch = finished(stream)
     told = []
@@ -534,7 +534,7 @@ async def test_a_cancelled_wait_does_not_take_the_others_along():
 
 
 @looped
-async def test_it_can_be_awaited_as_often_as_one_likes():
+async def test_handle_can_be_awaited_repeatedly():
     stream = PassThrough()
     watch = finished(stream)
     waits = [asyncio.create_task(watch.wait()) for _ in range(3)]
@@ -551,7 +551,7 @@ async def test_it_can_be_awaited_as_often_as_one_likes():
 
 
 @looped
-async def test_what_cannot_be_asked_yet():
+async def test_result_and_exception_raise_before_the_end():
     watch = finished(PassThrough())
     assert not watch.done()
     for ask in (watch.result, watch.exception):
@@ -561,7 +561,7 @@ async def test_what_cannot_be_asked_yet():
 
 
 @looped
-async def test_callbacks_run_in_order_at_the_very_moment():
+async def test_callbacks_run_in_order_and_at_once():
     stream = sink()
     order = []
     stream.on("close", lambda: order.append("before"))
@@ -589,7 +589,7 @@ async def test_a_callback_that_is_added_late_runs_on_a_tick():
 
 @looped
 @pytest.mark.parametrize("make", [sink, source, both])
-async def test_an_error_that_nobody_asks_for_is_reported_once(make):
+async def test_unretrieved_error_is_reported_once(make):
     stream = make()
     error = Boom()
     finished(stream)
@@ -618,8 +618,8 @@ async def test_streams_of_all_kinds_can_be_awaited_together():
 
 
 @looped
-async def test_a_write_that_was_dropped_is_not_the_outcome():
-    """The outcome is the stream's, not that of the writes that it took along."""
+async def test_dropped_write_is_not_the_outcome():
+    """The outcome is that of the stream, not that of its dropped writes."""
     under_way = Completion()
     stream = Writable(write=lambda chunk: under_way)
     told = []
@@ -638,13 +638,13 @@ async def test_a_write_that_was_dropped_is_not_the_outcome():
 
 @looped
 @pytest.mark.parametrize("wrong", [None, 5, "stream", [], asyncio.Event])
-async def test_what_is_no_stream(wrong):
+async def test_argument_other_than_a_stream_raises(wrong):
     with pytest.raises(InvalidArgTypeError, match=r"finished\(\) needs a stream"):
         finished(wrong)
 
 
 @looped
-async def test_what_is_no_signal():
+async def test_signal_of_a_wrong_type_raises():
     stream = sink()
     with pytest.raises(InvalidArgTypeError, match=r"signal must be an AbortSignal.*5"):
         finished(stream, signal=5)
@@ -653,8 +653,8 @@ async def test_what_is_no_signal():
 
 @looped
 @pytest.mark.parametrize("watched", ["finished", "pipeline"])
-async def test_a_stream_that_is_destroyed_while_its_final_runs_is_not_done(watched):
-    """Everything was written, but the end was not: of an atomic file that is all."""
+async def test_stream_destroyed_during_final_is_not_done(watched):
+    """All chunks are written, but `_final` has not completed: an atomic file is not replaced yet."""
 
     async def never():
         await asyncio.Event().wait()
@@ -677,7 +677,7 @@ async def test_a_stream_that_is_destroyed_while_its_final_runs_is_not_done(watch
 
 
 @looped
-async def test_a_stream_without_final_is_done_when_all_is_written():
+async def test_stream_without_final_is_done_after_the_last_write():
     sink = Writable(write=lambda chunk: None)
     sink.end(b"x")
     sink.destroy()

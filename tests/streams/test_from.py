@@ -1,4 +1,4 @@
-"""Readable.from_(): every kind of source, and what is closed when the stream goes."""
+"""Readable.from_(): every kind of source, and the closing of the source."""
 
 import asyncio
 
@@ -50,7 +50,7 @@ SOURCES = {
 
 @looped
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
-async def test_what_can_be_iterated(source):
+async def test_every_kind_of_iterable(source):
     assert await everything(source()) == [0, 1, 2]
 
 
@@ -104,7 +104,7 @@ async def test_an_awaitable_item_that_fails():
 
 
 @looped
-async def test_object_mode_and_a_mark_of_one_where_nothing_is_said():
+async def test_default_is_object_mode_with_a_mark_of_1():
     stream = Readable.from_([1])
     assert stream.readable_object_mode
     assert stream.readable_high_water_mark == 1
@@ -121,7 +121,7 @@ async def test_encoding():
 
 @looped
 @pytest.mark.parametrize("kind", ["plain", "async"])
-async def test_no_more_is_taken_than_there_is_room_for(kind):
+async def test_source_is_read_only_while_there_is_room(kind):
     taken = []
 
     def plain():
@@ -146,7 +146,7 @@ async def test_no_more_is_taken_than_there_is_room_for(kind):
 @looped
 @pytest.mark.parametrize("items", [[1, None], [None]])
 @pytest.mark.parametrize("kind", ["plain", "async", "awaitable"])
-async def test_none_is_no_item(kind, items):
+async def test_none_as_an_item_is_an_error(kind, items):
     async def agen():
         for item in items:
             yield item
@@ -264,7 +264,7 @@ async def test_destroy_while_an_async_generator_is_running():
 
 
 @looped
-async def test_an_iterator_of_its_own_is_closed():
+async def test_iterator_with_close_is_closed():
     class Source:
         closed = False
 
@@ -287,12 +287,12 @@ async def test_an_iterator_of_its_own_is_closed():
 
 @looped
 @pytest.mark.parametrize("wrong", [3, None, object(), print])
-async def test_wrong_sources(wrong):
+async def test_wrong_sources_raise(wrong):
     with pytest.raises(InvalidArgTypeError, match=r"from_\(\) needs an iterable.*got"):
         Readable.from_(wrong)
 
 
 @looped
-async def test_wrong_options():
+async def test_wrong_options_raise():
     with pytest.raises(TypeError, match="colour"):
         Readable.from_([1], colour="red")

@@ -1,4 +1,4 @@
-"""The hooks of reading and writing against every way in which a hook may be done, by keyword and by a subclass."""
+"""The hooks of reading and writing in every form of a hook, by keyword and by a subclass."""
 
 import pytest
 from hook_forms import (

@@ -1,4 +1,4 @@
-"""The hooks final, construct and destroy against every way in which a hook may be done."""
+"""The hooks final, construct and destroy in every form of a hook."""
 
 import pytest
 from hook_forms import (

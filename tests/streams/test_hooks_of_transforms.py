@@ -200,7 +200,7 @@ async def test_ordinary_callables_fit():
 
 @looped
 @pytest.mark.parametrize("kind", ["read", "write", "final", "transform", "flush"])
-async def test_destroy_cancels_the_async_hook_that_is_under_way(kind):
+async def test_destroy_cancels_a_running_async_hook(kind):
     cancelled = []
     entered = asyncio.get_running_loop().create_future()
 
@@ -242,7 +242,7 @@ async def test_destroy_right_after_the_call_of_an_async_hook(kind):
 
 
 @looped
-async def test_destroy_lets_an_async_construct_come_to_its_end():
+async def test_destroy_waits_for_an_async_construct():
     gate = asyncio.get_running_loop().create_future()
     order = []
 
@@ -277,7 +277,7 @@ def stream_with(kind, hook):
 
 @pytest.mark.parametrize("attributes", [{}, {"color": "red"}], ids=["bare", "with-attributes"])
 @looped
-async def test_hooks_that_getattr_gives(attributes):
+async def test_hooks_provided_by_getattr(attributes):
     calls = []
 
     class Forwarding(Duplex):
@@ -303,7 +303,7 @@ async def test_hooks_that_getattr_gives(attributes):
 @pytest.mark.parametrize("kind", ["read", "write", "writev", "transform"])
 @pytest.mark.parametrize("left_by", [KeyboardInterrupt, SystemExit])
 def test_a_hook_that_ends_the_program(run, kind, left_by):
-    """The stream fails with it, so that what it holds is released; then it leaves the loop."""
+    """The stream fails with the exception and releases its resources; then the loop raises the exception."""
     events = []
 
     async def main():

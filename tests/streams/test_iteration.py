@@ -1,4 +1,4 @@
-"""``async for chunk in readable``: what it gives, how it ends, and what leaving it early means for the stream."""
+"""``async for chunk in readable``: the chunks, the end, and leaving the loop early."""
 
 import asyncio
 import gc
@@ -120,7 +120,7 @@ async def test_a_stream_that_flowed_or_was_paused_before():
 
 
 @looped
-async def test_what_was_read_by_hand_before_is_gone_and_what_was_put_back_comes():
+async def test_iteration_continues_after_read_and_unshift():
     stream = silent(1, 2, 3, None)
     assert stream.read() == 1
     stream.unshift(0)
@@ -161,7 +161,7 @@ async def test_iterating_again_after_the_end_gives_nothing():
 
 
 @looped
-async def test_a_step_after_the_last():
+async def test_step_after_the_end():
     chunks = aiter(numbers(1))
     assert await anext(chunks) == 0
     for _ in range(2):
@@ -300,7 +300,7 @@ async def test_destroyed_before_the_loop(error, wait):
 
 
 @looped
-async def test_a_stream_that_failed_and_stays_up():
+async def test_failed_stream_without_auto_destroy():
     stream = Readable(object_mode=True, auto_destroy=False, read=lambda size: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         await listed(stream)
@@ -327,7 +327,7 @@ async def test_break_destroys_the_stream_at_once(auto_destroy):
 
 
 @looped
-async def test_nobody_has_to_listen_to_the_error_of_leaving():
+async def test_leaving_the_loop_reports_no_error():
     # A report to the loop's exception handler would fail this test.
     async for _ in numbers(None):
         break
@@ -396,7 +396,7 @@ async def test_an_iterator_that_is_held_is_left_by_aclose():
 
 
 @looped
-async def test_async_with_gives_the_stream_up():
+async def test_async_with_destroys_the_stream():
     async with numbers(None) as stream:
         async for chunk in stream.iterator(destroy_on_return=False):
             if chunk == 2:
@@ -554,7 +554,7 @@ async def test_two_tasks_share_the_chunks():
 
 
 @looped
-async def test_steps_that_are_taken_at_the_same_time():
+async def test_concurrent_steps():
     stream = silent()
     chunks = aiter(stream)
     steps = [asyncio.create_task(chunks_next(chunks)) for _ in range(5)]
@@ -568,7 +568,7 @@ async def test_steps_that_are_taken_at_the_same_time():
 
 
 @looped
-async def test_steps_that_are_taken_at_the_same_time_and_an_error():
+async def test_concurrent_steps_and_an_error():
     stream = silent()
     chunks = aiter(stream)
     steps = [asyncio.create_task(chunks_next(chunks)) for _ in range(3)]
@@ -598,7 +598,7 @@ async def chunks_next(chunks):
 
 
 @looped
-async def test_an_iteration_that_was_left_holds_nothing():
+async def test_left_iteration_holds_no_reference():
     class Item:
         pass
 
@@ -620,7 +620,7 @@ async def test_an_iteration_that_was_left_holds_nothing():
 
 
 @looped
-async def test_an_abandoned_step_leaves_no_report():
+async def test_abandoned_step_reports_nothing():
     stream = silent()
     with reported() as contexts:
         task = asyncio.create_task(chunks_next(aiter(stream)))

@@ -1,4 +1,4 @@
-"""What is left of a stream when it is over: no task, no reference cycle, no memory."""
+"""A stream that is done leaves no task, no reference cycle and no memory behind."""
 
 import asyncio
 import gc
@@ -432,7 +432,7 @@ async def test_rounds_leave_nothing_behind(use):
 
 @looped
 @needs_counts
-async def test_chunks_are_let_go():
+async def test_chunks_are_released():
     class Chunk(bytearray):
         pass
 
@@ -455,7 +455,7 @@ async def test_chunks_are_let_go():
 
 @looped
 @needs_counts
-async def test_a_destroyed_stream_lets_its_buffer_go_with_it(no_gc):
+async def test_destroyed_stream_releases_its_buffer(no_gc):
     class Chunk(bytearray):
         pass
 
@@ -478,14 +478,14 @@ async def test_a_destroyed_stream_lets_its_buffer_go_with_it(no_gc):
 
 @looped
 @needs_counts
-async def test_an_unused_stream_goes_at_once(no_gc):
+async def test_unused_stream_is_freed_at_once(no_gc):
     dead = [weakref.ref(make()) for make in (Readable, Writable, Duplex, Transform, PassThrough, Sink, Upper)]
     assert [ref() for ref in dead] == [None] * len(dead)
 
 
 @needs_counts
 @looped
-async def test_a_stream_that_was_read_whole_is_not_held(no_gc):
+async def test_fully_read_stream_is_freed(no_gc):
     source = Readable.from_([b"a", b"b"], object_mode=False)
     seen = weakref.ref(source)
     assert await consumers.bytes(source) == b"ab"

@@ -1,4 +1,4 @@
-"""Many who wait, listen or read at once: eight times as many cost about eight times as much."""
+"""Many waits, listeners or readers at once: eight times as many cost about eight times as much."""
 
 import asyncio
 import sys
@@ -107,7 +107,7 @@ async def test_many_readers(work):
 
 
 @looped
-async def test_many_who_wait_for_room_have_one_listener_and_go_on_in_several_turns():
+async def test_many_drains_share_a_listener_and_resume_in_several_turns():
     written = asyncio.get_running_loop().create_future()
     sink = Writable(high_water_mark=1, write=lambda chunk: written)
     woken = 0
@@ -136,7 +136,7 @@ async def test_many_who_wait_for_room_have_one_listener_and_go_on_in_several_tur
 
 
 @looped
-async def test_many_who_wait_for_room_are_told_of_the_close():
+async def test_many_drains_end_when_the_stream_closes():
     written = asyncio.get_running_loop().create_future()
     sink = Writable(high_water_mark=1, write=lambda chunk: written)
     sink.write(b"x")

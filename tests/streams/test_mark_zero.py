@@ -1,4 +1,4 @@
-"""A source that fetches nothing ahead and takes its time to open gives all that it has, however it is read."""
+"""A source with a mark of 0 that opens slowly gives all its data, however it is read."""
 
 import asyncio
 
@@ -172,7 +172,7 @@ WAYS = [value for name, value in list(globals().items()) if name.startswith("by_
 @pytest.mark.parametrize("kind", [Returning, Pushing, PushingLater, Awaiting])
 @pytest.mark.parametrize("way", WAYS)
 @looped
-async def test_nothing_is_waited_for_in_vain(way, kind, opened):
+async def test_every_way_of_reading_gives_all_data(way, kind, opened):
     source = kind()
     if opened:
         for _ in range(10):

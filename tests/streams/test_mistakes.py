@@ -60,7 +60,7 @@ class Sub(PassThrough):
 
 
 @pytest.mark.parametrize("case", WRONG_OPTIONS)
-def test_options(case):
+def test_unknown_options_raise(case):
     make, message = WRONG_OPTIONS[case]
     with pytest.raises(InvalidArgTypeError, match=message):
         make()
@@ -112,14 +112,14 @@ async def consume():
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("case", NO_STAGES)
-async def test_what_is_no_stage(case):
+async def test_wrong_stage_raises(case):
     make, message = NO_STAGES[case]
     with pytest.raises(InvalidArgTypeError, match=message):
         make()
 
 
 @looped
-async def test_text_is_data_where_text_is_taken():
+async def test_str_source_is_one_chunk_if_the_sink_takes_text():
     taken = []
     await pipeline("big.bin", Writable(write=taken.append, default_encoding="utf8"))
     await pipeline("big.bin", Writable(write=taken.append, object_mode=True))
@@ -175,7 +175,7 @@ ONLY[WriteStream] = ONLY[Writable]
 @pytest.mark.parametrize(
     ("base", "use"), [(base, use) for base in ONLY for use in USES if use not in ONLY[base]]
 )
-async def test_super_init_forgotten(base, use):
+async def test_missing_super_init_raises(base, use):
     stream = forgetful(base)()
     with pytest.raises(RuntimeError, match=r"Forgetful.__init__\(\) did not call super\(\).__init__\(\)"):
         result = USES[use](stream)
@@ -235,7 +235,7 @@ async def test_hooks_that_wait_for_a_callback(case):
 
 
 @looped
-async def test_a_type_error_of_a_hook_stays_what_it_is():
+async def test_type_error_of_a_hook_is_not_changed():
     def write(chunk):
         raise TypeError("mine")
 
@@ -286,7 +286,7 @@ STAGES = {
 
 @looped
 @pytest.mark.parametrize("case", STAGES)
-async def test_an_error_says_in_which_stage_it_came_up(case):
+async def test_error_note_names_the_stage(case):
     make, note = STAGES[case]
     with pytest.raises(KeyError) as caught:
         await pipeline(*make())
@@ -320,7 +320,7 @@ async def test_a_wrong_chunk_names_the_stage_that_does_not_take_it():
 
 
 @looped
-async def test_an_unheard_error_names_the_stream_and_shows_no_frames_of_the_library(tmp_path):
+async def test_report_of_an_error_names_the_stream_without_library_frames(tmp_path):
     path = str(tmp_path / "missing")
 
     def write(chunk):
@@ -344,7 +344,7 @@ async def test_an_unheard_error_names_the_stream_and_shows_no_frames_of_the_libr
 
 
 @looped
-async def test_the_error_of_a_destination_is_told_in_the_same_words():
+async def test_report_of_a_destination_error_has_the_same_form():
     with reported() as contexts:
         source = Readable.from_([b"x"], object_mode=False)
         source.pipe(Writable(write=fail))

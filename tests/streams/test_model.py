@@ -1,4 +1,4 @@
-"""Random programs over streams, held against what must be true of all of them.
+"""Random programs over streams, checked against invariants.
 
 What comes out is what went in, in order and once; a producer that listens never has more buffered than the mark and one
 chunk; 'finish' comes before 'close', nothing after it; every error is delivered once, and every write callback is called

@@ -1,4 +1,4 @@
-"""Random pipelines, whole and broken at any point, held against what must be true of all of them.
+"""Random pipelines, whole and broken at any point, checked against invariants.
 
 FOREBAY_MODEL_EXAMPLES=2000 runs that many, and other ones each time.
 """
@@ -44,7 +44,7 @@ async def run_on(streams, done, turns=2000):
     broken=BREAKS,
 )
 def test_random_pipelines(loop, source, stages, sink, marks, counts, broken):
-    """A pipeline comes to its end or fails, with all of its streams and with the error that was first."""
+    """A pipeline ends or fails with all of its streams, and with the first error."""
     reports = []
 
     async def main():

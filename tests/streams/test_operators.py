@@ -1,4 +1,4 @@
-"""The operators: results in order, early stops, concurrency, errors, and what becomes of the source."""
+"""The operators: ordered results, early stops, concurrency, errors, and the end of the source."""
 
 import asyncio
 import tracemalloc
@@ -322,7 +322,7 @@ def test_an_early_stop_destroys_an_endless_source(run, stop):
     run(main)
 
 
-def test_nothing_is_read_before_it_is_asked_for(run):
+def test_operators_are_lazy(run):
     async def main():
         stream = endless()
         mapped = stream.map(lambda i: i).filter(lambda i: i)
@@ -440,7 +440,7 @@ def test_calls_are_not_started_before_there_is_a_place_for_them(run):
 
 
 @pytest.mark.parametrize("options", [{"concurrency": 0}, {"concurrency": -1}, {"high_water_mark": -1}])
-def test_numbers_out_of_range(run, options):
+def test_numbers_out_of_range_raise(run, options):
     async def main():
         with pytest.raises(OutOfRangeError):
             numbers().map(str, **options)
@@ -454,7 +454,7 @@ def test_numbers_out_of_range(run, options):
 
 
 @pytest.mark.parametrize("name", ["map", "filter", "flat_map", "tap"])
-def test_no_function_is_an_error_at_once(run, name):
+def test_missing_function_raises_at_once(run, name):
     async def main():
         with pytest.raises(InvalidArgTypeError) as caught:
             getattr(numbers(), name)(5)
@@ -464,7 +464,7 @@ def test_no_function_is_an_error_at_once(run, name):
 
 
 @pytest.mark.parametrize("name", ["for_each", "reduce", "some", "every", "find"])
-def test_no_function_fails_the_awaitable(run, name):
+def test_missing_function_fails_the_awaitable(run, name):
     async def main():
         failing = getattr(numbers(), name)(5)
         with pytest.raises(InvalidArgTypeError):
@@ -474,7 +474,7 @@ def test_no_function_fails_the_awaitable(run, name):
 
 
 @pytest.mark.parametrize("name", ["take", "drop"])
-def test_wrong_counts(run, name):
+def test_wrong_counts_raise(run, name):
     async def main():
         with pytest.raises(OutOfRangeError):
             getattr(numbers(), name)(-1)
@@ -485,7 +485,7 @@ def test_wrong_counts(run, name):
     run(main)
 
 
-def test_wrong_signal(run):
+def test_wrong_signal_raises(run):
     async def main():
         with pytest.raises(InvalidArgTypeError):
             numbers().map(str, signal="stop")
@@ -495,7 +495,7 @@ def test_wrong_signal(run):
     run(main)
 
 
-def test_none_is_no_result(run, source, gathered):
+def test_none_as_a_result_is_an_error(run, source, gathered):
     async def main():
         with pytest.raises(NullChunkError):
             await gathered(source().map(lambda i: None))
@@ -609,7 +609,7 @@ def test_an_error_of_the_source_is_raised_once(run, gathered, concurrency):
     run(main)
 
 
-def test_a_source_that_is_destroyed_meanwhile(run, gathered):
+def test_source_destroyed_during_an_operator(run, gathered):
     async def main():
         stream = Readable(object_mode=True, read=lambda size: None)
         stream.push(1)
@@ -774,7 +774,7 @@ async def test_flat_map_destroyed_before_its_task_has_begun_closes_the_items():
     assert inner.destroyed
 
 
-def test_what_a_function_gives_that_has_destroyed_its_stage_is_closed(run):
+def test_coroutine_of_a_destroyed_stage_is_closed(run):
     begun = []
 
     async def work():

@@ -1,4 +1,4 @@
-"""OverflowBuffer: what becomes of the chunks of a writer that does not wait."""
+"""OverflowBuffer: the policies for the chunks of a writer that does not wait."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_nothing_happens_while_there_is_room(run, policy):
     run(main)
 
 
-def test_drop_oldest(run):
+def test_drop_oldest_policy(run):
     async def main():
         buffer, answers, dropped = written("drop-oldest", 100)
         assert all(answers)
@@ -53,7 +53,7 @@ def test_drop_oldest(run):
     run(main)
 
 
-def test_drop_newest(run):
+def test_drop_newest_policy(run):
     async def main():
         buffer, answers, dropped = written("drop-newest", 100)
         assert all(answers)
@@ -65,7 +65,7 @@ def test_drop_newest(run):
     run(main)
 
 
-def test_block(run):
+def test_block_policy(run):
     async def main():
         buffer, answers, dropped = written("block", 10)
         assert answers[:3] == [True] * 3
@@ -84,7 +84,7 @@ def test_block(run):
     run(main)
 
 
-def test_error_refuses_the_chunk_and_nothing_else(run):
+def test_error_policy_refuses_only_the_chunk(run):
     async def main():
         buffer, _, _ = written("error", 4)
         with pytest.raises(StreamOverflowError) as caught:
@@ -115,7 +115,7 @@ def test_a_pipe_into_one_that_refuses_destroys_it(run):
 
 
 @pytest.mark.parametrize("policy", ["drop-oldest", "drop-newest"])
-def test_bytes(run, policy):
+def test_overflow_in_byte_mode(run, policy):
     async def main():
         buffer = OverflowBuffer(overflow=policy, high_water_mark=10)
         for i in range(10):

@@ -1,4 +1,4 @@
-"""A subclass may give its attributes any name: those of forebay's own are set apart by a prefix."""
+"""A subclass may give its attributes any name, because the private attributes of forebay have a prefix."""
 
 import copy
 import pickle
@@ -15,7 +15,7 @@ CLASSES = [Readable, Writable, Duplex, Transform, PassThrough]
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_forebays_own_attributes_carry_a_prefix(cls):
+def test_private_attributes_have_a_prefix(cls):
     async def names():
         return set(dir(cls())) | set(getattr(cls(), "__dict__", {}))
 

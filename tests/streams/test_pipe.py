@@ -1,4 +1,4 @@
-"""pipe() and unpipe(): what is carried, who waits, and what happens at the ends."""
+"""pipe() and unpipe(): data, backpressure, and the end of either stream."""
 
 import pytest
 
@@ -74,7 +74,7 @@ async def test_events_of_both_ends():
 
 
 @looped
-async def test_unpipe_takes_every_listener_away():
+async def test_unpipe_removes_every_listener():
     source = idle()
     stream, _ = sink()
     for _ in range(10):
@@ -85,7 +85,7 @@ async def test_unpipe_takes_every_listener_away():
 
 
 @looped
-async def test_the_end_takes_every_listener_away():
+async def test_end_removes_every_listener():
     source = Readable(read=chunks_of(b"x"))
     stream, _, step = slow_sink(high_water_mark=1)
     source.pipe(stream)
@@ -143,7 +143,7 @@ async def test_the_same_destination_twice_gets_everything_twice():
 
 
 @looped
-async def test_a_full_destination_stops_the_source_and_drain_lets_it_go_on():
+async def test_full_destination_pauses_the_source_until_drain():
     source = idle()
     stream, taken, step = slow_sink(high_water_mark=2)
     source.pipe(stream)
@@ -176,7 +176,7 @@ async def test_a_destination_that_is_full_already():
 
 
 @looped
-async def test_unpiping_the_one_that_blocks_lets_the_others_go_on():
+async def test_unpipe_of_a_full_destination_resumes_the_others():
     source = idle()
     fast, taken = sink()
     stuck, _, _ = slow_sink(high_water_mark=1)
@@ -299,7 +299,7 @@ async def test_a_listener_beside_the_pipe_sees_everything():
 
 
 @looped
-async def test_a_circle_of_two():
+async def test_pipes_in_a_circle():
     stream = Duplex(read=lambda size: None, write=lambda chunk: stream.push(chunk) and None)
     through = PassThrough()
     seen = []
@@ -318,7 +318,7 @@ async def test_a_circle_of_two():
 
 
 @looped
-async def test_pipe_makes_no_data_flow_before_its_listeners_are_there():
+async def test_pipe_adds_its_listeners_before_the_flow_starts():
     source = idle()
     source.push(b"1")
     stream, taken = sink()
@@ -340,7 +340,7 @@ async def test_text_needs_an_encoding_on_the_way():
 
 
 @looped
-async def test_wrong_uses():
+async def test_wrong_uses_raise():
     stream, _ = sink()
     with pytest.raises(InvalidArgTypeError, match=r"pipe\(\) needs a Writable as dest, got"):
         idle().pipe(idle())

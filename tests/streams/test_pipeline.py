@@ -126,7 +126,7 @@ async def test_stages_of_different_forms_in_a_row(first, second):
 
 @looped
 @pytest.mark.parametrize("stages", [1, 5, 20])
-async def test_long_ones(stages):
+async def test_pipelines_of_many_stages(stages):
     taken = []
     forms = itertools.cycle(MIDDLES.values())
     await pipeline(NUMBERS, *(next(forms)() for _ in range(stages)), sink(taken))
@@ -182,7 +182,7 @@ async def test_an_empty_source(source):
 
 
 @looped
-async def test_it_starts_at_once_and_is_over_after_the_streams_are_closed():
+async def test_starts_at_once_and_ends_after_the_streams_closed():
     source, dest = readable(NUMBERS), sink()
     flow = pipeline(source, dest)
     assert isinstance(flow, Pipeline)
@@ -233,7 +233,7 @@ async def test_a_last_generator_is_run_by_itself_and_its_items_can_be_read():
 
 @looped
 async def test_a_last_stage_that_is_readable_is_left_to_its_reader():
-    """It need not be read, and nothing of the pipeline listens to it any more."""
+    """The program may leave it unread, and the pipeline has removed its listeners."""
     for source in ([1, 2, 3], readable([1, 2, 3])):
         last = PassThrough(object_mode=True)
         await pipeline(source, last)
@@ -243,7 +243,7 @@ async def test_a_last_stage_that_is_readable_is_left_to_its_reader():
 
 
 @looped
-async def test_an_error_of_that_stage_after_the_end_is_not_swallowed():
+async def test_late_error_of_a_readable_last_stage_is_reported():
     for source in ([1], readable([1])):
         last = PassThrough(object_mode=True)
         await pipeline(source, last)
@@ -255,7 +255,7 @@ async def test_an_error_of_that_stage_after_the_end_is_not_swallowed():
 
 
 @looped
-async def test_the_listeners_go_with_the_streams():
+async def test_listeners_are_removed_at_the_end():
     streams = [readable(NUMBERS), PassThrough(object_mode=True), sink()]
     await pipeline(*streams)
     await quiet()
@@ -332,7 +332,7 @@ def sources_without_an_end(watched):
 @pytest.mark.parametrize("between", [0, 1, 3])
 @pytest.mark.parametrize("last", [third, third_and_more, unread])
 async def test_the_last_function_may_stop_reading(first, between, last):
-    """What comes before it is given up, and that is no failure."""
+    """The stages before it are destroyed, and the pipeline succeeds."""
     watched = Watched()
     stages = [
         sources_without_an_end(watched)[first],
@@ -350,7 +350,7 @@ async def test_the_last_function_may_stop_reading(first, between, last):
 @pytest.mark.parametrize("after", [0, 2])
 @pytest.mark.parametrize("function", [take_three, one])
 async def test_a_function_in_the_middle_may_stop_reading(first, before, after, function):
-    """What comes before it is given up; what comes after it gets all that it gave."""
+    """The stages before it are destroyed; the stages after it get its whole output."""
     watched = Watched()
     taken = []
     upstream = [
@@ -380,7 +380,7 @@ async def test_several_functions_may_stop_reading():
 
 
 @looped
-async def test_an_idle_source_is_given_up_too():
+async def test_idle_source_is_destroyed_when_the_function_stops():
     released = []
 
     async def idle():
@@ -401,15 +401,15 @@ async def test_an_idle_source_is_given_up_too():
 
 
 @looped
-async def test_an_error_of_what_is_given_up_is_the_flows():
+async def test_error_while_destroying_the_source_fails_the_pipeline():
     source = endless(destroy=raising)
     with pytest.raises(Boom):
         await pipeline(source, PassThrough(object_mode=True), third)
 
 
 @looped
-async def test_others_who_leave_a_stage_do_make_it_fail():
-    """Not a function of the flow: what was on its way is lost."""
+async def test_external_reader_that_leaves_fails_the_pipeline():
+    """The reader is not a stage of the pipeline, so data is lost."""
     last = PassThrough(object_mode=True)
     flow = pipeline(endless(), last)
     async for _ in last:

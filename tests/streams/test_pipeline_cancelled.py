@@ -1,4 +1,4 @@
-"""pipeline(): abort, cancellation, wrong use, and functions that leave while their source goes on."""
+"""pipeline(): abort, cancellation, wrong use, and functions that return before their source ends."""
 
 import asyncio
 import contextlib
@@ -75,7 +75,7 @@ async def test_a_signal(form):
 
 @looped
 @pytest.mark.parametrize("form", FORMS)
-async def test_a_signal_that_has_aborted_before(form):
+async def test_signal_aborted_before(form):
     controller = AbortController()
     controller.abort()
     stages = flow_of(form, Watched())
@@ -129,7 +129,7 @@ async def test_a_timeout():
 
 
 @looped
-async def test_cancelling_one_of_two_who_wait_fails_the_other():
+async def test_cancelling_one_of_two_awaiting_tasks_fails_the_other():
     flow = pipeline(endless(), slow_sink([]))
     tasks = [asyncio.create_task(flow.wait()) for _ in range(2)]
     await quiet()
@@ -185,7 +185,7 @@ async def test_too_few_stages(stages):
 
 
 @looped
-async def test_what_is_no_stage_is_refused_before_anything_has_begun():
+async def test_wrong_stage_raises_before_any_stage_starts():
     for wrong, message in (
         (lambda: [5, sink()], "stage 0 must be a Readable, an iterable or a function, got 5"),
         (lambda: [None, sink()], "stage 0 .* None"),
@@ -227,7 +227,7 @@ async def coroutine_of_a_list(*args):
         (4, lambda source: [1], "an awaitable or async iterable"),
     ],
 )
-async def test_a_function_that_returns_what_is_no_stage(place, function, wanted):
+async def test_function_with_a_wrong_result(place, function, wanted):
     stages = [endless(), PassThrough(object_mode=True), add_one, PassThrough(object_mode=True), sink()]
     stages[place] = function
     with pytest.raises(InvalidReturnValueError, match=f"stage {place} must return {wanted}"):
@@ -251,7 +251,7 @@ async def test_a_function_that_raises_at_once():
 
 
 @looped
-async def test_what_is_no_signal():
+async def test_signal_of_a_wrong_type_raises():
     source = readable([1])
     with pytest.raises(InvalidArgTypeError, match=r"signal must be an AbortSignal.*'stop'"):
         pipeline(source, sink(), signal="stop")
@@ -323,8 +323,8 @@ class Slow:
 @looped
 @pytest.mark.parametrize("form", ["last", "middle", "operator"])
 @pytest.mark.parametrize("between", [0, 1, 3])
-async def test_the_error_of_a_function_is_not_hidden_by_the_abortion_of_its_source(form, between):
-    """By failing it leaves its source, which is destroyed with AbortError before the function is over."""
+async def test_error_of_a_function_wins_over_the_abort_of_its_source(form, between):
+    """A failing function leaves its source, which is destroyed with AbortError before the function returns."""
     slow = Slow()
     stages = [endless(), *(PassThrough(object_mode=True) for _ in range(between)), getattr(slow, form)]
     if form == "middle":

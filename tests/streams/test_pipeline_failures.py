@@ -211,7 +211,7 @@ async def test_the_first_of_two_errors():
 
 
 @looped
-async def test_an_error_is_raised_to_everybody_who_asks():
+async def test_error_is_raised_to_every_awaiting_task():
     flow = pipeline(bad_source("generator"), sink())
     for _ in range(2):
         with pytest.raises(Boom):
@@ -221,7 +221,7 @@ async def test_an_error_is_raised_to_everybody_who_asks():
 
 
 @looped
-async def test_a_failure_that_nobody_asks_for_is_reported_once():
+async def test_unretrieved_error_is_reported_once():
     with reported() as contexts:
         pipeline(bad_source("generator"), PassThrough(object_mode=True), sink())
         await quiet(60)
@@ -232,7 +232,7 @@ async def test_a_failure_that_nobody_asks_for_is_reported_once():
 
 @looped
 async def test_stages_that_had_finished_before_are_left_alone():
-    """The source is over and closed when the sink fails at its last step."""
+    """The source has closed before the sink fails in its last step."""
     source = readable([1, 2])
     with pytest.raises(Boom):
         await pipeline(source, sink(final=lambda: raising(None)))
@@ -241,7 +241,7 @@ async def test_stages_that_had_finished_before_are_left_alone():
 
 
 @looped
-async def test_none_is_no_item():
+async def test_none_as_an_item_is_an_error():
     dest = sink()
     with pytest.raises(NullChunkError):
         await pipeline([1, None, 2], dest)
@@ -309,7 +309,7 @@ async def test_a_sink_that_was_ended_before_takes_nothing_without_an_error(first
 
 
 @looped
-async def test_a_sink_that_is_ended_by_somebody_else_meanwhile():
+async def test_sink_ended_by_other_code():
     dest = slow_sink([])
     flow = pipeline(itertools.count(), dest)
     await quiet()

@@ -1,4 +1,4 @@
-"""The n-th listener of every event raises: the others get what they should, and the loop's handler the exception, once."""
+"""The n-th listener of every event raises: the other listeners run, and the loop's handler gets the exception once."""
 
 import asyncio
 
@@ -197,7 +197,7 @@ async def test_listeners_of_a_pipeline(event, stage, place):
 @pytest.mark.parametrize("name", ["once", "on"])
 @pytest.mark.parametrize("place", PLACES)
 @looped
-async def test_who_waits_for_an_event(name, place):
+async def test_waits_for_an_event(name, place):
     readable = source()
     calls = []
     with reported() as contexts:

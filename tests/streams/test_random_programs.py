@@ -1,4 +1,4 @@
-"""Random programs of the core: whatever calls what, in whatever order, nothing crashes, hangs or ends twice.
+"""Random programs of the core: calls in any order never crash, hang, or end a stream twice.
 
 Hooks and listeners call the streams again; buffers are cut and released while they are queued; collections run in the middle,
 with garbage whose `__del__` uses the streams. What comes out is not looked at here (see test_model.py), but that each

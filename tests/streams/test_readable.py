@@ -1,4 +1,4 @@
-"""Readable: its two reading modes, its buffer against its mark, its end, text."""
+"""Readable: the two reading modes, the buffer and its mark, the end, and text."""
 
 import asyncio
 import gc
@@ -39,7 +39,7 @@ async def test_data_flows_in_order_to_the_end():
 
 
 @looped
-async def test_nothing_is_read_before_anybody_wants_it():
+async def test_source_is_not_read_before_it_is_consumed():
     calls = []
     stream = Readable(read=calls.append)
     await quiet()
@@ -62,7 +62,7 @@ async def test_no_end_without_a_reader():
 
 
 @looped
-async def test_pause_holds_what_comes_and_resume_lets_it_go():
+async def test_pause_buffers_and_resume_delivers():
     stream = idle()
     got = collected(stream)
     events = Events(stream, "pause", "resume")
@@ -85,7 +85,7 @@ async def test_pause_holds_what_comes_and_resume_lets_it_go():
 
 
 @looped
-async def test_pause_inside_a_listener_holds():
+async def test_pause_inside_a_listener_stops_the_flow():
     stream = Readable(read=chunks_of(b"1", b"2", b"3"))
     got = []
 
@@ -112,7 +112,7 @@ async def test_a_data_listener_does_not_undo_pause():
 
 
 @looped
-async def test_resume_without_a_listener_throws_away():
+async def test_resume_without_a_listener_drops_the_data():
     stream = Readable(read=chunks_of(b"1", b"2"))
     stream.resume()
     assert await closed(stream) is None
@@ -165,7 +165,7 @@ async def test_readable_event_and_read():
 
 
 @looped
-async def test_readable_listeners_beat_data_listeners():
+async def test_readable_listeners_win_over_data_listeners():
     stream = idle()
     got = collected(stream)
     stream.on("readable", lambda: None)
@@ -177,7 +177,7 @@ async def test_readable_listeners_beat_data_listeners():
 
 
 @looped
-async def test_data_flows_again_when_the_readable_listener_is_gone():
+async def test_data_flows_after_the_last_readable_listener_is_removed():
     stream = idle()
     got = collected(stream)
 
@@ -253,7 +253,7 @@ async def test_sized_reads_of_any_cut_give_the_bytes_in_order():
 
 
 @looped
-async def test_a_sized_read_that_gives_memory_back_leaves_the_count_right_first():
+async def test_sized_read_updates_the_length_before_it_frees_memory():
     stream = idle(high_water_mark=1 << 20)
     for _ in range(1200):
         stream.push(b"ab")
@@ -314,7 +314,7 @@ async def test_a_large_read_raises_the_mark():
 
 
 @looped
-async def test_wrong_sizes():
+async def test_wrong_sizes_raise():
     stream = idle()
     with pytest.raises(OutOfRangeError, match=r"at most 1073741824 bytes.*got 1073741825"):
         stream.read((1 << 30) + 1)
@@ -348,7 +348,7 @@ async def test_a_read_hook_is_not_called_again_before_it_has_pushed():
 
 
 @looped
-async def test_an_empty_push_is_not_yet_and_not_the_end():
+async def test_empty_push_is_neither_data_nor_the_end():
     answers = [b"", b"", b"x", None]
     stream = Readable()
     stream._read = lambda size: stream.push(answers.pop(0)) and None
@@ -378,7 +378,7 @@ async def test_reading_ahead_stops_at_the_mark(mark):
 
 
 @looped
-async def test_push_says_whether_more_is_wanted():
+async def test_push_returns_whether_there_is_room():
     stream = idle(high_water_mark=3)
     assert stream.push(b"12") is True
     assert stream.push(b"3") is False
@@ -522,7 +522,7 @@ async def test_end_comes_when_the_last_byte_is_read():
 
 
 @looped
-async def test_without_auto_destroy_the_stream_stays():
+async def test_without_auto_destroy_the_stream_is_not_closed():
     stream = Readable(read=chunks_of(), auto_destroy=False)
     stream.resume()
     await quiet()
@@ -614,7 +614,7 @@ async def test_unknown_encoding():
 
 
 @looped
-async def test_text_is_encoded_where_an_encoding_says_how():
+async def test_text_is_encoded_with_the_given_encoding():
     stream = idle()
     stream.push("é", "latin1")
     stream.push("é", "utf8")

@@ -1,4 +1,4 @@
-"""The repr of the public objects names the public class and the state, and can be asked for at any time."""
+"""The repr of public objects names the public class and the state, and works at any time."""
 
 import asyncio
 import importlib
@@ -26,7 +26,7 @@ MODULES = ("forebay", "forebay.asyncio", "forebay.codecs", "forebay.fs", "foreba
 
 
 @looped
-async def test_a_file_names_its_path_its_state_and_its_fill(tmp_path):
+async def test_file_stream_shows_path_state_and_buffer(tmp_path):
     path = tmp_path / "big.bin"
     path.write_bytes(b"x" * 300_000)
     stream = create_read_stream(str(path))
@@ -87,7 +87,7 @@ async def test_a_duplex_has_two_states():
 
 
 @looped
-async def test_what_is_made_of_streams():
+async def test_pipelines_chains_and_shared_streams():
     assert repr(Readable.from_([1])) == "<Readable paused 0 of 1 object>"
     assert repr(Readable.from_([1]).map(str)) == "<Readable paused 0 of 1 object>"
     flow = pipeline([b"x"], gzip(), Writable(write=lambda chunk: None))
@@ -99,7 +99,7 @@ async def test_what_is_made_of_streams():
 
 
 @looped
-async def test_what_is_no_stream():
+async def test_objects_other_than_streams():
     emitter = EventEmitter()
     emitter.on("x", print)
     assert repr(emitter) == "<EventEmitter 1 listener>"
@@ -124,7 +124,7 @@ async def test_a_socket_and_its_server():
 
 
 @looped
-async def test_a_class_of_a_user_has_its_own_name_and_its_own_repr():
+async def test_user_class_keeps_its_name_and_its_repr():
     class Mine(Readable):
         path = property(lambda self: 1 / 0)
 

@@ -1,4 +1,4 @@
-"""forebay.run(): an event loop for a program that is all streams."""
+"""forebay.run(): runs a program and waits for its streams."""
 
 import asyncio
 
@@ -45,12 +45,12 @@ def test_uvloop():
 
 
 @pytest.mark.parametrize("wrong", [3, None, "main"])
-def test_wrong_arguments(wrong):
+def test_wrong_arguments_raise(wrong):
     with pytest.raises(forebay.InvalidArgTypeError, match=r"run\(\) needs a coroutine or a function.*got"):
         forebay.run(wrong)
 
 
-def test_inside_a_loop():
+def test_run_inside_a_loop_raises():
     async def main():
         with pytest.raises(RuntimeError, match=r"loop is running|running event loop"):
             forebay.run(answer)
@@ -58,7 +58,7 @@ def test_inside_a_loop():
     forebay.run(main)
 
 
-def test_tasks_that_are_left_are_cancelled():
+def test_remaining_tasks_are_cancelled():
     ended = []
 
     async def forever():

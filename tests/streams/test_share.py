@@ -1,4 +1,4 @@
-"""share() and broadcast(): many consumers, one source, one bounded buffer. And merge(), many sources, one consumer."""
+"""share() and broadcast(): many consumers of one source. merge(): many sources for one consumer."""
 
 import asyncio
 
@@ -35,7 +35,7 @@ def counting(n, mark=4):
 
 
 @pytest.mark.parametrize("change", [lambda chunk: chunk.extend(b"more"), lambda chunk: chunk.clear()])
-def test_a_chunk_counts_for_what_it_was_when_it_came(run, change):
+def test_resized_chunk_counts_with_its_first_length(run, change):
     async def main():
         source = Readable(read=lambda size: None)
         shared = share(source)
@@ -73,7 +73,7 @@ def test_every_consumer_gets_everything(run, make, consumers):
 
 
 @pytest.mark.parametrize("make", [share, broadcast])
-def test_the_slowest_governs(run, make):
+def test_slowest_consumer_sets_the_pace(run, make):
     async def main():
         source = counting(1000)
         shared = make(source, high_water_mark=5)
@@ -98,7 +98,7 @@ def test_the_slowest_governs(run, make):
     run(main)
 
 
-def test_share_reads_only_when_somebody_wants(run):
+def test_share_reads_only_on_demand(run):
     async def main():
         source = counting(100)
         shared = share(source)
@@ -121,7 +121,7 @@ def test_broadcast_reads_up_to_the_mark_at_once(run):
     run(main)
 
 
-def test_a_late_consumer_starts_at_the_oldest_that_is_kept(run):
+def test_late_consumer_starts_at_the_oldest_kept_chunk(run):
     async def main():
         shared = share(counting(20), high_water_mark=8)
         first = shared.subscribe()
@@ -149,7 +149,7 @@ def test_bytes_are_counted_as_bytes(run):
     run(main)
 
 
-def test_a_consumer_that_fails_is_only_itself(run):
+def test_failing_consumer_does_not_affect_the_others(run):
     async def main():
         def fail(item):
             raise RuntimeError("mine")
@@ -163,7 +163,7 @@ def test_a_consumer_that_fails_is_only_itself(run):
     run(main)
 
 
-def test_an_error_of_the_source_comes_after_what_was_kept(run):
+def test_source_error_follows_the_kept_chunks(run):
     async def main():
         async def items():
             yield 1
@@ -224,7 +224,7 @@ def test_leaving_the_block_cancels(run):
     run(main)
 
 
-def test_wrong_use(run):
+def test_wrong_use_raises(run):
     async def main():
         with pytest.raises(OutOfRangeError):
             share(counting(1), high_water_mark=0)
@@ -252,7 +252,7 @@ def test_merge_keeps_each_order_and_loses_nothing(run):
     run(main)
 
 
-def test_merge_gives_what_comes_first_first(run):
+def test_merge_outputs_chunks_as_they_arrive(run):
     async def main():
         one, two = (Readable(object_mode=True, read=lambda size: None) for _ in range(2))
         merged = merge(one, two)

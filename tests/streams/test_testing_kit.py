@@ -1,4 +1,4 @@
-"""forebay.testing: good streams of all kinds pass."""
+"""forebay.testing: correct streams of all kinds pass."""
 
 import asyncio
 import gzip as gzip_format
@@ -37,7 +37,7 @@ def test_file_readables(run, tmp_path):
     run(check_readable(lambda: create_read_stream(path, encoding="latin-1"), expected=DATA.decode("latin-1")))
 
 
-def test_a_burst_is_allowed_where_it_is_announced(run):
+def test_announced_burst_is_allowed(run):
     class Bursts(Readable):
         def __init__(self):
             super().__init__(high_water_mark=100)
@@ -65,7 +65,7 @@ def fails_after(count):
     return Readable(read=read, high_water_mark=300)
 
 
-def test_readables_that_are_to_fail(run, tmp_path):
+def test_readables_with_an_expected_error(run, tmp_path):
     run(check_readable(lambda: fails_after(5), expected=b"".join(PIECES[:5]), fails=Boom))
     run(check_readable(lambda: fails_after(0), fails=(OSError, Boom)))
     run(check_readable(lambda: create_read_stream(tmp_path / "missing"), fails=FileNotFoundError))
@@ -151,7 +151,7 @@ def test_file_writables(run, tmp_path):
     run(check_writable(lambda: create_write_stream(next(paths)), collected=written))
 
 
-def test_writables_that_are_to_fail(run, tmp_path):
+def test_writables_with_an_expected_error(run, tmp_path):
     def raising(*args):
         raise Boom
 
@@ -206,7 +206,7 @@ def test_good_transforms(run, name):
     run(check_transform(factory, cases))
 
 
-def test_input_that_is_wrong(run):
+def test_wrong_input_of_a_transform(run):
     whole = gzip_format.compress(DATA)
     run(
         check_transform(

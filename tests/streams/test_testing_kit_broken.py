@@ -1,4 +1,4 @@
-"""forebay.testing: each way of being broken is found and named."""
+"""forebay.testing: each kind of defect is found and named."""
 
 import asyncio
 import os
@@ -234,7 +234,7 @@ def test_broken_readables(run, broken):
 
 @pytest.mark.parametrize("broken", [Fails, read_hook], ids=["late", "never"])
 def test_readables_that_do_not_fail_as_they_should(run, broken):
-    """Another error, or none: the stream has swallowed what went wrong."""
+    """The stream fails with another error, or does not fail at all."""
     message = (
         r"L3: .*to fail with OSError, and failed with Boom" if broken is Fails else "L3: .*it was to fail"
     )

@@ -1,4 +1,4 @@
-"""throttle: what passes, in which pieces, on which schedule, and how it makes others wait."""
+"""throttle: sizes of the pieces, the schedule, and backpressure."""
 
 import asyncio
 import itertools
@@ -78,7 +78,7 @@ async def test_small_chunks_pass_as_they_are(monkeypatch):
 
 
 @looped
-async def test_late_timers_are_made_up_for(monkeypatch):
+async def test_late_timers_are_compensated(monkeypatch):
     clock = Clock(monkeypatch, late=0.004)
     times = await passed(clock, [bytes(10_000)] * 50, 1e6)
     assert all(nbytes <= 1e6 * seconds * (1 + 1e-9) for seconds, nbytes in times)

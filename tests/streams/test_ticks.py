@@ -1,4 +1,4 @@
-"""next_tick: one queue for the streams and their users, emptied before the loop looks at anything else."""
+"""next_tick: one queue for streams and programs, emptied before the loop does anything else."""
 
 import asyncio
 
@@ -80,7 +80,7 @@ class Urgent(BaseException):
 
 @looped
 @pytest.mark.parametrize("last", [False, True])
-async def test_what_is_no_exception_leaves_and_the_rest_runs_later(last):
+async def test_base_exception_of_a_tick_delays_the_later_ticks(last):
     calls = []
 
     def fails():
@@ -109,13 +109,13 @@ def test_each_loop_has_its_own_queue(run):
     assert calls == [1, 1]
 
 
-def test_outside_a_loop():
+def test_next_tick_outside_a_loop_raises():
     with pytest.raises(NoRunningLoopError, match=r"running event loop.*forebay\.run\("):
         next_tick(print)
 
 
 @looped
-async def test_wrong_argument():
+async def test_wrong_argument_raises():
     with pytest.raises(InvalidArgTypeError, match=r"next_tick\(\) needs a callable, got 3"):
         next_tick(3)
 

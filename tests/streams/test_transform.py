@@ -1,4 +1,4 @@
-"""Transform and PassThrough: output for input, held back without a reader."""
+"""Transform and PassThrough: output for input, and backpressure without a reader."""
 
 import asyncio
 import zlib
@@ -24,7 +24,7 @@ async def test_a_compressor_by_keyword():
 
 
 @looped
-async def test_passthrough_gives_the_very_chunks():
+async def test_passthrough_passes_chunks_by_reference():
     stream = PassThrough()
     got = collected(stream)
     chunk = bytearray(b"x")
@@ -51,7 +51,7 @@ async def test_pushing_any_number_of_outputs(outputs):
 
 
 @looped
-async def test_writes_are_held_while_nobody_reads():
+async def test_writes_are_held_without_a_reader():
     calls = []
 
     def transform(chunk):
@@ -132,7 +132,7 @@ async def test_the_end_inside_transform():
 
 
 @looped
-async def test_generators_are_asked_for_no_more_than_there_is_room_for():
+async def test_generators_wait_for_room():
     asked = []
 
     def transform(chunk):
@@ -150,7 +150,7 @@ async def test_generators_are_asked_for_no_more_than_there_is_room_for():
 
 
 @looped
-async def test_async_generators_are_asked_for_no_more_than_there_is_room_for():
+async def test_async_generators_wait_for_room():
     asked = []
 
     async def transform(chunk):
@@ -208,7 +208,7 @@ async def test_finish_and_end_of_a_transform():
 
 
 @looped
-async def test_a_mark_of_zero_for_the_readable_side_is_taken_over():
+async def test_readable_mark_of_0_sets_the_writable_mark():
     stream = PassThrough(readable_high_water_mark=0)
     assert stream.writable_high_water_mark == 0
     stream = PassThrough(readable_high_water_mark=0, writable_high_water_mark=3)
@@ -257,7 +257,7 @@ async def test_a_subclass_in_the_middle():
 
 @looped
 @pytest.mark.parametrize("mark", [1, 4, 8])
-async def test_a_generator_whose_last_output_waited_for_room(mark):
+async def test_last_output_of_a_generator_waits_for_room(mark):
     def halves(chunk):
         yield chunk[:4]
         yield chunk[4:]

@@ -1,4 +1,4 @@
-"""The two operations by which a stream ends without events, for streams that are not observed: HTTP's messages."""
+"""The two operations that end an unobserved stream without events; HTTP's messages use them."""
 
 import weakref
 
@@ -87,7 +87,7 @@ def with_a_readable_side():
 
 @looped
 @pytest.mark.parametrize("make", [with_listener, with_callback, with_data, not_ended, with_a_readable_side])
-async def test_finish_unobserved_does_nothing_where_it_could_be_observed(make):
+async def test_finish_unobserved_does_nothing_on_an_observed_stream(make):
     stream = make()
     assert stream._w_finish_unobserved() is False
     assert not stream.writable_finished
@@ -168,7 +168,7 @@ def duplex():
 
 @looped
 @pytest.mark.parametrize("make", [observed_readable, read_readable, duplex])
-async def test_close_unobserved_does_nothing_where_it_could_be_observed(make):
+async def test_close_unobserved_does_nothing_on_an_observed_stream(make):
     stream = make()
     assert stream._r_close_unobserved(ValueError()) is False
     assert state_of(stream) == (False, False, None)

@@ -88,7 +88,7 @@ async def test_once_drain():
 
 
 @looped
-async def test_on_loses_nothing_between_the_steps():
+async def test_on_loses_no_event_between_steps():
     emitter = EventEmitter()
     events = on(emitter, "x")
     for n in range(3):
@@ -107,7 +107,7 @@ async def test_on_loses_nothing_between_the_steps():
 
 
 @looped
-async def test_on_waits_for_what_comes():
+async def test_on_waits_for_the_next_event():
     emitter = EventEmitter()
     events = on(emitter, "x")
     soon(emitter.emit, "x", 1)
@@ -132,7 +132,7 @@ async def test_on_ends_at_the_closing_events():
 
 
 @looped
-async def test_on_raises_an_error_after_what_came_before_it():
+async def test_on_raises_an_error_after_earlier_events():
     emitter = EventEmitter()
     events = on(emitter, "x")
     emitter.emit("x", 1)
@@ -161,7 +161,7 @@ async def test_on_with_a_signal():
 
 
 @looped
-async def test_leaving_the_loop_takes_the_listeners_away():
+async def test_leaving_the_loop_removes_the_listeners():
     emitter = EventEmitter()
     soon(emitter.emit, "x", 1)
     async for args in on(emitter, "x"):
@@ -171,7 +171,7 @@ async def test_leaving_the_loop_takes_the_listeners_away():
 
 
 @looped
-async def test_steps_that_are_taken_at_the_same_time():
+async def test_concurrent_steps():
     emitter = EventEmitter()
     events = on(emitter, "x", close=("done",))
 
@@ -189,7 +189,7 @@ async def test_steps_that_are_taken_at_the_same_time():
 
 
 @looped
-async def test_aclose_ends_a_step_that_is_waited_for():
+async def test_aclose_ends_a_waiting_step():
     events = on(EventEmitter(), "x")
 
     async def step():

@@ -1,4 +1,4 @@
-"""Writable: writes in order, callbacks, cork, the end, and what is refused."""
+"""Writable: ordered writes, callbacks, cork, the end, and errors."""
 
 import asyncio
 
@@ -129,7 +129,7 @@ async def test_end_of_an_empty_stream():
 
 
 @looped
-async def test_cork_holds_back_and_uncork_lets_go():
+async def test_cork_queues_writes_until_uncork():
     batches = []
     stream = Writable(writev=batches.append)
     stream.cork()
@@ -256,7 +256,7 @@ async def test_wrong_chunks_raise_and_leave_the_stream_unharmed():
 
 
 @looped
-async def test_write_after_end():
+async def test_write_after_end_is_an_error():
     stream, taken = sink()
     told = []
     stream.end(b"1")
@@ -269,7 +269,7 @@ async def test_write_after_end():
 
 
 @looped
-async def test_write_after_destroy():
+async def test_write_after_destroy_fails_its_callback():
     stream, taken = sink()
     told = []
     stream.destroy()
@@ -280,7 +280,7 @@ async def test_write_after_destroy():
 
 
 @looped
-async def test_destroy_tells_the_callbacks_of_what_was_queued():
+async def test_destroy_fails_the_callbacks_of_queued_writes():
     stream = Slow()
     told = []
     for n in range(3):
@@ -345,7 +345,7 @@ async def test_a_failing_write_is_the_last_one():
 
 
 @looped
-async def test_callbacks_hear_of_a_failure_before_error_is_emitted():
+async def test_callbacks_get_the_error_before_error_is_emitted():
     order = []
 
     def write(chunk):
@@ -359,7 +359,7 @@ async def test_callbacks_hear_of_a_failure_before_error_is_emitted():
 
 
 @looped
-async def test_without_auto_destroy_a_failed_stream_stays_up():
+async def test_without_auto_destroy_a_failed_stream_is_not_closed():
     def write(chunk):
         raise OSError
 
@@ -389,7 +389,7 @@ async def test_text_with_an_encoding():
 
 
 @looped
-async def test_text_as_it_is():
+async def test_decode_strings_false_keeps_str_chunks():
     stream, taken = sink(decode_strings=False)
     stream.write("é")
     assert taken == ["é"]
@@ -466,7 +466,7 @@ async def test_a_failure_of_the_stream_is_raised_by_the_block():
 
 
 @looped
-async def test_aclose_gives_up():
+async def test_aclose_destroys_the_stream():
     stream = Slow()
     stream.write(b"1")
     await stream.aclose()

@@ -1,4 +1,4 @@
-"""What the tests of the command share: running it, in this process and in one of its own."""
+"""Helpers for the tests of the command: run it in this process or in its own process."""
 
 import hashlib
 import os

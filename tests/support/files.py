@@ -1,4 +1,4 @@
-"""What the tests of file streams share: records of events, and waits for them."""
+"""Helpers for the tests of file streams: records of events, and waits for events."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Servers, raw peers and answers for the tests of HTTP."""
+"""Servers, raw peers and responses for the tests of HTTP."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Runs a test on an event loop, and checks what must be as before when it is over."""
+"""Run a test on an event loop, and check that it leaves no task, error or resource behind."""
 
 import asyncio
 import gc

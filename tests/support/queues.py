@@ -1,4 +1,4 @@
-"""What the tests of ChunkQueue share: the class of each backend, and a look at the bytes of a queue."""
+"""Helpers for the tests of ChunkQueue: the class of each backend, and the content of a queue."""
 
 from __future__ import annotations
 

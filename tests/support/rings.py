@@ -1,4 +1,4 @@
-"""What the tests of RingBuffer share."""
+"""Helpers for the tests of RingBuffer."""
 
 import mmap
 import sys

@@ -1,4 +1,4 @@
-"""What the tests of streams share: tests as coroutines, records of events and of what is reported."""
+"""Helpers for the tests of streams: tests as coroutines, records of events and of reports."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What the types of streams say of what flows through them. It is read by the checkers and is not run."""
+"""A program with right types. The type checkers read it; it is not run."""
 
 from __future__ import annotations
 

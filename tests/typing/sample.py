@@ -1,4 +1,4 @@
-"""A program that uses the public names; mypy reads it, and it can be run."""
+"""A program that uses the public names; mypy checks it, and a test runs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public names: all there, all documented, and the same whichever way they are looked at."""
+"""The public names: complete, documented, and consistent."""
 
 import ast
 import importlib.metadata
@@ -17,7 +17,7 @@ CLASSES = [name for name in forebay.__all__ if inspect.isclass(getattr(forebay, 
 STUBS = sorted(path.relative_to(PACKAGE).with_suffix("") for path in PACKAGE.rglob("*.pyi"))
 
 
-def test_all_is_complete_and_has_no_more():
+def test_all_lists_exactly_the_public_names():
     public = {
         name
         for name, value in vars(forebay).items()
@@ -26,7 +26,7 @@ def test_all_is_complete_and_has_no_more():
     assert set(forebay.__all__) == public
 
 
-def test_all_names_a_thing_once():
+def test_all_has_no_duplicates():
     assert len(forebay.__all__) == len(set(forebay.__all__))
 
 
@@ -96,7 +96,7 @@ CHECKERS_ONLY = Path("streams/generics")
 
 
 @pytest.mark.parametrize("stub", STUBS, ids=str)
-def test_a_stub_names_what_is_there(stub):
+def test_stubs_name_existing_objects(stub):
     if forebay.backend == "python" and not (PACKAGE / stub).with_suffix(".py").exists():
         pytest.skip("the python backend has another module for it")
     module = importlib.import_module(".".join(("forebay", *stub.parts)))

@@ -1,4 +1,4 @@
-"""`inspect.signature` and `help` of every public name, which are the same whichever backend is in use."""
+"""`inspect.signature` and `help` of every public name are the same on both backends."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""The types that users see, checked by mypy, and the stubs against the modules."""
+"""The public types, checked by mypy and pyright, and the stubs compared with the modules."""
 
 import ast
 import json
@@ -46,12 +46,12 @@ def mypy(config, *arguments, module="mypy"):
 
 
 @pytest.mark.parametrize("name", ["sample.py", "right.py"])
-def test_a_program_that_is_right_is_clean(config, name):
+def test_mypy_accepts_a_right_program(config, name):
     done = mypy(config, "--config-file", config, HERE / name)
     assert done.stdout.startswith("Success"), done.stdout + done.stderr
 
 
-def test_the_program_runs():
+def test_sample_program_runs():
     done = subprocess.run(
         [sys.executable, "-W", "error", str(HERE / "sample.py")],
         env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)},
@@ -71,7 +71,7 @@ def marked():
     return {number: line.split("# error: ")[1] for number, line in enumerate(lines, 1) if "# error: " in line}
 
 
-def test_wrong_uses_are_found(config):
+def test_mypy_reports_wrong_uses(config):
     done = mypy(config, "--config-file", config, "--no-error-summary", HERE / "wrong.py")
     found = {}
     for line in done.stdout.splitlines():
@@ -81,7 +81,7 @@ def test_wrong_uses_are_found(config):
 
 
 def test_mypy_reads_the_sources_that_have_a_stub(config, tmp_path):
-    """A stub hides its source; here the sources stand without their stubs, but for those that only checkers need."""
+    """A stub hides its source from mypy, so this test checks the sources without their stubs."""
     shutil.copytree(PACKAGE, tmp_path / "forebay", ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     sources = []
     for stub in (tmp_path / "forebay").rglob("*.pyi"):
@@ -131,15 +131,15 @@ def pyright(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["sample.py", "right.py"])
-def test_pyright_finds_nothing_in_what_is_right(pyright, name):
+def test_pyright_accepts_a_right_program(pyright, name):
     assert pyright[name] == {}
 
 
-def test_pyright_finds_the_wrong_uses(pyright):
+def test_pyright_reports_wrong_uses(pyright):
     assert set(pyright["wrong.py"]) == set(marked())
 
 
-def test_the_stubs_are_those_of_the_modules(config):
+def test_stubs_match_the_modules(config):
     done = mypy(
         config,
         "--concise",
@@ -173,7 +173,7 @@ WITH_STUB = {
 }
 
 
-def test_a_module_has_a_stub_only_where_its_source_cannot_say_the_types():
+def test_only_listed_modules_have_a_stub():
     stubs = {path.relative_to(PACKAGE).with_suffix("").as_posix() for path in PACKAGE.rglob("*.pyi")}
     assert stubs == WITH_STUB
 

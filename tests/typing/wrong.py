@@ -1,4 +1,4 @@
-"""Wrong uses that a type checker finds: each marked line, with the code of the error that mypy gives."""
+"""Wrong uses that a type checker finds: each marked line names mypy's error code."""
 
 from collections.abc import AsyncIterable, AsyncIterator
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar, assert_type
 
@@ -25,11 +26,13 @@ from forebay import (
     create_read_stream,
     create_write_stream,
     duplex_pair,
+    http,
     merge,
     pipeline,
     share,
 )
 from forebay.codecs import gunzip, gzip, hashing
+from forebay.http import ServerRequest, ServerResponse
 from forebay.net import Socket, connect
 from forebay.throttle import throttle
 
@@ -79,6 +82,69 @@ class Numbers(Readable[int]):
         self.push(next(self.left, None))
 
 
+class Opened(Readable[bytes]):
+    """Hooks that return what they made, and one that is done later."""
+
+    def _construct(self) -> Completion:
+        return Completion()
+
+    def _read(self, size: int) -> bytes:
+        return b"x" * size
+
+    async def _destroy(self, error: BaseException | None) -> None:
+        print(error)
+
+
+class Decoded(Readable[str]):
+    """Bytes that the stream decodes."""
+
+    def __init__(self) -> None:
+        super().__init__(encoding="utf8")
+        self.push(b"first")
+
+    async def _read(self, size: int) -> bytes | None:
+        return None
+
+
+class Lines(Transform[bytes, bytes]):
+    """A generator, and a last output."""
+
+    def _transform(self, chunk: bytes) -> Iterator[bytes]:
+        yield from chunk.splitlines()
+
+    def _flush(self) -> bytes | None:
+        return None
+
+
+class Doubled(Transform[int, int]):
+    """A hook that pushes, and an async one."""
+
+    def _transform(self, chunk: int) -> bool:
+        return self.push(chunk) and self.push(chunk)
+
+    async def _flush(self) -> int:
+        return 3
+
+
+class Later(Transform[int, str]):
+    def _transform(self, chunk: int) -> Completion:
+        return Completion()
+
+    def _flush(self) -> Iterator[str]:
+        yield "end"
+
+
+class Line(Duplex[bytes, bytes]):
+    def _read(self, size: int) -> Completion:
+        return Completion()
+
+    def _write(self, chunk: bytes) -> int:
+        return len(chunk)
+
+    def _final(self) -> Completion:
+        return Completion()
+
+
 class Rows(Transform[bytes, dict[str, str]]):
     def __init__(self) -> None:
         super().__init__(readable_object_mode=True)
@@ -117,6 +183,70 @@ async def flows() -> None:
     assert_type(flow.exception(), BaseException | None)
     nothing: list[Any] = await pipeline(Readable(), PassThrough(), Readable.to_list)
     print(nothing)
+
+
+def listened(stream: Readable[bytes]) -> None:
+    """A lambda needs no annotation."""
+    stream.on("data", lambda chunk: print(len(chunk))).once("end", lambda: print("end"))
+    stream.prepend_listener("drop", lambda reason, count: print(reason, count))
+
+
+def upto(stop: int) -> Iterator[int]:
+    yield from range(stop)
+
+
+async def scaled(factor: int, numbers: AsyncIterable[int]) -> AsyncIterator[int]:
+    async for number in numbers:
+        yield factor * number
+
+
+async def collect(items: AsyncIterable[Item]) -> list[Item]:
+    return [item async for item in items]
+
+
+class Store:
+    def numbers(self) -> list[int]:
+        return [1]
+
+    async def add(self, numbers: AsyncIterable[int]) -> int:
+        return await add_up(numbers)
+
+    async def __call__(self, numbers: AsyncIterable[int]) -> int:
+        return await add_up(numbers)
+
+
+async def functions() -> None:
+    """Whatever can be called can be a stage."""
+    store = Store()
+    made: Callable[[], Iterator[int]] = partial(upto, 3)
+    assert_type(await pipeline(partial(upto, 3), add_up), int)
+    assert_type(await pipeline(store.numbers, store.add), int)
+    assert_type(await pipeline(made, partial(scaled, 3), store), int)
+    assert_type(
+        await pipeline(lambda: Readable.from_([1]), lambda numbers: numbers.map(str), collect),
+        list[str],
+    )
+
+
+async def answer(request: ServerRequest, response: ServerResponse) -> None:
+    async for chunk in request:
+        assert_type(chunk, bytes)
+    async for text in request.set_encoding("utf8"):
+        assert_type(text, str)
+    response.write("text")
+    response.write(b"bytes")
+    assert_type(await pipeline(request, gunzip(), response), None)
+    assert_type(await pipeline(request.set_encoding("utf8"), words, collect), list[list[str]])
+    await pipeline(["text"], response.end(b"bytes"))
+
+
+async def ask() -> None:
+    response = await http.get("http://localhost:8000/")
+    assert_type(response.read(), bytes | None)
+    assert_type(await consumers.text(response), str)
+    await pipeline(response, gunzip(), create_write_stream("a"))
+    await pipeline(create_read_stream("a"), http.request("http://localhost:8000/", method="POST"))
+    await pipeline([b"x"], http.request("http://localhost:8000/", method="POST"))
 
 
 async def reading() -> None:

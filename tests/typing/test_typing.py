@@ -165,6 +165,7 @@ WITH_STUB = {
     "_buffers/ring",
     "_core/events",
     "_core/scheduling/operation",
+    "http/_messages/bodies",
     "streams/generics",
     "streams/late_binding",
     "streams/readable",

@@ -1,6 +1,6 @@
 """Wrong uses that a type checker finds: each marked line names mypy's error code."""
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 
 from forebay import (
     Completion,
@@ -15,12 +15,14 @@ from forebay import (
     consumers,
     create_read_stream,
     create_write_stream,
+    http,
     merge,
     next_tick,
     pipeline,
     share,
 )
 from forebay.codecs import Gzip, gunzip, gzip, hashing
+from forebay.http import ServerRequest, ServerResponse
 from forebay.net import connect
 from forebay.throttle import throttle
 
@@ -54,6 +56,83 @@ class Numbers(Readable[int]):
 
 class Sink(Writable[int]):
     """A sink of numbers."""
+
+
+# Hooks.
+class NoChunk(Transform[bytes, bytes]):
+    def _transform(self) -> bytes:  # error: override
+        return b""
+
+
+class CallbackOfNode(Transform[bytes, bytes]):
+    def _transform(self, chunk: bytes, encoding: str, callback: object) -> None:  # error: override
+        """Takes what a hook of Node takes."""
+
+    def _flush(self, callback: object) -> None:  # error: override
+        """Takes what a hook of Node takes."""
+
+
+class OtherInput(Transform[bytes, str]):
+    def _transform(self, chunk: str) -> str:  # error: override
+        return chunk
+
+    def _flush(self) -> bytes:  # error: override
+        return b""
+
+
+class OtherOutput(Transform[bytes, bytes]):
+    def _transform(self, chunk: bytes) -> int:  # error: override
+        return 3
+
+
+class OtherOutputLater(Transform[bytes, bytes]):
+    async def _transform(self, chunk: bytes) -> str:  # error: override
+        return "x"
+
+
+class OtherOutputs(Transform[bytes, bytes]):
+    def _transform(self, chunk: bytes) -> Iterator[str]:  # error: override
+        yield "x"
+
+
+class BadSource(Readable[int]):
+    def _construct(self, callback: object) -> None:  # error: override
+        """Takes what a hook of Node takes."""
+
+    def _read(self) -> None:  # error: override
+        """Takes no size."""
+
+    def _destroy(self) -> None:  # error: override
+        """Takes no error."""
+
+
+class TextSource(Readable[int]):
+    def _read(self, size: int) -> str:  # error: override
+        return "x"
+
+
+class BadSink(Writable[int]):
+    def _write(self, chunk: int, encoding: str) -> None:  # error: override
+        """Takes what a hook of Node takes."""
+
+    def _writev(self, chunks: int) -> None:  # error: override
+        """Takes one chunk."""
+
+    def _final(self, callback: object) -> None:  # error: override
+        """Takes what a hook of Node takes."""
+
+
+class TextSink(Writable[int]):
+    def _write(self, chunk: str) -> None:  # error: override
+        """Takes other chunks."""
+
+
+class BothWrong(Duplex[int, str]):
+    def _read(self, size: int) -> int:  # error: override
+        return 3
+
+    def _write(self, chunk: str) -> None:  # error: override
+        """Takes other chunks."""
 
 
 # Options and arguments.
@@ -98,15 +177,17 @@ Readable().pipe(Readable())  # error: arg-type
 create_read_stream("a").pipe(Sink())  # error: arg-type
 Readable.from_(["x"]).pipe(gzip())  # error: arg-type
 create_read_stream("a", encoding="utf8").pipe(create_write_stream("b"))  # error: arg-type
-pipeline(["x"], create_write_stream("b"))  # error: misc
-pipeline(["x"], gzip(), create_write_stream("b"))  # error: misc
-pipeline([b"x"], Words(), Writable())  # error: misc
+pipeline(["x"], create_write_stream("b"))  # error: arg-type
+pipeline(["x"], gzip(), create_write_stream("b"))  # error: arg-type
+pipeline([b"x"], Words(), Writable())  # error: arg-type
 pipeline(["x"], Words(), create_write_stream("b"))  # error: misc
-pipeline(create_read_stream("a"), add_up)  # error: misc
-pipeline(["x"], squares, add_up)  # error: misc
+pipeline(create_read_stream("a"), add_up)  # error: arg-type
+pipeline(["x"], squares, add_up)  # error: arg-type
 pipeline(range(3), squares, gzip(), create_write_stream("b"))  # error: misc
-pipeline(create_read_stream("a", encoding="utf8"), gzip(), create_write_stream("b"))  # error: misc
+pipeline(create_read_stream("a", encoding="utf8"), gzip(), create_write_stream("b"))  # error: arg-type
 pipeline([b"x"], Gzip, Writable())  # error: arg-type
+pipeline(Numbers, Sink())  # error: call-overload
+pipeline(Numbers, add_up)  # error: call-overload
 pipeline([b"x"], Writable)  # error: arg-type
 pipeline([b"x"], gzip, Writable())  # error: arg-type
 pipeline(range(3), no_stage)  # error: arg-type
@@ -128,6 +209,25 @@ Numbers().take("3")  # error: arg-type
 words: Readable[bytes] = Numbers().map(str)  # error: arg-type
 strings: Readable[str] = share(Numbers()).subscribe()  # error: assignment
 more: Readable[str] = merge(Numbers(), [1])  # error: arg-type
+
+
+async def answer(request: ServerRequest, response: ServerResponse) -> None:
+    await pipeline(request, squares, response)  # error: arg-type
+    await pipeline(request, add_up)  # error: arg-type
+    await pipeline(range(3), response)  # error: arg-type
+    await pipeline(["x"], gzip(), response)  # error: arg-type
+    response.write(3)  # error: call-overload
+    response.end(["x"])  # error: call-overload
+    async for chunk in request:
+        text: str = chunk  # error: assignment
+        print(text)
+
+
+async def ask() -> None:
+    response = await http.get("http://localhost:8000/")
+    await pipeline(response, Sink())  # error: arg-type
+    text: str = await consumers.bytes(response)  # error: assignment
+    print(text)
 
 
 async def results() -> None:

@@ -1,5 +1,6 @@
 from abc import ABCMeta
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from types import CodeType
 from typing import Any, Generic, Protocol, TypeAlias, TypedDict
 
 from typing_extensions import Buffer, TypeVar
@@ -65,10 +66,21 @@ class Takes(Protocol[_Taken_contra, _Dest_co]):
 
 #: What a hook that makes output may return.
 Output: TypeAlias = _A | Awaitable[_A | None] | Iterator[_A] | AsyncIterator[_A] | Completion | None
+
+# A function that gives the source. A class is callable too; it has no ``__code__``.
+class SourceFunction(Protocol[Out_co]):
+    @property
+    def __code__(self) -> CodeType: ...
+    def __call__(self) -> Iterable[Out_co] | AsyncIterable[Out_co]: ...
+
+# The same as a `functools.partial`, which has no ``__code__``.
+class SourcePartial(Protocol[Out_co]):
+    @property
+    def func(self) -> Callable[..., object]: ...
+    def __call__(self) -> Iterable[Out_co] | AsyncIterable[Out_co]: ...
+
 #: What a pipeline begins with.
-Source: TypeAlias = (
-    Iterable[_A] | AsyncIterable[_A] | Awaitable[_A] | Callable[[], Iterable[_A] | AsyncIterable[_A]]
-)
+Source: TypeAlias = Iterable[_A] | AsyncIterable[_A] | Awaitable[_A] | SourceFunction[_A] | SourcePartial[_A]
 #: What `Readable.from_` takes.
 Items: TypeAlias = Iterable[_A] | AsyncIterable[_A] | Awaitable[_A]
 #: What stands in the middle of a pipeline.

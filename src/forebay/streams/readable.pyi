@@ -7,6 +7,7 @@ from forebay._core.state.completion import Completion
 from forebay._core.state.stream import Stream
 from forebay.streams.duplex import Duplex
 from forebay.streams.generics import (
+    Buffer,
     Middle,
     Out_co,
     ReadableOptions,
@@ -57,6 +58,8 @@ class Readable(Stream, Generic[Out_co]):
     def push(self, chunk: Out_co | None, encoding: None = None) -> bool: ...
     @overload
     def push(self, chunk: str, encoding: str) -> bool: ...
+    @overload  # With an encoding, bytes become text.
+    def push(self: Readable[str], chunk: Buffer, encoding: None = None) -> bool: ...
     @overload
     def unshift(self, chunk: Out_co, encoding: None = None) -> bool: ...  # type: ignore[misc]
     @overload
@@ -109,6 +112,14 @@ class Readable(Stream, Generic[Out_co]):
     def readable_did_read(self) -> bool: ...
     @property
     def readable_aborted(self) -> bool: ...
+
+    # ---- hooks, which a subclass may have
+
+    def _read(
+        self, size: int, /
+    ) -> Out_co | bytes | bool | Awaitable[Out_co | bytes | bool | None] | Completion | None: ...
+    def _construct(self) -> object: ...
+    def _destroy(self, error: BaseException | None, /) -> object: ...
 
     # ---- operators
 

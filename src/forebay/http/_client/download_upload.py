@@ -8,6 +8,7 @@ from forebay.errors import HttpError
 from forebay.http._client.agent import Agent
 from forebay.http._client.request import ClientRequest
 from forebay.http._messages.incoming import ClientResponse
+from forebay.streams.generics import Buffer
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
@@ -23,7 +24,7 @@ def _check(response: ClientResponse, what: str) -> None:
         )
 
 
-class Download(Readable):
+class Download(Readable[bytes]):
     """The data of a GET of ``url``. Any status but 2xx is an HttpError. ``total`` is its length, None if unknown.
 
     ``bytes_read`` is the number of bytes that the stream has got so far.
@@ -67,7 +68,7 @@ class Download(Readable):
             response.destroy()
 
 
-class Upload(Writable):
+class Upload(Writable[Buffer]):
     """A PUT of the written data to ``url``. It finishes when the server has answered; any status but 2xx is an HttpError.
 
     ``bytes_written`` is the number of bytes that were taken so far.

@@ -1,9 +1,9 @@
 cimport forebay.http._messages.constants as k
+from forebay.http._messages.bodies cimport ReadableBody
 from forebay.http._messages.transport cimport MessageTransport
-from forebay.streams.readable cimport Readable
 
 
-cdef class Incoming(Readable):
+cdef class Incoming(ReadableBody):
     cdef MessageTransport _transport
     cdef object _headers                 # the Headers of raw_headers, made at the first access
     cdef object _trailers

@@ -6,16 +6,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from forebay.http._messages import constants as k
+from forebay.http._messages.bodies import ReadableBody
 from forebay.http._messages.headers import Headers
 from forebay.http._messages.url_path import decoded_path, raw_query
-from forebay.streams.readable import Readable
 
 if TYPE_CHECKING:
     from forebay.http._messages.transport import MessageTransport
     from forebay.streams.duplex import Duplex
+    from forebay.streams.generics import Buffer
 
 
-class Incoming(Readable):
+class Incoming(ReadableBody):
     """A received message; the stream is its body.
 
     ``http_version`` is ``"1.1"`` or ``"1.0"``. ``raw_headers`` are the received header fields, pairs of bytes in order.
@@ -61,7 +62,7 @@ class Incoming(Readable):
         return self._trailers
 
     @property
-    def socket(self) -> Duplex:
+    def socket(self) -> Duplex[Buffer, bytes]:
         """The stream that carried the message, such as a Socket."""
         return self._transport._socket
 

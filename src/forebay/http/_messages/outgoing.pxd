@@ -3,6 +3,7 @@ cimport cython
 cimport forebay.http._messages.constants as k
 cimport forebay._core.scheduling.clock as clock
 
+from forebay.http._messages.bodies cimport WritableBody
 from forebay._core.state.stream cimport Stream
 from forebay.http._messages.transport cimport MessageTransport
 from forebay.http._messages.header_checks cimport check_name, check_value
@@ -16,7 +17,7 @@ cdef double _date_until
 @cython.locals(now=double)
 cpdef str date_line()
 
-cdef class Outgoing(Writable):
+cdef class Outgoing(WritableBody):
     cdef MessageTransport _transport                # None until there is a connection
     cdef dict _fields                    # lower-case name -> (name, value or list of values)
     cdef str _trailers                   # their lines, None where there are none

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from forebay._core.scheduling import clock
 from forebay.errors import ContentLengthMismatchError, HeadersSentError, InvalidHeaderError
 from forebay.http._messages import constants as k
+from forebay.http._messages.bodies import WritableBody
 from forebay.http._messages.header_checks import check_name, check_value
 from forebay.http._messages.headers import header_items
 from forebay.streams.writable import Writable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from forebay.http._messages.headers import HeaderFields, HeaderValue
     from forebay.http._messages.transport import MessageTransport
     from forebay.streams.duplex import Duplex
+    from forebay.streams.generics import Buffer
 
 #: Up to so many bytes, the pieces of a write are joined; above, they leave by a gather write.
 _JOINED_BYTES = 16 * 1024
@@ -38,7 +40,7 @@ def date_line() -> str:
     return _date_line
 
 
-class Outgoing(Writable):
+class Outgoing(WritableBody):
     """A message to send; the stream is its body."""
 
     _transport: Any
@@ -196,7 +198,7 @@ class Outgoing(Writable):
         return bool(self._head_fixed)
 
     @property
-    def socket(self) -> Duplex | None:
+    def socket(self) -> Duplex[Buffer, bytes] | None:
         """The stream that the message is sent on, such as a Socket; None before there is one."""
         return None if self._transport is None else self._transport._socket
 

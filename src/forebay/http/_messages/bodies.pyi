@@ -1,0 +1,6 @@
+from forebay.streams.generics import Buffer
+from forebay.streams.readable import Readable
+from forebay.streams.writable import Writable
+
+class ReadableBody(Readable[bytes]): ...
+class WritableBody(Writable[str | Buffer]): ...

@@ -1,6 +1,6 @@
 """The state machine of the streams: events, ticks, completions, both sides of a stream, and the pipe link.
 
-Every module here is plain Python that runs as it stands and that Cython compiles by the types in the ``.pxd`` beside
-it. A rule of the stream model stands once, in one of these files; the numbers in comments (R4, W2, P7, ...) name the
-rules of docs/stream-model.md.
+Every module here is plain Python. The pure backend runs it unchanged, and Cython compiles it with the types in the
+``.pxd`` beside it. Each rule of the stream model is implemented in one place. The numbers in comments (R4, W2, P7, ...) are
+those of docs/stream-model.md.
 """

@@ -24,16 +24,16 @@ S = TypeVar("S", bound=Abortable)
 
 
 class AbortSignal:
-    """Tell operations to stop. An `AbortController` makes the signal and aborts it.
+    """Stop operations. An `AbortController` makes the signal and aborts it.
 
-    ``aborted`` is whether the signal was aborted. ``reason`` is the exception that `AbortController.abort` got, or an
+    ``aborted`` says whether the signal was aborted. ``reason`` is the exception that `AbortController.abort` got, or an
     AbortError; None before.
     """
 
     def __init__(self) -> None:
         self.aborted = False
         self.reason: BaseException | None = None
-        # Which takes one of many away without looking at the others.
+        # A dict removes a listener without a search.
         self._emitter = EventEmitter()
 
     def __repr__(self) -> str:

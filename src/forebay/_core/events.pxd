@@ -12,12 +12,12 @@ cdef class OnceListener(Standin):
     cdef bint _fired
     cdef bint _take(self) except -1
 
-# Long chains of streams that hold one another are let go of one by one.
+# A long chain of streams that hold each other is deallocated without recursion.
 @cython.trashcan(True)
 cdef class EventEmitter(Ticked):
     cdef dict __dict__
     cdef object __weakref__
-    cdef dict _s_events           # event -> a callable, a list of several, or Handlers; None until the first listener
+    cdef dict _s_events           # event -> a callable, a list of callables, or Handlers; None before the first listener
     @cython.locals(many=Handlers, listeners=list)
     cdef object _s_add(self, object event, object fn, bint first)
     @cython.locals(index=Py_ssize_t)

@@ -16,15 +16,15 @@ from forebay._core.scheduling.ticks import Ticked, current_queue, report
 from forebay._core.usage_errors import unhandled
 from forebay.errors import InvalidArgTypeError, StreamError
 
-# Listener is for the modules that take it from here.
+# Other modules import Listener from here.
 __all__ = ["EventEmitter", "Listener", "OnceListener"]
 
-# A list of listeners that is longer becomes Handlers.
+# A longer list of listeners becomes Handlers.
 _MOST_IN_LIST = 16
 
 
 class OnceListener(Standin):
-    """Call its function for the first event only. By then it has removed itself."""
+    """Call a function for the first event only. The listener is removed before the call."""
 
     _emitter: Any
     _event: Any
@@ -37,7 +37,7 @@ class OnceListener(Standin):
         self._fired = False
 
     def _take(self) -> bool:
-        # A nested emission may have been first, over the snapshot that also holds this listener.
+        # A nested emission may have called it already: the outer snapshot still holds this listener.
         if self._fired:
             return False
         self._fired = True
@@ -63,7 +63,7 @@ class OnceListener(Standin):
             _call(emitter, self._fn, args)
 
 
-# ---- how a listener is called: by a stream, which has to go on whatever the listener does, ...
+# ---- calls by a stream: an exception of a listener must not stop the stream
 
 
 def _tell0(emitter: EventEmitter, event: Any, fn: Any) -> None:
@@ -106,7 +106,7 @@ def _report(emitter: Any, event: Any, error: Any) -> None:
     report(loop, f"Exception in a listener of {event!r}", error, emitter)
 
 
-# ---- ... and by emit(), which raises what a listener raises
+# ---- calls by emit(), which raises the exception of a listener
 
 
 def _call(emitter: Any, fn: Any, args: tuple[Any, ...]) -> None:
@@ -122,8 +122,8 @@ def _call(emitter: Any, fn: Any, args: tuple[Any, ...]) -> None:
 
 
 def _settle(emitter: Any, result: Any) -> None:
-    # A coroutine listener runs as a task of its own; its failure destroys the stream. What else can be awaited runs
-    # without that: ``source.on("close", request.destroy)`` returns the request and asks for nothing.
+    # A coroutine runs as a task, and its failure destroys the stream. Other awaitables are not awaited:
+    # ``source.on("close", request.destroy)`` returns the request, and nothing should wait for it.
     if result is not None and hasattr(type(result), "__await__") and hasattr(type(result), "throw"):
         watch = getattr(emitter, "_s_watch_listener", None)
         if watch is not None:
@@ -291,12 +291,12 @@ class EventEmitter(Ticked):
             _report(self, event, error)
             return True
 
-    # ---- for the streams
+    # ---- used by the streams
 
     def _s_add(self, event: Any, fn: Any, first: bool) -> None:
         if self._s_events is None:
             events: dict[str, Any] = {}
-            # Looked at again after each object is made: the garbage collector may have run, and with it anything.
+            # Check again after each allocation: the garbage collector may have run foreign code.
             if self._s_events is None:
                 self._s_events = events
         while True:
@@ -314,7 +314,7 @@ class EventEmitter(Ticked):
             if handler is None:
                 changed = fn
             elif type(handler) is list:
-                # A new list: an emission that is going on keeps the one that it started with.
+                # Replace the list, because a running emission iterates over the old one.
                 changed = [fn, *handler] if first else calls.with_last(handler, fn)
                 if len(changed) > _MOST_IN_LIST:
                     changed = Handlers(changed)
@@ -340,7 +340,7 @@ class EventEmitter(Ticked):
         self._s_removed(event)
 
     def _s_take_off(self, event: Any, listener: Any) -> None:
-        """Remove the last registration of this very listener, unless a comparison has removed it meanwhile."""
+        """Remove the last registration of this listener object, unless a comparison has removed it meanwhile."""
         while True:
             handler = self._s_events.get(event)
             rest = None
@@ -364,7 +364,7 @@ class EventEmitter(Ticked):
                 return
             elif handler is not listener:
                 return
-            # As in _s_add.
+            # Check again, as in _s_add.
             if self._s_events.get(event) is handler:
                 self._s_store(event, rest)
                 return
@@ -373,7 +373,7 @@ class EventEmitter(Ticked):
         while True:
             handler = self._s_events.get(event)
             if type(handler) is not Handlers:
-                # There were many.
+                # The event has Handlers.
                 self._s_remove(event, fn)
                 return
             many = handler
@@ -381,7 +381,7 @@ class EventEmitter(Ticked):
                 self._s_take_off(event, fn)
                 return
             if many._odd or not is_compared_by_identity(fn):
-                # Comparing runs anything: what is found is then taken off by itself.
+                # A comparison may run foreign code, so the found listener is removed by identity.
                 listener = many.scan(fn)
                 if listener is not None:
                     self._s_take_off(event, listener)
@@ -402,15 +402,15 @@ class EventEmitter(Ticked):
             self._s_store(event, copy)
 
     def _s_remove_at(self, event: Any, many: Handlers, index: int) -> None:
-        # What is taken away is let go of last.
+        # Release the removed object last, because that may run foreign code.
         gone = many.remove_at(index)
         if many._live == 0 and self._s_events.get(event) is many:
             self._s_store(event, None)
         del gone
 
     def _s_store(self, event: Any, handler: Any) -> None:
-        """Keep what is to be called at an event: a callable, a list of several, Handlers, or None for nothing."""
-        # What was there is let go of last, for that may run anything.
+        """Store the listeners of an event: a callable, a list of callables, Handlers, or None."""
+        # Release the old value last, because that may run foreign code.
         before = self._s_events.get(event)
         if handler is None:
             self._s_events.pop(event, None)
@@ -465,7 +465,7 @@ class EventEmitter(Ticked):
         return True
 
     def _s_tell_all(self, event: Any, listeners: list[Any], with_arg: bool, arg: Any) -> None:
-        """Call a list of listeners, as long as it is now; there are holes in one that is of Handlers."""
+        """Call a list of listeners up to its present length. A list of Handlers contains None for removed listeners."""
         index = 0
         count = len(listeners)
         while index < count:
@@ -508,7 +508,7 @@ class EventEmitter(Ticked):
             try:
                 raise first
             finally:
-                # Its traceback holds this frame.
+                # The traceback refers to this frame.
                 first = None
 
     def _s_added(self, event: Any) -> None:
@@ -537,7 +537,7 @@ class EventEmitter(Ticked):
 
         def done(task: Any) -> None:
             _listener_tasks.discard(task)
-            # Cancelled before its first step, by the loop at its end, the task has not awaited it.
+            # If the loop cancels the task before its first step, the task has not started the coroutine.
             close = getattr(awaitable, "close", None)
             if close is not None and task.cancelled():
                 close()
@@ -547,7 +547,7 @@ class EventEmitter(Ticked):
         task.add_done_callback(done)
 
 
-# The loop itself holds tasks only weakly.
+# The loop holds its tasks by weak references only.
 _listener_tasks: set[Task[Any]] = set()
 
 
@@ -574,7 +574,7 @@ def _all_of(handler: Any) -> list[Any]:
 
 
 def _report_beside(emitter: Any, event: Any, error: Any, first: Any) -> None:
-    """Report a second exception beside the one that is raised: to the loop, or as a note if there is no loop."""
+    """Report a second exception besides the raised one: to the loop, or as a note if no loop is running."""
     if _get_running_loop() is None:
         first.add_note(f"another listener of {event!r} raised {error!r}")
     else:

@@ -1,6 +1,6 @@
-"""The fields of compiled classes, on the backend that is not compiled.
+"""The fields of compiled classes on the pure-Python backend.
 
-A field of a compiled object starts as zero or None. The Python class gets the same from its annotations.
+A field of a compiled object starts as zero or None. Here the class gets the same defaults from its annotations.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ZEROS = {"bool": False, "int": 0, "float": 0.0}
 
 
 def give_defaults(*classes: type) -> None:
-    """Give each annotated field of ``classes`` the value that it starts with when it is compiled."""
+    """Give each annotated field of ``classes`` its initial value of the compiled backend."""
     if backend == "python":
         for each in classes:
             for name, annotation in get_annotations(each).items():

@@ -7,17 +7,17 @@ cdef class Listener(Ticked):
     cdef object _notify1(self, object arg)
 
 cdef class Standin(Listener):
-    cdef object _fn             # the function that was given
+    cdef object _fn             # the function that the user added
 
 cdef class Handlers:
-    cdef list _items            # listeners in order; None where one was removed, and in the room before the first
+    cdef list _items            # listeners in order; None for a removed one and for free space at the front
     cdef Py_ssize_t _first      # the index of the first one
-    cdef Py_ssize_t _live       # how many there are
-    cdef Py_ssize_t _near       # where the latest one was that was looked for by itself
-    cdef Py_ssize_t _base       # what is added to an index to get the number of a place
-    cdef dict _places           # function -> the number of its place, or a deque of them; None until one is looked for
-    cdef bint _odd              # a listener compares in a way of its own: there can be no table of places
-    cdef int _readers           # emissions and searches under way: until they are over nothing may be taken out
+    cdef Py_ssize_t _live       # number of listeners
+    cdef Py_ssize_t _near       # index of the latest search result
+    cdef Py_ssize_t _base       # added to an index, gives a place; it stays valid if listeners are prepended
+    cdef dict _places           # function -> its place, or a deque of places; None before the first search
+    cdef bint _odd              # a listener has its own __eq__ or __hash__, so there is no table of places
+    cdef int _readers           # running emissions and searches; while there are any, nothing is removed
     cdef object _fill(self, list listeners)
     cdef list snapshot(self)
     cdef object take_over(self, Handlers other)

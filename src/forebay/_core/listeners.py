@@ -1,6 +1,6 @@
 """Internal listeners, and the list of an event that has many listeners.
 
-A few listeners stand in a plain list, which is copied at each change; see events.
+An event with few listeners has a plain list, which is copied at each change; see events.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from forebay._core.scheduling.ticks import Ticked
 
 
 class Listener(Ticked):
-    """An internal listener. It handles exceptions itself: none may leave it."""
+    """An internal listener. It handles every exception itself."""
 
     def _notify0(self) -> None:
         return None
@@ -24,21 +24,20 @@ class Listener(Ticked):
 
 
 class Standin(Listener):
-    """A listener that stands for a function, by which it can be found."""
+    """A listener that wraps a function. `off` finds it by this function."""
 
     _fn: Any
 
 
 class Handlers:
-    """Many listeners in order: adding one and taking one away cost the same however many there are.
+    """Many listeners in order. Adding and removing a listener take constant time.
 
-    One that goes leaves a hole, so that the others keep their places; holes are closed up when they are the greater
-    part. An emission goes over `_items` up to the length that they had at its start: what is added behind does not
-    concern it. While there is an emission (`_readers`) nothing is taken out of this object; the emitter goes on with a
-    copy.
+    A removed listener leaves None, so that the others keep their index. The list is compacted when most items are None. An
+    emission calls `_items` up to their length at its start, so it skips listeners that are added later. During an
+    emission (`_readers`) nothing is removed from this object; the emitter changes a copy.
 
-    What makes an object may run the garbage collector, and with it anything: `reserve` and `make_places` do, before
-    the listeners are changed; `append`, `prepend` and `place_of` do not.
+    An allocation may run the garbage collector and with it foreign code. `reserve` and `make_places` allocate, before any
+    change; `append`, `prepend` and `place_of` do not.
     """
 
     _items: Any
@@ -56,7 +55,7 @@ class Handlers:
         self._fill(listeners)
 
     def _fill(self, listeners: list[Any]) -> None:
-        # What only the table still holds is let go of last.
+        # Release the objects that only the table holds last.
         before = self._places
         self._places = None
         self._items = listeners
@@ -79,7 +78,7 @@ class Handlers:
     # ---- adding
 
     def reserve(self, listener: Any, first: bool) -> None:
-        """Allocate what `append`, or `prepend`, of this listener needs."""
+        """Allocate all that `append` or `prepend` of this listener needs."""
         fn = function_of(listener)
         if not self._odd and not is_compared_by_identity(fn):
             self._odd = True
@@ -96,7 +95,7 @@ class Handlers:
                 self._places[fn] = several
 
     def _make_room(self, room: int) -> None:
-        # In a new list: an emission goes on over the old one.
+        # Make a new list, because a running emission iterates over the old one.
         items = [None] * room
         if self._first == 0:
             items.extend(self._items)
@@ -119,10 +118,10 @@ class Handlers:
         if self._places is not None:
             _note(self._places, listener, self._base + self._first, False)
 
-    # ---- taking away
+    # ---- removing
 
     def remove_at(self, index: int) -> Any:
-        """Remove a listener and return it. Not while there are readers."""
+        """Remove a listener and return it. There must be no readers."""
         items = self._items
         gone = items[index]
         items[index] = None
@@ -134,10 +133,10 @@ class Handlers:
             self._fill(self.snapshot())
         return gone
 
-    # ---- where a listener stands
+    # ---- finding
 
     def make_places(self) -> bool:
-        """Make the table of places; return whether there is one."""
+        """Make the table of places. Return whether there is one."""
         while self._places is None and not self._odd:
             items = self._items
             count = len(items)
@@ -158,13 +157,13 @@ class Handlers:
         return self._places is not None
 
     def place_of(self, fn: Any) -> int:
-        """Return the index of the latest registration of ``fn``, which is about to be removed, or -1. There is a table."""
+        """Return the index of the latest registration of ``fn``, or -1, and drop it from the table, which must exist."""
         places = self._places.get(fn)
         if places is None:
             return -1
         index = -1
         if type(places) is deque:
-            # Those that were called once have gone by themselves.
+            # Skip once-listeners that were removed after their call.
             while places and index < 0:
                 index = self._checked(places.pop() - self._base, fn)
         else:
@@ -175,16 +174,16 @@ class Handlers:
         return index
 
     def _checked(self, index: int, fn: Any) -> int:
-        """Return the index, or -1 if there is no registration of ``fn`` any more."""
+        """Return the index, or -1 if ``fn`` is not registered there any more."""
         items = self._items
         if index < self._first or index >= len(items) or items[index] is None:
             return -1
         return index if function_of(items[index]) == fn else -1
 
     def index_of(self, listener: Any) -> int:
-        """Return the index of the latest registration of this very listener, or -1.
+        """Return the index of the latest registration of this listener object, or -1.
 
-        A listener that is called once has one registration, usually behind the last removed one, as they are removed in order.
+        A once-listener has one registration. Once-listeners are removed in order, so the search starts at the last result.
         """
         items = self._items
         count = len(items)
@@ -207,7 +206,7 @@ class Handlers:
         return index
 
     def scan(self, fn: Any) -> Any:
-        """Return the latest listener that ``fn`` means, or None. Comparing may run any code."""
+        """Return the latest listener for ``fn``, or None. A comparison may run foreign code."""
         self._readers += 1
         try:
             items = self._items
@@ -223,7 +222,7 @@ class Handlers:
 
 
 def _note(places: dict[Any, Any], listener: Any, place: int, last: bool) -> None:
-    """Remember the place of a listener: as the last of its kind, or as the first."""
+    """Add the place of a listener to the table, behind or before the other places of its function."""
     fn = function_of(listener)
     before = places.get(fn)
     if before is None:
@@ -256,7 +255,7 @@ def function_of(listener: object) -> Any:
 
 
 def is_compared_by_identity(fn: Any) -> bool:
-    """Return whether comparing and hashing ``fn`` runs no foreign code."""
+    """Return whether comparing and hashing ``fn`` run no foreign code."""
     kind: Any = type(fn)
     if kind is MethodType:
         kind = type(fn.__func__)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-# Streams that users know by what makes them.
+# Streams that users know by the function that makes them.
 _MADE_BY = dict.fromkeys(("FromIterator", "FromAsync", "Whole"), "Readable.from_()")
-# Classes of forebay's own without an underscore that users do not know.
+# Public names of internal classes that users do not know.
 _INNER = {"FromIterator", "FromAsync", "Whole", "OperatorStream", "FlatMapStream", "Composite", "Relay"}
 _INNER |= {"Incoming", "Outgoing"}
-# Where the repr that every stream has is written.
+# Classes whose repr is the one of all streams.
 _STREAM = "forebay._core.state.stream"
 
 
 def stream_name(stage: Any) -> str:
-    """``ReadStream('x')``, ``Gzip``, ``parse``: a stream by its class and its path, a function by its name."""
+    """Return a name for messages: ``ReadStream('x')``, ``Gzip``, ``parse``. A stream has its class and path."""
     kind = type(stage)
     if hasattr(kind, "_s_has_side"):
         written = next(each for each in kind.__mro__ if "__repr__" in vars(each))
@@ -39,7 +39,7 @@ def _own(stage: Any) -> str:
 
 
 def public_class(kind: type) -> type:
-    """The class itself, or the nearest base that users know where it is one of forebay's own."""
+    """Return the class, or its nearest public base if it is an internal class of forebay."""
     for each in kind.__mro__:
         name = each.__name__
         if not each.__module__.startswith("forebay.") or not (name.startswith("_") or name in _INNER):

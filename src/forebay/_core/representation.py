@@ -1,6 +1,6 @@
 """The ``repr`` of the public objects: ``<ReadStream 'big.bin' flowing 64 KiB of 64 KiB>``.
 
-A repr is looked at while something is wrong. It never raises and changes nothing, and it works on an object whose
+A repr is often made while something is wrong. It never raises and changes nothing, and it works on an object whose
 constructor has not run.
 """
 
@@ -16,7 +16,7 @@ _STEP = 1024
 
 
 def represent(subject: object, *parts: Callable[[], object]) -> str:
-    """``<Class part part>``. A part that is None, or cannot be found out, is left out."""
+    """Return ``<Class part part>``. A part that is None or raises is left out."""
     texts = [public_class(type(subject)).__name__]
     for part in parts:
         try:
@@ -30,7 +30,7 @@ def represent(subject: object, *parts: Callable[[], object]) -> str:
 
 
 def represent_server(server: Any, address: Callable[[], object], connections: Callable[[], int]) -> str:
-    """The repr of a server: where it listens, and how many connections it has."""
+    """Return the repr of a server: its addresses, and the number of its connections."""
     return represent(
         server,
         lambda: f"listening on {address()}," if server.listening else "closed,",
@@ -39,12 +39,12 @@ def represent_server(server: Any, address: Callable[[], object], connections: Ca
 
 
 def represent_stream(stream: Any, constructed: bool) -> str:
-    """The repr of a stream: its name, its state and what its buffers hold."""
+    """Return the repr of a stream: its name, its state and the fill of its buffers."""
     return represent(stream, stream._s_label, lambda: stream_state(stream, constructed))
 
 
 def stream_state(stream: Any, constructed: bool) -> str:
-    """What the stream does, as one word, or as a word and the fill for each of its sides."""
+    """Return the state of the stream as one word, or as a word and the fill for each side."""
     error = stream.errored
     if error is not None:
         return f"errored {type(error).__name__}"
@@ -93,7 +93,7 @@ def _fill(stream: Any, readable: bool) -> str:
 
 
 def size(nbytes: int) -> str:
-    """A number of bytes as people read it: ``512 B``, ``64 KiB``, ``1.5 MiB``."""
+    """Return a number of bytes as text: ``512 B``, ``64 KiB``, ``1.5 MiB``."""
     value: float = nbytes
     for unit in _UNITS:
         if value < _STEP or unit == _UNITS[-1]:

@@ -1,6 +1,6 @@
-"""Streams and pipelines that still have data to deliver: find them, and wait for them.
+"""Streams and pipelines with undelivered data: find them, and wait for them.
 
-They are found in the garbage collector's list of objects when they are needed, so a stream costs nothing before.
+They are found in the garbage collector's list of objects when they are needed, so a stream needs no bookkeeping.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 from forebay._core.names import stream_name
 from forebay._system.activity import Activity
 
-#: What was given up when the loop's tasks were cancelled, as an attribute of the loop.
+#: Attribute of the loop: the objects whose data was dropped when the loop's tasks were cancelled.
 _GIVEN_UP = "_forebay_given_up"
 _SAMPLE = "Writable was dropped with 1 bytes in it"
 _LONGEST_PAUSE = 0.02
-# For how many looks and seconds in a row the loop has nothing to wait for, before what is left is given up.
+# The wait ends after so many checks, and so many seconds, in which the loop had nothing to wait for.
 _IDLE_LOOKS = 5
 _IDLE_SECONDS = 0.1
 
@@ -40,7 +40,7 @@ class Flow:
         raise NotImplementedError
 
     def done(self) -> bool:
-        """Whether it is over."""
+        """Return whether the pipeline has ended."""
         raise NotImplementedError
 
 
@@ -70,10 +70,10 @@ def of_loop(loop: asyncio.AbstractEventLoop) -> tuple[list[Any], list[Flow]]:
 
 
 async def until_delivered(activity: Activity) -> None:
-    """Wait until nothing of the running loop is unfinished, or nothing can happen that would finish it."""
+    """Wait until no object of the running loop has undelivered data, or until no further progress is possible."""
     loop = asyncio.get_running_loop()
     while True:
-        # What is over as soon as the ticks have run needs no look at all objects.
+        # If everything is delivered as soon as the ticks have run, there is no need to search all objects.
         await asyncio.sleep(0)
         streams, flows = of_loop(loop)
         if not await _until_over([*streams, *flows], activity):
@@ -81,7 +81,7 @@ async def until_delivered(activity: Activity) -> None:
 
 
 async def _until_over(these: list[Any], activity: Activity) -> bool:
-    """Return whether any of these was worth a wait, and all of them are over."""
+    """Return whether at least one of these objects was worth a wait, and all of them are done."""
     these = [each for each in these if _moves(each)]
     if not these:
         return False
@@ -106,11 +106,11 @@ def _moves(each: Any) -> bool:
     return left is not None and left[0]
 
 
-# ---- what was dropped
+# ---- dropped data
 
 
 def watch_close(loop: asyncio.AbstractEventLoop) -> None:
-    """Make ``loop.close()`` name what is dropped with it."""
+    """Make ``loop.close()`` issue warnings for dropped data."""
     close = loop.close
 
     @functools.wraps(close)
@@ -137,7 +137,7 @@ class _Teller:
 
 
 def _is_heard() -> bool:
-    """Return whether the warning would be shown: making its text takes time."""
+    """Return whether the warning would be shown. Its text takes time to make."""
     for action, message, category, module, _ in warnings.filters:
         pattern: Any = message
         if not issubclass(ResourceWarning, category) or (pattern and not pattern.match(_SAMPLE)):
@@ -159,16 +159,16 @@ def shutting_down() -> bool:
 
 
 class _Dropped(NamedTuple):
-    """The data that is lost with a stream or a pipeline."""
+    """Return a text for the data that is lost with a stream or a pipeline."""
 
     each: Any
     text: str | None
 
 
 def give_up(each: Any, loop: asyncio.AbstractEventLoop) -> None:
-    """Note that a stream or a pipeline is about to be destroyed because the loop's tasks were cancelled.
+    """Remember a stream or a pipeline that is about to be destroyed because the loop's tasks were cancelled.
 
-    Destroying one destroys others: at the end of the loop everything unfinished is noted with the first.
+    Destroying one object destroys others, so at the end of the loop the first call remembers everything unfinished.
     """
     first = _GIVEN_UP not in loop.__dict__ and shutting_down()
     noted = loop.__dict__.setdefault(_GIVEN_UP, {})
@@ -194,7 +194,7 @@ def _accounts(loop: asyncio.AbstractEventLoop) -> list[str]:
 
 
 def _is_over(each: Any) -> bool:
-    """Return whether the noted object has come to its end nevertheless."""
+    """Return whether a remembered object has finished after all."""
     if isinstance(each, Flow):
         return each.done() and each._error is None
     read, written = (not each._s_has_side(True), not each._s_has_side(False))

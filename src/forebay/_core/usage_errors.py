@@ -1,4 +1,4 @@
-"""Messages for wrong uses of streams, which are looked up after a call has failed."""
+"""Error messages for wrong uses of streams. They are made only after a call has failed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _TRANSFORM = ("transform", "flush")
 
 
 def wrong_options(stream: Any, given: tuple[Any, ...], unknown: dict[str, Any]) -> NoReturn:
-    """Raise what a constructor has against arguments that it does not know."""
+    """Raise the error for unknown arguments of a constructor."""
     name = type(stream).__name__
     if given:
         raise InvalidArgTypeError(
@@ -66,7 +66,7 @@ def _plain(option: str) -> str:
 
 
 def not_started(stream: Any) -> RuntimeError:
-    """Raise the error of every use of a stream whose constructor was not called."""
+    """Raise the error for any use of a stream whose constructor was not called."""
     name = type(stream).__name__
     return RuntimeError(
         f"{name}.__init__() did not call super().__init__(): without it {name} is not a stream; call it first"
@@ -85,7 +85,7 @@ _RETURNS = {
 
 
 def hook_error(stream: Any, name: str, hook: Any, error: BaseException) -> BaseException:
-    """Return ``error``, which a hook raised; or the mistake of a hook that waits for Node's callback."""
+    """Return ``error`` of a hook; or an explanation if the hook expects Node's callback."""
     if not isinstance(error, TypeError):
         return error
     try:
@@ -125,7 +125,7 @@ def watch_read(stream: Any, hook: Any, loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _module_of(hook: Any) -> str:
-    """Return where a hook was written; compiled methods do not tell it themselves."""
+    """Return the source position of a hook; compiled methods have none."""
     module = getattr(hook, "__module__", None)
     if module is None:
         name = getattr(hook, "__name__", None)
@@ -174,7 +174,7 @@ def _without_own(trace: TracebackType | None) -> TracebackType | None:
 
 
 def check_loop(stream: Any, what: str, loop: asyncio.AbstractEventLoop, thread: int) -> None:
-    """In debug mode: raise WrongLoopError where ``stream`` is used from another thread or another loop."""
+    """In debug mode, raise WrongLoopError if ``stream`` belongs to another thread or another loop."""
     running = asyncio._get_running_loop()
     if running is loop or (running is None and threading.get_ident() == thread):
         return
@@ -187,11 +187,11 @@ def check_loop(stream: Any, what: str, loop: asyncio.AbstractEventLoop, thread: 
     raise WrongLoopError(f"{what} of {name} in another event loop than the one that it is used in")
 
 
-# ---- what is taken for a stage
+# ---- wrong stages
 
 
 def hint(value: Any, *, reads: bool = True) -> str:
-    """Return advice for a value that is not a stream, as the end of a message; "" if there is none."""
+    """Return advice for a value other than a stream, as the end of a message; "" if there is none."""
     made_by = "create_read_stream" if reads else "create_write_stream"
     if isinstance(value, type):
         return f": a class, not a stream; make one with {value.__name__}(...)"
@@ -210,7 +210,7 @@ def hint(value: Any, *, reads: bool = True) -> str:
 
 
 def checked_source(source: Any) -> Any:
-    """A source of chunks, unless it is a mistake. Raises InvalidArgTypeError."""
+    """Return a source of chunks. Raises InvalidArgTypeError for common mistakes."""
     if source is None or isinstance(source, (type, str, os.PathLike)):
         text = "; for the text itself use Readable.from_()" if isinstance(source, str) else ""
         raise InvalidArgTypeError(
@@ -220,5 +220,5 @@ def checked_source(source: Any) -> Any:
 
 
 def is_class(value: Any, base: Callable[..., Any]) -> bool:
-    """Return whether ``value`` is a class of streams in the place of an instance."""
+    """Return whether ``value`` is a stream class instead of an instance."""
     return isinstance(value, type) and isinstance(base, type) and issubclass(value, base)

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from forebay.errors import UnknownEncodingError
 
-# Node's spellings of names that Python writes otherwise.
+# Node's spellings of encodings that have another name in Python.
 _NAMES = {
     "utf-8": "utf8",
     "u8": "utf8",
@@ -57,7 +57,7 @@ def encoding_name(encoding: str) -> str:
 
 
 def make_decoder(encoding: str) -> Decoder:
-    """A new incremental decoder. Raises UnknownEncodingError."""
+    """Return a new incremental decoder. Raises UnknownEncodingError."""
     name = encoding_name(_text(encoding))
     if name == "base64":
         return _Base64Decoder()
@@ -70,7 +70,7 @@ def make_decoder(encoding: str) -> Decoder:
 
 
 def encode(text: str, encoding: str) -> bytes:
-    """``text`` as bytes. Raises UnknownEncodingError, and UnicodeEncodeError for what the encoding has no bytes for."""
+    """Return ``text`` as bytes. Raises UnknownEncodingError, or UnicodeEncodeError for unknown characters."""
     name = encoding_name(_text(encoding))
     if name == "base64":
         return binascii.a2b_base64(text)

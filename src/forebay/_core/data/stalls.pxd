@@ -4,8 +4,8 @@ cimport forebay._core.scheduling.clock as clock
 
 cdef class Stalls:
     cdef Py_ssize_t count
-    cdef double _over       # seconds of the stalls that are over
-    cdef double _since      # when the one that lasts began; 0 where none does
+    cdef double _over       # seconds of the completed stalls
+    cdef double _since      # start of the present stall; 0 if there is none
     cdef object begin(self)
     @cython.locals(now=double)
     cdef object end(self)

@@ -1,10 +1,10 @@
-"""Calls of hooks that are cheap for compiled code.
+"""Cheap calls of hooks from compiled code.
 
-`attempt` is a call that returns the exception as a value. `deep` and `crowded` tell whether to put work off, because calls
-are nested so deep that there is little stack left.
+`attempt` returns an exception instead of raising it. `deep` and `crowded` say whether nested calls have left so little of
+the stack that work must be postponed.
 
-A ``try`` makes compiled code save the exception state at every call, which costs more than the rest of a hook's call. So
-hooks are called through this module. On the pure-Python backend these are plain functions.
+In compiled code, a ``try`` saves the exception state at every call, which costs more than the rest of the call. These
+functions avoid that. On the pure-Python backend they are plain functions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Raised:
 
 
 def deep() -> bool:
-    """Return whether so much of the stack is used that work should be put off."""
+    """Return whether so much of the stack is used that work must be postponed."""
     try:
         sys._getframe(sys.getrecursionlimit() // 2)
     except ValueError:
@@ -34,16 +34,16 @@ def deep() -> bool:
     return True
 
 
-#: The same, where other people's calls are nested as well as forebay's own.
+#: The same limit for places where the code of the program nests calls as well.
 crowded = deep
 
 
 def forget_stack() -> None:
-    """Forget the stack of another thread: a new thread runs here."""
+    """Forget the stack limits of the previous thread, because a new thread runs here."""
 
 
 def attempt0(fn: Callable[[], Any]) -> Any:
-    """Return ``fn()``, or a `Raised`, as `attempt` does."""
+    """Return ``fn()``, or a `Raised` as for `attempt`."""
     try:
         return fn()
     except BaseException as error:
@@ -52,7 +52,7 @@ def attempt0(fn: Callable[[], Any]) -> Any:
 
 
 def attempt(fn: Callable[[Any], Any], arg: Any) -> Any:
-    """Return ``fn(arg)``, or a `Raised` for any exception: a stream must not stop in the middle of its hook."""
+    """Return ``fn(arg)``, or a `Raised` for any exception: an exception must not leave a stream in the middle of its hook."""
     try:
         return fn(arg)
     except BaseException as error:
@@ -70,17 +70,17 @@ def attempt_method(fn: Callable[[Any, Any], Any], owner: Any, arg: Any) -> Any:
 
 
 def bytes_size(data: bytes) -> int:
-    """Return the length of an object that is exactly ``bytes``."""
+    """Return the length of an object of exactly the type ``bytes``."""
     return len(data)
 
 
 def method_of(owner: Any, name: str) -> Any:
-    """Return ``owner``'s method of that name, or None; for a hook that most streams do not have."""
+    """Return the method of ``owner`` with that name, or None. For a hook that most streams do not have."""
     return getattr(owner, name, None)
 
 
 def drop_empty_dict(owner: object) -> None:
-    """Free the dict that a compiled object starts with, if it is empty."""
+    """Free the empty dict that a compiled object starts with."""
 
 
 def ready_for_calls(owner: object) -> None:
@@ -88,7 +88,7 @@ def ready_for_calls(owner: object) -> None:
 
 
 def interned(name: Any) -> Any:
-    """Return a str ``name`` as the one object that all equal interned strings are."""
+    """Return the interned ``name``."""
     return sys.intern(str.__str__(name)) if isinstance(name, str) else name
 
 

@@ -1,4 +1,4 @@
-"""KeyboardInterrupt and SystemExit of a hook end the program after its stream has failed with them."""
+"""End the program by KeyboardInterrupt or SystemExit of a hook, after the stream has failed with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import asyncio
 def heed(error: BaseException) -> None:
     """Have the running loop raise ``error`` on its next turn, if it is KeyboardInterrupt or SystemExit.
 
-    Raises it here where no loop is running.
+    If no loop is running, raise it here.
     """
     if isinstance(error, KeyboardInterrupt | SystemExit):
         loop = asyncio._get_running_loop()

@@ -1,10 +1,10 @@
 """A first-in first-out queue of objects, as a circular list.
 
-Unlike ``collections.deque`` it is reached from compiled code without a call through Python, and its memory is kept
-between bursts, up to a bound.
+Compiled code uses it without a call through Python, which ``collections.deque`` needs. It keeps its memory between bursts,
+up to a bound.
 
-To make room may run the garbage collector, and that may run anything, which may use the same queue. So `reserve` comes
-first, then the decision, and then `put`, which runs no foreign code. So related entries stay together.
+Making room may run the garbage collector and with it foreign code, which may use the same queue. So a caller makes room
+with `reserve`, then decides, and then calls `put`, which runs no foreign code. Related entries thus stay together.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ class Fifo:
         self._slots: list[Any] = [None] * 8
         self._head = 0
         self.size = 0
-        #: How much of the oldest item the last `take_bytes` took.
+        #: Number of bytes of the oldest item that the last `take_bytes` took.
         self.cut = 0
 
     def has_room(self, count: int) -> bool:
-        """Return whether `put` can be called ``count`` times."""
+        """Return whether `put` can be called ``count`` times without an allocation."""
         return self.size + count <= len(self._slots)
 
     def reserve(self, count: int) -> None:
@@ -55,7 +55,7 @@ class Fifo:
         return item
 
     def trim(self) -> None:
-        """Free most of the memory if the queue is empty. It may run any code."""
+        """Free most of the memory if the queue is empty. This may run foreign code."""
         if self.size == 0 and len(self._slots) > _KEPT_SLOTS:
             self._give_back()
 
@@ -69,10 +69,10 @@ class Fifo:
         return len(item) if type(item) is bytes else -1
 
     def take_bytes(self, offset: int, count: int) -> Any:
-        """Take ``count`` bytes as one, from ``offset`` in the oldest item on; items that are used up go.
+        """Take ``count`` bytes as one object, starting at ``offset`` in the oldest item. Remove the items that are used up.
 
-        Return None and take nothing if there is no quick way: an item is not exactly `bytes`, or they are not
-        as many. Without a compiler there is none. Runs no foreign code; call `trim` when everything is noted.
+        Return None and take nothing if there is no quick way: an item is not exactly `bytes`, or there are too few bytes. The
+        pure-Python backend always returns None. This runs no foreign code; call `trim` after all fields are up to date.
         """
 
     def first(self) -> Any:

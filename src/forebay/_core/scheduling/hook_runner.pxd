@@ -4,12 +4,12 @@ cpdef bint is_awaitable(object value) except -1
 
 cdef class HookRunner:
     cdef object __weakref__
-    cdef object _jobs               # a deque of (awaitable, Completion) that wait for the task
-    cdef bint _busy                 # a call is under way
+    cdef object _jobs               # a deque of (awaitable, Completion) that the task has not started
+    cdef bint _busy                 # a call is in progress
     cdef object _idle               # the future that the task waits on between jobs
     cdef bint _stopped
     cdef bint _begun                # the task has run its first step
     cdef object _task
-    cdef object _context            # of the task, and of the first steps
+    cdef object _context            # the context of the task and of the first steps
     cpdef object submit(self, object awaitable, object completion)
     cdef tuple _first_step(self, object coroutine, object loop)

@@ -33,7 +33,7 @@ class Settleable(Protocol):
 class HookRunner:
     """Await the results of a hook, one call after the other, and settle each call's Completion.
 
-    A call that never suspends is over before `submit` returns, without a turn of the loop: its first step runs at once, as a
+    A call that never suspends is done before `submit` returns, without a turn of the loop: its first step runs at once, as a
     step of the runner's task.
     """
 
@@ -58,7 +58,7 @@ class HookRunner:
         loop = get_running_loop()
         if self._task is None:
             self._task = loop.create_task(self._serve(), context=self._context)
-            # A stream that is dropped unused takes its idle task with it; that is not an error.
+            # If the program drops an unused stream, its idle task goes with it; that is not an error.
             self._task._log_destroy_pending = False
             self._task.add_done_callback(self._served)
         if isinstance(awaitable, CoroutineType) and not self._busy and not self._jobs and not self._stopped:
@@ -96,7 +96,7 @@ class HookRunner:
             self._busy = False
 
     def stop(self) -> None:
-        """End the task. A call in progress is cancelled, unless it is the caller of this method."""
+        """End the task. Cancel a call in progress, unless it has called this method."""
         if self._stopped or self._task is None:
             return
         self._stopped = True
@@ -104,7 +104,7 @@ class HookRunner:
             if self._begun and (self._busy or not self._jobs):
                 self._task.cancel()
             else:
-                # It does not work yet on the hook that has taken its first step, and that hook has to get the end.
+                # The task has not taken over this hook yet: only its first step has run. The hook has to get the cancellation.
                 get_running_loop().call_soon(self._task.cancel)
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
@@ -133,7 +133,7 @@ class HookRunner:
             self._jobs.clear()
 
     def _served(self, _: Any) -> None:
-        """Note that the task is done. If it was cancelled before its first step, as at the end of the loop, jobs remain."""
+        """Handle the end of the task. If the loop cancelled it before its first step, jobs remain."""
         if self._begun:
             return
         self._task = None
@@ -155,13 +155,13 @@ class HookRunner:
             if self._stopped:
                 raise
             if self._task is not None and self._task.cancelling() > 0:
-                # Not the hook's own: the loop is being shut down.
+                # The cancellation comes from the end of the loop, not from the hook.
                 self._stopped = True
                 completion._abandon()
                 raise
             settle, outcome = completion.reject, error
         except GeneratorExit:
-            # The task itself is thrown away.
+            # The task itself was destroyed.
             raise
         except BaseException as error:
             heed(error)
@@ -171,7 +171,7 @@ class HookRunner:
         try:
             settle(outcome)
         except Exception as error:
-            # What a listener raised while the stream went on; in a callback of the loop it would end up there too.
+            # An exception of a listener that ran when the stream continued. The loop reports it, as for its own callbacks.
             loop.call_exception_handler({"message": "Exception in a forebay callback", "exception": error})
 
 
@@ -189,7 +189,7 @@ class _Resumed:
         self._started.close()
 
     def cancel(self) -> None:
-        """Raise a CancelledError in the coroutine, and run what it still awaits in a task of its own."""
+        """Raise a CancelledError in the coroutine. If it still awaits something, a separate task runs the rest."""
         try:
             yielded = self._started.throw(CancelledError())
         except (StopIteration, Exception, CancelledError):
@@ -222,7 +222,7 @@ def _go_on(started: Any, yielded: Any) -> Any:
 
 
 async def pump_outputs(outputs: AsyncGenerator[Any], stream: Any) -> None:
-    """Push the output of an async generator hook, and wait for room in between."""
+    """Push the output of an async generator hook, and wait for room between the chunks."""
     async with aclosing(outputs):
         async for value in outputs:
             if stream.destroyed:

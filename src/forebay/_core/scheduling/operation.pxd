@@ -6,9 +6,9 @@ cdef class Operation:
     cdef readonly object _loop
     cdef readonly object _value
     cdef bint _is_done
-    cdef readonly bint _handled     # the error is not reported: it was retrieved, or nothing needs it
+    cdef readonly bint _handled     # the error needs no report: the program retrieved it, or expects it
     cdef list _callbacks
-    cdef list _futures              # of the tasks that wait
+    cdef list _futures              # the futures of the waiting tasks
     cpdef object _settle(self, object error, object value=*)
     cdef object _tell(self, object callback)
     cdef object _check_done(self)

@@ -1,4 +1,4 @@
-"""Awaitables of forebay: outcomes that exist already, and outcomes that are waited for."""
+"""Awaitables of forebay: finished ones, and operations in progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOTHING = ()
 
 
 class Done:
-    """An awaitable that is done at once, with None."""
+    """An awaitable that returns None at once."""
 
     def __await__(self) -> Any:
         return iter(_NOTHING)
@@ -25,7 +25,7 @@ DONE = Done()
 
 
 class _GiveWay:
-    """An awaitable that is done after one turn of the loop, with None."""
+    """An awaitable that returns None after one turn of the loop."""
 
     def __await__(self) -> Any:
         yield
@@ -46,10 +46,10 @@ class failed:
 
 
 class Operation:
-    """An operation in progress. It can be awaited any number of times, and calls its callbacks the moment it is done.
+    """An operation in progress. It can be awaited any number of times, and calls its callbacks as soon as it is done.
 
-    If the error is never retrieved, by awaiting, `exception`, `result` or a callback, it goes to the loop's exception
-    handler when the handle is garbage-collected.
+    An error counts as retrieved after an await, `exception`, `result` or a callback. The loop's exception handler gets an
+    error that was not retrieved, when the handle is garbage-collected.
     """
 
     _error: Any
@@ -92,7 +92,7 @@ class Operation:
     def _tell(self, callback: Any) -> None:
         """Call a callback. An exception of it goes to the loop's exception handler."""
         if calls.crowded():
-            # One operation's callback ends another one, and so on.
+            # One operation's callback may end another operation, and so on.
             next_tick(callback, self)
             return
         result = calls.attempt(callback, self)
@@ -112,12 +112,12 @@ class Operation:
         return bool(self._is_done)
 
     def add_done_callback(self, fn: Any) -> None:
-        """Call ``fn(operation)`` the moment the operation ends; on a tick if it has ended already.
+        """Call ``fn(operation)`` as soon as the operation ends; on a tick if it has ended already.
 
         Args:
             fn: A function of the handle.
         """
-        # Made before anything is looked at: the garbage collector may run, and with it anything.
+        # Allocate before any check: the garbage collector may run foreign code.
         callbacks: Any = [] if self._callbacks is None else None
         if self._is_done:
             next_tick(fn, self)
@@ -150,7 +150,7 @@ class Operation:
         return self._value
 
     def mark_handled(self) -> None:
-        """Do not report the error when the operation is dropped: it is reported in another way, or expected."""
+        """Do not report the error when the operation is dropped: another report exists, or the error is expected."""
         self._handled = True
 
     def _check_done(self) -> None:
@@ -160,7 +160,7 @@ class Operation:
             )
 
     def _abandoned(self) -> None:
-        """Called when the awaiting task was cancelled."""
+        """Handle the cancellation of the awaiting task."""
 
     def _has_waiters(self) -> bool:
         if self._callbacks is not None and self._callbacks:
@@ -173,17 +173,17 @@ class Operation:
         return self.result()
 
     async def wait(self) -> None:
-        """Wait for the end. An error of the operation is not raised."""
+        """Wait for the end without raising the error of the operation."""
         await _Until(self)
 
     def _until_done(self) -> Any:
         if not self._is_done:
-            # What is over as soon as the ticks have run costs no turn of the loop.
+            # If the operation ends as soon as the ticks have run, no turn of the loop is needed.
             current_queue().settle()
         if not self._is_done:
             future = self._loop.create_future()
             futures: Any = []
-            # Either may have run the garbage collector, and with it anything.
+            # Either allocation may have run the garbage collector and with it foreign code.
             if self._is_done:
                 return
             if self._futures is None:

@@ -11,11 +11,11 @@ cdef class Ticked:
 
 cdef class TickQueue:
     cdef object _loop
-    cdef Fifo _fifo             # target, op, argument; three slots for each tick
-    cdef bint _scheduled        # a drain is queued with the loop, or running
+    cdef Fifo _fifo             # target, op, argument: three slots for each tick
+    cdef bint _scheduled        # the loop will call `drain`, or is running it
     cdef bint _running          # inside a tick
     cdef bint _debug            # the loop is in debug mode
-    cdef object _thread         # the number of the thread that the loop runs in
+    cdef object _thread         # the identifier of the loop's thread
     cdef object relieve(self)
     cpdef bint settle(self) except -1
     cpdef object drain(self)

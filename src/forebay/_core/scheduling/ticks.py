@@ -28,7 +28,7 @@ _ATTRIBUTE = "_forebay_ticks"
 
 
 class Ticked:
-    """The target of a tick. It carries out one of its own operations."""
+    """The target of a tick. It runs one of its own operations."""
 
     def _s_run_tick(self, op: int, arg: Any) -> None:
         raise NotImplementedError
@@ -42,7 +42,7 @@ class TickQueue:
     _debug: bool
     _thread: Any
 
-    # Compiled, every object has one, also where its __init__ is left out.
+    # On the compiled backend the field exists even if a subclass does not call __init__.
     def __cinit__(self) -> None:
         self._fifo = Fifo()
 
@@ -50,7 +50,7 @@ class TickQueue:
         self._loop = loop
         if self._fifo is None:
             self._fifo = Fifo()
-        # A new loop is often one of a new thread.
+        # A new loop often runs in a new thread.
         calls.forget_stack()
         self._scheduled = False
         self._running = False
@@ -62,21 +62,21 @@ class TickQueue:
             self._loop.call_soon(self.drain)
             self._scheduled = True
         fifo = self._fifo
-        # The three stay together: whatever runs while room is made may queue ticks, which come before them.
+        # Keep the three together: code that runs during the allocation may queue ticks, which come before them.
         fifo.reserve(3)
         fifo.put(target)
         fifo.put(op)
         fifo.put(arg)
 
     def relieve(self) -> None:
-        """Run the ticks now if many wait. For code between two steps of a task."""
+        """Run the ticks now if there are many. For code between two steps of a task."""
         if self._fifo.size > _MANY_SLOTS:
             self._run_all()
 
     def settle(self) -> bool:
         """Run the ticks now, for a task that is about to wait. Return whether there were any.
 
-        Inside a tick nothing is run: the remaining ticks follow it.
+        Inside a tick nothing runs: the remaining ticks follow this one.
         """
         if self._running or self._fifo.size == 0:
             return False
@@ -88,7 +88,7 @@ class TickQueue:
         try:
             self._run_all()
         finally:
-            # Ctrl-C and the like leave through the loop; what is queued then runs in its next turn.
+            # Ctrl-C leaves through the loop; the remaining ticks run in its next turn.
             if self._fifo.size:
                 self._loop.call_soon(self.drain)
             else:
@@ -126,11 +126,11 @@ def report(loop: asyncio.AbstractEventLoop, message: str, error: BaseException, 
     try:
         loop.call_exception_handler(context)
     except (KeyboardInterrupt, SystemExit) as raised:
-        # The handler ends the program: from the loop, not from the middle of a stream.
+        # The exception ends the program: raise it in the loop, not inside a stream.
         heed(raised)
 
 
-# The queue used last; a program has one loop at a time, nearly always.
+# The queue used last. Nearly every program has one loop at a time.
 _last = None
 
 
@@ -153,7 +153,7 @@ def current_queue() -> TickQueue:
     queue = getattr(loop, _ATTRIBUTE, None)
     if queue is None:
         made = TickQueue(loop)
-        # Whatever ran meanwhile, as the garbage collector may, has perhaps made one.
+        # Code that the garbage collector ran meanwhile may have made one.
         queue = getattr(loop, _ATTRIBUTE, None)
         if queue is None:
             setattr(loop, _ATTRIBUTE, made)

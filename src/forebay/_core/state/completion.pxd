@@ -12,8 +12,8 @@ cdef class HookOwner(EventEmitter):
 
 @cython.freelist(8)
 cdef class Completion:
-    cdef HookOwner _stream      # whose hook returned this; None until then
-    cdef int _kind              # which hook
+    cdef HookOwner _stream      # the stream whose hook returned this; None until then
+    cdef int _kind              # the kind of hook
     cdef bint _settled
     cdef bint _again            # settled more than once before the hook returned
     cdef object _error

@@ -1,4 +1,4 @@
-"""How a hook that is done later reports back to its stream."""
+"""Completion: a hook reports to its stream that it is done."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from forebay.errors import InvalidArgTypeError, InvalidReturnValueError
 
 
 class HookOwner(EventEmitter):
-    """What a stream must be able to do for the completion of its hooks; `Lifecycle` does it."""
+    """The interface of a stream for the completion of its hooks; `Lifecycle` implements it."""
 
     def _s_tick(self, op: int, arg: Any) -> None:
-        """Have ``op`` carried out on a tick."""
+        """Run ``op`` on a tick."""
         raise NotImplementedError
 
     def _s_complete(self, kind: int, error: Any, value: Any) -> None:
-        """A hook of the given kind is done."""
+        """Handle the end of a hook of the given kind."""
         raise NotImplementedError
 
     def _s_completed_again(self, kind: int, error: Any) -> None:
-        """A hook that was done before reports once more."""
+        """Handle a second report of a hook."""
         raise NotImplementedError
 
     def _s_abandon_hook(self) -> None:
-        """A hook will never be done, for the loop is being shut down."""
+        """Handle a hook that will never be done, because the loop is being shut down."""
         raise NotImplementedError
 
 
 class Completion:
-    """Say later that a hook is done: a hook returns a Completion, and `resolve` or `reject` settles it.
+    """The object that a hook returns to report later that it is done, by `resolve` or `reject`.
 
     It takes the place of Node's callback. The stream continues inside the call of `resolve` or `reject`, without a turn of
     the loop. A Completion that is resolved before the hook returns equals a hook that returned the value. Settling it a
@@ -93,7 +93,7 @@ class Completion:
         return bool(self._settled)
 
     def _abandon(self) -> None:
-        """The loop is being shut down, and the hook will never be done."""
+        """Report that the loop is being shut down and the hook will never be done."""
         stream = self._stream
         if stream is not None:
             stream._s_abandon_hook()
@@ -111,7 +111,7 @@ class Completion:
             self._error = error
             self._value = value
         elif calls.crowded():
-            # One stream's completion that is made by another one's, and so on.
+            # The completion of one stream may complete that of another, and so on.
             stream._s_tick(k.TICK_COMPLETE, (self._kind, error, value))
         else:
             stream._s_complete(self._kind, error, value)

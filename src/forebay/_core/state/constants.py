@@ -1,6 +1,6 @@
 """The numbers of the state machine: ticks, hooks, listeners. Compiled code takes them from ``constants.pxd``.
 
-A class handles its own numbers and hands the others to its base class, so each range is used once along the chain of
+A class handles its own numbers and passes the others to its base class, so each number is unique along the chain of
 `Lifecycle`, `ReadableSide`, `WritableSide` and `TransformSide`. Subclasses outside this folder start at 40.
 """
 
@@ -43,14 +43,14 @@ HOOK_FINAL = 21
 HOOK_TRANSFORM = 30
 HOOK_FLUSH = 31
 
-# How the _read hook is called: with its arguments only, or with the stream before them.
+# How the _read hook is called: with its arguments only, or with the stream as first argument.
 READ_FUNCTION = 1
 READ_METHOD = 2
 
 # read() without a size.
 READ_ANY = -1
 
-# What a listener of forebay's own listens to.
+# The event of an internal listener.
 ON_END = 1
 ON_FINISH = 2
 ON_ERROR = 3

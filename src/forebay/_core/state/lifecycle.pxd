@@ -10,7 +10,7 @@ cdef class Lifecycle(HookOwner):
     cdef unsigned char _s_readable     # the stream has a readable side
     cdef unsigned char _s_writable
     cdef unsigned char _s_destroyed
-    cdef unsigned char _s_closed           # _destroy is done; 'close' comes with the next tick
+    cdef unsigned char _s_closed           # _destroy is done; 'close' follows on the next tick
     cdef unsigned char _s_close_emitted
     cdef unsigned char _s_error_emitted
     cdef unsigned char _s_constructed
@@ -18,10 +18,10 @@ cdef class Lifecycle(HookOwner):
     cdef unsigned char _s_auto_destroy
     cdef unsigned char _s_emit_close
     cdef unsigned char _s_half_open      # allow_half_open
-    cdef unsigned char _s_debug          # made in a loop in debug mode: calls are looked at
+    cdef unsigned char _s_debug          # made in a loop in debug mode: calls check their thread and loop
     cdef object _s_errored                 # the first error, or None
-    cdef TickQueue _s_queue                # of the loop in which the stream is used
-    cdef dict _s_kept                    # what few streams have; see _s_keep
+    cdef TickQueue _s_queue                # the queue of the loop in which the stream is used
+    cdef dict _s_kept                    # values that few streams have; see _s_keep
     cdef object _s_keep(self, object name, object value)
     cdef object _s_keep_first(self, object name, object value)
     cdef object _s_make_kept(self)

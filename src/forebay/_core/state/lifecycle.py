@@ -1,4 +1,4 @@
-"""What all streams share: construction, destruction, errors, and the completion of hooks. Rules L1 to L6."""
+"""The common part of all streams: construction, destruction, errors, and the completion of hooks. Rules L1 to L6."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from forebay.errors import InvalidArgTypeError, MultipleCompletionError
 # Emitted instead of 'close' if emit_close is off; other modules of forebay wait for it.
 SILENT_CLOSE = "forebay:close"
 
-# The events that never come after 'close', and whose listeners decide nothing then.
+# Events that never follow 'close'. Their listeners have no effect on a closed stream.
 _LAST_EVENTS = ("drain", "end", "finish", "error", "close", SILENT_CLOSE)
 
-# What a closed stream needs no more: its hooks, the tasks that serve them, the error that it was destroyed with.
+# Values that a closed stream does not need: its hooks, their tasks, and the error that it was destroyed with.
 _KEPT_WHILE_OPEN = ("construct", "destroy", "final", "flush", "runners", "error")
 
 
 def aggregate(inner: BaseException | None, outer: BaseException | None) -> BaseException | None:
-    """Both errors where there are two; ``outer`` is the one that a reader should see first."""
+    """Return both errors if there are two; a reader should see ``outer`` first."""
     if inner is None or outer is None or inner is outer:
         return inner if outer is None else outer
     if isinstance(inner, Exception) and isinstance(outer, Exception):
@@ -55,7 +55,7 @@ class Lifecycle(HookOwner):
     def _s_start(
         self, construct: Any, destroy: Any, auto_destroy: bool, emit_close: bool, signal: Any
     ) -> None:
-        """The last step of a constructor: the common options, and the first tick of a stream that opens something."""
+        """Do the last step of a constructor: the common options, and the first tick of a stream with a construct hook."""
         calls.drop_empty_dict(self)
         self._s_auto_destroy = auto_destroy
         self._s_emit_close = emit_close
@@ -77,33 +77,33 @@ class Lifecycle(HookOwner):
             add_abort_signal(signal, self)  # type: ignore[type-var]
 
     def _s_keep(self, name: Any, value: Any) -> None:
-        """Keep what few streams have: a field for it in each of them would cost more than it is worth."""
+        """Store a value that few streams have. A field would take memory in every stream."""
         self._s_make_kept()
         self._s_kept[name] = value
 
     def _s_keep_first(self, name: Any, value: Any) -> Any:
-        """What is kept under ``name``, which is ``value`` where there was nothing yet."""
+        """Return the value under ``name``. Store ``value`` first if there is none."""
         self._s_make_kept()
         return self._s_kept.setdefault(name, value)
 
     def _s_make_kept(self) -> None:
         if self._s_kept is None:
             kept: dict[str, Any] = {}
-            # To make it may have run the garbage collector, and with it anything.
+            # The allocation may have run the garbage collector and with it foreign code.
             if self._s_kept is None:
                 self._s_kept = kept
 
     def _s_find(self, name: Any) -> Any:
-        """What was kept under ``name``, or None."""
+        """Return the value under ``name``, or None."""
         return None if self._s_kept is None else self._s_kept.get(name)
 
     def _s_hook(self, option: Any, method: Any) -> Any:
-        """The hook that was given by keyword, or as a method of a subclass; None where there is neither."""
+        """Return the hook: the keyword argument, the method of a subclass, or None."""
         hook = self._s_find(option)
         return hook if hook is not None else calls.method_of(self, method)
 
     def _s_join_loop(self) -> None:
-        """The stream has something to deliver: that is to be seen at the end of the running loop, where there is one."""
+        """Join the running loop, if there is one, because the stream has data to deliver before the loop ends."""
         if self._s_queue is None and _get_running_loop() is not None:
             self._s_queue = current_queue()
 
@@ -116,16 +116,16 @@ class Lifecycle(HookOwner):
         queue.add(self, op, arg)
 
     def _s_check_started(self) -> None:
-        """Raise where the constructor was left out. Asked where a stream that has one does not come by often."""
+        """Raise if the subclass did not call the constructor. Only rare paths check this."""
         if not self._s_readable and not self._s_writable:
             raise not_started(self)
 
     def _s_check_loop(self, what: Any) -> None:
-        """In debug mode: raise where this is another thread, or another loop, than the stream's."""
+        """In debug mode, raise if this thread or loop is not that of the stream."""
         check_loop(self, what, self._s_queue._loop, self._s_queue._thread)
 
     def _s_hook_error(self, name: Any, hook: Any, error: Any) -> Any:
-        """What a hook has raised, or why it had to, where it is written as one of Node's."""
+        """Return the exception of a hook, or an explanation if the hook expects Node's callback."""
         if not isinstance(error, TypeError):
             return error
         return hook_error(self, name, hook, error)
@@ -206,7 +206,7 @@ class Lifecycle(HookOwner):
         self._s_stop_runners(False)
         if self._s_constructed:
             if calls.crowded():
-                # One stream's _destroy destroys the next, and so on.
+                # One stream's _destroy may destroy the next, and so on.
                 self._s_tick(k.TICK_DESTROY, error)
             else:
                 self._s_call_destroy(error)
@@ -241,8 +241,8 @@ class Lifecycle(HookOwner):
         self._s_tick(k.TICK_CLOSE, error)
 
     def _s_release(self) -> None:
-        # Hooks and listeners are bound to the stream more often than not. Without those that can never be called again
-        # nothing of forebay's own holds a closed stream in a cycle.
+        # Hooks and listeners usually refer to the stream. Drop those that can never be called again, so that no object of
+        # forebay holds a closed stream in a cycle.
         if self._s_events is not None:
             self._s_drop_listeners()
         self._s_stop_runners(True)
@@ -258,7 +258,7 @@ class Lifecycle(HookOwner):
                     self._s_remove(event, fn)
 
     def _s_fail(self, error: Any, deferred: bool) -> None:
-        """L3: how every failure inside a stream is reported."""
+        """Report a failure inside a stream (L3)."""
         if self._s_destroyed:
             return
         if self._s_auto_destroy:
@@ -283,13 +283,13 @@ class Lifecycle(HookOwner):
             self._s_error_emitted = True
             self._s_emit1("error", error)
 
-    # ---- hooks that are done later
+    # ---- hooks that complete later
 
     def _s_after_construct(self) -> None:
         return None
 
     def _s_hook_returned(self, kind: int, result: Any) -> None:
-        """Take what a hook returned, other than None: a Completion, an awaitable, or a value."""
+        """Handle a hook's result other than None: a Completion, an awaitable, or a value."""
         if self._s_queue is None:
             self._s_join_loop()
         if isinstance(result, Completion):
@@ -311,7 +311,7 @@ class Lifecycle(HookOwner):
             self._s_complete(kind, None, result)
 
     def _s_complete(self, kind: int, error: Any, value: Any) -> None:
-        """A hook of the given kind is done."""
+        """Handle the end of a hook of the given kind."""
         if kind == k.HOOK_CONSTRUCT:
             self._s_tick(k.TICK_CONSTRUCTED, error)
         elif kind == k.HOOK_DESTROY:
@@ -349,7 +349,7 @@ class Lifecycle(HookOwner):
         self._s_check_started()
         return bool(self._s_readable if readable else self._s_writable)
 
-    # ---- what can be seen
+    # ---- public state
 
     @property
     def destroyed(self) -> bool:
@@ -358,7 +358,7 @@ class Lifecycle(HookOwner):
 
     @property
     def closed(self) -> bool:
-        """Whether everything is released. The 'close' event follows on the next tick."""
+        """Whether all resources are released. The 'close' event follows on the next tick."""
         return bool(self._s_closed)
 
     @property

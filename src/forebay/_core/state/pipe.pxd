@@ -20,15 +20,15 @@ cdef class Pipe(Listener):
     cdef Stream _source
     cdef Stream _dest
     cdef bint _end                  # the source's end ends the destination
-    cdef bint _leaving              # unpipe() was called for this one
+    cdef bint _leaving              # unpipe() was called for this pipe
     cdef bint _gone
-    cdef bint _own_write            # the destination's class has a write() of its own
-    cdef bint _detour               # ... or chunks wait for a tick; see _write
-    cdef list _late                 # these chunks
+    cdef bint _own_write            # the destination's class overrides write()
+    cdef bint _detour               # ... or postponed chunks wait for a tick; see _write
+    cdef list _late                 # the postponed chunks
     cdef Py_ssize_t _number         # in the order of pipe()
     cdef PipeListener _on_end
     cdef PipeListener _on_unpipe
-    cdef PipeListener _on_drain     # made when the destination is full for the first time
+    cdef PipeListener _on_drain     # added when the destination is full for the first time
     cdef PipeListener _on_error
     cdef PipeListener _on_close
     cdef PipeListener _on_finish

@@ -11,11 +11,11 @@ from forebay._core.scheduling.ticks import current_queue
 from forebay._core.state import constants as k
 from forebay._core.state.stream import Stream
 
-# More pipes than that to one destination do without a listener of 'unpipe', which every unpipe() would call.
+# Beyond this number, further pipes to a destination add no 'unpipe' listener, because each unpipe() would call all of them.
 _MOST_UNPIPE_LISTENERS = 16
 
 
-# So many, ever: the number of the next one.
+# Number of pipes made so far; the number of the next one.
 _pipes_made = 0
 
 
@@ -57,7 +57,7 @@ class PipeListener(Listener):
 
 
 def _listener(pipe: Pipe, on: int) -> PipeListener:
-    # Past type(), which costs compiled code more than all the rest; there are five for each pipe.
+    # Avoids type(), which costs compiled code more than the rest. A pipe has five listeners.
     listener = PipeListener.__new__(PipeListener)
     listener._pipe = pipe
     listener._on = on
@@ -65,7 +65,7 @@ def _listener(pipe: Pipe, on: int) -> PipeListener:
 
 
 class Pipe(Listener):
-    """One pipe; it is itself the listener of the source's 'data'."""
+    """One pipe. It is also the 'data' listener of the source."""
 
     _source: Any
     _dest: Any
@@ -83,7 +83,7 @@ class Pipe(Listener):
     _on_close: Any
     _on_finish: Any
 
-    # A compiled Pipe always has its streams: its C methods call them unchecked.
+    # A compiled Pipe always has its streams: its C methods use them without a check.
     def __cinit__(self, source: Any, dest: Any, *options: Any) -> None:
         if not isinstance(source, Stream) or not isinstance(dest, Stream):
             raise TypeError("a pipe has two streams; it is made by Readable.pipe()")
@@ -124,12 +124,12 @@ class Pipe(Listener):
             source._r_resume()
 
     def _notify1(self, chunk: Any) -> None:
-        """P5."""
+        """Write a chunk to the destination (P5)."""
         dest = self._dest
         try:
             ok = self._write(chunk) if self._detour or calls.crowded() else dest._w_write(chunk, None, None)
         except Exception as error:
-            # A chunk that the destination cannot take is the destination's failure, not the reader's.
+            # A wrong chunk is an error of the destination, not of the source.
             dest._s_destroy_stream(error)
             return
         if not ok:
@@ -139,7 +139,7 @@ class Pipe(Listener):
         self._notify1(chunk)
 
     def _write(self, chunk: Any) -> bool:
-        """Write otherwise than straight on: by the destination's own write(), or on a tick where calls nest too deep."""
+        """Write by an overridden write(), or on a tick if calls are nested too deeply."""
         if self._late is None and not calls.crowded():
             dest = self._dest
             return bool(dest.write(chunk) if self._own_write else dest._w_write(chunk, None, None))
@@ -151,7 +151,7 @@ class Pipe(Listener):
         return False
 
     def _write_late(self) -> None:
-        """Write what was put off, also after an unpipe(): it was given to this pipe."""
+        """Write the postponed chunks, even after unpipe(): the pipe had accepted them."""
         late = self._late
         if late is None:
             return
@@ -169,11 +169,11 @@ class Pipe(Listener):
             self._drained()
 
     def _wait(self) -> None:
-        """P6."""
+        """Pause the source until the destination drains (P6)."""
         if self._gone:
             return
         source = self._source
-        # Streams of a class that compares in its own way cannot be in a set.
+        # A stream may define __eq__, so the set holds ids and not streams.
         dest = self._dest
         if source._r_pipe_count == 1:
             source._r_await = dest
@@ -187,7 +187,7 @@ class Pipe(Listener):
             dest._s_add("drain", self._on_drain, False)
 
     def _drained(self) -> None:
-        """P7."""
+        """Resume the source if no other destination is full (P7)."""
         source = self._source
         if not self._forget_wait():
             source._r_unstall()
@@ -195,7 +195,7 @@ class Pipe(Listener):
                 source._r_resume()
 
     def _source_ended(self) -> None:
-        """P2."""
+        """End the destination (P2)."""
         self._write_late()
         if not self._end:
             self._unpipe()
@@ -204,7 +204,7 @@ class Pipe(Listener):
         try:
             dest.end()
         except Exception as error:
-            # Only an end() of the destination's own can raise.
+            # Only an overridden end() can raise.
             dest._s_destroy_stream(error)
 
     def _s_run_tick(self, op: Any, arg: Any) -> None:
@@ -214,7 +214,7 @@ class Pipe(Listener):
             self._source_ended()
 
     def _failed(self, error: Any) -> None:
-        """P9."""
+        """Remove the pipe because the destination failed (P9)."""
         dest = self._dest
         self._unpipe()
         dest._s_remove("error", self._on_error)
@@ -241,17 +241,17 @@ class Pipe(Listener):
         dest._s_remove("unpipe", self._on_unpipe)
         source._s_remove("end", self._on_end)
         source._s_remove("data", self)
-        # Of a destination that is gone no 'drain' comes: where there are others the source goes on.
+        # A removed destination emits no 'drain' for this pipe, so the source continues for the other destinations.
         waited = self._on_drain is not None and source._r_await is not None
         if waited and (dest._w_need_drain or self._holds_others_up()):
             self._drained()
-        # They hold the pipe as it holds them.
+        # The listeners refer to the pipe, and the pipe to them.
         self._on_end = self._on_unpipe = self._on_error = self._on_close = self._on_finish = (
             self._on_drain
         ) = None
 
     def _forget_wait(self) -> bool:
-        """Wait for this destination no more; return whether there are others that the source waits for."""
+        """Stop waiting for this destination. Return whether the source still waits for another one."""
         source = self._source
         if source._r_multi_await:
             source._r_await.discard(id(self._dest))
@@ -261,7 +261,7 @@ class Pipe(Listener):
         return source._r_await is not None
 
     def _holds_others_up(self) -> bool:
-        """Whether the source waits for this destination, which it pipes to no more, and pipes to others."""
+        """Return whether the source waits for this removed destination and has other destinations."""
         source = self._source
         if source._s_destroyed or source._r_pipe_count == 0:
             return False
@@ -272,9 +272,9 @@ class Pipe(Listener):
 
 
 def pipe(source: Stream, dest: Stream, end: bool, own_write: bool) -> None:
-    """P1 to P4: connect two streams."""
+    """Connect two streams (P1 to P4)."""
     global _pipes_made
-    # All is made before anything is looked at: the garbage collector may run, and with it anything.
+    # Allocate before any check: the garbage collector may run foreign code.
     link = Pipe(source, dest, end, own_write)
     pipes: dict[int, Any] = {}
     waited_for = set()
@@ -302,7 +302,7 @@ def pipe(source: Stream, dest: Stream, end: bool, own_write: bool) -> None:
 
 
 def unpipe(source: Stream, dest: Stream | None) -> None:
-    """P8: take the first pipe to ``dest`` away, or every pipe for None."""
+    """Remove the first pipe to ``dest``, or every pipe if it is None (P8)."""
     if source._r_pipe_count == 0:
         return
     if dest is None:
@@ -332,7 +332,7 @@ def unpipe(source: Stream, dest: Stream | None) -> None:
 def _part(link: Pipe) -> None:
     link._leaving = True
     link._dest._s_emit1("unpipe", link._source)
-    # Where its own listener has not done it.
+    # Clean up if the pipe's own 'unpipe' listener has not done so.
     link._cleanup()
 
 
@@ -353,9 +353,9 @@ def _number_of(link: Any) -> Any:
 
 
 def sole_destination(source: Any) -> Any:
-    """The destination that alone takes what ``source`` gives, as the bytes that they are; None where anybody looks.
+    """Return the only destination of ``source`` if it gets the bytes unchanged; None if other code sees them.
 
-    That is: one pipe, whose listener is the only one for 'data', no text decoding, flowing, and nothing buffered.
+    The conditions: one pipe, whose listener is the only one for 'data'; no text decoding; flowing; an empty buffer.
     """
     if (
         source._r_pipe_count != 1

@@ -7,10 +7,10 @@ from forebay._core.state.lifecycle cimport Lifecycle
 
 cdef class ReadableBuffer(Lifecycle):
     cdef unsigned char _r_object             # object mode
-    cdef Fifo _r_buffer                      # chunks not yet read; made when the first one waits
-    cdef Py_ssize_t _r_offset                # of the first chunk, how much is read (bytes or characters)
+    cdef Fifo _r_buffer                      # unread chunks; made when a chunk has to wait for the first time
+    cdef Py_ssize_t _r_offset                # how much of the first chunk was read (bytes or characters)
     cdef Py_ssize_t _r_length                # bytes, characters or objects in the buffer
-    cdef Py_ssize_t _r_changes               # how often anything happened to the front of the buffer, ever
+    cdef Py_ssize_t _r_changes               # number of changes at the front of the buffer so far
     cdef object _r_decoder
     cdef object _r_checked(self, object chunk, object encoding)
     cdef object _r_decode(self, object chunk)

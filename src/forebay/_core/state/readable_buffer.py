@@ -1,4 +1,4 @@
-"""The buffer of the readable side: chunks that came in and were not read yet, cut, joined and decoded. Rule R14."""
+"""The buffer of the readable side: unread chunks, which are split, joined and decoded. Rule R14."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class ReadableBuffer(Lifecycle):
     _r_decoder: Any
 
     def _r_checked(self, chunk: Any, encoding: Any) -> Any:
-        """The chunk as bytes or, where the stream decodes, as the text that it is; None once an error is reported."""
+        """Return the chunk as bytes, or as text if the stream decodes. After an error is reported, return None."""
         if isinstance(chunk, str):
             if self._r_decoder is not None and (
                 encoding is None or encoding_name(encoding) == self._s_find("encoding")
@@ -43,12 +43,12 @@ class ReadableBuffer(Lifecycle):
         return self._r_decoder.decode(chunk)
 
     def _r_make_room(self) -> Fifo:
-        """Room for one more chunk; the buffer."""
+        """Make room for one more chunk. Return the buffer."""
         buffer: Fifo = self._r_buffer
         if buffer is None:
             self._s_check_started()
             buffer = Fifo()
-            # The garbage collector may have run, and with it anything.
+            # The garbage collector may have run foreign code.
             if self._r_buffer is None:
                 self._r_buffer = buffer
             calls.ready_for_calls(self)
@@ -59,7 +59,7 @@ class ReadableBuffer(Lifecycle):
     def _r_make_room_in_front(self) -> Fifo:
         buffer = self._r_make_room()
         while self._r_offset:
-            # The front chunk is half read: what is left of it is a chunk of its own from here on.
+            # The first chunk is half read: replace it by its rest.
             changes = self._r_changes
             rest = buffer.first()[self._r_offset :]
             if changes == self._r_changes:
@@ -70,9 +70,9 @@ class ReadableBuffer(Lifecycle):
         return buffer
 
     def _r_first_left(self) -> int:
-        """What is left of the first chunk: more than 0, or 0 where there is none.
+        """Return how much of the first chunk is left; 0 if the buffer is empty.
 
-        A chunk whose length cannot be told any more makes the stream fail, and is dropped.
+        A chunk whose len() raises makes the stream fail, and is dropped.
         """
         buffer = self._r_buffer
         if buffer is None or buffer.size == 0:
@@ -81,7 +81,7 @@ class ReadableBuffer(Lifecycle):
         return left if left > 0 else self._r_measure_first()
 
     def _r_measure_first(self) -> int:
-        """`_r_first_left` of a chunk that is not bytes: its length may run anything, and raise."""
+        """Do the work of `_r_first_left` for a chunk other than bytes: its len() may run foreign code, and raise."""
         buffer = self._r_buffer
         while buffer.size:
             chunk = buffer.first()
@@ -97,7 +97,7 @@ class ReadableBuffer(Lifecycle):
                 continue
             if left > 0:
                 return left
-            # Its owner has cut it meanwhile: there is nothing to give any more.
+            # The owner has shortened the chunk: nothing of it is left.
             self._r_drop_first()
         return 0
 
@@ -110,7 +110,7 @@ class ReadableBuffer(Lifecycle):
         buffer.popleft()
 
     def _r_take(self, n: int) -> Any:
-        """n bytes, characters or (1) object from the front of the buffer; None where there is nothing."""
+        """Take n bytes, n characters or 1 object from the front of the buffer. Return None if it is empty."""
         buffer = self._r_buffer
         if buffer is None or buffer.size == 0:
             return None
@@ -127,18 +127,18 @@ class ReadableBuffer(Lifecycle):
             if buffer.size == 0:
                 return None
         self._r_changes += 1
-        # A bytearray that its owner has resized meanwhile must not leave a count behind.
+        # The owner of a bytearray may have resized it, so an empty buffer resets the count.
         self._r_length = self._r_length - n if buffer.size > 1 else 0
         return buffer.popleft()
 
     def _r_cut(self, n: int) -> Any:
-        """n bytes or characters, where they are not one whole chunk; fewer, or None, where there are not as many."""
+        """Take n bytes or characters that are not exactly one chunk. Return fewer, or None, if there are too few."""
         buffer = self._r_buffer
         taken = None
         whole = left = offset = 0
         changes = self._r_changes - 1
         try:
-            # A length or a part of a chunk may run anything; what that took is gone. So nothing changes before all is made.
+            # len() or a slice of a chunk may run foreign code that reads this stream, so fields change last.
             while changes != self._r_changes:
                 changes = self._r_changes
                 parts = []
@@ -160,7 +160,7 @@ class ReadableBuffer(Lifecycle):
                     offset = 0
                 taken = self._r_joined(parts, offset)
         except Exception as error:
-            # One of the chunks cannot be read any more; the first one is dropped with what was asked for.
+            # One of the chunks cannot be read any more: drop the first one.
             if changes == self._r_changes and buffer.size:
                 self._r_drop_first()
             self._s_fail(error, False)
@@ -172,12 +172,12 @@ class ReadableBuffer(Lifecycle):
             whole -= 1
             chunk = buffer.popleft()
             if type(chunk) is not bytes:
-                # Held until all are out: what `__del__` of one does finds the buffer whole.
+                # Hold the chunk until all are removed, so that its `__del__` sees a consistent buffer.
                 parts.append(chunk)
         return taken
 
     def _r_joined(self, parts: list[Any], offset: int) -> Any:
-        """Parts of chunks as one; ``offset``: where the last of them was cut."""
+        """Join parts of chunks. ``offset`` is the position at which the last chunk was cut."""
         if not parts:
             return None
         if len(parts) == 1:
@@ -188,7 +188,7 @@ class ReadableBuffer(Lifecycle):
         return b"".join(parts)
 
     def _r_set_encoding(self, encoding: Any) -> None:
-        """R14."""
+        """Decode the buffered chunks from now on (R14)."""
         decoder = make_decoder(encoding)
         self._s_keep("encoding", encoding_name(encoding))
         buffer = self._r_buffer
@@ -196,7 +196,7 @@ class ReadableBuffer(Lifecycle):
             self._r_decoder = decoder
             return
         changes = self._r_changes - 1
-        # As in _r_cut: nothing changes before all is decoded.
+        # As in _r_cut, no field changes before all chunks are decoded.
         while changes != self._r_changes:
             changes = self._r_changes
             decoder = make_decoder(encoding)
@@ -220,7 +220,7 @@ class ReadableBuffer(Lifecycle):
             buffer.popleft()
 
     def _r_decoded(self, decoder: Any) -> list[Any]:
-        """The chunks of the buffer as text."""
+        """Return the chunks of the buffer as text."""
         buffer = self._r_buffer
         decoded = []
         offset = self._r_offset

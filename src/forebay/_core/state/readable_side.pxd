@@ -17,8 +17,8 @@ cdef object _last_size
 cdef class ReadableSide(ReadableBuffer):
     cdef unsigned char _r_disabled           # a Duplex made with readable=False
     cdef unsigned char _r_reading            # a _read call is outstanding
-    cdef unsigned char _r_late               # ... and is made on a tick
-    cdef unsigned char _r_sync               # inside _read, or none was made yet
+    cdef unsigned char _r_late               # ... and a tick will call it
+    cdef unsigned char _r_sync               # inside _read, or _read was never called
     cdef unsigned char _r_need_readable      # a consumer waits for 'readable'
     cdef unsigned char _r_emitted_readable   # ... and announced
     cdef unsigned char _r_listening          # there are 'readable' listeners
@@ -33,15 +33,15 @@ cdef class ReadableSide(ReadableBuffer):
     cdef signed char _r_paused               # -1 neither, 0 resume() last, 1 pause() last
     cdef Py_ssize_t _r_hwm
     cdef object _r_hook                      # the _read hook
-    cdef dict _r_pipes                       # the id of a destination -> its Pipe, or a list of several
+    cdef dict _r_pipes                       # id of a destination -> its Pipe, or a list of pipes
     cdef Py_ssize_t _r_pipe_count
-    cdef object _r_await                     # the destination, or set of the ids of several, that must drain first
-    cdef Py_ssize_t _r_chunks                # chunks that came in, ever
+    cdef object _r_await                     # the destination, or the set of ids of destinations, that must drain first
+    cdef Py_ssize_t _r_chunks                # number of chunks received so far
     cdef long long _r_bytes                  # their bytes (characters, objects)
     cdef Py_ssize_t _r_peak                  # the highest _r_length
-    cdef Stalls _r_stalls                    # how often and how long a destination stopped the flow
+    cdef Stalls _r_stalls                    # number and duration of stalls by full destinations
     cdef object _r_data_handler              # what _s_events holds for 'data'
-    cdef Listener _r_data_listener           # ... where that is one of forebay's own
+    cdef Listener _r_data_listener           # ... if it is an internal listener
     cdef object _r_start(self, object read, Py_ssize_t hwm, bint object_mode, object encoding)
     cdef bint _r_can_push(self) except -1
     @cython.locals(size=Py_ssize_t)

@@ -22,7 +22,7 @@ from forebay.errors import (
     UnshiftAfterEndError,
 )
 
-# Names of events are interned where they come in, so that looking which one it is compares addresses.
+# The emitter interns event names, so comparing them compares addresses.
 _DATA = "data"
 _READABLE = "readable"
 _LARGEST_READ = 1 << 30
@@ -73,13 +73,13 @@ class ReadableSide(ReadableBuffer):
             self._r_decoder = make_decoder(encoding)
             self._s_keep("encoding", encoding_name(encoding))
 
-    # ---- data coming in
+    # ---- incoming data
 
     def _r_can_push(self) -> bool:
         return not self._r_ended and (self._r_length < self._r_hwm or self._r_length == 0)
 
     def _r_push(self, chunk: Any, encoding: Any) -> bool:
-        """R1."""
+        """Receive a chunk, or None for the end (R1)."""
         if chunk is None:
             return self._r_push_eof()
         if self._r_object:
@@ -105,7 +105,7 @@ class ReadableSide(ReadableBuffer):
             chunk = self._r_decode(chunk)
             size = 1 if self._r_object else len(chunk)
             if not self._r_object and size == 0:
-                # Part of a character; the rest has to be fetched.
+                # The chunk holds only a part of a character: fetch the rest.
                 self._r_chunks += 1
                 self._r_read_more()
                 return self._r_can_push()
@@ -113,7 +113,7 @@ class ReadableSide(ReadableBuffer):
         return self._r_can_push()
 
     def _r_unshift(self, chunk: Any, encoding: Any) -> bool:
-        """R2."""
+        """Put a chunk back at the front (R2)."""
         if chunk is None:
             return self._r_push_eof()
         if not self._r_object:
@@ -121,7 +121,7 @@ class ReadableSide(ReadableBuffer):
             if chunk is None:
                 return False
             if self._r_decoder is not None and not isinstance(chunk, str):
-                # What comes back to the front is whole text; the decoder's state belongs to what is still to come.
+                # Text that is put back is complete; the state of the decoder belongs to later chunks.
                 decoder = make_decoder(self._s_find("encoding"))
                 chunk = decoder.decode(bytes(chunk), True)
         size = 1 if self._r_object else len(chunk)
@@ -136,7 +136,7 @@ class ReadableSide(ReadableBuffer):
         return self._r_can_push()
 
     def _r_push_eof(self) -> bool:
-        """R5."""
+        """Receive the end (R5)."""
         if not self._s_constructed:
             self._s_check_started()
         self._r_reading = False
@@ -159,7 +159,7 @@ class ReadableSide(ReadableBuffer):
         return False
 
     def _r_add_chunk(self, chunk: Any, size: int, front: bool) -> None:
-        """R3."""
+        """Emit a chunk or add it to the buffer (R3)."""
         if not front:
             self._r_chunks += 1
             self._r_bytes += size
@@ -169,7 +169,7 @@ class ReadableSide(ReadableBuffer):
             and self._r_length == 0
             and self._r_data_handler is not None
         )
-        # One stream's listener pushes to the next one, and so on.
+        # One stream's listener may push to the next one, and so on.
         late = at_once and calls.crowded()
         if at_once and not late:
             if self._r_await is not None:
@@ -177,7 +177,7 @@ class ReadableSide(ReadableBuffer):
             self._r_did_read = True
             self._r_emit_data(chunk)
         else:
-            # First, for it may run anything.
+            # Make room first, because this may run foreign code.
             buffer = self._r_buffer
             if front:
                 buffer = self._r_make_room_in_front()
@@ -212,7 +212,7 @@ class ReadableSide(ReadableBuffer):
             if result is not None:
                 _returned(self, _DATA, result)
 
-    # ---- data going out
+    # ---- outgoing data
 
     def _r_how_much(self, n: int) -> int:
         if self._r_length == 0 and self._r_ended:
@@ -223,7 +223,7 @@ class ReadableSide(ReadableBuffer):
             if self._r_object:
                 return 1
             if self._r_decoder is None or self._r_flowing == 1:
-                # As in _r_first_left, without the call.
+                # This is _r_first_left without the call.
                 buffer = self._r_buffer
                 left = 0 if buffer is None else buffer.first_bytes() - self._r_offset
                 return left if left > 0 else self._r_first_left()
@@ -237,7 +237,7 @@ class ReadableSide(ReadableBuffer):
         return self._r_length if self._r_ended else 0
 
     def _r_read(self, n: int) -> Any:
-        """R4: read(n), or read() where ``n`` is READ_ANY."""
+        """Do the work of read(n); READ_ANY stands for read() (R4)."""
         wanted = n
         if n > self._r_hwm:
             if n > _LARGEST_READ:
@@ -274,7 +274,7 @@ class ReadableSide(ReadableBuffer):
                 self._r_need_readable = True
             self._r_late = calls.crowded()
             if self._r_late:
-                # One stream's _read reads the next one, and so on.
+                # One stream's _read may read the next one, and so on.
                 self._s_tick(k.TICK_READ_LATE, None)
             else:
                 self._r_call_read()
@@ -297,7 +297,7 @@ class ReadableSide(ReadableBuffer):
                 self._r_end_readable()
         if chunk is not None and not self._s_error_emitted and not self._s_close_emitted:
             self._r_did_read = True
-            # In a variable: a listener that takes itself off the list is held by nothing else.
+            # A local variable holds the listener, which may remove itself.
             listener = self._r_data_listener
             if listener is not None:
                 listener._notify1(chunk)
@@ -312,7 +312,7 @@ class ReadableSide(ReadableBuffer):
             result = calls.attempt_method(self._r_hook, self, _size(self._r_hwm))
         else:
             result = calls.attempt(self._r_hook, _size(self._r_hwm))
-        # push() returns a bool, and a hook is often nothing but a push().
+        # push() returns a bool, and many hooks return its result.
         if result is None or result is True or result is False:
             return
         if type(result) is calls.Raised:
@@ -328,7 +328,7 @@ class ReadableSide(ReadableBuffer):
             self._s_fail(error, False)
 
     def _r_read_late(self) -> None:
-        """Call the hook that was put off, unless something has made it needless."""
+        """Call the postponed hook, unless it is not needed any more."""
         late = self._r_late
         self._r_late = False
         if late and self._r_reading and not self._s_destroyed and self._s_errored is None:
@@ -337,7 +337,7 @@ class ReadableSide(ReadableBuffer):
             self._r_sync = False
 
     def _r_find_hook(self) -> None:
-        """Look the hook up, once, at the first read."""
+        """Find the hook at the first read."""
         self._r_hook_kind = k.READ_FUNCTION
         calls.ready_for_calls(self)
         if self._s_debug:
@@ -346,13 +346,13 @@ class ReadableSide(ReadableBuffer):
             return
         hook = getattr(self, "_read", None)
         if type(hook) is MethodType and hook.__self__ is self:
-            # The function instead of the bound method: nothing then holds the stream in a cycle.
+            # Keep the function instead of the bound method, so that the stream is not in a reference cycle.
             hook = hook.__func__
             self._r_hook_kind = k.READ_METHOD
         self._r_hook = _no_hook if hook is None else hook
 
     def _r_read_done(self, value: Any) -> None:
-        """The value of a _read hook: what it read."""
+        """Handle the result of a _read hook."""
         if value is None or value is True or value is False:
             return
         if (
@@ -375,14 +375,14 @@ class ReadableSide(ReadableBuffer):
     # ---- 'readable', the flow, the end
 
     def _r_announce(self) -> None:
-        """R6."""
+        """Announce 'readable' on a tick (R6)."""
         self._r_need_readable = False
         if not self._r_emitted_readable:
             self._r_emitted_readable = True
             self._s_tick(k.TICK_READABLE, None)
 
     def _r_announce_now(self) -> None:
-        """R7."""
+        """Emit 'readable' and continue the flow (R7)."""
         if not self._s_destroyed and self._s_errored is None and (self._r_length or self._r_ended):
             self._s_emit0("readable")
             self._r_emitted_readable = False
@@ -395,13 +395,13 @@ class ReadableSide(ReadableBuffer):
             pass
 
     def _r_read_more(self) -> None:
-        """R9."""
+        """Prefetch on a tick (R9)."""
         if not self._r_reading_more and self._s_constructed:
             self._r_reading_more = True
             self._s_tick(k.TICK_READ_MORE, None)
 
     def _r_end_readable(self) -> None:
-        """R8."""
+        """Emit 'end' on a tick (R8)."""
         if not self._r_end_emitted:
             self._r_ended = True
             self._s_tick(k.TICK_END, None)
@@ -453,14 +453,14 @@ class ReadableSide(ReadableBuffer):
             ReadableBuffer._s_run_tick(self, op, arg)
 
     def _r_pause(self) -> None:
-        """R10."""
+        """Stop the flow (R10)."""
         if self._r_flowing != 0:
             self._r_flowing = 0
             self._s_emit0("pause")
         self._r_paused = 1
 
     def _r_resume(self) -> None:
-        """R11."""
+        """Start the flow on a tick (R11)."""
         if self._r_flowing != 1:
             self._r_flowing = 0 if self._r_listening else 1
             if not self._r_resume_scheduled:
@@ -471,7 +471,7 @@ class ReadableSide(ReadableBuffer):
     # ---- listeners
 
     def _s_added(self, event: Any) -> None:
-        """R12."""
+        """Start or stop the flow for a new listener (R12)."""
         if not self._s_readable:
             self._s_check_started()
             return
@@ -494,12 +494,12 @@ class ReadableSide(ReadableBuffer):
         if event is _DATA:
             self._r_data_listener = handler if isinstance(handler, Listener) else None
             self._r_data_handler = handler
-        # Last, for it lets go of what was there, and that may run anything.
+        # Do this last: it releases the old listeners, which may run foreign code.
         ReadableBuffer._s_store(self, event, handler)
 
     def _s_removed(self, event: Any) -> None:
-        """R13."""
-        # None: the listeners of all events were removed.
+        """Update the mode after a listener was removed (R13)."""
+        # None means that the listeners of all events were removed.
         if (event is _READABLE or event is None) and self._s_readable:
             self._s_tick(k.TICK_LISTENING, None)
 
@@ -512,10 +512,10 @@ class ReadableSide(ReadableBuffer):
         elif not self._r_listening:
             self._r_flowing = -1
 
-    # ---- destinations that must drain
+    # ---- destinations that have to drain
 
     def _r_forget_drains(self) -> None:
-        """P7: a consumer that reads by hand does not wait for destinations."""
+        """A consumer that calls read() does not wait for destinations (P7)."""
         if self._r_multi_await:
             self._r_await.clear()
         else:
@@ -535,7 +535,7 @@ class ReadableSide(ReadableBuffer):
         if stalls is not None:
             stalls.end()
 
-    # ---- the other side, where there is one
+    # ---- the other side of a Duplex
 
     def _r_writable_done(self) -> bool:
         return True
@@ -544,9 +544,9 @@ class ReadableSide(ReadableBuffer):
         return None
 
     def _r_close_unobserved(self, error: Any) -> bool:
-        """Drop the data and be closed, with ``error``, without any event or tick; return whether it is so.
+        """Drop the data and close with ``error``, without any event or tick. Return whether this was possible.
 
-        It stays as it is if the program can observe the end: by a listener, because it has read, or by the writable side.
+        It is not possible if the program can observe the end: by a listener, after a read, or by a writable side.
         """
         if self._s_events is not None or self._r_did_read or self._s_destroyed or self._s_writable:
             return False
@@ -557,7 +557,7 @@ class ReadableSide(ReadableBuffer):
         self._r_length = 0
         self._r_hook = None
         self._r_hook_kind = 0
-        # Last: `__del__` of a chunk may run anything.
+        # Do this last, because `__del__` of a chunk may run foreign code.
         self._r_buffer = None
         return True
 
@@ -569,7 +569,7 @@ class ReadableSide(ReadableBuffer):
 
 
 def _size(mark: int) -> Any:
-    """A mark as the object that a hook gets; nearly all are the same."""
+    """Return a mark as an int object for the hook. Nearly all marks are equal, so one object is kept."""
     global _last_mark, _last_size
     if mark != _last_mark:
         _last_mark = mark

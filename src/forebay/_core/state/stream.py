@@ -1,4 +1,4 @@
-"""`Stream`: both sides in one object, and what the rest of the package asks it.
+"""`Stream`: both sides in one object, and the operations that other modules of forebay need.
 
 The public classes add methods to it and no state, so that a Duplex can be a Readable and a Writable at once.
 """
@@ -84,14 +84,14 @@ class Stream(TransformSide):
         return represent_stream(self, bool(self._s_constructed))
 
     def _s_label(self) -> object:
-        """What the stream is known by, for its repr; by default its ``path``, where it has one."""
+        """Return the label of the stream for its repr: by default its ``path``, if it has one."""
         path = getattr(self, "path", None)
         return None if path is None or callable(path) else repr(path)
 
     # ---- used by other modules of forebay
 
     def _w_refuse_with(self, refusal: Callable[[], BaseException | None]) -> None:
-        """Have ``refusal()`` say why a write after end() is refused; with None, for the reason that every stream has."""
+        """Let ``refusal()`` return the error of a write after end(). If it returns None, the ordinary error applies."""
         self._s_keep("refusal", refusal)
 
     def _s_read_side_done(self) -> bool:
@@ -100,7 +100,7 @@ class Stream(TransformSide):
         )
 
     def _s_read_rest(self) -> Any:
-        """The next chunk that was buffered when the stream was destroyed, or None."""
+        """Return the next chunk that was buffered when the stream was destroyed, or None."""
         if self._r_length == 0:
             return None
         size = 1 if self._r_object else self._r_first_left()
@@ -110,7 +110,7 @@ class Stream(TransformSide):
         return bool(self._s_auto_destroy)
 
     def _s_half_done(self) -> bool:
-        """Whether a writable side is still open, which the end of the readable side leaves alone."""
+        """Return whether there is an open writable side. The end of the readable side does not close it."""
         return not self._r_writable_done()
 
     def _s_write_side_done(self) -> bool:
@@ -123,18 +123,18 @@ class Stream(TransformSide):
         return bool(self._r_disabled if readable else self._w_disabled)
 
     def _s_is_over(self) -> bool:
-        """Whether nothing is left that could be aborted."""
+        """Return whether nothing is left to abort."""
         return bool(
             self._s_errored is not None
             or ((not self._s_readable or self._r_end_emitted) and (not self._s_writable or self._w_finished))
         )
 
     def _s_takes_bytes_only(self) -> bool:
-        """Whether text cannot be written without an encoding."""
+        """Return whether the stream refuses text without an encoding."""
         return bool(not self._w_object and self._w_encoding is None and not self._w_keep_text)
 
     def _s_never_pushed(self) -> bool:
-        """Whether a _read hook was called, has returned, and nothing has come of it."""
+        """Return whether a _read hook has returned without any result."""
         runners = self._s_find("runners")
         return bool(
             self._r_reading
@@ -146,15 +146,15 @@ class Stream(TransformSide):
         )
 
     def _s_is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
-        """Whether the stream is used in ``loop``, or was used in none yet."""
+        """Return whether the stream belongs to ``loop``, or to no loop yet."""
         return self._s_queue is None or self._s_queue._loop is loop
 
     def _s_unfinished(self) -> tuple[bool, int, int] | None:
-        """What is still to be delivered: whether it goes on by itself, what is written, what waits; None for nothing."""
+        """Return (progresses by itself, bytes to write, bytes to read) for undelivered data, or None if there is none."""
         if self._s_closed or not (self._s_readable or self._s_writable):
             return None
         if self._s_destroyed:
-            # The last that it does is to release what it holds.
+            # The stream still has to release its resources.
             return (True, 0, 0)
         if self._s_errored is not None:
             return None
@@ -169,7 +169,7 @@ class Stream(TransformSide):
             if self._r_pipes or (
                 self._r_flowing == 1
                 and self._r_data_handler is not None
-                # What both reads and writes, such as a socket, may never end.
+                # A stream with two independent sides, such as a socket, may never end.
                 and (self._t_active or not self._s_writable)
             ):
                 waiting = self._r_length
@@ -181,7 +181,7 @@ class Stream(TransformSide):
         return (moves, written, waiting) if left else None
 
     def _s_side_stats(self, readable: bool) -> tuple[int, int, int, int, int, int, float, bool]:
-        """The fields of stats.SideStats."""
+        """Return the fields of stats.SideStats."""
         if readable:
             stalls, stalled = stalls_of(self._r_stalls)
             return (
@@ -221,14 +221,14 @@ class Stream(TransformSide):
             self._w_chunks += chunks
 
     def _s_count_written(self, nbytes: int, chunks: int) -> None:
-        """Bytes that came to this stream, which may have a readable side as well, inside the kernel."""
+        """Count bytes that the kernel moved to this stream, which may also have a readable side."""
         self._w_bytes += nbytes
         self._w_chunks += chunks
 
     def _s_takes_more(self) -> bool:
-        """Whether the writable side is open, whole and not corked."""
+        """Return whether the writable side is open, has not failed and is not corked."""
         return not (self._s_destroyed or self._s_errored is not None or self._w_ending or self._w_corked)
 
     def _s_has_written_all(self) -> bool:
-        """Whether nothing that was written waits, and no 'drain' is owed."""
+        """Return whether no written data waits and no 'drain' is owed."""
         return not (self._w_length or self._w_need_drain)

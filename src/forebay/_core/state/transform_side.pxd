@@ -8,11 +8,11 @@ from forebay._core.state.writable_side cimport WritableSide
 cdef class TransformSide(WritableSide):
     cdef unsigned char _t_active
     cdef unsigned char _t_pass               # PassThrough: the chunk is the output
-    cdef unsigned char _t_held               # a write is complete but for room on the readable side
-    cdef unsigned char _t_flushing           # _t_outputs is that of _flush
-    cdef object _t_outputs                   # the generator that a hook returned, while it gives more
-    cdef object _t_room                      # a future that an async generator of outputs waits for: there is room again
-    cdef Py_ssize_t _t_before                # readable length before the transform call
+    cdef unsigned char _t_held               # a write waits only for room on the readable side
+    cdef unsigned char _t_flushing           # _t_outputs belongs to _flush
+    cdef object _t_outputs                   # the generator that a hook returned and that is not exhausted
+    cdef object _t_room                      # a future of an async generator of outputs that waits for room
+    cdef Py_ssize_t _t_before                # readable length before the call of _transform
     @cython.locals(raised=calls.Raised)
     cdef object _t_call_transform(self, object chunk)
     cdef object _t_returned(self, object result, int kind)

@@ -1,4 +1,4 @@
-"""What a Transform lays between its two sides. Rules T1 to T6."""
+"""The connection of the two sides of a Transform. Rules T1 to T6."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class TransformSide(WritableSide):
             readable_object_mode,
             encoding,
         )
-        # Output of the very first write goes straight to the present listeners (T2).
+        # The output of the first write goes straight to the present listeners (T2).
         self._r_sync = False
         self._w_start(
             transform,
@@ -129,11 +129,11 @@ class TransformSide(WritableSide):
             self._s_hook_returned(kind, result)
 
     def _t_done(self, error: Any, value: Any) -> None:
-        """T1: one chunk is transformed; its write completes now, on a tick, or when there is room for more."""
+        """Complete the write of a transformed chunk: now, on a tick, or when the readable side has room (T1)."""
         if error is not None:
             self._w_written(error)
             return
-        # push() returns a bool, and in byte mode a hook is often nothing but a push().
+        # push() returns a bool, and in byte mode many hooks return its result.
         if value is not None and (self._r_object or (value is not True and value is not False)):
             self._r_push(value, None)
         if self._r_ended:
@@ -142,7 +142,7 @@ class TransformSide(WritableSide):
             self._w_ended
             or self._t_before == self._r_length
             or self._r_length < self._r_hwm
-            # The reader that a generator gave its last output to: it waits for more already, and asks once.
+            # A read is outstanding: a generator gave its last output to a reader that already waits for more.
             or self._r_reading
         ):
             self._w_written(None)
@@ -150,7 +150,7 @@ class TransformSide(WritableSide):
             self._t_held = True
 
     def _w_call_final(self) -> None:
-        """T3."""
+        """Call _flush after the last chunk (T3)."""
         if not self._t_active:
             WritableSide._w_call_final(self)
             return
@@ -188,7 +188,7 @@ class TransformSide(WritableSide):
             WritableSide._s_completed_again(self, kind, error)
 
     def _t_pull_outputs(self) -> None:
-        """Push what a generator gives, as far as there is room; `_t_release_held` goes on when there is again."""
+        """Push the outputs of a generator while there is room. `_t_release_held` continues later."""
         outputs = self._t_outputs
         while self._t_outputs is outputs:
             try:
@@ -212,7 +212,7 @@ class TransformSide(WritableSide):
                 return
 
     def _t_push_output(self, value: Any) -> bool:
-        """For an async generator of outputs: push one; return whether there is room for the next."""
+        """Push one output of an async generator. Return whether there is room for the next."""
         return bool(value is None or self._r_push(value, None) or not self._r_length)
 
     def _t_wait_for_room(self, future: asyncio.Future[None]) -> None:

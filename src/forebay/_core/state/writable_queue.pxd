@@ -13,11 +13,11 @@ cdef class WritableQueue(ReadableSide):
     cdef unsigned char _w_flushing           # the buffered chunks are being handed over
     cdef unsigned char _w_keep_text          # decode_strings=False
     cdef int _w_corked
-    cdef Fifo _w_buffer                      # chunk, callback; two slots for each write
+    cdef Fifo _w_buffer                      # chunk, callback: two slots for each write
     cdef Py_ssize_t _w_length                # bytes or objects queued and in flight
-    cdef Py_ssize_t _w_writelen              # of these, in flight
-    cdef Py_ssize_t _w_pending               # writes, and _final, whose end was not yet told
-    cdef object _w_callback                  # of the write in flight: a callable, or a list of them
+    cdef Py_ssize_t _w_writelen              # the part of _w_length in flight
+    cdef Py_ssize_t _w_pending               # writes, and _final, that are not reported as done yet
+    cdef object _w_callback                  # of the write in flight: a callable, or a list of callables
     cdef object _w_encoding                  # for str chunks; None refuses them
     cdef object _w_checked(self, object chunk, object encoding)
     @cython.locals(buffer=Fifo)

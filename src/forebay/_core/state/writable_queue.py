@@ -28,7 +28,7 @@ class WritableQueue(ReadableSide):
     _w_encoding: Any
 
     def _w_checked(self, chunk: Any, encoding: Any) -> Any:
-        """Return the chunk as it is queued. Raise if it is not a chunk, before any check of the state (W1)."""
+        """Return the chunk in its queued form. Raise for a wrong chunk, before any check of the state (W1)."""
         if chunk is None:
             raise NullChunkError(
                 "write(None): None marks the end of a stream and cannot be a chunk; call end()"
@@ -49,7 +49,7 @@ class WritableQueue(ReadableSide):
         return data
 
     def _w_has_room(self) -> bool:
-        """Whether one more chunk and its callback fit without an allocation."""
+        """Return whether one more chunk and its callback fit without an allocation."""
         buffer = self._w_buffer
         return buffer is not None and buffer.has_room(2)
 
@@ -59,19 +59,19 @@ class WritableQueue(ReadableSide):
         buffer.put(callback)
 
     def _w_make_room(self) -> None:
-        """For one more chunk and its callback."""
+        """Make room for one more chunk and its callback."""
         if self._w_buffer is None:
             self._s_check_started()
             self._s_join_loop()
             buffer = Fifo()
-            # The garbage collector may have run, and with it anything.
+            # The garbage collector may have run foreign code.
             if self._w_buffer is None:
                 self._w_buffer = buffer
         buffer = self._w_buffer
         buffer.reserve(2)
 
     def _w_run_callback(self, callback: Any, error: Any) -> None:
-        """Whatever a callback raises, the others are called and the stream goes on."""
+        """Call the callbacks. An exception of one does not stop the others or the stream."""
         if type(callback) is list:
             for each in callback:
                 self._w_tell(each, error)
@@ -80,7 +80,7 @@ class WritableQueue(ReadableSide):
 
     def _w_tell(self, callback: Any, error: Any) -> None:
         if calls.crowded():
-            # One stream's callback completes another one's write, and so on.
+            # One stream's callback may complete another stream's write, and so on.
             self._s_tick(k.TICK_CALLBACK, (callback, error))
             return
         result = calls.attempt(callback, error)
@@ -88,7 +88,7 @@ class WritableQueue(ReadableSide):
             report(current_queue()._loop, "Exception in a callback of write() or end()", result.error, self)
 
     def _w_take_waiting(self) -> list[Any] | None:
-        """For the hook at work: what was written meanwhile, to go with the write in flight; None where nothing was."""
+        """For a running hook: add the queued chunks to the write in flight, and return them; None if there are none."""
         buffer = self._w_buffer
         if buffer is None or buffer.size == 0 or not self._w_writing or self._w_corked:
             return None
@@ -109,13 +109,13 @@ class WritableQueue(ReadableSide):
         return chunks
 
     def _w_fail_buffered(self) -> None:
-        """W6."""
+        """Drop the queued chunks and call their callbacks with the error (W6)."""
         if self._w_writing:
             return
         buffer = self._w_buffer
         if buffer is not None and buffer.size:
             flushing = self._w_flushing
-            # What a callback uncorks, or `__del__` of a chunk, does not write what is about to be dropped.
+            # If a callback or a chunk's `__del__` uncorks the stream, the chunks must not be written.
             self._w_flushing = True
             try:
                 while buffer.size:
@@ -126,7 +126,7 @@ class WritableQueue(ReadableSide):
             self._w_run_end_callbacks(self._s_errored if self._s_errored is not None else dropped("end"))
 
     def _w_fail_first(self, buffer: Fifo) -> None:
-        """The oldest chunk that is queued is dropped. In a method of its own, which lets go of it with the queue whole."""
+        """Drop the oldest queued chunk. The end of this method releases the chunk while the queue is consistent."""
         chunk = buffer.popleft()
         callback = buffer.popleft()
         self._w_forget(chunk)
@@ -136,7 +136,7 @@ class WritableQueue(ReadableSide):
             )
 
     def _w_forget(self, chunk: Any) -> None:
-        """A chunk that was queued is not written any more."""
+        """Subtract a dropped chunk from the length."""
         if self._w_buffer.size == 0:
             self._w_length = 0
         elif self._w_object:
@@ -146,7 +146,7 @@ class WritableQueue(ReadableSide):
                 size = len(chunk)
                 self._w_length = max(0, self._w_length - size)
             except Exception:
-                # It cannot be told any more. The stream has failed already, and the count is right after the last one.
+                # len() raises. The stream has failed already, and the length becomes 0 with the last chunk.
                 return
 
     def _w_run_end_callbacks(self, error: Any) -> None:
@@ -165,7 +165,7 @@ class WritableQueue(ReadableSide):
 
 
 def dropped(what: str) -> StreamDestroyedError:
-    """The error of a write() or end() that a destroy() has overtaken."""
+    """Return the error of a write() or end() that destroy() prevented."""
     return StreamDestroyedError(f"{what}() was not carried out: the stream was destroyed")
 
 

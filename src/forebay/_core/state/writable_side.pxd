@@ -17,17 +17,17 @@ cdef class WritableSide(WritableQueue):
     cdef unsigned char _w_finished
     cdef unsigned char _w_expecting          # the outstanding _write or _writev call has not completed yet
     cdef unsigned char _w_sync               # inside _write, _writev or _final
-    cdef unsigned char _w_after_pending      # an after-write tick without callback is queued
+    cdef unsigned char _w_after_pending      # an after-write tick without a callback is queued
     cdef unsigned char _w_hook_self          # _w_hook takes the stream as its first argument
-    cdef unsigned char _w_hooks_found        # _w_hook and _w_many_hook are looked up
+    cdef unsigned char _w_hooks_found        # _w_hook and _w_many_hook are known
     cdef Py_ssize_t _w_hwm
     cdef object _w_hook                      # the _write hook
     cdef object _w_many_hook                 # the _writev hook
     cdef list _w_tick_info                   # [callback, count] of an after-write tick that can still grow
-    cdef Py_ssize_t _w_chunks                # chunks written, ever
+    cdef Py_ssize_t _w_chunks                # number of chunks written so far
     cdef long long _w_bytes
     cdef Py_ssize_t _w_peak                  # the highest _w_length
-    cdef Stalls _w_stalls                    # how often and how long write() told a healthy stream's writer to wait
+    cdef Stalls _w_stalls                    # number and duration of stalls of writers after write() returned False
     cdef object _w_start(self, object write, object writev, object final, Py_ssize_t hwm, bint object_mode, object encoding)
     @cython.locals(size=Py_ssize_t, waits=bint, buffer=Fifo, stalls=Stalls)
     cdef bint _w_write(self, object chunk, object encoding, object callback) except -1

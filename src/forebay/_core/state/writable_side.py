@@ -57,7 +57,7 @@ class WritableSide(WritableQueue):
     # ---- write
 
     def _w_write(self, chunk: Any, encoding: Any, callback: Any) -> bool:
-        """W1."""
+        """Write or queue a chunk (W1)."""
         if type(chunk) is bytes:
             size = 1 if self._w_object else calls.bytes_size(chunk)
         elif type(chunk) is bytearray:
@@ -70,7 +70,7 @@ class WritableSide(WritableQueue):
             return False
         waits = self._w_writing or self._w_corked or self._s_errored is not None or not self._s_constructed
         if waits and not self._w_has_room():
-            # It may run anything, so all is looked at anew.
+            # The allocation may run foreign code, so start again.
             self._w_make_room()
             return self._w_write(chunk, encoding, callback)
         self._w_pending += 1
@@ -83,14 +83,14 @@ class WritableSide(WritableQueue):
             self._w_put(chunk, callback)
         else:
             self._w_writelen = size
-            # None is there already: no write is in flight.
+            # The field is None already, because no write is in flight.
             if callback is not None:
                 self._w_callback = callback
             self._w_writing = True
             self._w_expecting = True
             self._w_sync = True
             if calls.crowded():
-                # One stream's _write writes to the next one, and so on.
+                # One stream's _write may write to the next one, and so on.
                 self._s_tick(k.TICK_WRITE_LATE, chunk)
             else:
                 self._w_call_write(chunk)
@@ -107,7 +107,7 @@ class WritableSide(WritableQueue):
         return False
 
     def _w_write_late(self, chunk: Any) -> None:
-        """Hand the hook a chunk that was put off; one that was dropped meanwhile fails its write."""
+        """Pass a postponed chunk to the hook. If destroy() dropped it meanwhile, its write fails."""
         if self._s_destroyed:
             callback = self._w_callback
             self._w_expecting = self._w_writing = False
@@ -122,7 +122,7 @@ class WritableSide(WritableQueue):
             self._w_sync = False
 
     def _w_measure(self, chunk: Any) -> int:
-        """What a chunk counts for; -1 where its length cannot be told any more, which is the failure of its write."""
+        """Return the size of a chunk. If its len() raises, its write fails; return -1."""
         if self._w_object:
             return 1
         if type(chunk) is bytes:
@@ -134,7 +134,7 @@ class WritableSide(WritableQueue):
             return -1
 
     def _w_refuse(self, callback: Any) -> Any:
-        """A write after end() or destroy(): report it, and return the error."""
+        """Report a write after end() or destroy(), and return the error."""
         error = self._w_refusal("write")
         if callback is not None:
             self._s_tick(k.TICK_CALLBACK, (callback, error))
@@ -142,16 +142,16 @@ class WritableSide(WritableQueue):
         return error
 
     def _w_refusal(self, what: str) -> Any:
-        """Why nothing can be written any more."""
+        """Return the reason why the stream accepts no more writes."""
         if not self._w_ending:
             return StreamDestroyedError(f"{what}() on a stream that was destroyed")
-        # A stream whose other side has ended it may know more than that it is ended.
+        # A stream that was ended by its other side may have a better reason.
         refusal = self._s_find("refusal")
         error = None if refusal is None else refusal()
         return error if error is not None else WriteAfterEndError(f"{what}() after end()")
 
     def _w_find_hooks(self) -> None:
-        """Look the hooks up, once, at the first write."""
+        """Find the hooks at the first write."""
         self._w_hooks_found = True
         calls.ready_for_calls(self)
         if self._w_many_hook is None:
@@ -162,13 +162,13 @@ class WritableSide(WritableQueue):
         if hook is None:
             hook = getattr(self, name, None)
             if type(hook) is MethodType and hook.__self__ is self:
-                # The function instead of the bound method: nothing then holds the stream in a cycle.
+                # Keep the function instead of the bound method, so that the stream is not in a reference cycle.
                 hook = hook.__func__
                 self._w_hook_self = True
         return hook
 
     def _w_call_write(self, chunk: Any) -> None:
-        """Hand one chunk to the hook, and take what it returns."""
+        """Pass one chunk to the hook, and handle its result."""
         if not self._w_hooks_found:
             self._w_find_hooks()
         hook = self._w_hook
@@ -217,7 +217,7 @@ class WritableSide(WritableQueue):
             WritableQueue._s_completed_again(self, kind, error)
 
     def _w_written(self, error: Any) -> None:
-        """W2: the write in flight is done."""
+        """Complete the write in flight (W2)."""
         if not self._w_expecting:
             self._s_fail(
                 MultipleCompletionError("_write or _writev completed twice; it completes once for each call"),
@@ -232,7 +232,7 @@ class WritableSide(WritableQueue):
         self._w_writing = False
         if callback is not None:
             self._w_callback = None
-        # A bytearray that its owner has resized meanwhile must not leave a count behind.
+        # The owner of a bytearray may have resized it, so an empty queue resets the length.
         self._w_length = max(0, self._w_length - self._w_writelen) if waiting else 0
         self._w_writelen = 0
         if error is not None:
@@ -263,7 +263,7 @@ class WritableSide(WritableQueue):
             self._s_tick(k.TICK_AFTER_CALLBACK, self._w_tick_info)
 
     def _w_after_write(self, count: int, callback: Any) -> None:
-        """W3."""
+        """Emit 'drain' and call the callbacks (W3)."""
         self._w_after_pending = False
         if self._w_need_drain and not self._w_ending and not self._s_destroyed and self._w_length == 0:
             self._w_need_drain = False
@@ -291,17 +291,17 @@ class WritableSide(WritableQueue):
         self._w_fail_buffered()
         self._s_fail(error, False)
 
-    # ---- what is buffered
+    # ---- the queue
 
     def _w_uncork_once(self) -> None:
-        """W4."""
+        """Undo one cork() (W4)."""
         if self._w_corked:
             self._w_corked -= 1
             if not self._w_writing:
                 self._w_flush_buffered()
 
     def _w_flush_buffered(self) -> None:
-        """W5."""
+        """Write the queued chunks (W5)."""
         buffer = self._w_buffer
         if (
             self._w_corked
@@ -315,7 +315,7 @@ class WritableSide(WritableQueue):
         if not self._w_hooks_found:
             self._w_find_hooks()
         self._w_flushing = True
-        # A write that fails on the spot ends the loop; an older error of a stream that stays up does not.
+        # A write that fails at once ends the loop. An older error of a stream without auto_destroy does not.
         before = self._s_errored
         while buffer.size and not self._w_writing and self._s_errored is before:
             self._w_writing = True
@@ -337,14 +337,14 @@ class WritableSide(WritableQueue):
                 chunk = buffer.popleft()
                 self._w_callback = buffer.popleft()
                 if type(chunk) is bytes and not self._w_object:  # noqa: SIM108
-                    # As in _w_measure, without the call.
+                    # This is _w_measure without the call.
                     size = calls.bytes_size(chunk)
                 else:
                     size = self._w_measure(chunk)
                 if size >= 0:
                     self._w_writelen = size
                     self._w_call_write(chunk)
-                # Let go of here: where the next pair is taken, its `__del__` would find half a pair in the queue.
+                # Release the chunk here. Later, its `__del__` would find half a pair in the queue.
                 chunk = None
             self._w_sync = False
         self._w_flushing = False
@@ -352,7 +352,7 @@ class WritableSide(WritableQueue):
     # ---- the end
 
     def _w_end(self, chunk: Any, encoding: Any, callback: Any) -> None:
-        """W7."""
+        """Accept the last chunk and end the stream (W7)."""
         if not self._s_constructed:
             self._s_check_started()
         error = None
@@ -407,7 +407,7 @@ class WritableSide(WritableQueue):
         )
 
     def _w_finish_check(self, deferred: bool) -> None:
-        """W8."""
+        """Call _final and finish if everything is written (W8)."""
         if not self._w_need_finish():
             return
         self._w_prefinish()
@@ -420,7 +420,7 @@ class WritableSide(WritableQueue):
                 self._w_finish()
 
     def _w_prefinish(self) -> None:
-        """W9."""
+        """Call _final once (W9)."""
         if self._w_prefinished or self._w_final_called:
             return
         self._w_final_called = True
@@ -432,7 +432,7 @@ class WritableSide(WritableQueue):
     def _w_call_final(self) -> None:
         hook = self._s_hook("final", "_final")
         if hook is None:
-            # Nothing to wait for: the stream has finished as soon as what is pending was told.
+            # There is no hook to wait for: the stream finishes after the pending callbacks.
             self._w_final_done = True
             self._w_prefinished = True
             self._w_pending -= 1
@@ -447,14 +447,14 @@ class WritableSide(WritableQueue):
             self._s_hook_returned(k.HOOK_FINAL, result)
 
     def _w_final_is_done(self) -> bool:
-        """Whether nothing of the end is left to do; a stream that is destroyed before is not done."""
+        """Return whether _final has completed or does not exist. A stream that is destroyed before is not done."""
         return bool(
             self._w_prefinished or (not self._w_final_called and self._s_hook("final", "_final") is None)
         )
 
     def _w_on_final(self, error: Any) -> None:
         if self._w_final_done:
-            # 'finish' may be on its way; it is not emitted any more.
+            # A 'finish' that is due on a tick must not be emitted any more.
             self._w_prefinished = False
             self._s_fail(
                 error if error is not None else MultipleCompletionError("_final completed twice"), False
@@ -470,7 +470,7 @@ class WritableSide(WritableQueue):
                 self._s_tick(k.TICK_FINISH, None)
             return
         if self._w_sync:
-            # end() has not returned: its callback gets the error on a tick, before 'error' is emitted.
+            # end() has not returned: a tick passes the error to its callback before 'error' is emitted.
             if not self._s_auto_destroy and self._s_find("ended") is not None:
                 self._s_tick(k.TICK_FAIL_BUFFERED, None)
         else:
@@ -478,7 +478,7 @@ class WritableSide(WritableQueue):
         self._s_fail(error, self._w_sync)
 
     def _w_finish(self) -> None:
-        """W10."""
+        """Finish: call the callbacks of end() and emit 'finish' (W10)."""
         self._w_pending -= 1
         self._w_finished = True
         self._w_unstall_writers()
@@ -519,7 +519,7 @@ class WritableSide(WritableQueue):
             if self._r_hwm:
                 self._r_read_more()
             else:
-                # Nothing is fetched ahead; a consumer has asked for a chunk.
+                # The mark is 0, so there is no prefetch, but a consumer waits for a chunk.
                 self._s_tick(k.TICK_READ_ZERO, None)
         if self._s_writable:
             if not self._w_writing:
@@ -534,10 +534,10 @@ class WritableSide(WritableQueue):
             self._w_end(None, None, None)
 
     def _w_finish_unobserved(self) -> bool:
-        """Be finished and closed, without any event or tick; return whether it is so.
+        """Finish and close without any event or tick. Return whether this was possible.
 
-        It stays as it is while the program can observe the end (by a listener, a callback of end() or the readable
-        side), before end() was called, and while written chunks are under way.
+        It is not possible while the program can observe the end (by a listener, a callback of end() or the readable side),
+        before end() was called, or while written chunks are in flight.
         """
         if (
             self._s_events is not None

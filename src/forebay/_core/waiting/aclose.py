@@ -13,7 +13,7 @@ from forebay.errors import AbortError
 
 
 class GivenUp(AbortError):
-    """The error of a stream that aclose() cut short. It is not reported to further callers of aclose()."""
+    """The error of a stream that aclose() destroyed early. Later calls of aclose() do not raise it."""
 
 
 async def aclose(self: Any) -> None:
@@ -38,7 +38,7 @@ async def aclose(self: Any) -> None:
 
 
 async def enter(self: Any) -> Any:
-    """``async with stream``: the stream itself."""
+    """Return the stream for ``async with stream``."""
     return self
 
 
@@ -76,7 +76,7 @@ async def _finish(self: Any) -> None:
 
 
 async def _give_up(self: Any, error: BaseException) -> None:
-    # The exception leaves the block by itself; the stream is only told of it.
+    # The exception leaves the block by itself; destroy() only passes it to the stream.
     watch = _watch(self)
     self.destroy(error if isinstance(error, Exception) else AbortError())
     await watch.wait()
@@ -84,10 +84,10 @@ async def _give_up(self: Any, error: BaseException) -> None:
 
 
 def _watch(stream: Any) -> Any:
-    """Watch the stream. The watch continues, and gets the error, if the wait for it is cancelled."""
+    """Watch the stream. If the wait is cancelled, the watch continues and gets the error."""
     watch = finished(stream)
     watch.mark_handled()
-    # With a callback, the watch is not given up together with the wait.
+    # A callback keeps the watch alive if the wait is cancelled.
     watch.add_done_callback(_hear)
     return watch
 
@@ -97,7 +97,7 @@ def _hear(watch: Any) -> None:
 
 
 def _report_late(stream: Any, watch: Any) -> None:
-    """Report a late error; no task waits any more. A stream that was given up is not an error."""
+    """Report a late error, because no task waits any more. The error of a destroyed stream is not reported."""
     error = watch.exception()
     if error is not None and not isinstance(error, AbortError):
         unhandled(stream, error, watch._loop)

@@ -44,7 +44,7 @@ class _Wait:
                 self._emitter.off(event, fn)
 
 
-# So many tasks that waited for the same go on in one turn of the loop; the others follow, after what else is to do.
+# At most so many waiting tasks resume in one turn of the loop. The others resume in later turns.
 _WAKE_AT_ONCE = 256
 
 
@@ -72,7 +72,7 @@ class _Room:
                 self._leave()
 
     def _events(self) -> tuple[tuple[str, Any], ...]:
-        # After end() there is no 'drain' any more.
+        # No 'drain' follows end().
         return (
             ("drain", self._drained),
             ("finish", self._drained),
@@ -147,7 +147,7 @@ class Drained:
         room = getattr(stream, _ROOM, None)
         if room is None:
             made = _Room(stream)
-            # Whatever ran meanwhile, as the garbage collector may, has perhaps made one.
+            # Code that the garbage collector ran meanwhile may have made one.
             room = getattr(stream, _ROOM, None)
             if room is None:
                 room = made
@@ -214,7 +214,7 @@ class on:
     ) -> None:
         if not hasattr(emitter, "on"):
             raise InvalidArgTypeError(f"on() needs an EventEmitter, got {emitter!r}")
-        # The emitter's listeners hold the events, and only the loop holds the iterator.
+        # The emitter's listeners hold the queue of events, and only the caller holds the iterator.
         self._events = _Events(emitter, event, close, checked_signal(signal))
 
     def __repr__(self) -> str:
@@ -303,5 +303,5 @@ class _Events:
             self._emitter.off(event, fn)
         if self._signal is not None:
             self._signal.remove_listener(self._abort)
-        # A step that another task waits for.
+        # Another task waits for this step.
         self._wake()

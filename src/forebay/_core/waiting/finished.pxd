@@ -19,12 +19,12 @@ cdef class Finished(Operation):
     cdef Stream _stream
     cdef object _signal
     cdef bint _cleanup
-    cdef bint _readable         # the readable side is waited for
+    cdef bint _readable         # the watch waits for the readable side
     cdef bint _writable
     cdef bint _awaits_close
     cdef bint _read_done
     cdef bint _write_done
-    cdef FinishedListener _last # of the listeners
+    cdef FinishedListener _last # the last of the linked listeners
     cdef object _start(
         self, Stream stream, object readable, object writable, bint error, object signal, bint cleanup
     )

@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""finished(): when a stream is done, or why it will never be. Rules F1 to F5."""
+"""finished(): wait until a stream is done or has failed. Rules F1 to F5."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class FinishedListener(Listener):
-    """The listener for one event of the watched stream, in a linked list of all listeners of the watch."""
+    """The listener for one event of the watched stream. All listeners of a watch form a linked list."""
 
     _handle: Any
     _on: int
@@ -44,7 +44,7 @@ class FinishedListener(Listener):
 
 
 def _listener(handle: Finished, on: int) -> FinishedListener:
-    # Past type(), which costs compiled code more than all the rest; there are four for each watch.
+    # Avoids type(), which costs compiled code more than the rest. A watch has four listeners.
     listener = FinishedListener.__new__(FinishedListener)
     listener._handle = handle
     listener._on = on
@@ -84,12 +84,12 @@ class Finished(Operation):  # type: ignore[type-arg]
     def _begin(self, stream: Stream, readable: Any, writable: Any) -> None:
         can_read = stream._s_readable
         can_write = stream._s_writable
-        # A side that was switched off is not waited for.
+        # The watch does not wait for a side that is switched off.
         reads = can_read and not stream._r_disabled
         writes = can_write and not stream._w_disabled
         self._readable = reads and readable is not False
         self._writable = writes and writable is not False
-        # 'close' is waited for where it comes by itself and all of the stream is asked for.
+        # Wait for 'close' if the stream closes by itself and the caller waits for all its sides.
         self._awaits_close = (
             stream._s_will_emit_close() and self._readable == reads and self._writable == writes
         )
@@ -177,7 +177,7 @@ class Finished(Operation):  # type: ignore[type-arg]
             self._report(PrematureCloseError(f"{type(stream).__name__} was closed before it was done"))
         else:
             self._report(None)
-        # Nothing comes any more, and the listeners hold the handle as it holds them.
+        # The watch is over, and the listeners and the handle refer to each other.
         self._forget()
 
     def _on_abort(self) -> None:

@@ -11,6 +11,7 @@ __all__ = [
     "AlreadyConnectedError",
     "AlreadyFinishedError",
     "CannotPipeError",
+    "ConnectionBusyError",
     "ContentLengthMismatchError",
     "DamagedDataError",
     "HeadersSentError",
@@ -22,6 +23,7 @@ __all__ = [
     "InvalidArgValueError",
     "InvalidHeaderError",
     "InvalidReturnValueError",
+    "InvalidStateError",
     "MissingArgsError",
     "MultipleCompletionError",
     "NoRunningLoopError",
@@ -269,3 +271,15 @@ class TruncatedDataError(StreamError, EOFError):
     """The compressed data ends too early."""
 
     code = "Z_BUF_ERROR"
+
+
+class InvalidStateError(StreamError, RuntimeError):
+    """A call that the object does not allow in its present state."""
+
+    code = "ERR_INVALID_STATE"
+
+
+class ConnectionBusyError(StreamError, RuntimeError):
+    """A stream needs a database connection that another stream uses."""
+
+    code = "ERR_CONNECTION_BUSY"

@@ -1,0 +1,366 @@
+"""Drivers whose calls block: each connection is used in a thread, and rows cross to the loop in batches."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+from forebay._system.pinned_thread import PinnedThread
+from forebay.sql._session import (
+    BlockSink,
+    BlockSource,
+    CopyOptions,
+    Cursor,
+    InsertPlan,
+    Levels,
+    RowSink,
+    Session,
+    begin_statement,
+    unsupported,
+)
+from forebay.sql._table_names import Table
+
+__all__ = [
+    "THREAD_NAME",
+    "BlockingBlockSink",
+    "BlockingBlockSource",
+    "BlockingCursor",
+    "BlockingRowSink",
+    "BlockingSession",
+    "ThreadSession",
+    "open_in_thread",
+]
+
+T = TypeVar("T")
+
+#: Of the threads of connections.
+THREAD_NAME = "forebay-sql"
+# A thread that has nothing to do ends within microseconds.
+_JOIN_SECONDS = 0.05
+
+
+class BlockingCursor(ABC):
+    """`Cursor` for a driver that blocks."""
+
+    columns: tuple[str, ...] = ()
+
+    @abstractmethod
+    def fetch(self, count: int) -> list[Any]:
+        """See `Cursor.fetch`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """See `Cursor.close`."""
+
+
+class BlockingRowSink(ABC):
+    """`RowSink` for a driver that blocks."""
+
+    @abstractmethod
+    def write(self, rows: list[Any]) -> None:
+        """See `RowSink.write`."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """See `RowSink.finish`."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """See `RowSink.abort`."""
+
+
+class BlockingBlockSource(ABC):
+    """`BlockSource` for a driver that blocks."""
+
+    @abstractmethod
+    def read(self) -> bytes:
+        """See `BlockSource.read`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """See `BlockSource.close`."""
+
+
+class BlockingBlockSink(ABC):
+    """`BlockSink` for a driver that blocks."""
+
+    @abstractmethod
+    def write(self, blocks: list[Any]) -> None:
+        """See `BlockSink.write`."""
+
+    @abstractmethod
+    def finish(self) -> int | None:
+        """See `BlockSink.finish`."""
+
+    @abstractmethod
+    def abort(self) -> None:
+        """See `BlockSink.abort`."""
+
+
+class BlockingSession(ABC):
+    """`Session` for a driver that blocks. All methods but `interrupt` are called in one thread."""
+
+    driver = ""
+    query_in_transaction = False
+
+    def __init__(self) -> None:
+        self._levels = Levels()
+
+    @abstractmethod
+    def in_transaction(self) -> bool:
+        """See `Session.in_transaction`."""
+
+    @abstractmethod
+    def execute(self, statement: str) -> None:
+        """See `Session.execute`."""
+
+    def begin_transaction(self, isolation: str | None, readonly: bool) -> None:
+        """See `Session.begin_transaction`."""
+        self.execute(begin_statement(isolation, readonly))
+
+    def commit_transaction(self) -> None:
+        """See `Session.commit_transaction`."""
+        self.execute("COMMIT")
+
+    def rollback_transaction(self) -> None:
+        """See `Session.rollback_transaction`."""
+        self.execute("ROLLBACK")
+
+    def begin(self, isolation: str | None, readonly: bool) -> None:
+        """See `Session.begin`."""
+        savepoint = self._levels.enter(self.in_transaction())
+        if savepoint is None:
+            self.begin_transaction(isolation, readonly)
+        else:
+            self.execute(savepoint)
+
+    def leave(self, commit: bool) -> None:
+        """See `Session.commit` and `Session.rollback`."""
+        statements = self._levels.leave(commit)
+        if statements is not None:
+            for statement in statements:
+                self.execute(statement)
+        elif commit:
+            self.commit_transaction()
+        elif self.in_transaction():
+            self.rollback_transaction()
+
+    @abstractmethod
+    def query(self, statement: str, args: Sequence[Any], count: int) -> BlockingCursor:
+        """See `Session.query`."""
+
+    def query_arrow(self, statement: str, args: Sequence[Any], count: int) -> BlockingCursor:
+        """See `Session.query_arrow`."""
+        raise unsupported(self, 'rows="arrow"')
+
+    @abstractmethod
+    def row_sink(self, plan: InsertPlan) -> BlockingRowSink:
+        """See `Session.row_sink`."""
+
+    def copy_out(self, source: str, args: Sequence[Any], options: CopyOptions) -> BlockingBlockSource:
+        """See `Session.copy_out`."""
+        raise unsupported(self, "copy_out()")
+
+    def copy_in(
+        self, table: Table, columns: tuple[str, ...] | None, options: CopyOptions
+    ) -> BlockingBlockSink:
+        """See `Session.copy_in`."""
+        raise unsupported(self, "copy_in()")
+
+    def interrupt(self) -> None:
+        """Stop the call that runs in the thread, if the driver can. Called on the loop's thread."""
+        return
+
+    def is_usable(self) -> bool:
+        """See `Session.is_usable`."""
+        return True
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection."""
+
+
+async def open_in_thread(connect: Callable[[], BlockingSession]) -> ThreadSession:
+    """Open a connection in a thread, which then runs all its calls."""
+    opened: list[BlockingSession] = []
+
+    def abandoned() -> None:
+        for session in opened:
+            session.close()
+
+    thread = PinnedThread(asyncio.get_running_loop(), THREAD_NAME, abandoned)
+
+    def open_session() -> BlockingSession:
+        session = connect()
+        opened.append(session)
+        return session
+
+    try:
+        return ThreadSession(await thread.run(open_session), thread)
+    except asyncio.CancelledError:
+        # The connection may still be made; the thread then closes it.
+        thread.run(abandoned)
+        raise
+    finally:
+        if not opened:
+            thread.end()
+
+
+class ThreadSession(Session):
+    """A session whose calls run in a thread."""
+
+    def __init__(self, blocking: BlockingSession, thread: PinnedThread | None = None) -> None:
+        super().__init__()
+        self.blocking = blocking
+        self.driver = blocking.driver
+        self.query_in_transaction = blocking.query_in_transaction
+        # A connection that was handed over stays open when its loop is gone.
+        self._thread = thread or PinnedThread(asyncio.get_running_loop(), THREAD_NAME, _nothing)
+
+    async def call(self, job: Callable[..., T], *args: Any) -> T:
+        """Run ``job(*args)`` in the thread. Cancelling interrupts it and waits for its end."""
+        future = self._thread.run(partial(job, *args))
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if not future.done():
+                self.blocking.interrupt()
+                await asyncio.wait([future])
+            if not future.cancelled():
+                # Taken note of: the call was interrupted.
+                future.exception()
+            raise
+
+    def in_transaction(self) -> bool:
+        """See `Session.in_transaction`."""
+        return self.blocking.in_transaction()
+
+    async def execute(self, statement: str) -> None:
+        """See `Session.execute`."""
+        await self.call(self.blocking.execute, statement)
+
+    async def begin(self, isolation: str | None = None, readonly: bool = False) -> None:
+        """See `Session.begin`."""
+        await self.call(self.blocking.begin, isolation, readonly)
+
+    async def commit_transaction(self) -> None:
+        """See `Session.commit_transaction`."""
+        await self.call(self.blocking.commit_transaction)
+
+    async def rollback_transaction(self) -> None:
+        """See `Session.rollback_transaction`."""
+        await self.call(self.blocking.rollback_transaction)
+
+    async def _leave(self, commit: bool) -> None:
+        await self.call(self.blocking.leave, commit)
+
+    async def query(self, statement: str, args: Sequence[Any], count: int) -> Cursor:
+        """See `Session.query`."""
+        return _ThreadCursor(self, await self.call(self.blocking.query, statement, args, count))
+
+    async def query_arrow(self, statement: str, args: Sequence[Any], count: int) -> Cursor:
+        """See `Session.query_arrow`."""
+        return _ThreadCursor(self, await self.call(self.blocking.query_arrow, statement, args, count))
+
+    async def row_sink(self, plan: InsertPlan) -> RowSink:
+        """See `Session.row_sink`."""
+        return _ThreadRowSink(self, await self.call(self.blocking.row_sink, plan))
+
+    async def copy_out(self, source: str, args: Sequence[Any], options: CopyOptions) -> BlockSource:
+        """See `Session.copy_out`."""
+        return _ThreadBlockSource(self, await self.call(self.blocking.copy_out, source, args, options))
+
+    async def copy_in(self, table: Table, columns: tuple[str, ...] | None, options: CopyOptions) -> BlockSink:
+        """See `Session.copy_in`."""
+        return _ThreadBlockSink(self, await self.call(self.blocking.copy_in, table, columns, options))
+
+    async def is_usable(self) -> bool:
+        """See `Session.is_usable`."""
+        return await self.call(self.blocking.is_usable)
+
+    async def close(self) -> None:
+        """See `Session.close`."""
+        try:
+            await self.call(self.blocking.close)
+        finally:
+            await self.detach()
+
+    def terminate(self) -> None:
+        """Interrupt what runs; the thread closes the connection as soon as it is free."""
+        if not self._thread.ended:
+            self.blocking.interrupt()
+            self._thread.run(self.blocking.close).add_done_callback(_heard)
+            self._thread.end()
+
+    async def detach(self) -> None:
+        """End the thread."""
+        self._thread.end()
+        self._thread.join(_JOIN_SECONDS)
+
+
+class _ThreadCursor(Cursor):
+    def __init__(self, session: ThreadSession, blocking: BlockingCursor) -> None:
+        self._session = session
+        self._blocking = blocking
+        self.columns = blocking.columns
+
+    async def fetch(self, count: int) -> list[Any]:
+        return await self._session.call(self._blocking.fetch, count)
+
+    async def close(self) -> None:
+        await self._session.call(self._blocking.close)
+
+
+class _ThreadRowSink(RowSink):
+    def __init__(self, session: ThreadSession, blocking: BlockingRowSink) -> None:
+        self._session = session
+        self._blocking = blocking
+
+    async def write(self, rows: list[Any]) -> None:
+        await self._session.call(self._blocking.write, rows)
+
+    async def finish(self) -> None:
+        await self._session.call(self._blocking.finish)
+
+    async def abort(self) -> None:
+        await self._session.call(self._blocking.abort)
+
+
+class _ThreadBlockSource(BlockSource):
+    def __init__(self, session: ThreadSession, blocking: BlockingBlockSource) -> None:
+        self._session = session
+        self._blocking = blocking
+
+    async def read(self) -> bytes:
+        return await self._session.call(self._blocking.read)
+
+    async def close(self) -> None:
+        await self._session.call(self._blocking.close)
+
+
+class _ThreadBlockSink(BlockSink):
+    def __init__(self, session: ThreadSession, blocking: BlockingBlockSink) -> None:
+        self._session = session
+        self._blocking = blocking
+
+    async def write(self, blocks: list[Any]) -> None:
+        await self._session.call(self._blocking.write, blocks)
+
+    async def finish(self) -> int | None:
+        return await self._session.call(self._blocking.finish)
+
+    async def abort(self) -> None:
+        await self._session.call(self._blocking.abort)
+
+
+def _nothing() -> None:
+    return
+
+
+def _heard(future: asyncio.Future[Any]) -> None:
+    """Retrieve the outcome of a call, so that the loop does not report it."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,249 @@
+"""Insert: a table, or a statement, as a Writable of rows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+from forebay._core.abort import AbortSignal
+from forebay._core.state.completion import Completion
+from forebay.errors import InvalidArgValueError
+from forebay.sql._arguments import (
+    METHODS,
+    TRANSACTIONS,
+    check_choice,
+    check_columns,
+    check_count,
+    check_seconds,
+    check_statement,
+)
+from forebay.sql._connection_use import ConnectionUse, shortened
+from forebay.sql._database_stream import DatabaseStream
+from forebay.sql._session import InsertPlan, RowSink
+from forebay.sql._table_names import is_statement, parse_table
+from forebay.streams.generics import Generic, In_contra
+from forebay.streams.writable import Writable
+
+__all__ = ["Insert"]
+
+_CONFLICTS = (None, "ignore", "update")
+
+
+class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
+    """Rows into a table; `insert` makes it and describes its arguments.
+
+    ``rows_written`` is the number of rows that were handed to the driver. ``rows_committed`` is the number of rows that are
+    committed; each commit emits 'commit' with this number. ``connection_state`` is "open", then "usable" or "discarded".
+    """
+
+    def __init__(
+        self,
+        connection: object,
+        into: str,
+        *,
+        columns: Sequence[str] | None = None,
+        batch: int = 1000,
+        linger: float | None = None,
+        method: str = "auto",
+        transaction: str | None = "stream",
+        on_conflict: str | None = None,
+        key: Sequence[str] | None = None,
+        timeout: float | None = None,
+        high_water_mark: int | None = None,
+        signal: AbortSignal | None = None,
+    ) -> None:
+        check_statement("into", into)
+        self._plan = _plan(into, columns, method, on_conflict, key)
+        check_count("batch", batch)
+        check_seconds("linger", linger)
+        check_seconds("timeout", timeout)
+        check_choice("transaction", transaction, TRANSACTIONS)
+        if high_water_mark is None:
+            high_water_mark = batch
+        self._use = ConnectionUse(connection, "insert", into, timeout, lambda: f"{self.rows_written} rows")
+        #: The table or the statement.
+        self.into = into
+        self.rows_written = 0
+        self.rows_committed = 0
+        self._batch = batch
+        self._linger = linger
+        self._transaction = transaction
+        self._sink: RowSink | None = None
+        self._rows_of_sink = 0
+        self._pick: Callable[[Any], Any] | None = None
+        self._first_seen = self._plan.statement is not None
+        self._gathered: list[Any] = []
+        self._timer: asyncio.TimerHandle | None = None
+        # Whether rows that have lingered are being sent, and the hook that waits for it: its completion and its work.
+        self._sending = False
+        self._held: tuple[Completion, Callable[[], Coroutine[Any, Any, None]]] | None = None
+        super().__init__(object_mode=True, high_water_mark=high_water_mark, signal=signal)
+
+    # ---- hooks
+
+    async def _open(self) -> None:
+        await self._use.open()
+        if self._transaction == "stream":
+            await self._use.begin()
+
+    def _write(self, row: Any) -> Completion | None:
+        return self._writev([row])
+
+    def _writev(self, rows: list[Any]) -> Completion | None:
+        if not self._first_seen:
+            self._look_at(rows[0])
+        if self._pick is not None:
+            rows = list(map(self._pick, rows))
+        if self._linger is None:
+            return self._use.hook(self._send(rows))
+        self._gathered += rows
+        if self._sending or len(self._gathered) >= self._batch:
+            return self._when_sent(self._send_gathered)
+        self._start_timer()
+        return None
+
+    def _final(self) -> Completion:
+        return self._when_sent(self._finish)
+
+    async def _wind_up(self) -> None:
+        self._stop_timer()
+        self._gathered.clear()
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            await sink.abort()
+
+    # ---- rows
+
+    def _look_at(self, row: Any) -> None:
+        """Take the columns from the first row, if it has names."""
+        self._first_seen = True
+        keys = getattr(row, "keys", None)
+        if not callable(keys):
+            return
+        names = tuple(keys())
+        if self._plan.columns is None:
+            self._plan = InsertPlan(
+                self._plan.table, None, names, self._plan.method, self._plan.on_conflict, self._plan.key
+            )
+        self._pick = row_maker(self._plan.columns or names)
+
+    async def _send(self, rows: list[Any]) -> None:
+        for at in range(0, len(rows), self._batch):
+            await self._send_batch(rows[at : at + self._batch])
+
+    async def _send_batch(self, rows: list[Any]) -> None:
+        by_batch = self._transaction == "batch"
+        if self._sink is None:
+            if by_batch:
+                await self._use.begin()
+            self._sink = await self._use.session.row_sink(self._plan)
+        await self._sink.write(rows)
+        self.rows_written += len(rows)
+        if self._transaction != "stream":
+            await self._finish_sink()
+            await self._use.commit()
+            self._committed()
+
+    async def _finish_sink(self) -> None:
+        if self._sink is not None:
+            await self._sink.finish()
+            self._sink = None
+
+    def _committed(self) -> None:
+        if self.rows_committed != self.rows_written:
+            self.rows_committed = self.rows_written
+            self._s_tell("commit", self.rows_committed)
+
+    async def _finish(self) -> None:
+        await self._send_gathered()
+        await self._finish_sink()
+        await self._use.commit()
+        self._whole = True
+        self._committed()
+
+    # ---- linger
+
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            assert self._linger is not None
+            self._timer = asyncio.get_running_loop().call_later(self._linger, self._lingered)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _lingered(self) -> None:
+        self._timer = None
+        self._sending = True
+        self._use.run(self._send_gathered(), self._sent)
+
+    def _sent(self, _: None, error: BaseException | None) -> None:
+        self._sending = False
+        held, self._held = self._held, None
+        if error is None:
+            if held is not None:
+                self._use.hook(held[1](), held[0])
+        elif held is not None:
+            held[0].reject(error)
+        else:
+            self.destroy(error)
+
+    def _when_sent(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Completion:
+        """Run the work of a hook, after the rows that have lingered were sent."""
+        if not self._sending:
+            return self._use.hook(work())
+        completion = Completion()
+        self._held = (completion, work)
+        return completion
+
+    async def _send_gathered(self) -> None:
+        self._stop_timer()
+        rows, self._gathered = self._gathered, []
+        await self._send(rows)
+
+
+def _plan(into: str, columns: object, method: str, on_conflict: str | None, key: object) -> InsertPlan:
+    """Check the arguments that say where the rows go, and how."""
+    names = check_columns("columns", columns)
+    keys = check_columns("key", key) or ()
+    check_choice("method", method, METHODS)
+    check_choice("on_conflict", on_conflict, _CONFLICTS)
+    if on_conflict == "update" and not keys:
+        raise InvalidArgValueError(
+            'on_conflict="update" needs key: the columns that identify a row, like key=("id",)'
+        )
+    if not is_statement(into):
+        return InsertPlan(parse_table("into", into), None, names, method, on_conflict, keys)
+    for name, given in (("columns", names), ("on_conflict", on_conflict), ("key", keys)):
+        if given:
+            raise InvalidArgValueError(
+                f"{name} is for the name of a table; into is a statement, {shortened(into)!r}"
+            )
+    if method not in ("auto", "executemany"):
+        raise InvalidArgValueError(f"method={method!r} needs the name of a table; into is a statement")
+    return InsertPlan(None, into, None, method, None, ())
+
+
+def row_maker(columns: tuple[str, ...]) -> Callable[[Any], Any]:
+    """Return the function that makes a tuple in the order of ``columns`` from a row with names.
+
+    A row that lacks a column raises InvalidArgValueError: its value would be lost, or another one's.
+    """
+    if len(columns) == 1:
+        (name,) = columns
+        pick: Callable[[Any], Any] = lambda row: (row[name],)  # noqa: E731 - the other branch is no def either
+    else:
+        pick = itemgetter(*columns)
+    return partial(_checked, pick, len(columns))
+
+
+def _checked(pick: Callable[[Any], Any], width: int, row: Any) -> Any:
+    if len(row) != width:
+        raise InvalidArgValueError(
+            f"a row has {len(row)} columns where the first had {width}: {tuple(row.keys())!r}"
+        )
+    return pick(row)

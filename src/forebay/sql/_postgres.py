@@ -1,0 +1,116 @@
+"""What the adapters for PostgreSQL share: COPY statements, and inserts that meet rows that are there already."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from forebay.sql._session import CopyOptions, InsertPlan
+from forebay.sql._table_names import Table, is_statement, parse_table, quoted
+
+__all__ = ["Staged", "copy_in_statement", "copy_out_statement", "insert_statement", "stage_table"]
+
+# The column of a staging table that keeps the order of the rows.
+_ORDER = "forebay_order"
+
+
+class Executor(Protocol):
+    """What staging needs of a session."""
+
+    async def execute(self, statement: str) -> None: ...
+
+    async def column_names(self, table: Table) -> tuple[str, ...]: ...
+
+
+@dataclass
+class Staged:
+    """Rows that are copied into a temporary table first, and merged into their table when all are there."""
+
+    session: Executor
+    stage: Table
+    columns: tuple[str, ...]
+    merge_statement: str
+
+    async def merge(self) -> None:
+        """Merge the rows into their table and drop the temporary one."""
+        await self.session.execute(self.merge_statement)
+        await self.session.execute(f"DROP TABLE {self.stage.sql()}")
+
+
+_count = 0
+
+
+async def stage_table(session: Executor, plan: InsertPlan) -> Staged:
+    """Make a temporary table for the rows of an insert with ``on_conflict``."""
+    global _count
+    table = plan.table
+    assert table is not None
+    columns = plan.columns or await session.column_names(table)
+    _count += 1
+    stage = Table(f"forebay_stage_{_count}")
+    names = ", ".join(map(quoted, columns))
+    await session.execute(
+        f"CREATE TEMPORARY TABLE {stage.sql()} AS SELECT {names} FROM {table.sql()} WITH NO DATA"
+    )
+    await session.execute(f"ALTER TABLE {stage.sql()} ADD COLUMN {_ORDER} bigserial")
+    return Staged(session, stage, columns, merge_statement(replace(plan, columns=columns), stage))
+
+
+def merge_statement(plan: InsertPlan, stage: Table) -> str:
+    """Return the statement that merges a staging table. Of several rows with one key, the last one counts."""
+    assert plan.table is not None
+    assert plan.columns is not None
+    names = ", ".join(map(quoted, plan.columns))
+    if plan.on_conflict == "ignore":
+        target = f" ({', '.join(map(quoted, plan.key))})" if plan.key else ""
+        return (
+            f"INSERT INTO {plan.table.sql()} ({names}) SELECT {names} FROM {stage.sql()} ORDER BY {_ORDER} "
+            f"ON CONFLICT{target} DO NOTHING"
+        )
+    key = ", ".join(map(quoted, plan.key))
+    updates = ", ".join(
+        f"{quoted(name)} = EXCLUDED.{quoted(name)}" for name in plan.columns if name not in plan.key
+    )
+    return (
+        f"INSERT INTO {plan.table.sql()} ({names}) "
+        f"SELECT DISTINCT ON ({key}) {names} FROM {stage.sql()} ORDER BY {key}, {_ORDER} DESC "
+        f"ON CONFLICT ({key}) DO {f'UPDATE SET {updates}' if updates else 'NOTHING'}"
+    )
+
+
+def insert_statement(table: Table, columns: Sequence[str], placeholder: str = "$") -> str:
+    """Return an INSERT for one row. ``placeholder`` is "$" for ``$1``, or the text of each placeholder."""
+    marks = [f"${n}" if placeholder == "$" else placeholder for n in range(1, len(columns) + 1)]
+    return f"INSERT INTO {table.sql()} ({', '.join(map(quoted, columns))}) VALUES ({', '.join(marks)})"
+
+
+def copy_out_statement(source: str, options: CopyOptions) -> str:
+    """Return the COPY that sends a table or a query."""
+    what = f"({source.strip().rstrip(';')})" if is_statement(source) else parse_table("source", source).sql()
+    return f"COPY {what} TO STDOUT {_options(options)}"
+
+
+def copy_in_statement(table: Table, columns: tuple[str, ...] | None, options: CopyOptions) -> str:
+    """Return the COPY that receives a table."""
+    names = "" if columns is None else f" ({', '.join(map(quoted, columns))})"
+    return f"COPY {table.sql()}{names} FROM STDIN {_options(options)}"
+
+
+def _options(options: CopyOptions) -> str:
+    words = [f"FORMAT {options.format}"]
+    if options.header:
+        words.append("HEADER true")
+    if options.delimiter is not None:
+        words.append(f"DELIMITER {_literal(options.delimiter)}")
+    if options.null is not None:
+        words.append(f"NULL {_literal(options.null)}")
+    return f"({', '.join(words)})"
+
+
+def _literal(text: str) -> str:
+    return (
+        "E'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+        if "\\" in text
+        else "'" + text.replace("'", "''") + "'"
+    )

@@ -1,0 +1,69 @@
+"""URLs of databases."""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from forebay.errors import InvalidArgValueError
+
+__all__ = ["database_path", "scheme_of", "without_password"]
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+# Parameters of a URL whose values are secrets.
+_SECRETS = {"password", "passwd", "pwd", "sslpassword", "token", "secret"}
+_HIDDEN = "***"
+_DUCKDB_SUFFIXES = (".duckdb", ".ddb")
+
+
+def scheme_of(url: str | os.PathLike[str]) -> str:
+    """Return the scheme of a URL in lower case. A path is that of a file of SQLite, or of DuckDB by its suffix."""
+    text = os.fspath(url)
+    match = _SCHEME.match(text)
+    # One letter is a drive of Windows.
+    if isinstance(url, str) and match is not None and len(match[1]) > 1:
+        return match[1].lower()
+    return "duckdb" if text.endswith(_DUCKDB_SUFFIXES) else "sqlite"
+
+
+def database_path(url: str | os.PathLike[str]) -> str:
+    """Return the path of ``sqlite:data.db``, ``sqlite:///data.db``, ``sqlite:////srv/data.db`` or of a plain path.
+
+    Raises:
+        InvalidArgValueError: The URL names a host.
+    """
+    text = os.fspath(url)
+    match = _SCHEME.match(text)
+    if not isinstance(url, str) or match is None or len(match[1]) == 1:
+        return text
+    rest = text[match.end() :]
+    if not rest.startswith("//"):
+        return unquote(rest)
+    host, _, path = rest[2:].partition("/")
+    if host:
+        raise InvalidArgValueError(
+            f"{text!r} names a host; write {match[1]}:PATH, {match[1]}:///RELATIVE or {match[1]}:////ABSOLUTE"
+        )
+    return unquote(path)
+
+
+def without_password(url: str | os.PathLike[str]) -> str:
+    """Return a URL as it may be shown: without passwords."""
+    text = os.fspath(url)
+    if _SCHEME.match(text) is None or "//" not in text:
+        return text
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return f"{scheme_of(text)}:{_HIDDEN}"
+    user, at, host = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    netloc = f"{name}{':' + _HIDDEN if colon else ''}{at}{host}"
+    query = parts.query
+    if any(key.lower() in _SECRETS for key, _ in parse_qsl(query, keep_blank_values=True)):
+        pairs = parse_qsl(query, keep_blank_values=True)
+        query = urlencode(
+            [(key, _HIDDEN if key.lower() in _SECRETS else value) for key, value in pairs], safe="*"
+        )
+    return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))

@@ -1,1 +1,1 @@
-"""The machine: descriptors, worker threads and copies inside the kernel. This package does not know streams."""
+"""Operating-system services: descriptors, worker threads and copies inside the kernel. No streams."""

@@ -1,4 +1,4 @@
-"""Whether an event loop still waits for something. In Node, that keeps a program alive."""
+"""Find out whether an event loop still waits for something. In Node, that keeps a program alive."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from typing import Any
 
 from forebay._system import worker_pool
 
-# What a thread of an executor runs while it waits for work.
+# The code that a thread of an executor runs while it waits for work.
 _IDLE_CODE = concurrent.futures.thread._worker.__code__
-# The thread in which asyncio waits for a process. It is a daemon thread, like threads that need not be waited for.
+# The thread in which asyncio waits for a process. It is a daemon thread, like others that the interpreter does not wait for.
 _PROCESS_THREAD = "asyncio-waitpid-"
-# Of uvloop, where the kernel does not tell what its loop waits for.
+# Names of uvloop classes whose objects show what the loop waits for; the kernel does not show it.
 _UVLOOP_REQUESTS = ("AddrInfoRequest", "NameInfoRequest")
 _UVLOOP_ENDS = ("Transport", "UVPoll", "UVProcess", "UVStreamServer", "Server")
 
 
 class Activity:
-    """What a loop waits for in addition to what it waited for at the start: timers, descriptors, threads, steps of tasks."""
+    """What a loop waits for in addition to its initial state: timers, descriptors, threads, and steps of tasks."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop: Any = loop
         self._thread = threading.get_ident()
-        # asyncio's loops show what they hold; uvloop's does not.
+        # asyncio's loops have attributes for this; uvloop's loop has none.
         self._open = hasattr(loop, "_scheduled") and hasattr(loop, "_selector")
         self._before = self._descriptors()
 
     def idle(self) -> bool:
-        """Return whether nothing can happen any more, except by a signal. The caller is a task that only a timer woke."""
+        """Return whether only a signal could still cause progress. The caller is a task that only a timer resumed."""
         if self._threads_at_work() or self._tasks_ready() or self._timers():
             return False
         now = self._descriptors()
@@ -52,7 +52,7 @@ class Activity:
         return False
 
     def _descriptors(self) -> set[Any] | None:
-        """Return what the loop waits for in the kernel; None if that is unknown and there is something."""
+        """Return the objects that the loop waits for in the kernel; None if there are some and they are unknown."""
         if self._open:
             return set(self._loop._selector.get_map())
         with (

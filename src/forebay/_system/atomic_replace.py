@@ -20,9 +20,9 @@ __all__ = ["Replacement"]
 _NAMELESS = getattr(os, "O_TMPFILE", 0)
 _NAMED = os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 _PATH = getattr(os, "O_PATH", 0)
-# Devices on which a file that has no name can be given one later, and those on which it cannot.
+# Devices whose file system can name an unnamed file later, and devices whose file system cannot.
 _nameless_on: dict[int, bool] = {}
-# What a folder that cannot be synced says.
+# Errors of a folder that cannot be synced.
 _NO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EBADF, errno.EACCES)
 
 
@@ -68,7 +68,7 @@ class Replacement:
         """
         with _about(self._path):
             try:
-                # Private until it has the permissions of the file that it replaces.
+                # The file is private until it gets the permissions of the file that it replaces.
                 fd = self._make(mode if self._old is None else 0o600)
             except OSError:
                 if self._old is not None and self._is_kernels():
@@ -91,7 +91,7 @@ class Replacement:
         return self._open_named(mode)
 
     def _can_be_nameless(self) -> bool:
-        # It gets a name by that of its descriptor, which has to be there as well.
+        # The file gets its name by way of its descriptor's path in /proc, which must exist as well.
         if not _NAMELESS or not self._place.is_held:
             return False
         device = os.fstat(self._place.folder).st_dev
@@ -103,8 +103,8 @@ class Replacement:
         return _nameless_on[device]
 
     def _try_nameless(self) -> bool | None:
-        """Return whether the file system and the system's policy let a file be named later; None for an error that says
-        nothing about that.
+        """Return whether the file system and the system's policy let a file be named later; None if the error does not show
+        this.
         """
         try:
             fd = os.open(self._place.at, os.O_WRONLY | _NAMELESS, 0o600)
@@ -133,7 +133,7 @@ class Replacement:
             self._keep(name)
             if claim(fd) and os.path.lexists(self._place.path(name)):
                 return fd
-            # Another process has just removed it as a leftover.
+            # Another process has just removed the file as a leftover.
             os.close(fd)
         raise error or FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
@@ -155,7 +155,7 @@ class Replacement:
         raise error
 
     def _link_as(self, fd: int, name: bytes) -> None:
-        # With a descriptor of a folder, which neither path needs, the system call is the one that follows links.
+        # With a folder descriptor, which neither path needs, `os.link` uses the system call that follows links.
         folder = self._place.folder
         os.link(b"/proc/self/fd/%d" % fd, self._place.path(name), src_dir_fd=folder, follow_symlinks=True)
 
@@ -170,7 +170,7 @@ class Replacement:
                 self._old.give_last(fd)
             if self._name is None:
                 if self._old is None:
-                    # Nothing is there, most likely; then no other name is needed.
+                    # Most likely there is no target, and then no other name is needed.
                     with contextlib.suppress(FileExistsError):
                         self._link_as(fd, self._place.name)
                         return
@@ -195,19 +195,19 @@ class Replacement:
 
     def _unlink(self) -> None:
         name, self._name = self._name, None
-        # A forked child has a copy of this; the file is its parent's.
+        # A forked child has a copy of this object, and the file belongs to its parent.
         if name is not None and self._process == os.getpid():
             try:
                 os.unlink(self._place.path(name))
             except FileNotFoundError:
                 pass
             except OSError as error:
-                # What has to be removed by hand.
+                # The path that the user has to remove by hand.
                 error.filename = os.path.join(os.path.dirname(os.fsencode(self._path)), name)
                 raise
 
 
-# Those with a temporary name, which must not outlive the program.
+# Replacements with a temporary name, which must be removed at the end of the program.
 _named: weakref.WeakSet[Replacement] = weakref.WeakSet()
 
 
@@ -223,7 +223,7 @@ atexit.register(_remove_named)
 def _replacement(path: str | bytes, place: Place, status: os.stat_result | None) -> Replacement | None:
     if status is None:
         return Replacement(path, place, None)
-    # The file itself, whatever is at its name by now.
+    # Refer to the file by its descriptor, even if its name now belongs to another file.
     held = os.open(place.path(), _PATH | os.O_NOFOLLOW) if _PATH and place.is_held else -1
     try:
         file = place.path()
@@ -233,7 +233,7 @@ def _replacement(path: str | bytes, place: Place, status: os.stat_result | None)
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not stat.S_ISREG(status.st_mode):
             return None
-        # A rename asks the folder only, but a file that is protected against writing is meant to stay.
+        # A rename checks only the folder, but a write-protected file should stay.
         if not os.access(file, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
             protected = os.statvfs(place.at).f_flag & os.ST_RDONLY if hasattr(os, "statvfs") else 0
             code = errno.EROFS if protected else errno.EACCES
@@ -246,7 +246,7 @@ def _replacement(path: str | bytes, place: Place, status: os.stat_result | None)
 
 @contextlib.contextmanager
 def _about(path: str | bytes) -> Iterator[None]:
-    """Name the file in every error as the caller named it."""
+    """Set the caller's name of the file in every error."""
     try:
         yield
     except OSError as error:

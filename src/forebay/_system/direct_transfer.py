@@ -13,24 +13,24 @@ from forebay._system.worker_pool import SerialExecutor
 
 __all__ = ["DirectSource", "DirectTarget", "Hold", "TargetOwner", "Transfer"]
 
-# How long a read is put off at most so that the destination gets through with what it has: otherwise a chunk would
-# always be on its way to it, and it would never be free.
+# The longest time for which a read waits until the destination has written its chunks. Without this wait, a chunk would
+# always be in flight, and the destination would never be free.
 _HOLD_SECONDS = 0.05
 
 
 class TargetOwner(Protocol):
-    """The object that moves the bytes and meanwhile owns the destination."""
+    """The current owner of the destination, which moves the bytes."""
 
     def stop(self) -> None:
-        """Return the destination soon: other code wants to write to it."""
+        """Release the destination soon, because other code wants to write to it."""
 
 
 class Transfer(NamedTuple):
     """One part of a file, to be moved by the destination, from the file's offset ``start`` on.
 
-    ``limit``: bytes to move at most, None for all there are. ``done(moved, error)`` is called when it is over: at the
-    end, after a failure, soon after `TargetOwner.stop`, and once in a while so that the source can look whether the bytes
-    may still go this way. ``executor`` is the file's, ``mover`` the source's own.
+    ``limit``: the most bytes to move, or None. ``done(moved, error)`` is called at the end, after a failure, soon after
+    `TargetOwner.stop`, and regularly so that the source can check whether the direct path still applies. ``executor`` belongs
+    to the file, ``mover`` to the source.
     """
 
     file: OpenFile
@@ -83,11 +83,11 @@ class DirectTarget:
     __slots__ = ()
 
     def _fed_by(self, source: object) -> None:
-        """A flow leads here that begins with ``source``. Raises InvalidArgValueError where that cannot be."""
+        """Note that a pipeline from ``source`` leads here. Raises InvalidArgValueError if that is not possible."""
 
     @property
     def _takes_files(self) -> bool:
-        """Return whether chunks go to a descriptor unchanged, by the methods of this class."""
+        """Return whether the methods of this class write chunks to a descriptor unchanged."""
         raise NotImplementedError
 
     @property
@@ -97,7 +97,7 @@ class DirectTarget:
 
     @property
     def _free(self) -> bool:
-        """Return whether the destination is open, has nothing on its way, and may take more."""
+        """Return whether the destination is open, has no chunk in flight, and may take more."""
         raise NotImplementedError
 
     def _when_free(self, call: Callable[[], None]) -> None:
@@ -121,22 +121,22 @@ class DirectTarget:
 
 
 class Hold:
-    """A read that is put off for a moment until its destination is free. ``over()`` is called when the hold ends."""
+    """A read that waits for a moment until its destination is free. ``over()`` is called when the hold ends."""
 
     def __init__(self, loop: AbstractEventLoop, over: Callable[[], None]) -> None:
         self._loop = loop
         self._over = over
         self._timer: TimerHandle | None = None
-        # When the read was first put off, 0 where it was not.
+        # The time of the first delay, 0 without a delay.
         self._since = 0.0
 
     @property
     def on(self) -> bool:
-        """Return whether the read is put off."""
+        """Return whether the read is delayed."""
         return self._timer is not None
 
     def begin(self, dest: DirectTarget | None) -> bool:
-        """Put the read off until ``dest`` is free, or for a turn of the loop if it is None. Return False after a long wait."""
+        """Delay the read until ``dest`` is free, or for a turn of the loop if it is None. Return False after a long delay."""
         if self._timer is not None:
             return True
         now = self._loop.time()
@@ -154,22 +154,22 @@ class Hold:
         return True
 
     def end(self) -> None:
-        """Continue with the read now, if it is put off."""
+        """Continue with the delayed read now."""
         if self._timer is not None:
             self.cancel()
             self._over()
 
     def _end_if(self, timer: TimerHandle) -> None:
-        # The destination may tell after the time is up, and while the next read is put off.
+        # The destination may call this late, when the next read is already delayed.
         if self._timer is timer:
             self.end()
 
     def cancel(self) -> None:
-        """End the hold without a call: the read is not put off any more."""
+        """End the hold without a call."""
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
 
     def forget(self) -> None:
-        """Note that the read was answered: the next one may be put off again."""
+        """Note that the read was answered, so the next one may be delayed again."""
         self._since = 0.0

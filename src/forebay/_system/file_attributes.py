@@ -12,9 +12,9 @@ __all__ = ["Attributes"]
 
 _ACL = "system.posix_acl_access"
 _CAPABILITY = "security.capability"
-# Of the content: the system makes them anew, and those of other bytes would be wrong.
+# Attributes that depend on the content: the system sets them, and those of other content would be wrong.
 _OF_CONTENT = ("security.ima", "security.evm")
-# A list is this version and its entries: whom, what they may do, and who exactly.
+# An access control list is this version and its entries: the kind of the holder, the permissions, and the holder's id.
 _ACL_HEADER = struct.Struct("<I")
 _ACL_ENTRY = struct.Struct("<HHI")
 _ACL_GROUP = 0x04
@@ -25,7 +25,7 @@ _NOT_OURS = (errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOTSUP, errno.ENOSY
 
 
 class Attributes:
-    """The attributes of one file, read once. ``path`` is where the system finds it, even if its name belongs to another file."""
+    """The attributes of one file, read once. ``path`` leads to this file even if its name now belongs to another file."""
 
     def __init__(self, path: bytes, status: os.stat_result) -> None:
         self._status = status
@@ -38,10 +38,10 @@ class Attributes:
                     raise
 
     def give(self, fd: int) -> None:
-        """Give them to the new file ``fd``, which no other process can open yet, before anything is written to it.
+        """Set the attributes on the new file ``fd``, which no other process can open yet, before anything is written to it.
 
-        The new file grants no right that the old file did not grant. Raises OSError if the access list or an attribute
-        of the user's cannot be carried over; what the system keeps for itself is carried over where permitted.
+        The new file grants no right that the old file did not grant. Raises OSError if the access list or a user attribute
+        cannot be copied. System attributes are copied if permitted.
         """
         if not hasattr(os, "fchmod"):
             return
@@ -51,7 +51,7 @@ class Attributes:
         if uid != self._status.st_uid:
             mode &= ~stat.S_ISUID
         if gid != self._status.st_gid:
-            # The rights were another group's; this one is among the others.
+            # The permissions were those of another group; the new group counts among the others.
             mode &= ~stat.S_ISGID
             if acl is None:
                 mode &= ~0o070 | (mode & 0o007) << 3
@@ -61,11 +61,11 @@ class Attributes:
             if name not in (_ACL, _CAPABILITY):
                 with contextlib.nullcontext() if _is_owed(name) else contextlib.suppress(OSError):
                     os.setxattr(fd, name, value)
-        # Before the mode, which for a file with a list says less than the list.
+        # Set the list before the mode, which says less than the list.
         if acl is not None:
             os.setxattr(fd, _ACL, acl)
         elif _ACL in _list(fd):
-            # The folder gives one to new files.
+            # The folder gives a default list to new files.
             os.removexattr(fd, _ACL)
         os.fchmod(fd, mode)
 
@@ -102,8 +102,8 @@ def _is_owed(name: str) -> bool:
 def _give_owner(fd: int, old: os.stat_result) -> tuple[int, int]:
     """Set owner and group of the old file, if permitted; return the resulting ones."""
     own = os.fstat(fd)
-    # Only root may give a file away; the owner may give it to one of their groups. Before the mode, because a change of owner
-    # clears the set-id bits.
+    # Only root may change the owner; an owner may choose one of their groups. Do this before the mode is set, because a
+    # change of owner clears the set-id bits.
     for uid, gid in ((old.st_uid, old.st_gid), (-1, old.st_gid)):
         if (own.st_uid, own.st_gid) == (old.st_uid, old.st_gid):
             break

@@ -15,7 +15,7 @@ from forebay._system.open_file import OpenFile
 __all__ = ["Holes", "hole_of", "is_hole", "leave_hole"]
 
 _zeros: dict[int, bytes] = {}
-# Sizes that are remembered: streams have few different marks.
+# Sizes whose chunk is kept: streams have few different marks.
 _MOST_SIZES = 16
 _LARGEST = 1024 * 1024
 _LARGEST_FILE = 2**63 - 1
@@ -44,7 +44,7 @@ class Holes:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        # The part that was looked at last: its end, and where in it the data begins.
+        # The last examined part: its end, and the beginning of the data in it.
         self._at = self._data = self._end = 0
 
     def look(self, offset: int) -> tuple[int, int]:
@@ -62,9 +62,9 @@ def _part(fd: int, offset: int) -> tuple[int, int]:
         return data, os.lseek(fd, data, os.SEEK_HOLE)
     except OSError as error:
         if error.errno != errno.ENXIO:
-            # Whatever it is, reading meets it.
+            # A read will report the error, whatever it is.
             return offset, _LARGEST_FILE
-        # Nothing but hole, or the end; or the file was cut short between the two calls.
+        # There is only a hole up to the end; or the file was truncated between the two calls.
         end = max(offset, os.fstat(fd).st_size)
         return end, end
 
@@ -84,6 +84,6 @@ def leave_hole(file: OpenFile, at: int | None, nbytes: int) -> bool:
         if at is None:
             os.lseek(file.fd, begin + nbytes, os.SEEK_SET)
     except OSError:
-        # Whatever it is, writing meets it.
+        # A write will report the error, whatever it is.
         return False
     return True

@@ -13,9 +13,9 @@ from forebay._system.worker_pool import waiting
 
 __all__ = ["Interrupt", "Interrupted"]
 
-# How often a wait looks whether there is still a program that wants its result.
+# Seconds between two checks whether the program still needs the result of a wait.
 _LOOK_MS = 1000
-# Between two attempts at what cannot be polled.
+# Seconds between two attempts at something that cannot be polled.
 _PAUSE_MS = 10
 
 
@@ -45,7 +45,7 @@ class Interrupt:
         """Interrupt the work. For the loop's thread."""
         with self._lock:
             self._set = True
-            # A forked child shares the descriptor with its parent, whose wait goes on.
+            # A forked child shares the descriptor with its parent, whose wait must continue.
             if self._fds and self._process == os.getpid():
                 os.write(self._fds[-1], b"\1\0\0\0\0\0\0\0")
 
@@ -60,7 +60,7 @@ class Interrupt:
             self._wait(fd, select.POLLIN)
 
     def wait_writable(self, fd: int) -> None:
-        """Wait until a write would take something. Raises Interrupted."""
+        """Wait until a write would accept something. Raises Interrupted."""
         self.check()
         self._wait(fd, select.POLLOUT if _can_poll else 0)
 

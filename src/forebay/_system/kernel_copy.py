@@ -14,18 +14,18 @@ from forebay._system.splice_pipe import SplicePipe, can_splice, is_same_file, ma
 __all__ = ["Moved", "Mover"]
 
 _MIB = 1024 * 1024
-#: Bytes that one system call moves: from the first to at most the last, so that a call does not last long.
+#: The smallest and the largest number of bytes that one system call moves, so that a call is short.
 _FIRST_CALL = _MIB
 _LARGEST_CALL = 8 * _MIB
-#: Bytes of the first read into a buffer; later ones are of a MiB.
+#: Bytes of the first read into a buffer; later reads are 1 MiB.
 _FIRST_COPY = 16 * 1024
 _LONG_CALL_SECONDS = 0.005
-# Steps through a pipe in a row that took so long, after which a transfer goes on in larger ones: in a program that computes,
-# a thread may have to wait for the interpreter after every call.
+# After so many slow steps through a pipe in a row, a transfer uses larger steps. In a program that computes, a thread may
+# have to wait for the interpreter after every call.
 _MOST_LONG_STEPS = 2
-#: Seconds after which a worker returns, so that the loop's thread checks whether the kernel may still move the bytes.
+#: Seconds after which a worker returns, so that the loop's thread checks whether the direct path still applies.
 _SLICE_SECONDS = 0.25
-# Fruitless writes in a row, after which the file is taken to be broken.
+# After so many writes of 0 bytes in a row, the file counts as broken.
 _MOST_RETRIES = 5
 
 
@@ -100,7 +100,7 @@ class Mover:
         return Moved(moved, False, False)
 
     def _leave_hole(self, start: int, left: int | None, dest: OpenFile, at: int | None) -> int:
-        """Skip the hole at ``start``. Return its length; 0 if there is none or it cannot be left out."""
+        """Skip the hole at ``start``. Return its length; 0 if there is none or it cannot be skipped."""
         if self._holes is None:
             return 0
         hole, _ = self._holes.look(start)
@@ -139,14 +139,14 @@ class Mover:
         except OSError:
             count, failed = 0, True
         if count == 0:
-            # The end, or a file that is longer than it says, as those in /proc, or an error: reading tells which.
+            # The end, an error, or a file that is longer than its reported size, as in /proc: a read finds out.
             self._in_kernel = False
         elif monotonic() - began < _LONG_CALL_SECONDS:
             self._call = min(self._call * 2, _LARGEST_CALL)
-        # Where one call moves the whole file, the question would cost more than it gains.
+        # If one call moves the whole file, the check costs more than it gains.
         if not self._asked and (failed or count == size):
             self._asked = True
-            # What was moved is counted, whatever the answer is.
+            # Count the moved bytes before the result of the check.
             with contextlib.suppress(OSError):
                 begin = os.lseek(dest, 0, os.SEEK_CUR) - count if at is None else at
                 self._splices = not is_same_file(source, dest) and (
@@ -159,7 +159,7 @@ class Mover:
         began = monotonic()
         count = 0
         try:
-            # For one transfer: it is made at once, and a stream that waits for something else has no use for it.
+            # The pipe lives for one transfer: it is made quickly, and an idle stream does not need it.
             self._pipe = self._pipe or SplicePipe()
             count, emptied = self._pipe.move(source, start, dest, at, size)
         except OSError:
@@ -173,13 +173,13 @@ class Mover:
     def _close_pipe(self) -> None:
         pipe, self._pipe = self._pipe, None
         if pipe is not None:
-            # Of what was moved through it, it says nothing.
+            # An error of the close says nothing about the moved bytes.
             with contextlib.suppress(OSError):
                 pipe.close()
 
     def _copy(self, source: int, start: int, dest: int, at: int | None, size: int) -> int:
         if self._buffer is None:
-            # Most often only the end is to be found out, for which new memory by the MiB would be dear.
+            # Usually only the end is missing, and allocating a new MiB for that is expensive.
             self._buffer = bytearray(_FIRST_COPY)
         done = 0
         retries = 0

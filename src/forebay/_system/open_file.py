@@ -19,7 +19,7 @@ from forebay._system.interrupt import Interrupt
 
 __all__ = ["OpenFile", "named", "status_flags"]
 
-# What Linux reads ahead on its own.
+# The read-ahead of Linux.
 _READ_AHEAD_BYTES = 128 * 1024
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
@@ -32,12 +32,11 @@ def named(error: OSError, path: str | bytes | None) -> OSError:
 
 
 class OpenFile:
-    """One file of one stream, from before it is open until it is closed, once, on whichever way it gets there.
+    """One file of one stream, from before the open until its descriptor is closed exactly once.
 
-    ``owned``: close the descriptor in the end. ``given``: the descriptor that was given, or None. ``seekable``: bytes are
-    at offsets that stay the same, so that they may be read ahead and read again. ``append``: every write goes to the end.
-    ``sparse``: it has holes, and the descriptor's position may be moved to find them. ``published``: an atomic file is in
-    its place.
+    ``owned``: close the descriptor at the end. ``given``: the caller's descriptor, or None. ``seekable``: bytes have fixed
+    offsets, so they may be read ahead and read again. ``append``: every write goes to the end. ``sparse``: the file has holes,
+    and the descriptor's position may be moved to find them. ``published``: an atomic file has replaced its target.
     """
 
     def __init__(
@@ -88,19 +87,19 @@ class OpenFile:
     def _open_path(self, path: str | bytes, flags: int, mode: int) -> int:
         """Open the path without being stuck in the call, whatever is there and whatever takes its place meanwhile.
 
-        A reader of a FIFO finds out about the other end when it waits for data; a writer has to try again until it is
-        there. So does an open of a file on which another program holds a lease.
+        A reader of a FIFO waits for the other end when it reads. A writer has to repeat the open until there is a reader, and so
+        does the open of a file on which another program holds a lease.
         """
         while True:
             if stat.S_IFMT(_mode_of(path)) in (stat.S_IFCHR, stat.S_IFBLK):
-                # What it means not to wait depends on the device.
+                # The meaning of a non-blocking open depends on the device.
                 return os.open(path, flags, mode)
             try:
                 return _wait_from_here(os.open(path, flags | _NONBLOCK, mode), flags)
             except BlockingIOError:
                 pass
             except OSError as error:
-                # A socket has the same error.
+                # The open of a socket fails with the same error.
                 if error.errno != errno.ENXIO or not stat.S_ISFIFO(_mode_of(path)):
                     raise
             self.interrupt.pause()
@@ -118,13 +117,13 @@ class OpenFile:
                 self._private = _own_description(self.fd)
 
     def take_status(self, status: os.stat_result) -> None:
-        """Note the properties in ``status``. Raises IsADirectoryError."""
+        """Store the properties in ``status``. Raises IsADirectoryError."""
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
         self.regular = stat.S_ISREG(status.st_mode)
         self.seekable = self.regular or stat.S_ISBLK(status.st_mode)
         self.size = status.st_size
-        # What it takes on the disk is counted in blocks of 512 bytes, whatever its own are.
+        # st_blocks counts blocks of 512 bytes, whatever the block size of the file system is.
         self.sparse = self.regular and getattr(status, "st_blocks", status.st_size) * 512 < status.st_size
 
     def position(self) -> int:
@@ -151,7 +150,7 @@ class OpenFile:
 
     @property
     def write_fd(self) -> int:
-        """Return the descriptor to write to: one that does not block, if there is one."""
+        """Return the descriptor for writing: a non-blocking one if there is one."""
         return self._private if self._private >= 0 else self.fd
 
     # ---- finishing
@@ -161,7 +160,7 @@ class OpenFile:
         try:
             os.fsync(self.fd)
         except OSError as error:
-            # Pipes, devices and the kernel's own files have nothing to sync.
+            # Pipes, devices and files of the kernel cannot be synced.
             if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
                 raise named(error, self.path) from None
 
@@ -186,7 +185,7 @@ class OpenFile:
             self.interrupt.close,
             partial(_close, private),
             _nothing if replacement is None else replacement.discard,
-            # Never again after an error: the number may already belong to another file.
+            # Do not close again after an error: the number may already belong to another file.
             partial(self._close_own, fd if self.owned else -1),
         )
 
@@ -227,8 +226,8 @@ def _mode_of(path: str | bytes) -> int:
 
 
 def _wait_from_here(fd: int, flags: int) -> int:
-    """``fd``, which was opened in a way that does not wait. Only with a FIFO may it stay so: there are files, as some
-    in /proc, from which a reader would then get an error.
+    """Make ``fd``, which was opened without blocking, blocking unless it is a FIFO. Some files, such as some in /proc, would
+    otherwise fail for a reader.
     """
     if _NONBLOCK and not flags & _NONBLOCK:
         try:
@@ -243,7 +242,7 @@ def _wait_from_here(fd: int, flags: int) -> int:
 def _own_description(fd: int) -> int:
     """Open the same pipe or terminal again for writing without blocking; return -1 if that is impossible.
 
-    The flag cannot be set on a given descriptor: others (a shell, a parent process) share it.
+    The flag cannot be set on a given descriptor, because other processes (a shell, a parent) share it.
     """
     try:
         flags = status_flags(fd)
@@ -255,7 +254,7 @@ def _own_description(fd: int) -> int:
 
 
 def status_flags(fd: int) -> int:
-    """Return the flags with which the descriptor was opened; those of reading if the system does not tell."""
+    """Return the flags with which the descriptor was opened; those for reading if the system does not say."""
     try:
         import fcntl
     except ImportError:

@@ -12,7 +12,7 @@ StrPath = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 def check_path(path: object) -> str | bytes:
-    """Return the path as ``os.open`` takes it."""
+    """Return the path in the form for ``os.open``."""
     if not isinstance(path, str | bytes | os.PathLike):
         raise InvalidArgTypeError(f"path must be a str, bytes or os.PathLike, got {path!r}")
     name: str | bytes = os.fspath(path)

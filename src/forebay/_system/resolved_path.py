@@ -9,7 +9,7 @@ from collections.abc import Callable
 __all__ = ["Place", "place_of"]
 
 _MOST_LINKS = 40
-# Attempts at a path on which links are swapped all the while.
+# Attempts at a path whose links change all the time.
 _MOST_ATTEMPTS = 20
 _DIRECTORY = getattr(os, "O_DIRECTORY", 0)
 _PATH = getattr(os, "O_PATH", 0)
@@ -18,20 +18,20 @@ _PATH = getattr(os, "O_PATH", 0)
 class Place:
     """A name in a folder. The folder is held open if the system can, so it stays the same if it is renamed or swapped.
 
-    ``name`` is bytes. ``folder`` is the descriptor, -1 where folders cannot be opened; `close` releases it.
+    ``name`` is bytes. ``folder`` is the descriptor, -1 if the system cannot open folders; `close` releases it.
     """
 
     def __init__(self, folder: int, path: bytes, name: bytes) -> None:
         self.folder = folder
         self.name = name
         held = b"/proc/self/fd/%d" % folder
-        #: Whether `at` is the folder itself, whatever it is called by now.
+        #: Whether `at` refers to the open folder itself, even if the folder was renamed.
         self.is_held = folder >= 0 and os.path.isdir(held)
-        #: The folder, as a system call takes it.
+        #: The folder in the form for a system call.
         self.at = held if self.is_held else path
 
     def path(self, name: bytes | None = None) -> bytes:
-        """Return what a system call takes for ``name`` in the folder, or for the place's own name."""
+        """Return the path for a system call: ``name`` in the folder, or the name of the place itself."""
         return os.path.join(self.at, self.name if name is None else name)
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ def place_of(path: str | bytes) -> tuple[Place, os.stat_result | None] | None:
         if place is None:
             return None
         try:
-            # What the system does not let anybody follow (a stranger's link in /tmp) is not followed step by step
+            # The system refuses to follow some links (a link of another user in /tmp), so these are not resolved step by step
             # either.
             seen = _status(os.stat, path)
             status = _status(os.lstat, place.path())
@@ -85,7 +85,7 @@ def _walk(path: bytes) -> Place | None:
             try:
                 path = os.readlink(place.path())
             except OSError as error:
-                # Something that is not a link, or nothing.
+                # This is not a link, or it does not exist.
                 if error.errno not in (errno.EINVAL, errno.ENOENT):
                     raise
                 folder = -1
@@ -104,7 +104,7 @@ def _is_bare(path: bytes) -> bool:
 
 
 def _refuse(path: bytes) -> None:
-    """Raise the system's own error for such a path."""
+    """Raise the error that the system has for such a path."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
     raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
 
@@ -115,7 +115,7 @@ def _open_folder(path: bytes) -> int:
     try:
         return os.open(path, os.O_RDONLY | _DIRECTORY)
     except PermissionError:
-        # Files can be made in a folder that cannot be listed.
+        # Files can be created in a folder that cannot be listed.
         if not _PATH:
             raise
         return os.open(path, _PATH | _DIRECTORY)

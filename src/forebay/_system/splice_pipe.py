@@ -19,16 +19,16 @@ else:
 
 __all__ = ["SplicePipe", "can_splice", "is_same_file", "may_share_blocks"]
 
-#: What the pipe holds, and one step moves. One of the usual size is slower than ``copy_file_range``; a larger one gains
-#: little, and has the file system look for larger pieces of memory, which can cost a multiple of the copy.
+#: The capacity of the pipe, and the size of one step. The default size is slower than ``copy_file_range``. A larger pipe
+#: gains little, and makes the file system allocate large pieces of memory, which can cost more than the copy.
 PIPE_BYTES = 256 * 1024
 _FICLONERANGE = 0x4020940D
 
 
 class SplicePipe:
-    """A pipe that is empty between two calls of `move`, until one says that it is not. Only where `can_splice`.
+    """A pipe that is empty between two calls of `move`, until `move` says otherwise. Only if `can_splice`.
 
-    The constructor raises OSError where the system does not grant a pipe of `PIPE_BYTES`.
+    The constructor raises OSError if the system refuses a pipe of `PIPE_BYTES`.
     """
 
     def __init__(self) -> None:
@@ -40,9 +40,9 @@ class SplicePipe:
             raise
 
     def move(self, source: int, start: int, dest: int, at: int | None, size: int) -> tuple[int, bool]:
-        """Move up to ``size`` bytes; return how many, and whether the pipe is empty. 0 and True: the source ends.
+        """Move up to ``size`` bytes. Return the number, and whether the pipe is empty. (0, True) is the end of the source.
 
-        After a failure of the destination the pipe holds what was not written, and is of no further use. Raises the
+        After a failure of the destination the pipe holds the unwritten bytes, and must not be used again. Raises the
         source's OSError.
         """
         outlet, inlet = self._fds
@@ -62,20 +62,20 @@ class SplicePipe:
 
 
 def is_same_file(source: int, dest: int) -> bool:
-    """Return whether both descriptors are of one file: then the pages in a pipe would be those that are written to."""
+    """Return whether both descriptors refer to one file: the pipe would hold pages that are being written."""
     return os.path.samestat(os.fstat(source), os.fstat(dest))
 
 
 def may_share_blocks(source: int, start: int, dest: int, at: int) -> bool:
-    """Whether ``copy_file_range``, which has just copied from ``start`` to ``at``, may do more than that elsewhere.
+    """Return whether ``copy_file_range``, which just copied from ``start`` to ``at``, may share blocks or copy remotely.
 
-    What has no device of its own may be on a network, where a server copies, or a layer over something that shares.
+    A file without a device of its own may be on a network, where a server copies, or on a layered file system.
     """
     if not (os.major(os.fstat(source).st_dev) and os.major(os.fstat(dest).st_dev)):
         return True
     try:
-        # A single byte, which is there already, is never shared, unless the source has become so short. Those that
-        # share blocks say that the range is invalid; the others, that they do not know the call.
+        # Ask to share a single existing byte, which no file system does unless the source ends with it. File systems
+        # that share blocks reject the range; others do not know the call.
         ioctl(dest, _FICLONERANGE, struct.pack("qQQQ", source, start, 1, at))
     except OSError as error:
         return error.errno != errno.EOPNOTSUPP

@@ -59,7 +59,7 @@ def splice(source: int, dest: int, size: int) -> int:
     """Move up to ``size`` bytes; one end is a pipe. Return 0 at the end of the source, -1 if it would block."""
     if sys.platform != "linux":
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    # SPLICE_F_MOVE and SPLICE_F_NONBLOCK; Python has names for them only as of 3.14.
+    # SPLICE_F_MOVE and SPLICE_F_NONBLOCK, which have names in Python 3.14 and later only.
     try:
         return os.splice(source, dest, size, flags=3)
     except BlockingIOError:
@@ -86,10 +86,10 @@ def in_memory(fd: int, offset: int, size: int, step: int) -> int:
         end = min(known + step, size)
         try:
             if not os.preadv(fd, [byte], offset + end - 1, os.RWF_NOWAIT):
-                # Behind the end.
+                # The range is behind the end.
                 return size
         except OSError:
-            # It is not there, or the file system cannot tell.
+            # The byte is not in memory, or the file system cannot say.
             break
         known = end
     return known

@@ -19,7 +19,7 @@ except ImportError:
 
 __all__ = ["claim", "disclaim", "remove_leftovers", "temporary_names"]
 
-# Bytes of the target's name at the beginning of the temporary one, as far as the file system has room for it.
+# The length of the part of the target's name with which the temporary name begins, if the file system has room for it.
 _NAME_BYTES = (200, 200, 100, 40, 10, 1)
 _PATTERN = re.compile(rb"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
 
@@ -44,7 +44,7 @@ def claim(fd: int) -> bool:
 
 
 def disclaim(fd: int) -> None:
-    """Unlock the file: it is in its place, where other programs may lock it."""
+    """Unlock the file: it has replaced its target, and other programs may lock it."""
     if fcntl is not None:
         with contextlib.suppress(OSError):
             fcntl.flock(fd, fcntl.LOCK_UN)
@@ -78,7 +78,7 @@ def _remove(path: Any) -> bool:
     try:
         fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
-        # A link or a socket of that name is not a leftover of this package.
+        # A link or a socket of that name does not belong to forebay.
         if isinstance(error, PermissionError):
             raise
         return False
@@ -86,7 +86,7 @@ def _remove(path: Any) -> bool:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or not _is_free(fd):
             return False
-        # Its writer may have put it in its place since it was listed.
+        # The writer may have renamed the file to its target since it was listed.
         if not os.path.samestat(status, os.lstat(path)):
             return False
         os.unlink(path)

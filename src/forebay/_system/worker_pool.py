@@ -31,13 +31,13 @@ Done = Callable[[Any, BaseException | None], None]
 MOST_WORKERS = 32
 #: Seconds without work after which a thread ends.
 IDLE_SECONDS = 0.5
-#: Seconds that the end of the interpreter waits for calls under way: a disk is through by then, a server that is gone
-#: never is. Threads that wait for a pipe or a terminal are not waited for at all.
+#: Seconds that the end of the interpreter waits for running calls: a disk answers within this time, a lost server never does.
+#: Threads that wait for a pipe or a terminal are not waited for.
 EXIT_SECONDS = 3.0
-#: Of every worker.
+#: The name of every worker thread.
 THREAD_NAME = "forebay-file"
-# A close waits until the last threads have ended. They have nothing else to do, and a wait on the loop's thread of some
-# microseconds lets them have the interpreter; where it takes longer, the loop goes on and looks again.
+# A close waits until the last threads have ended. They have nothing else to do, and a wait of some microseconds on the
+# loop's thread lets them run. If it takes longer, the loop continues and checks again.
 _JOIN_SECONDS = 0.001
 _MOST_LOOKS = 1000
 
@@ -61,19 +61,19 @@ class _Workers:
         self._backlog: deque[SerialExecutor] = deque()
         self._waiting = 0
         self._open = 0
-        # Whether idle threads stay though nothing is open: more of the same work is likely.
+        # Whether idle threads stay although no stream is open: more of the same work is likely.
         self._lingers = False
-        #: The process that the threads are of.
+        #: The process that started the threads.
         self.process = os.getpid()
-        # Streams that were dropped without being closed. The collector may find one while the lock is held, so these
-        # are only noted, and the next thread that holds the lock counts them off.
+        # Streams that were dropped without being closed. The garbage collector may find one while the lock is held, so they are
+        # only noted here. The next thread that holds the lock counts them.
         self.strays: deque[None] = deque()
 
     def run(self, executor: SerialExecutor) -> None:
         """Run the jobs of ``executor``. Raises RuntimeError if no thread can be started."""
         with self._lock:
             if self._idle:
-                # The one that worked last: its stack is warm, and the others reach their time to leave.
+                # Use the thread that worked last: its stack is in the cache, and the others reach their idle time.
                 seat = self._idle.pop()
                 seat.executor = executor
                 seat.wake.release()
@@ -85,7 +85,7 @@ class _Workers:
     def _start(self, executor: SerialExecutor) -> None:
         seat = _Seat()
         seat.executor = executor
-        # A daemon: a call that never returns (a server that is gone, a device) must not keep the interpreter.
+        # A daemon thread: a call that never returns (a lost server, a device) must not keep the interpreter alive.
         thread = threading.Thread(target=self._serve, args=(seat,), name=THREAD_NAME, daemon=True)
         self._threads.add(thread)
         try:
@@ -95,7 +95,7 @@ class _Workers:
             raise
 
     def _serve(self, seat: _Seat) -> None:
-        # The thread keeps its arguments for as long as it lives, and must not keep an executor.
+        # A thread keeps its arguments while it lives, and must not keep an executor.
         executor, seat.executor = seat.executor, None
         try:
             while executor is not None:
@@ -120,7 +120,7 @@ class _Workers:
                 if seat in self._idle:
                     self._idle.remove(seat)
                     return None
-            # An executor took the seat between the end of the wait and the lock.
+            # An executor was assigned between the end of the wait and the lock.
             seat.wake.acquire()
         return seat.executor
 
@@ -137,7 +137,7 @@ class _Workers:
 
     @property
     def at_work(self) -> bool:
-        """Return whether any thread has work, or is about to begin it."""
+        """Return whether any thread works or is about to work."""
         with self._lock:
             return len(self._threads) > len(self._idle)
 
@@ -191,7 +191,7 @@ class _Workers:
         with self._lock:
             self._waiting += 1
             if self._backlog:
-                # Where no thread can be started, the next one that is free takes it.
+                # If no thread can be started, the next free thread takes the executor.
                 with contextlib.suppress(RuntimeError):
                     self._start(self._backlog[0])
                     self._backlog.popleft()
@@ -204,7 +204,7 @@ class _Workers:
 
 _workers = _Workers()
 if hasattr(os, "register_at_fork"):
-    # The child has none of the threads.
+    # A forked child has none of the threads.
     os.register_at_fork(after_in_child=_workers.__init__)  # type: ignore[misc]
 atexit.register(_workers.leave)
 
@@ -220,7 +220,7 @@ def at_work() -> bool:
 
 
 def waiting() -> contextlib.AbstractContextManager[None]:
-    """Mark a call in a worker that may wait without end: the worker then does not count against `MOST_WORKERS`."""
+    """Mark a call in a worker that may wait forever: the worker then does not count against `MOST_WORKERS`."""
     return _workers.waiting()
 
 
@@ -296,7 +296,7 @@ class SerialExecutor:
             return value, error, self._end()
 
         def reap(outcome: Any, _: BaseException | None) -> None:
-            # Where no thread could be started: a loop that waits for a moment is better than a descriptor left open.
+            # If no thread can be started, a short wait of the loop is better than a leaked descriptor.
             value, error, going = outcome or last()
             self._report(partial(done, value, error), going, _MOST_LOOKS)
 
@@ -315,7 +315,7 @@ class SerialExecutor:
         return _workers.closed() if self._process == _workers.process else []
 
     def __del__(self) -> None:
-        # The parent's streams that a forked child has copies of are not among those that it counts.
+        # A forked child does not count the copies of its parent's streams.
         if not self._ended and self._process == _workers.process:
             _workers.strays.append(None)
 
@@ -365,7 +365,7 @@ class SerialExecutor:
             try:
                 done(value, error)
             except BaseException:
-                # What a listener raised goes to the loop's exception handler; the other results still arrive.
+                # An exception of a listener goes to the loop's exception handler; the other results still arrive.
                 self.loop.call_soon(self._deliver)
                 raise
 

@@ -1,8 +1,8 @@
 """The command ``forebay``.
 
 Each subcommand is a module of this package with ``add_arguments(parser)`` and ``run(args)``, which returns
-the exit status; it is imported when it is needed. Statuses: 0 done, 1 failed, 2 wrong usage, 141 the reader
-of the output has gone, 128 + n stopped by signal n.
+the exit status. The command imports it on demand. Statuses: 0 done, 1 failed, 2 wrong usage, 141 the reader of the
+output has closed it, 128 + n stopped by signal n.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from forebay.cli.output.failure import Failure, complain
 
 __all__ = ["main"]
 
-#: Subcommands: the module with the work, and what it does in a line.
+#: Subcommands: the module, and a summary in one line.
 COMMANDS = {
     "copy": ("forebay.cli.commands.copy", "copy a file, a pipe or a device"),
     "serve": ("forebay.cli.commands.serve", "serve the files of a folder by HTTP"),
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         return NOBODY_READS
     except OSError as error:
-        # The command's own output, as all else comes as a Failure.
+        # An error of the command's own output. All other errors are a Failure.
         complain(f"standard output: {error.strerror}")
         _drop_output()
         return 1
@@ -74,7 +74,7 @@ def _run(arguments: list[str], is_process: bool) -> int:
     if is_process:
         from forebay.cli.signals import ignore_signals
 
-        # What comes while the interpreter clears up must not look as if it had stopped the work.
+        # A signal during the cleanup of the interpreter must not look as if it had stopped the work.
         ignore_signals()
     return status
 
@@ -104,7 +104,7 @@ class _Version(argparse.Action):
 
 
 def _drop_output() -> None:
-    """Prevent complaints at the end of the process about output whose reader has gone."""
+    """Prevent messages at the end of the process about output whose reader has gone."""
     with contextlib.suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Signals that end a copy: the copy is cleaned up, and the exit status tells the signal."""
+"""Signals that end a copy: the copy is cleaned up, and the exit status names the signal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from forebay._core.abort import AbortController, AbortSignal
 __all__ = ["Stopping", "ignore_signals"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# Seconds after which a second signal does not wait for the cleaning up any more.
+# Seconds after which a second signal no longer waits for the cleanup.
 _PATIENCE = 2.0
 
 
@@ -47,17 +47,17 @@ class Stopping:
 
     def __enter__(self) -> Stopping:
         with contextlib.suppress(RuntimeError):
-            # Where one is running.
+            # There may be no running loop.
             self._loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             before = signal.getsignal(number)
             if before in (signal.SIG_IGN, None):
                 continue
             try:
-                # Not by the loop, which would have the default action take their place before it is closed.
+                # The loop's handlers are not used here, because the loop resets the signals before it is closed.
                 signal.signal(number, self._came)
             except ValueError:
-                # Not the main thread.
+                # This is not the main thread.
                 break
             self._before[number] = before
         return self
@@ -80,7 +80,7 @@ class Stopping:
             self._since = monotonic()
             if self._loop is not None:
                 with contextlib.suppress(RuntimeError):
-                    # It may be closed by now.
+                    # The loop may be closed by now.
                     self._loop.call_soon_threadsafe(self._controller.abort)
         elif monotonic() - self._since > _PATIENCE:
             signal.signal(number, signal.SIG_DFL)

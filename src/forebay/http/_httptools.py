@@ -1,4 +1,4 @@
-"""The parser httptools: a package of its own, which only programs with HTTP need."""
+"""The parser httptools: a separate package that only programs with HTTP need."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from forebay.streams.joining.pipeline import pipeline
 
 __all__ = ["ReverseProxy"]
 
-# Of one connection only (RFC 9110, 7.6.1); Expect is answered by ourselves.
+# Fields of one connection only (RFC 9110, 7.6.1). The proxy itself handles Expect.
 _HOP_BY_HOP = frozenset(
     (
         "connection",
@@ -40,9 +40,9 @@ _HOP_BY_HOP = frozenset(
         "expect",
     )
 )
-# What a proxy says about the client, beside the fields that begin with "x-forwarded-".
+# Fields that describe the client, besides those that begin with "x-forwarded-".
 _CLAIMS = frozenset(("forwarded", "x-real-ip"))
-# What the target of a request may hold as it is. A backslash is a slash to some.
+# Characters that a target may contain. Some servers take a backslash for a slash.
 _SAFE = "!$%&'()*+,/:;=?@[]~-._"
 
 Fields = list[tuple[str, str]]
@@ -110,7 +110,7 @@ class ReverseProxy:
         try:
             asked = self._ask(request)
         except ValueError:
-            # The client's fault, and no news to us.
+            # The client's error needs no report.
             _fail(response, 400)
             return
         except StreamDestroyedError:
@@ -123,17 +123,17 @@ class ReverseProxy:
             _copy_head(answer, response)
         except (OSError, StreamError) as error:
             if error is request.errored:
-                # The client's own fault, and answered as such.
+                # The error is the client's, and it gets the fitting status.
                 raise
             asked.destroy()
             _fail(response, 504 if isinstance(error, HttpTimeoutError) else 502)
             return
-        # If one side breaks off, the other is broken off; the error has no other receiver.
+        # If one side breaks off, the proxy breaks off the other. No other code receives the error.
         with contextlib.suppress(OSError, StreamError):
             await pipeline(answer, response)
 
     def _ask(self, request: ServerRequest) -> ClientRequest:
-        """Return the request to the server. Raise ValueError for a request that cannot be forwarded."""
+        """Return the request for the server. Raise ValueError if a request cannot be forwarded."""
         host, path = _place(request)
         if self._has_path and any(part == ".." for part in _parts(path)):
             raise InvalidArgValueError(f"{path!r} leads out of the path of {self.target}")
@@ -173,14 +173,14 @@ def _place(request: ServerRequest) -> tuple[str, str]:
     host, url = request.headers.get("host", ""), request.url
     scheme, separator, rest = url.partition("://")
     if not url.startswith("/") and separator and scheme.lower() in ("http", "https"):
-        # The absolute form: what it says comes before Host.
+        # In the absolute form, its host has precedence over the Host field.
         end = min((rest.find(mark) for mark in "/?#" if mark in rest), default=len(rest))
         host, url = rest[:end].rpartition("@")[2], rest[end:]
         if not url.startswith("/"):
             url = "/" + url
     if not url.startswith("/"):
         raise InvalidArgValueError(f"the target of the request must begin with a slash, got {url!r}")
-    # The bytes as they came, except those that a URL cannot have. A fragment is not for servers.
+    # Keep the bytes as received, except those that a URL cannot have. A fragment is not sent to servers.
     return host, quote_from_bytes(url.partition("#")[0].encode("latin-1"), safe=_SAFE)
 
 
@@ -202,7 +202,7 @@ def _copy_head(answer: ClientResponse, response: ServerResponse) -> None:
 
 
 def _fail(response: ServerResponse, status: int) -> None:
-    """Answer with a status if it is not too late."""
+    """Respond with a status unless the response has begun."""
     if response.destroyed:
         return
     if response.headers_sent:
@@ -216,7 +216,7 @@ def _fail(response: ServerResponse, status: int) -> None:
 
 
 def _end_to_end(raw: Iterable[tuple[bytes, bytes]]) -> Fields:
-    """Return the header fields for the other end, without those for this connection alone."""
+    """Return the header fields for the other side, without those of this connection only."""
     pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in raw]
     left_out = set(_HOP_BY_HOP)
     for name, value in pairs:

@@ -12,7 +12,7 @@ from forebay.errors import InvalidArgTypeError, InvalidArgValueError, MissingArg
 
 __all__ = ["Address", "Lookup", "Place", "find_addresses", "parse_place", "place_of", "readable_address"]
 
-#: ``lookup(host, port, family)``: what `socket.getaddrinfo` returns, awaited.
+#: ``lookup(host, port, family)``: an async function with the result of `socket.getaddrinfo`.
 Lookup: TypeAlias = Callable[[str | None, int, int], Awaitable[Sequence[Any]]]
 
 
@@ -74,7 +74,7 @@ def _checked_port(port: Any) -> int:
 def _checked_path(path: str | bytes) -> str | bytes:
     if not path:
         raise OutOfRangeError("the path of a Unix socket must not be empty")
-    # A name that begins with one is no path (Linux), and may hold more of them.
+    # A name that begins with a null byte is no path (Linux), and may contain more null bytes.
     if os.fsdecode(path).find("\0") > 0:
         raise InvalidArgValueError(f"the path of a Unix socket must not hold a null byte, got {path!r}")
     return path
@@ -101,7 +101,7 @@ async def find_addresses(
     lookup: Lookup | None = None,
     passive: bool = False,
 ) -> list[Address]:
-    """The addresses of a place. A name is looked up by ``lookup``, or by the loop. Raises socket.gaierror, an OSError."""
+    """Return the addresses of a place. ``lookup``, or the loop, looks up a name. Raises socket.gaierror, an OSError."""
     if place.path is not None:
         return [Address(socket.AF_UNIX, 0, place.path)]
     host = place.host
@@ -127,9 +127,9 @@ async def find_addresses(
 
 
 def _without_lookup(host: str | None, port: int, family: int, passive: bool) -> Sequence[Any] | None:
-    """Return addresses that need no lookup: those of a number, or of no name at all."""
+    """Return addresses that need no lookup: a numeric address, or no host at all."""
     if host is None or host == "":
-        # Every address; one socket takes both families where the system has both.
+        # All addresses. One socket serves both families if the system has both.
         if family != socket.AF_INET and socket.has_ipv6 and passive:
             return [(socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("::", port, 0, 0))]
         return [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", ("0.0.0.0", port))]

@@ -1,4 +1,4 @@
-"""Binding the sockets of a server: the places that listen() was given, and the options."""
+"""Binding the sockets of a server: the addresses and options of listen()."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class BindOptions:
 
 
 def places_of(address: tuple[Any, ...]) -> list[Place]:
-    """Return the places of listen(): a list of hosts is as many places."""
+    """Return the places of listen(): one for each host of a list."""
     for index, each in enumerate(address):
         if isinstance(each, (list, set, frozenset)):
             rest = [other for at, other in enumerate(address) if at != index]
@@ -42,16 +42,16 @@ def bind(
     bound: list[socket.socket],
     paths: list[tuple[str | bytes, int, int]],
 ) -> None:
-    """Listen on ``address``, and add the socket to ``bound``; to ``paths``, a path that was made, and what identifies it."""
+    """Listen on ``address`` and add the socket to ``bound``. Add a new path and its identity to ``paths``."""
     where = address.address
     if bound and place.path is None and where[1] == 0:
-        # The port that the first address was given, for all of them.
+        # All addresses get the port of the first one.
         where = (where[0], bound[0].getsockname()[1], *where[2:])
     try:
         sock = socket.socket(address.family, socket.SOCK_STREAM, address.protocol)
     except OSError as error:
         if error.errno == errno.EAFNOSUPPORT and where[0] == "::":
-            # A system without IPv6.
+            # The system has no IPv6.
             bind(Address(socket.AF_INET, 0, ("0.0.0.0", where[1])), place, options, bound, paths)
             return
         raise

@@ -9,12 +9,12 @@ cdef int _CLOSING_STEPS
 
 cdef class Channel(SendQueue):
     cdef object __weakref__
-    cdef bint _tells_once           # the loop may drop its watch
-    cdef bint _wanted               # the stream has asked for more
-    cdef bint _reading              # the loop watches for something to read
+    cdef bint _tells_once           # the loop reports an error once, and may then drop its watch
+    cdef bint _wanted               # the stream wants more data
+    cdef bint _reading              # the loop watches the descriptor for reading
     cdef bint _ended                # the peer has ended its side
-    cdef int _pieces                # 64 KiB each, to receive into at once
-    cdef list _rest                 # received, not yet pushed; the next one is the last
+    cdef int _pieces                # number of 64 KiB pieces of one receive
+    cdef list _rest                 # received data that is not pushed yet; the next piece is last
     cdef readonly long long bytes_in
     cdef public object kernel_path
     cdef public object source_route

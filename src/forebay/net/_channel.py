@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""The channel of a socket: its descriptor, and how bytes are received through it. `SendQueue` is its sending half."""
+"""The receiving half of a socket's channel. `SendQueue` is its sending half."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 _PIECE_BYTES = 65536
 _MOST_PIECES = 4
-# What `close` consists of.
+# The steps of `close`.
 _CLOSING_STEPS = 8
 
 
 class Channel(SendQueue):
     """The hooks of a socket's stream, on a descriptor that does not block.
 
-    `layer`: what encrypts, if anything does: it has the methods ``write(chunk)``, ``writev(chunks)``, ``final()``,
+    `layer`: the encryption, if there is any. It has the methods ``write(chunk)``, ``writev(chunks)``, ``final()``,
     ``read()``, ``received(data)``, ``received_end()`` and ``failed(error)``, and uses `put`, `sent_all` and `deliver`.
-    `kernel_path`: what moves received bytes on inside the kernel: ``take_over()`` says whether it has taken care of them.
-    `source_route`: whose pipe leads here, told by ``dest_gone()`` too.
-    `brisk`: whether the last receive filled all the room it had, so that more is likely to be there.
+    `kernel_path`: moves received bytes inside the kernel. ``take_over()`` returns whether it handles them.
+    `source_route`: the kernel path whose pipe leads to this socket. ``dest_gone()`` tells it about the end.
+    `brisk`: whether the last receive filled its whole room, so that more data is likely.
     """
 
     _tells_once: bool
@@ -45,7 +45,7 @@ class Channel(SendQueue):
 
     def __init__(self, stream: Stream, loop: asyncio.AbstractEventLoop) -> None:
         SendQueue.__init__(self, stream, loop)
-        # uvloop tells of a descriptor with an error once, and never again, though there may be more to receive.
+        # uvloop reports an error of a descriptor only once, although there may be more data to receive.
         self._tells_once = not isinstance(loop, BaseEventLoop)
         self._wanted = False
         self._reading = False
@@ -58,7 +58,7 @@ class Channel(SendQueue):
         self.source_route = None
 
     def open(self, fd: int) -> None:
-        """The socket is connected: from here on bytes may flow."""
+        """Start to transfer bytes: the socket is connected."""
         self.fd = fd
         self.active_at = now()
         if self._wanted:
@@ -66,7 +66,7 @@ class Channel(SendQueue):
         self._go_on()
 
     def close(self, error: BaseException | None) -> None:
-        """Let go of the descriptor, which the caller closes; what was not sent is dropped."""
+        """Release the descriptor, which the caller closes, and drop unsent data."""
         if self._closed:
             return
         self._closed = True
@@ -85,7 +85,7 @@ class Channel(SendQueue):
             raise first
 
     def _close_step(self, step: int, error: Any) -> None:
-        """One step of `close`; each is taken, though those before it have raised."""
+        """Do one step of `close`. Every step runs, even if an earlier one has raised."""
         if step == 0:
             self._stop_reading()
         elif step == 1:
@@ -120,14 +120,14 @@ class Channel(SendQueue):
             self._tell_free()
 
     def forget(self) -> None:
-        """After `close`: let go of the stream, which holds this channel. Nothing looks for it any more."""
+        """After `close`, release the stream, which holds this channel."""
         self._stream = None
         self.layer = None
 
-    # ---- what comes in
+    # ---- receiving
 
     def read(self, size: int) -> None:
-        """The ``_read`` hook."""
+        """Do the work of the ``_read`` hook."""
         if self._closed or (self._ended and self.layer is None):
             return
         self._wanted = True
@@ -139,16 +139,16 @@ class Channel(SendQueue):
             self._start_reading()
 
     def hold(self) -> None:
-        """For the kernel path: stop reading, though more is wanted."""
+        """For the kernel path: stop reading, although the stream wants more."""
         self._stop_reading()
 
     def resume(self) -> None:
-        """For the kernel path: go on reading, if more is wanted."""
+        """For the kernel path: resume reading if the stream wants more."""
         if self._wanted and not self._reading and self.fd >= 0 and not self._ended:
             self._start_reading()
 
     def read_failed(self, error: OSError) -> None:
-        """For the kernel path: receiving has failed."""
+        """For the kernel path: handle an error of receiving."""
         self.note_fault(error)
         self._stop_reading()
         self._failed(error)
@@ -157,7 +157,7 @@ class Channel(SendQueue):
         try:
             self._loop.add_reader(self.fd, self.on_readable)
         except OSError as error:
-            # The system watches no more descriptors. Some callers are called by the loop, which would only note it.
+            # The system cannot watch more descriptors. Report the error here, because the loop would only log it.
             self._failed(error)
             return
         self._reading = True
@@ -169,7 +169,7 @@ class Channel(SendQueue):
                 self._loop.remove_reader(self.fd)
 
     def on_readable(self) -> None:
-        """For the loop."""
+        """Receive. The loop calls this."""
         self._receive()
         if self._tells_once and self._reading and has_error(self.fd):
             self._stop_reading()
@@ -177,7 +177,7 @@ class Channel(SendQueue):
 
     def _receive(self) -> None:
         if self._closed or not self._wanted:
-            # The reader was left where it was, in case that more is wanted before more comes.
+            # The watch was kept, in case the stream wants more before more data arrives.
             self._stop_reading()
             return
         if self.kernel_path is not None and self.kernel_path.take_over():
@@ -211,12 +211,12 @@ class Channel(SendQueue):
         if self.layer is not None:
             self.layer.received(data)
             return
-        # A listener may close the socket, and with that the channel lets go of the stream.
+        # A listener may close the socket, which makes the channel release the stream.
         stream = self._stream
         more = stream._r_push(data, None)
         if not more:
             self._wanted = False
-        # Where all that comes is taken on the spot, more may come at once.
+        # If the stream takes everything at once, the next receive may be larger.
         self.brisk = size == _PIECE_BYTES
         self._pieces = 2 if self.brisk and stream._r_length == 0 else 1
 
@@ -242,7 +242,7 @@ class Channel(SendQueue):
             self._pieces = min(self._pieces * 2, _MOST_PIECES)
 
     def _give_rest(self) -> None:
-        """Push what was received together, piece by piece; a listener's exception must not lose the others."""
+        """Push the received pieces one by one. An exception of a listener must not lose the later pieces."""
         rest = self._rest
         stream = self._stream
         more = True
@@ -266,7 +266,7 @@ class Channel(SendQueue):
             self._give_rest()
 
     def deliver(self, data: bytes | None) -> bool:
-        """For the layer: push what it has decrypted; None is the end. Whether more is wanted."""
+        """For the layer: push decrypted data; None is the end. Return whether the stream wants more."""
         stream = self._stream
         if self._closed or stream is None:
             return False
@@ -279,11 +279,11 @@ class Channel(SendQueue):
 
     @property
     def wanted(self) -> bool:
-        """Whether the stream has asked for more."""
+        """Return whether the stream wants more."""
         return bool(self._wanted)
 
     def count_in(self, size: int) -> None:
-        """For the kernel path: ``size`` bytes came in."""
+        """For the kernel path: count ``size`` received bytes."""
         self.bytes_in += size
         if self.watched:
             self.active_at = now()

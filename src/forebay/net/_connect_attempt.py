@@ -60,7 +60,7 @@ class ConnectAttempt:
         try:
             addresses = await find_addresses(place, family=family, lookup=lookup)
         except Exception as error:
-            # A lookup of the program's own may raise anything, and what it returned may be no address.
+            # A custom lookup may raise anything, and its result may be invalid.
             if place.host is not None and isinstance(error, OSError):
                 self._tell(error, None, None)
             stream.destroy(error)
@@ -74,7 +74,7 @@ class ConnectAttempt:
         self._stream._s_tell("lookup", error, address, family, self._place.host)
 
     def _looked_up(self, task: asyncio.Task[None]) -> None:
-        # Other code has cancelled it, maybe before its first step.
+        # Other code has cancelled the task, perhaps before its first step.
         if task.cancelled() and not self._stream.destroyed:
             self._stream.destroy()
 

@@ -66,12 +66,12 @@ class Connecting(Operation[Connected_co], Generic[Connected_co]):
             self._end(None)
 
     def _secured(self, task: asyncio.Task[None]) -> None:
-        # Other code has cancelled it, maybe before its first step.
+        # Other code has cancelled the task, perhaps before its first step.
         if task.cancelled():
             self.socket.destroy()
 
     def _failed(self, error: BaseException) -> None:
-        # Who listens for himself has been told.
+        # The program has an 'error' listener, so the error is already reported.
         if self.socket.listener_count("error") > 1:
             self.mark_handled()
         self._end(error)
@@ -96,19 +96,19 @@ class Connecting(Operation[Connected_co], Generic[Connected_co]):
         try:
             yield from super().__await__()
         except asyncio.CancelledError:
-            # It may have been connected by then, and the program would not have the socket.
+            # The connection may be open by then, and the program would not have the socket.
             self._abandoned()
             raise
         finally:
             self._awaits -= 1
         if self.socket.errored is not None:
-            # Between the connection and the task's turn. 'error', which may be still to come, says the same.
+            # The socket failed between the connection and the task's turn. A later 'error' event has the same error.
             raise self.socket.errored
         self.socket.off("error", self._failed)
         return self.socket
 
     def _abandoned(self) -> None:
-        # What follows was asked for. It is not an error to report.
+        # The cancellation causes the following errors, so they are not reported.
         self.mark_handled()
         self.socket.destroy()
 

@@ -16,7 +16,7 @@ from forebay.net._address import Address, Place
 
 __all__ = ["HappyEyeballs"]
 
-# Between two looks at a Unix socket whose listener's queue is full.
+# Seconds between two attempts at a Unix socket whose listener's queue is full.
 _FULL_QUEUE_SECONDS = 0.02
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR)
 
@@ -47,7 +47,7 @@ class HappyEyeballs:
         self._next()
 
     def cancel(self) -> None:
-        """Give up; nothing is reported."""
+        """Give up without a report."""
         self._done = None
         self._left.clear()
         self._stop_timer()
@@ -91,7 +91,7 @@ class HappyEyeballs:
                 self._loop.add_writer(sock.fileno(), partial(self._answered, sock))
                 return
         except (OSError, ValueError, OverflowError, TypeError) as error:
-            # A path that is too long, for one, or what a lookup of the program's own takes for an address.
+            # A path may be too long, or a custom lookup may have returned an invalid address.
             self._failed(sock, error)
             return
         if number == 0:
@@ -117,7 +117,7 @@ class HappyEyeballs:
             if not self._loop.is_closed():
                 self._loop.remove_writer(sock.fileno())
         finally:
-            # Nothing was sent on it that could be lost.
+            # The connection has sent nothing, so closing it loses nothing.
             with contextlib.suppress(OSError):
                 sock.close()
 
@@ -135,7 +135,7 @@ class HappyEyeballs:
             self._drop(sock)
         self._errors.append(error)
         if self._left:
-            # Not on the spot: a host may have thousands of addresses that fail at once.
+            # Do not start the next attempt recursively: a host may have thousands of addresses that fail at once.
             self._stop_timer()
             self._timer = self._loop.call_later(0, self._next)
         elif not self._open and self._done is not None:
@@ -143,7 +143,7 @@ class HappyEyeballs:
             done(None, self._summary())
 
     def _summary(self) -> Exception:
-        """Return the error of the whole: that of the first address, with the name of the place."""
+        """Return the error of the whole connect: that of the first address, with the name of the place."""
         first = self._errors[0]
         error = first
         if isinstance(first, OSError):

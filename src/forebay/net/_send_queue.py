@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from forebay._core.state.stream import Stream
 
 
-# Chunks of so many bytes are not kept waiting for others to go with.
+# Chunks of at least this size do not wait for others.
 _LARGE_BYTES = 16384
-# Entries that one gather write takes.
+# The number of chunks that one gather write takes.
 _MOST_ENTRIES = 1024
-# Bytes that a socket writes in one burst. Then the loop gets its turn, however fast the peer takes them; and a peer on
-# the same machine finds them in the cache of the processor.
+# Bytes that a socket writes in one burst. Then the loop gets its turn, even if the peer reads fast; a peer on the same
+# machine finds the bytes in the processor's cache.
 _BURST_BYTES = 128 * 1024
 
 
@@ -35,9 +35,9 @@ class SendQueue(Bursting):
     """The `write`, `writev` and `final` hooks of a socket's stream, and the direct path to it.
 
     `layer`: see `Channel`.
-    `owner`: who has the descriptor for writing, in the place of the queue; told by ``writable()``, and asked by
-    ``stop()`` to make room for others; ``dest_gone()`` says that the socket is destroyed.
-    `fault`: the error of the connection itself, which this side has not caused; None while it is whole.
+    `owner`: the code that has the descriptor for writing instead of the queue. ``writable()`` tells it to write, ``stop()``
+    asks it to release the descriptor, and ``dest_gone()`` tells it that the socket is destroyed.
+    `fault`: an error of the connection that this side has not caused, or None.
     `peer_ended`: whether the peer has ended its side.
     """
 
@@ -97,13 +97,13 @@ class SendQueue(Bursting):
     def find_fault(self) -> BaseException | None:
         """Return the error of the connection, or None."""
         if self._sending and self.fault is None:
-            # A system call has raised it, in a hook, and the stream has it before this channel.
+            # A system call in a hook has raised it, and the stream gets it before this channel.
             stream = self._stream
             self.fault = stream._s_errored
         return self.fault
 
     def refusal(self) -> BrokenPipeError | None:
-        """The error of a write that comes when the peer has ended the connection, and this side with it; else None."""
+        """Return the error of a write after the peer has ended the connection, which has ended this side, or None."""
         if self._ended_here or not self.peer_ended:
             return None
         error = BrokenPipeError(
@@ -122,7 +122,7 @@ class SendQueue(Bursting):
         else:
             stream._s_fail(error, False)
 
-    # ---- what goes out
+    # ---- sending
 
     def write(self, chunk: Any) -> Any:
         """The ``_write`` hook."""
@@ -134,7 +134,7 @@ class SendQueue(Bursting):
             return self._pending()
         if size == 0:
             return None
-        # Where it raises it stays true, and `find_fault` knows by it that the error is the connection's.
+        # If the call raises, the flag stays true, and `find_fault` concludes that the error is the connection's.
         self._sending = True
         taken = send(self.fd, chunk)
         self._sending = False
@@ -159,27 +159,27 @@ class SendQueue(Bursting):
         return None
 
     def put(self, data: bytes) -> None:
-        """For the layer: send bytes that are not those of a write, or those of one, which `sent_all` then ends."""
+        """For the layer: send bytes that belong to no write, or bytes of a write that `sent_all` completes."""
         self._queued(data)
         if not self._held():
             self._send_queued()
 
     def sent_all(self, done: Completion) -> bool:
-        """For the layer: whether all that was put is sent; if not, ``done`` is resolved when it is."""
+        """For the layer: return whether all bytes are sent. If not, resolve ``done`` when they are."""
         if self._queue is None or self._queue.nbytes == 0:
             return True
         self._done = done
         return False
 
     def final(self) -> Any:
-        """The ``_final`` hook: everything is written."""
+        """Do the ``_final`` hook: everything is written."""
         self._ended_here = not self.peer_ended
         if self.layer is not None:
             return self.layer.final()
         return self.finish()
 
     def finish(self) -> Any:
-        """Shut the sending side down when the queue is empty."""
+        """Shut down the sending side when the queue is empty."""
         if self.fd < 0 or self.owner is not None or (self._queue is not None and self._queue.nbytes):
             self._final_done = Completion()
             if self.owner is not None:
@@ -190,7 +190,7 @@ class SendQueue(Bursting):
         return None
 
     def _held(self) -> bool:
-        """Return whether bytes have to wait in the queue."""
+        """Return whether bytes must wait in the queue."""
         return self.fd < 0 or self._blocked or self._yielding or self.owner is not None
 
     def _pending(self) -> Any:
@@ -218,7 +218,7 @@ class SendQueue(Bursting):
             self._loop.call_soon(self._yielded)
 
     def _burst_over(self) -> None:
-        """Called when the burst is over."""
+        """Send the waiting chunks at the end of the burst."""
         self._burst = False
         if not self._yielding:
             self._burst_bytes = 0
@@ -230,7 +230,7 @@ class SendQueue(Bursting):
         self._go_on()
 
     def _go_on(self) -> None:
-        """Send what has waited, together with what the stream has queued behind it, if it may be sent."""
+        """Send the waiting bytes, together with the chunks that the stream has queued behind them."""
         if self._closed or self._held():
             return
         if self._done is not None and self.layer is None:
@@ -278,7 +278,7 @@ class SendQueue(Bursting):
                 self._loop.remove_writer(self.fd)
 
     def on_writable(self) -> None:
-        """Called by the loop."""
+        """Continue to send. The loop calls this."""
         self._blocked = False
         if self.owner is not None:
             self.owner.writable()
@@ -332,7 +332,7 @@ class SendQueue(Bursting):
         )
 
     def when_free(self, call: Callable[[], object]) -> None:
-        """Call ``call()`` once, when everything on its way has gone, or the socket was opened or closed."""
+        """Call ``call()`` once, when all bytes in flight are sent, or the socket was opened or closed."""
         if self._free_calls is None:
             self._free_calls = []
         self._free_calls.append(call)
@@ -342,15 +342,15 @@ class SendQueue(Bursting):
         self._free_calls = None
         if calls is not None:
             for call in calls:
-                # After the ticks in which the streams take note of what has just happened.
+                # This comes after the ticks in which the streams handle what has just happened.
                 self._loop.call_soon(call)
 
     def acquire(self, owner: Any) -> None:
-        """Let ``owner`` send until it calls `release`; writes wait."""
+        """Let ``owner`` send until it calls `release`. Other writes wait."""
         self.owner = owner
 
     def wait_writable(self) -> None:
-        """Call the owner's ``writable()`` when the descriptor takes more."""
+        """Call the owner's ``writable()`` when the descriptor accepts more."""
         self._block()
 
     def count_out(self, size: int) -> None:
@@ -360,7 +360,7 @@ class SendQueue(Bursting):
             self.active_at = now()
 
     def release(self) -> None:
-        """Note that the owner is done."""
+        """Note that the owner has finished."""
         self.owner = None
         self._blocked = False
         self._go_on()

@@ -33,9 +33,9 @@ __all__ = ["Listening", "Server"]
 BACKLOG = 511
 #: Connections that are accepted before the loop has its turn.
 _ACCEPTED_AT_ONCE = 64
-#: Seconds to wait after the system has refused a connection for want of descriptors or memory.
+#: Seconds to wait after the system has refused a connection because of missing descriptors or memory.
 _RETRY_SECONDS = 0.1
-# The peer was gone before it was accepted, or the network had something to say about it.
+# The peer closed the connection before it was accepted, or the network reported an error for it.
 _ALREADY_GONE = (
     errno.ECONNABORTED,
     errno.EPERM,
@@ -58,13 +58,13 @@ class Listening(Operation["Server"]):
         try:
             yield from super().__await__()
         except asyncio.CancelledError:
-            # It may listen by then, and the program would not have the server.
+            # The server may listen by then, and the program would not have it.
             self._abandoned()
             raise
         return self._server
 
     def _abandoned(self) -> None:
-        # What follows was asked for. It is not an error to report.
+        # The cancellation causes the following errors, so they are not reported.
         self.mark_handled()
         self._server.close()
 
@@ -128,18 +128,18 @@ class Server(EventEmitter):
         self._ssl = ssl
         check_seconds("handshake_timeout", handshake_timeout)
         self._handshake_timeout = handshake_timeout
-        #: Connections that there may be at a time, None for any number; more are closed at once ('drop').
+        #: The most simultaneous connections, or None; further ones are closed at once ('drop').
         self.max_connections = max_connections
         self._listeners: list[socket.socket] = []
         self._connections: set[Socket] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening: asyncio.Task[None] | None = None
         self._retry: asyncio.TimerHandle | None = None
-        # The system has refused the last connection, for want of descriptors for one.
+        # The system has refused the last connection because of missing descriptors.
         self._refused = False
         self._unlink: list[tuple[str | bytes, int, int]] = []
         self._closing = False
-        # 'close' is on its way, and was emitted.
+        # 'close' is due on a tick, or was emitted.
         self._told = False
         self._closed = False
         self._close_waiters: list[asyncio.Future[None]] = []
@@ -211,7 +211,7 @@ class Server(EventEmitter):
             if not isinstance(error, Exception):
                 raise
             self._opening = None
-            # The awaiting task gets it; 'error' is for listeners.
+            # The awaiting task gets the error; the 'error' event is for listeners.
             if self.listener_count("error"):
                 listening.mark_handled()
                 self._s_tell("error", error)
@@ -227,20 +227,20 @@ class Server(EventEmitter):
 
     def _opened(self, task: asyncio.Task[None], listening: Listening) -> None:
         if task.cancelled():
-            # By other code, maybe before its first step.
+            # Other code has cancelled the task, perhaps before its first step.
             self._opening = None
             listening._settle(PrematureCloseError("listen() was cancelled"))
             self._check_closed()
 
     def _let_go(self, socks: list[socket.socket]) -> None:
-        """Close the listening sockets. If the system fails to do so, report it: there is no other remedy."""
+        """Close the listening sockets. An error of the system is only reported, because there is no other remedy."""
         self._run(close_all, socks, what="A listening socket could not be closed")
         self._forget_paths()
 
     def _start_accepting(self) -> None:
         self._retry = None
         for sock in self._listeners:
-            # A socket that other code has closed has no number any more.
+            # The descriptor of a socket that other code has closed is invalid.
             if sock.fileno() >= 0:
                 self._loop.add_reader(sock.fileno(), self._accept, sock)
 
@@ -274,7 +274,7 @@ class Server(EventEmitter):
             try:
                 self._accepted(sock, peer)
             except OSError as error:
-                # It has broken before there was anybody to tell.
+                # The connection broke before any listener could get it.
                 report(self._loop, "A connection could not be taken over", error, self)
             if not self._listeners:
                 return
@@ -339,14 +339,14 @@ class Server(EventEmitter):
         """Await the result of an async handler of the connection, in a task."""
         task = self._start_task(self._serve(stream, work), stream)
         if asyncio.iscoroutine(work):
-            # Where it was cancelled before it began.
+            # The task was cancelled before its first step.
             task.add_done_callback(lambda _: work.close())
 
     async def _serve(self, stream: Socket, handler: Any) -> None:
         met: BaseException | None = None
 
         def heard(error: BaseException) -> None:
-            # The handler is the one who meets what the peer has done to the connection, and what it has done itself.
+            # The handler meets both errors that the peer caused and its own errors.
             if error is not met and not stream._is_peers_fault(error) and stream.listener_count("error") == 1:
                 raise error
 
@@ -356,10 +356,10 @@ class Server(EventEmitter):
         except Exception as error:
             met = error
             if stream._is_peers_fault(error):
-                # The handler has let it pass; 'error' tells who listens.
+                # The handler has not caught the error; the 'error' event reports it to listeners.
                 stream.destroy(error)
             elif stream.destroyed:
-                # Also if the handler has destroyed the connection with it: then users of the connection get it, too.
+                # Report the error even if the handler has destroyed the connection with it.
                 report(self._loop, "Exception in a connection handler", error, stream)
             else:
                 stream.off("error", heard)
@@ -390,7 +390,7 @@ class Server(EventEmitter):
         def done(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             if task.cancelled():
-                # Maybe before its first step.
+                # The task may be cancelled before its first step.
                 stream.destroy()
 
         task.add_done_callback(done)
@@ -413,7 +413,7 @@ class Server(EventEmitter):
         try:
             return bool(self._block_list(peer[0]))
         except Exception as error:
-            # A filter that fails lets no connection in.
+            # If the filter raises, the connection is refused.
             report(self._loop, "Exception in block_list", error, self)
             return True
 
@@ -421,7 +421,7 @@ class Server(EventEmitter):
         """Note that a connection is closed."""
         self._connections.discard(stream)
         if self._retry is not None:
-            # There is a descriptor again.
+            # A descriptor is free again.
             self._retry.cancel()
             self._retry = self._loop.call_later(0, self._start_accepting)
         if self._closing:
@@ -440,7 +440,7 @@ class Server(EventEmitter):
         if callback is not None:
             self.once("close", callback)
         if self._opening is None and not self._listeners and not self._connections and not self._closing:
-            # It never listened.
+            # The server has never listened.
             self._closing = True
             self._check_closed()
             return self
@@ -459,7 +459,7 @@ class Server(EventEmitter):
     async def aclose(self) -> None:
         """Stop accepting, cancel every handler, destroy every connection, and wait until all of them have ended."""
         self.close()
-        # First: a handler is to learn of the end by being cancelled, not from what becomes of its connection.
+        # Cancel the handlers first, so that they do not see errors of their destroyed connections.
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
@@ -513,7 +513,7 @@ class Server(EventEmitter):
                 if (status.st_dev, status.st_ino) == (device, inode):
                     os.unlink(path)
 
-    # ---- what can be seen
+    # ---- public state
 
     @property
     def listening(self) -> bool:

@@ -160,12 +160,12 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
         return self
 
     def _adopt(self, sock: socket.socket, peer: Any) -> None:
-        """Take a connected socket over, and begin to read."""
+        """Take over a connected socket, and start to read."""
         sock.setblocking(False)
         self._connecting = None
         self._sock = sock
-        # As a `makefile()` does: a close() by other code must not free a descriptor that is still watched and written
-        # to, as the next connection may get its number.
+        # Like a `makefile()`: a close() by other code must not free the descriptor while it is in use, because the next
+        # connection may get its number.
         sock._io_refs += 1  # type: ignore[attr-defined]
         self._peer = peer
         if self._no_delay and sock.family != socket.AF_UNIX:
@@ -174,14 +174,14 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
         self._channel.open(sock.fileno())
 
     def _connected(self, sock: socket.socket) -> None:
-        """Take the connection of the attempt."""
+        """Take over the connection of the attempt."""
         try:
             self._adopt(sock, None)
         except Exception as error:
             self.destroy(error)
         if self.destroyed:
             return
-        # A listener that raises does not keep the others, and the bytes, waiting.
+        # An exception of a listener does not delay the other listeners or the data.
         run_all(lambda: self._s_tell("connect"), lambda: self._s_tell("ready"), self._begin_reading)
 
     def _begin_reading(self) -> None:
@@ -191,21 +191,21 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
     # ---- closing
 
     def _shut_down(self) -> None:
-        """Tell the peer that everything is sent."""
+        """Announce the end of the data to the peer."""
         assert self._sock is not None
         try:
             self._sock.shutdown(socket.SHUT_WR)
         except OSError as error:
-            # If the peer is gone already, it cannot be told; a read reports what happened.
+            # If the peer has gone, this fails; a read reports the reason.
             if error.errno != errno.ENOTCONN and not isinstance(error, ConnectionError):
                 self._channel.note_fault(error)
                 raise
 
     def _destroy(self, error: BaseException | None) -> None:
-        # Who asks afterwards, for a log, still gets them.
+        # Programs can still read the addresses afterwards, for a log.
         self._local_name()
         self._peer_name()
-        # What the peer got is not the whole; the program has failed, and has not just had enough.
+        # The program has failed, so the peer must not take what it received for the whole.
         if (
             error is not None
             and error is not self._channel.find_fault()
@@ -301,7 +301,7 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
 
         Args:
             on: False switches the checks off.
-            initial_delay, interval: Seconds of silence before the first probe, and between two probes. None: the system's value.
+            initial_delay, interval: Seconds of silence before the first probe and between two probes. None: the system's value.
             count: Unanswered probes until the connection counts as lost. None: the system's value.
 
         Raises:
@@ -470,7 +470,7 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
         self._channel.when_free(call)
 
     def _acquire(self, owner: TargetOwner) -> None:
-        # The transfer itself owns the channel, and _stop_transfer() stops it.
+        # The running transfer owns the channel, and _stop_transfer() stops it.
         pass
 
     def _transfer(self, transfer: Transfer) -> None:
@@ -484,11 +484,11 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
         self._s_count_written(nbytes, chunks)
         self._channel.release()
 
-    # ---- what can be seen
+    # ---- public state
 
     @property
     def sock(self) -> socket.socket | None:
-        """The `socket.socket` below, for its options only: do not read, write or close it. None before there is one."""
+        """The underlying `socket.socket`, for its options only: do not read, write or close it. None before there is one."""
         return self._sock
 
     @property

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Secure"]
 
-#: The plain bytes of one record at most.
+#: The most plain bytes of one record.
 _RECORD_BYTES = 16384
-# Plain bytes that are encrypted before the result is taken out, which then is one chunk of the queue.
+# Plain bytes after which the ciphertext is taken out; it becomes one chunk of the queue.
 _BATCH_BYTES = 4 * _RECORD_BYTES
 
 
@@ -62,7 +62,7 @@ class Secure:
         self._shaken: asyncio.Future[None] | None = None
         self._ready = False
         self._over = False
-        # Plain bytes: written before the handshake was done, and taken out of the object before it was shut down.
+        # Plain bytes: written before the handshake was done, or decrypted before the SSL object was shut down.
         self._early: list[Any] = []
         self._early_done: Completion | None = None
         self._plain: list[bytes] = []
@@ -77,7 +77,7 @@ class Secure:
         self._timer = loop.call_later(self._timeout, self._too_late)
         self._channel.layer = self
         try:
-            # What came with the last plain bytes belongs to the handshake. If it was slipped in, the handshake fails.
+            # Data after the last plain bytes belongs to the handshake, which fails if an attacker inserted the data.
             while (data := stream._s_read_rest()) is not None:
                 self._incoming.write(data)
             self._go_on()
@@ -87,7 +87,7 @@ class Secure:
                 self.failed(error)
             stream.destroy()
             if self._shaken.done() and not self._shaken.cancelled():
-                # It is raised here.
+                # The error is raised here.
                 self._shaken.exception()
             raise
         finally:
@@ -114,11 +114,11 @@ class Secure:
         self._over = True
         self._channel.note_fault(error)
         with contextlib.suppress(OSError):
-            # The alert that tells the peer why.
+            # Send the alert, which tells the peer the reason.
             self._flush()
         if self._shaken is not None and not self._shaken.done():
             self._shaken.set_exception(error)
-            # The caller of start_tls() has the error; the stream's listeners get it as well, if there are any.
+            # The caller of start_tls() gets the error. The stream's 'error' listeners get it as well, if there are any.
             if not self._stream.listener_count("error"):
                 self._stream.destroy()
                 return
@@ -166,8 +166,8 @@ class Secure:
         assert self._shaken is not None
         if not self._shaken.done():
             self._shaken.set_result(None)
-        # A listener that raises does not delay the bytes. They come after the task that awaits the handshake has said
-        # what is to become of them.
+        # An exception of a listener does not delay the data. The data is pushed after the task that awaits the handshake has
+        # resumed and can add its listeners.
         run_all(
             lambda: self._stream._s_tell("secure"),
             lambda: self._write_early(early, done),
@@ -191,16 +191,16 @@ class Secure:
         if self._channel.sent_all(done):
             done.resolve()
 
-    # ---- what comes in
+    # ---- receiving
 
     def read(self) -> bool:
-        """Return whether the stream got data that was here already, or the end."""
+        """Return whether the stream got buffered data or the end."""
         if not self._ready:
             return False
         return self._decrypt()
 
     def received(self, data: bytes) -> None:
-        """Take records, or parts of records."""
+        """Receive records, or parts of records."""
         self._incoming.write(data)
         if self._ready:
             self._decrypt()
@@ -208,7 +208,7 @@ class Secure:
             self._go_on()
 
     def received_end(self) -> None:
-        """Note that the peer has ended the connection below."""
+        """Note that the peer has ended the underlying connection."""
         self._incoming.write_eof()
         if self._ready:
             self._decrypt()
@@ -218,11 +218,11 @@ class Secure:
             )
 
     def _decrypt(self) -> bool:
-        """Hand on decrypted data, as far as the stream wants it; return whether there was any."""
+        """Push decrypted data while the stream wants more. Return whether there was any."""
         try:
             return self._decrypt_wanted()
         except BaseException:
-            # Of a listener. It must not keep back what was received with the chunk that it has refused.
+            # A listener raised this. Data received together with the refused chunk must not be held back.
             asyncio.get_running_loop().call_soon(self._decrypt)
             raise
 
@@ -250,11 +250,11 @@ class Secure:
             channel.deliver(None)
             return True
         if not self._over:
-            # New keys, for one, are answered.
+            # Send the response to a key update, for example.
             self._send_or_fail()
         return handed
 
-    # ---- what goes out
+    # ---- sending
 
     def write(self, chunk: Any) -> Completion | None:
         """The ``_write`` hook."""
@@ -283,7 +283,7 @@ class Secure:
     def final(self) -> Any:
         """The ``_final`` hook: announce the end to the peer, inside TLS and below it."""
         if self._ready:
-            # Shutting down looks for the peer's answer as well, and would choke on what is still to be read.
+            # The shutdown also looks for the peer's answer, and would fail on unread data.
             while self.object.pending():
                 self._plain.append(self.object.read(_RECORD_BYTES))
             unread = self._incoming.read()

@@ -15,7 +15,7 @@ cdef class Burst(Ticked):
     cdef TickQueue _queue
     cdef list _members
     cdef bint _scheduled            # the tick is queued
-    cdef int _rounds                # how often it has put itself behind the others
+    cdef int _rounds                # how often the tick has moved behind the other ticks
     @cython.locals(queue=TickQueue)
     cdef object add(self, Bursting member)
     @cython.locals(queue=TickQueue, member=Bursting, members=list)

@@ -1,4 +1,4 @@
-"""The burst of a loop: the writes of its sockets in one round of callbacks, and what follows it."""
+"""The burst of a loop: the writes of its sockets in one round of callbacks, and the work at the end of the round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from forebay._core.scheduling.ticks import Ticked, current_queue, report
 if TYPE_CHECKING:
     import asyncio
 
-# Rounds through the tick queue that a burst may last at most.
+# The most rounds through the tick queue of one burst.
 _MOST_ROUNDS = 256
 _TICK_BURST = 1
 _ATTRIBUTE = "_forebay_burst"
@@ -25,9 +25,9 @@ class Bursting:
 
 
 class Burst(Ticked):
-    """The channels that have written since the loop ran its callbacks last.
+    """The channels that have written since the loop last ran its callbacks.
 
-    One tick for all of them: it puts itself behind every other tick, and so comes when there are none.
+    All share one tick. It moves behind every other tick, so it runs when there are no others.
     """
 
     _queue: Any

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-# Where the user names no mark: small chunks, and room for so many of them that one trip to a worker takes
-# many.
+# The default mark: small chunks, and room for as many as one call in a worker takes.
 _READ_MARK = 64 * 1024
 _MARK = 1024 * 1024
 _NOBODY_READS = 141
@@ -84,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
     target = target_of(args.target, args.atomic)
     refuse_same_file(source, target)
     job = _Copy(args, source, target)
-    # To the very end: what comes too late to stop the copy must not look as if it had.
+    # Ignore signals until the process ends: a late signal must not look as if it had stopped the copy.
     with Stopping(is_last=args.is_process) as stopping, asyncio.Runner() as runner:
         return runner.run(job.run(stopping))
 
@@ -97,7 +96,7 @@ class _Copy:
         self._source = source
         self._target = target
         self._stages: list[tuple[str, Any]] = []
-        # What appears under its name as a whole, or not at all.
+        # A target that appears as a whole or not at all.
         self._atomic: WriteStream | None = None
         self._hashing: Hashing | None = None
         self._seconds = 0.0
@@ -108,7 +107,7 @@ class _Copy:
         try:
             error = await self._build(stopping) or await self._flow(stopping)
         finally:
-            # Whatever has happened, a temporary file is gone before the loop is.
+            # On every path, the temporary file is removed before the loop is closed.
             for _, stream in self._stages:
                 with contextlib.suppress(Exception):
                     await stream.aclose()
@@ -125,7 +124,7 @@ class _Copy:
         raise self._failure(error) from None
 
     async def _build(self, stopping: Stopping) -> Exception | None:
-        """Make the stages; an error where that is given up, for there may be a connection to wait for."""
+        """Make the stages. Raise an error if the copy is stopped while an end waits for its connection."""
         args = self._args
         mark = _MARK if args.high_water_mark is None else args.high_water_mark
         add = self._stages.append
@@ -169,7 +168,7 @@ class _Copy:
         args = self._args
         wanted = args.progress
         if wanted is None:
-            # Nor where a person types what is copied, or looks at it on the same terminal.
+            # There is also no progress if a person types the data, or sees it on the same terminal.
             wanted = (
                 sys.stderr is not None
                 and sys.stderr.isatty()
@@ -180,7 +179,7 @@ class _Copy:
             return contextlib.nullcontext()
         from forebay.cli.output.progress import Progress
 
-        # With a codec between, only what was read can be compared with the size of the source.
+        # With a codec between, only the bytes that were read can be compared with the size of the source.
         coded = args.gzip or args.gunzip
         return Progress(
             sys.stderr,

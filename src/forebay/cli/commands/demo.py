@@ -21,11 +21,11 @@ from forebay.streams.writable import Writable
 __all__ = ["add_arguments", "run"]
 
 _CHUNK = 256 * 1024
-# Without backpressure all of it is in memory at one time, so it has to stay harmless.
+# Without backpressure all of it is in memory at one time, so it must be small.
 _MOST = 200 * 1000 * 1000
 _SIZE = 128 * 1024 * 1024
 _RATE = 16 * 1024 * 1024
-# How much faster the source is than the sink.
+# The rate of the source divided by that of the sink.
 _HEAD_START = 5
 _LOOK_SECONDS = 0.1
 _ROWS = 12
@@ -102,7 +102,7 @@ class _SlowSink(Writable):
 
 
 class _FastSource:
-    """A source that gives ``rate`` bytes per second, ``size`` in all."""
+    """A source of ``size`` bytes at ``rate`` bytes per second."""
 
     def __init__(self, size: int, rate: float) -> None:
         self._left = size
@@ -118,8 +118,8 @@ class _FastSource:
         self._ready_at = max(self._ready_at, now - _LOOK_SECONDS) + _CHUNK / self._rate
         if self._ready_at > now:
             await asyncio.sleep(self._ready_at - now)
-        # Memory of its own for each chunk: the system has it back at once when the chunk is gone, and it
-        # shows.
+        # Each chunk has its own memory, which the system gets back at once when the chunk is released. So the memory use
+        # shows the chunks.
         chunk = mmap.mmap(-1, _CHUNK)
         chunk.write(b"~" * _CHUNK)
         return chunk
@@ -140,7 +140,7 @@ async def _with(source: _FastSource, sink: _SlowSink) -> None:
     await pipeline(readable, sink)
 
 
-# ---- what is seen of it
+# ---- the measurements
 
 
 @dataclass
@@ -158,7 +158,7 @@ class _Part:
     async def run(self, size: int, rate: float) -> None:
         sink = _SlowSink(rate)
         watch = asyncio.create_task(self._watch(sink, size))
-        # The first look is the one that the others are compared with.
+        # The first sample is the baseline of the others.
         await asyncio.sleep(0)
         try:
             await self.work(_FastSource(size, rate * _HEAD_START), sink)

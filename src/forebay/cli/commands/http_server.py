@@ -15,7 +15,7 @@ from forebay.net._address import Place, place_of
 
 __all__ = ["Logged", "serve_until_stopped"]
 
-# Seconds that answers in progress get when the command has to stop.
+# Seconds that responses in progress get when the command has to stop.
 _GRACE_SECONDS = 3.0
 
 
@@ -46,7 +46,7 @@ async def serve_until_stopped(
     what: str,
     finish: Callable[[], Awaitable[None]] | None = None,
 ) -> int:
-    """Serve until a signal comes; return the exit status. ``finish``: called in the end. Raises Failure."""
+    """Serve until a signal comes; return the exit status. ``finish`` is called at the end. Raises Failure."""
     server = http.create_server(handler)
     try:
         await server.listen(where)

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Pass connections on until a signal comes; return the exit status. Raises Failure."""
+    """Forward connections until a signal comes; return the exit status. Raises Failure."""
     if args.http:
         from forebay.cli.commands import http_proxy
 
@@ -67,7 +67,7 @@ class _Proxy:
             await server.listen(self._listen)
         except OSError as error:
             raise Failure(in_one_line(error, str(self._listen))) from None
-        # Out of descriptors: it goes on when there are some again.
+        # The server is out of descriptors, and continues when there are some again.
         server.on("error", lambda error: self._say(f"forebay: {error.strerror or error}", sys.stderr))
         here = server.address
         assert here is not None
@@ -88,12 +88,12 @@ class _Proxy:
             connecting.socket.destroy()
 
         try:
-            # Who leaves meanwhile needs no connection any more.
+            # A client that leaves meanwhile needs no upstream connection.
             client.on("error", left)
             upstream = await connecting
             client.off("error", left)
             if self._args.idle_timeout:
-                # What passes either way passes the client's socket.
+                # The client's socket carries the bytes of both directions.
                 client.set_timeout(self._args.idle_timeout, lambda: _give_up(client, upstream))
             await _both_ways(client, upstream)
         except Exception as caught:
@@ -113,7 +113,7 @@ class _Proxy:
 
 
 async def _both_ways(client: net.Socket, upstream: net.Socket) -> None:
-    """Until both sides have ended. Raises the first error, after which both are destroyed."""
+    """Wait until both sides have ended. Raises the first error, after which both are destroyed."""
     ways = [pipeline(client, upstream), pipeline(upstream, client)]
     try:
         for way in ways:

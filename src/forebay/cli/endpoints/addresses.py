@@ -13,16 +13,16 @@ _HERE = "127.0.0.1"
 
 
 def parse_listen(text: str) -> Place:
-    """``PORT``, ``HOST:PORT``, ``[IPV6]:PORT``, or the path of a Unix socket, with or without ``unix:`` before it.
+    """Parse ``PORT``, ``HOST:PORT``, ``[IPV6]:PORT``, or the path of a Unix socket, with or without ``unix:`` before it.
 
-    Without a host it is this machine alone; ``*`` is every address. Raises argparse.ArgumentTypeError.
+    Without a host it is this machine only; ``*`` means every address. Raises argparse.ArgumentTypeError.
     """
     place = _parse(text)
     return place._replace(host=None) if place.host == "*" else place
 
 
 def parse_target(text: str) -> Place:
-    """As `parse_listen`, for `connect`; without a host it is this machine, and ``*`` is nowhere."""
+    """Parse an address as `parse_listen` does, for `connect`. Without a host it is this machine; ``*`` is an error."""
     place = _parse(text)
     if place.host == "*":
         raise argparse.ArgumentTypeError(f"{text!r} is every address, and only one can be connected to")

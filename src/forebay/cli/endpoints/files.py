@@ -64,7 +64,7 @@ class Source:
         self.total = self._size()
 
     def _size(self) -> int | None:
-        # Files that are made up when they are read, as those in /proc, say that they are empty.
+        # Files with generated content, as in /proc, report a size of 0.
         if not stat.S_ISREG(self.status.st_mode) or not self.status.st_size:
             return None
         skipped = os.lseek(_STDIN, 0, os.SEEK_CUR) if self.is_stdin else 0
@@ -115,7 +115,7 @@ class Target:
             return True
         if not stat.S_ISREG(self.status.st_mode):
             return False
-        # Links such as /dev/stdout lead to a file that need not be where they say it is.
+        # A link such as /dev/stdout may lead to another file than its text says.
         try:
             return os.path.samestat(self.status, os.stat(os.path.realpath(self._path)))
         except OSError:
@@ -155,7 +155,7 @@ class Target:
 
 
 def refuse_same_file(source: Any, target: Any) -> None:
-    """Raise Failure where the target is the very file that is read. Devices and pipes may be both."""
+    """Raise Failure if the target is the file that is read. Devices and pipes may be both."""
     if (
         source.status is not None
         and target.status is not None

@@ -19,7 +19,7 @@ class _Connection:
     status = None
 
     def __init__(self, text: str) -> None:
-        #: For messages.
+        #: The name for messages.
         self.name = text
         self.is_terminal = False
         scheme, _, rest = text.partition("://")
@@ -40,7 +40,7 @@ class _Connection:
         try:
             (socket,) = await once(server, "connection", signal=signal)
         finally:
-            # One connection is one copy.
+            # Accept one connection for one copy.
             server.close()
         connected: net.Socket = socket
         return connected
@@ -52,7 +52,7 @@ class NetworkSource(_Connection):
     is_stdin = False
     #: The number of bytes is not known.
     total = None
-    #: Of a file that is made of them, less the umask.
+    #: The permissions of a file that is made from the data, less the umask.
     permissions = 0o666
 
     async def open(self, high_water_mark: int, signal: AbortSignal) -> net.Socket:
@@ -68,7 +68,7 @@ class NetworkTarget(_Connection):
 
     async def open(self, high_water_mark: int, permissions: int, signal: AbortSignal) -> net.Socket:
         socket = await self._open(high_water_mark, signal)
-        # What comes back is of no interest, but unread it would turn the end into a reset.
+        # Discard the peer's data: unread data would turn the end into a reset.
         return socket.resume()
 
     def hint(self, error: BaseException) -> str:

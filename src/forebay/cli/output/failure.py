@@ -10,14 +10,14 @@ import unicodedata
 __all__ = ["Failure", "complain", "in_one_line"]
 
 
-# How a name is shown that is empty.
+# The text for an empty name.
 NO_NAME = "''"
-# Control and format characters, and ends of lines.
+# Control and format characters, and line breaks.
 _CONTROLS = ("Cc", "Cf", "Zl", "Zp")
 
 
 class Failure(Exception):
-    """The command cannot go on; its text is for the user."""
+    """An error that ends the command. Its text is for the user."""
 
     def __init__(self, text: str, status: int = 1) -> None:
         super().__init__(text)
@@ -45,7 +45,7 @@ def in_one_line(error: BaseException, where: str) -> str:
     """Return the error and its file; ``where`` is the file if ``error`` does not name one."""
     if isinstance(error, OSError):
         name = where if error.filename is None else os.fsdecode(error.filename)
-        # Errors of connections end with the place.
+        # Errors of connections name the address at their end.
         return f"{name or NO_NAME}: {(error.strerror or str(error)).removesuffix(f': {name}')}"
     if isinstance(error, MemoryError):
         return f"{where}: not enough memory"

@@ -19,7 +19,7 @@ __all__ = ["Meter", "Progress"]
 
 _BAR_EVERY_SECONDS = 0.1
 _LINE_EVERY_SECONDS = 2.0
-# The rate is that of so many seconds past.
+# The rate is the mean of so many past seconds.
 _RATE_SECONDS = 3.0
 _LONGEST_BAR = 40
 _SHORTEST_BAR = 8
@@ -108,7 +108,7 @@ class Progress:
         self._timer = self._loop.call_later(self._every, self._tick)
 
     def _print(self, text: str) -> None:
-        # The copy goes on if the terminal is gone.
+        # The copy continues if the terminal is closed.
         with contextlib.suppress(OSError, ValueError):
             self._out.write(text)
             self._out.flush()
@@ -137,7 +137,7 @@ class Progress:
         if meter.seconds_left is not None:
             texts.append(f"{countdown_text(meter.seconds_left)} left")
         texts.append(self._fills())
-        # What is last is what a narrow terminal can do without.
+        # A narrow terminal leaves out the last parts.
         while len(texts) > 1 and len(percent) + len("  ".join(texts)) >= columns:
             texts.pop()
         tail = "  ".join(texts)
@@ -162,6 +162,6 @@ class Progress:
     def _gauges(self, sides: Sequence[SideStats | None]) -> str:
         fills = [min(1.0, side.fill) for side in sides if side is not None]
         if self._fancy:
-            # What is not empty shows, and only what is full looks full.
+            # Only an empty buffer looks empty, and only a full one looks full.
             return "".join(_GAUGE[0 if fill == 0 else max(1, int(fill * 8))] for fill in fills)
         return "/".join(f"{fill:.0%}" for fill in fills)

@@ -124,7 +124,7 @@ def _side_fields(side: SideStats | None) -> dict[str, Any] | None:
 def peak_memory() -> int:
     """Return the most memory in bytes that this process had in use at a time (its resident set)."""
     try:
-        # getrusage also counts what the process was before it became this program: a part of its parent.
+        # getrusage also counts the process before it became this program: a part of its parent.
         with open("/proc/self/status", "rb") as status:
             for line in status:
                 if line.startswith(b"VmHWM:"):

@@ -14,7 +14,7 @@ _LARGEST = 2**62
 
 
 def parse_size(text: str) -> int:
-    """Bytes: "64KiB" and "64K" are 65536, "64kB" is 64000, "64" and "64B" are 64; fractions may be.
+    """Parse bytes: "64KiB" and "64K" are 65536, "64kB" is 64000, "64" and "64B" are 64. Fractions are allowed.
 
     Raises argparse.ArgumentTypeError, so that it can be the ``type`` of an argument.
     """
@@ -26,7 +26,7 @@ def parse_size(text: str) -> int:
 
 
 def parse_rate(text: str) -> float:
-    """Bytes per second: a size as `parse_size` takes it, with or without "/s" behind it; not 0.
+    """Parse bytes per second: a size as for `parse_size`, with or without "/s" behind it; not 0.
 
     Raises argparse.ArgumentTypeError.
     """
@@ -51,27 +51,27 @@ def _taken_apart(text: str) -> tuple[float, str]:
 
 
 def size_text(nbytes: float) -> str:
-    """Bytes in the largest unit that leaves a number of at least 1: "512 B", "1.5 KiB", "24 MiB"."""
+    """Return bytes in the largest unit with a number of at least 1: "512 B", "1.5 KiB", "24 MiB"."""
     for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if abs(nbytes) < 1024 or unit == "TiB":
             break
         nbytes /= 1024
-    # Three digits, whatever their size.
+    # Three digits for every size.
     return f"{nbytes:.0f} {unit}" if unit == "B" or abs(nbytes) >= 99.95 else f"{nbytes:.3g} {unit}"
 
 
 def rate_text(bytes_per_second: float) -> str:
-    """As `size_text`, for bytes per second."""
+    """Return bytes per second as text, as `size_text` does."""
     return f"{size_text(bytes_per_second)}/s"
 
 
 def seconds_text(seconds: float) -> str:
-    """Seconds as "0.42 s" below ten, "42 s" below a minute, then as "1:23" and "1:02:03"."""
+    """Return seconds as text: "0.42 s" below ten, "42 s" below a minute, then "1:23" and "1:02:03"."""
     return f"{seconds:.2f} s" if seconds < 9.995 else countdown_text(seconds)
 
 
 def countdown_text(seconds: float) -> str:
-    """Seconds without fractions: "4 s", "1:23", "1:02:03"."""
+    """Return seconds without fractions: "4 s", "1:23", "1:02:03"."""
     if seconds < 59.5:
         return f"{seconds:.0f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -94,7 +94,7 @@ class Agent:
         self._keep_alive = keep_alive
         self._max_connections = max_connections
         self._max_free = max_free
-        # What a client asked for may be as long as it likes.
+        # The client has asked for the response, so its body has no limit by default.
         self._limits = limits or Limits(body_bytes=None)
         self._ssl = check_ssl(ssl)
         self._proxies = as_proxies(socket_path is None and connect is None if proxy is None else proxy)
@@ -105,7 +105,7 @@ class Agent:
         )
         self._free: dict[Key, list[ClientConnection]] = {}
         self._in_use: dict[Key, int] = {}
-        # In the order in which they came; each goes from any place in it without a search.
+        # The waiting exchanges in order of arrival. A dict removes any of them without a search.
         self._waiting: dict[Key, OrderedDict[Exchange, None]] = {}
         self._all: set[ClientConnection] = set()
         self._opening: dict[asyncio.Task[bool], Exchange] = {}
@@ -202,7 +202,7 @@ class Agent:
     # ---- connections
 
     def _dispatch(self, exchange: Exchange) -> None:
-        """Give the exchange a connection: a free one, a new one, or the next that becomes free."""
+        """Find a connection for the exchange: a free one, a new one, or the next one that becomes free."""
         if self._closed:
             exchange.give_up()
             return
@@ -230,10 +230,10 @@ class Agent:
         task.add_done_callback(lambda task: self._opened(exchange, key, task))
 
     async def _open(self, exchange: Exchange, key: Key) -> bool:
-        """Open a connection for the exchange; return whether there is one, which has the place in the pool then."""
+        """Open a connection for the exchange. Return whether it is open; it then has the place in the pool."""
         socket = await self._opener.open(exchange)
         if socket.destroyed:
-            # Its 'close' may be over, and nothing would tell of its end any more.
+            # A stream that has closed already emits no 'close' that would free its place.
             raise IncompleteMessageError(
                 "the connection was closed before there was a response"
             ) from socket.errored
@@ -248,7 +248,7 @@ class Agent:
         return True
 
     def _opened(self, exchange: Exchange, key: Key, task: asyncio.Task[bool]) -> None:
-        """The task that opens a connection is over, even where it was cancelled before its first step."""
+        """Handle the end of the task that opens a connection, even if it was cancelled before its first step."""
         del self._opening[task]
         if exchange.opening is task:
             exchange.opening = None
@@ -264,7 +264,7 @@ class Agent:
         self._leave(key)
 
     def _forget(self, exchange: Exchange) -> None:
-        """Note that the exchange is over and needs no connection any more."""
+        """Note that the exchange has ended and needs no connection."""
         if exchange.opening is not None:
             exchange.opening.cancel()
             exchange.opening = None
@@ -275,7 +275,7 @@ class Agent:
                 del self._waiting[exchange.key]
 
     def _leave(self, key: Key) -> None:
-        """Note that a connection is gone, or was not opened: there is room for another."""
+        """Note that a connection was closed or could not be opened: its place is free."""
         left = self._in_use.get(key, 0) - 1
         if left > 0:
             self._in_use[key] = left
@@ -294,7 +294,7 @@ class Agent:
                 return
 
     def _is_short_of_places(self) -> bool | None:
-        """Whether a response that is not read has a place that a request waits for; None if no request waits."""
+        """Return whether an unread response occupies a place while a request waits; None if no request waits."""
         if not self._waiting:
             return None
         return any(connection.stalled and connection.key in self._waiting for connection in self._all)
@@ -394,7 +394,7 @@ class Agent:
         for socket in sockets:
             if not socket.closed:
                 await socket.aclose()
-        # The 'close' of those follows on a tick, and leaves their places.
+        # These connections emit 'close' on a tick, which frees their places.
         await asyncio.sleep(0)
 
     async def __aenter__(self) -> Self:

@@ -7,19 +7,19 @@ from forebay.http._messages.incoming cimport ClientResponse, Incoming
 cdef class ClientConnection(HttpConnection):
     cdef readonly Py_ssize_t exchanges
     cdef public double free_since        # when it became free, on the monotonic clock
-    cdef public object key               # of the agent: where it leads to
+    cdef public object key               # the agent's key: the target of the connection
     cdef object _owner
     cdef Py_ssize_t _high_water_mark
     cdef ClientRequest _request
-    cdef ClientResponse _came            # a response whose head came, not handed out yet
+    cdef ClientResponse _came            # a response whose head has arrived and that is not handed out yet
     cdef int _informational              # the 1xx status of the message that is being parsed, else 0
     cdef bint _until_close               # the response ends with the connection
-    cdef bint _keeps                     # the connection may be used again
-    cdef bint _silent                    # nothing came in answer to the request so far
+    cdef bint _keeps                     # the connection may be reused
+    cdef bint _silent                    # no byte of a response has arrived yet
     cdef bint _over                      # the response is complete
-    cdef bint _switches                  # what follows the head that came is another protocol
-    cdef object _stalled                 # a weak reference to the response that is not read, else None
-    cdef tuple _stalled_name             # its method and URL
+    cdef bint _switches                  # another protocol follows the received head
+    cdef object _stalled                 # a weak reference to an unread response, else None
+    cdef tuple _stalled_name             # the method and URL of that response
     @cython.locals(response=ClientResponse)
     cdef object _head_came(self)
     @cython.locals(response=Incoming)

@@ -57,12 +57,12 @@ class ClientConnection(HttpConnection):
 
     @property
     def socket(self) -> Duplex:
-        """The stream below."""
+        """The underlying stream."""
         return self._socket
 
     @property
     def usable(self) -> bool:
-        """Whether another request may be sent on it."""
+        """Whether the connection can send another request."""
         socket = self._socket
         return bool(
             self._keeps
@@ -74,13 +74,13 @@ class ClientConnection(HttpConnection):
             and not self._in_message
             and not socket._s_destroyed
             and not socket._w_ending
-            # What came unasked for must not be taken for the answer to the next request.
+            # Unsolicited bytes must not be taken for the next response.
             and socket._r_length == 0
             and not has_come(socket)
         )
 
     def begin(self, request: ClientRequest) -> None:
-        """Send ``request``, and give it the response that comes."""
+        """Send ``request``, and pass it its response."""
         outgoing = request
         self._request = outgoing
         self._silent = True
@@ -89,33 +89,33 @@ class ClientConnection(HttpConnection):
         self.exchanges += 1
         outgoing._s_tell("socket", self._socket)
         if outgoing._front is not None:
-            # The program has the one that was redirected.
+            # The program has the first request, which was redirected.
             outgoing._front._s_tell("socket", self._socket)
         if outgoing._s_destroyed:
-            # Given up just before it could begin: nothing was sent.
+            # A listener has destroyed the request before anything was sent.
             self._request = None
             self._owner._connection_free(self)
         else:
             outgoing._attach_transport(self)
 
     def count_bytes(self) -> int:
-        """Bytes that came and went so far."""
+        """Return the number of bytes sent and received so far."""
         socket = self._socket
         sent = getattr(socket, "bytes_written", None)
         return int(socket._r_bytes + (socket._w_bytes - socket._w_length if sent is None else sent))
 
     @property
     def stalled(self) -> bool:
-        """Whether the response is not read, and the connection does not hold it."""
+        """Whether a response is unread, and only the program holds it."""
         return self._stalled is not None
 
     @property
     def awaits_peer(self) -> bool:
-        """Whether the peer is the one to move: to take what is written, or to send what is read."""
+        """Whether the peer has to act: to read what was written, or to send what is awaited."""
         if self._socket._w_length:
             return True
         request = self._request
-        # Before it has the whole request, nothing is due from it but what it has begun itself.
+        # The peer owes no response before it has the whole request, unless it has begun to respond.
         return bool(
             not self._paused and (self._incoming is not None or request is None or request._w_finished)
         )
@@ -161,7 +161,7 @@ class ClientConnection(HttpConnection):
         elif request.method == "HEAD" or status == 204 or status == 304 or self._length == 0:
             response._whole()
             if request.method == "HEAD":
-                # The parser cannot know that there is no body.
+                # Only the connection knows that a response to HEAD has no body.
                 self._parser = None
                 self._in_message = False
                 self._message_came()
@@ -190,11 +190,11 @@ class ClientConnection(HttpConnection):
             self._refused(HttpProtocolError("the peer switched protocols without being asked", 502))
 
     def _can_parse(self) -> Any:
-        # What follows a "101 Switching Protocols", or the answer to CONNECT, is another protocol.
+        # Another protocol follows "101 Switching Protocols" or the response to CONNECT.
         return not self._switches and HttpConnection._can_parse(self)
 
     def _serve(self) -> None:
-        """Hand out the response, now that the parser has returned."""
+        """Hand out the response after the parser has returned."""
         request = self._request
         if request is not None:
             request._tell_information()
@@ -227,12 +227,12 @@ class ClientConnection(HttpConnection):
         request._upgrade_came(response, socket)
 
     def _exchange_over(self) -> None:
-        """The response is complete. The connection is free, when the request is, too."""
+        """Finish the exchange: the response is complete. The connection becomes free when the request is sent, too."""
         request = self._request
         if request is not None:
             if not request._w_finished and not request._s_destroyed:
                 if request._w_ending:
-                    # Its last bytes are on their way.
+                    # The last bytes of the request are still being sent.
                     return
                 self._keeps = False
             self._request = None
@@ -245,7 +245,7 @@ class ClientConnection(HttpConnection):
             and not self._peer_ended
             and self._held is None
             and self._failed is None
-            # Something follows the response.
+            # Bytes of another response have arrived.
             and not self._in_message
             and not self._after_cr
         ):
@@ -254,14 +254,14 @@ class ClientConnection(HttpConnection):
             self._close()
 
     def _close(self) -> None:
-        """Nothing more is to be sent or read."""
+        """Close the connection without an error."""
         self._keeps = False
         socket = self._socket
         if not socket._s_destroyed:
             socket._s_destroy_stream(None)
 
     def close(self, error: BaseException | None = None) -> None:
-        """Close the connection, and fail what is under way, with ``error`` where that is given."""
+        """Close the connection. ``error``, if there is one, fails the request or the response in progress."""
         self._take_back()
         if error is not None:
             self._failed = error
@@ -296,7 +296,7 @@ class ClientConnection(HttpConnection):
     # ---- responses that are not read
 
     def _let_go(self) -> None:
-        """The body is not read, for now or for good: hold the response no longer than the program does."""
+        """Hold an unread response by a weak reference only, so that it can be freed if the program drops it."""
         response = self._incoming
         request = self._request
         if (
@@ -315,7 +315,7 @@ class ClientConnection(HttpConnection):
         self._request = None
 
     def _take_back(self) -> None:
-        """Something happens to a response that stalled, if it is still there."""
+        """Hold a stalled response again, because the program or the peer acts on it."""
         stalled = self._stalled
         if stalled is None:
             return
@@ -327,12 +327,12 @@ class ClientConnection(HttpConnection):
             response._request = None
 
     def _response_dropped(self, stalled: Any) -> None:
-        """The response is gone. It may be the collector that says so, at any point and in any thread."""
+        """Free the place of a dropped response. The garbage collector may call this at any point, in any thread."""
         if self._stalled is stalled:
             try:
                 self._owner._loop.call_soon_threadsafe(self._free_place, stalled)
             except RuntimeError:
-                # The loop is closed, and the socket with it.
+                # The loop and its sockets are closed.
                 return
 
     def _free_place(self, stalled: Any) -> None:
@@ -362,13 +362,13 @@ class ClientConnection(HttpConnection):
         self._held = None
         self._keeps = False
         if self._over:
-            # What follows a response takes nothing from it, however the bytes were cut on their way.
+            # Bytes after a complete response do not affect it, in whatever pieces they arrive.
             return
         self._break_off(error)
         self._close()
 
     def _break_off(self, error: Any) -> None:
-        """What is under way ends here: a response whose head came with ``error`` for its reader, else the request."""
+        """End the exchange early: a response whose head arrived gets ``error``, otherwise the request fails with it."""
         incoming = self._incoming
         self._incoming = None
         request = self._request
@@ -407,7 +407,7 @@ class ClientConnection(HttpConnection):
             self._end_after_peer()
 
     def _end_after_peer(self) -> None:
-        """The peer sends nothing more, and all that it has sent was looked at."""
+        """Handle the end of the peer's data, after all of it was parsed."""
         self._keeps = False
         if self._until_close and self._incoming is not None:
             self._until_close = False
@@ -430,7 +430,7 @@ class ClientConnection(HttpConnection):
         )
 
     def _repeat(self) -> bool:
-        """The connection was closed, as idle ones are, while the request was on its way: send it once more."""
+        """Send the request again if the peer closed an idle connection while the request was on its way."""
         request = self._request
         if (
             request is None
@@ -464,7 +464,7 @@ class ClientConnection(HttpConnection):
         self._owner._connection_gone(self)
 
     def _take_what_came(self) -> None:
-        """Keep the data of the response: the connection broke while the reader was behind."""
+        """Keep the received data of the response: the connection broke while the reader was behind."""
         while self._held is not None and self._incoming is not None and self._failed is None:
             self._body_full = False
             self._feed()
@@ -472,7 +472,7 @@ class ClientConnection(HttpConnection):
 
 
 def has_come(socket: Duplex) -> bool:
-    """Whether the kernel has something for ``socket`` that was not read: bytes, or the end."""
+    """Return whether the kernel has unread bytes, or the end, for ``socket``."""
     sock = getattr(socket, "sock", None)
     if sock is None:
         return False

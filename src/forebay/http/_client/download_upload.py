@@ -85,7 +85,7 @@ class Upload(Writable[Buffer]):
             self._url, method="PUT", high_water_mark=self.writable_high_water_mark
         )
         self._request.on("error", self.destroy)
-        # A server that answers before it has everything does not want the rest.
+        # A server that responds early does not need the rest of the body.
         self._request.on("response", self._answered)
         self._request.flush_headers()
 

@@ -1,4 +1,4 @@
-"""DroppedResponses: the places of responses that are garbage, for requests that wait for one."""
+"""DroppedResponses: find responses that are garbage, so that waiting requests get their places."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from time import monotonic
 
 __all__ = ["DroppedResponses"]
 
-# Between two collections: at first, at most, and so many times what the last one took.
+# Seconds between two collections: the first value, the largest value, and a factor for the duration of the last one.
 _FIRST_PAUSE = 1.0
 _LONGEST_PAUSE = 60.0
 _PAUSE_TIMES = 20
 
 
 class DroppedResponses:
-    """Runs the garbage collector while requests wait for the places of responses that are not read.
+    """Run the garbage collector while requests wait for the places of unread responses.
 
-    A request and its response hold one another, so that only the collector finds those that a program has dropped.
-    ``is_short``: whether there are such responses, None where no request waits.
+    A request and its response refer to each other, so only the garbage collector finds those that a program has dropped.
+    ``is_short`` returns whether there are unread responses, or None if no request waits.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, is_short: Callable[[], bool | None]) -> None:
@@ -30,12 +30,12 @@ class DroppedResponses:
         self._timer: asyncio.TimerHandle | None = None
 
     def look(self) -> None:
-        """A request waits."""
+        """Note that a request waits."""
         if self._timer is None:
             self._timer = self._loop.call_later(max(0.0, self._not_before - monotonic()), self._collect)
 
     def stop(self) -> None:
-        """The agent is closed."""
+        """Stop, because the agent is closed."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -20,7 +20,7 @@ from forebay.http._messages.incoming import ClientResponse
 __all__ = ["Exchange", "Key"]
 
 _HIGH_WATER_MARK = 64 * 1024
-# So much of a redirect's body is read for the sake of keeping the connection.
+# The largest rest of a redirect's body that is read to keep the connection.
 _SMALL_BODY = 64 * 1024
 
 
@@ -31,7 +31,7 @@ class Key(NamedTuple):
     port: int
     secure: bool
     ssl: _ssl.SSLContext | bool | None
-    # The proxy that the connection is a tunnel through, None without one.
+    # The proxy of a tunnel; None without a tunnel.
     tunnel: Target | None
 
 
@@ -75,12 +75,12 @@ class Exchange:
         self._fields = fields
         self._body = body
         self._welcome: Welcome | None = None
-        # A tunnel goes where it was asked to.
+        # A tunnel is never redirected.
         self._redirects = redirects if authority is None else 0
         self._authority = authority
         self._proxies = proxies
         self._connection: ClientConnection | None = None
-        # The request that the program has; `request` is the one that is under way, another one after a redirect.
+        # The request that the program has. `request` is the current one, which differs after a redirect.
         self.request = self._shown = self._make()
         self.watch = Watch(timeouts, self)
 
@@ -111,11 +111,11 @@ class Exchange:
         return request
 
     def start(self) -> None:
-        """Send the request."""
+        """Send the request. The agent looks for a connection."""
         self._welcome = send_body(self.request, self._body)
         self._agent._dispatch(self)
 
-    # ---- as `Watch` sees it
+    # ---- used by `Watch`
 
     @property
     def url(self) -> str:
@@ -151,20 +151,20 @@ class Exchange:
 
     def _closed(self, request: ClientRequest) -> None:
         """Note that a request is complete or has failed."""
-        # It and this exchange hold one another.
+        # The request and this exchange refer to each other.
         request._owner = None
         for listener in request.listeners("close"):
             if isinstance(listener, partial) and listener.func == self._closed:
                 request.off("close", listener)
         shown = self._shown
         if request is not self.request and request is not shown:
-            # One that was redirected.
+            # This request was redirected.
             return
         self.watch.stop()
         self._connection = None
         self._agent._forget(self)
         if request is not shown:
-            # The outcome is that of the request that the program has.
+            # The result belongs to the program's request.
             if request.errored is not None:
                 shown.destroy(request.errored)
             else:
@@ -223,11 +223,11 @@ class Exchange:
         self._welcome = send_body(self.request, self._body)
         if self._body is None:
             self.request.end()
-        # When the connection that has brought the redirect is free, as it mostly is then.
+        # Usually the connection that received the redirect is free then.
         self._agent._loop.call_soon(self._send_on, self.request)
 
     def _check_again(self, request: ClientRequest, response: ClientResponse) -> None:
-        """Raises HttpError where the body cannot be sent once more."""
+        """Raise HttpError if the body cannot be sent again."""
         if self._body is None:
             if request._has_written() or not request.writable_ended:
                 raise HttpError(
@@ -246,8 +246,8 @@ class Exchange:
 
 
 def _drop(response: ClientResponse) -> None:
-    """Give up an unneeded response, and keep its connection if that costs little."""
-    # Later errors of it are not reported.
+    """Drop an unneeded response. Keep its connection if the rest of the body is short."""
+    # Do not report its later errors.
     response.on("error", _ignore)
     length = response.headers.get("content-length", "")
     if response.complete or (length.isdigit() and int(length) <= _SMALL_BODY):
@@ -257,4 +257,4 @@ def _drop(response: ClientResponse) -> None:
 
 
 def _ignore(error: BaseException) -> None:
-    """Do nothing with the error."""
+    """Ignore the error."""

@@ -23,7 +23,7 @@ _FOR_EVER = Timeouts(connect=None, response=None, idle=None)
 
 
 def check_ssl(ssl: Any) -> _ssl.SSLContext | bool | None:
-    """``ssl`` as it may be given: an SSLContext, a bool or None. Raises InvalidArgTypeError."""
+    """Return a valid ``ssl`` argument: an SSLContext, a bool or None. Raises InvalidArgTypeError."""
     if ssl is not None and not isinstance(ssl, bool | _ssl.SSLContext):
         raise InvalidArgTypeError(
             f"ssl must be an ssl.SSLContext, True for the default one, or False for no check, got {ssl!r}"
@@ -46,11 +46,11 @@ class Opener:
     ) -> None:
         self._socket_path = socket_path
         self._connect = connect
-        # For the CONNECT request to a proxy: an agent that keeps no connection and uses no proxy itself.
+        # Sends the CONNECT requests to a proxy: an agent without kept connections and without a proxy.
         self._make_agent = make_agent
 
     async def open(self, exchange: Exchange) -> Any:
-        """Return a connection for the exchange, encrypted if its URL asks for that. Raises OSError, HttpError."""
+        """Return a connection for the exchange, encrypted for an https URL. Raises OSError or HttpError."""
         target, proxy = exchange.target, exchange.proxy
         context = self._context(exchange.ssl)
         if proxy is None or not target.secure:
@@ -84,12 +84,12 @@ class Opener:
         try:
             return await connecting
         except asyncio.CancelledError:
-            # It may have been connected just before.
+            # The connection may have been opened just before the cancellation.
             connecting.socket.destroy()
             raise
 
     async def _tunnel(self, proxy: Target, target: Target, context: _ssl.SSLContext | bool) -> Any:
-        """A connection to ``target`` that the proxy makes. Raises HttpError where it refuses."""
+        """Return a connection to ``target`` through the proxy. Raises HttpError if the proxy refuses."""
         if proxy.secure:
             raise InvalidArgValueError(
                 f"the proxy {proxy.url} is spoken to by TLS, and so is {target.host}; one inside the other is not"
@@ -97,7 +97,7 @@ class Opener:
             )
         name = f"[{target.hostname}]" if ":" in target.hostname else target.hostname
         agent = self._make_agent()
-        # The time that it may take is that of the exchange, whose end cancels this.
+        # The timeouts of the exchange apply; its end cancels this.
         headers = {"Proxy-Authorization": proxy.authorization} if proxy.authorization is not None else None
         request = agent.request(
             proxy.url, method="CONNECT", authority=f"{name}:{target.port}", headers=headers, timeout=_FOR_EVER
@@ -129,5 +129,5 @@ def _checked(socket: Any) -> Duplex:
 
 
 def _server_name(target: Target) -> str:
-    """Return the name for the certificate. The zone of an address has a meaning on this machine only."""
+    """Return the name for the certificate. The zone of an address is local to this machine."""
     return target.hostname.partition("%")[0]

@@ -14,12 +14,12 @@ __all__ = ["Proxies", "as_proxies"]
 _DIRECT = ("no_proxy", "NO_PROXY")
 
 
-# A proxy, or its URL and where that was found.
+# A proxy, or the setting of an invalid one: its URL and the place of the setting.
 Proxy = Target | tuple[str, str]
 
 
 class Proxies:
-    """The proxies for http and for https, and the hosts that need none."""
+    """The proxies for http and https, and the hosts without a proxy."""
 
     def __init__(
         self, http: Proxy | None = None, https: Proxy | None = None, direct: tuple[str, ...] = ()
@@ -39,8 +39,8 @@ class Proxies:
     def of_environment(cls, environ: Mapping[str, str] = os.environ) -> Proxies:
         """HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. Lower-case names take precedence; an empty value means no proxy.
 
-        Where REQUEST_METHOD is set, as it is for a CGI program, HTTP_PROXY is what a client sent as a header "Proxy",
-        and is ignored. An invalid proxy is an error of the requests that would use it.
+        In a CGI program (REQUEST_METHOD is set), HTTP_PROXY may be a client's header "Proxy", so it is ignored. An invalid
+        proxy is an error only of the requests that would use it.
         """
         cgi = "REQUEST_METHOD" in environ
         everything = ("all_proxy", "ALL_PROXY")
@@ -57,7 +57,7 @@ _NONE = Proxies()
 
 
 def as_proxies(proxy: str | bool | None) -> Proxies:
-    """A URL; True for what the environment says, False or None for no proxy. Raises as `parse_target`."""
+    """Return the proxy of a URL, or of the environment for True; None for False or None. Raises as `parse_target`."""
     if proxy is True:
         return Proxies.of_environment()
     if proxy is None or proxy is False:
@@ -71,7 +71,7 @@ def as_proxies(proxy: str | bool | None) -> Proxies:
 
 
 def _first(environ: Mapping[str, str], *groups: tuple[str, ...]) -> tuple[str, str] | None:
-    """Return the first variable of each group that is set; an empty one leaves the choice to the next group."""
+    """Return the first variable of each group that is set. An empty one defers to the next group."""
     for names in groups:
         for name in names:
             if name in environ:
@@ -82,7 +82,7 @@ def _first(environ: Mapping[str, str], *groups: tuple[str, ...]) -> tuple[str, s
 
 
 def _parse(url: str, what: str) -> Target:
-    # "host:port" is what many programs take.
+    # Many programs accept "host:port".
     full = url if "://" in url else f"http://{url}"
     if not full.lower().startswith(("http://", "https://")):
         raise InvalidArgValueError(
@@ -97,7 +97,7 @@ def _parse(url: str, what: str) -> Target:
 
 
 def _shown(url: str) -> str:
-    """Return the URL without what may be a password."""
+    """Return the URL without credentials."""
     return url.rpartition("@")[2]
 
 

@@ -1,4 +1,4 @@
-"""Redirects: the next URL, and what is sent there."""
+"""Redirects: the next URL, and the fields that are sent there."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["REDIRECTS", "becomes_get", "fields_for", "location_of", "next_target
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
-# For the origin alone that they were given for.
+# Fields that are sent to the same origin only.
 _PRIVATE = frozenset(("authorization", "cookie", "proxy-authorization", "host"))
-# About a body, which a request that became a GET has not.
+# Fields that describe a body; a request that became a GET has none.
 _OF_BODY = frozenset(("transfer-encoding", "expect", "trailer"))
 
 
 def location_of(response: ClientResponse) -> str | None:
-    """Where ``response`` leads, as text; None where it does not say. Raises HttpProtocolError for several places.
+    """Return the Location of ``response`` as text, or None. Raises HttpProtocolError if there are several.
 
     Bytes outside ASCII are decoded as UTF-8, as in browsers; bytes that are not UTF-8 are percent-encoded.
     """

@@ -13,18 +13,18 @@ cdef class ClientRequest(Outgoing):
     cdef readonly str target
     cdef public bint reused
     cdef public object response
-    cdef public object _answer           # the Operation that the response ends
-    cdef public bint _body_to_come       # a source feeds the body in
-    cdef public bint _redirecting        # the exchange goes on with another request
-    cdef bint _completed                 # the exchange is over, as it should be
-    cdef public object _owner            # who decides about redirects
-    cdef public object _front            # the request that the program has, where this one follows a redirect
-    cdef readonly double _sent_at        # when all of it was with the socket, on the monotonic clock; 0 before
-    cdef list _information               # 1xx responses that came and were not told yet
+    cdef public object _answer           # the Operation that waits for the response
+    cdef public bint _body_to_come       # a source pipes the body into the request
+    cdef public bint _redirecting        # the exchange continues with another request
+    cdef bint _completed                 # the exchange has ended without an error
+    cdef public object _owner            # the exchange, which decides about redirects
+    cdef public object _front            # the program's request if this one follows a redirect
+    cdef readonly double _sent_at        # when the socket had the whole request, on the monotonic clock; 0 before
+    cdef list _information               # 1xx responses that are not emitted yet
     cdef str _host
     cdef bint _keep_alive
-    cdef object _handed                  # the socket that listeners of 'upgrade' or 'connect' are given just now
-    cdef public int _own_listeners       # of 'close', which are not the program's
+    cdef object _handed                  # the socket that is being passed to listeners of 'upgrade' or 'connect'
+    cdef public int _own_listeners       # the number of internal 'close' listeners
     cpdef bint _can_repeat(self) except -1
     cdef bint _is_fed(self) except -1
     @cython.locals(front=ClientRequest)

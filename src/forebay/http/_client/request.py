@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from forebay.http._messages.incoming import ClientResponse
 
 
-# Methods whose requests usually have a body: they say so if they have no body.
+# Methods whose requests usually have a body. Without one they send Content-Length: 0.
 _WITH_BODY = frozenset(("POST", "PUT", "PATCH"))
 
 
 class ClientRequest(Outgoing):
     """A request to a server. The stream is its body; awaiting it returns the `ClientResponse`.
 
-    ``method`` and ``url`` are those of the request, and ``target`` is what its first line has of the URL. ``reused`` is whether
-    the connection carried another request before. ``response`` is the `ClientResponse`, None before it has arrived.
+    ``method`` and ``url`` are those of the request, and ``target`` is the part of the URL in its first line. ``reused`` says
+    whether the connection carried another request before. ``response`` is the `ClientResponse`, None before it has arrived.
 
     Events, beside those of a Writable: 'response' (with the ClientResponse); 'continue'; 'information' (another 1xx arrived;
     with a status and headers); 'upgrade' and, in answer to CONNECT, 'connect' (with the ClientResponse and the socket, which
@@ -74,7 +74,7 @@ class ClientRequest(Outgoing):
         self._own_listeners = 0
         self._handed = None
         self._start_outgoing(None, high_water_mark)
-        # It lives until the response is complete; the connection closes it.
+        # The connection closes the request when the response is complete.
         self._s_auto_destroy = False
 
     def _s_label(self) -> object:
@@ -101,42 +101,42 @@ class ClientRequest(Outgoing):
         return lines
 
     def _can_repeat(self) -> bool:
-        """Whether it may be sent once more: it has no body, and asking twice does no harm."""
+        """Return whether the request may be sent again: it has no body, and its method is idempotent."""
         return bool(
             self._w_ending
             and self._w_chunks == 0
             and self._w_length == 0
-            # The mark of its end was sent, and is not sent again.
+            # The end of the body was sent and must not be sent again.
             and self._framing != k.CHUNKED
             and self.method in _HARMLESS
         )
 
     def _s_is_over(self) -> Any:
-        """Whether nothing is left to abort; the response is a part of it."""
+        """Return whether nothing is left to abort. The response counts as a part of the request."""
         return bool(self._s_destroyed)
 
     def _is_fed(self) -> bool:
-        """Whether a pipe or a pipeline leads here."""
+        """Return whether a pipe or a pipeline writes to this request."""
         return bool(self._s_count("unpipe") or self._s_count("finish"))
 
     def _is_watched(self) -> bool:
-        """Whether the program waits for its end."""
+        """Return whether the program waits for the end of this request."""
         front = self._front
         return self._s_count("close") > self._own_listeners or (front is not None and front._is_watched())
 
     def _has_written(self) -> bool:
-        """Whether there was any body."""
+        """Return whether the request has a body."""
         return bool(self._w_chunks)
 
     def _begin_again(self) -> None:
-        """Forget the connection, which was closed before it brought anything."""
+        """Forget the connection, which was closed before any byte of a response arrived."""
         self._transport = None
         self._head_sent = False
         if self._waiting:
             self._waiting = False
             self._w_on_final(None)
 
-    # ---- what comes back
+    # ---- the response
 
     def _note_information(self, status: int, fields: list[Any]) -> None:
         if self._information is None:
@@ -156,7 +156,7 @@ class ClientRequest(Outgoing):
                     self._shown()._s_tell("information", status, Headers(fields))
 
     def _shown(self) -> Any:
-        """The request that the program has, and listens to: the first one, where this one follows a redirect."""
+        """The program's request, whose listeners get the events: the first one if this one follows a redirect."""
         return self if self._front is None else self._front
 
     def _response_came(self, response: Any) -> None:
@@ -166,7 +166,7 @@ class ClientRequest(Outgoing):
         self._give(response)
 
     def _give(self, response: ClientResponse) -> None:
-        """Hand the response out."""
+        """Emit the response."""
         self.response = response
         if not self._answer.done():
             self._answer._settle(None, response)
@@ -191,7 +191,7 @@ class ClientRequest(Outgoing):
         self._complete()
 
     def _hand_over(self, event: str, response: Any, socket: Any) -> None:
-        """Give the socket to the listeners; what one of them raises, now or as an async function, closes it.
+        """Pass the socket to the listeners. An exception of a plain or async listener closes it.
 
         If another listener has taken the socket, it stays open.
         """
@@ -212,10 +212,10 @@ class ClientRequest(Outgoing):
         if socket is None:
             Outgoing._s_watch_listener(self, awaitable)
         else:
-            # Its failure destroys the stream that it has.
+            # A failing async listener destroys the stream that it got.
             socket._s_watch_listener(awaitable)
 
-    # ---- its own end
+    # ---- the end
 
     def _w_finish(self) -> None:
         self._sent_at = clock.monotonic()
@@ -228,9 +228,9 @@ class ClientRequest(Outgoing):
         self._s_destroy_stream(error)
 
     def _complete(self) -> None:
-        """The exchange is over, unless it goes on elsewhere."""
+        """Note the end of the exchange, unless it continues with another request."""
         if self._redirecting:
-            # What is still written to it waits for a connection that never comes.
+            # Pending writes would wait for a connection that never opens.
             self._transport = None
         else:
             self._completed = True
@@ -248,11 +248,11 @@ class ClientRequest(Outgoing):
             if self._s_count("error"):
                 answer.mark_handled()
             else:
-                # The awaiting task gets the error; without one the operation reports it.
+                # The awaiting task gets the error. Without such a task the operation reports it.
                 self._s_error_emitted = True
             if not answer.done():
                 if arg is None or isinstance(arg, (AbortError, StreamDestroyedError)):
-                    # A request that the program gave up itself is not an error.
+                    # If the program destroyed the request itself, there is no error to report.
                     answer.mark_handled()
                 answer._settle(arg if arg is not None else _given_up())
         Outgoing._s_run_tick(self, op, arg)

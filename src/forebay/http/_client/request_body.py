@@ -18,15 +18,15 @@ __all__ = ["Body", "Welcome", "as_body", "give_up_body", "is_whole", "send_body"
 
 Body = bytes | bytearray | memoryview | str | Readable | Iterable[bytes] | AsyncIterable[bytes]
 
-#: Seconds after which a body is sent although the server has not told the client to go on.
+#: Seconds after which the body is sent even if the server has not sent "100 Continue".
 _CONTINUE_SECONDS = 1.0
 
 
 def as_body(body: Any) -> Any:
-    """``body``, what holds bytes as a memoryview of them.
+    """Return the body to send; a bytes-like object becomes a memoryview.
 
-    Raises InvalidArgTypeError for what cannot be a body, InvalidArgValueError for a stream that was read already: it
-    would be sent as an empty one.
+    Raises InvalidArgTypeError for a wrong type, and InvalidArgValueError for a stream that was read already, because it would
+    be sent as an empty body.
     """
     if isinstance(body, Readable) and body.readable_ended:
         raise InvalidArgValueError(
@@ -73,7 +73,7 @@ def _send(request: ClientRequest, body: Any) -> None:
     if isinstance(body, str):
         request.end(body.encode() or None)
     elif is_whole(body):
-        # An empty body counts as no body: such a request may be sent once more.
+        # Empty bytes count as no body: such a request may be sent again.
         request.end(body if len(body) else None)
     else:
         before = request.listener_count("close")
@@ -81,7 +81,7 @@ def _send(request: ClientRequest, body: Any) -> None:
             body if isinstance(body, Readable) else Readable.from_(body, object_mode=False), request
         )
         request._own_listeners += request.listener_count("close") - before
-        # A failure destroys the request with its error, which is how the program gets it.
+        # A failure destroys the request with its error, so the program gets the error from the request.
         flow.add_done_callback(lambda done: done.exception())
 
 
@@ -92,7 +92,7 @@ class Welcome:
         self._request = request
         self._body = body.encode() if isinstance(body, str) else body
         self._timer: asyncio.TimerHandle | None = None
-        #: Whether the body is being sent, or was.
+        #: Whether the body is being sent or was sent.
         self.sent = False
 
     def start(self) -> None:

@@ -1,4 +1,4 @@
-"""Timeouts of a client: how long it waits, and for what."""
+"""Timeouts of a client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from forebay.errors import HttpTimeoutError, InvalidArgTypeError, OutOfRangeErro
 
 __all__ = ["Timeouts", "Watch", "as_timeouts"]
 
-# How often within its time an idle connection is looked at: it is found idle at most an eighth too late.
+# Number of checks within the idle time: an idle connection is found at most an eighth of the time too late.
 _LOOKS = 8
 
 
@@ -63,7 +63,7 @@ _USUAL = Timeouts()
 
 
 def _gone() -> None:
-    """An exchange that is over."""
+    """Return a Timeouts; a number is the total time."""
 
 
 class Watch:
@@ -74,11 +74,11 @@ class Watch:
 
     def __init__(self, timeouts: Timeouts, exchange: Any) -> None:
         self._timeouts = timeouts
-        # A response that the program drops goes, and its exchange with it.
+        # Weak, so that a response that the program drops is freed with its exchange.
         self._exchange: Callable[[], Any] = weakref.ref(exchange)
         self._loop = asyncio.get_running_loop()
         self._began = self._since = self._active_at = monotonic()
-        # What is waited for before there is a connection: seconds, and what to say about them.
+        # Before there is a connection: the time limit, and the text of its error.
         self._limit: float | None = None
         self._why = ""
         self._connection: Any = None
@@ -128,7 +128,7 @@ class Watch:
             return
         now = monotonic()
         limits = self._timeouts
-        # When to look again, and what it is that has taken too long then; nothing where it is a look only.
+        # Pairs of a time and the text of the error that is due then. A mere check has no text.
         due: list[tuple[float, str]] = []
         if limits.total is not None:
             due.append((self._began + limits.total, f"the exchange took longer than {limits.total} s"))

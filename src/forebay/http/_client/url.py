@@ -14,15 +14,15 @@ from forebay.errors import InvalidArgTypeError, InvalidArgValueError
 __all__ = ["Target", "check_authority", "parse_target", "same_origin"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# What a request's first line may hold as it is; the rest is percent-encoded.
+# Characters that a request's first line may contain; others are percent-encoded.
 _SAFE = "!#$%&'()*+,/:;=?@[]~-._"
 
-# Of the host in an authority, which may be an address.
+# Characters of the host in an authority, which may be an address.
 _HOST = frozenset(ascii_letters + digits + "-._:%")
 _NAME = frozenset(ascii_letters + digits + "-._~")
-# Programs ask for few URLs most of the time.
+# Most programs request few different URLs.
 _REMEMBERED = 256
-# What the domain name system can carry.
+# The longest name of the domain name system.
 _LABEL_LENGTH = 63
 _NAME_LENGTH = 253
 
@@ -98,7 +98,7 @@ def _host(parts: SplitResult) -> tuple[str, str, str]:
     """Return the host to connect to, in a URL and in a header. Raise ValueError if it is not a host."""
     hostname = parts.hostname or ""
     if "[" in parts.netloc:
-        # The zone of an address, such as the interface, means something on this machine only.
+        # The zone of an address, such as the interface, is local to this machine.
         address, percent, zone = hostname.partition("%")
         shown = f"[{IPv6Address(address).compressed}]"
         if not percent:

@@ -22,42 +22,42 @@ cdef class HttpConnection(MessageTransport):
     cdef object __weakref__
     cdef object _limits
     cdef object _parser                  # of httptools; None until bytes come
-    cdef SocketListener _on_end          # None when the socket was let go
+    cdef SocketListener _on_end          # None after the socket was released
     cdef SocketListener _on_close
     cdef SocketListener _on_error
-    cdef SocketListener _on_drain        # made when the first drain is awaited
+    cdef SocketListener _on_drain        # added when the first drain is awaited
     cdef Incoming _incoming              # the message that is being received
-    cdef bytes _held                     # what came and were not parsed yet, or None
-    cdef Py_ssize_t _held_at             # where in them to go on
+    cdef bytes _held                     # received bytes that are not parsed yet, or None
+    cdef Py_ssize_t _held_at             # the position of the next byte in them
     cdef bint _working                   # inside `_work`
     cdef bint _paused                    # the socket was told not to read
     cdef bint _peer_ended
     cdef bint _gone                      # the socket is closed
-    cdef bint _detached                  # the socket is another protocol's
-    cdef object _failed                  # why nothing is read any more, or None
-    cdef bint _last_came                 # what follows the last message means nothing
-    cdef bint _body_full                 # the reader of the body is behind
+    cdef bint _detached                  # the socket belongs to another protocol
+    cdef object _failed                  # the reason why nothing is read any more, or None
+    cdef bint _last_came                 # the last message arrived; later bytes are ignored
+    cdef bint _body_full                 # the reader of the body has no room
     cdef bint _discarding                # the rest of the body is discarded
-    cdef object _first_piece             # what the parser is at work on, where a message begins with it, else None
+    cdef object _first_piece             # the piece that the parser works on if a message begins in it, else None
     cdef bint _after_cr                  # the last byte before a message was a CR
-    cdef bytes _last_bytes               # the last three of the message as far as the parser has it
+    cdef bytes _last_bytes               # the last three parsed bytes of the message
     cdef bint _in_head
     cdef bint _in_message
-    cdef long long _header_bytes         # of the head, or the trailers, as far as they came
+    cdef long long _header_bytes         # the bytes of the head, or of the trailers, so far
     cdef long long _unfinished_bytes     # fed to the parser since the last message ended, or this head began
     cdef long long _most_header_bytes
     cdef Py_ssize_t _most_headers
-    cdef long long _most_body_bytes      # -1 for any
-    cdef bytes _url                      # the target; of a response, the reason phrase
+    cdef long long _most_body_bytes      # -1 for no limit
+    cdef bytes _url                      # the target of a request; the reason phrase of a response
     cdef list _fields
     cdef int _host_count
     cdef bytes _host                     # the value of the last Host header
-    cdef long long _length               # Content-Length, -1 where there is none
+    cdef long long _length               # Content-Length, -1 if there is none
     cdef bint _chunked
     cdef bint _expects
     cdef bint _upgrade_named
     cdef long long _body_bytes
-    cdef long long _fed_bytes            # of a chunked body with its coding
+    cdef long long _fed_bytes            # the parsed bytes of a chunked body, including its framing
     cdef object _c_start(self, Stream socket, object limits)
     cdef object _c_release(self)
     cdef object _forget_message(self)

@@ -1,8 +1,8 @@
 # cython: nonecheck=True
-"""A connection: httptools parses bytes to messages, no faster than they are consumed and within the limits.
+"""A connection: httptools parses bytes into messages, within the limits and at the pace of their consumer.
 
-httptools cannot be stopped inside what it is given, so it is given no piece that goes beyond the end of a message, and
-what is left waits here. What a message is therefore does not depend on how its bytes were cut on their way.
+httptools cannot stop inside its input. So no piece goes beyond the end of a message, and the rest waits here. The pieces in
+which bytes arrive therefore do not change the messages.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     pass
 
 
-# Where a head ends, and trailers.
+# The end of a head, and of trailers.
 _EMPTY_LINE = b"\r\n\r\n"
-# What of it ends a piece, and what is to follow in the next.
+# Parts of it at the end of a piece, and the rest at the beginning of the next one.
 _BEGUN_LINES = ((b"\r\n\r", b"\n"), (b"\r\n", b"\r\n"), (b"\r", b"\n\r\n"))
-# The longest pieces for the parser: of heads, and of a chunked body.
+# The longest pieces for the parser: in a head, and in a chunked body.
 _HEAD_PIECE = 4 * 1024
 _CHUNKED_PIECE = 16 * 1024
 # The longest Content-Length that fits into 63 bits.
 _MOST_LENGTH_DIGITS = 18
-# What chunked coding may cost beside the bytes that it carries: so much, and so many times the bytes.
+# The allowed overhead of chunked coding: a number of bytes, and a multiple of the body.
 _CHUNK_OVERHEAD_BYTES = 64 * 1024
 _CHUNK_OVERHEAD_TIMES = 16
 
@@ -53,7 +53,7 @@ class SocketListener(Listener):
             connection._socket_closed()
 
     def _notify1(self, arg: Any) -> None:
-        # Only 'error' has an argument. 'close' follows, also where the stream below does not see to that itself.
+        # Only 'error' has an argument. A Duplex without auto_destroy needs this call to emit 'close'.
         connection = self._connection
         socket = connection._socket
         socket._s_destroy_stream(arg)
@@ -64,10 +64,10 @@ class SocketListener(Listener):
 
 
 class HttpConnection(MessageTransport):
-    """The reading half of a connection, for both ends. It is itself the listener of the socket's 'data'.
+    """The receiving half of a connection, for client and server. It is also the socket's 'data' listener.
 
-    Subclasses say what to do with a message: `_head_came`, `_message_came`, and `_refused` where the peer sent what is
-    none. The parser calls the methods that begin with ``on_``.
+    Subclasses handle messages: `_head_came`, `_message_came`, and `_refused` for invalid input. The parser calls the methods
+    that begin with ``on_``.
     """
 
     _limits: Any
@@ -146,7 +146,7 @@ class HttpConnection(MessageTransport):
         socket._s_add("data", self, False)
 
     def _c_release(self) -> None:
-        """Leave the socket alone, and let go of what holds this connection in a cycle."""
+        """Stop using the socket, and break the reference cycles of this connection."""
         socket = self._socket
         if self._on_end is not None:
             socket._s_remove("data", self)
@@ -165,7 +165,7 @@ class HttpConnection(MessageTransport):
             socket = self._socket
             socket._s_add("drain", self._on_drain, False)
 
-    # ---- what the parser finds
+    # ---- callbacks of the parser
 
     def _forget_message(self) -> None:
         self._url = None
@@ -207,7 +207,7 @@ class HttpConnection(MessageTransport):
         fields.append((name, value))
         if not self._in_head:
             return
-        # By length first: most fields of a request are not among these five, and then need no lower-case copy.
+        # Compare the length first: most fields are none of these five, and then need no lower-case copy.
         size = len(name)
         if size == 4:
             if name.lower() == b"host":
@@ -241,7 +241,7 @@ class HttpConnection(MessageTransport):
                 f"a body of {self._length} bytes, more than {self._most_body_bytes} (Limits.body_bytes)", 413
             )
         self._head_came()
-        # What is still to come of this message are trailers.
+        # Later fields of this message are trailers.
         self._fields = None
 
     def on_body(self, data: Any) -> None:
@@ -257,16 +257,16 @@ class HttpConnection(MessageTransport):
                 if not incoming._r_push(data, None):
                     self._body_full = True
             except Exception as error:
-                # Of a listener. It must not be taken for the peer's.
+                # A listener raised this; it is not an error of the peer.
                 incoming._s_fail(error, False)
         else:
             self._refuse("an unexpected body", 400)
 
     def _discarded(self, size: int) -> None:
-        """``size`` bytes of an unread body came."""
+        """Count ``size`` received bytes of an unread body."""
 
     def _dropped(self, size: int) -> None:
-        """``size`` bytes came after the last that matter."""
+        """Count ``size`` received bytes after the last message."""
 
     def on_message_complete(self) -> None:
         self._in_message = False
@@ -290,18 +290,18 @@ class HttpConnection(MessageTransport):
         raise NotImplementedError
 
     def _refused(self, error: Any) -> None:
-        """The peer sent invalid HTTP; nothing is read any more."""
+        """Handle invalid HTTP of the peer; nothing more is read."""
         raise NotImplementedError
 
     def _upgraded(self) -> None:
-        """The parser has stopped behind a head that asks for another protocol; return whether to go on reading."""
+        """Handle a head that asks for another protocol; the parser has stopped behind it."""
         raise NotImplementedError
 
-    # ---- what comes from the socket
+    # ---- data from the socket
 
     def _notify1(self, chunk: Any) -> None:
         if self._failed is not None or self._gone or self._last_came:
-            # What the peer still sends after the end of the connection was announced.
+            # Data that the peer sends after the last message.
             self._dropped(len(chunk))
             return
         if self._held is not None:
@@ -332,7 +332,7 @@ class HttpConnection(MessageTransport):
         return held if self._held_at == 0 else memoryview(held)[self._held_at :]
 
     def _work(self) -> None:
-        """Parse the held bytes and process the result, as far as there is room."""
+        """Parse the held bytes and process the messages while there is room."""
         if self._working:
             return
         self._working = True
@@ -348,10 +348,10 @@ class HttpConnection(MessageTransport):
         self._settle_reading()
 
     def _serve(self) -> None:
-        """Begin what the messages that came ask for."""
+        """Process the received messages."""
 
     def _feed(self) -> None:
-        """Give the parser a piece of what is held, which ends where the message does or before."""
+        """Give the parser a piece of the held bytes that ends at the end of the message or before it."""
         if not self._in_message and not self._skip_blank_lines():
             return
         held = self._held
@@ -376,9 +376,9 @@ class HttpConnection(MessageTransport):
         self._parse(piece, size)
 
     def _skip_blank_lines(self) -> bool:
-        """Skip what may stand before a message, each a CR and an LF; return whether more follows.
+        """Skip blank lines (CR LF) before a message. Return whether more bytes follow.
 
-        The parser would skip also what lacks one of the two.
+        The parser would also skip a bare CR or a bare LF.
         """
         held = self._held
         at = self._held_at
@@ -406,18 +406,18 @@ class HttpConnection(MessageTransport):
         return self._held is not None
 
     def _refuse_before(self, message: str, status: int) -> None:
-        """Refuse what came outside of the parser."""
+        """Refuse bytes before the parser sees them."""
         self._held = None
         self._failed = HttpProtocolError(f"the peer sent {message}", status)
         self._refused(self._failed)
 
     def _to_empty_line(self, most: int) -> int:
-        """How many of the bytes that are held go up to the end of an empty line; ``most`` where there is none in these."""
+        """Return the number of held bytes up to the end of an empty line, or ``most`` if there is no such line in them."""
         held = self._held
         at = self._held_at
         last = self._last_bytes
         if last:
-            # The line may have begun in the piece before.
+            # The line may begin in the previous piece.
             for begun, rest in _BEGUN_LINES:
                 if last.endswith(begun) and held.startswith(rest, at) and len(rest) <= most:
                     return len(rest)
@@ -430,7 +430,7 @@ class HttpConnection(MessageTransport):
             parser = self._make_parser()
         self._first_piece = None if self._in_message else piece
         if not self._in_message or self._in_head:
-            # Back at 0 where a message begins in this piece.
+            # The parser resets this to 0 if a message begins in this piece.
             self._unfinished_bytes += size
         try:
             parser.feed_data(piece)
@@ -455,7 +455,7 @@ class HttpConnection(MessageTransport):
                 self._refuse_before("hardly anything but chunk extensions", 400)
 
     def _check_unfinished(self) -> None:
-        """Blank lines before a head, and a field that is not whole yet, reach no callback: they must not go on for ever."""
+        """Limit blank lines before a head and unfinished fields, for which the parser makes no callback."""
         if self._unfinished_bytes > 2 * self._most_header_bytes + _HEAD_PIECE:
             self._refuse_before(
                 f"a head of more than {self._most_header_bytes} bytes (Limits.header_bytes)", 431
@@ -481,7 +481,7 @@ class HttpConnection(MessageTransport):
             if not isinstance(error, _parser_errors()):
                 raise error
             if kind == "HttpParserCallbackError" and error.__context__ is not None:
-                # Not the peer's: what it does wrong was noted where it was found.
+                # This is not an error of the peer; errors of the peer set `_failed`.
                 raise error.__context__
             self._failed = HttpProtocolError(f"the peer sent invalid HTTP/1.1: {error}")
             self._failed.__cause__ = error
@@ -489,7 +489,7 @@ class HttpConnection(MessageTransport):
         self._refused(self._failed)
 
     def _settle_reading(self) -> None:
-        """Read from the socket, or leave what comes there where it is."""
+        """Resume or pause the socket."""
         if self._gone or self._detached:
             return
         socket = self._socket
@@ -516,7 +516,7 @@ class HttpConnection(MessageTransport):
         raise NotImplementedError
 
     def _detach(self) -> Any:
-        """Give the socket to another protocol, with the bytes of it that were read already. Stop reading it."""
+        """Release the socket to another protocol, with its unparsed bytes, and stop reading it."""
         socket = self._socket
         rest = None if self._held is None else bytes(self._rest())
         socket._r_pause()
@@ -524,7 +524,7 @@ class HttpConnection(MessageTransport):
         self._c_release()
         if rest:
             socket._r_unshift(rest, None)
-        # As if it had not been read yet: the first listener starts the flow.
+        # Put the bytes back: the first listener starts the flow.
         socket._r_flowing = -1
         socket._r_paused = -1
         return socket

@@ -27,7 +27,7 @@ _FORMS = tuple(
         rf"[A-Z][a-z]{{2}} (?P<month>[A-Z][a-z]{{2}}) (?P<day>[ \d]\d) {_TIME} (?P<year>\d{{4}})",
     )
 )
-# The last second of the year 9999, the last that can be written.
+# The last second of the year 9999, the latest date that the format allows.
 _LAST_SECOND = 253402300799
 
 
@@ -42,12 +42,12 @@ def date_value(text: str) -> int | None:
     if month is None:
         return None
     if len(found["year"]) == 2:
-        # More than 50 years ahead means the past.
+        # A date more than 50 years ahead is in the past.
         now = datetime.now(UTC).year
         year += now - now % 100
         if year > now + 50:
             year -= 100
-    # A leap second counts as the one before it.
+    # A leap second counts as the second before it.
     second = min(int(found["second"]), 59) if found["second"] == "60" else int(found["second"])
     try:
         date = datetime(

@@ -9,9 +9,9 @@ from typing import Any
 from forebay.errors import InvalidArgTypeError, InvalidHeaderError
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
-# Line breaks would start another header; the other controls mean nothing in one.
+# Line breaks would start another header; other control characters are not allowed either.
 _NOT_IN_VALUE = re.compile(r"[^\t\x20-\x7e\x80-\xff]").search
-# Names that were found good, and their lower case; programs use few of them.
+# Valid names and their lower-case forms; a program uses few names.
 _checked_names: dict[Any, str] = {}
 _MOST_CHECKED_NAMES = 500
 
@@ -31,7 +31,7 @@ def check_name(name: object) -> str:
 
 
 def check_value(name: str, value: object) -> str:
-    """The value as text. Raises InvalidHeaderError for line breaks and what is not Latin-1."""
+    """Return the value as text. Raises InvalidHeaderError for line breaks and characters outside Latin-1."""
     if type(value) is str:
         text = value
         if text.isascii() and text.isprintable():

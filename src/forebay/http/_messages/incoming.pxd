@@ -19,15 +19,15 @@ cdef class ServerRequest(Incoming):
     cdef readonly str method
     cdef readonly str url
     cdef bint _expects_continue          # the client waits for "100 Continue"
-    cdef bint _upgrades                  # the connection is another protocol's from here on
+    cdef bint _upgrades                  # another protocol uses the connection from here on
     cdef bint _keep_alive                # the client wants to use the connection again
 
 cdef class ClientResponse(Incoming):
     cdef public int status_code
     cdef public str status_message
     cdef public str url
-    cdef object _request                 # the ClientRequest, while the connection has let go of both; else None
-    cdef object _broken                  # why nothing more comes, until that was reported; else None
+    cdef object _request                 # the ClientRequest while the connection holds neither of the two, else None
+    cdef object _broken                  # the error of a truncated body until it is reported, else None
     cpdef object _break(self, object error, bint at_once)
     cdef bint _is_heard(self) except -1
     cdef object _tell_broken(self)

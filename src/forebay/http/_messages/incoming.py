@@ -72,7 +72,7 @@ class Incoming(ReadableBody):
         self._r_ended = True
 
     def _is_read(self) -> bool:
-        """Return whether the program reads the body, or has read it."""
+        """Return whether the program reads or has read the body."""
         return bool(
             self._r_did_read or self._r_data_handler is not None or self._r_flowing == 1 or self._r_listening
         )
@@ -149,8 +149,8 @@ class ClientResponse(Incoming):
     def _break(self, error: BaseException | None, at_once: bool) -> None:
         """Fail the body. The reader gets the error after the data that arrived before, or ``at_once``.
 
-        A program gets its response a moment before it can read it or listen to it. A failure until then waits for the program:
-        otherwise it would be reported as an error without a listener, and then raised to the reader as well.
+        A program gets its response before it can read it or add a listener. A failure in this time is kept for the reader.
+        Otherwise it would be reported as an error without a listener, and then raised to the reader again.
         """
         if self._s_destroyed:
             return
@@ -169,7 +169,7 @@ class ClientResponse(Incoming):
         if error is None or self._s_destroyed or not self._is_heard():
             return
         if self._r_length and (self._r_data_handler is not None or self._r_listening or self._r_flowing == 1):
-            # There is a reader, who is to have this first.
+            # A reader exists and gets the data first.
             return
         self._broken = None
         self._s_destroy_stream(error)
@@ -180,7 +180,7 @@ class ClientResponse(Incoming):
             transport = self._transport
             transport._listeners_changed(self)
         if self._broken is not None:
-            # Readers add several listeners, and have all of them by then.
+            # Readers add several listeners; on this tick all of them are added.
             self._s_tick(k.TICK_BROKEN, None)
 
     def _s_removed(self, event: Any) -> None:

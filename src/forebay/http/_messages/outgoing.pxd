@@ -18,17 +18,17 @@ cdef double _date_until
 cpdef str date_line()
 
 cdef class Outgoing(WritableBody):
-    cdef MessageTransport _transport                # None until there is a connection
+    cdef MessageTransport _transport                # None while there is no connection
     cdef dict _fields                    # lower-case name -> (name, value or list of values)
-    cdef str _trailers                   # their lines, None where there are none
-    cdef bint _head_fixed                # no header may be changed any more
+    cdef str _trailers                   # the lines of the trailers, or None
+    cdef bint _head_fixed                # header fields cannot be changed any more
     cdef bint _head_sent
     cdef bint _head_wanted               # flush_headers() was called before there was a connection
     cdef int _framing
     cdef long long _announced            # Content-Length
-    cdef long long _body_bytes           # of these, written so far
+    cdef long long _body_bytes           # the body bytes written so far
     cdef bint _waiting                   # a write, or the end, waits for room in the socket
-    cdef bint _in_handler                # the handler is running, and its exception would still be seen
+    cdef bint _in_handler                # the handler is running, so its exception can still change the response
     cdef bint _ended_in_handler          # ... and has ended the message
     cdef bint _direct                      # other code writes the body to the socket, past this stream
     cdef list _w_held                    # the chunks of a write that waits for a connection

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from forebay.streams.duplex import Duplex
     from forebay.streams.generics import Buffer
 
-#: Up to so many bytes, the pieces of a write are joined; above, they leave by a gather write.
+#: Pieces of a write up to this size are joined; larger ones leave by a gather write.
 _JOINED_BYTES = 16 * 1024
 
 _date_line = ""
-# Until when it is right, on the monotonic clock.
+# The time on the monotonic clock until which the cached header is right.
 _date_until = 0.0
 
 
 def date_line() -> str:
-    """Return the Date header of now, which is made once per second."""
+    """Return the present Date header, which is made once per second."""
     global _date_line, _date_until
     now = clock.monotonic()
     if now >= _date_until:
@@ -77,7 +77,7 @@ class Outgoing(WritableBody):
         self._in_handler = False
         self._ended_in_handler = False
         self._w_start(None, None, None, high_water_mark, False, "utf8")
-        # Both are overridden below; there is no hook to look for.
+        # Both hooks are overridden below, so there is no hook to find.
         self._w_hooks_found = True
         self._w_many_hook = True
         self._s_start(None, None, True, True, None)
@@ -220,11 +220,11 @@ class Outgoing(WritableBody):
         raise NotImplementedError
 
     def _more_fields(self) -> str:
-        """Return the lines that the kind of message adds."""
+        """Return the lines that this kind of message adds."""
         return ""
 
     def _frame(self, length: int) -> str:
-        """Choose the framing if the program has not; return the header lines for it. ``length`` is that of the body, or -1."""
+        """Choose the framing if the program has not. Return its header lines. ``length`` is that of the body, or -1."""
         raise NotImplementedError
 
     def _frame_as_set(self) -> bool:
@@ -318,7 +318,7 @@ class Outgoing(WritableBody):
 
     def _w_call_write(self, chunk: Any) -> None:
         if self._transport is None:
-            # The write goes on when there is a connection.
+            # The write continues when there is a connection.
             self._w_held = [chunk]
             return
         try:
@@ -362,7 +362,7 @@ class Outgoing(WritableBody):
         transport._await_drain()
 
     def _socket_drained(self) -> None:
-        """Continue what waited for room in the socket."""
+        """Continue the write or the end that waited for room in the socket."""
         if self._waiting:
             self._waiting = False
             if self._w_final_called:
@@ -371,7 +371,7 @@ class Outgoing(WritableBody):
                 self._w_written(None)
 
     def _attach_transport(self, transport: MessageTransport) -> None:
-        """There is a connection now: send what has waited for it."""
+        """Start to send after a connection was found: the head and the waiting data."""
         self._transport = transport
         socket = transport._socket
         socket._w_corked += 1
@@ -399,7 +399,7 @@ class Outgoing(WritableBody):
         return self._transport._socket
 
     def _end_direct(self, length: int) -> None:
-        """Count ``length`` bytes that the socket has got; `end` is next."""
+        """Count ``length`` body bytes that the socket has taken. `end` follows."""
         self._direct = False
         self._body_bytes += length
         self._s_count_direct(length, 1)
@@ -426,7 +426,7 @@ class Outgoing(WritableBody):
                 chunk = self._w_checked(chunk, encoding)
             self._put_whole(chunk, len(chunk))
         if self._in_handler and callback is None and not self._s_destroyed:
-            # The connection finishes the message when the handler has returned: nearly always without any tick.
+            # The connection finishes the message after the handler has returned, usually without a tick.
             self._w_ending = True
             self._w_ended = True
             self._ended_in_handler = True
@@ -437,7 +437,7 @@ class Outgoing(WritableBody):
         try:
             head = self._make_head(size)
             if self._framing == k.CHUNKED:
-                # Only where the user has asked for it.
+                # Only if the program has set the header.
                 if size:
                     self._put(b"%s%x\r\n" % (head, size), chunk, b"\r\n")
                 else:

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote_to_bytes
 __all__ = ["decoded_path", "folder_location", "raw_path", "raw_query"]
 
 _ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/?#]*").match
-# What a query holds as it is; the rest, such as raw UTF-8, is percent-encoded.
+# Characters that a query may contain; others, such as raw UTF-8, are percent-encoded.
 _SAFE_IN_QUERY = "!#$%&'()*+,/:;=?@[]~-._"
 
 
@@ -31,7 +31,7 @@ def decoded_path(url: str) -> bytes:
 
 
 def folder_location(url: str) -> str:
-    """Where the folder at a target is: its path on this host with a slash behind it, and the query.
+    """Return the URL of the folder at a target: its path on this host with a slash behind it, and the query.
 
     Dots are resolved and every name is quoted, so that no browser takes it for another host.
     """

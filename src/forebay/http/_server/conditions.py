@@ -11,7 +11,7 @@ from forebay.http._messages.dates import date_value
 __all__ = ["answer_to_conditions", "range_holds"]
 
 _TAGS = re.compile(r'(?:W/)?"[^"]*"').findall
-# Methods that do not ask for what the conditions are about.
+# Methods for which conditions do not apply.
 _WITHOUT_CONDITIONS = ("OPTIONS", "TRACE", "CONNECT")
 
 
@@ -43,7 +43,7 @@ def answer_to_conditions(
 
 
 def range_holds(headers: Mapping[str, str], etag: str | None, modified: int | None) -> bool:
-    """Return whether a Range may be answered: the client has a part of this very answer, or names none."""
+    """Return whether a Range may be answered: If-Range is missing, or names this version of the file."""
     condition = headers.get("if-range")
     if condition is None:
         return True
@@ -51,7 +51,7 @@ def range_holds(headers: Mapping[str, str], etag: str | None, modified: int | No
     if condition.startswith(('"', "W/")):
         return _is_strong(etag) and condition == etag
     since = date_value(condition)
-    # What was changed this very second may be changed once more, and have the same date.
+    # A file that was changed in this second may change again and keep the same date.
     return since is not None and since == modified and time() - since >= 1
 
 

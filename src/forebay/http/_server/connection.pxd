@@ -11,8 +11,8 @@ from forebay.http._server.response cimport ServerResponse, first_line
 
 
 cdef class ServerConnection(RequestReceiver):
-    cdef bint _frugal                    # one of very many: nothing is kept between two requests
-    cdef HookRunner _runner              # of asynchronous handlers
+    cdef bint _frugal                    # the server has very many connections: nothing is kept between two requests
+    cdef HookRunner _runner              # the task of async handlers
     @cython.locals(queue=list, corked=bint, request=ServerRequest)
     cdef object _serve(self)
     @cython.locals(response=ServerResponse, server=EventEmitter)

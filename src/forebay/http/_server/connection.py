@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ServerConnection(RequestReceiver):
-    """One connection of a `Server`, over any Duplex. ``frugal``: keep nothing for the next request, not even for a moment."""
+    """One connection of a `Server`, over any Duplex. ``frugal``: keep no parser between two requests."""
 
     _frugal: bool
     _runner: Any
@@ -38,7 +38,7 @@ class ServerConnection(RequestReceiver):
         self._start_receiving(server, high_water_mark)
         self._c_start(socket, limits)
 
-    # ---- requests that are answered
+    # ---- handling requests
 
     def _serve(self) -> None:
         queue = self._queue
@@ -80,7 +80,7 @@ class ServerConnection(RequestReceiver):
             response.status_code = 404
             response.end()
         elif type(handler) is list:
-            # One that raises takes nothing from those behind it.
+            # An exception of one handler does not affect later requests.
             errors = []
             for each in list(handler):
                 error = self._call(each, request, response)
@@ -97,7 +97,7 @@ class ServerConnection(RequestReceiver):
         response._finish_after_handler()
 
     def _call(self, handler: Any, request: ServerRequest, response: ServerResponse) -> Any:
-        """Call a handler; return what it raises."""
+        """Call a handler. Return its exception, or None."""
         try:
             result = handler(request, response)
             if result is not None and is_awaitable(result):
@@ -123,11 +123,11 @@ class ServerConnection(RequestReceiver):
             self._handler_failed(response.request, response, error)
 
     def _handler_failed(self, request: ServerRequest, response: ServerResponse, error: Any) -> None:
-        """The handler raised: answer for it where that is still possible, and report it where it is the handler's."""
+        """Handle an exception of a handler: respond if possible, and report the exception unless the peer caused it."""
         over = self._gone or self._response is not response
         status = 500
         if isinstance(error, HttpError) and (error is request._s_errored or error is self._failed):
-            # The peer's fault, which the handler has only met.
+            # The peer caused the error, and the handler only met it.
             status = error.status
         elif not (isinstance(error, (StreamError, ConnectionError)) and self._was_left(response, error)):
             self._server._report("Exception in an HTTP handler", error, request)
@@ -148,14 +148,14 @@ class ServerConnection(RequestReceiver):
         response.end(_text_of(status, error))
 
     def _was_left(self, response: ServerResponse, error: Any) -> bool:
-        """Return whether the client left before it had the response, so that errors of streams about it are expected."""
+        """Return whether the client left before it had the response. Errors of streams are expected then."""
         if response._w_finished or not response._s_destroyed:
             return False
-        # What the response was destroyed with is a reason, and no consequence.
+        # The error with which the response was destroyed is a cause and not a consequence.
         return response._s_errored is None or (self._failed is not None and error is not response._s_errored)
 
     def _outgoing_finished(self, outgoing: Any) -> None:
-        """A response is with the socket: on to the next request."""
+        """Continue with the next request: the socket has taken the response."""
         response = outgoing
         if response is not self._response:
             return
@@ -180,13 +180,13 @@ class ServerConnection(RequestReceiver):
             self._work()
 
     def _forget_request(self, request: Incoming) -> None:
-        """The exchange is over."""
+        """End the exchange."""
         if (
             request is None
             or request._is_read()
             or (request.complete and request._r_length and not request._s_destroyed)
         ):
-            # A body that has arrived whole can still be read through the request.
+            # A body that has arrived whole can still be read.
             return
         if request.complete:
             if not request._r_close_unobserved(None):
@@ -195,7 +195,7 @@ class ServerConnection(RequestReceiver):
             self._give_up(request)
 
     def _give_up(self, request: Incoming) -> None:
-        """Give up the body: the response is sent. A later read raises an error."""
+        """Close the body after the response was sent. A later read raises an error."""
         error = PrematureCloseError(
             "the body of the request was given up when the response was out; read it before the response ends"
         )
@@ -204,7 +204,7 @@ class ServerConnection(RequestReceiver):
             request._s_destroy_stream(None)
 
     def _discard(self, request: ServerRequest) -> None:
-        """Receive the rest of a body for nothing, or give the connection up where that is long."""
+        """Discard the rest of a body, or close the connection if the rest is long."""
         self._limit_discarding()
         if request._expects_continue or self._length - self._body_bytes > self._discard_left:
             self._end_socket()
@@ -220,7 +220,7 @@ class ServerConnection(RequestReceiver):
     def _dropped(self, size: Any) -> None:
         self._discard_left -= size
         if self._discard_left < 0 and not self._paused:
-            # The rest of its time, it has to wait.
+            # The client gets the time of the whole body for the rest.
             self._paused = True
             socket = self._socket
             socket._r_pause()
@@ -235,7 +235,7 @@ class ServerConnection(RequestReceiver):
 
     def _incoming_closed(self, incoming: Any, error: Any) -> None:
         if incoming is self._incoming:
-            # The response can still be sent; body data that arrives until then is dropped.
+            # The response can still be sent. Body data that arrives until then is dropped.
             self._discarding = True
             self._limit_discarding()
             self._body_full = False
@@ -258,12 +258,12 @@ class ServerConnection(RequestReceiver):
         if error is not None and not response._head_sent:
             self._answer(500, None)
         elif response._framing == k.UNTIL_CLOSE and hasattr(socket, "reset_and_destroy"):
-            # An orderly end would tell that the body is whole.
+            # An orderly end would mean that the body is whole.
             socket.reset_and_destroy()
         else:
             socket._s_destroy_stream(None)
 
-    # ---- faults of the peer
+    # ---- errors of the peer
 
     def _refused(self, error: Any) -> None:
         self._failed = error
@@ -274,7 +274,7 @@ class ServerConnection(RequestReceiver):
         self._server._client_error(error, self._socket)
 
     def _break_off(self, request: ServerRequest, error: Any) -> None:
-        """Fail a body that will never be complete. Its handler gets the error, even if it was not called yet."""
+        """Fail a truncated body. Its handler gets the error, even if it was not called yet."""
         request._keep_alive = False
         if self._response is not None and self._request is request:
             self._response._keep_alive = False
@@ -302,7 +302,7 @@ class ServerConnection(RequestReceiver):
             self._end_socket()
 
     def _answer(self, status: int, error: Any) -> None:
-        """Answer without a response object, and close."""
+        """Respond without a response object, and close."""
         line = first_line(status, None)
         text = _text_of(status, error)
         socket = self._socket
@@ -315,7 +315,7 @@ class ServerConnection(RequestReceiver):
         self._end_socket()
 
     def _end_socket(self) -> None:
-        """Send nothing more; take what still comes, for a while, so that the peer gets to read what was sent."""
+        """End the socket, and for a while discard data of the peer, so that the peer can read the response."""
         if self._ending or self._gone:
             return
         self._ending = True
@@ -352,7 +352,7 @@ class ServerConnection(RequestReceiver):
             self._end_after_peer()
 
     def _end_after_peer(self) -> None:
-        """The peer sends nothing more, and all that it has sent was looked at."""
+        """Handle the end of the peer's data, after all of it was parsed."""
         if self._in_message and self._failed is None:
             self._refused(IncompleteMessageError("the connection was closed in the middle of a request"))
         if self._response is None and not self._queue:
@@ -391,7 +391,7 @@ class ServerConnection(RequestReceiver):
             runner.stop()
 
     def _hand_over(self, request: ServerRequest) -> None:
-        """An upgrade: the socket is the listener's."""
+        """Pass the socket to the listener of an upgrade."""
         server = self._server
         self._incoming = None
         event = "connect" if request.method == "CONNECT" else "upgrade"
@@ -404,13 +404,13 @@ class ServerConnection(RequestReceiver):
     # ---- the end of its use
 
     def _save_memory(self) -> None:
-        """An idle connection costs as little as it can; a parser is quickly made."""
+        """Free the parser of an idle connection; a new one is made quickly."""
         self._parser = None
         self._queue = None
         self._url = None
 
     def close_when_idle(self) -> None:
-        """Close now where no request is being received or answered, else after the response."""
+        """Close now if no request is in progress, otherwise after the response."""
         if self._response is not None:
             if not self._response._head_sent:
                 self._response._keep_alive = False
@@ -419,17 +419,17 @@ class ServerConnection(RequestReceiver):
 
     @property
     def idle(self) -> bool:
-        """Whether no request is being received or answered."""
+        """Whether no request is being received or handled."""
         return bool(self._response is None and not self._in_message and not self._queue)
 
     @property
     def socket(self) -> Duplex:
-        """The stream below."""
+        """The underlying stream."""
         return self._socket
 
 
 def _text_of(status: Any, error: Any) -> Any:
-    """The body of an answer that tells of an error; a limit is named."""
+    """Return the body of an error response, which names an exceeded limit."""
     line = first_line(status, None)
     text = line[9 : len(line) - 2]
     if isinstance(error, HttpError) and "(Limits." in str(error):

@@ -8,20 +8,20 @@ cdef double _LINGER_SECONDS
 cdef double _BEHIND_SECONDS
 
 cdef class ServerClock(HttpConnection):
-    cdef ServerRequest _request          # the one that is being answered
+    cdef ServerRequest _request          # the request that is being handled
     cdef ServerResponse _response
     cdef bint _ending                    # the socket was ended
-    cdef Py_ssize_t _served              # responses that were sent
-    cdef double _looked_at               # when time was looked at last, 0 for not yet
-    cdef long long _came                 # a count of bytes that came, at the last look
-    cdef long long _sent                 # and of those that went
-    cdef double _came_since              # when the one was last seen to change, or nothing was due
-    cdef double _sent_since              # when the other was
-    cdef double _waited                  # for the request that comes: seconds in which the client was to move
-    cdef double _waited_for_body         # and those since its head came
-    cdef double _idle_since              # when no request was first seen to be under way, 0 for one is
-    cdef double _ended_at                # when all was sent to a peer that gets nothing more, 0 for not
-    cdef double _head_since              # when the head that is awaited was first missed, 0 for not
+    cdef Py_ssize_t _served              # number of sent responses
+    cdef double _looked_at               # time of the last check, 0 before the first
+    cdef long long _came                 # received bytes at the last check
+    cdef long long _sent                 # sent bytes at the last check
+    cdef double _came_since              # when received bytes last changed, or nothing was due
+    cdef double _sent_since              # when sent bytes last changed
+    cdef double _waited                  # seconds in which the client had to send the present request
+    cdef double _waited_for_body         # the seconds of these since its head arrived
+    cdef double _idle_since              # when the connection was first seen without a request, 0 with a request
+    cdef double _ended_at                # when everything was sent on an ended connection, 0 before
+    cdef double _head_since              # when the awaited head was first missing, 0 if none is awaited
     cdef object _start_clock(self)
     @cython.locals(passed=double)
     cpdef object check_time(self, double now)

@@ -7,14 +7,14 @@ from typing import Any
 from forebay.errors import HttpTimeoutError
 from forebay.http._messages.connection import HttpConnection
 
-# How long the peer gets, after its last response, to stop sending. Closing before that could cost it the response.
+# Seconds in which the peer may stop sending after its last response. An earlier close could destroy the response on its way.
 _LINGER_SECONDS = 2.0
-# How far a body may be behind its rate where there is no idle_time.
+# Seconds that a body may be behind its rate if there is no idle_time.
 _BEHIND_SECONDS = 60.0
 
 
 class ServerClock(HttpConnection):
-    """What a `ServerConnection` knows of time: the server has it look at the clock now and then."""
+    """The time limits of a `ServerConnection`. The server makes it check the clock regularly."""
 
     _request: Any
     _response: Any
@@ -44,7 +44,7 @@ class ServerClock(HttpConnection):
         self._ended_at = 0.0
 
     def check_time(self, now: float) -> None:
-        """Give up a peer that takes too long; the server calls this from time to time. ``now``: monotonic seconds."""
+        """Disconnect a peer that exceeds a limit. The server calls this regularly. ``now``: monotonic seconds."""
         socket = self._socket
         passed = now - self._looked_at if self._looked_at else 0.0
         self._looked_at = now
@@ -75,7 +75,7 @@ class ServerClock(HttpConnection):
                 self._check_idle(now)
 
     def _check_exchange(self, now: float, passed: float) -> None:
-        """A request is being answered."""
+        """Check the limits while a request is handled."""
         socket = self._socket
         limit = self._limits.idle_time
         request = self._request
@@ -94,7 +94,7 @@ class ServerClock(HttpConnection):
             if late is not None:
                 self._refused(late)
         elif self._peer_ended:
-            # It may wait for its answer; mostly it has gone, of which only writing to it would tell.
+            # The client may be waiting for its response. If it has gone, only a write would show that.
             since = self._came_since if self._came_since > self._sent_since else self._sent_since
             if self._is_over(now - since, limit):
                 socket._s_destroy_stream(None)
@@ -102,7 +102,7 @@ class ServerClock(HttpConnection):
             self._came_since = self._sent_since = now
 
     def _late_body(self, now: float, passed: float) -> Any:
-        """The client is to send more of a body; an error where it takes too long for that."""
+        """Check the limits of a body that the client has to send. Return an error if one is exceeded."""
         limits = self._limits
         self._waited += passed
         self._waited_for_body += passed
@@ -120,7 +120,7 @@ class ServerClock(HttpConnection):
         return None
 
     def _check_head(self, now: float, passed: float) -> None:
-        """A head has begun, or the first of the connection is due."""
+        """Check the limit of a head that has begun, or of the first head of the connection."""
         if self._head_since == 0:
             self._head_since = now
             return
@@ -138,7 +138,7 @@ class ServerClock(HttpConnection):
             self._end_socket()
 
     def _check_idle(self, now: float) -> None:
-        """The next request is due. Blank lines are no part of it."""
+        """Check the limit of the next request. Blank lines do not count as a request."""
         self._head_since = 0.0
         if self._idle_since == 0:
             self._idle_since = now
@@ -149,7 +149,7 @@ class ServerClock(HttpConnection):
             self._end_socket()
 
     def _note_progress(self, now: float) -> None:
-        """Bytes that came, and went; what goes past a socket's own buffers is counted by itself alone."""
+        """Return the received and sent bytes. A socket counts the bytes of the direct path itself."""
         socket = self._socket
         sent = getattr(socket, "bytes_written", None)
         if sent is None:
@@ -170,7 +170,7 @@ class ServerClock(HttpConnection):
         raise NotImplementedError
 
     def _save_memory(self) -> None:
-        """Nothing is under way."""
+        """Start an idle period."""
 
     def _answer(self, status: int, error: Any) -> None:
         raise NotImplementedError

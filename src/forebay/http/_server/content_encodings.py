@@ -24,7 +24,7 @@ def accepted_encodings(field: str | None, offered: Sequence[str]) -> list[str]:
     rest = weights.get("*", 0.0)
     plain = weights.get("identity", 0.0)
     liked = [(weights.get(coding, rest), coding) for coding in offered]
-    # Sorting keeps the order of equals.
+    # The sort is stable, so codings of equal rank keep their order.
     liked.sort(key=lambda pair: -pair[0])
     return [coding for weight, coding in liked if weight > 0 and weight >= plain]
 

@@ -1,4 +1,4 @@
-"""Files to send: opened inside a folder, without leaving it, and read; mostly in a worker."""
+"""Files to send: open them inside a folder without leaving it, and read them. Most functions run in a worker."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from forebay.http._server.ranges import Span
 
 __all__ = ["SMALL_FILE", "Folder", "OpenFile", "Variant", "fault_status", "open_file", "open_inside"]
 
-#: A file up to this size is read by the call that opens it.
+#: A file up to this size is read in the call that opens it.
 SMALL_FILE = 64 * 1024
 
 _FLAGS = os.O_RDONLY
 for _name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY", "O_CLOEXEC"):
-    # Not to wait for a writer, where it is a FIFO in spite of the look before.
+    # Do not wait for a writer, in case the path has become a FIFO after the check.
     _FLAGS |= getattr(os, _name, 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _PASSED = getattr(os, "O_PATH", os.O_RDONLY) | _FOLDER | _NO_LINK
 _CAN_WALK = bool(_NO_LINK) and os.open in os.supports_dir_fd
 
-# How often a path is looked up again that was changed meanwhile.
+# How often a path that changes meanwhile is resolved again.
 _TRIES = 8
 _CHANGED = (errno.ELOOP, errno.EMLINK, errno.ENOTDIR, errno.EINVAL)
-# The system has no longer ones.
+# The system allows no longer paths.
 _LONGEST_PATH = 4096
 
-# The system's errors for a name that no file can have, or that is not a file.
+# System errors for a name that no file can have, or for an object other than a file.
 _NO_FILE = frozenset(
     getattr(errno, name)
     for name in (
@@ -48,14 +48,14 @@ _NO_FILE = frozenset(
 
 
 class Variant(NamedTuple):
-    """A compressed file beside another: its Content-Encoding, and what its name has in addition."""
+    """A compressed file beside another: its Content-Encoding, and the suffix of its name."""
 
     encoding: str
     suffix: str
 
 
 class Folder(NamedTuple):
-    """A folder in the place of a file. The receiver closes ``fd``."""
+    """The result for a folder instead of a file. The receiver closes ``fd``."""
 
     fd: int
 
@@ -81,11 +81,11 @@ class OpenFile:
         self.data: bytes | None = None
 
     def read_by(self, executor: SerialExecutor) -> None:
-        """Give the worker that reads it from here on."""
+        """Set the worker that reads the file from now on."""
         self._executor = executor
 
     def load(self) -> None:
-        """In a worker: read it where it is small, and find out where it has another size than it says."""
+        """In a worker: read a small file, and find out whether its real size differs from the reported one."""
         if self.size > SMALL_FILE:
             return
         data = self._read_at(0, SMALL_FILE + 1)
@@ -98,7 +98,7 @@ class OpenFile:
             return
         status = os.fstat(self._fd)
         if status.st_size >= len(data):
-            # It has grown since.
+            # The file has grown.
             self.status = status
             self.size, self.mtime = status.st_size, status.st_mtime
             self.etag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
@@ -107,12 +107,12 @@ class OpenFile:
             self.etag = self.mtime = None
 
     def take_fd(self) -> int:
-        """Return the descriptor, which belongs to the caller from here on."""
+        """Return the descriptor, which the caller now owns."""
         fd, self._fd = self._fd, -1
         return fd
 
     def read(self, pieces: Sequence[bytes | Span]) -> asyncio.Future[bytes]:
-        """Return the joined pieces, in one call in a worker. Raises IncompleteMessageError if the file is too short."""
+        """Join the pieces, in one call in a worker. Raises IncompleteMessageError if the file is too short."""
         return self._in_worker(partial(self.join, pieces))
 
     def read_on(self, offset: int, size: int) -> asyncio.Future[bytes]:
@@ -126,7 +126,7 @@ class OpenFile:
         self._reads += 1
 
         def done(data: bytes | None, error: BaseException | None) -> None:
-            # The worker goes on where the caller is cancelled, and needs the descriptor until then.
+            # If the caller is cancelled, the worker continues and needs the descriptor until it has finished.
             self._reads -= 1
             if self._closing:
                 self.close()
@@ -136,7 +136,7 @@ class OpenFile:
         return reading
 
     def join(self, pieces: Iterable[bytes | Span]) -> bytes:
-        """The pieces, with what the file has in the place of the spans; in a worker, unless ``data`` is there."""
+        """Replace each span by the file's bytes; in a worker, unless ``data`` exists."""
         parts = []
         for piece in pieces:
             if isinstance(piece, Span):
@@ -149,7 +149,7 @@ class OpenFile:
         return b"".join(parts)
 
     def _read_at(self, offset: int, size: int) -> bytes:
-        """Read ``size`` bytes, or up to the end of the file: one call may give less."""
+        """Read ``size`` bytes, or up to the end of the file; one system call may return less."""
         if self.data is not None:
             return self.data[offset : offset + size]
         data = os.pread(self._fd, size, offset)
@@ -169,7 +169,7 @@ class OpenFile:
             os.close(self.take_fd())
 
     def __del__(self) -> None:
-        # The loop may be closed before a worker brings it back.
+        # The loop may be closed before a worker returns the descriptor.
         if self._fd >= 0:
             os.close(self.take_fd())
 
@@ -177,7 +177,7 @@ class OpenFile:
 def fault_status(error: BaseException) -> int:
     """Return 404 or 403 if ``error`` means that there is no such file, or that it may not be read; otherwise 0."""
     if isinstance(error, ValueError):
-        # A null byte, or what the file system's encoding does not have.
+        # The name has a null byte, or characters outside the file system's encoding.
         return 404
     if not isinstance(error, OSError):
         return 0
@@ -240,23 +240,23 @@ def _open_variant(
         os.close(found.fd)
         return None
     if int(found[1].st_mtime) < int(plain.st_mtime):
-        # Made of what the file was before.
+        # The compressed file was made from an older version of the file.
         os.close(found[0])
         return None
     return found
 
 
 def _open_named(path: str | bytes) -> tuple[int, os.stat_result]:
-    """Open a file by its name, links followed. The look before keeps devices from noticing."""
+    """Open a file by its name and follow links. A check before the open avoids side effects on devices."""
     _refuse_special(os.stat(path), path)
     return _checked(os.open(path, _FLAGS), path)
 
 
 def open_inside(path: str | bytes, root: str | bytes) -> tuple[int, os.stat_result] | Folder:
-    """Open what ``path`` means in ``root``; links are followed as far as they stay there.
+    """Open ``path`` relative to ``root``. Links are followed as long as they stay inside ``root``.
 
-    Links are resolved first, and then every step is opened without following any: what was changed meanwhile is looked
-    up again. Raises FileNotFoundError where it leads out.
+    The links are resolved first. Then each step is opened without following links, and a path that has changed meanwhile is
+    resolved again. Raises FileNotFoundError if the path leads out of ``root``.
     """
     names, folder = _segments(os.fsdecode(path))
     base = os.path.realpath(os.fsdecode(root))
@@ -278,7 +278,7 @@ def open_inside(path: str | bytes, root: str | bytes) -> tuple[int, os.stat_resu
 
 
 def _segments(path: str) -> tuple[list[str], bool]:
-    """The names in a path, dots resolved as in a URL, and whether it ends as only that of a folder may."""
+    """Return the names in a path with dots resolved as in a URL, and whether the path can only be a folder."""
     if len(path) > _LONGEST_PATH:
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
     if "\0" in path:
@@ -298,7 +298,7 @@ def _segments(path: str) -> tuple[list[str], bool]:
 
 
 def _open_below(base: str, names: list[str]) -> tuple[int, os.stat_result] | Folder:
-    """Open what was found to have no links in it, step by step and without following any."""
+    """Open a resolved path step by step, without following links."""
     if not _CAN_WALK:
         whole = os.path.join(base, *names)
         return Folder(os.open(whole, _FOLDER)) if os.path.isdir(whole) else _open_named(whole)
@@ -337,10 +337,10 @@ def _checked(fd: int, path: str | bytes) -> tuple[int, os.stat_result]:
 
 def content_type_of(path: str | bytes) -> str:
     """Return the media type for the name of a file; for text, with its charset."""
-    # With a slash before it, the name is not taken for a URL with a scheme.
+    # With a leading slash, the name is not taken for a URL with a scheme.
     kind, encoding = mimetypes.guess_type("/" + posixpath.basename(os.fsdecode(path)))
     if encoding is not None:
-        # As a browser is to store it, not to unpack it.
+        # The browser should store a compressed file and not unpack it.
         return "application/gzip" if encoding == "gzip" else "application/octet-stream"
     if kind is None:
         return "application/octet-stream"

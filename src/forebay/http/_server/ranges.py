@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 __all__ = ["Multipart", "Span", "batches", "wanted_spans"]
 
-# Each part of a body has a head of its own: with many tiny ranges an answer would be longer than the file.
+# Each part of the body has its own head: with many tiny ranges the response would be longer than the file.
 _MOST_RANGES = 64
 
 
@@ -21,9 +21,9 @@ class Span(NamedTuple):
 
 
 def wanted_spans(field: str, size: int) -> list[Span] | None:
-    """The ranges of a Range header, as far as a file of ``size`` bytes has them; None for the whole file.
+    """Return the ranges of a Range header that a file of ``size`` bytes has; None for the whole file.
 
-    The whole file is also the answer to what is malformed, to more than 64 ranges, and to ranges that overlap.
+    The whole file is also the result for malformed headers, for more than 64 ranges, and for overlapping ranges.
     """
     unit, _, ranges = field.partition("=")
     texts = ranges.split(",")

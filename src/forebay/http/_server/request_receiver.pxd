@@ -12,10 +12,10 @@ cdef dict _METHODS
 cdef class RequestReceiver(ServerClock):
     cdef EventEmitter _server
     cdef object _high_water_mark
-    cdef bytes _good_host                # a Host that was looked at; the next request mostly has the same
-    cdef list _queue                     # requests that came and wait for their turn
-    cdef bint _rest_due                  # the response is out, and the body of its request still coming
-    cdef long long _discard_left         # bytes that may still come of an unread body
+    cdef bytes _good_host                # the last valid Host; the next request usually has the same
+    cdef list _queue                     # received requests that wait for their turn
+    cdef bint _rest_due                  # the response is sent, and the body of its request is still arriving
+    cdef long long _discard_left         # bytes of an unread body that may still arrive
     cdef object _start_receiving(self, object server, object high_water_mark)
     @cython.locals(queue=list, last=ServerRequest)
     cdef bint _has_room(self) except -1

@@ -10,14 +10,14 @@ from forebay.errors import HttpProtocolError
 from forebay.http._messages.incoming import Incoming, ServerRequest
 from forebay.http._server.connection_timeouts import ServerClock
 
-# How much of an unread body is received in order to keep the connection.
+# The longest rest of an unread body that is received to keep the connection.
 _MOST_DISCARDED_BYTES = 256 * 1024
-# A name or an address, and a port (RFC 9110, 7.2). A comma would be a list.
+# A name or an address, and a port (RFC 9110, 7.2). A comma would separate a list.
 _HOST = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~%!$&'()*+;=-]*)(?::[0-9]{0,5})?").fullmatch
-# Between the target and the end of the first line.
+# The text between the target and the end of the first line.
 _VERSION_1_1 = b" HTTP/1.1\r\n"
 
-# Those of HTTP, of all that the parser knows.
+# The methods of HTTP among those that the parser knows.
 _METHODS = {
     name.encode(): name
     for name in (
@@ -30,7 +30,7 @@ _METHODS = {
 
 
 class RequestReceiver(ServerClock):
-    """What a `ServerConnection` does with messages that its parser finds."""
+    """The receiving half of a `ServerConnection`: handles the messages that its parser finds."""
 
     _server: Any
     _high_water_mark: Any
@@ -103,9 +103,9 @@ class RequestReceiver(ServerClock):
         self._queue.append(request)
 
     def _version(self, method_size: int) -> str:
-        """The version that the request has. The parser makes a text of it each time; mostly it is there to be seen."""
+        """Return the version. It usually follows in the parsed piece; the parser makes a new str each time."""
         piece = self._first_piece
-        # A message that follows in the same piece is elsewhere in it.
+        # A later message in the same piece has another position.
         self._first_piece = None
         if piece is not None:
             at = method_size + 1 + len(self._url)
@@ -125,7 +125,7 @@ class RequestReceiver(ServerClock):
                 request._r_push_eof()
         self._waited = 0.0
         if not request._keep_alive and not request._upgrades:
-            # What comes behind the last request of a connection means nothing.
+            # Bytes after the last request of a connection are ignored.
             self._last_came = True
             self._held = None
             self._limit_discarding()
@@ -149,7 +149,7 @@ class RequestReceiver(ServerClock):
             self._parse_without_upgrade(request)
 
     def _parse_without_upgrade(self, request: ServerRequest) -> None:
-        """Parse on: without an 'upgrade' listener this is an ordinary request, but the parser took it for its last."""
+        """Parse on: without an 'upgrade' listener this is an ordinary request, but the parser took it for the last one."""
         fields = request.raw_headers
         lines = [f"{request.method} {request.url} HTTP/{request.http_version}\r\n".encode("latin-1")]
         for name, value in fields:
@@ -161,7 +161,7 @@ class RequestReceiver(ServerClock):
         again.raw_headers = fields
 
     def _limit_discarding(self) -> None:
-        """From here on, so many bytes are received for nothing and no more."""
+        """Discard at most so many bytes from here on."""
         self._discard_left = _MOST_DISCARDED_BYTES
 
     # ---- for the connection

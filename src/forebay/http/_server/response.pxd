@@ -13,5 +13,5 @@ cdef class ServerResponse(Outgoing):
     cdef public object status_code
     cdef public object status_message
     cdef public bint send_date
-    cdef bint _keep_alive                # the connection may be used again after this response
-    cdef HookRunner _runner              # of the asynchronous handler that makes this response
+    cdef bint _keep_alive                # the connection may be reused after this response
+    cdef HookRunner _runner              # the task of the async handler that makes this response

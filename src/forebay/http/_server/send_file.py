@@ -30,7 +30,7 @@ from forebay.throttle import throttle as make_throttle
 __all__ = ["SendFile", "file_name", "send_file"]
 
 _CHUNK = 64 * 1024
-# Up to so much is read in one call in a worker; an answer up to that length leaves at once.
+# Up to this size, one call in a worker reads the file; a response up to this size leaves at once.
 _BATCH = 256 * 1024
 
 
@@ -100,7 +100,7 @@ class SendFile(Operation[None]):
         self._executor = SerialExecutor(self._loop, _nothing)
 
     def _start(self, work: Callable[[], OpenFile | Folder]) -> None:
-        # The descriptor comes back even if no task waits for it any more.
+        # Close the descriptor even if no task waits for it any more.
         self._executor.submit(work, self._opened)
 
     def _opened(self, found: OpenFile | Folder | None, error: BaseException | None) -> None:
@@ -143,7 +143,7 @@ class SendFile(Operation[None]):
         response.end(f"{status}\n".encode())
 
     def _fail(self, error: BaseException) -> None:
-        """Report that the file cannot be sent: the await raises the error; the client gets 500, or no more data."""
+        """Report that the file cannot be sent: the await raises the error, and the client gets 500 or a truncated body."""
         response = self._response
         if not response.headers_sent and not response.destroyed:
             self._say(500)
@@ -151,7 +151,7 @@ class SendFile(Operation[None]):
             response.destroy()
         self._settle(error)
 
-    # ---- what to answer
+    # ---- the response
 
     def _answer(self, file: OpenFile) -> None:
         response = self._response
@@ -181,7 +181,7 @@ class SendFile(Operation[None]):
                 file.close()
 
     def _set_validators(self, file: OpenFile) -> tuple[str | None, int | None]:
-        """Set the headers that describe the file; return the ETag and the time of the answer."""
+        """Set the headers that describe the file. Return the ETag and the modification time of the response."""
         response = self._response
         if file.encoding is not None:
             response.set_header("Content-Encoding", file.encoding)
@@ -250,7 +250,7 @@ class SendFile(Operation[None]):
         return True
 
     def _was_read(self, file: OpenFile, reading: asyncio.Future[bytes]) -> None:
-        """Send the whole answer, which was read."""
+        """Send the whole body, which was read with the open."""
         file.close()
         if reading.cancelled():
             return
@@ -263,7 +263,7 @@ class SendFile(Operation[None]):
             self._response.end(reading.result(), callback=self._settle)
 
     def _send_to_end(self, file: OpenFile) -> bool:
-        """Send a file whose end only reading can find."""
+        """Send a file whose end only reads can find."""
         response = self._response
         response.remove_header("Content-Length")
         if response.request.method == "HEAD":

@@ -27,10 +27,10 @@ __all__ = ["Handler", "HttpListening", "Server"]
 Handler = Callable[[ServerRequest, ServerResponse], object]
 
 _HIGH_WATER_MARK = 64 * 1024
-# How often connections are looked at: a tenth of the shortest time, and within these bounds.
+# The interval of the checks of connections: a tenth of the shortest time limit, within these bounds.
 _SHORTEST_ROUND = 0.02
 _LONGEST_ROUND = 1.0
-# Connections beyond these make a parser for each request, in a third of a microsecond, and need a kilobyte less.
+# Further connections make a parser for each request, which takes a third of a microsecond and saves a kilobyte.
 _MANY_CONNECTIONS = 256
 
 
@@ -87,7 +87,7 @@ class Server(EventEmitter):
         self._connections: set[ServerConnection] = set()
         self._closing = False
         self._timer: asyncio.TimerHandle | None = None
-        # What is being handed over to a listener of 'upgrade' or 'connect'.
+        # The connection that is being passed to a listener of 'upgrade' or 'connect'.
         self._handed: Duplex | None = None
         shortest = self.limits.shortest_time()
         self._round = None if shortest is None else min(max(shortest / 10, _SHORTEST_ROUND), _LONGEST_ROUND)
@@ -142,7 +142,7 @@ class Server(EventEmitter):
         if not isinstance(socket, Duplex):
             raise InvalidArgTypeError(f"serve_connection() needs a Duplex, got {socket!r}")
         if socket.destroyed:
-            # Nothing would tell of its end any more.
+            # A closed stream emits no 'close' that would remove the connection.
             raise InvalidArgValueError(f"serve_connection() needs a stream that is open, got {socket!r}")
         frugal = len(self._connections) >= _MANY_CONNECTIONS
         connection = ServerConnection(self, socket, self.limits, self._mark, frugal)
@@ -213,10 +213,10 @@ class Server(EventEmitter):
         if socket is None:
             super()._s_watch_listener(awaitable)
         elif self._below is not None and socket in self._below._connections:
-            # As of any connection that an async handler has.
+            # As for any connection with an async handler.
             self._below._look_after(socket, awaitable)
         else:
-            # Its failure destroys the stream.
+            # A failing async listener destroys the stream.
             socket._s_watch_listener(awaitable)
 
     def _client_error(self, error: BaseException, socket: Duplex) -> None:
@@ -231,7 +231,7 @@ class Server(EventEmitter):
             self._s_tell("close")
 
     def _below_failed(self, error: BaseException) -> None:
-        # Where it could not listen, what listen() returned reports it.
+        # If listen() failed, its handle reports the error.
         if self.listening:
             self._s_tell("error", error)
 
@@ -274,7 +274,7 @@ class Server(EventEmitter):
         if self._below is not None:
             await self._below.wait_closed()
         elif self._connections:
-            # Such as `serve_connection` was given.
+            # Connections given to `serve_connection`, for example.
             gone = asyncio.Event()
             self.once("close", gone.set)
             await gone.wait()

@@ -22,7 +22,7 @@ from forebay.http._server.send_file import SendFile
 
 __all__ = ["CacheControl", "StaticFiles"]
 
-#: What a Cache-Control header says: a text for all files, one by the end of the path, or what a function returns.
+#: The value of Cache-Control: one str for all files, a mapping from the end of the path, or a function.
 CacheControl = str | Mapping[str, str] | Callable[[str], str | None]
 
 _PAGE = """<!DOCTYPE html>
@@ -32,7 +32,7 @@ _PAGE = """<!DOCTYPE html>
 </ul></body></html>
 """
 
-# Of what is beside a file; the smallest first.
+# Encodings of precompressed files; usually the smallest first.
 _SUFFIXES = {"br": ".br", "zstd": ".zst", "gzip": ".gz"}
 
 
@@ -199,7 +199,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
     except OSError as error:
-        # A link to itself, say.
+        # For example, a link to itself.
         if error.errno in (errno.ELOOP, errno.ENAMETOOLONG, errno.EACCES):
             return False
         raise
@@ -213,7 +213,7 @@ def _page(path: str, entries: list[tuple[str, bool]]) -> bytes:
     items = [] if path == "/" else ['<li><a href="../">../</a></li>']
     for name, is_folder in entries:
         shown = name + ("/" if is_folder else "")
-        # The leading dot keeps a name with a colon from being taken for a scheme.
+        # Because of the leading dot, a name with a colon is not taken for a URL with a scheme.
         link = "./" + quote(os.fsencode(shown))
         items.append(f'<li><a href="{link}">{html.escape(shown)}</a></li>')
     page = _PAGE.format(title=html.escape(path), items="\n".join(items))

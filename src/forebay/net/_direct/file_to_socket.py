@@ -1,4 +1,4 @@
-"""A file to a socket by ``sendfile``: the loop's thread sends what is in memory, a worker fetches the rest."""
+"""A file to a socket by ``sendfile``: the loop's thread sends cached bytes, and a worker loads the rest."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ __all__ = ["FileToSocket"]
 
 #: Bytes that one call sends at most.
 _SLICE_BYTES = 2 * 1024 * 1024
-#: Bytes of which is found out in one go whether they are in memory.
+#: The size of the part for which one check finds out whether it is cached.
 _LOOK_BYTES = 8 * 1024 * 1024
-# Where the kernel does not say so of all of them, one byte in so many is looked at. Linux reads ahead by no less.
+# If the kernel cannot report this exactly, one byte in so many is checked. Linux reads ahead at least this much.
 _PROBE_BYTES = 128 * 1024
-#: Bytes that a worker fetches from the disk in one go.
+#: Bytes that a worker loads from the disk at a time.
 _FETCH_BYTES = 256 * 1024
-#: Bytes after which the loop has its turn.
+#: Bytes after which the loop gets its turn.
 _TURN_BYTES = 2 * 1024 * 1024
-#: Seconds after which a transfer ends so that the source can look whether the bytes may still go this way.
+#: Seconds after which a transfer ends, so that the source can check whether the direct path still applies.
 _TRANSFER_SECONDS = 0.25
 
 
@@ -43,7 +43,7 @@ class FileToSocket:
         self._moved = 0
         self._over = False
         self._fetching = False
-        # Offsets in the file: where the transfer ends, and up to where it is in memory.
+        # Offsets in the file: the end of the transfer, and the end of the cached part.
         self._stop_at = sys.maxsize if transfer.limit is None else transfer.start + transfer.limit
         self._known = transfer.start
         self._began = monotonic()
@@ -55,7 +55,7 @@ class FileToSocket:
         self._end(False, False)
 
     def writable(self) -> None:
-        """Send more: the socket takes it."""
+        """Send more: the socket accepts data."""
         self._step()
 
     def dest_gone(self) -> None:
@@ -116,14 +116,14 @@ class FileToSocket:
     def _fetched(self, at: int, size: int | None, error: BaseException | None) -> None:
         self._fetching = False
         if error is not None or size is None:
-            # The ordinary way meets the same error.
+            # The ordinary path reports the same error.
             self._end(False, True)
             return
-        # At the end of the file there is nothing to fetch, and sendfile says so.
+        # At the end of the file there is nothing to load, and sendfile reports the end.
         self._known = max(self._known, at + max(size, 1))
         self._step()
 
 
 def _fetch(file: OpenFile, at: int) -> int:
-    """Make the kernel read a part of the file into memory, in a worker; return how much there was."""
+    """Make the kernel read a part of the file into memory, in a worker. Return the number of bytes."""
     return os.preadv(file.fd, [bytearray(_FETCH_BYTES)], at)

@@ -1,4 +1,4 @@
-"""The direct path of a socket that is read: decide, per receive, whether the kernel moves the bytes to its destination."""
+"""The direct path of a socket as a source: decide, for each receive, whether the kernel moves the bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["KernelPath"]
 
 
 class KernelPath:
-    """The direct path of one socket. The channel of a piped socket asks it whenever data has arrived."""
+    """The direct path of one socket. The channel of a piped socket calls it whenever data has arrived."""
 
     def __init__(self, source: Duplex, channel: Channel) -> None:
         self._source = source
@@ -27,7 +27,7 @@ class KernelPath:
         self._fit = type(source).push is Readable.push
 
     def take_over(self) -> bool:
-        """Return whether the arrived data is taken care of."""
+        """Return whether the kernel path handles the arrived data."""
         channel = self._channel
         if not self._fit or channel.layer is not None:
             return False
@@ -44,14 +44,14 @@ class KernelPath:
         else:
             out = getattr(dest, "_channel", None)
             if out is None or type(out) is not type(channel):
-                # Of another kind: not asked again.
+                # The destination has no direct path, so do not check it again.
                 channel.kernel_path = None
                 return False
             self._route = SocketToSocket(self._source, dest, channel, out)
         return self._route.take_over()
 
     def leave(self) -> None:
-        """Leave the path: the bytes go another way, or there are no more."""
+        """Leave the direct path: the bytes take the ordinary path, or there are no more."""
         route, self._route = self._route, None
         if route is not None:
             route.leave()

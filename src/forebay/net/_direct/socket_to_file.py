@@ -36,7 +36,7 @@ class SocketToFile:
         self._hold = Hold(dest._executor.loop, into.resume)
 
     def take_over(self) -> bool:
-        """Return whether the arrived data is taken care of."""
+        """Return whether the kernel path handles the arrived data."""
         dest = self.dest
         if self._pouring:
             self._into.hold()
@@ -84,7 +84,7 @@ class SocketToFile:
 
     def _poured(self, size: int, poured: Written | None, error: BaseException | None) -> None:
         self._pouring = False
-        # None: there was no thread for it, and nothing was written.
+        # None means that no thread could be started, and nothing was written.
         nbytes, failure = poured or Written(0, OSError(str(error)))
         self._source._s_count_direct(size, 1)
         self.dest._release(nbytes, 1)
@@ -123,7 +123,7 @@ def _pour(pipe: int, file: OpenFile, at: int | None, size: int) -> Written:
             try:
                 count = os.splice(pipe, file.fd, size - done, offset_dst=None if at is None else at + done)
             except OSError as error:
-                # Files that only append, for one.
+                # The descriptor may be opened for appending, for example.
                 if error.errno not in CANNOT:
                     raise
                 count = 0

@@ -10,14 +10,14 @@ cdef class SocketToSocket:
     cdef readonly Stream dest
     cdef Channel _into
     cdef Channel _out
-    cdef int _read_end          # of the pipe, -1 while there is none
+    cdef int _read_end          # the read end of the pipe, -1 if there is no pipe
     cdef int _write_end
-    cdef Py_ssize_t _size       # what the pipe holds, in bytes
-    cdef Py_ssize_t _held       # what is in it
-    cdef int _small             # small pieces in a row
-    cdef bint _owns             # the destination, which waits until the pipe is empty
-    cdef bint _left             # the source goes another way
-    cdef bint _unfit            # a system call has failed
+    cdef Py_ssize_t _size       # the capacity of the pipe in bytes
+    cdef Py_ssize_t _held       # the bytes in the pipe
+    cdef int _small             # number of small pieces in a row
+    cdef bint _owns             # owns the destination, which waits until the pipe is empty
+    cdef bint _left             # the source has left the direct path
+    cdef bint _unfit            # a system call has failed, so the path is not used again
     cpdef bint take_over(self) except -1
     cdef bint _move(self) except -1
     cdef object _pour(self)

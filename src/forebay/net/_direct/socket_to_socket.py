@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from forebay._core.state.stream import Stream
     from forebay.net._channel import Channel
 
-#: What a pipe is to hold; without privileges a user may have 64 MiB in all, and then it stays as it is made.
+#: The capacity of a pipe. An unprivileged user may have 64 MiB in all; beyond that a pipe keeps its default capacity.
 PIPE_BYTES = 1024 * 1024
 _SMALL_BYTES = 16384
-# Small pieces in a row after which the ordinary way is as good, and needs no pipe.
+# After so many small pieces in a row the ordinary path is as good, and needs no pipe.
 _SMALL_IN_A_ROW = 64
-# What a kernel says that cannot do it with these two.
+# Errors of a kernel that cannot splice between these two descriptors.
 CANNOT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 
 
@@ -70,7 +70,7 @@ class SocketToSocket:
         self._unfit = False
 
     def take_over(self) -> bool:
-        """Return whether the arrived data is taken care of."""
+        """Return whether the kernel path handles the arrived data."""
         out = self._out
         dest = self.dest
         if self._held:
@@ -107,7 +107,7 @@ class SocketToSocket:
             into.read_failed(error)
             return True
         if taken <= 0:
-            # The end; or something that only receiving tells.
+            # This is the end, or a condition that only a receive can report.
             return False
         self._held = taken
         into.count_in(taken)
@@ -153,7 +153,7 @@ class SocketToSocket:
             out.release()
 
     def writable(self) -> None:
-        """Send more: the destination takes it."""
+        """Send more: the destination accepts data."""
         self._pour()
         if not self._held:
             self._through()

@@ -207,7 +207,7 @@ class HttpConnection(MessageTransport):
         fields.append((name, value))
         if not self._in_head:
             return
-        # Compare the length first: most fields are none of these five, and then need no lower-case copy.
+        # Compare the length first: most fields have another length, and then need no lower-case copy.
         size = len(name)
         if size == 4:
             if name.lower() == b"host":

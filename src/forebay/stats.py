@@ -103,7 +103,7 @@ def stream_stats(stream: Any) -> StreamStats:
         stream: The stream.
     """
     return StreamStats(
-        type(stream).__name__,
+        stream._s_class_name(),
         SideStats(*stream._s_side_stats(True)) if stream._s_has_side(True) else None,
         SideStats(*stream._s_side_stats(False)) if stream._s_has_side(False) else None,
     )
@@ -164,6 +164,8 @@ def _lines(stages: Sequence[Any], slowest: Any) -> Iterator[str]:
 
 
 def _name(stage: Any) -> str:
+    if hasattr(stage, "_s_class_name"):
+        return str(stage._s_class_name())
     return str(getattr(stage, "__name__", type(stage).__name__))
 
 

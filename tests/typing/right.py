@@ -31,6 +31,7 @@ from forebay import (
     pipeline,
     share,
 )
+from forebay.asyncio import as_duplex, as_readable, as_writable, open_connection
 from forebay.codecs import gunzip, gzip, hashing
 from forebay.http import ServerRequest, ServerResponse
 from forebay.net import Socket, connect
@@ -247,6 +248,17 @@ async def ask() -> None:
     await pipeline(response, gunzip(), create_write_stream("a"))
     await pipeline(create_read_stream("a"), http.request("http://localhost:8000/", method="POST"))
     await pipeline([b"x"], http.request("http://localhost:8000/", method="POST"))
+
+
+async def drop_in() -> None:
+    reader, writer = await open_connection("localhost", 80)
+    writer.write(bytearray(b"x"))
+    assert_type(await reader.readline(), bytes)
+    await pipeline(as_readable(reader), gunzip(), as_writable(writer))
+    assert_type(as_readable(reader, encoding="utf8"), Readable[str])
+    as_writable(writer, default_encoding="utf8").write("text")
+    async for chunk in as_duplex(reader, writer):
+        assert_type(chunk, bytes)
 
 
 async def reading() -> None:

@@ -15,7 +15,11 @@ import forebay
 
 MODULES = [
     "forebay",
+    "forebay.adapters.aiohttp",
+    "forebay.adapters.asgi",
+    "forebay.adapters.httpx",
     "forebay.asyncio",
+    "forebay.cli",
     "forebay.codecs",
     "forebay.consumers",
     "forebay.errors",
@@ -93,6 +97,26 @@ def test_both_backends_have_the_same_signatures():
     assert {
         name: (text, other.get(name)) for name, text in signatures().items() if text != other.get(name)
     } == {}
+
+
+# The parameters that stand for any number of arguments, because there may be any number of them, or because asyncio's
+# function has them.
+MANY = {"stages", "sources", "args", "address"}
+OF_ASYNCIO = ("open_", "start_", "create_subprocess_", "StreamWriter.start_tls")
+# They catch wrong options and say which are right.
+FOR_WRONG_OPTIONS = {"positional", "unknown"}
+
+
+def test_no_signature_hides_its_parameters():
+    hidden = {}
+    for name, value in CALLABLES.items():
+        if name.startswith(tuple(f"forebay.asyncio.{each}" for each in OF_ASYNCIO)) or name.endswith("Error"):
+            continue
+        for each in inspect.signature(value).parameters.values():
+            variadic = each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+            if variadic and each.name not in MANY | FOR_WRONG_OPTIONS and not name.endswith(".from_"):
+                hidden[name] = str(each)
+    assert hidden == {}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Wrong uses that a type checker finds: each marked line names mypy's error code."""
+"""Wrong uses that a type checker finds: each marked line names mypy's error code.
+
+pyright takes a class for a function, so it does not find the lines that are marked as errors of mypy.
+"""
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 
@@ -15,12 +18,14 @@ from forebay import (
     consumers,
     create_read_stream,
     create_write_stream,
+    duplex_pair,
     http,
     merge,
     next_tick,
     pipeline,
     share,
 )
+from forebay.asyncio import as_readable, as_writable, open_connection
 from forebay.codecs import Gzip, gunzip, gzip, hashing
 from forebay.http import ServerRequest, ServerResponse
 from forebay.net import connect
@@ -163,6 +168,10 @@ next_tick(3)  # error: arg-type
 pipeline([b"x"], Writable(), finish=True)  # error: call-overload
 print(Readable().nothing)  # error: attr-defined
 
+Duplex.from_([1], object_mode=True)  # error: arg-type
+duplex_pair(objectmode=True)  # error: arg-type
+merge(Numbers(), hwm=3)  # error: call-arg
+
 # Chunks.
 Sink().write("x")  # error: call-overload
 Sink().end(b"x")  # error: call-overload
@@ -186,8 +195,8 @@ pipeline(["x"], squares, add_up)  # error: arg-type
 pipeline(range(3), squares, gzip(), create_write_stream("b"))  # error: misc
 pipeline(create_read_stream("a", encoding="utf8"), gzip(), create_write_stream("b"))  # error: arg-type
 pipeline([b"x"], Gzip, Writable())  # error: arg-type
-pipeline(Numbers, Sink())  # error: call-overload
-pipeline(Numbers, add_up)  # error: call-overload
+pipeline(Numbers, Sink())  # error of mypy: call-overload
+pipeline(Numbers, add_up)  # error of mypy: call-overload
 pipeline([b"x"], Writable)  # error: arg-type
 pipeline([b"x"], gzip, Writable())  # error: arg-type
 pipeline(range(3), no_stage)  # error: arg-type
@@ -217,17 +226,52 @@ async def answer(request: ServerRequest, response: ServerResponse) -> None:
     await pipeline(range(3), response)  # error: arg-type
     await pipeline(["x"], gzip(), response)  # error: arg-type
     response.write(3)  # error: call-overload
+    response.send_file("a", rot="/")  # error: call-arg
+    response.set_header("a", 3.5)  # error: arg-type
+    response.write_head("200")  # error: arg-type
     response.end(["x"])  # error: call-overload
     async for chunk in request:
         text: str = chunk  # error: assignment
         print(text)
 
 
+async def one_argument(request: ServerRequest) -> None:
+    """No handler: it gets no response."""
+
+
+http.create_server(one_argument)  # error: arg-type
+http.create_server(answer, high_watermark=3)  # error: arg-type
+http.serve(answer, 8000, gracee=3)  # error: arg-type
+
+
 async def ask() -> None:
+    http.get("http://localhost:8000/", timout=3)  # error: call-arg
+    http.request("http://localhost:8000/", body=3)  # error: arg-type
+    print(http.get("http://localhost:8000/").status_code)  # error: attr-defined
     response = await http.get("http://localhost:8000/")
     await pipeline(response, Sink())  # error: arg-type
     text: str = await consumers.bytes(response)  # error: assignment
     print(text)
+
+
+async def drop_in() -> None:
+    reader, writer = await open_connection("localhost", 80)
+    writer.write("text")  # error: arg-type
+    line: str = await reader.readline()  # error: assignment
+    as_writable(writer).write("text")  # error: call-overload
+    as_readable(reader).pipe(Sink())  # error: arg-type
+    as_readable(reader, object_mode=True)  # error: call-overload
+    print(line)
+
+
+async def forgotten() -> None:
+    """What an await is missing from."""
+    items = Numbers().to_list()
+    print(items[0])  # error: index
+    total: int = pipeline(Numbers(), add_up)  # error: assignment
+    for _ in Numbers():  # error: attr-defined
+        total += 1
+    print(total)
 
 
 async def results() -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["ContentBody", "body_of", "payload_of", "send_stream"]
 
 
-class ContentBody(Readable):
+class ContentBody(Readable[bytes]):
     """The stream that `body_of` returns."""
 
     def __init__(self, content: Any, high_water_mark: int | None) -> None:

@@ -20,6 +20,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+from forebay._core.representation import represent
 from forebay.adapters._bodies import body_bytes, body_stream
 from forebay.errors import IncompleteMessageError, InvalidArgTypeError
 from forebay.streams.readable import Readable
@@ -31,7 +32,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-class RequestBody(Readable):
+class RequestBody(Readable[bytes]):
     """The stream that `request_body` returns."""
 
     def __init__(self, receive: Receive, high_water_mark: int | None) -> None:
@@ -189,6 +190,9 @@ class StreamResponse(_Base):  # type: ignore[misc]
         self.raw_headers = [
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in fields.items()
         ]
+
+    def __repr__(self) -> str:
+        return represent(self, lambda: self.status_code, lambda: f"of {self._readable!r}")
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer, as an ASGI application."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ResponseBody", "body_of", "payload_of"]
 
 
-class ResponseBody(Readable):
+class ResponseBody(Readable[bytes]):
     """The stream that `body_of` returns."""
 
     def __init__(self, chunks: AsyncIterator[bytes], high_water_mark: int | None) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, overload
 
+from forebay._core.representation import represent
 from forebay.asyncio._compiled.reader_core import ReaderCore
 from forebay.asyncio.protocol import StreamReaderProtocol
 from forebay.asyncio.reader import DEFAULT_LIMIT, StreamReader
@@ -14,46 +16,161 @@ from forebay.streams.duplex import Duplex
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
+if TYPE_CHECKING:
+    from typing import Never, TypedDict, Unpack
+
+    from forebay._core.abort import AbortSignal
+    from forebay.streams.generics import Buffer
+
+    class Options(TypedDict, total=False):
+        high_water_mark: int | None
+        construct: Callable[[], object] | None
+        signal: AbortSignal | None
+        auto_destroy: bool
+        emit_close: bool
+
+    class DuplexOptions(Options, total=False):
+        readable_high_water_mark: int | None
+        writable_high_water_mark: int | None
+        allow_half_open: bool
+
+
 # Both sides of a bridge are asyncio's or forebay's.
 _AsyncioReader = asyncio.StreamReader
 _AsyncioWriter = asyncio.StreamWriter
 
 
-def as_readable(source: Any, **options: Any) -> Readable:
+@overload
+def as_readable(source: Any, *, encoding: str, **options: Unpack[Options]) -> Readable[str]: ...
+@overload
+def as_readable(source: Any, *, encoding: None = None, **options: Unpack[Options]) -> Readable[bytes]: ...
+def as_readable(
+    source: Any,
+    *,
+    high_water_mark: int | None = None,
+    encoding: str | None = None,
+    construct: Callable[[], object] | None = None,
+    signal: AbortSignal | None = None,
+    auto_destroy: bool = True,
+    emit_close: bool = True,
+    **unknown: Never,
+) -> Readable[Any]:
     """Return a `Readable` of the data that an asyncio reader, or a transport, receives.
 
     Destroying it closes a transport. The transport of a reader belongs to the reader's writer.
 
     Args:
         source: The reader or the transport.
-        options: Those of `Readable`.
+        high_water_mark, encoding, construct, signal, auto_destroy, emit_close: As for `Readable`.
+
+    Returns:
+        The stream.
 
     Raises:
         InvalidArgTypeError: ``source`` is something else, or the options ask for object mode.
     """
+    options = _byte_mode(unknown) | {
+        "high_water_mark": high_water_mark,
+        "encoding": encoding,
+        "construct": construct,
+        "signal": signal,
+        "auto_destroy": auto_destroy,
+        "emit_close": emit_close,
+    }
     if _reads(source):
         reader, close = _source_of(source)
-        return Readable(read=_read_hook(reader), destroy=close, **_byte_mode(options))
+        return Readable(read=_read_hook(reader), destroy=close, **options)
     if not isinstance(source, _AsyncioReader):
         raise InvalidArgTypeError(f"source must be an asyncio reader or transport, got {source!r}")
-    return Readable(read=_read_hook(source), **_byte_mode(options))
+    return Readable(read=_read_hook(source), **options)
 
 
-def as_writable(sink: Any, **options: Any) -> Writable:
+@overload
+def as_writable(
+    sink: Any, *, default_encoding: str, **options: Unpack[Options]
+) -> Writable[str | Buffer]: ...
+@overload
+def as_writable(
+    sink: Any, *, default_encoding: None = None, **options: Unpack[Options]
+) -> Writable[Buffer]: ...
+def as_writable(
+    sink: Any,
+    *,
+    high_water_mark: int | None = None,
+    default_encoding: str | None = None,
+    construct: Callable[[], object] | None = None,
+    signal: AbortSignal | None = None,
+    auto_destroy: bool = True,
+    emit_close: bool = True,
+    **unknown: Never,
+) -> Writable[Any]:
     """Return a `Writable` that sends through an asyncio writer, or a transport. Its end closes the writer or transport.
 
     Args:
         sink: The writer or the transport.
-        options: Those of `Writable`.
+        high_water_mark, default_encoding, construct, signal, auto_destroy, emit_close: As for `Writable`.
+
+    Returns:
+        The stream.
 
     Raises:
         InvalidArgTypeError: ``sink`` is something else, or the options ask for object mode.
     """
+    options = _byte_mode(unknown) | {
+        "high_water_mark": high_water_mark,
+        "default_encoding": default_encoding,
+        "construct": construct,
+        "signal": signal,
+        "auto_destroy": auto_destroy,
+        "emit_close": emit_close,
+    }
     writer = _writer_of(sink)
-    return Writable(write=_write_hook(writer), destroy=_close_hook(writer), **_byte_mode(options))
+    return Writable(write=_write_hook(writer), destroy=_close_hook(writer), **options)
 
 
-def as_duplex(reader: Any, writer: Any = None, **options: Any) -> Duplex:
+@overload
+def as_duplex(
+    reader: Any,
+    writer: Any = None,
+    *,
+    encoding: None = None,
+    default_encoding: None = None,
+    **options: Unpack[DuplexOptions],
+) -> Duplex[Buffer, bytes]: ...
+@overload
+def as_duplex(
+    reader: Any,
+    writer: Any = None,
+    *,
+    encoding: str,
+    default_encoding: str | None = None,
+    **options: Unpack[DuplexOptions],
+) -> Duplex[Any, str]: ...
+@overload
+def as_duplex(
+    reader: Any,
+    writer: Any = None,
+    *,
+    encoding: None = None,
+    default_encoding: str,
+    **options: Unpack[DuplexOptions],
+) -> Duplex[str | Buffer, bytes]: ...
+def as_duplex(
+    reader: Any,
+    writer: Any = None,
+    *,
+    high_water_mark: int | None = None,
+    readable_high_water_mark: int | None = None,
+    writable_high_water_mark: int | None = None,
+    encoding: str | None = None,
+    default_encoding: str | None = None,
+    allow_half_open: bool = True,
+    construct: Callable[[], object] | None = None,
+    signal: AbortSignal | None = None,
+    auto_destroy: bool = True,
+    emit_close: bool = True,
+    **unknown: Never,
+) -> Duplex[Any, Any]:
     """Return a `Duplex` over a reader and its writer, or over one transport.
 
     Its end closes the sending side if the transport can do that alone. Destroying it closes the connection; with an error,
@@ -62,11 +179,27 @@ def as_duplex(reader: Any, writer: Any = None, **options: Any) -> Duplex:
     Args:
         reader: The reader, or the transport.
         writer: The writer. None if there is a transport.
-        options: Those of `Duplex`.
+        high_water_mark, readable_high_water_mark, writable_high_water_mark, encoding: As for `Duplex`, as all others.
+        default_encoding, allow_half_open, construct, signal, auto_destroy, emit_close: As for `Duplex`.
+
+    Returns:
+        The stream.
 
     Raises:
         InvalidArgTypeError: An argument has the wrong type, or the options ask for object mode.
     """
+    options = _byte_mode(unknown) | {
+        "high_water_mark": high_water_mark,
+        "readable_high_water_mark": readable_high_water_mark,
+        "writable_high_water_mark": writable_high_water_mark,
+        "encoding": encoding,
+        "default_encoding": default_encoding,
+        "allow_half_open": allow_half_open,
+        "construct": construct,
+        "signal": signal,
+        "auto_destroy": auto_destroy,
+        "emit_close": emit_close,
+    }
     if writer is None and _reads(reader) and _writes(reader):
         reader, writer = _pair_of(reader)
     if not isinstance(reader, _AsyncioReader) or not isinstance(writer, _AsyncioWriter):
@@ -84,11 +217,13 @@ def as_duplex(reader: Any, writer: Any = None, **options: Any) -> Duplex:
         write=_write_hook(writer),
         final=final,
         destroy=_close_hook(writer),
-        **_byte_mode(options),
+        **options,
     )
 
 
-def as_pair(stream: Any, *, limit: int = DEFAULT_LIMIT) -> tuple[StreamReader, StreamWriter]:
+def as_pair(
+    stream: Readable[Any] | Writable[Any], *, limit: int = DEFAULT_LIMIT
+) -> tuple[StreamReader, StreamWriter]:
     """Return a reader and a writer over a forebay stream, for code that takes asyncio's.
 
     The reader of a stream without a readable side is at its end. The writer of a stream without a writable side raises.
@@ -96,6 +231,9 @@ def as_pair(stream: Any, *, limit: int = DEFAULT_LIMIT) -> tuple[StreamReader, S
     Args:
         stream: The stream.
         limit: The limit of the reader, in bytes.
+
+    Returns:
+        The reader and the writer.
 
     Raises:
         InvalidArgTypeError: ``stream`` is not a stream, or it is in object mode.
@@ -131,6 +269,9 @@ class StreamTransport(asyncio.Transport):
         self._ended = False
         self._paused_protocol = False
         self._error: BaseException | None = None
+
+    def __repr__(self) -> str:
+        return represent(self, lambda: f"of {self._stream!r}")
 
     def start(self) -> None:
         """Let the stream flow."""

@@ -8,6 +8,7 @@ from asyncio import coroutines, events
 from contextlib import suppress
 from typing import Any
 
+from forebay._core.representation import represent
 from forebay.asyncio._compiled.method_descriptors import own_methods
 from forebay.asyncio._compiled.protocol_core import ProtocolCore
 from forebay.asyncio._compiled.reader_core import ReaderCore
@@ -74,6 +75,14 @@ class StreamReaderProtocol(
         # asyncio takes a descriptor out of its selector to pause a transport. Most readers are empty again before
         # more comes, so that is left until it does. uvloop must not be paused from within get_buffer().
         self._set_up(_area_of(loop), plain, isinstance(loop, asyncio.BaseEventLoop))
+
+    def __repr__(self) -> str:
+        return represent(self, self._state_text)
+
+    def _state_text(self) -> str:
+        if self._connection_lost:
+            return "connection lost"
+        return "not connected" if self._transport is None else "connected"
 
     def data_received(self, data: bytes) -> None:
         """Take data from a transport that makes ``bytes`` of it, such as that of a pipe.

@@ -57,6 +57,7 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
             self._source_traceback = format_helpers.extract_stack(sys._getframe(1))
 
     def __repr__(self) -> str:
+        # asyncio's own form, on which its tests insist.
         info = ["StreamReader"]
         if buffered := self._buffered():
             info.append(f"{buffered} bytes")

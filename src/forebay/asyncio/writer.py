@@ -16,6 +16,9 @@ from forebay.asyncio._transports import is_uvloops
 from forebay.asyncio._uvloop_protocol import Face
 from forebay.asyncio.reader import LAZY
 
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
 if TYPE_CHECKING or not LAZY:
     _Core = WriterCore
 else:
@@ -55,6 +58,7 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
         self._open(transport, protocol, reader, loop, plain is _drain_helper)
 
     def __repr__(self) -> str:
+        # asyncio's own form.
         info = [type(self).__name__, f"transport={self._get_channel()!r}"]
         if self._reader is not None:
             info.append(f"reader={self._reader!r}")
@@ -126,7 +130,7 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
             await asyncio.sleep(0)
         await self._protocol._drain_helper()
 
-    async def send(self, data: Any) -> None:
+    async def send(self, data: ReadableBuffer) -> None:
         """Write, and wait for room if `write` returned False.
 
         Args:

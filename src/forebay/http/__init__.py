@@ -22,7 +22,8 @@ bound the memory of a connection.
 from __future__ import annotations
 
 import ssl as _ssl
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from forebay._core.abort import AbortSignal
 from forebay.http._client.agent import Agent
@@ -38,6 +39,9 @@ from forebay.http._server.send_file import send_file
 from forebay.http._server.serve import serve
 from forebay.http._server.server import Handler, Server
 from forebay.http._server.static_files import StaticFiles
+
+if TYPE_CHECKING:
+    from typing import Never
 
 __all__ = [
     "Agent",
@@ -61,7 +65,19 @@ __all__ = [
 
 
 def create_server(
-    handler: Handler | None = None, *, limits: Limits | None = None, **socket_options: Any
+    handler: Handler | None = None,
+    *,
+    limits: Limits | None = None,
+    no_delay: bool = True,
+    keep_alive: bool = False,
+    keep_alive_delay: float | None = None,
+    high_water_mark: int | None = None,
+    default_encoding: str | None = None,
+    max_connections: int | None = None,
+    block_list: Callable[[str], bool] | None = None,
+    ssl: _ssl.SSLContext | None = None,
+    handshake_timeout: float = 60.0,
+    **unknown: Never,
 ) -> Server:
     """Make a `Server`. ``await create_server(handler).listen(8000)`` starts it.
 
@@ -71,7 +87,8 @@ def create_server(
             raises, the client gets status 500, or the response is cut short if its head was sent, and the exception goes
             to the loop's exception handler.
         limits: The limits for clients; see `Limits`.
-        socket_options: Those of `forebay.net.create_server`, such as ``ssl``, ``max_connections`` and ``high_water_mark``.
+        no_delay, keep_alive, keep_alive_delay, high_water_mark: As for `forebay.net.create_server`.
+        default_encoding, max_connections, block_list, ssl, handshake_timeout: As for `forebay.net.create_server`.
 
     Returns:
         The server.
@@ -81,7 +98,20 @@ def create_server(
         InvalidArgValueError: An argument has a value that is not allowed.
         ImportError: httptools is not installed.
     """
-    return Server(handler, limits=limits, **socket_options)
+    return Server(
+        handler,
+        limits=limits,
+        no_delay=no_delay,
+        keep_alive=keep_alive,
+        keep_alive_delay=keep_alive_delay,
+        high_water_mark=high_water_mark,
+        default_encoding=default_encoding,
+        max_connections=max_connections,
+        block_list=block_list,
+        ssl=ssl,
+        handshake_timeout=handshake_timeout,
+        **unknown,
+    )
 
 
 def request(
@@ -150,13 +180,27 @@ def request(
     )
 
 
-def get(url: str, *, agent: Agent | None = None, **options: Any) -> ClientRequest:
+def get(
+    url: str,
+    *,
+    agent: Agent | None = None,
+    method: str = "GET",
+    headers: HeaderFields | None = None,
+    body: Body | None = None,
+    timeout: Timeouts | float | None = None,
+    redirects: int = 0,
+    ssl: _ssl.SSLContext | bool | None = None,
+    proxy: str | bool | None = None,
+    signal: AbortSignal | None = None,
+    high_water_mark: int | None = None,
+) -> ClientRequest:
     """Send a GET request without a body.
 
     Args:
         url: An http or https URL.
         agent: An `Agent`, which keeps connections. Without one, the request has its own connection.
-        options: Those of `request`, such as ``headers``, ``timeout`` (seconds) and ``redirects``.
+        headers, timeout, redirects, ssl, proxy, signal, high_water_mark: As for `request`.
+        method, body: As for `request`, to send another method, or a body.
 
     Returns:
         A `ClientRequest`. Awaiting it returns the `ClientResponse`, and raises as for `request`.
@@ -167,5 +211,16 @@ def get(url: str, *, agent: Agent | None = None, **options: Any) -> ClientReques
         InvalidHeaderError: A header must not be sent.
         ImportError: httptools is not installed.
     """
-    owner = agent if agent is not None else Agent(keep_alive=False, proxy=options.get("proxy"))
-    return owner.get(url, **options)
+    owner = agent if agent is not None else Agent(keep_alive=False, proxy=proxy)
+    return owner.get(
+        url,
+        method=method,
+        headers=headers,
+        body=body,
+        timeout=timeout,
+        redirects=redirects,
+        ssl=ssl,
+        proxy=proxy,
+        signal=signal,
+        high_water_mark=high_water_mark,
+    )

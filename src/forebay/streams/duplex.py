@@ -14,7 +14,7 @@ from forebay.streams.writable import Writable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
-    from typing import TypeVar, Unpack, overload
+    from typing import Never, TypeVar, Unpack, overload
 
     from forebay._core.state.completion import Completion
     from forebay.streams.generics import Chain, DuplexOptions
@@ -99,7 +99,7 @@ class Duplex(Readable[Out_co], Writable[In_contra], Generic[In_contra, Out_co]):
         __init__ = Stream._s_init_duplex
 
     @staticmethod
-    def from_(source: Any, **options: Any) -> Duplex[Any, Any]:
+    def from_(source: Any, **options: Never) -> Duplex[Any, Any]:  # type: ignore[override]
         """Return a Duplex over ``source``.
 
         Args:
@@ -108,7 +108,7 @@ class Duplex(Readable[Out_co], Writable[In_contra], Generic[In_contra, Out_co]):
                 awaitable, text and bytes can be read. An async generator function is a transform: it gets what is written as
                 an async iterable. An async function is a sink; if it does not return None, the stream fails with
                 InvalidReturnValueError.
-            options: None are allowed.
+            options: There are none.
 
         Returns:
             The stream.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asyncio import Future, sleep
 from collections.abc import AsyncIterable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forebay._core.scheduling.hook_runner import is_awaitable
 from forebay._core.state import constants as k
@@ -12,8 +12,29 @@ from forebay._core.usage_errors import hint
 from forebay.errors import InvalidArgTypeError, NullChunkError
 from forebay.streams.readable import Readable
 
+if TYPE_CHECKING:
+    from forebay._core.abort import AbortSignal
 
-def from_iterable(source: Any, options: dict[str, Any]) -> Readable:
+
+def from_iterable(
+    source: Any,
+    high_water_mark: int | None = None,
+    object_mode: bool = True,
+    encoding: str | None = None,
+    signal: AbortSignal | None = None,
+    auto_destroy: bool = True,
+    emit_close: bool = True,
+    unknown: dict[str, Any] | None = None,
+) -> Readable:
+    options = {
+        "high_water_mark": high_water_mark,
+        "object_mode": object_mode,
+        "encoding": encoding,
+        "signal": signal,
+        "auto_destroy": auto_destroy,
+        "emit_close": emit_close,
+        **(unknown or {}),
+    }
     if isinstance(source, (str, bytes, bytearray, memoryview)):
         return Whole(source, options)
     if isinstance(source, AsyncIterable):
@@ -34,8 +55,10 @@ async def _one(awaitable: Any) -> Any:
         yield value
 
 
-def _defaults(options: Any) -> Any:
-    return {"object_mode": True, "high_water_mark": 1, **options}
+def _defaults(options: dict[str, Any]) -> dict[str, Any]:
+    if options["high_water_mark"] is None:
+        options["high_water_mark"] = 1
+    return options
 
 
 class Whole(Readable):
@@ -43,7 +66,7 @@ class Whole(Readable):
 
     def __init__(self, chunk: Any, options: Any) -> None:
         self._whole = chunk
-        Readable.__init__(self, **{"object_mode": True, **options})
+        Readable.__init__(self, **options)
 
     def _read(self, size: Any) -> None:
         self.push(self._whole)

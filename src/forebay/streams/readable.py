@@ -240,30 +240,41 @@ class Readable(Stream):
     def __getitem__(self, index: Any) -> None:
         # What ``for`` without ``async`` comes to.
         raise InvalidArgTypeError(
-            f"a {type(self).__name__} is read by 'async for chunk in stream', or by await stream.to_list(); it has no "
-            f"items by number"
+            f"{type(self).__name__} has no items by number: use 'async for chunk in stream', or await stream.to_list()"
         )
 
     def __aiter__(self) -> ReadableIterator:
         return self.iterator()
 
     @staticmethod
-    def from_(source: Any, **options: Any) -> Readable:
+    def from_(
+        source: Any,
+        *,
+        high_water_mark: int | None = None,
+        object_mode: bool = True,
+        encoding: str | None = None,
+        signal: AbortSignal | None = None,
+        auto_destroy: bool = True,
+        emit_close: bool = True,
+        **unknown: Never,
+    ) -> Readable:
         """Return a Readable over an iterable, an async iterable or an awaitable.
-
-        Destroying the stream closes the iterator.
 
         Args:
             source: What the stream reads. A ``str`` or a bytes-like object is one chunk.
-            options: Those of `Readable`. By default the stream is in object mode with a high-water mark of 1.
+            high_water_mark: How much the stream reads ahead: objects, or bytes without object mode. None is 1.
+            object_mode: Whether chunks are any objects except None, instead of bytes.
+            encoding, signal, auto_destroy, emit_close: As for `Readable`.
 
         Returns:
-            The stream.
+            The stream. Destroying it closes the iterator.
 
         Raises:
-            InvalidArgTypeError: ``source`` cannot be iterated or awaited.
+            InvalidArgTypeError: ``source`` cannot be iterated or awaited, or an option is wrong or unknown.
+            InvalidArgValueError, UnknownEncodingError: As for `Readable`.
         """
-        return late_binding.from_iterable(source, options)
+        given = (high_water_mark, object_mode, encoding, signal, auto_destroy, emit_close, unknown)
+        return late_binding.from_iterable(source, *given)
 
     aclose = _aclose
     __aenter__ = enter

@@ -1,6 +1,6 @@
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Any, Generic, Self, TypeGuard, TypeVar, Unpack, overload
+from typing import Any, Generic, Self, TypedDict, TypeGuard, TypeVar, Unpack, overload
 
 from forebay._core.abort import AbortSignal
 from forebay._core.state.completion import Completion
@@ -307,5 +307,10 @@ class Readable(Stream, Generic[Out_co]):
     @overload
     def __or__(self, stage: Writable[Out_co]) -> Pipeline[None]: ...
 
-class _FromOptions(ReadableOptions, total=False):
+class _FromOptions(TypedDict, total=False):
+    high_water_mark: int | None
+    object_mode: bool
     encoding: str | None
+    signal: AbortSignal | None
+    auto_destroy: bool
+    emit_close: bool

@@ -294,6 +294,9 @@ class _Corked:
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
+    def __repr__(self) -> str:
+        return f"<corked {self._stream!r}>"
+
     def __enter__(self) -> Any:
         self._stream.cork()
         return self._stream

@@ -20,6 +20,9 @@ class Done:
     def __await__(self) -> Any:
         return iter(_NOTHING)
 
+    def __repr__(self) -> str:
+        return "<awaitable done>"
+
 
 DONE = Done()
 
@@ -29,6 +32,9 @@ class _GiveWay:
 
     def __await__(self) -> Any:
         yield
+
+    def __repr__(self) -> str:
+        return "<awaitable done after a turn of the loop>"
 
 
 GIVE_WAY = _GiveWay()
@@ -43,6 +49,9 @@ class failed:
     def __await__(self) -> Any:
         raise self._error
         yield
+
+    def __repr__(self) -> str:
+        return f"<awaitable failed {type(self._error).__name__}>"
 
 
 class Operation:

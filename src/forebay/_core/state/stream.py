@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._core.data.high_water_mark import mark
 from forebay._core.data.stalls import stalls_of
+from forebay._core.names import public_class
 from forebay._core.representation import represent_stream
 from forebay._core.state import constants as k
 from forebay._core.state.transform_side import TransformSide
@@ -89,6 +90,10 @@ class Stream(TransformSide):
         return None if path is None or callable(path) else repr(path)
 
     # ---- used by other modules of forebay
+
+    def _s_class_name(self) -> str:
+        """The name of the class that users know the stream by."""
+        return public_class(type(self)).__name__
 
     def _w_refuse_with(self, refusal: Callable[[], BaseException | None]) -> None:
         """Let ``refusal()`` return the error of a write after end(). If it returns None, the ordinary error applies."""

@@ -136,6 +136,9 @@ class Drained:
     def __init__(self, stream: Any) -> None:
         self._stream = stream
 
+    def __repr__(self) -> str:
+        return f"<drain of {self._stream!r}>"
+
     def __await__(self) -> Generator[Any, None, None]:
         stream = self._stream
         if stream.errored is not None:

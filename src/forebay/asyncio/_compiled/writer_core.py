@@ -12,6 +12,8 @@ from forebay.asyncio._compiled.reader_core import ReaderCore
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
 
+    from _typeshed import ReadableBuffer
+
 #: So many drains may find nothing to wait for before one lets other tasks run.
 _DRAINS_IN_A_ROW = 64
 
@@ -50,7 +52,7 @@ class WriterCore:
     def _get_channel(self) -> Any:
         return self._channel
 
-    def write(self, data: Any) -> bool:
+    def write(self, data: ReadableBuffer) -> bool:
         """Send ``data``, or queue it if the peer is slow. Return False if the writer should wait in `drain`.
 
         The data is always queued. If the writer ignores False, memory use grows. You may change ``data`` afterwards: mutable data
@@ -79,7 +81,7 @@ class WriterCore:
             self._channel.write(data)
         return not core._paused
 
-    def writelines(self, data: Iterable[Any]) -> bool:
+    def writelines(self, data: Iterable[ReadableBuffer]) -> bool:
         """Write several pieces as one. Return as `write` does.
 
         Args:

@@ -115,17 +115,44 @@ class Agent:
 
     # ---- requests
 
-    def get(self, url: str, **options: Any) -> ClientRequest:
+    def get(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: HeaderFields | None = None,
+        body: Body | None = None,
+        timeout: Timeouts | float | None = None,
+        redirects: int = 0,
+        ssl: _ssl.SSLContext | bool | None = None,
+        proxy: str | bool | None = None,
+        signal: AbortSignal | None = None,
+        high_water_mark: int | None = None,
+    ) -> ClientRequest:
         """Send a GET request without a body.
 
         Args:
-            url: An http or https URL.
-            options: Those of `request`.
+            url, headers, timeout, redirects, ssl, proxy, signal, high_water_mark: As for `request`.
+            method, body: As for `request`, to send another method, or a body.
 
         Returns:
             A `ClientRequest`, as for `request`.
+
+        Raises:
+            StreamDestroyedError, InvalidArgTypeError, InvalidArgValueError, InvalidHeaderError: As for `request`.
         """
-        request = self.request(url, method=options.pop("method", "GET"), **options)
+        request = self.request(
+            url,
+            method=method,
+            headers=headers,
+            body=body,
+            timeout=timeout,
+            redirects=redirects,
+            ssl=ssl,
+            proxy=proxy,
+            signal=signal,
+            high_water_mark=high_water_mark,
+        )
         if not request.writable_ended and not request._body_to_come:
             request.end()
         return request

@@ -126,7 +126,14 @@ class ServerResponse(Outgoing):
             socket._w_write(f"HTTP/1.1 103 Early Hints\r\n{lines}\r\n".encode("latin-1"), None, None)
         return self
 
-    def send_file(self, path: StrPath, **options: Any) -> SendFile:
+    def send_file(
+        self,
+        path: StrPath,
+        *,
+        root: StrPath | None = None,
+        content_type: str | None = None,
+        throttle: float | None = None,
+    ) -> SendFile:
         """Answer with a file: ``await response.send_file("report.pdf")``.
 
         Sets Content-Type (from the name), Content-Length, ETag and Last-Modified, and answers conditional requests, ranges and
@@ -134,7 +141,7 @@ class ServerResponse(Outgoing):
 
         Args:
             path: str, bytes or os.PathLike.
-            options: ``root``, ``content_type`` and ``throttle`` of `forebay.http.send_file`.
+            root, content_type, throttle: As for `forebay.http.send_file`.
 
         Returns:
             An awaitable that is done when the socket has got everything.
@@ -142,7 +149,7 @@ class ServerResponse(Outgoing):
         Raises:
             HeadersSentError, InvalidArgTypeError: As for `forebay.http.send_file`.
         """
-        return send_file(self, path, **options)
+        return send_file(self, path, root=root, content_type=content_type, throttle=throttle)
 
     def _first_line(self) -> Any:
         return first_line(self.status_code, self.status_message)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import ssl as _ssl
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from forebay._run import run
 from forebay.errors import InvalidArgTypeError, OutOfRangeError
 from forebay.http._limits import Limits
 from forebay.http._server.server import Handler, Server
+
+if TYPE_CHECKING:
+    from typing import Never
 
 __all__ = ["serve"]
 
@@ -26,7 +30,16 @@ def serve(
     grace: float = 10.0,
     ready: Callable[[Server], object] | None = None,
     uvloop: bool = False,
-    **options: Any,
+    no_delay: bool = True,
+    keep_alive: bool = False,
+    keep_alive_delay: float | None = None,
+    high_water_mark: int | None = None,
+    default_encoding: str | None = None,
+    max_connections: int | None = None,
+    block_list: Callable[[str], bool] | None = None,
+    ssl: _ssl.SSLContext | None = None,
+    handshake_timeout: float = 60.0,
+    **unknown: Never,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM, then return: ``http.serve(handler, 8000)``. Blocks; runs its own event loop.
 
@@ -42,7 +55,8 @@ def serve(
         grace: Seconds.
         ready: A function that is called with the server when it listens.
         uvloop: Whether to run on uvloop's loop.
-        options: Those of `create_server`, such as ``ssl``.
+        no_delay, keep_alive, keep_alive_delay, high_water_mark: As for `forebay.net.create_server`.
+        default_encoding, max_connections, block_list, ssl, handshake_timeout: As for `forebay.net.create_server`.
 
     Raises:
         InvalidArgTypeError: An argument has the wrong type.
@@ -63,7 +77,20 @@ def serve(
         raise InvalidArgTypeError(f"ready must be callable with the server, got {ready!r}")
 
     async def main() -> None:
-        server = Server(handler, limits=limits, **options)
+        server = Server(
+            handler,
+            limits=limits,
+            no_delay=no_delay,
+            keep_alive=keep_alive,
+            keep_alive_delay=keep_alive_delay,
+            high_water_mark=high_water_mark,
+            default_encoding=default_encoding,
+            max_connections=max_connections,
+            block_list=block_list,
+            ssl=ssl,
+            handshake_timeout=handshake_timeout,
+            **unknown,
+        )
         where = (port,) if isinstance(port, str) else (port, host)
         with _Signals() as signals:
             await server.listen(*where)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import ssl as _ssl
 from collections.abc import Callable, Generator
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from forebay import net
 from forebay._core.events import EventEmitter
@@ -20,7 +22,11 @@ from forebay.http._limits import Limits
 from forebay.http._messages.incoming import ServerRequest
 from forebay.http._server.connection import ServerConnection
 from forebay.http._server.response import ServerResponse
+from forebay.net._server import BACKLOG
 from forebay.streams.duplex import Duplex
+
+if TYPE_CHECKING:
+    from typing import Never
 
 __all__ = ["Handler", "HttpListening", "Server"]
 
@@ -64,24 +70,55 @@ class Server(EventEmitter):
     ``async with server:`` closes the server and its connections at the end.
 
     Args:
-        handler, limits, socket_options: As for `create_server`.
+        handler, limits: As for `create_server`.
+        no_delay, keep_alive, keep_alive_delay, high_water_mark: As for `forebay.net.create_server`.
+        default_encoding, max_connections, block_list, ssl, handshake_timeout: As for `forebay.net.create_server`.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type, or is unknown.
+        InvalidArgValueError: An argument has a value that is not allowed.
+        ImportError: httptools is not installed.
     """
 
     def __init__(
-        self, handler: Handler | None = None, *, limits: Limits | None = None, **socket_options: Any
+        self,
+        handler: Handler | None = None,
+        *,
+        limits: Limits | None = None,
+        no_delay: bool = True,
+        keep_alive: bool = False,
+        keep_alive_delay: float | None = None,
+        high_water_mark: int | None = None,
+        default_encoding: str | None = None,
+        max_connections: int | None = None,
+        block_list: Callable[[str], bool] | None = None,
+        ssl: _ssl.SSLContext | None = None,
+        handshake_timeout: float = 60.0,
+        **unknown: Never,
     ) -> None:
         super().__init__()
         if handler is not None and not callable(handler):
             raise InvalidArgTypeError(f"handler must be callable, got {handler!r}")
         if limits is not None and not isinstance(limits, Limits):
             raise InvalidArgTypeError(f"limits must be a forebay.http.Limits, got {limits!r}")
-        for taken in ("allow_half_open", "pause_on_connect"):
-            if taken in socket_options:
-                raise InvalidArgValueError(f"{taken} is not for an HTTP server to choose; leave it out")
+        for name in unknown:
+            if name in ("allow_half_open", "pause_on_connect"):
+                raise InvalidArgValueError(f"{name} is not for an HTTP server to choose; leave it out")
+            raise InvalidArgTypeError(f"an HTTP server has no option {name!r}")
         require_parser()
         self.limits = limits or Limits()
         self._loop = running_loop()
-        self._socket_options = socket_options
+        self._socket_options: dict[str, Any] = {
+            "no_delay": no_delay,
+            "keep_alive": keep_alive,
+            "keep_alive_delay": keep_alive_delay,
+            "high_water_mark": high_water_mark,
+            "default_encoding": default_encoding,
+            "max_connections": max_connections,
+            "block_list": block_list,
+            "ssl": ssl,
+            "handshake_timeout": handshake_timeout,
+        }
         self._mark = _HIGH_WATER_MARK
         self._below: Any = None
         self._connections: set[ServerConnection] = set()
@@ -96,12 +133,20 @@ class Server(EventEmitter):
 
     # ---- listening
 
-    def listen(self, *address: Any, **options: Any) -> HttpListening:
+    def listen(
+        self,
+        *address: Any,
+        backlog: int = BACKLOG,
+        reuse_port: bool = False,
+        ipv6_only: bool = False,
+        sock: socket.socket | None = None,
+        unlink: bool = True,
+    ) -> HttpListening:
         """Start to listen.
 
         Args:
             address: As for `forebay.net.Server.listen`.
-            options: As for `forebay.net.Server.listen`.
+            backlog, reuse_port, ipv6_only, sock, unlink: As for `forebay.net.Server.listen`.
 
         Returns:
             An awaitable. Awaiting it returns the server once it listens; it raises OSError if the address cannot be bound.
@@ -117,7 +162,10 @@ class Server(EventEmitter):
                 self._below.on(event, self._passed_on(event))
             self._below.on("error", self._below_failed)
             self._below.on("close", self._below_closed)
-        return _as_mine(self._below.listen(*address, **options), self)
+        below = self._below.listen(
+            *address, backlog=backlog, reuse_port=reuse_port, ipv6_only=ipv6_only, sock=sock, unlink=unlink
+        )
+        return _as_mine(below, self)
 
     def _passed_on(self, event: str) -> Callable[..., None]:
         def pass_on(*args: object) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forebay._core.scheduling.ticks import next_tick
 from forebay._core.state.completion import Completion
 from forebay.streams.duplex import Duplex
+
+if TYPE_CHECKING:
+    from typing import Never
+
+    from forebay._core.abort import AbortSignal
 
 
 class _Side(Duplex[Any, Any]):
@@ -50,18 +55,56 @@ class _Side(Duplex[Any, Any]):
             other.push(None)
 
 
-def duplex_pair(**options: Any) -> tuple[Duplex[Any, Any], Duplex[Any, Any]]:
+def duplex_pair(
+    *,
+    high_water_mark: int | None = None,
+    readable_high_water_mark: int | None = None,
+    writable_high_water_mark: int | None = None,
+    object_mode: bool = False,
+    readable_object_mode: bool = False,
+    writable_object_mode: bool = False,
+    encoding: str | None = None,
+    default_encoding: str | None = None,
+    decode_strings: bool = True,
+    allow_half_open: bool = True,
+    signal: AbortSignal | None = None,
+    auto_destroy: bool = True,
+    emit_close: bool = True,
+    **unknown: Never,
+) -> tuple[Duplex[Any, Any], Duplex[Any, Any]]:
     """Make two joined Duplexes: a chunk written to one is read from the other, at the reader's pace.
 
     ``end()`` of one ends the readable side of the other. ``destroy()`` of one does the same; with an error, it destroys the
     other, without that error.
 
     Args:
-        options: Those of `Duplex`, for both streams. High-water marks are bytes, or objects in object mode.
+        high_water_mark, readable_high_water_mark, writable_high_water_mark: As for `Duplex`, for both streams, as all others:
+            bytes, or objects in object mode.
+        object_mode, readable_object_mode, writable_object_mode, encoding, default_encoding, decode_strings: As for `Duplex`.
+        allow_half_open, signal, auto_destroy, emit_close: As for `Duplex`.
 
     Returns:
         The two streams.
+
+    Raises:
+        InvalidArgTypeError, InvalidArgValueError, UnknownEncodingError: As for `Duplex`.
     """
+    options: dict[str, Any] = {
+        "high_water_mark": high_water_mark,
+        "readable_high_water_mark": readable_high_water_mark,
+        "writable_high_water_mark": writable_high_water_mark,
+        "object_mode": object_mode,
+        "readable_object_mode": readable_object_mode,
+        "writable_object_mode": writable_object_mode,
+        "encoding": encoding,
+        "default_encoding": default_encoding,
+        "decode_strings": decode_strings,
+        "allow_half_open": allow_half_open,
+        "signal": signal,
+        "auto_destroy": auto_destroy,
+        "emit_close": emit_close,
+        **unknown,
+    }
     one, two = _Side(**options), _Side(**options)
     one._other = two
     two._other = one

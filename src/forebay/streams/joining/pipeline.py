@@ -142,7 +142,7 @@ class Pipeline(Operation[Result_co], Flow):
     def _first(self, stage: Any) -> Any:
         # A Future is iterable too, for the sake of ``await``.
         if is_awaitable(stage):
-            return from_iterable(stage, {})
+            return from_iterable(stage)
         if isinstance(stage, (Iterable, AsyncIterable)):
             return stage
         made = stage()

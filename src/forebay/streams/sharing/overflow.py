@@ -10,12 +10,13 @@ from forebay._core.data.high_water_mark import mark
 from forebay._core.state.completion import Completion
 from forebay.errors import InvalidArgValueError, StreamOverflowError
 from forebay.streams.duplex import Duplex
+from forebay.streams.generics import Chunk, Generic
 
 Policy = Literal["block", "error", "drop-oldest", "drop-newest"]
 _POLICIES = ("block", "error", "drop-oldest", "drop-newest")
 
 
-class OverflowBuffer(Duplex):
+class OverflowBuffer(Duplex[Chunk, Chunk], Generic[Chunk]):
     """A pass-through buffer with a policy for writes while it is full.
 
     The policies:
@@ -52,7 +53,7 @@ class OverflowBuffer(Duplex):
         overflow: Policy = "block",
         high_water_mark: int | None = None,
         object_mode: bool = False,
-        on_drop: Callable[[Any], object] | None = None,
+        on_drop: Callable[[Chunk], object] | None = None,
         signal: Any = None,
     ) -> None:
         if overflow not in _POLICIES:

@@ -11,7 +11,7 @@ MIB = 1024 * 1024
 
 
 def make_source(path: Path, size: int) -> None:
-    """A file of ``size`` bytes that do not repeat within a MiB, read once so that it is in the page cache."""
+    """Make a file of ``size`` bytes that do not repeat within a MiB, and read it once, so that it is in the page cache."""
     with open(path, "wb", buffering=0) as file:
         for at in range(0, size, MIB):
             file.write(os.urandom(min(MIB, size - at)))
@@ -21,7 +21,7 @@ def make_source(path: Path, size: int) -> None:
 
 
 def check_and_remove(source: Path, copy: Path, label: str) -> None:
-    """Raises ProgramFailed where ``copy`` is not what ``source`` is."""
+    """Raise ProgramFailed if ``copy`` differs from ``source``."""
     with open(source, "rb", buffering=0) as one, open(copy, "rb", buffering=0) as other:
         at = 0
         while True:

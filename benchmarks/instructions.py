@@ -25,7 +25,7 @@ from benchmarks.report import table, write_json
 
 @dataclass(frozen=True)
 class HotPath:
-    """A program, and the two lengths that it is counted with."""
+    """A program, and the two lengths with which it is counted."""
 
     program: str
     short: int
@@ -60,7 +60,7 @@ _TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
 
 
 def instructions(path: HotPath, n: int) -> int:
-    """The instructions of a process that runs the program with that length."""
+    """Return the instructions of a process that runs the program with that length."""
     pairs = [f"{key}={value}" for key, value in {"n": n, **path.parameters}.items()]
     with tempfile.TemporaryDirectory() as folder:
         counts = Path(folder, "counts")

@@ -1,4 +1,4 @@
-"""Whole processes in alternation, round after round, and what is said of their results: medians, spread, ratios.
+"""Run whole processes in turn, round after round, and report medians, spread and ratios.
 
 The sides of a comparison run close to each other in time and in changing order, and a ratio is the median of the ratios
 of the rounds: what else the machine does falls on both.
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class ProgramFailed(Exception):
-    """A measured program ended with an error, or said nothing that can be read."""
+    """A measured program ended with an error, or its output cannot be parsed."""
 
 
 def child_environment() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The list of the comparison with Python's own means: tasks, and who can do them.
+"""The list of the comparison with Python libraries: tasks, and the libraries that support them.
 
 A task is added here, and as a program in the module of each library under `benchmarks.tasks`.
 """

@@ -1,4 +1,4 @@
-"""Results as text, as JSON, and as a drawing."""
+"""Results as text, as JSON, and as a plot."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def copy(benchmark, dest, run):
 async def through_pipe(source, dest, look=False, **options):
     reader = create_read_stream(source)
     if look:
-        # Somebody sees the bytes, so they come through the process.
+        # A listener sees the bytes, so they pass through the process.
         reader.on("data", lambda chunk: None)
     await pipeline(reader, create_write_stream(dest, **options))
 

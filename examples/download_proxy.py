@@ -4,7 +4,7 @@
     curl -O 'http://127.0.0.1:8001/?url=https://www.python.org/ftp/python/3.13.0/Python-3.13.0.tgz'
 
 A client that is slower than the server makes the proxy read more slowly from the server; one that goes away ends
-the download there, too. Only meant for this machine: it fetches whatever it is asked for.
+the download there, too. Use it on this machine only: it fetches every URL that a client names.
 """
 
 import argparse

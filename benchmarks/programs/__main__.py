@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
 
     async def report_and_leave() -> None:
         print(json.dumps(await run_program(function, **parameters)), flush=True)
-        # The result is out. Taking millions of objects apart is nobody's measurement.
+        # The result is printed. The deallocation of millions of objects is not measured.
         os._exit(0)
 
     forebay.run(report_and_leave, uvloop=uvloop)

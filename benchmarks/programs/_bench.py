@@ -1,4 +1,4 @@
-"""What a program is given: a clock to start and to end, and the registry in which programs are found by name."""
+"""The clock that a program starts and ends, and the registry of programs by name."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Bench:
 
 
 async def run_program(function: Program, **parameters: Any) -> dict[str, Any]:
-    """Run one program to its end and return what it reports; an error that nobody handles ends it."""
+    """Run one program to its end and return its report. An unhandled error ends it."""
     bench = Bench()
 
     def unhandled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

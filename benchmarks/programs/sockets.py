@@ -1,4 +1,4 @@
-"""Sockets. What listens prints its port first and serves one connection."""
+"""Sockets. A listening program prints its port first and serves one connection."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def net_pipe(bench: Bench, len: int, seconds: float) -> None:
 
 @program("net-proxy")
 async def net_proxy(bench: Bench, port: int, look: str = "no") -> None:
-    """What comes in one connection goes to a port; MB/s. With ``look=yes`` a listener sees the bytes."""
+    """Forward one connection to a port, in MB/s. With ``look=yes`` a listener sees the bytes."""
     server = await net.create_server(allow_half_open=True).listen(0, HOST)
     print(server.port, flush=True)
     (client,) = await once(server, "connection")
@@ -56,7 +56,7 @@ async def net_proxy(bench: Bench, port: int, look: str = "no") -> None:
 
 @program("net-send-file")
 async def net_send_file(bench: Bench, source: str, look: str = "no") -> None:
-    """A file goes to one connection; MB/s."""
+    """Send a file to one connection, in MB/s."""
     server = await net.create_server().listen(0, HOST)
     print(server.port, flush=True)
     (client,) = await once(server, "connection")

@@ -13,7 +13,7 @@ from benchmarks.tasks import LINE
 
 @program("aiohttp:lines")
 async def memory_lines(bench: Bench, n: int, lines_of_chunk: int) -> None:
-    """As with asyncio's reader: fed a chunk at a time, because nothing holds back who feeds it."""
+    """It is fed one chunk at a time, because it does not slow down its feeder."""
     loop = asyncio.get_running_loop()
     reader = StreamReader(BaseProtocol(loop), 65536, loop=loop)
     chunk = LINE * lines_of_chunk

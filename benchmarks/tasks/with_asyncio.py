@@ -37,7 +37,7 @@ async def file_read(bench: Bench, source: str, block: int) -> None:
 
 @program("asyncio:lines")
 async def memory_lines(bench: Bench, n: int, lines_of_chunk: int) -> None:
-    """Nothing holds back who feeds a StreamReader, so it is fed a chunk at a time."""
+    """A StreamReader does not slow down its feeder, so it is fed one chunk at a time."""
     reader = asyncio.StreamReader()
     chunk = LINE * lines_of_chunk
     count = 0
@@ -135,7 +135,7 @@ async def net_pipe(bench: Bench, len: int, seconds: float) -> None:
 
 @program("asyncio:net-proxy")
 async def net_proxy(bench: Bench, port: int) -> None:
-    """What comes in one connection goes to a port; MB/s."""
+    """Forward one connection to a port, in MB/s."""
 
     async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         total = 0

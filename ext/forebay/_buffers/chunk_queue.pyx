@@ -91,7 +91,7 @@ cdef enum:
     POOLED_BYTES = 480          # shorter bytes objects come from pymalloc
     RECENT = 2                  # long results whose memory may be used again: the one in hand and the one before
     RECENT_BLOCKS = 8           # the same for those of COPY_BYTES, several of which come at once
-    JOINED_PART = 512           # bytes: a longer copy is a chunk of its own
+    JOINED_PART = 512           # bytes: a longer copy becomes a separate chunk
     JOINED_BYTES = 4096         # size up to which a chunk takes such copies in
     MAX_WRITE_BYTES = 1 << 30   # in one call: macOS refuses sums over INT_MAX, Linux cuts them there
 
@@ -138,7 +138,7 @@ cdef class ChunkQueue:
             self._append(buffer)
 
     def popleft(self):
-        """Take the front chunk: the very object, or what is left of it."""
+        """Take the front chunk: the object itself, or the rest of it."""
         return self._popleft()
 
     def read(self, n):
@@ -504,7 +504,7 @@ cdef class ChunkQueue:
         return &self._refs[(self._head + index) & (self._capacity - 1)]
 
     cdef inline bint _is_front(self, ChunkRef* ref) except -1:
-        """Whether the front chunk still is what it was when it was copied; its keeper is held meanwhile."""
+        """Return whether the front chunk has not changed since its ref was copied; the caller holds its keeper."""
         cdef ChunkRef* front
         if self._count == 0 or self._busy:
             return False
@@ -611,7 +611,7 @@ cdef class ChunkQueue:
             Py_DECREF(keeper)
 
     cdef void _drop_all(self) noexcept:
-        # The array is taken away first: whatever the dropped chunks call finds an empty queue.
+        # Detach the array first, so that code of the dropped chunks finds an empty queue.
         cdef ChunkRef* refs = self._refs
         cdef Py_ssize_t mask = self._capacity - 1, head = self._head, count = self._count, index
         self._refs = NULL

@@ -7,7 +7,7 @@
 @cython.no_gc_clear
 @cython.auto_pickle(False)
 cdef class _Pin:
-    """Holds one exported buffer, and lends it out again, read-only and as plain bytes."""
+    """Hold one exported buffer, and export it again, read-only and as plain bytes."""
 
     cdef object owner       # the very object that was appended
     cdef object held        # of a memoryview: another one of the same memory
@@ -63,7 +63,7 @@ cdef bytes _bytes_of(str name, object value):
 
 
 cdef bint _is_released(object owner):
-    """Whether an argument is a memoryview that was released since."""
+    """Return whether an argument is a memoryview that was released."""
     if PyMemoryView_Check(owner):
         try:
             owner.nbytes

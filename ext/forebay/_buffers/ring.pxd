@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""What the byte ring stands on: C helpers, argument checks, its fields. The rules are in ring.pyx."""
+"""The base of the byte ring: C helpers, argument checks, and its fields. The rules are in ring.pyx."""
 
 from cpython.buffer cimport (
     PyBUF_FULL_RO, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_CheckBuffer, PyObject_GetBuffer,

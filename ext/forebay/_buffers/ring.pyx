@@ -466,7 +466,7 @@ cdef class RingBuffer:
         return self._wait(False, timeout)
 
     def close(self):
-        """End the stream: no more writes; what is in the ring can still be read."""
+        """End the stream: no more writes. The bytes in the ring can still be read."""
         if self._write_exports:
             raise BufferError("a write_view() of this ring is in use; release it before close()")
         store_flag(&self._closed, 1)
@@ -487,7 +487,7 @@ cdef class RingBuffer:
 
     @property
     def free(self):
-        """Bytes that can be written now: the capacity less what is filled or pinned by a view."""
+        """The number of bytes that can be written now: the capacity less the filled and the viewed bytes."""
         return self._capacity - (self._head - self._freed)
 
     @property

@@ -152,7 +152,7 @@ cpdef object receive(int fd, int pieces):
         have += 1
     while True:
         if pieces == 1:
-            # Copies at most one piece: giving the interpreter away and taking it back could last longer.
+            # Copies at most one piece: releasing and taking the GIL could take longer.
             taken = readv(fd, entries, have)
             error = errno.errno
         else:

@@ -30,7 +30,7 @@ _T = TypeVar("_T")
 
 _MAX_ENTRIES = 1024  # buffers in one gather write, where the system allows as many
 _MAX_WRITE_BYTES = 1 << 30  # in one call: macOS refuses sums over INT_MAX, Linux cuts them there
-_JOINED_PART = 512  # bytes: a longer copy is a chunk of its own
+_JOINED_PART = 512  # bytes: a longer copy becomes a separate chunk
 _JOINED_BYTES = 4096  # size up to which a chunk takes such copies in
 _COPY_BYTES = 65536  # largest chunk made by copying: malloc maps larger ones, and that costs page faults
 _FIRST_BLOCK_BYTES = 256  # how much a search joins and looks at first
@@ -79,7 +79,7 @@ def _view_of(name: str, owner: Any) -> memoryview:
 
 
 def _is_released(owner: Any) -> bool:
-    """Whether an argument is a memoryview that was released since."""
+    """Return whether an argument is a memoryview that was released."""
     if isinstance(owner, memoryview):
         try:
             owner.nbytes  # noqa: B018
@@ -166,7 +166,7 @@ class ChunkQueue:
             self.append(buffer)
 
     def popleft(self) -> ReadableBuffer:
-        """Take the front chunk: the very object, or what is left of it."""
+        """Take the front chunk: the object itself, or the rest of it."""
         self._check_idle("popleft")
         front, rest = self._settled(self._rest_of_front)
         self._check_idle("popleft")
@@ -272,7 +272,7 @@ class ChunkQueue:
     def clear(self) -> None:
         """Drop every chunk."""
         self._check_idle("clear")
-        # Taken away first: whatever the dropped chunks call finds an empty queue.
+        # Detach them first, so that code of the dropped chunks finds an empty queue.
         empty: deque[_Chunk] = deque()
         chunks = self._chunks
         self._chunks = empty
@@ -411,7 +411,7 @@ class ChunkQueue:
         return filled
 
     def _drop_bytes(self, n: int) -> None:
-        """Every way out: move the front on, and let go of what is used up."""
+        """Remove ``n`` bytes from the front, and release the chunks that are used up."""
         chunks = self._chunks
         count = 0
         start = 0

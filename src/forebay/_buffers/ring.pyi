@@ -202,7 +202,7 @@ class RingBuffer:
 
     @property
     def free(self) -> int:
-        """Bytes that can be written now: the capacity less what is filled or pinned by a view."""
+        """The number of bytes that can be written now: the capacity less the filled and the viewed bytes."""
 
     @property
     def is_full(self) -> bool:

@@ -444,7 +444,7 @@ class RingBuffer:
         return True
 
     def close(self) -> None:
-        """End the stream: no more writes; what is in the ring can still be read."""
+        """End the stream: no more writes. The bytes in the ring can still be read."""
         with self._turn:
             if self._is_writing_lent():
                 raise BufferError("a write_view() of this ring is in use; release it before close()")
@@ -465,7 +465,7 @@ class RingBuffer:
 
     @property
     def free(self) -> int:
-        """Bytes that can be written now: the capacity less what is filled or pinned by a view."""
+        """The number of bytes that can be written now: the capacity less the filled and the viewed bytes."""
         with self._turn:
             return self._room()
 

@@ -29,7 +29,7 @@ _NEEDED = (
     "_sock_fd",
 )
 _has_needed: bool | None = None
-# Who overrides or patches one of these wants to be asked.
+# If code overrides or patches one of these methods, forebay calls it.
 _OWN_CALLS = ("write", "_read_ready", "_read_ready__get_buffer", "_add_reader")
 _SYSTEM_CALLS = ("recv", "recv_into", "send")
 _RUNNING = ("run_forever", "run_until_complete", "_run_once", "_check_running")
@@ -37,7 +37,7 @@ _from_uvloop: dict[type, bool] = {}
 
 
 def is_asyncios_socket(transport: Any) -> bool:
-    """Whether a transport is that of a plain socket on asyncio's own loop, with all that is needed to stand in for it."""
+    """Return whether forebay can make the system calls of this transport: a plain socket on asyncio's own loop."""
     global _has_needed
     if type(transport) is not _SOCKET_TRANSPORT:
         return False
@@ -51,7 +51,7 @@ def is_asyncios_socket(transport: Any) -> bool:
 
 
 def _is_plain_socket(kind: type) -> bool:
-    """Whether sockets of a class make the system calls as the standard library's own do."""
+    """Return whether the sockets of a class make system calls like the standard library's."""
     return (
         kind.__module__ == "socket"
         and kind.__bases__ == (_socket.socket,)
@@ -64,7 +64,7 @@ def _is_asyncios(function: Any) -> bool:
 
 
 def never_nests(loop: Any) -> bool:
-    """Whether a loop is never run again from within one of its callbacks, as those that `nest_asyncio` patches are."""
+    """Return whether the loop never runs inside its own callbacks, as a loop patched by `nest_asyncio` does."""
     kind = type(loop)
     if isinstance(loop, asyncio.BaseEventLoop):
         return all(_is_asyncios(getattr(kind, name, None)) for name in _RUNNING)
@@ -72,7 +72,7 @@ def never_nests(loop: Any) -> bool:
 
 
 def is_uvloops(transport: Any) -> bool:
-    """Whether a transport is one of uvloop's."""
+    """Return whether a transport is uvloop's."""
     kind = type(transport)
     known = _from_uvloop.get(kind)
     if known is None:
@@ -81,7 +81,7 @@ def is_uvloops(transport: Any) -> bool:
 
 
 def adjust(transport: Any) -> None:
-    """Set what a transport has wrong by default."""
+    """Correct the unsuitable defaults of a transport."""
     if type(transport) is _SOCKET_TRANSPORT:
         return
     try:

@@ -9,7 +9,7 @@ _OWN = ("protocol", "get_buffer", "buffer_updated", "_is_set")
 
 
 class Face(asyncio.BufferedProtocol):
-    """A `StreamReaderProtocol` as nothing but a buffered one, while a transport asks what it is.
+    """A proxy that shows a `StreamReaderProtocol` to uvloop as a buffered protocol only.
 
     uvloop receives into a protocol's memory only where that is no `asyncio.Protocol`, which a `StreamReaderProtocol` has
     to be. It asks once, in `set_protocol`. For everybody else this is the protocol that it stands for.
@@ -24,7 +24,7 @@ class Face(asyncio.BufferedProtocol):
         self.buffer_updated = protocol.buffer_updated  # type: ignore[method-assign]
 
     def settle(self) -> None:
-        """The transport has it: from here on it is taken for the protocol itself."""
+        """Note that the transport has it. From now on it looks like the protocol itself."""
         self._is_set = True
 
     @property  # type: ignore[misc]

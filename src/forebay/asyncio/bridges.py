@@ -287,7 +287,7 @@ class StreamTransport(asyncio.Transport):
             self._protocol.eof_received()
             self._ended = True
 
-    # ---- what the stream tells
+    # ---- events of the stream
 
     def _on_end(self) -> None:
         self._ended = True
@@ -309,7 +309,7 @@ class StreamTransport(asyncio.Transport):
         self._closing = True
         self._protocol.connection_lost(error)
 
-    # ---- what the protocol's side asks for
+    # ---- the interface of a transport
 
     def set_protocol(self, protocol: Any) -> None:
         """Set the protocol that gets the data from here on.

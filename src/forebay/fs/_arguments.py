@@ -84,7 +84,7 @@ def check_source(path: object, fd: object) -> tuple[str | bytes | None, int | No
 
 
 def check_mode(mode: object) -> None:
-    """The permissions of a file that is made."""
+    """Return the permissions of a new file."""
     if isinstance(mode, bool) or not isinstance(mode, int):
         raise InvalidArgTypeError(
             f"mode must be an int, the permissions of a new file such as 0o644, got {mode!r}; how it is opened is flags="

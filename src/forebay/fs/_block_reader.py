@@ -38,7 +38,7 @@ class Block(NamedTuple):
 class BlockReader:
     """Read a file from ``offset`` on, or an unseekable one as it comes, up to ``limit`` bytes.
 
-    The offset advances by what was really read, so that blocks that are ordered ahead have no gap after a short read.
+    The offset advances by the number of bytes read, so that blocks ordered ahead have no gap after a short read.
     """
 
     def __init__(self, file: OpenFile, offset: int | None, limit: int | None) -> None:
@@ -65,7 +65,7 @@ class BlockReader:
         except Interrupted:
             self._ended = True
         except OSError as caught:
-            # What was read before it is delivered before it.
+            # Data that was read before the error is delivered first.
             self._ended = True
             error = named(caught.with_traceback(None), self._file.path)
         return Block(pieces, self._ended, error)

@@ -23,7 +23,7 @@ class DirectPath:
         self._mover = Mover()
         self._dest: DirectTarget | None = None
         self._likely: DirectTarget | None = None
-        # What the last destination asked was, where it can take no file.
+        # The last checked destination if it cannot take a file.
         self._unfit: object = None
         self._hold = Hold(source._executor.loop, source._answer_read)
         self._moved_bytes = 0
@@ -32,7 +32,7 @@ class DirectPath:
         """Note that the reader was piped to ``dest``, or unpiped from everything."""
         self._likely = dest
         self.stop()
-        # What is the best way to one file may be none to another.
+        # The best method for one file may not work for another.
         self._mover = Mover()
         if dest is None:
             self._hold.end()
@@ -49,7 +49,7 @@ class DirectPath:
         self._source = self._likely = self._unfit = None
 
     def take_over(self) -> bool:
-        """Return whether the outstanding read is taken care of: the kernel moves the bytes, or the read is put off."""
+        """Return whether the direct path handles the outstanding read: the kernel moves the bytes, or the read is delayed."""
         source = self._source
         if source is None:
             return False
@@ -83,7 +83,7 @@ class DirectPath:
             or source.readable_encoding
         ):
             return False
-        # Only chunks that are under way to the destination stand against the direct path.
+        # Only chunks in flight to the destination prevent the direct path.
         if dest._busy:
             return self._hold.begin(dest)
         if source.readable_flowing and source.readable_length and dest._free:
@@ -102,7 +102,7 @@ class DirectPath:
     def _moved(self, moved: Moved | None, _: BaseException | None) -> None:
         dest, self._dest = self._dest, None
         assert dest is not None
-        # None: there was no thread for it, and nothing was moved.
+        # None means that no thread could be started, and nothing was moved.
         nbytes, ended, failed = moved or Moved(0, False, True)
         source = self._source
         chunks = 0
@@ -113,7 +113,7 @@ class DirectPath:
         if source is None:
             return
         if failed:
-            # The ordinary way meets the same error, at the stream whose error it is.
+            # The ordinary path reports the same error, on the stream that it belongs to.
             self._unfit = dest
         if ended:
             source._reached_end()

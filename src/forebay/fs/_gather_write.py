@@ -15,7 +15,7 @@ from forebay._system.worker_pool import waiting
 
 __all__ = ["Written", "write_out", "write_with_holes"]
 
-# Fruitless writes in a row, after which the file is taken to be broken.
+# After so many writes of 0 bytes in a row, the file counts as broken.
 _MOST_RETRIES = 5
 
 
@@ -38,7 +38,7 @@ def write_out(file: OpenFile, queue: ChunkQueue, at: int | None) -> Written:
         if file.regular:
             _write_all(file, queue, at)
         else:
-            # A pipe may stay full for as long as its reader likes.
+            # A pipe may stay full without a limit of time.
             with waiting():
                 _write_all(file, queue, at)
     except Interrupted:

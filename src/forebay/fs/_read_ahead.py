@@ -42,7 +42,7 @@ class ReadAhead:
 
     def blocks(self, read: int) -> int:
         """Return how many blocks may be ordered or waiting after ``read`` bytes were handed on."""
-        # Who reads only a header does not want more than it asks for.
+        # A reader of only a header needs no read-ahead.
         ahead = read > self._chunk and not self._slow and self._share() > self.piece
         return _BLOCKS_AHEAD if ahead else 1
 

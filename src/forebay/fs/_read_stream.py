@@ -89,7 +89,7 @@ class ReadStream(Readable[BytesOut_co], Generic[BytesOut_co]):
         self._file_mode = mode
         self._file_known = False
         self._file_start = first
-        # Bytes of the range, None for all there are.
+        # The bytes of the range; None for all.
         self._file_limit = None if last is None else last - (first or 0) + 1
         # A descriptor's own position is left where the reader stopped, not where the reading ahead did.
         self._file_follows = given is not None and first is None
@@ -282,7 +282,7 @@ class ReadStream(Readable[BytesOut_co], Generic[BytesOut_co]):
         """Order blocks: the first when it is needed, later ones ahead."""
         reader = self._block_reader
         ahead = self._read_ahead
-        # Who reads a pipe does not want more than it asks for.
+        # Data of a pipe must not be read ahead of the reader.
         most = ahead.blocks(self.bytes_read) if self._file.seekable else 1
         while not self._file_ended and len(self._blocks) + self._blocks_ordered < most:
             assert reader is not None
@@ -400,7 +400,7 @@ class ReadStream(Readable[BytesOut_co], Generic[BytesOut_co]):
         return cast("ReadStream[str]", self)
 
     if not TYPE_CHECKING:
-        # As those of Readable. Who listens for the bytes gets them from the next boundary on.
+        # As in Readable. A new 'data' listener gets the bytes from the next boundary on.
 
         def on(self, event, fn=None):
             self._listened_to(event)

@@ -1,4 +1,4 @@
-"""A file that is written from itself: what was to be read is lost, or the file grows for as long as it is written."""
+"""A copy of a file to itself: it would lose the data, or the file would grow forever."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Origin", "check_apart"]
 class Origin(NamedTuple):
     """The file at the beginning of a flow. ``start``: the offset to read from, None for where it stands.
 
-    ``bounded``: whether the reader stops at an offset that was given, whatever is added to the file.
+    ``bounded``: whether the reader stops at a given offset, even if the file grows.
     """
 
     file: OpenFile
@@ -24,7 +24,7 @@ class Origin(NamedTuple):
 
 
 def check_apart(origin: Origin, dest: OpenFile, flags: int, position: int | None) -> None:
-    """Raise InvalidArgValueError where ``dest`` is the file that is read, and writing it spoils what is read.
+    """Raise InvalidArgValueError if ``dest`` is the file that is read, and the write destroys unread data.
 
     ``flags``, ``position``: how ``dest`` is, or is to be opened, and where it is written, None for where it stands.
     """
@@ -55,7 +55,7 @@ def _status(file: OpenFile) -> os.stat_result | None:
             return os.fstat(file.fd)
         return None if file.path is None else os.stat(file.path)
     except OSError:
-        # What there is to say about it, opening it says.
+        # The open reports the error.
         return None
 
 

@@ -37,7 +37,7 @@ class WriteStream(Writable[BytesIn_contra], DirectTarget, Generic[BytesIn_contra
     ``fd`` is the descriptor while it is open, otherwise None. ``pending`` is whether the file has not been opened yet.
     """
 
-    # Until the constructor is through, from which destroy() may be called.
+    # Class defaults for a destroy() that the constructor calls.
     pending = False
 
     def __init__(
@@ -85,7 +85,7 @@ class WriteStream(Writable[BytesIn_contra], DirectTarget, Generic[BytesIn_contra
         self._executor = SerialExecutor(loop, self._file.discard)
         if self.destroyed:
             self._file.interrupt.set()
-        # Where the next byte goes; None for the descriptor's own position.
+        # The offset of the next byte; None for the descriptor's own position.
         self._position = first
         self._file_flags = number
         self._file_mode = mode
@@ -114,14 +114,14 @@ class WriteStream(Writable[BytesIn_contra], DirectTarget, Generic[BytesIn_contra
         self._file.open(self._file_flags, self._file_mode, atomic=self._file_atomic)
 
     def _check_origins(self) -> None:
-        """Look at the sources that are known by now. Raises InvalidArgValueError."""
+        """Check the known sources. Raises InvalidArgValueError."""
         while self._file_origins:
             check_apart(self._file_origins.pop(), self._file, self._file_flags, self._position)
 
     def _file_opened(self, done: Completion, _: None, error: BaseException | None) -> None:
         if error is None:
             try:
-                # Those that came while it was being opened.
+                # Sources that were added while the file was being opened.
                 self._check_origins()
             except InvalidArgValueError as same:
                 error = same
@@ -178,7 +178,7 @@ class WriteStream(Writable[BytesIn_contra], DirectTarget, Generic[BytesIn_contra
 
     @property
     def published(self) -> bool:
-        """Whether an ``atomic`` file is in its place, also if the stream was destroyed during the rename.
+        """Whether an ``atomic`` file has replaced its target, also if the stream was destroyed during the rename.
 
         The value is final once the stream is closed.
         """
@@ -258,7 +258,7 @@ class WriteStream(Writable[BytesIn_contra], DirectTarget, Generic[BytesIn_contra
         if not isinstance(source, ReadStream) or self._file_atomic:
             return
         if self.pending:
-            # Before it is emptied.
+            # Check before the open empties the file.
             self._file_origins.append(source._origin)
         elif not self.destroyed:
             check_apart(source._origin, self._file, self._file_flags, self._position)
@@ -289,7 +289,7 @@ class WriteStream(Writable[BytesIn_contra], DirectTarget, Generic[BytesIn_contra
 
     def cork(self) -> None:
         """Cork as `Writable.cork` does."""
-        # Raises where the constructor was left out.
+        # Raises if the subclass did not call the constructor.
         self._s_has_side(False)
         if self._owner is not None:
             self._owner.stop()
@@ -302,22 +302,22 @@ class WriteStream(Writable[BytesIn_contra], DirectTarget, Generic[BytesIn_contra
     def _tell_free(self) -> None:
         calls, self._awaiting_free = self._awaiting_free, []
         for call in calls:
-            # After the ticks in which the streams take note of what has just happened.
+            # This comes after the ticks in which the streams handle what has just happened.
             self._executor.loop.call_soon(call)
 
     def _acquire(self, owner: TargetOwner) -> None:
-        """Leave the file to ``owner`` until it gives it back by `_release`; writes wait, and ask it to hurry."""
+        """Lend the file to ``owner`` until it calls `_release`. Writes wait, and ask it to stop."""
         self._owner = owner
 
     def _transfer(self, transfer: Transfer) -> None:
-        """Have a worker move the bytes."""
+        """Move the bytes in a worker."""
         job = partial(
             transfer.mover.move, transfer.file, transfer.start, transfer.limit, self._file, self._position
         )
         transfer.executor.submit(job, transfer.done)
 
     def _release(self, nbytes: int, chunks: int) -> None:
-        """The owner is done and has added ``nbytes`` to the file."""
+        """Take the file back. The owner has added ``nbytes`` to it."""
         self._owner = None
         self._advance(nbytes)
         self._s_count_direct(nbytes, chunks)

@@ -445,7 +445,7 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
 
     def cork(self) -> None:
         """Cork as `Writable.cork` does."""
-        # Raises where the constructor was left out.
+        # Raises if the subclass did not call the constructor.
         self._s_has_side(False)
         self._stop_transfer()
         super().cork()

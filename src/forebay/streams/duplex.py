@@ -95,7 +95,7 @@ class Duplex(Readable[Out_co], Writable[In_contra], Generic[In_contra, Out_co]):
         def __ror__(self, source: Iterable[In_contra] | AsyncIterable[In_contra]) -> Chain[Out_co, None]: ...
 
     else:
-        # Compiled where the rest of the core is.
+        # The compiled backend compiles this constructor with the core.
         __init__ = Stream._s_init_duplex
 
     @staticmethod

@@ -170,7 +170,7 @@ def _close(items: Any, error: Any) -> None:
 
 
 class _Later:
-    """A coroutine that takes its first step in a task, not at once: read() never waits for an item."""
+    """Await an item in a coroutine whose first step runs in a task, because read() never waits."""
 
     def __init__(self, started: Any) -> None:
         self._started = started

@@ -85,7 +85,7 @@ class Readable(Stream):
         self._r_start(read, mark("high_water_mark", high_water_mark, object_mode), object_mode, encoding)
         self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
-    # ---- for the one who makes the data
+    # ---- for the source of the data
 
     def push(self, chunk: Any, encoding: str | None = None) -> bool:
         """Give a chunk to the readers. None ends the data.
@@ -121,7 +121,7 @@ class Readable(Stream):
             self._s_check_loop("unshift()")
         return bool(self._r_unshift(chunk, encoding))
 
-    # ---- for the one who reads it
+    # ---- for the reader
 
     def read(self, size: int | None = None) -> Any:
         """Take data from the buffer.
@@ -280,7 +280,7 @@ class Readable(Stream):
     __aenter__ = enter
     __aexit__ = leave_readable
 
-    # ---- what can be seen
+    # ---- public state
 
     @property
     def readable(self) -> bool:

@@ -102,7 +102,7 @@ class Transform(Duplex[In_contra, Out_co], Generic[In_contra, Out_co]):
         def _flush(self) -> Output[Out_co] | bool: ...
 
     else:
-        # Compiled where the rest of the core is.
+        # The compiled backend compiles this constructor with the core.
         __init__ = Stream._t_init
 
 

@@ -176,7 +176,7 @@ class Writable(Stream):
         if self._s_errored is not None:
             return failed(self._s_errored)
         if self._s_destroyed and self._w_finished:
-            # A loop that goes on writing, though nothing is taken any more, leaves the others their turn.
+            # A loop that continues to write to a closed stream must not block other tasks.
             return GIVE_WAY
         if self._s_destroyed:
             return failed(PrematureCloseError("the stream was closed before it drained"))
@@ -231,7 +231,7 @@ class Writable(Stream):
     __aenter__ = enter
     __aexit__ = leave_writable
 
-    # ---- what can be seen
+    # ---- public state
 
     @property
     def writable(self) -> bool:

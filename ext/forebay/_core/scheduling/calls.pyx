@@ -1,5 +1,5 @@
 # cython: language_level=3
-"""A call whose exception comes back as a value; what it is for stands in its pure-Python twin.
+"""Calls that return the exception instead of raising it; the pure-Python twin describes them.
 
 The calls themselves are in the .pxd, to be inlined.
 """

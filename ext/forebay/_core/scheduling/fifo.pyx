@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""The compiled Fifo; what it is for stands in its pure-Python twin. The short methods are in the .pxd, to be inlined."""
+"""The compiled Fifo; the pure-Python twin describes it. The short methods are in the .pxd, to be inlined."""
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE

@@ -5,13 +5,13 @@ from forebay.asyncio._compiled.writer_core cimport WriterCore
 from forebay.asyncio._compiled.waiter cimport PENDING, Waiter
 
 cdef class Attempt:
-    cdef object _stream         # the reader or writer whose operation it is
+    cdef object _stream         # the reader or writer of the operation
     cdef int _kind              # which operation
     cdef Py_ssize_t _n          # its arguments: a number of bytes,
     cdef object _first          # or two others
     cdef object _second
-    cdef Waiter _waiter         # what it waits for, where the first attempt gave nothing
-    cdef object _inner          # the coroutine that does what attempts do not
+    cdef Waiter _waiter         # the Waiter after a first attempt without a result
+    cdef object _inner          # the coroutine for the rare cases
     cdef bint _started
     cdef int _end_wait(self) except -1
 

@@ -125,7 +125,7 @@ cdef class Attempt:
         raise NotImplementedError  # the slot is replaced below
 
     def send(self, value):
-        """Go on, as the method of a coroutine does."""
+        """Continue, as the method of a coroutine does."""
         cdef PyObject *result = NULL
         cdef int outcome = attempt_send(<PyObject *>self, <PyObject *>value, &result)
         given = <object>result
@@ -175,7 +175,7 @@ cdef class Attempt:
 
     @property
     def cr_await(self):
-        """The coroutine or the future that it waits for, or None."""
+        """The awaited coroutine or future, or None."""
         return self._inner if self._waiter is None else self._waiter
 
     @property
@@ -185,7 +185,7 @@ cdef class Attempt:
 
     @property
     def cr_frame(self):
-        """The frame of the coroutine that does the rest; where none is needed, one as it would be; at the end None."""
+        """The frame of the coroutine for rare cases, or of one that was made for this purpose; None at the end."""
         if self._inner is not None:
             return getattr(self._inner, "cr_frame", None)
         if self._started and self._waiter is None:
@@ -198,7 +198,7 @@ cdef class Attempt:
 
     @property
     def cr_running(self):
-        """Whether it runs just now: what it does runs to its end."""
+        """Whether it is running. It always runs to its end."""
         return getattr(self._inner, "cr_running", False)
 
     @property
@@ -265,7 +265,7 @@ cdef inline Attempt _attempt_of(object stream, int kind):
 
 
 cdef bint attempt_keep "forebay_attempt_keep"(PyObject *me) noexcept:
-    """Keep an attempt that has no references left; whether there was a place."""
+    """Keep an attempt without references for reuse. Return whether there was a place."""
     global _kept_count
     if not REUSE or _kept_count >= MOST_KEPT:
         return False
@@ -290,7 +290,7 @@ cdef bint attempt_keep "forebay_attempt_keep"(PyObject *me) noexcept:
 
 # Called in one place, so that the compiler puts it there.
 cdef object _made(LazyReader reader, Attempt call):
-    """What is asked for, or None where it is not there, or is not one of the common cases."""
+    """Return the result, or None if the data has not arrived or the case is rare."""
     cdef int kind = call._kind
     cdef object line
     if kind == READLINE:
@@ -329,7 +329,7 @@ cdef int attempt_send "forebay_attempt_send"(PyObject *me, PyObject *arg, PyObje
             self._inner = self._stream._await_drain()
         else:
             reader = <LazyReader>self._stream
-            # The common case first: a class that overrides nothing, and was not changed since it was looked at.
+            # The common case first: a class without overrides that has not changed since the last check.
             if (
                 reader._own != 0 or reader._version == 0 or reader._version != versions.version_of(reader)
             ) and reader._is_left(self._kind):
@@ -430,7 +430,7 @@ cdef class LazyReader(ReaderCore):
         return False
 
     cdef object _leave(self, Attempt call):
-        """Give a call the coroutine that does what is not common; return None."""
+        """Start the coroutine for a rare case. Return None."""
         cdef int kind = call._kind
         if kind == READEXACTLY:
             call._inner = self._await_readexactly(call._n)

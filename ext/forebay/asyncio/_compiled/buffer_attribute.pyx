@@ -17,7 +17,7 @@ from forebay.asyncio._compiled.buffer_copy import BufferCopy
 @cython.final
 @cython.freelist(8)
 cdef class Buffer:
-    """What a reader has buffered, as a bytearray; what is changed in it is changed in the reader."""
+    """The buffered bytes of a reader as a bytearray. A change of it changes the reader as well."""
 
     cdef ReaderCore _reader
     cdef list _lent             # the copies that have been exported

@@ -50,13 +50,13 @@ cdef extern from *:
 
 @cython.final
 cdef class Method:
-    """A compiled method that looks like the function whose place it takes."""
+    """A compiled method that looks like the function that it replaces."""
 
-    cdef forebay_call _call        # what the interpreter calls
-    cdef PyTypeObject* _type        # the class that it is a method of, which `_compiled` keeps; NULL in a blank one
+    cdef forebay_call _call        # the function that the interpreter calls
+    cdef PyTypeObject* _type        # the class of the method, held by `_compiled`; NULL in a blank object
     cdef PyCFunction _code
     cdef object _compiled           # the method descriptor
-    cdef object _function           # what it looks like
+    cdef object _function           # the function that it looks like
     cdef object _original           # asyncio's, for an object of another class
 
     def __get__(self, instance, owner):
@@ -91,7 +91,7 @@ cdef class Method:
         return f"<function {self.__qualname__} at {id(self):#x}>"
 
 
-# One for each way in which the code of a method is called, so that a call asks only what it has to.
+# One for each calling convention, so that a call makes only the necessary checks.
 
 cdef PyObject* call_object(PyObject* me, PyObject** args, size_t nargsf, PyObject* kwnames) noexcept:
     if PyVectorcall_NARGS(nargsf) == 2 and kwnames == NULL and PyObject_TypeCheck(args[0], (<Method>me)._type):
@@ -134,9 +134,9 @@ forebay_method_install(<PyTypeObject*>Method, <char*>&_blank._call - <char*><voi
 
 
 def own_methods(cls, original, functions, *bases):
-    """Give a class the compiled methods that it has from its bases, as methods of itself.
+    """Copy the compiled methods of the bases of a class into the class.
 
-    Those that ``original`` has, too, look like that class's, or like those in ``functions``, by name.
+    Methods that ``original`` also has look like the methods of that class, or like those in ``functions``.
     """
     cdef Method method
     cdef PyMethodDef* definition

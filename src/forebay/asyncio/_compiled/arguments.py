@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-#: What is done about a line that is longer than the limit.
+#: The policies for a line that is longer than the limit.
 LongLines = Literal["error", "skip", "split"]
 
 
 class NotInitializedError(AttributeError):
-    """An object of a class whose ``__init__`` did not call that of forebay's class."""
+    """The error for an object whose class did not call forebay's ``__init__``."""
 
     def __init__(self) -> None:
         super().__init__("super().__init__() was not called by the __init__() of a subclass")
 
 
 def separator_of(separator: Any) -> bytes | list[bytes]:
-    """One separator as bytes, several as a list of bytes, the shortest first."""
+    """Return one separator as bytes, or several as a list of bytes, the shortest first."""
     if type(separator) is bytes and separator:
         return separator
     if isinstance(separator, tuple):
@@ -41,7 +41,7 @@ def _separator_bytes(separator: Any) -> bytes:
 
 
 def checked_long_lines(long_lines: LongLines) -> LongLines:
-    """The argument, where it is one of those that there are."""
+    """Return the argument if it is a known policy, else raise."""
     if long_lines in ("error", "skip", "split"):
         return long_lines
     raise ValueError(f"long_lines must be 'error', 'skip' or 'split', not {long_lines!r}")

@@ -1,4 +1,4 @@
-"""The whole of what a reader has buffered, for the libraries that reach for asyncio's private ``_buffer``."""
+"""A copy of a reader's buffered bytes, for libraries that use asyncio's private ``_buffer``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class BufferCopy(bytearray):
-    """A copy of what a reader has buffered; what is changed in it is changed in the reader.
+    """A copy of a reader's buffered bytes. A change of the copy changes the reader as well.
 
-    aiosmtpd, for one, clears it when TLS starts, so that nothing that came in the clear counts.
+    For example, aiosmtpd clears it when TLS starts, so that no earlier plain text counts.
     """
 
     def __init__(self, reader: ReaderCore) -> None:
@@ -20,7 +20,7 @@ class BufferCopy(bytearray):
         self._reader = reader
 
     def _and_back(method: Any) -> Any:
-        """A method that changes the bytes, here and in the reader."""
+        """Return a method that changes the bytes here and in the reader."""
 
         @functools.wraps(method)
         def changing(self: BufferCopy, *arguments: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Compiled methods as a class's own: on the backend that is not compiled there are none."""
+"""Compiled methods as methods of a subclass. The pure-Python backend has none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def own_methods(cls: type, original: type, functions: Mapping[str, Any], *bases: type) -> None:
-    """Give a class the compiled methods that it has from its bases, as methods of itself.
+    """Copy the compiled methods of the bases of a class into the class.
 
-    Those that ``original`` has, too, look like that class's, or like those in ``functions``, by name.
+    Methods that ``original`` also has look like the methods of that class, or like those in ``functions``.
     """

@@ -1,4 +1,4 @@
-"""Which of the methods that a reader calls by itself are its class's own, or the object's.
+"""Find the methods of a reader that are overridden, among those that other methods of the reader call.
 
 asyncio's readers call some public methods from others: ``async for`` calls `readline`, and that `readuntil`. Forebay's
 do so only if one of them is overridden or patched.
@@ -31,12 +31,12 @@ _plain: dict[str, Any] = {}
 
 
 def note_plain(cls: type) -> None:
-    """Take a class's methods for the ones that are not overridden."""
+    """Register the methods of a class as not overridden."""
     _plain.update((name, getattr(cls, name)) for name in CALLED)
 
 
 def overridden(reader: object, patched: bool) -> int:
-    """The methods that a reader has from elsewhere, as the sum of their numbers.
+    """Return the overridden methods of a reader, as the sum of their numbers.
 
     ``patched`` where some may have been set on the reader itself: asking for its ``__dict__`` makes one, and every call
     of a method slower.

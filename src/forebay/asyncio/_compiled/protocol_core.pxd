@@ -12,18 +12,18 @@ cdef int FEED
 
 cdef class ProtocolCore:
     cdef public object _stream_reader_wr    # a weak reference, or None
-    cdef public bint _paused                # the transport has said so
+    cdef public bint _paused                # the transport has called pause_writing()
     cdef public bint _connection_lost
     cdef public object _transport           # or None
     cdef Area _area                         # the memory that the loop receives into
     cdef bint _plain                        # received data goes to the buffer; there is no override
-    cdef bint _pauses_late                  # the transport of a full reader is paused when more comes, not before
-    cdef bint _own_drain                    # this object has a _drain_helper() of its own
-    cdef bint _handed_out                   # the writer's user was given the transport
-    cdef object _tail                       # what the last small pieces that wait were joined to, or None
-    cdef object _socket                     # the transport whose system calls are made here, or None
+    cdef bint _pauses_late                  # the transport of a full reader is paused when more data arrives, not before
+    cdef bint _own_drain                    # this object overrides _drain_helper()
+    cdef bint _handed_out                   # the program has got the transport
+    cdef object _tail                       # the bytearray of the last joined small pieces, or None
+    cdef object _socket                     # the transport whose system calls this object makes, or None
     cdef int _fd                            # its descriptor, or -1
-    cdef bint _brief                        # the last receive brought little
+    cdef bint _brief                        # the last receive was small
 
     @cython.final
     cdef int _start(self, Area area, bint plain, bint pauses_late) except -1

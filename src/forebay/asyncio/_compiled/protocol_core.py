@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _LAST_BYTES = 1 << 12
 #: Pieces that wait to be sent are joined up to so many bytes.
 _JOINED_BYTES = 1 << 16
-#: What comes after so many bytes is expected to be much as well.
+#: After a receive of this size, the next one is expected to be large, too.
 _MANY_BYTES = 1 << 16
-# The methods that see what is received.
+# The methods that see received data.
 _SEEING = frozenset(("data_received", "get_buffer", "buffer_updated"))
 
 
@@ -205,7 +205,7 @@ class ProtocolCore:
     # ---- writing
 
     def _is_patched(self) -> bool:
-        """Return whether the transport has a write() of its own."""
+        """Return whether write() of the transport is overridden."""
         return "write" in self._socket.__dict__
 
     def _queue_behind(self, transport: Any, data: bytes) -> int:
@@ -217,7 +217,7 @@ class ProtocolCore:
         if type(buffer) is bytearray:
             buffer += data
         elif len(data) >= _JOINED_BYTES:
-            # A view: what is left of one that is sent in part is not copied each time.
+            # A view avoids a copy of the rest after each partial send.
             buffer.append(memoryview(data))
         else:
             tail = self._tail

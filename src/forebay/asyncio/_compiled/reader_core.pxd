@@ -17,18 +17,18 @@ cdef int FEED
 cdef object _buffer_class
 
 cdef class ReaderCore:
-    cdef ChunkQueue _queue                  # what was received and not read
-    cdef public Py_ssize_t _limit           # bytes; half of what is buffered before the transport is paused
+    cdef ChunkQueue _queue                  # received and unread data
+    cdef public Py_ssize_t _limit           # bytes; the transport is paused at twice this size
     cdef public bint _eof                   # feed_eof() was called
     cdef public bint _paused                # the transport was paused by this reader
     cdef bint _pausing                      # it is to be paused when more comes
     cdef bint _skipping                     # the buffer begins inside of a long line that is to be skipped
     cdef bint _deferred                     # tasks go on in the next turn of the loop
-    cdef public object _exception           # what every read raises, or None
+    cdef public object _exception           # the exception of every read, or None
     cdef public object _transport           # that can be paused, or None
     cdef public object _loop
     cdef public object _waiter              # the future of the one read that waits, or None
-    cdef int _want                          # what it waits for: ANY, ...
+    cdef int _want                          # the condition of the wait: ANY, ...
     cdef Py_ssize_t _want_bytes             # COUNT: so many; SEPARATOR: the limit
     cdef bytes _want_separator
 

@@ -10,10 +10,10 @@ cdef class Waiter:
     cdef public bint _asyncio_future_blocking
     cdef object _loop
     cdef int _state                         # PENDING, ...
-    cdef object _error                      # what result() raises
-    cdef object _callback                   # the task's, and its context
+    cdef object _error                      # the exception of result()
+    cdef object _callback                   # the callback of the task, and its context
     cdef object _context
-    cdef bint _taken                        # the coroutine went on
+    cdef bint _taken                        # the coroutine has continued
 
     @cython.final
     cdef object resume(self)

@@ -1,4 +1,4 @@
-"""The waiting of a read: a future that resumes its task in the callback that brought the data."""
+"""Waiter: a future that resumes the task of a read in the callback that received the data."""
 
 from __future__ import annotations
 
@@ -76,32 +76,32 @@ class Waiter:
             self._tell()
 
     def remove_done_callback(self, fn: Any) -> Any:
-        """Forget the callback; how many there were."""
+        """Remove the callback. Return the number of removed callbacks."""
         found = int(self._callback is not None and self._callback == fn)
         if found:
             self._callback = None
         return found
 
     def done(self) -> Any:
-        """Whether there is nothing to wait for any more."""
+        """Return whether the wait is over."""
         return self._state != PENDING
 
     def cancelled(self) -> Any:
-        """Whether the task was cancelled."""
+        """Return whether the task was cancelled."""
         return self._state == CANCELLED
 
     def result(self) -> None:
-        """None, or raise what the waiting ended with."""
+        """Return None, or raise the error of the wait."""
         self._take()
 
     def exception(self) -> Any:
-        """What the waiting ended with, or None."""
+        """Return the error of the wait, or None."""
         if self._state == CANCELLED:
             raise self._error
         return self._error
 
     def cancel(self, msg: Any = None) -> Any:
-        """End the waiting, as the task is cancelled."""
+        """End the wait, because the task is cancelled."""
         if self._state != PENDING:
             return False
         self._state = CANCELLED
@@ -112,7 +112,7 @@ class Waiter:
     # ---- for the reader
 
     def set_result(self, result: Any) -> None:
-        """End the waiting; the task goes on in the next turn."""
+        """End the wait. The task continues in the next turn."""
         self._state = DONE
         self._tell()
 
@@ -123,7 +123,7 @@ class Waiter:
         self._tell()
 
     def resume(self) -> None:
-        """End the waiting; the task goes on here and now, if no other is running."""
+        """End the wait. The task continues at once if no other task is running."""
         if self._state != PENDING:
             return
         self._state = DONE
@@ -136,12 +136,12 @@ class Waiter:
         try:
             self._context.run(self._callback, _RESULT)
         except (SystemExit, KeyboardInterrupt) as error:
-            # The task has it too. These end the loop, and not the connection that happened to wake the task.
+            # The task has the exception as well. It ends the loop, and not the connection that woke the task.
             self._loop.call_soon(_raise, error)
         except RuntimeError:
             if self._taken:
                 raise
-            # The task's context is one that this runs in.
+            # The task's context is already entered here.
             self._tell()
 
     def _tell(self) -> None:
@@ -149,7 +149,7 @@ class Waiter:
             self._loop.call_soon(self._callback, self, context=self._context)
 
     def _take(self) -> None:
-        """The coroutine goes on: raise what the waiting ended with."""
+        """Continue the coroutine: raise the error of the wait, if any."""
         self._taken = True
         if self._error is not None:
             raise self._error
@@ -159,7 +159,7 @@ class Waiter:
 
 
 class _NoLoop:
-    """What the future below has in the place of a loop: it never calls anything."""
+    """The loop of the future below. It never calls anything."""
 
     def get_debug(self) -> Any:
         return False
@@ -169,12 +169,12 @@ class _NoLoop:
 _RESULT: Future[None] = Future(loop=_NoLoop())  # type: ignore[arg-type]
 _RESULT.set_result(None)
 
-# The version of the class of the last loop that was looked at, if it never nests; else 0.
+# The version of the last examined loop class if its loops never nest; else 0.
 _flat_version = 0
 
 
 def _runs_flat(loop: Any) -> bool:
-    """Whether a task may go on within a callback: where it may run the loop again, that callback could not be called."""
+    """Return whether a task may continue inside a callback. It must not if it could run the loop again inside it."""
     global _flat_version
     version = versions.version_of(loop)
     if version != 0 and version == _flat_version:

@@ -10,9 +10,9 @@ cdef class WriterCore:
     cdef public object _reader              # or None
     cdef public object _loop
     cdef object _channel                    # the transport
-    cdef ProtocolCore _core                 # the protocol, where it is one of ours
+    cdef ProtocolCore _core                 # the protocol if it is forebay's, else None
     cdef bint _plain_drain                  # the protocol's _drain_helper() is not overridden
-    cdef int _drains                        # that did not wait, since one did
+    cdef int _drains                        # number of drains since the last one that waited
 
     @cython.final
     cdef bint _write(self, object data) except -1

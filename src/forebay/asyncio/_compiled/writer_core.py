@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-#: So many drains may find nothing to wait for before one lets other tasks run.
+#: After so many drains in a row without a wait, one drain lets other tasks run.
 _DRAINS_IN_A_ROW = 64
 
 
 class WriterCore:
-    """The way from a `StreamWriter` to its transport."""
+    """The connection between a `StreamWriter` and its transport."""
 
     _protocol: Any
     _reader: Any
@@ -126,7 +126,7 @@ class WriterCore:
         return self._drains < _DRAINS_IN_A_ROW
 
     def _drained(self) -> bool:
-        """Count anew. Return whether it is time to let other tasks run."""
+        """Count a drain without a wait. Return whether it has to let other tasks run."""
         long_run = self._drains >= _DRAINS_IN_A_ROW
         self._drains = 0
         return long_run
@@ -145,7 +145,7 @@ def _frozen(data: Any, any_type: Any) -> Any:
         if any_type:
             return data
         raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}") from None
-    # A view of bytes goes as it is.
+    # A view of bytes is not copied.
     if type(view.obj) is bytes and view.c_contiguous and view.itemsize == 1:
         return view
     return bytes(view)

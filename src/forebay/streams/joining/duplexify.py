@@ -169,7 +169,7 @@ class _Written:
         assert self._item is not None
         (chunk, taken), self._item = self._item, None
         if chunk is None:
-            # The function comes to its end first, and so does what it gives; then the stream has finished.
+            # The function and its output end first. Then the stream has finished.
             next_tick(next_tick, taken.resolve)
             self._ended = True
             raise StopAsyncIteration
@@ -180,7 +180,7 @@ class _Written:
 class _FromFunction(Relay):
     """An async generator function as a transform, or an async function as a sink."""
 
-    # What it was destroyed with because the function stopped reading; a pipeline takes that for no failure.
+    # The error of the destroy after the function stopped reading. A pipeline does not count it as a failure.
     _left: Left | None = None
 
     def __init__(self, fn: Callable[..., Any]) -> None:
@@ -208,7 +208,7 @@ class _FromFunction(Relay):
             self.once("end", self._function_done)
 
     def _function_done(self) -> None:
-        """Note that the function has ended: it reads no more of what is written."""
+        """Note that the function has ended and reads no more written data."""
         if not self.destroyed and not self._input.close():
             self._left = Left()
             # Leaving is not an error to report; the waiting writer gets it.
@@ -224,7 +224,7 @@ class _FromFunction(Relay):
         return ended if self._task is None else self._last(self._task)
 
     async def _last(self, task: asyncio.Task[Any]) -> None:
-        # The stream has finished when the function has; what it fails with destroys the stream by itself.
+        # The stream finishes with the function. An error of the function destroys the stream separately.
         await asyncio.wait([task])
         if not task.cancelled() and task.exception() is None and task.result() is not None:
             raise _not_none(task.result())

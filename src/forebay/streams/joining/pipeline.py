@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     _E = TypeVar("_E")
     _F = TypeVar("_F")
     _G = TypeVar("_G")
-    # None where the last stage is a stream.
+    # None if the last stage is a stream.
     _R = TypeVar("_R", default=None)
 
 _NOTE = "in stage "
@@ -118,7 +118,7 @@ class Pipeline(Operation[Result_co], Flow):
                 current = self._connect(current, index)
         except BaseException as error:
             self._place(error, index)
-            # A function failed, or returned something that is not a stage. That is raised; the stages are given up as well.
+            # A function failed, or returned something that is not a stage. Raise that, and destroy the stages.
             for index in range(watched, len(self.stages)):
                 self._watch(index)
             self.mark_handled()
@@ -279,7 +279,7 @@ class Pipeline(Operation[Result_co], Flow):
     async def _run(
         self, work: Callable[[], Awaitable[Any]], feeds: list[Any]
     ) -> tuple[BaseException | None, Any]:
-        """Run the work of a task, then give up what it has read. Return the error, if any, and the value."""
+        """Run the work of a task, then destroy its source. Return the error, if any, and the value."""
         error: BaseException | None = None
         value = None
         task = asyncio.current_task()
@@ -298,7 +298,7 @@ class Pipeline(Operation[Result_co], Flow):
             error = caught
         finally:
             self._tasks.discard(task)
-        # Leaving ``async for`` does not close what it was over.
+        # Leaving ``async for`` does not close its iterator.
         for feed in reversed(feeds):
             try:
                 if isinstance(feed, Readable):
@@ -317,7 +317,7 @@ class Pipeline(Operation[Result_co], Flow):
             stream.destroy(Left())
 
     def _has_left(self, error: BaseException | None) -> bool:
-        """Return whether a stream was given up because its reading function stopped. That is not a failure of the pipeline."""
+        """Return whether a stream was destroyed because its reading function stopped. The pipeline does not fail then."""
         return isinstance(error, Left) and (
             any(stream.errored is error for stream in self._read_by_functions)
             or any(getattr(stage, "_left", None) is error for stage in self.stages)
@@ -416,12 +416,12 @@ class Pipeline(Operation[Result_co], Flow):
             next_tick(self._settle, self._first_error, self._outcome)
 
     def _give_up_all(self) -> None:
-        """Give up everything: the loop is cancelling its tasks. What is dropped is named at the end."""
+        """Destroy everything, because the loop is cancelling its tasks. A warning names the dropped data."""
         give_up(self, self._loop)
         self.mark_handled()
 
     def _abandoned(self) -> None:
-        # The caller of cancel() knows; a task that the loop cancels at its end reports to no caller.
+        # A caller of cancel() expects this. A task that the loop cancels at its end has no caller.
         if shutting_down():
             self._give_up_all()
         self.mark_handled()

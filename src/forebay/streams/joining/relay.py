@@ -1,4 +1,4 @@
-"""The readable side that passes on what another stream gives; the one pump of composites and of `Duplex.from_`."""
+"""The readable side that passes on the data of another stream; for composites and `Duplex.from_`."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from forebay.streams.duplex import Duplex
 
 
 class Relay(Duplex):
-    """A Duplex that reads from ``_source``, where it has one, as far as there is room."""
+    """A Duplex that reads from ``_source``, if it has one, while there is room."""
 
     _source: Any = None
     #: Whether the source had nothing when it was asked last.
     _starved = False
 
     def _relay(self, source: Any) -> None:
-        """Pass on what ``source`` gives from now on, and its end."""
+        """Pass on the data and the end of ``source`` from now on."""
         self._source = source
         source.on("readable", self._on_readable)
         source.on("end", self._on_end)

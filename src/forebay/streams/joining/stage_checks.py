@@ -19,7 +19,7 @@ def check_stages(stages: tuple[Any, ...]) -> None:
         is_last = index == len(stages) - 1
         if not isinstance(stage, (Readable, Writable)):
             if isinstance(stage, str) and index == 0 and _takes_bytes(stages[1]):
-                # Only what takes text can take it as data.
+                # Text is data only if the next stage accepts text.
                 raise InvalidArgTypeError(
                     f"stage 0 is the str {stage!r:.80}, and stage 1 takes bytes{hint(stage)}; to send the text itself, "
                     f"encode it, or give the sink a default_encoding"

@@ -47,7 +47,7 @@ def null_result(name: str) -> Exception:
 
 
 class Slot:
-    """The place of one item's result in the order of the results; what a HookRunner settles."""
+    """The place of one item's result in the order of the results. A HookRunner settles it."""
 
     _stream: Any
     _item: Any
@@ -176,7 +176,7 @@ class OperatorStream(Readable):
             self._pump()
 
     def _pump(self) -> None:
-        """Give what is wanted, as far as it is there."""
+        """Deliver the requested items that are available."""
         if self._pumping or self._puller is None or self._s_destroyed:
             return
         if self._abort_signal is not None and self._abort_signal.aborted:
@@ -191,7 +191,7 @@ class OperatorStream(Readable):
             self._pumping = False
 
     def _work(self) -> None:
-        """Give results while they are wanted, and call the function for what comes, while there is room."""
+        """Deliver results on request, and call the function for incoming items while there is room."""
         stream = self.source
         while self._wanted and not self._s_destroyed:
             if self._slots:
@@ -205,7 +205,7 @@ class OperatorStream(Readable):
                 if self._busy >= self._concurrency or len(self._slots) >= self._limit:
                     return
             if stream._s_queue is not None:
-                # Where nothing of what comes is passed on, ticks would pile up.
+                # If no item is passed on, the loop does not get its turn, and ticks would accumulate.
                 stream._s_queue.relieve()
             item = None if stream._s_destroyed else stream._r_read(state.READ_ANY)
             if item is None:
@@ -287,7 +287,7 @@ class OperatorStream(Readable):
         self._r_push(None, None)
 
     def _abandon(self) -> None:
-        """Cancel what is under way."""
+        """Cancel the running calls."""
         for slot in self._slots:
             slot._stream = None
         self._slots.clear()
@@ -312,7 +312,7 @@ class OperatorStream(Readable):
 
 
 class FlatMapStream(OperatorStream):
-    """`flat_map`: the items of what the function returns, one after the other."""
+    """`flat_map`: the items of each result of the function, one after the other."""
 
     _items: Any
     _async_items: Any

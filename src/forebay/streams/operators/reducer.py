@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""The loop of the operators that return a value: it takes what is there and stops only to wait, or to await."""
+"""The loop of the operators that return a value: it takes buffered items and stops only to wait or to await."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Reducer:
         stream = self._stream
         while not self.stopped:
             if stream._s_queue is not None:
-                # A loop over what is there never comes back to the event loop, and ticks would pile up.
+                # A loop over buffered data never returns to the event loop, and ticks would accumulate.
                 stream._s_queue.relieve()
             item = None if stream._s_destroyed else stream._r_read(state.READ_ANY)
             if item is None:
@@ -72,14 +72,14 @@ class Reducer:
         return None
 
     def resume(self, result: Any) -> Awaitable[Any] | None:
-        """Go on where the awaitable that was returned has given ``result``."""
+        """Continue after the returned awaitable, whose result is ``result``."""
         item = self._item
         self._item = None
         pending = self._apply(self._index, item, result, True)
         return self.run() if pending is None else pending
 
     def _apply(self, index: int, item: Any, result: Any, given: bool) -> Any:
-        """Take one item through the steps, from ``index`` on; return what is to be awaited first, if anything is."""
+        """Take one item through the steps, from ``index`` on. Return an awaitable if a step has to wait for it."""
         steps = self._steps
         while index < len(steps):
             step = steps[index]

@@ -23,7 +23,7 @@ class Batches(Generic[Out_co]):
 
     def __init__(self, source: AsyncIterable[Out_co]) -> None:
         self._source: Any = source
-        # The stream's listeners hold the puller, and only the loop holds this object.
+        # The stream's listeners hold the puller, and only the caller holds this object.
 
     def __repr__(self) -> str:
         return represent(self, lambda: f"of {self._source!r}", lambda: "ended" if self._over else None)
@@ -76,5 +76,5 @@ class Batches(Generic[Out_co]):
             try:
                 puller.leave()
             except RuntimeError:
-                # The loop is gone, and with it everybody who could be told.
+                # The loop is closed, and no code is left to notify.
                 return

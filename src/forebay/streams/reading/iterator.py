@@ -30,7 +30,7 @@ class ReadableIterator:
     _reading: Reading
 
     def __init__(self, stream: Stream, destroy_on_return: bool, drain_on_error: bool) -> None:
-        # The stream's listeners hold the reading, and only the loop holds the iterator.
+        # The stream's listeners hold the reading, and only the caller holds the iterator.
         self._stream = stream
         self._reading = Reading(stream, destroy_on_return, drain_on_error)
 
@@ -43,7 +43,7 @@ class ReadableIterator:
     def __anext__(self) -> Awaitable[Any]:
         stream = self._stream
         if self._reading.started and not stream._s_destroyed:
-            # A loop over what is there never comes back to the event loop, and ticks would pile up.
+            # A loop over buffered data never returns to the event loop, and ticks would accumulate.
             if stream._s_queue is not None:
                 stream._s_queue.relieve()
             chunk = stream._r_read(k.READ_ANY)
@@ -137,7 +137,7 @@ class Reading:
                 raise
 
     def finish(self, completed: Any) -> None:
-        """The iteration is over: give the stream up, or let it be."""
+        """End the iteration: destroy the stream, or leave it open."""
         if self.over:
             return
         self.over = True
@@ -148,7 +148,7 @@ class Reading:
         elif not completed or failed or (stream._s_auto_destroys() and not stream._s_half_done()):
             if not stream.destroyed:
                 if not self.started:
-                    # The watch takes the error: that the stream was given up is not reported.
+                    # The watch handles the error, because destroying the stream here is not a failure.
                     self._start()
                 stream.destroy(None if stream.readable_ended or failed else Left())
         else:

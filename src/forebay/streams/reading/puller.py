@@ -55,7 +55,7 @@ class Puller:
         self.fail(abort_error(self._signal))
 
     def fail(self, error: BaseException) -> None:
-        """Give the source up, and let the reader get ``error``."""
+        """Destroy the source, and pass ``error`` to the reader."""
         if self.left or self.ended:
             return
         if self.error is None:

@@ -79,7 +79,7 @@ class _Merged(Readable[Any]):
                 self._woken(puller)
 
     def _serve(self) -> None:
-        """Give what is wanted, as far as it is there."""
+        """Deliver the requested items that are available."""
         if self._serving:
             return
         self._serving = True

@@ -118,7 +118,7 @@ class Shared(Generic[Out_co]):
     def _reader(self) -> Puller:
         if self._puller is None:
             puller = Puller(self._source, self._fetch)
-            # Whatever ran meanwhile, as the garbage collector may, has perhaps made one.
+            # Code that the garbage collector ran meanwhile may have made one.
             if self._puller is None:
                 self._puller = puller
             else:

@@ -14,6 +14,7 @@ from forebay import (
     Chain,
     Completion,
     Duplex,
+    OverflowBuffer,
     PassThrough,
     Pipeline,
     Readable,
@@ -26,8 +27,10 @@ from forebay import (
     create_read_stream,
     create_write_stream,
     duplex_pair,
+    finished,
     http,
     merge,
+    once,
     pipeline,
     share,
 )
@@ -35,6 +38,7 @@ from forebay.asyncio import as_duplex, as_readable, as_writable, open_connection
 from forebay.codecs import gunzip, gzip, hashing
 from forebay.http import ServerRequest, ServerResponse
 from forebay.net import Socket, connect
+from forebay.testing import check_readable, check_transform, check_writable
 from forebay.throttle import throttle
 
 Item = TypeVar("Item")
@@ -259,6 +263,20 @@ async def drop_in() -> None:
     as_writable(writer, default_encoding="utf8").write("text")
     async for chunk in as_duplex(reader, writer):
         assert_type(chunk, bytes)
+
+
+async def watched() -> None:
+    stream = create_read_stream("a")
+    await finished(stream)
+    assert_type(await once(stream, "close"), list[Any])
+    await check_readable(lambda: create_read_stream("a"), expected=b"x")
+    await check_writable(Table, collected=lambda table: table.bytes_written)
+    await check_transform(gzip, [])
+    buffer = OverflowBuffer[int](
+        overflow="drop-oldest", object_mode=True, on_drop=lambda number: print(number + 1)
+    )
+    assert_type(Numbers(3).pipe(buffer).read(), int | None)
+    await pipeline([1], OverflowBuffer(object_mode=True), add_up)
 
 
 async def reading() -> None:

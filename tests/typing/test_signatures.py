@@ -26,6 +26,7 @@ MODULES = [
     "forebay.fs",
     "forebay.http",
     "forebay.net",
+    "forebay.sql",
     "forebay.stats",
     "forebay.testing",
     "forebay.throttle",

@@ -9,6 +9,7 @@ from forebay import (
     Completion,
     Duplex,
     EventEmitter,
+    OverflowBuffer,
     PassThrough,
     Readable,
     RingBuffer,
@@ -19,9 +20,11 @@ from forebay import (
     create_read_stream,
     create_write_stream,
     duplex_pair,
+    finished,
     http,
     merge,
     next_tick,
+    once,
     pipeline,
     share,
 )
@@ -29,6 +32,7 @@ from forebay.asyncio import as_readable, as_writable, open_connection
 from forebay.codecs import Gzip, gunzip, gzip, hashing
 from forebay.http import ServerRequest, ServerResponse
 from forebay.net import connect
+from forebay.testing import check_readable, check_transform
 from forebay.throttle import throttle
 
 
@@ -172,7 +176,14 @@ Duplex.from_([1], object_mode=True)  # error: arg-type
 duplex_pair(objectmode=True)  # error: arg-type
 merge(Numbers(), hwm=3)  # error: call-arg
 
+print(once("x", "data"))  # error: arg-type
+finished(3)  # error: arg-type
+print(check_readable(Sink))  # error: arg-type
+print(check_transform(Sink, [(b"a", b"b")]))  # error: arg-type
+OverflowBuffer(overflow="drop")  # error: arg-type
+
 # Chunks.
+OverflowBuffer[int](object_mode=True).write("x")  # error: call-overload
 Sink().write("x")  # error: call-overload
 Sink().end(b"x")  # error: call-overload
 create_write_stream("a").write("text")  # error: call-overload

@@ -31,9 +31,13 @@ NOBODY_READS = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command with ``argv``, the arguments without the program's name (None: those of the process).
+    """Run the command. Must not be called inside an event loop.
 
-    Returns the exit status. Must not be called inside an event loop.
+    Args:
+        argv: The arguments without the program's name. None is those of the process.
+
+    Returns:
+        The exit status.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from forebay.streams.duplex import Duplex
@@ -56,7 +56,7 @@ class HalfOpen(Check):
 
 
 async def check_duplex(
-    factory: Factory,
+    factory: Callable[[], Duplex[Any, Any] | Awaitable[Duplex[Any, Any]]],
     *,
     expected: Any = None,
     collected: Collected | None = None,

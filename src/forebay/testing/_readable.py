@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any
 
@@ -316,7 +317,7 @@ def _slow_sink(source: Any, chunks: list[Any]) -> Writable:
 
 
 async def check_readable(
-    factory: Factory,
+    factory: Callable[[], Readable[Any] | Awaitable[Readable[Any]]],
     *,
     expected: Any = None,
     fails: Failure | None = None,

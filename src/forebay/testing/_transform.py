@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from forebay.errors import InvalidArgTypeError
 from forebay.streams.duplex import Duplex
 from forebay.streams.joining.pipeline import pipeline
+from forebay.streams.transform import Transform
 from forebay.streams.writable import Writable
 from forebay.testing._check import (
     Check,
@@ -186,7 +187,7 @@ class InputCheck(WritableCheck):
 
 
 async def check_transform(
-    factory: Factory,
+    factory: Callable[[], Transform[Any, Any] | Awaitable[Transform[Any, Any]]],
     cases: Iterable[tuple[Any, Any]],
     *,
     wrong: Iterable[Any] = (),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import cycle, islice
 from typing import Any
 
@@ -316,7 +316,7 @@ class FailingWritableCheck(WritableCheck):
 
 
 async def check_writable(
-    factory: Factory,
+    factory: Callable[[], Writable[Any] | Awaitable[Writable[Any]]],
     *,
     collected: Collected | None = None,
     chunks: Sequence[Any] | None = None,

@@ -6,13 +6,16 @@ import asyncio
 from collections import deque
 from collections.abc import Generator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forebay._core.abort import AbortSignal, abort_error, checked_signal
 from forebay._core.representation import represent
 from forebay._core.scheduling.ticks import running_loop
 from forebay._core.state.lifecycle import SILENT_CLOSE
 from forebay.errors import InvalidArgTypeError, PrematureCloseError
+
+if TYPE_CHECKING:
+    from forebay._core.events import EventEmitter
 
 
 class _Wait:
@@ -158,7 +161,7 @@ class Drained:
         yield from room()
 
 
-async def once(emitter: Any, event: str, *, signal: AbortSignal | None = None) -> list[Any]:
+async def once(emitter: EventEmitter, event: str, *, signal: AbortSignal | None = None) -> list[Any]:
     """Wait for the next ``event`` of ``emitter``.
 
     Args:
@@ -213,7 +216,12 @@ class on:
     """
 
     def __init__(
-        self, emitter: Any, event: str, *, close: tuple[str, ...] = (), signal: AbortSignal | None = None
+        self,
+        emitter: EventEmitter,
+        event: str,
+        *,
+        close: tuple[str, ...] = (),
+        signal: AbortSignal | None = None,
     ) -> None:
         if not hasattr(emitter, "on"):
             raise InvalidArgTypeError(f"on() needs an EventEmitter, got {emitter!r}")

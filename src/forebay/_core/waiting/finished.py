@@ -224,7 +224,7 @@ def _started(stream: Any, readable: Any, writable: Any, error: Any, signal: Any,
 
 
 def finished(
-    stream: Any,
+    stream: Stream,
     *,
     readable: bool | None = None,
     writable: bool | None = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from forebay._core.data.high_water_mark import mark
 from forebay._core.state.completion import Completion
@@ -85,6 +85,23 @@ class OverflowBuffer(Duplex[Chunk, Chunk], Generic[Chunk]):
     def held(self) -> int:
         """The size of the chunks that were written and not yet read: bytes, or objects."""
         return self._size + self.readable_length + self.writable_length
+
+    if TYPE_CHECKING:
+
+        @overload
+        def write(
+            self,
+            chunk: Chunk,
+            encoding: None = None,
+            callback: Callable[[BaseException | None], object] | None = None,
+        ) -> bool: ...
+        @overload
+        def write(
+            self,
+            chunk: str,
+            encoding: str,
+            callback: Callable[[BaseException | None], object] | None = None,
+        ) -> bool: ...
 
     def write(
         self, chunk: Any, encoding: str | None = None, callback: Callable[..., object] | None = None

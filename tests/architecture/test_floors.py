@@ -22,6 +22,7 @@ FLOORS = {
     "_run": 3,
     "codecs": 4,
     "consumers": 4,
+    "formats": 4,
     "fs": 4,
     "testing": 4,
     "throttle": 4,

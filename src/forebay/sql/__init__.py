@@ -54,7 +54,7 @@ def query(
     sql: str,
     *args: Any,
     rows: type[dict[Any, Any]],
-    batch: int = 1000,
+    batch: int | None = None,
     batch_bytes: int = 1048576,
     ahead: bool = True,
     timeout: float | None = None,
@@ -67,7 +67,7 @@ def query(
     sql: str,
     *args: Any,
     rows: type[tuple[Any, ...]],
-    batch: int = 1000,
+    batch: int | None = None,
     batch_bytes: int = 1048576,
     ahead: bool = True,
     timeout: float | None = None,
@@ -80,7 +80,7 @@ def query(
     sql: str,
     *args: Any,
     rows: Callable[[tuple[str, ...]], Callable[[Any], _T]],
-    batch: int = 1000,
+    batch: int | None = None,
     batch_bytes: int = 1048576,
     ahead: bool = True,
     timeout: float | None = None,
@@ -93,7 +93,7 @@ def query(
     sql: str,
     *args: Any,
     rows: Literal["arrow"] | None = None,
-    batch: int = 1000,
+    batch: int | None = None,
     batch_bytes: int = 1048576,
     ahead: bool = True,
     timeout: float | None = None,
@@ -105,7 +105,7 @@ def query(
     sql: str,
     *args: Any,
     rows: Any = None,
-    batch: int = 1000,
+    batch: int | None = None,
     batch_bytes: int = 1048576,
     ahead: bool = True,
     timeout: float | None = None,
@@ -124,7 +124,8 @@ def query(
         args: The values of the placeholders.
         rows: The form of a row. None is the driver's own, ``tuple`` and ``dict`` are these, "arrow" gives record batches. A
             function gets the names of the columns and returns the function that makes a row.
-        batch: The number of rows of one trip to the server, at most.
+        batch: The number of rows of one trip to the server, at most, or about those of a record batch. None is 1,000, or 10,000
+            in a record batch.
         batch_bytes: About the size of a batch in bytes, by which wide rows make the batches smaller.
         ahead: Whether the next batch is ordered while one is handed on.
         timeout: Seconds that opening and each trip may take. None is no limit.

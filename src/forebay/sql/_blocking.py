@@ -105,6 +105,7 @@ class BlockingSession(ABC):
 
     driver = ""
     query_in_transaction = False
+    takes_batches = False
 
     def __init__(self) -> None:
         self._levels = Levels()
@@ -217,6 +218,7 @@ class ThreadSession(Session):
         self.blocking = blocking
         self.driver = blocking.driver
         self.query_in_transaction = blocking.query_in_transaction
+        self.takes_batches = blocking.takes_batches
         # A connection that was handed over stays open when its loop is gone.
         self._thread = thread or PinnedThread(asyncio.get_running_loop(), THREAD_NAME, _nothing)
 

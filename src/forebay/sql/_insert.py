@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 from forebay._core.abort import AbortSignal
 from forebay._core.state.completion import Completion
-from forebay.errors import InvalidArgValueError
+from forebay.errors import InvalidArgTypeError, InvalidArgValueError
+from forebay.formats._record_batches import is_batch, tuples_of
 from forebay.sql._arguments import (
     METHODS,
     TRANSACTIONS,
@@ -30,6 +33,8 @@ from forebay.streams.writable import Writable
 __all__ = ["Insert"]
 
 _CONFLICTS = (None, "ignore", "update")
+# Record batches from which on write() returns False: each has thousands of rows.
+_BATCH_MARK = 2
 
 
 class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
@@ -74,7 +79,9 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         self._sink: RowSink | None = None
         self._rows_of_sink = 0
         self._pick: Callable[[Any], Any] | None = None
-        self._first_seen = self._plan.statement is not None
+        self._first_seen = False
+        # Whether the chunks are record batches.
+        self._columnar = False
         self._gathered: list[Any] = []
         self._timer: asyncio.TimerHandle | None = None
         # Whether rows that have lingered are being sent, and the hook that waits for it: its completion and its work.
@@ -95,7 +102,9 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
     def _writev(self, rows: list[Any]) -> Completion | None:
         if not self._first_seen:
             self._look_at(rows[0])
-        if self._pick is not None:
+        if self._columnar:
+            rows = self._batches(rows)
+        elif self._pick is not None:
             rows = list(map(self._pick, rows))
         if self._linger is None:
             return self._use.hook(self._send(rows))
@@ -120,15 +129,43 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
     def _look_at(self, row: Any) -> None:
         """Take the columns from the first row, if it has names."""
         self._first_seen = True
+        if is_batch(row):
+            self._columnar = True
+            self._expect_batches()
+            return
+        if self._plan.statement is not None:
+            return
         keys = getattr(row, "keys", None)
         if not callable(keys):
             return
         names = tuple(keys())
         if self._plan.columns is None:
-            self._plan = InsertPlan(
-                self._plan.table, None, names, self._plan.method, self._plan.on_conflict, self._plan.key
-            )
+            self._plan = replace(self._plan, columns=names)
         self._pick = row_maker(self._plan.columns or names)
+
+    def _fed_by(self, source: object) -> None:
+        if getattr(source, "_gives_batches", False):
+            # Before the connection is open, many of them could be queued.
+            self._expect_batches()
+
+    def _expect_batches(self) -> None:
+        self._s_set_write_mark(min(self.writable_high_water_mark, _BATCH_MARK))
+
+    def _batches(self, chunks: list[Any]) -> list[Any]:
+        """Return record batches as they are, or their rows if the driver does not take batches."""
+        for chunk in chunks:
+            if not is_batch(chunk):
+                raise InvalidArgTypeError(f"a row follows record batches: {chunk!r}")
+        if self._plan.statement is not None:
+            return list(chain.from_iterable(map(tuples_of, chunks)))
+        columns = self._plan.columns
+        if columns is None:
+            columns = tuple(chunks[0].schema.names)
+            self._plan = replace(self._plan, columns=columns)
+        chunks = [_selected(chunk, columns) for chunk in chunks]
+        if self._use.session.takes_batches and self._plan.method in ("auto", "copy"):
+            return chunks
+        return list(chain.from_iterable(map(tuples_of, chunks)))
 
     async def _send(self, rows: list[Any]) -> None:
         for at in range(0, len(rows), self._batch):
@@ -141,7 +178,7 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
                 await self._use.begin()
             self._sink = await self._use.session.row_sink(self._plan)
         await self._sink.write(rows)
-        self.rows_written += len(rows)
+        self.rows_written += sum(row.num_rows for row in rows) if is_batch(rows[0]) else len(rows)
         if self._transaction != "stream":
             await self._finish_sink()
             await self._use.commit()
@@ -239,6 +276,16 @@ def row_maker(columns: tuple[str, ...]) -> Callable[[Any], Any]:
     else:
         pick = itemgetter(*columns)
     return partial(_checked, pick, len(columns))
+
+
+def _selected(batch: Any, columns: Sequence[str]) -> Any:
+    """Return the columns of a record batch, in the order in which they are inserted."""
+    names = batch.schema.names
+    if sorted(names) != sorted(columns):
+        raise InvalidArgValueError(
+            f"a record batch has the columns {', '.join(names)}, and {', '.join(columns)} are needed"
+        )
+    return batch if names == list(columns) else batch.select(list(columns))
 
 
 def _checked(pick: Callable[[Any], Any], width: int, row: Any) -> Any:

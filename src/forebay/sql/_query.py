@@ -19,6 +19,9 @@ __all__ = ["Query"]
 
 # Record batches that a query with rows="arrow" reads ahead.
 _ARROW_MARK = 2
+# Rows of one trip, and of one record batch.
+_ROWS = 1000
+_ARROW_ROWS = 10_000
 
 
 class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
@@ -34,7 +37,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
         sql: str,
         args: Sequence[Any],
         *,
-        batch: int = 1000,
+        batch: int | None = None,
         batch_bytes: int = 1 << 20,
         rows: RowShape = None,
         ahead: bool = True,
@@ -43,12 +46,15 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
         signal: AbortSignal | None = None,
     ) -> None:
         check_statement("sql", sql)
-        check_count("batch", batch)
+        if batch is not None:
+            check_count("batch", batch)
         check_count("batch_bytes", batch_bytes)
         check_seconds("timeout", timeout)
-        self._arrow = check_shape(rows) == ARROW
+        self._gives_batches = check_shape(rows) == ARROW
+        if batch is None:
+            batch = _ARROW_ROWS if self._gives_batches else _ROWS
         if high_water_mark is None:
-            high_water_mark = _ARROW_MARK if self._arrow else batch
+            high_water_mark = _ARROW_MARK if self._gives_batches else batch
         self._use = ConnectionUse(connection, "query", sql, timeout, lambda: f"{self.row_count} rows")
         #: The statement.
         self.sql = sql
@@ -77,7 +83,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
             await use.begin()
         else:
             use.expect_implicit_transaction()
-        if self._arrow:
+        if self._gives_batches:
             self._cursor = await session.query_arrow(self.sql, self._args, self._batch)
         else:
             self._cursor = await session.query(self.sql, self._args, self._size.rows)
@@ -129,7 +135,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
             self._whole = True
             self.push(None)
             return
-        if not self._arrow:
+        if not self._gives_batches:
             self._size.saw(batch)
             # Wide rows: the buffer is bounded in bytes, too.
             self._s_set_read_mark(min(self._most_rows, self._size.rows))
@@ -142,7 +148,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
                 return
         if self._ahead:
             self._fetch()
-        self.row_count += len(batch)
+        self.row_count += sum(part.num_rows for part in batch) if self._gives_batches else len(batch)
         push = self.push
         for row in batch:
             push(row)

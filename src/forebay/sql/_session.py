@@ -143,6 +143,8 @@ class Session(ABC):
 
     #: Whether a query has to run in a transaction: for a cursor of the server, or so that it can be stopped in the middle.
     query_in_transaction = True
+    #: Whether a `RowSink` takes record batches as well as rows.
+    takes_batches = False
 
     def __init__(self) -> None:
         self._levels = Levels()

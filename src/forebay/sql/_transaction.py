@@ -75,6 +75,10 @@ class Transaction:
                     else:
                         await session.rollback()
                     usable = await session.is_usable()
+                except Exception:
+                    # A commit that fails also ends the transaction, unless the database is busy.
+                    usable = not session.in_transaction() and await session.is_usable()
+                    raise
                 finally:
                     last.give_back()
         except TimeoutError:

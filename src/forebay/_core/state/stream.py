@@ -219,6 +219,10 @@ class Stream(TransformSide):
         """Change the high-water mark of the readable side, for a stream that learns the size of its chunks as it reads."""
         self._r_hwm = mark
 
+    def _s_set_write_mark(self, mark: int) -> None:
+        """Change the high-water mark of the writable side, for a stream that learns the size of its chunks as it writes."""
+        self._w_hwm = mark
+
     def _s_count_direct(self, nbytes: int, chunks: int) -> None:
         """Count bytes that the kernel moved from this stream to its destination."""
         if self._s_readable:

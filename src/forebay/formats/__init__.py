@@ -1,0 +1,1 @@
+"""Stages between bytes and rows: `forebay.formats.csv` and `forebay.formats.json`."""

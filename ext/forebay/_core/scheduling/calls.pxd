@@ -102,6 +102,12 @@ cdef extern from *:
         return 1;
     }
 
+    /* Whether the type has __await__. A look-up of the name that fails would make an exception for each value. */
+    static inline int forebay_has_await(PyObject *value) {
+        PyAsyncMethods *methods = Py_TYPE(value)->tp_as_async;
+        return methods != NULL && methods->am_await != NULL;
+    }
+
     /* Cython gives every object a dict at once. Python makes one when there is something to put into it. One that
        other code holds stays: what that code puts into it are attributes. */
     static inline void forebay_drop_empty_dict(PyObject *owner) {
@@ -129,6 +135,7 @@ cdef extern from *:
         return 0;
     }
     """
+    bint forebay_has_await(object value)
     bint forebay_may_have(object owner, object name)
     void forebay_drop_empty_dict(object owner)
     int forebay_ready_for_calls(object owner) except -1
@@ -164,6 +171,9 @@ cdef bint look_at_stack(size_t here) noexcept
 cdef bint at_end_of_stack(size_t here) noexcept
 cdef bint look_at_frames(size_t here) noexcept
 cdef object forget_stack()
+
+cdef inline bint has_await(object value):
+    return forebay_has_await(value)
 
 cdef inline bint deep() noexcept:
     """Whether so much of the stack is used that what can be put off should be."""

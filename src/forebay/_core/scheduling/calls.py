@@ -74,6 +74,11 @@ def bytes_size(data: bytes) -> int:
     return len(data)
 
 
+def has_await(value: object) -> bool:
+    """Return whether the type of ``value`` has ``__await__``."""
+    return hasattr(type(value), "__await__")
+
+
 def method_of(owner: Any, name: str) -> Any:
     """Return the method of ``owner`` with that name, or None. For a hook that most streams do not have."""
     return getattr(owner, name, None)

@@ -1,3 +1,4 @@
+cimport forebay._core.scheduling.calls as calls
 from forebay._core.scheduling.awaits cimport step
 
 cpdef bint is_awaitable(object value) except -1

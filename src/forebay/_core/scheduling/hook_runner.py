@@ -12,12 +12,13 @@ from types import CoroutineType
 from typing import Any, Protocol
 
 from forebay._core.fields import give_defaults
+from forebay._core.scheduling import calls
 from forebay._core.scheduling.awaits import step
 from forebay._core.scheduling.exit import heed
 
 
 def is_awaitable(value: object) -> bool:
-    return hasattr(type(value), "__await__")
+    return calls.has_await(value)
 
 
 class Settleable(Protocol):

@@ -40,7 +40,7 @@ def run_together(*calls: Callable[[], None], deadline: float = 90) -> None:
         pytest.fail("\n".join(failures))
     if any(thread.is_alive() for thread in threads):
         faulthandler.dump_traceback()
-        pytest.fail("a thread waits for ever")
+        pytest.fail("a thread waits forever")
 
 
 def stream(total: int) -> bytes:

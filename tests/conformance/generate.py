@@ -216,7 +216,7 @@ class Program:
             event = self.r.choice(["data", "data", "readable", "readable", "end", "close"])
             return [self.r.choice(["on", "on", "once"]), s, event, self.body(deep), f"L{self.name()}"]
         names = list(self.streams)
-        # Downhill only: what flows in a circle flows for ever.
+        # Only to later streams: data in a circle of pipes never ends.
         below = [d for d in self.parts["writable"] if names.index(d) > names.index(s)]
         if pick < 0.70 and below:
             d = self.r.choice(below)

@@ -81,7 +81,7 @@ def test_a_pipe_to_the_file_that_it_reads(run, path, other):
 @pytest.mark.parametrize("options", [{"flags": "a"}, {"flags": "r+", "start": 10}])
 def test_append_to_the_source_file_raises(run, path, options, stages):
     async def main():
-        with pytest.raises(InvalidArgValueError, match="would grow for ever; give the reader an end="):
+        with pytest.raises(InvalidArgValueError, match="would grow forever; give the reader an end="):
             await flow(
                 create_read_stream(path),
                 *(PassThrough() for _ in range(stages)),

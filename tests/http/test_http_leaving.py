@@ -14,7 +14,7 @@ GET = b"GET / HTTP/1.1\r\n" + HEAD
 
 
 def made(size):
-    """A piece of a body that is made on the spot, with the loop standing still meanwhile."""
+    """A piece of a body that is made synchronously, which blocks the loop."""
     time.sleep(0.0005)
     return b"x" * 1000
 

@@ -88,7 +88,7 @@ class Exchange:
 
     async def run(self, incoming, response):
         def cork():
-            # Not for good: a writer who waits for room would wait for ever.
+            # Resume later: otherwise a writer that waits for room would wait forever.
             response.cork()
             asyncio.get_running_loop().call_later(0.001, response.uncork)
 

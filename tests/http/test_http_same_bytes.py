@@ -30,7 +30,7 @@ STREAMS = {
     "empty lines in a chunk": CHUNKED + b"8\r\n\r\n\r\n\n\n\r\n\r\n0\r\n\r\n" + LAST,
     "empty lines in a body": head(b"Host: x", b"Content-Length: 9", line=b"PUT / HTTP/1.1") + b"\n\r\n\r\n\n\n\n\r" + LAST,
     "blank lines before": b"\r\n\r\n" + GET + b"\r\n" + LAST,
-    "blank lines for ever": b"\r\n" * 40_000 + GET,
+    "endless blank lines": b"\r\n" * 40_000 + GET,
     "bare LF before": b"\n" + GET,
     "bare LF between": GET + b"\n" + LAST,
     "bare LF after a body": POST + b"\n" + LAST,

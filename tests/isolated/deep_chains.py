@@ -329,7 +329,7 @@ async def aborts(length):
     await until(lambda: len(seen) == length)
 
 
-# ---- a chain that is let go of
+# ---- a chain that is released
 
 
 async def dropped_maps(length):

@@ -9,8 +9,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Each has a plainer form: the stream, the caller, the handler, no process, a value that is not a stream.
 UNWANTED = re.compile(
-    r"\b(?:nobody|somebody|whoever|those who|what is no(?:ne)?)\b|(?<!there )\b(?:is|are) none\b",
+    r"\b(?:nobody|somebody|whoever|those who|what is no(?:ne)?)\b|(?<!there )\b(?:is|are) none\b"
+    r"|\b(?:let|lets|letting) go of\b|\bsays? (?:True|False)\b|\bruns? anything\b|\bwith it anything\b"
+    r"|\bon the spot\b|\bfor ever\b|\bin vain\b|\bfor want of\b|\bno news\b|\bof ones own\b"
+    r"|(?:None|-1|0|it) where (?:it|that|they|nothing)\b",
     re.IGNORECASE,
+)
+# In the name of a test: name the object or the rule instead.
+UNWANTED_IN_NAMES = re.compile(
+    r"_(?:nobody|somebody|whoever|anybody|those_who|what_is_no|(?:is|are)_none|of_ones_own|no_news|lets?_go"
+    r"|is_told)(?:_|$)"
 )
 # Python's None is a value.
 ALLOWED = re.compile(r"\b(?:is|are) None\b")
@@ -58,15 +66,38 @@ def test_docstrings_of_tests_name_their_subjects():
     assert found == []
 
 
+def test_names_of_tests_name_their_subjects():
+    found = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.name.startswith("test")
+        and UNWANTED_IN_NAMES.search(node.name)
+    ]
+    assert found == []
+
+
 @pytest.mark.parametrize(
-    "line", ["a stream that nobody reads", "Whoever waits", "what is no path", "it is none"]
+    "line",
+    [
+        "a stream that nobody reads",
+        "Whoever waits",
+        "what is no path",
+        "it is none",
+        "this lets go of the stream",
+        "write() says False",
+        "which may run anything",
+        "a thread waits for ever",
+        "-1 where it would block",
+    ],
 )
 def test_the_lint_sees(line):
     assert list(unwanted(line))
 
 
 @pytest.mark.parametrize(
-    "line", ["return None if it is None", "0 if there is none", "None where there are none"]
+    "line", ["return None if it is None", "0 if there is none", "None if there are none", "for every stream"]
 )
 def test_the_lint_lets_pass(line):
     assert not list(unwanted(line))

@@ -65,7 +65,7 @@ def test_writes_of_one_callback_are_gathered(run):
             assert await peer.receive(3000) == b"a" * 1000 + b"b" * 1000 + b"c" * 1000
 
     def write(stream):
-        # The first is sent on the spot, whatever follows.
+        # The first write is sent at once.
         stream.write(b"a" * 1000)
         assert stream.bytes_written == 1000
         stream.write(b"b" * 1000)

@@ -48,7 +48,7 @@ class Log:
 
     def closed(self):
         self.events.append("close")
-        # forebay lets go of what listens to a stream that is closed; nothing may come.
+        # forebay releases the listeners of a closed stream; no event may follow.
         asyncio.get_running_loop().call_soon(self.listen_on)
 
     def listen_on(self):

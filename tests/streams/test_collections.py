@@ -44,7 +44,7 @@ def during():
 
 
 def no_spare_lists():
-    """The interpreter keeps some lists and tuples that were let go of, and takes those without a collection."""
+    """The interpreter keeps some released lists and tuples, and reuses them without a collection."""
     return [[] for _ in range(300)], [(object(),) for _ in range(300)]
 
 

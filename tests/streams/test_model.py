@@ -146,7 +146,7 @@ class WritableMachine(Machine):
             assert more is False
 
     def accept(self, chunk):
-        # A stream that failed and stays up queues what it is given, and an uncork() writes that.
+        # A failed stream without auto_destroy queues further chunks, and an uncork() writes them.
         if not self.sink.destroyed and not self.sink.writable_ended:
             self.accepted.append(chunk)
 

@@ -42,7 +42,7 @@ class Failure(Exception):
 
 
 class Odd(bytearray):
-    """A chunk that has something to do whenever it is asked for its length, and when it is let go of."""
+    """A chunk whose len() and `__del__` run an action."""
 
     act = None
 
@@ -220,7 +220,7 @@ class Program:
             self.depth -= 1
 
     def act(self, stream):
-        # Only onwards: a circle of pipes hands a chunk round for ever.
+        # Only onwards: a circle of pipes passes a chunk on forever.
         other = self.random.choice(self.streams[self.streams.index(stream) :])
         other = None if other is stream else other
         readable, writable = isinstance(stream, Readable), isinstance(stream, Writable)

@@ -44,7 +44,7 @@ def temporary_files(folder):
 
 
 def bytes_in_work(process, folder):
-    """Bytes of a file in ``folder`` that ``process`` writes, and that is not in its place yet; 0 where it has none."""
+    """Return the size of the temporary file in ``folder`` that ``process`` writes; 0 if there is none."""
     try:
         size = sum(os.stat(os.path.join(folder, name)).st_size for name in temporary_files(folder))
     except FileNotFoundError:

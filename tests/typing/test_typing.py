@@ -156,7 +156,7 @@ def test_stubs_match_the_modules(config):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_package_says_that_it_is_typed():
+def test_package_has_a_py_typed_marker():
     assert (PACKAGE / "py.typed").is_file()
 
 

@@ -22,7 +22,7 @@ cdef class ChunkQueue:
     cdef Py_ssize_t _head           # index of the front chunk in _refs
     cdef Py_ssize_t _count          # chunks queued
     cdef Py_ssize_t _total_bytes    # bytes queued: the sum of all sizes
-    cdef int _busy                  # writes under way, which need the front chunks where they are
+    cdef int _busy                  # running writes; the front chunks must not move
     cdef object _sought             # bytes that _seek() looked for last, or None
     cdef Py_ssize_t _sought_from    # offset in bytes before which _sought does not begin
 
@@ -32,7 +32,7 @@ cdef class ChunkQueue:
     cdef int _append(self, object chunk) except -1
     cdef int _appendleft(self, object chunk) except -1
     cdef int _append_copy(self, const char* data, Py_ssize_t n) except -1
-    # The same; the `first` bytes of them, where that is not 0, as one chunk, which read() then gives as it is.
+# The same. If `first` is not 0, so many of the bytes become one chunk, which read() returns without a copy.
     cdef int _append_parts(self, const char* data, Py_ssize_t n, Py_ssize_t first) except -1
     cdef object _popleft(self)
     cdef bytes _read(self, Py_ssize_t n)
@@ -48,7 +48,7 @@ cdef class ChunkQueue:
     # The offset of the first `sub` (not empty) that ends by `stop`, or -1. Asked again for the same `sub`, it
     # goes on where it stopped.
     cdef Py_ssize_t _seek(self, bytes sub, Py_ssize_t stop) except -2
-    # One writev, or pwritev where offset >= 0: the bytes taken, or -1 where it would block. Unlike
+    # One writev, or pwritev if offset >= 0. Returns the bytes taken, or -1 if it would block. Unlike
     # writev_to() it makes no exception for that.
     cdef Py_ssize_t _writev(self, int fd, long long offset) except -2
 

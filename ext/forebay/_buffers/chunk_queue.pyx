@@ -182,7 +182,7 @@ cdef class ChunkQueue:
         cdef Py_ssize_t count, index
         cdef ChunkRef* refs
         cdef list result = []
-        # Copies, each with a reference: making a view may run the garbage collector, and that may run anything.
+        # Copies, each with a reference: making a view may run the garbage collector and with it foreign code.
         refs = self._copy_refs(size, &count)
         try:
             for index in range(count):
@@ -210,7 +210,7 @@ cdef class ChunkQueue:
         return self._search(PyBytes_AS_STRING(wanted), len(wanted), begin, self._total_bytes)
 
     def read_until(self, sub, max):
-        """Take the bytes up to and including sub, or None where it is not there yet."""
+        """Take the bytes up to and including sub. Return None if sub has not arrived."""
         cdef bytes wanted = _bytes_of("sub", sub)
         cdef Py_ssize_t limit = size_of(max, "max")
         cdef Py_ssize_t length = len(wanted), stop, at

@@ -204,7 +204,7 @@ cdef object _owned(PyObject* piece, Py_ssize_t size):
 
 
 cpdef Py_ssize_t send(int fd, object chunk) except -2:
-    """Write one chunk; the number of bytes taken, or -1 where it would block."""
+    """Write one chunk. Return the number of bytes taken, or -1 if it would block."""
     cdef Py_buffer view
     cdef Py_ssize_t taken
     if PyBytes_CheckExact(chunk):
@@ -236,12 +236,12 @@ cdef Py_ssize_t _write(int fd, const char* data, Py_ssize_t size) except -2:
 
 
 cpdef Py_ssize_t gather(object queue, int fd) except -2:
-    """Write from the front of a ChunkQueue; the number of bytes taken, or -1 where it would block."""
+    """Write from the front of a ChunkQueue. Return the number of bytes taken, or -1 if it would block."""
     return (<ChunkQueue?>queue)._writev(fd, -1)
 
 
 cpdef Py_ssize_t splice(int source, int dest, Py_ssize_t size) except -2:
-    """Move up to `size` bytes, one end being a pipe; 0 at the end of the source, -1 where it would block."""
+    """Move up to `size` bytes; one end is a pipe. Return 0 at the end of the source, -1 if it would block."""
     cdef Py_ssize_t taken
     cdef int error
     while True:
@@ -256,7 +256,7 @@ cpdef Py_ssize_t splice(int source, int dest, Py_ssize_t size) except -2:
 
 
 cpdef Py_ssize_t sendfile(int dest, int source, long long offset, Py_ssize_t size) except -2:
-    """Send up to `size` bytes of a file; 0 at its end, -1 where it would block."""
+    """Send up to `size` bytes of a file. Return 0 at its end, -1 if it would block."""
     cdef Py_ssize_t taken
     cdef int error
     while True:

@@ -213,7 +213,7 @@ class ChunkQueue:
         return self._settled(lambda: self._search(wanted, begin, self.nbytes))
 
     def read_until(self, sub: ReadableBuffer, max: int) -> bytes | None:
-        """Take the bytes up to and including sub, or None where it is not there yet."""
+        """Take the bytes up to and including sub. Return None if sub has not arrived."""
         wanted = _bytes_of("sub", sub)
         limit = size_of(max, "max")
         if not wanted:
@@ -331,7 +331,7 @@ class ChunkQueue:
         return _Chunk(owner, view)
 
     def _join_to_last(self, part: memoryview) -> bool:
-        """Add a short copy to the last chunk, where that can take it in."""
+        """Add a short copy to the last chunk, if that chunk has room."""
         while part.nbytes <= _JOINED_PART and self._chunks and not self._busy:
             last = self._chunks[-1]
             start = last.start

@@ -71,7 +71,7 @@ def _buffer(source: Any, name: str, writable: bool = False) -> memoryview:
 class _Turn:
     """The lock of a ring. One call holds it at a time: what runs in the middle of a call must not use the ring.
 
-    A lock alone would let it in where it is the same thread's, such as a `__del__` that the collector runs.
+    A lock alone would admit a call of the same thread, such as one in a `__del__` that the collector runs.
     """
 
     __slots__ = ("_changed", "_holder", "lock")

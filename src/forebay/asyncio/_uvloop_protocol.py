@@ -11,8 +11,8 @@ _OWN = ("protocol", "get_buffer", "buffer_updated", "_is_set")
 class Face(asyncio.BufferedProtocol):
     """A proxy that shows a `StreamReaderProtocol` to uvloop as a buffered protocol only.
 
-    uvloop receives into a protocol's memory only where that is no `asyncio.Protocol`, which a `StreamReaderProtocol` has
-    to be. It asks once, in `set_protocol`. For everybody else this is the protocol that it stands for.
+    uvloop receives into a protocol's memory only if the protocol is not an `asyncio.Protocol`. A `StreamReaderProtocol`
+    has to be one. uvloop checks once, in `set_protocol`. All other code sees the original protocol.
     """
 
     __slots__ = _OWN

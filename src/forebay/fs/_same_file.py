@@ -26,7 +26,7 @@ class Origin(NamedTuple):
 def check_apart(origin: Origin, dest: OpenFile, flags: int, position: int | None) -> None:
     """Raise InvalidArgValueError if ``dest`` is the file that is read, and the write destroys unread data.
 
-    ``flags``, ``position``: how ``dest`` is, or is to be opened, and where it is written, None for where it stands.
+    ``flags``: those of the open of ``dest``. ``position``: the offset of the first write, None for the present position.
     """
     if flags & os.O_EXCL:
         return
@@ -45,7 +45,7 @@ def check_apart(origin: Origin, dest: OpenFile, flags: int, position: int | None
     appends = flags & os.O_APPEND if dest.given is None else status_flags(dest.fd) & os.O_APPEND
     if appends or _at(dest, position) > _at(origin.file, origin.start):
         raise InvalidArgValueError(
-            f"{names}, which would grow for ever; give the reader an end=, or write another file"
+            f"{names}, which would grow forever; give the reader an end=, or write another file"
         )
 
 

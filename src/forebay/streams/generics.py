@@ -31,7 +31,7 @@ class Generic:
 Out_co = TypeVar("Out_co", covariant=True)
 #: What a stream takes.
 In_contra = TypeVar("In_contra", contravariant=True)
-#: Of streams of bytes: buffers, and text as well where there is an encoding; bytes, or text.
+#: For streams of bytes: accepted chunks are buffers, and str with an encoding; emitted chunks are bytes or str.
 BytesIn_contra = TypeVar("BytesIn_contra", contravariant=True)
 BytesOut_co = TypeVar("BytesOut_co", covariant=True)
 #: What a stream gives as it takes it.

@@ -187,7 +187,7 @@ cdef inline bint too_far() noexcept:
     """Whether the stack has no room for foreign code."""
     return forebay_here() - stack.low >= stack.size and at_end_of_stack(forebay_here())
 
-# The exception that is being raised, or where there is none, the one of a stack without room.
+# The exception that is being raised, or without one, the error of a full stack.
 cdef object caught()
 
 cdef inline object attempt0(object fn):

@@ -22,7 +22,7 @@ cdef extern from *:
         return value;
     }
 
-    /* The lowest address of the running thread's stack and its size; 0 where that cannot be known. */
+    /* The lowest address of the running thread's stack and its size; 0 if they are unknown. */
     #if defined(__linux__)
     #include <pthread.h>
     static size_t forebay_stack_of_thread(size_t *size) {
@@ -130,7 +130,7 @@ cdef class Raised:
 
 cdef object caught():
     if PyErr_Occurred() is NULL:
-        return Raised(RecursionError("maximum recursion depth exceeded: streams that call each other on the spot"))
+        return Raised(RecursionError("maximum recursion depth exceeded: streams that call each other directly"))
     error = forebay_caught()
     if not isinstance(error, Exception):
         heed(error)

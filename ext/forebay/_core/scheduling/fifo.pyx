@@ -58,7 +58,7 @@ cdef class Fifo:
     cdef int _make_room(self, Py_ssize_t count) except -1:
         cdef list slots
         while self.size + count > PyList_GET_SIZE(self._slots):
-            # Making a list may run the garbage collector, and that may run anything: look anew.
+            # Making a list may run the garbage collector and with it foreign code: check again.
             slots = [None] * (2 * PyList_GET_SIZE(self._slots))
             if PyList_GET_SIZE(slots) > PyList_GET_SIZE(self._slots):
                 self._move_to(slots)

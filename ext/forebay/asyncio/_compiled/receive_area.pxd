@@ -2,6 +2,6 @@ from forebay._buffers.chunk_queue cimport ChunkQueue
 
 cdef class Area:
     cdef readonly object view       # writable, of the whole
-    cdef bytearray _memory          # which the view keeps where it is
+    cdef bytearray _memory          # the memory of the view, which prevents a move
     cdef int copy_onto(self, ChunkQueue queue, Py_ssize_t n, Py_ssize_t first) except -1
     cdef Py_ssize_t receive_onto(self, ChunkQueue queue, int fd, Py_ssize_t first, bint brief) except? -2

@@ -32,7 +32,7 @@ cdef class ReaderCore:
     cdef Py_ssize_t _want_bytes             # COUNT: so many; SEPARATOR: the limit
     cdef bytes _want_separator
 
-    cdef unsigned int _version              # of the class, when _own was found; 0 where it has to be found each time
+    cdef unsigned int _version              # of the class when _own was found; 0 if _own has to be found each time
     cdef int _own                           # the methods that are overridden
     cdef bint _patched                      # one of them was set on the object
 

@@ -22,7 +22,7 @@ class Area:
         queue.append_copy(self.view, n, first if first <= n else 0)
 
     def receive_onto(self, queue: ChunkQueue, fd: int, first: int, brief: bool) -> int:
-        """Receive onto the end of a queue; the number of bytes, 0 at the end, -1 where nothing is there. Raises OSError.
+        """Receive onto the end of a queue. Return the number of bytes, 0 at the end, -1 without data. Raises OSError.
 
         ``first`` is as in `copy_onto`. ``brief``: little is expected, for which other threads need not get their turn.
         """

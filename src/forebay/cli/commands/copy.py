@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--progress",
         action=argparse.BooleanOptionalAction,
-        help="show how far it has come, on standard error (default: where that is a terminal)",
+        help="show the progress on standard error (default: if that is a terminal)",
     )
     add("--json", action="store_true", help="give the summary as a JSON object")
     add("-q", "--quiet", action="store_true", help="give no summary")

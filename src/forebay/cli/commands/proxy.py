@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Give ``parser`` the arguments of this subcommand."""
     parser.description = _DESCRIPTION
     add = parser.add_argument
-    add("listen", metavar="LISTEN", help="where connections come")
-    add("target", metavar="TARGET", help="where they go; with --http an http:// or https:// address, too")
+    add("listen", metavar="LISTEN", help="the address for connections")
+    add("target", metavar="TARGET", help="the server; with --http also an http:// or https:// URL")
     add("--http", action="store_true", help="pass HTTP requests on, not connections")
     add("--log", action="store_true", help="write a line for each connection, or with --http for each answer")
     add("--connect-timeout", metavar="SECONDS", type=float, default=10.0, help="for TARGET (default: 10)")

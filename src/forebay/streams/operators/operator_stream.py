@@ -238,7 +238,7 @@ class OperatorStream(Readable):
             made: list[Any] = []
             free: list[Any] = []
             slots: deque[Any] = deque()
-            # To make them may have run the garbage collector, and with it anything, a destroy() of this stream as well.
+            # The allocations may have run the garbage collector and with it foreign code, such as destroy().
             self._runners_made = made
             self._free = free
             self._slots = slots

@@ -37,7 +37,7 @@ class Reducer:
     """Reads ``stream`` through ``steps``, which begin with `value` as what they have.
 
     `run` takes what is there. Where a step's function has returned an awaitable it returns that, and goes on with
-    `resume`; where nothing is there, or nothing more is needed (`stopped`), it returns None.
+    `resume`. If there is no item, or no further item is needed (`stopped`), it returns None.
     """
 
     _stream: Any

@@ -200,7 +200,7 @@ class Shared(Generic[Out_co]):
         while self._consumers and self._chunks and self._first not in self._standing:
             self._size -= self._sizes.popleft()
             self._first += 1
-            # Last: letting go of it may run anything.
+            # Release it last, because that may run foreign code.
             self._chunks.popleft()
 
     def _left(self, consumer: _Consumer[Out_co]) -> None:

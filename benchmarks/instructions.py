@@ -30,7 +30,7 @@ class HotPath:
     program: str
     short: int
     long: int
-    # Operations that the program does for each of n.
+    # Operations of the program per unit of n.
     each: int = 1
     parameters: dict[str, Any] = field(default_factory=dict)
 
@@ -76,7 +76,7 @@ def instructions(path: HotPath, n: int) -> int:
 
 
 def for_one(path: HotPath) -> float:
-    """Instructions for one operation."""
+    """Return the instructions for one operation."""
     return (instructions(path, path.long) - instructions(path, path.short)) / (
         (path.long - path.short) * path.each
     )

@@ -1,4 +1,4 @@
-"""Measures that stand beside the list: nanoseconds per chunk, a file copied, bytes of memory."""
+"""Further measurements: nanoseconds per chunk, the rate of a file copy, bytes of memory."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from benchmarks.node_list import entry
 from benchmarks.node_runner import Runner
 from benchmarks.pairing import Sample, run_in_turns, run_once, turns
 
-# Of forebay and of Node; None where only one has such a thing.
+# The names in forebay and in Node; None if only one of them has this object.
 Sides = dict[str, Sample | None]
 
-# Stages of the chain from which the cost of one is taken.
+# Number of stages in the chain that gives the cost of one stage.
 STAGES = 4
 
 COPIED = 512 * MIB
@@ -36,7 +36,7 @@ def nanoseconds(rates: Sample) -> Sample:
 
 
 def measure_chunks(runner: Runner) -> dict[str, Sides]:
-    """Nanoseconds per chunk of a pipe from hook to hook, and of each PassThrough stage that is put between."""
+    """Return the nanoseconds per chunk of a pipe between two hooks, and of each PassThrough stage between them."""
     direct, chain = (entry("pipe-passthrough", "chunks/s", 1e6, stages=stages) for stages in (0, STAGES))
     returned = entry("pipe-returned", "chunks/s", 1e6)
     ours = {each.name: runner.forebay(runner.arguments(each, "node")) for each in (direct, chain, returned)}
@@ -64,7 +64,7 @@ def measure_chunks(runner: Runner) -> dict[str, Sides]:
 
 
 def measure_copies(runner: Runner) -> dict[str, Sides]:
-    """MB/s of a file piped to a new file, with marks of 64 KiB and with those that file streams have by default."""
+    """Return the MB/s of a file that is piped to a new file, with marks of 64 KiB and with the default marks."""
     directory = Path(runner.directory)
     source, dest = directory / "source", directory / "dest"
     make_source(source, COPIED)
@@ -82,7 +82,7 @@ def measure_copies(runner: Runner) -> dict[str, Sides]:
 
 
 def measure_memory(runner: Runner) -> dict[str, Sides]:
-    """Bytes for each object; counted, not timed, so once is enough."""
+    """Return the bytes for each object. They are counted and not timed, so one run is enough."""
     rows: dict[str, Sides] = {}
     for name, subject, kind in MEMORY_SUBJECTS:
         arguments = ["memory", f"subject={subject}", f"kind={kind}", "n=20000"]

@@ -12,7 +12,7 @@ from typing import Any
 
 MIB = 1024 * 1024
 
-# Groups that are reported on their own.
+# Groups that are reported separately.
 ITERATION = "async iteration"
 OPERATORS = "operators"
 FROM = "from_"
@@ -28,10 +28,10 @@ class Entry:
 
     program: str
     unit: str
-    # The parameters that say how much is done: as Node does it, and for longer.
+    # The parameters for the amount of work: that of Node, and a longer one.
     node: Mapping[str, Any]
     long: Mapping[str, Any]
-    # The parameters that say what is done.
+    # The parameters for the kind of work.
     kind: Mapping[str, Any] = field(default_factory=dict)
     group: str | None = None
     needs_directory: bool = False
@@ -42,11 +42,11 @@ class Entry:
 
     @property
     def is_long(self) -> bool:
-        """Whether Node's own n is long enough."""
+        """Return whether Node's own n is long enough."""
         return self.long == self.node
 
     def parameters(self, length: str) -> dict[str, Any]:
-        """What the program is called with; ``length`` is 'node' or 'long'."""
+        """Return the arguments of the program; ``length`` is 'node' or 'long'."""
         return {**(self.node if length == "node" else self.long), **self.kind}
 
 
@@ -202,7 +202,7 @@ def files() -> Iterator[Entry]:
         )
     for size in (1024, 65535, MIB):
         seconds = {"seconds": 2}
-        # The mark is the one that Node 20 gives a file it writes to.
+        # The mark is that of a file write stream in Node 20.
         kind = {"type": "buf", "size": size, "hwm": 16384}
         yield Entry("fs-write-stream-throughput", "MiB/s", seconds, seconds, kind, needs_directory=True)
     for size in (1024, MIB):
@@ -210,6 +210,6 @@ def files() -> Iterator[Entry]:
 
 
 def node_list() -> list[Entry]:
-    """All entries, in the order in which they are reported."""
+    """Return all entries in the order of the report."""
     parts = (pipes, reads, sources, writes, transforms, lifecycles, operators, composition, files)
     return [each for part in parts for each in part()]

@@ -1,4 +1,4 @@
-"""Runs programs in both runtimes by turns."""
+"""Run programs in both runtimes in turn."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Runner:
         self.directory = directory
         about = run_once([node, NODE_MAIN], self.timeout)
         self.node_version: str = about["version"]
-        # Node's default mark has changed between versions; both sides have that of the Node that is here.
+        # Node's default mark differs between versions; both sides use that of the installed Node.
         self.mark: int = about["mark"]
 
     def arguments(self, each: Entry, length: str) -> list[str]:

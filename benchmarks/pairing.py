@@ -26,7 +26,7 @@ class ProgramFailed(Exception):
 
 
 def child_environment() -> dict[str, str]:
-    """The environment of this process, in which a child finds what this process imports."""
+    """Return the environment for a child that can import the same modules as this process."""
     path = [os.environ.get("PYTHONPATH"), str(ROOT)]
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
 
@@ -57,7 +57,7 @@ def run_once(command: Sequence[str], timeout: float) -> dict[str, Any]:
 
 
 def turns(sides: Iterable[Side], rounds: int) -> Iterator[Side]:
-    """Every side once a round, in an order that changes from round to round."""
+    """Yield every side once per round, in an order that changes from round to round."""
     order = list(sides)
     for _ in range(rounds):
         yield from order
@@ -67,7 +67,7 @@ def turns(sides: Iterable[Side], rounds: int) -> Iterator[Side]:
 def run_in_turns(
     commands: Mapping[str, Sequence[str]], rounds: int, timeout: float
 ) -> dict[str, list[dict[str, Any]]]:
-    """The results of every command, each run once a round; by label."""
+    """Return the results of every command by label. Each command runs once per round."""
     results: dict[str, list[dict[str, Any]]] = {label: [] for label in commands}
     for label in turns(commands, rounds):
         results[label].append(run_once(commands[label], timeout))
@@ -76,7 +76,7 @@ def run_in_turns(
 
 @dataclass(frozen=True)
 class Sample:
-    """What one side gave, a value for each round."""
+    """The results of one side, one value for each round."""
 
     values: tuple[float, ...]
 

@@ -29,7 +29,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Task:
-    """What is done, how much of it, and by whom; the first side is the one that the others are compared with."""
+    """A task, its amount of work, and its libraries; the others are compared with the first one."""
 
     name: str
     about: str

@@ -16,7 +16,7 @@ from benchmarks.pairing import Sample
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on and with."""
+    """Return the machine and the versions of the measurement."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -30,7 +30,7 @@ def machine() -> dict[str, Any]:
 
 
 def figure(value: float) -> str:
-    """Three significant digits, with thousands apart."""
+    """Return a number with three significant digits and separated thousands."""
     if value >= 100:
         digits = len(str(int(value)))
         return f"{round(value, 3 - digits):,.0f}"
@@ -43,7 +43,7 @@ def spread(sample: Sample) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns under a head, the first to the left and all others to the right."""
+    """Return columns under a head, the first aligned left and all others right."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
 
     def line(row: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""ChunkQueue beside what Python offers for the same work: bytearray, deque of bytes, io.BytesIO.
+"""ChunkQueue compared with bytearray, a deque of bytes, and io.BytesIO.
 
     python -m pytest benchmarks/test_bench_chunks.py --benchmark-group-by=func,param:size
 
@@ -21,7 +21,7 @@ BATCH = 16  # chunks to a gather write
 
 
 class ByteArray:
-    """`+=` at the end, slice and `del` at the front: what asyncio's StreamReader does."""
+    """`+=` at the end, slice and `del` at the front, as in asyncio's StreamReader."""
 
     def __init__(self) -> None:
         self.data = bytearray()
@@ -83,7 +83,7 @@ class Deque:
 
 
 class BytesIO:
-    """One buffer with a place to read and a place to write, emptied when both meet."""
+    """One buffer with a read position and a write position; it is emptied when they are equal."""
 
     def __init__(self) -> None:
         self.file = io.BytesIO()
@@ -141,7 +141,7 @@ def chunks(size):
 
 
 def test_bench_in_and_out_at_once(benchmark, make, chunks, size):
-    """Every chunk is read whole right after it came."""
+    """Every chunk is read whole after it arrives."""
     queue = make()
 
     def run():

@@ -1,4 +1,4 @@
-"""RingBuffer beside what people use instead: bytearray, io.BytesIO and a deque of bytes.
+"""RingBuffer compared with bytearray, io.BytesIO and a deque of bytes.
 
 Each function moves one chunk through a queue that already holds eight, first in first out, which is
 what a buffer between two sides does all day. Run: pytest benchmarks/test_bench_ring.py
@@ -58,7 +58,7 @@ def test_write_readinto(benchmark: Any, ring_cls: Any, chunk: bytes) -> None:
 
 
 def test_views(benchmark: Any, ring_cls: Any, chunk: bytes) -> None:
-    """The bytes are used in place: no copy out."""
+    """The bytes are used in place, without a copy."""
     ring, size = held(ring_cls, chunk), len(chunk)
 
     def move() -> int:
@@ -103,7 +103,7 @@ def test_bytesio(benchmark: Any, chunk: bytes) -> None:
 
 
 def test_deque_by_reference(benchmark: Any, chunk: bytes) -> None:
-    """Chunks come out as they went in: no byte is copied, and none can be addressed."""
+    """Chunks are returned unchanged: no byte is copied, and single bytes have no address."""
     queue = deque([chunk] * HELD)
     append, popleft = queue.append, queue.popleft
 

@@ -1,4 +1,4 @@
-"""Finds programs by name, importing the modules that hold them."""
+"""Find programs by name, and import their modules."""
 
 from __future__ import annotations
 

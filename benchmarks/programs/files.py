@@ -1,4 +1,4 @@
-"""Streams of files. ``dir`` is where the files are made; they are gone when a program ends."""
+"""File streams. The files are made in ``dir`` and removed at the end of a program."""
 
 from __future__ import annotations
 

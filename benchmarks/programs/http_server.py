@@ -1,6 +1,6 @@
 """A server to be measured: ``python -m benchmarks.programs.http_server NAME LOOP PORT [FILE]``.
 
-It says "ready" when it listens, and runs until it is killed.
+It prints "ready" when it listens, and runs until it is killed.
 """
 
 from __future__ import annotations

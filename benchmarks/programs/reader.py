@@ -1,4 +1,4 @@
-"""Reads of asyncio's replacement for StreamReader that find their bytes there."""
+"""Reads of forebay's StreamReader whose bytes have already arrived."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ async def readable_readall(bench: Bench, n: int, inner: int = INNER) -> None:
 
 @program("readable-uint8array")
 async def readable_uint8array(bench: Bench, n: int, kind: str) -> None:
-    """A bytearray is what a Uint8Array is: bytes, mutable, and not the type that the stream hands out."""
+    """A bytearray corresponds to a Uint8Array: mutable bytes, and not the type that the stream returns."""
     abc = bytearray(b"ABC")
     bench.start()
     s = Readable(read=nothing)

@@ -16,7 +16,7 @@ MIB = 1024 * 1024
 
 @program("net-pipe")
 async def net_pipe(bench: Bench, len: int, seconds: float) -> None:
-    """Chunks to a server of this process that pipes them back; the rate is MiB/s there and back."""
+    """Send chunks to an echo server in this process; the rate is MiB/s in each direction."""
     received = 0
 
     def take(chunk: Any) -> None:

@@ -20,7 +20,7 @@ def sync_values(n: int) -> Iterator[str]:
 
 
 def async_values(n: int) -> Iterator[asyncio.Future[str]]:
-    """Done futures, which are what resolved promises are."""
+    """Done futures, which correspond to resolved promises."""
     loop = asyncio.get_running_loop()
     for i in range(n):
         future = loop.create_future()

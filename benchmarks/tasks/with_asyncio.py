@@ -117,7 +117,7 @@ async def net_pipe(bench: Bench, len: int, seconds: float) -> None:
         while True:
             writer.write(chunk)
             await writer.drain()
-            # drain() alone does not give the reader its turn.
+            # drain() alone does not let the reader run.
             await asyncio.sleep(0)
 
     async def take() -> None:

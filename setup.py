@@ -18,6 +18,7 @@ from setuptools.command.build_ext import build_ext
 # Hand-written Cython: modules with a pure-Python twin in src/forebay, and the awaitables of Python 3.11.
 NATIVE = [
     "_buffers.ring",
+    "_buffers.chunk_memory",
     "_buffers.chunk_queue",
     "_core.scheduling.awaits",
     "_core.scheduling.calls",

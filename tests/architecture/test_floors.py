@@ -148,7 +148,15 @@ def test_a_public_function_is_not_also_a_module(name):
     assert f"forebay.{name}" not in MODULES
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py*")), ids=lambda path: path.name)
+NATIVE = PACKAGE.parents[1] / "ext" / "forebay"
+SOURCES = [
+    path
+    for folder in (PACKAGE, NATIVE)
+    for path in sorted(folder.rglob("*.p*"))
+    if path.suffix in (".py", ".pyi", ".pxd", ".pyx", ".pxi")
+]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
 def test_no_file_has_more_than_600_lines(path):
-    if path.suffix in (".py", ".pyi", ".pxd"):
-        assert len(path.read_text().splitlines()) <= 600
+    assert len(path.read_text().splitlines()) <= 600

@@ -7,11 +7,7 @@ The members stand in the order of chunk_queue.pyx.
 cimport cython
 from cpython.object cimport PyObject
 
-
-cdef struct ChunkRef:
-    const char* data    # the first byte that has not been taken
-    Py_ssize_t size     # bytes left, never 0
-    PyObject* keeper    # strong: the exact `bytes` object, or the pin that holds the exported buffer
+from forebay._buffers.chunk_memory cimport ChunkRef, ChunkSpan
 
 
 @cython.final
@@ -32,7 +28,7 @@ cdef class ChunkQueue:
     cdef int _append(self, object chunk) except -1
     cdef int _appendleft(self, object chunk) except -1
     cdef int _append_copy(self, const char* data, Py_ssize_t n) except -1
-# The same. If `first` is not 0, so many of the bytes become one chunk, which read() returns without a copy.
+    # The same. If `first` is not 0, so many of the bytes become one chunk, which read() returns without a copy.
     cdef int _append_parts(self, const char* data, Py_ssize_t n, Py_ssize_t first) except -1
     cdef object _popleft(self)
     cdef bytes _read(self, Py_ssize_t n)
@@ -54,6 +50,7 @@ cdef class ChunkQueue:
 
     # Storage; these are for the queue itself.
     cdef ChunkRef* _at(self, Py_ssize_t index) noexcept
+    cdef ChunkSpan _span(self) noexcept
     cdef bytes _split(self, ChunkRef* front, Py_ssize_t n)
     cdef bint _is_front(self, ChunkRef* ref) except -1
     cdef int _put(self, object chunk, bint in_front) except -1
@@ -61,11 +58,3 @@ cdef class ChunkQueue:
     cdef PyObject* _unlink_front(self) noexcept
     cdef void _drop_bytes(self, Py_ssize_t n) noexcept
     cdef void _drop_all(self) noexcept
-
-
-cdef enum:
-    COPY_BYTES = 65536  # largest chunk made by copying: malloc maps larger ones, and that costs page faults
-
-
-# Uninitialised bytes. The memory of a recent result without references is used again.
-cdef bytes new_bytes(Py_ssize_t n)

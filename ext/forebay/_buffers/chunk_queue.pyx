@@ -11,7 +11,7 @@
 Invariants, true whenever Python code can run:
 - _total_bytes is the sum of the sizes; no size is 0; _count <= _capacity.
 - each ref owns one reference to its keeper. The keeper of an exact `bytes` object is the object
-  itself, for bytes never move; every other buffer has a `_Pin`, which keeps it exported.
+  itself, for bytes never move; every other buffer has a `Pin`, which keeps it exported.
 - while _busy > 0, that is while the kernel reads the front chunks, they stay: only appending is possible.
 
 Any Python code (`__del__`, `__release_buffer__`), which may call this queue again, can run in two places: where a
@@ -21,29 +21,26 @@ the front chunk it makes of a copy of the ref, and looks whether that is still t
 """
 
 cimport cython
-from cpython.buffer cimport (
-    PyBUF_FULL_RO, PyBuffer_FillInfo, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_CheckBuffer,
-    PyObject_GetBuffer,
-)
+from cpython.buffer cimport PyObject_CheckBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from cpython.memoryview cimport PyMemoryView_Check, PyMemoryView_FromObject, PyMemoryView_GET_BUFFER
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from libc cimport errno
-from libc.string cimport memchr, memcmp, memcpy, memmove
+from libc.string cimport memcpy, memmove
 
 from forebay._buffers.arguments cimport descriptor_of, size_of
-from forebay._system.reuse cimport REUSE
+from forebay._buffers.chunk_memory cimport (
+    COPY_BYTES, ChunkRef, ChunkSpan, Pin, bytes_of, is_released, is_whole_bytes, new_bytes, pin_buffer, view_of,
+)
+from forebay._buffers.chunk_search cimport locate, search_chunks
+from forebay._buffers.gather_write cimport gather_write
 
 from os import strerror
 
 cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
     void Py_DECREF(PyObject* value) noexcept
-    Py_ssize_t Py_REFCNT(PyObject* value) noexcept
-    Py_ssize_t Py_SIZE(PyObject* value) noexcept
 
     ctypedef int (*visitproc)(PyObject* value, void* arg) noexcept
     ctypedef int (*traverseproc)(PyObject* self, visitproc visit, void* arg) noexcept
@@ -53,54 +50,13 @@ cdef extern from "Python.h":
         inquiry tp_clear
     bint PyType_IS_GC(PyTypeObject* type)
 
-cdef extern from *:
-    """
-    /* A bytes object keeps the hash of what it had been. */
-    static inline void forebay_forget_hash(PyObject *op) {
-        /* Deprecated for readers; code that changes the bytes of an object that only it holds must reset it. */
-        _Py_COMP_DIAG_PUSH
-        _Py_COMP_DIAG_IGNORE_DEPR_DECLS
-        ((PyBytesObject *)op)->ob_shash = -1;
-        _Py_COMP_DIAG_POP
-    }
-    """
-    void forget_hash "forebay_forget_hash"(PyObject* value)
-
-cdef extern from "<string.h>" nogil:
-    const void* memmem(const void* haystack, size_t size, const void* needle, size_t length)
-
-cdef extern from "<sys/types.h>" nogil:
-    ctypedef long long off_t
-
-cdef extern from "<sys/uio.h>" nogil:
-    struct iovec:
-        void* iov_base
-        size_t iov_len
-    Py_ssize_t writev(int fd, const iovec* entries, int count)
-    Py_ssize_t pwritev(int fd, const iovec* entries, int count, off_t offset)
-
-cdef extern from "<unistd.h>" nogil:
-    long sysconf(int name)
-    const int _SC_IOV_MAX
-
 cdef enum:
     FIRST_CAPACITY = 4          # entries of the first array, which an idle queue keeps
     KEPT_CAPACITY = 1024        # entries; a larger array is given back when the queue runs empty
-    INLINE_ENTRIES = 64         # iovecs that need no allocation
-    MAX_ENTRIES = 1024          # iovecs in one call; 1024 is the IOV_MAX of every system at hand
-    POOLED_BYTES = 480          # shorter bytes objects come from pymalloc
-    RECENT = 2                  # long results whose memory may be used again: the one in hand and the one before
-    RECENT_BLOCKS = 8           # the same for those of COPY_BYTES, several of which come at once
     JOINED_PART = 512           # bytes: a longer copy becomes a separate chunk
     JOINED_BYTES = 4096         # size up to which a chunk takes such copies in
-    MAX_WRITE_BYTES = 1 << 30   # in one call: macOS refuses sums over INT_MAX, Linux cuts them there
-
-include "chunk_queue_args.pxi"
-include "chunk_queue_search.pxi"
 
 __all__ = ["ChunkQueue"]
-
-cdef Py_ssize_t _most_entries = min(max(sysconf(_SC_IOV_MAX), 16), MAX_ENTRIES)
 
 @cython.final
 cdef class ChunkQueue:
@@ -119,7 +75,7 @@ cdef class ChunkQueue:
 
     def append_copy(self, buffer, n=None, first=0):
         """Copy the first n bytes of a buffer, or all of it, to the end; the first of them as one chunk."""
-        cdef _Pin pin = _pin_buffer("buffer", buffer)
+        cdef Pin pin = pin_buffer("buffer", buffer)
         cdef Py_ssize_t size = pin.view.len if n is None else size_of(n, "n")
         cdef Py_ssize_t part = size_of(first, "first")
         if size > pin.view.len:
@@ -156,7 +112,7 @@ cdef class ChunkQueue:
                 return memoryview(b"")
             front = self._at(0)[0]
             keeper = <object>front.keeper
-            view = _view_of(&front, min(size, front.size))
+            view = view_of(&front, min(size, front.size))
             if self._is_front(&front):
                 self._drop_bytes(min(size, front.size))
                 return view
@@ -170,7 +126,7 @@ cdef class ChunkQueue:
         if size == 0:
             return b""
         front = self._at(0)
-        if front.size == size and _is_whole_bytes(front):
+        if front.size == size and is_whole_bytes(front):
             return <object>front.keeper
         result = PyBytes_FromStringAndSize(NULL, size)
         self._copy_out(PyBytes_AS_STRING(result), size)
@@ -186,7 +142,7 @@ cdef class ChunkQueue:
         refs = self._copy_refs(size, &count)
         try:
             for index in range(count):
-                result.append(_view_of(&refs[index], refs[index].size))
+                result.append(view_of(&refs[index], refs[index].size))
         finally:
             for index in range(count):
                 Py_DECREF(refs[index].keeper)
@@ -203,7 +159,7 @@ cdef class ChunkQueue:
 
     def find(self, sub, start=0):
         """The offset of the first sub at or after start, or -1."""
-        cdef bytes wanted = _bytes_of("sub", sub)
+        cdef bytes wanted = bytes_of("sub", sub)
         cdef Py_ssize_t begin = size_of(start, "start")
         if not wanted:
             return begin if begin <= self._total_bytes else -1
@@ -211,7 +167,7 @@ cdef class ChunkQueue:
 
     def read_until(self, sub, max):
         """Take the bytes up to and including sub. Return None if sub has not arrived."""
-        cdef bytes wanted = _bytes_of("sub", sub)
+        cdef bytes wanted = bytes_of("sub", sub)
         cdef Py_ssize_t limit = size_of(max, "max")
         cdef Py_ssize_t length = len(wanted), stop, at
         if length == 0:
@@ -229,7 +185,7 @@ cdef class ChunkQueue:
 
     def readinto(self, buf):
         """Fill buf from the front; the number of bytes moved."""
-        cdef _Pin pin = _pin_buffer("buf", buf)
+        cdef Pin pin = pin_buffer("buf", buf)
         cdef Py_ssize_t size
         if pin.view.readonly:
             raise TypeError(f"buf ({type(buf).__name__}) is read-only: use a writable buffer, as bytearray is")
@@ -337,12 +293,12 @@ cdef class ChunkQueue:
                     result = keeper
                 else:
                     result = PyBytes_FromStringAndSize(front.data, front.size)
-            elif front.size == (<_Pin>keeper).view.len and not _is_released((<_Pin>keeper).owner):
-                result = (<_Pin>keeper).owner
-            elif isinstance((<_Pin>keeper).owner, bytes):
+            elif front.size == (<Pin>keeper).view.len and not is_released((<Pin>keeper).owner):
+                result = (<Pin>keeper).owner
+            elif isinstance((<Pin>keeper).owner, bytes):
                 result = PyBytes_FromStringAndSize(front.data, front.size)
             else:
-                result = _view_of(&front, front.size)
+                result = view_of(&front, front.size)
             if self._is_front(&front):
                 self._drop_bytes(front.size)
                 return result
@@ -357,7 +313,7 @@ cdef class ChunkQueue:
         front = self._at(0)
         if n < front.size:
             return self._split(front, n)
-        if front.size == n and _is_whole_bytes(front):
+        if front.size == n and is_whole_bytes(front):
             result = <bytes>front.keeper
         else:
             result = new_bytes(n)
@@ -372,7 +328,7 @@ cdef class ChunkQueue:
         if self._count == 0 or self._busy:
             return None
         front = self._at(0)
-        hit = _locate(front.data, front.size, PyBytes_AS_STRING(sub), length)
+        hit = locate(front.data, front.size, PyBytes_AS_STRING(sub), length)
         if hit == NULL or hit - front.data > limit or hit - front.data + length == front.size:
             return None
         return self._split(front, hit - front.data + length)
@@ -428,6 +384,7 @@ cdef class ChunkQueue:
 
     cdef Py_ssize_t _search(self, const char* sub, Py_ssize_t length, Py_ssize_t start,
                             Py_ssize_t stop) except -2:
+        cdef ChunkSpan chunks
         cdef ChunkRef* front
         cdef Py_ssize_t end
         cdef const char* hit
@@ -436,13 +393,14 @@ cdef class ChunkQueue:
             front = self._at(0)
             end = min(front.size, stop)
             if start <= end - length:
-                hit = _locate(front.data + start, end - start, sub, length)
+                hit = locate(front.data + start, end - start, sub, length)
                 if hit != NULL:
                     return hit - front.data
                 start = end - length + 1
             if end == stop:
                 return -1
-        return _search_refs(self, sub, length, start, stop)
+        chunks = self._span()
+        return search_chunks(&chunks, sub, length, start, stop)
 
     cdef Py_ssize_t _seek(self, bytes sub, Py_ssize_t stop) except -2:
         cdef Py_ssize_t length = PyBytes_GET_SIZE(sub), at
@@ -455,53 +413,27 @@ cdef class ChunkQueue:
         return at
 
     cdef Py_ssize_t _writev(self, int fd, long long offset) except -2:
-        cdef iovec inline_entries[INLINE_ENTRIES]
-        cdef iovec* entries = inline_entries
-        cdef iovec* more = NULL
-        cdef Py_ssize_t wanted = min(self._count, _most_entries)
-        cdef Py_ssize_t room = MAX_WRITE_BYTES, taken = 0
-        cdef int count = 0, error = 0
-        cdef ChunkRef* ref
+        cdef ChunkSpan chunks
+        cdef Py_ssize_t taken
         self._check_idle("writev_to" if offset < 0 else "pwritev_to")
-        if wanted > INLINE_ENTRIES:
-            more = <iovec*>PyMem_Malloc(wanted * sizeof(iovec))
-            if more != NULL:
-                entries = more
-            else:
-                # A shorter write is correct too, so a lack of memory is not an error.
-                wanted = INLINE_ENTRIES
-        while count < wanted and room > 0:
-            ref = self._at(count)
-            entries[count].iov_base = <void*>ref.data
-            entries[count].iov_len = min(ref.size, room)
-            room -= entries[count].iov_len
-            count += 1
-        if count == 0:
-            return 0
+        chunks = self._span()
         # The kernel reads the chunks' memory without the GIL: until it is done none may leave.
         self._busy += 1
         try:
-            while True:
-                with nogil:
-                    taken = writev(fd, entries, count) if offset < 0 else pwritev(fd, entries, count, offset)
-                    error = errno.errno
-                if taken >= 0 or error != errno.EINTR:
-                    break
-                PyErr_CheckSignals()
+            taken = gather_write(&chunks, fd, offset)
         finally:
             self._busy -= 1
-            PyMem_Free(more)
-        if taken < 0:
-            if error == errno.EAGAIN:  # EWOULDBLOCK is the same number
-                return -1
-            raise OSError(error, strerror(error))
-        self._drop_bytes(taken)
+        if taken > 0:
+            self._drop_bytes(taken)
         return taken
 
     # --- storage
 
     cdef inline ChunkRef* _at(self, Py_ssize_t index) noexcept:
         return &self._refs[(self._head + index) & (self._capacity - 1)]
+
+    cdef inline ChunkSpan _span(self) noexcept:
+        return ChunkSpan(self._refs, self._capacity - 1, self._head, self._count, self._total_bytes)
 
     cdef inline bint _is_front(self, ChunkRef* ref) except -1:
         """Return whether the front chunk has not changed since its ref was copied; the caller holds its keeper."""
@@ -520,8 +452,8 @@ cdef class ChunkQueue:
         if PyBytes_CheckExact(chunk):
             data, size, keeper = PyBytes_AS_STRING(chunk), PyBytes_GET_SIZE(chunk), chunk
         else:
-            keeper = _pin_buffer("buffer", chunk)
-            data, size = <const char*>(<_Pin>keeper).view.buf, (<_Pin>keeper).view.len
+            keeper = pin_buffer("buffer", chunk)
+            data, size = <const char*>(<Pin>keeper).view.buf, (<Pin>keeper).view.len
             if in_front:
                 # Getting a buffer may have run other code, or let another thread start to write.
                 self._check_idle("appendleft")
@@ -601,13 +533,13 @@ cdef class ChunkQueue:
                 if last == NULL:
                     first = keeper
                 else:
-                    (<_Pin>last).next = keeper
+                    (<Pin>last).next = keeper
                 last = keeper
         # Last, when the queue is in order, for they may call back.
         while first != NULL:
             keeper = first
-            first = (<_Pin>keeper).next
-            (<_Pin>keeper).next = NULL
+            first = (<Pin>keeper).next
+            (<Pin>keeper).next = NULL
             Py_DECREF(keeper)
 
     cdef void _drop_all(self) noexcept:
@@ -622,73 +554,10 @@ cdef class ChunkQueue:
         PyMem_Free(refs)
 
 
-cdef PyObject* _recent[RECENT]          # the last results that were longer than what pymalloc has pools for
-cdef PyObject* _blocks[RECENT_BLOCKS]   # the last ones of COPY_BYTES, the size in which much data comes
-cdef int _next_recent = 0               # the index of the oldest
-cdef int _next_block = 0
-
-cdef bytes new_bytes(Py_ssize_t n):
-    """Uninitialised bytes. The memory of a recent result without references is used again.
-
-    For these sizes malloc and free cost more than a copy, all the more where they give memory back to the system.
-    """
-    global _next_recent, _next_block
-    cdef PyObject* known
-    cdef bytes result
-    cdef int index
-    if not REUSE or n < POOLED_BYTES or n > COPY_BYTES:
-        return PyBytes_FromStringAndSize(NULL, n)
-    if n < COPY_BYTES:
-        result = _renewed(_recent, _next_recent, n)
-        _next_recent = (_next_recent + 1) % RECENT
-        return result
-    # Always the first one that is free: the fewer are in use, the sooner they are in the cache of the processor.
-    for index in range(RECENT_BLOCKS):
-        known = _blocks[index]
-        if known == NULL:
-            return _renewed(_blocks, index, n)
-        if Py_REFCNT(known) == 1:
-            forget_hash(known)
-            return <bytes>known
-    _next_block = (_next_block + 1) % RECENT_BLOCKS
-    return _renewed(_blocks, _next_block, n)
-
-
-cdef bytes _renewed(PyObject** recent, int oldest, Py_ssize_t n):
-    """A result of before that only `recent` refers to, or a new one in the place of the oldest."""
-    cdef PyObject* known = recent[oldest]
-    cdef bytes result
-    if known != NULL and Py_REFCNT(known) == 1 and Py_SIZE(known) == n:
-        forget_hash(known)
-        return <bytes>known
-    result = PyBytes_FromStringAndSize(NULL, n)
-    Py_INCREF(result)  # the reference that `recent` owns
-    recent[oldest] = <PyObject*>result
-    if known != NULL:
-        Py_DECREF(known)
-    return result
-
-
 cdef object _taken_or_raise(Py_ssize_t taken):
     if taken < 0:
         raise BlockingIOError(errno.EAGAIN, strerror(errno.EAGAIN))
     return taken
-
-
-cdef inline bint _is_whole_bytes(ChunkRef* ref) noexcept:
-    return PyBytes_CheckExact(<object>ref.keeper) and ref.size == PyBytes_GET_SIZE(<object>ref.keeper)
-
-
-cdef object _view_of(ChunkRef* ref, Py_ssize_t size):
-    """A view of a ref's first bytes. It holds the keeper; `ref` itself may be gone when this returns."""
-    cdef Py_ssize_t begin, whole
-    keeper = <object>ref.keeper
-    if PyBytes_CheckExact(keeper):
-        begin, whole = ref.data - PyBytes_AS_STRING(keeper), PyBytes_GET_SIZE(keeper)
-    else:
-        begin, whole = ref.data - <const char*>(<_Pin>keeper).view.buf, (<_Pin>keeper).view.len
-    view = PyMemoryView_FromObject(keeper)
-    return view if size == whole else view[begin:begin + size]
 
 
 # The refs are C structs, so Cython's tp_traverse does not see the keepers. These two wrap it. That the type

@@ -11,7 +11,8 @@ from libc cimport errno
 
 from os import strerror
 
-from forebay._buffers.chunk_queue cimport COPY_BYTES, ChunkQueue, new_bytes
+from forebay._buffers.chunk_memory cimport COPY_BYTES, new_bytes
+from forebay._buffers.chunk_queue cimport ChunkQueue
 
 cdef extern from "Python.h":
     void Py_DECREF(PyObject* value) noexcept

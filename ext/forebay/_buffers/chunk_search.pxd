@@ -1,4 +1,13 @@
-# Included by chunk_queue.pyx: the search for a byte string across the chunks, in linear time.
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The search for a byte string across the chunks of a `ChunkQueue`, in linear time."""
+
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.string cimport memchr, memcmp, memcpy, memmove
+
+from forebay._buffers.chunk_memory cimport ChunkSpan, chunk_at
+
+cdef extern from "<string.h>" nogil:
+    const void* memmem(const void* haystack, size_t size, const void* needle, size_t length)
 
 cdef enum:
     INLINE_WINDOW = 1024        # bytes of search window that need no allocation
@@ -6,7 +15,7 @@ cdef enum:
     FALSE_STARTS = 16           # close false hits before a search leaves memchr for memmem
 
 
-cdef const char* _locate(const char* hay, Py_ssize_t size, const char* sub, Py_ssize_t length) noexcept nogil:
+cdef inline const char* locate(const char* hay, Py_ssize_t size, const char* sub, Py_ssize_t length) noexcept nogil:
     """The first `sub` in `hay`, or NULL. memchr while its hits are good, memmem when they are not."""
     cdef const char* hit
     cdef const char* last
@@ -27,8 +36,8 @@ cdef const char* _locate(const char* hay, Py_ssize_t size, const char* sub, Py_s
     return <const char*>memmem(hay, last - hay + length, sub, length)
 
 
-cdef Py_ssize_t _search_refs(ChunkQueue queue, const char* sub, Py_ssize_t length, Py_ssize_t start,
-                             Py_ssize_t stop) except -2:
+cdef inline Py_ssize_t search_chunks(ChunkSpan* chunks, const char* sub, Py_ssize_t length, Py_ssize_t start,
+                                     Py_ssize_t stop) except -2:
     """Large chunks are searched in place, small ones gathered in a window.
 
     The window also carries the last length - 1 bytes of what has been searched, so that it sees what
@@ -43,7 +52,7 @@ cdef Py_ssize_t _search_refs(ChunkQueue queue, const char* sub, Py_ssize_t lengt
     cdef Py_ssize_t index, at, size, part
     cdef const char* data
     cdef const char* hit
-    stop = min(stop, queue._total_bytes)
+    stop = min(stop, chunks.nbytes)
     if start > stop or length > stop - start:
         return -1
     if length > 1:
@@ -54,21 +63,21 @@ cdef Py_ssize_t _search_refs(ChunkQueue queue, const char* sub, Py_ssize_t lengt
         if window == NULL:
             raise MemoryError
     # Walk from the nearer end: a search that resumes near the tail must not pass the whole queue.
-    if start <= queue._total_bytes >> 1:
+    if start <= chunks.nbytes >> 1:
         index, at = 0, 0
-        while at + queue._at(index).size <= start:
-            at += queue._at(index).size
+        while at + chunk_at(chunks, index).size <= start:
+            at += chunk_at(chunks, index).size
             index += 1
     else:
-        index = queue._count - 1
-        at = queue._total_bytes - queue._at(index).size
+        index = chunks.count - 1
+        at = chunks.nbytes - chunk_at(chunks, index).size
         while at > start:
             index -= 1
-            at -= queue._at(index).size
+            at -= chunk_at(chunks, index).size
     try:
         while at < stop:
-            data = queue._at(index).data
-            size = queue._at(index).size
+            data = chunk_at(chunks, index).data
+            size = chunk_at(chunks, index).size
             index += 1
             if at < start:
                 data += start - at
@@ -84,7 +93,7 @@ cdef Py_ssize_t _search_refs(ChunkQueue queue, const char* sub, Py_ssize_t lengt
                     size -= part
                     at += part
                     if filled == full:
-                        hit = _locate(window, filled, sub, length)
+                        hit = locate(window, filled, sub, length)
                         if hit != NULL:
                             return at - filled + (hit - window)
                         memmove(window, window + filled - carried, carried)
@@ -92,16 +101,16 @@ cdef Py_ssize_t _search_refs(ChunkQueue queue, const char* sub, Py_ssize_t lengt
             else:
                 if filled:
                     memcpy(window + filled, data, carried)
-                    hit = _locate(window, filled + carried, sub, length)
+                    hit = locate(window, filled + carried, sub, length)
                     if hit != NULL:
                         return at - filled + (hit - window)
-                hit = _locate(data, size, sub, length)
+                hit = locate(data, size, sub, length)
                 if hit != NULL:
                     return at + (hit - data)
                 memcpy(window, data + size - carried, carried)
                 filled = carried
                 at += size
-        hit = _locate(window, filled, sub, length)
+        hit = locate(window, filled, sub, length)
         return at - filled + (hit - window) if hit != NULL else -1
     finally:
         if window != inline_window:

@@ -110,8 +110,8 @@ def extensions() -> list[Extension]:
     )
 
 
-class BuildAllOrNothing(build_ext):
-    """The compiled backend needs every module; without a compiler the package installs pure."""
+class BuildAllOrFail(build_ext):
+    """Build every module, or fail: the compiled backend needs them all, and the slower one should be a choice."""
 
     def finalize_options(self) -> None:
         super().finalize_options()
@@ -121,14 +121,23 @@ class BuildAllOrNothing(build_ext):
         try:
             super().run()
         except Exception as error:
+            # Modules of two builds do not fit together.
             for ext in self.extensions:
                 Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
-            self.extensions = []
-            print(
-                f"forebay: the compiled backend could not be built ({error}); "
-                "installing the pure-Python backend, which is slower",
-                file=sys.stderr,
-            )
+            raise SystemExit(
+                f"forebay: the compiled backend could not be built ({error}). It needs a C compiler and the headers of "
+                "Python (Debian: apt install gcc python3-dev). FOREBAY_PURE=1 builds the slower pure-Python backend."
+            ) from error
+
+    def build_extension(self, ext: Extension) -> None:
+        try:
+            super().build_extension(ext)
+        except Exception:
+            # Cython takes C code for current that an interrupted build has cut off.
+            for source in map(Path, ext.sources):
+                if source.is_relative_to("build"):
+                    source.unlink(missing_ok=True)
+            raise
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": BuildAllOrNothing})
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildAllOrFail})

@@ -1,0 +1,67 @@
+"""A module that does not compile fails the build of the package."""
+
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from setuptools import Distribution, Extension
+
+SETUP = Path(__file__).parents[2] / "setup.py"
+
+pytestmark = [
+    pytest.mark.skipif(not SETUP.exists(), reason="only with the sources"),
+    pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler"),
+]
+
+MODULE = """
+#include <Python.h>
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "whole", NULL, -1, NULL, NULL, NULL, NULL, NULL};
+PyMODINIT_FUNC PyInit_whole(void) { return PyModule_Create(&definition); }
+"""
+
+
+@pytest.fixture
+def build(tmp_path, monkeypatch):
+    """Return a function that builds C files, by name and text, with the build command of setup.py."""
+    monkeypatch.setenv("FOREBAY_PURE", "1")
+    monkeypatch.setattr(sys, "argv", ["setup.py", "--name"])
+    monkeypatch.chdir(SETUP.parent)
+    command = runpy.run_path(str(SETUP))["BuildAllOrFail"]
+    monkeypatch.chdir(tmp_path)
+
+    def run(**texts):
+        folder = tmp_path / "build" / "cython"
+        folder.mkdir(parents=True)
+        for name, text in texts.items():
+            (folder / f"{name}.c").write_text(text)
+        modules = [Extension(name, [f"build/cython/{name}.c"]) for name in texts]
+        build_ext = command(Distribution({"name": "forebay", "ext_modules": modules}))
+        build_ext.build_lib = str(tmp_path / "lib")
+        build_ext.ensure_finalized()
+        build_ext.run()
+
+    return run
+
+
+def built(folder):
+    return sorted(path.name.partition(".")[0] for path in folder.rglob("*") if path.suffix in (".so", ".pyd"))
+
+
+def test_what_compiles_is_built(build, tmp_path):
+    build(whole=MODULE)
+    assert built(tmp_path) == ["whole"]
+
+
+def test_a_module_that_does_not_compile_fails_the_build(build):
+    with pytest.raises(SystemExit, match="FOREBAY_PURE=1"):
+        build(whole=MODULE, broken=MODULE[:200])
+
+
+def test_a_failed_build_leaves_no_module_and_no_broken_c_code(build, tmp_path):
+    with pytest.raises(SystemExit):
+        build(whole=MODULE, broken=MODULE[:200])
+    assert built(tmp_path) == []
+    assert not (tmp_path / "build" / "cython" / "broken.c").exists()
+    assert (tmp_path / "build" / "cython" / "whole.c").exists()

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -84,7 +83,66 @@ def _nothing() -> None:
     return None
 
 
-class Gzip(_Worker):
+class _Coder(_Worker):
+    """A Transform that works through a large chunk in steps, each in a worker, as there is room for the output."""
+
+    # The completion of the chunk at work, the part of it that no step has taken yet, and what the last step left.
+    _coded: Completion | None = None
+    _ahead = memoryview(b"")
+    _left: Any = None
+
+    def _step(self, data: Any) -> tuple[bytes, Any]:
+        """Take in ``data``. Return the output and the remaining input, or None if no output will follow."""
+        raise NotImplementedError
+
+    def _code(self, data: memoryview, output: bytes = b"", left: Any = None) -> Completion:
+        """Push ``output``, then the output of ``left`` and of ``data``."""
+        coded = self._coded = Completion()
+        self._ahead = data
+        self._left = left
+        self._give(output)
+        return coded
+
+    def _give(self, output: bytes) -> None:
+        if not output or self._t_push_output(output):
+            self._go_on()
+        else:
+            self._t_wait_for_room(self._go_on)
+
+    def _go_on(self) -> None:
+        if self.destroyed:
+            return
+        if self._left is None:
+            if not len(self._ahead):
+                self._finish(None)
+                return
+            self._left, self._ahead = self._ahead[:_STEP_IN], self._ahead[_STEP_IN:]
+        self._worker().submit(partial(self._step, self._left), self._stepped)
+
+    def _stepped(self, result: tuple[bytes, Any] | None, error: BaseException | None) -> None:
+        if self.destroyed:
+            return
+        if result is None:
+            self._finish(error)
+        else:
+            output, self._left = result
+            self._give(output)
+
+    def _finish(self, error: BaseException | None) -> None:
+        coded, self._coded = self._coded, None
+        assert coded is not None
+        if error is None:
+            coded.resolve()
+        else:
+            coded.reject(error)
+
+    def _destroy(self, error: BaseException | None) -> Completion | None:
+        self._coded = self._left = None
+        self._ahead = memoryview(b"")
+        return super()._destroy(error)
+
+
+class Gzip(_Coder):
     """The stream that `gzip` returns."""
 
     def __init__(self, level: int, high_water_mark: int | None, signal: AbortSignal | None) -> None:
@@ -98,17 +156,16 @@ class Gzip(_Worker):
     def _transform(self, chunk: Any) -> Any:
         if len(chunk) < _LARGE_TO_CODE:
             return self._compressor.compress(chunk)
-        return self._compressed(memoryview(chunk))
+        return self._code(memoryview(chunk))
 
-    async def _compressed(self, data: memoryview) -> AsyncIterator[bytes]:
-        for at in range(0, len(data), _STEP_IN):
-            yield await self._worker().run(partial(self._compressor.compress, data[at : at + _STEP_IN]))
+    def _step(self, data: Any) -> tuple[bytes, Any]:
+        return self._compressor.compress(data), None
 
     def _flush(self) -> bytes:
         return self._compressor.flush()
 
 
-class Gunzip(_Worker):
+class Gunzip(_Coder):
     """The stream that `gunzip` returns."""
 
     def __init__(self, high_water_mark: int | None, signal: AbortSignal | None) -> None:
@@ -120,26 +177,12 @@ class Gunzip(_Worker):
 
     def _transform(self, chunk: Any) -> Any:
         if len(chunk) >= _LARGE_TO_CODE:
-            return self._decompressed(memoryview(chunk))
-        output, rest = self._step(chunk)
+            return self._code(memoryview(chunk))
+        output, left = self._step(chunk)
         # A little input may expand a thousandfold: what follows is made in a worker, as room allows.
-        return output if rest is None else self._rest(output, rest)
-
-    async def _decompressed(self, data: memoryview) -> AsyncIterator[bytes]:
-        for at in range(0, len(data), _STEP_IN):
-            async for output in self._rest(b"", data[at : at + _STEP_IN]):
-                yield output
-
-    async def _rest(self, output: bytes, rest: Any) -> AsyncIterator[bytes]:
-        if output:
-            yield output
-        while rest is not None:
-            output, rest = await self._worker().run(partial(self._step, rest))
-            if output:
-                yield output
+        return output if left is None else self._code(memoryview(b""), output, left)
 
     def _step(self, data: Any) -> tuple[bytes, Any]:
-        """Decompress some of ``data``. Return the output and the remaining input, or None if no output will follow."""
         outputs: list[bytes] = []
         room = _STEP_OUT
         while True:
@@ -198,7 +241,7 @@ class Hashing(_Worker):
         if not isinstance(name, str):
             raise InvalidArgTypeError(f"name must be a str, got {name!r}")
         try:
-            self._hash = hashlib.new(name, usedforsecurity=False)
+            self._hash: Any = hashlib.new(name, usedforsecurity=False)
         except ValueError:
             raise InvalidArgValueError(f"no hash is called {name!r}") from None
         super().__init__(high_water_mark=high_water_mark, signal=signal)
@@ -226,8 +269,8 @@ class Hashing(_Worker):
         if self._hash.digest_size == 0:
             # Only those have no size of their own; twice their strength in bits is what keeps it.
             length: Any = 64 if "256" in self._hash.name else 32
-            return self._hash.hexdigest(length)  # type: ignore[call-arg]
-        return self._hash.hexdigest()
+            return str(self._hash.hexdigest(length))
+        return str(self._hash.hexdigest())
 
     def _transform(self, chunk: Any) -> Any:
         if not len(chunk):

@@ -18,11 +18,9 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 __all__ = ["THREAD_NAME", "SerialExecutor", "at_work", "open_streams", "settle", "waiting"]
-
-T = TypeVar("T")
 
 Job = Callable[[], Any]
 Done = Callable[[Any, BaseException | None], None]
@@ -205,7 +203,7 @@ class _Workers:
 _workers = _Workers()
 if hasattr(os, "register_at_fork"):
     # A forked child has none of the threads.
-    os.register_at_fork(after_in_child=_workers.__init__)  # type: ignore[misc]
+    os.register_at_fork(after_in_child=_workers.__init__)  # type: ignore[misc]  # starts afresh
 atexit.register(_workers.leave)
 
 
@@ -269,13 +267,6 @@ class SerialExecutor:
                 self._running = False
                 self._jobs.pop()
             self.loop.call_soon(done, None, error)
-
-    def run(self, job: Callable[[], T]) -> Future[T]:
-        """Run ``job()`` in a worker. Cancelling the future does not stop the job."""
-        future: Future[T] = self.loop.create_future()
-
-        self.submit(job, partial(settle, future))
-        return future
 
     def end(self) -> None:
         """Note that more jobs are unlikely. Unlike `finish`, this neither waits for workers nor ends them."""

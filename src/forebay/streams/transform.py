@@ -56,7 +56,6 @@ class Transform(Duplex[In_contra, Out_co], Generic[In_contra, Out_co]):
     """
 
     __slots__ = ()
-    _t_passthrough = False
 
     if TYPE_CHECKING:
 

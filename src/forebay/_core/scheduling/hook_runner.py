@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from asyncio import CancelledError, current_task, get_running_loop
+from asyncio import CancelledError, Future, current_task, get_running_loop
 from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from contextvars import copy_context
+from functools import partial
 from types import CoroutineType
 from typing import Any, Protocol
 
@@ -230,8 +231,13 @@ async def pump_outputs(outputs: AsyncGenerator[Any], stream: Any) -> None:
                 return
             if not stream._t_push_output(value):
                 room = get_running_loop().create_future()
-                stream._t_wait_for_room(room)
+                stream._t_wait_for_room(partial(_settle, room))
                 await room
+
+
+def _settle(room: Future[None]) -> None:
+    if not room.done():
+        room.set_result(None)
 
 
 give_defaults(HookRunner)

@@ -11,7 +11,7 @@ cdef class TransformSide(WritableSide):
     cdef unsigned char _t_held               # a write waits only for room on the readable side
     cdef unsigned char _t_flushing           # _t_outputs belongs to _flush
     cdef object _t_outputs                   # the generator that a hook returned and that is not exhausted
-    cdef object _t_room                      # a future of an async generator of outputs that waits for room
+    cdef object _t_room                      # called when there is room for the next of several outputs, or None
     cdef Py_ssize_t _t_before                # readable length before the call of _transform
     @cython.locals(raised=calls.Raised)
     cdef object _t_call_transform(self, object chunk)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import AsyncGeneratorType, GeneratorType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from forebay._core.data.high_water_mark import mark
 from forebay._core.fields import give_defaults
@@ -15,9 +16,6 @@ from forebay._core.state.writable_side import WritableSide
 from forebay._core.usage_errors import wrong_options
 from forebay.errors import NotImplementedHookError
 
-if TYPE_CHECKING:
-    import asyncio
-
 
 class TransformSide(WritableSide):
     _t_active: bool
@@ -27,6 +25,9 @@ class TransformSide(WritableSide):
     _t_outputs: Any
     _t_room: Any
     _t_before: int
+
+    # Of a class: whether each chunk is passed on as it is, without a hook.
+    _t_passthrough = False
 
     def _t_init(
         self,
@@ -60,7 +61,7 @@ class TransformSide(WritableSide):
         if object_mode:
             readable_object_mode = writable_object_mode = True
         self._t_active = True
-        self._t_pass = self._t_passthrough  # type: ignore[attr-defined]
+        self._t_pass = self._t_passthrough
         if flush is not None:
             self._s_keep("flush", flush)
         self._r_start(
@@ -78,8 +79,8 @@ class TransformSide(WritableSide):
             mark("high_water_mark", writable_high_water_mark, writable_object_mode),
             writable_object_mode,
             default_encoding,
+            not decode_strings,
         )
-        self._w_keep_text = not decode_strings
         self._s_half_open = allow_half_open
         self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
@@ -212,11 +213,12 @@ class TransformSide(WritableSide):
                 return
 
     def _t_push_output(self, value: Any) -> bool:
-        """Push one output of an async generator. Return whether there is room for the next."""
+        """Push one of several outputs. Return whether there is room for the next."""
         return bool(value is None or self._r_push(value, None) or not self._r_length)
 
-    def _t_wait_for_room(self, future: asyncio.Future[None]) -> None:
-        self._t_room = future
+    def _t_wait_for_room(self, call: Callable[[], None]) -> None:
+        """Have ``call()`` made when the readable side asks for more."""
+        self._t_room = call
 
     def _r_call_read(self) -> None:
         if self._t_active:
@@ -233,8 +235,7 @@ class TransformSide(WritableSide):
         elif self._t_room is not None:
             room = self._t_room
             self._t_room = None
-            if not room.done():
-                room.set_result(None)
+            room()
 
     def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == k.TICK_TRANSFORMED:

@@ -17,7 +17,7 @@ cdef class OnceListener(Standin):
 cdef class EventEmitter(Ticked):
     cdef dict __dict__
     cdef object __weakref__
-    cdef dict _s_events           # event -> a callable, a list of callables, or Handlers; None before the first listener
+    cdef dict _s_events           # event -> a callable (most events have one), a list of callables, or Handlers; None before the first listener
     @cython.locals(many=Handlers, listeners=list)
     cdef object _s_add(self, object event, object fn, bint first)
     @cython.locals(index=Py_ssize_t)

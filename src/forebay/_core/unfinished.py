@@ -11,7 +11,9 @@ import functools
 import gc
 import sys
 import warnings
+from collections.abc import Callable
 from time import monotonic
+from types import FrameType
 from typing import Any, NamedTuple
 
 from forebay._core.names import stream_name
@@ -34,14 +36,9 @@ class Flow:
     _inner: bool
     _handled: bool
     stages: tuple[Any, ...]
-
-    def mark_handled(self) -> None:
-        """Do not report the error."""
-        raise NotImplementedError
-
-    def done(self) -> bool:
-        """Return whether the pipeline has ended."""
-        raise NotImplementedError
+    # These are the methods of Operation, from which a pipeline derives too.
+    mark_handled: Callable[[], None]
+    done: Callable[[], bool]
 
 
 def _is_stream(kind: type) -> bool:
@@ -120,7 +117,7 @@ def watch_close(loop: asyncio.AbstractEventLoop) -> None:
         for text in told:
             warn(text)
 
-    loop.close = closing  # type: ignore[method-assign]
+    loop.close = closing  # type: ignore[method-assign]  # of this one loop
 
 
 def warn(text: str) -> None:
@@ -149,12 +146,12 @@ def _is_heard() -> bool:
 
 def shutting_down() -> bool:
     """Return whether the loop is at the end of ``asyncio.run`` and cancels the remaining tasks."""
-    frame = sys._getframe()
-    code = asyncio.runners._cancel_all_tasks.__code__  # type: ignore[attr-defined]
+    frame: FrameType | None = sys._getframe()
+    code = asyncio.runners._cancel_all_tasks.__code__  # type: ignore[attr-defined]  # private
     while frame is not None:
         if frame.f_code is code:
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 

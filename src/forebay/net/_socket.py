@@ -166,7 +166,7 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
         self._sock = sock
         # Like a `makefile()`: a close() by other code must not free the descriptor while it is in use, because the next
         # connection may get its number.
-        sock._io_refs += 1  # type: ignore[attr-defined]
+        sock._io_refs += 1  # type: ignore[attr-defined]  # private
         self._peer = peer
         if self._no_delay and sock.family != socket.AF_UNIX:
             with contextlib.suppress(OSError):
@@ -225,7 +225,7 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
     def _close_sock(self) -> None:
         if self._sock is not None:
             self._sock.close()
-            self._sock._decref_socketios()  # type: ignore[attr-defined]
+            self._sock._decref_socketios()  # type: ignore[attr-defined]  # private
 
     def _stop_waiting(self) -> None:
         connecting, self._connecting = self._connecting, None

@@ -1,10 +1,10 @@
 cimport cython
 
+cimport forebay._core.scheduling.constants as k
 from forebay._core.state.stream cimport Stream
 from forebay._core.scheduling.ticks cimport Ticked, TickQueue, current_queue
 
 cdef int _MOST_ROUNDS
-cdef int _TICK_BURST
 cdef object _ATTRIBUTE
 
 cdef class Bursting:

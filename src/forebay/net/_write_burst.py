@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from forebay._core.scheduling import constants as k
 from forebay._core.scheduling.ticks import Ticked, current_queue, report
 
 if TYPE_CHECKING:
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
 
 # The most rounds through the tick queue of one burst.
 _MOST_ROUNDS = 256
-_TICK_BURST = 1
 _ATTRIBUTE = "_forebay_burst"
 
 
@@ -47,13 +47,13 @@ class Burst(Ticked):
             self._scheduled = True
             self._rounds = 0
             queue = self._queue
-            queue.add(self, _TICK_BURST, None)
+            queue.add(self, k.TICK_ONLY, None)
 
     def _s_run_tick(self, op: int, arg: Any) -> None:
         queue = self._queue
         if queue._fifo.size and self._rounds < _MOST_ROUNDS:
             self._rounds += 1
-            queue.add(self, _TICK_BURST, None)
+            queue.add(self, k.TICK_ONLY, None)
             return
         self._scheduled = False
         members = self._members

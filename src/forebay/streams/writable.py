@@ -66,7 +66,9 @@ class Writable(Stream):
         UnknownEncodingError: The encoding is unknown.
     """
 
-    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
+    @classmethod
+    def __class_getitem__(cls, item: Any) -> GenericAlias:
+        return GenericAlias(cls, item)
 
     def __init__(
         self,
@@ -87,7 +89,6 @@ class Writable(Stream):
     ) -> None:
         if positional or unknown:
             wrong_options(self, positional, unknown)
-        self._w_keep_text = not decode_strings
         self._w_start(
             write,
             writev,
@@ -95,6 +96,7 @@ class Writable(Stream):
             mark("high_water_mark", high_water_mark, object_mode),
             object_mode,
             default_encoding,
+            not decode_strings,
         )
         self._s_start(construct, destroy, auto_destroy, emit_close, signal)
 
@@ -154,7 +156,7 @@ class Writable(Stream):
     def cork(self) -> None:
         """Hold chunks back until `uncork` or `end`, so that ``_writev`` takes them together. Each call needs one `uncork`."""
         self._s_check_started()
-        self._w_corked += 1
+        self._w_cork()
 
     def uncork(self) -> None:
         """Undo one `cork`. The last one writes the chunks that were held back."""

@@ -69,7 +69,9 @@ class Operation:
     _callbacks: Any
     _futures: Any
 
-    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
+    @classmethod
+    def __class_getitem__(cls, item: Any) -> GenericAlias:
+        return GenericAlias(cls, item)
 
     def __init__(self) -> None:
         self._error = None

@@ -1,9 +1,9 @@
 cimport cython
 
 cimport forebay._core.scheduling.calls as calls
+cimport forebay._core.scheduling.constants as k
 from forebay._core.scheduling.fifo cimport Fifo
 
-cdef int _CALL
 cdef Py_ssize_t _MANY_SLOTS
 
 cdef class Ticked:

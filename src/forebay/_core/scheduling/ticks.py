@@ -2,7 +2,7 @@
 
 Each event loop has one FIFO. A single ``loop.call_soon`` empties it, including the ticks that are added meanwhile
 (Node's ``process.nextTick``). A tick is a target with a small operation number and one argument, so that a stream can
-queue its own work without making a callable. ``CALL`` is the number for any Python callable.
+queue its own work without making a callable. ``TICK_CALL`` is the number for any Python callable.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
+from forebay._core.scheduling import constants as k
 from forebay._core.scheduling.exit import heed
 from forebay._core.scheduling.fifo import Fifo
 from forebay._core.unfinished import watch_close
@@ -22,7 +23,6 @@ from forebay.errors import InvalidArgTypeError, NoRunningLoopError
 if TYPE_CHECKING:
     import asyncio
 
-_CALL = 0
 _MANY_SLOTS = 3 * 256
 _ATTRIBUTE = "_forebay_ticks"
 
@@ -105,7 +105,7 @@ class TickQueue:
                 op = fifo.popleft()
                 arg = fifo.popleft()
                 try:
-                    if op == _CALL:
+                    if op == k.TICK_CALL:
                         target(*arg)
                     else:
                         ticked = target
@@ -178,7 +178,7 @@ def next_tick(fn: Callable[..., object], *args: Any) -> None:
     """
     if not callable(fn):
         raise InvalidArgTypeError(f"next_tick() needs a callable, got {fn!r}")
-    current_queue().add(fn, _CALL, args)
+    current_queue().add(fn, k.TICK_CALL, args)
 
 
 give_defaults(TickQueue)

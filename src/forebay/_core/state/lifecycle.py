@@ -74,7 +74,7 @@ class Lifecycle(HookOwner):
                 self._s_queue = queue
                 self._s_debug = True
         if signal is not None:
-            add_abort_signal(signal, self)  # type: ignore[type-var]
+            add_abort_signal(signal, self)  # type: ignore[type-var]  # _s_is_over is that of Stream
 
     def _s_keep(self, name: Any, value: Any) -> None:
         """Store a value that few streams have. A field would take memory in every stream."""

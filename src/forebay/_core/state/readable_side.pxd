@@ -35,7 +35,9 @@ cdef class ReadableSide(ReadableBuffer):
     cdef object _r_hook                      # the _read hook
     cdef dict _r_pipes                       # id of a destination -> its Pipe, or a list of pipes
     cdef Py_ssize_t _r_pipe_count
-    cdef object _r_await                     # the destination, or the set of ids of destinations, that must drain first
+    # The destination that must drain first, or a set of the ids of several, as Node's awaitDrainWriters. A set for one
+    # destination would cost several percent of a chunk that waits.
+    cdef object _r_await
     cdef Py_ssize_t _r_chunks                # number of chunks received so far
     cdef long long _r_bytes                  # their bytes (characters, objects)
     cdef Py_ssize_t _r_peak                  # the highest _r_length

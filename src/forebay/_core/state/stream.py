@@ -72,8 +72,8 @@ class Stream(TransformSide):
             mark("high_water_mark", writable_high_water_mark, writable_object_mode),
             writable_object_mode,
             default_encoding,
+            not decode_strings,
         )
-        self._w_keep_text = not decode_strings
         self._s_half_open = allow_half_open
         if not readable:
             self._r_disabled = self._r_ended = self._r_end_emitted = True
@@ -237,6 +237,36 @@ class Stream(TransformSide):
         """Count bytes that the kernel moved to this stream, which may also have a readable side."""
         self._w_bytes += nbytes
         self._w_chunks += chunks
+
+    def _r_end_unannounced(self) -> None:
+        """Note the end of the data without any event or tick. The first read finds it."""
+        self._r_ended = True
+
+    def _r_got_nothing(self) -> None:
+        """The outstanding _read is done and brought nothing; the next read asks again."""
+        self._r_reading = False
+
+    def _r_undecide(self) -> None:
+        """Forget pause() and resume(): the first listener of 'data' starts the flow, as with a new stream."""
+        self._r_flowing = self._r_paused = -1
+
+    def _w_has_own_hooks(self) -> None:
+        """The class has its own _w_call_write and _w_call_writev: there is no hook to look for."""
+        self._w_hooks_found = True
+        self._w_many_hook = True
+
+    def _w_end_unannounced(self) -> None:
+        """Take no more chunks. The caller calls _w_finish_unobserved() or, where that is not possible, _w_finish_check()."""
+        self._w_ending = self._w_ended = True
+
+    def _s_destroy_unannounced(self, error: Any) -> None:
+        """Destroy the stream without 'error'. Later reads and waits raise ``error``."""
+        self._s_errored = error
+        self._s_destroy_stream(None)
+
+    def _s_error_is_told(self) -> None:
+        """Emit no 'error': the caller reports the error in another way."""
+        self._s_error_emitted = True
 
     def _s_takes_more(self) -> bool:
         """Return whether the writable side is open, has not failed and is not corked."""

@@ -17,7 +17,7 @@ cdef class WritableQueue(ReadableSide):
     cdef Py_ssize_t _w_length                # bytes or objects queued and in flight
     cdef Py_ssize_t _w_writelen              # the part of _w_length in flight
     cdef Py_ssize_t _w_pending               # writes, and _final, that are not reported as done yet
-    cdef object _w_callback                  # of the write in flight: a callable, or a list of callables
+    cdef object _w_callback                  # of the write in flight: a callable, or a list for a _writev; one field, mostly None
     cdef object _w_encoding                  # for str chunks; None refuses them
     cdef object _w_checked(self, object chunk, object encoding)
     @cython.locals(buffer=Fifo)

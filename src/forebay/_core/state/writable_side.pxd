@@ -28,7 +28,7 @@ cdef class WritableSide(WritableQueue):
     cdef long long _w_bytes
     cdef Py_ssize_t _w_peak                  # the highest _w_length
     cdef Stalls _w_stalls                    # number and duration of stalls of writers after write() returned False
-    cdef object _w_start(self, object write, object writev, object final, Py_ssize_t hwm, bint object_mode, object encoding)
+    cdef object _w_start(self, object write, object writev, object final, Py_ssize_t hwm, bint object_mode, object encoding, bint keep_text)
     @cython.locals(size=Py_ssize_t, waits=bint, buffer=Fifo, stalls=Stalls)
     cdef bint _w_write(self, object chunk, object encoding, object callback) except -1
     cdef object _w_write_late(self, object chunk)
@@ -47,8 +47,9 @@ cdef class WritableSide(WritableQueue):
     @cython.locals(stalls=Stalls)
     cdef object _w_unstall_writers(self)
     cdef object _w_write_failed(self, object callback, object error)
-    @cython.locals(buffer=Fifo, chunks=list, callbacks=list, size=Py_ssize_t)
+    @cython.locals(buffer=Fifo, chunks=list, callbacks=list, size=Py_ssize_t, plain=bint)
     cdef object _w_flush_buffered(self)
+    cdef object _w_cork(self)
     cdef object _w_uncork_once(self)
     cdef object _w_end(self, object chunk, object encoding, object callback)
     cdef bint _w_need_finish(self) except -1

@@ -43,7 +43,14 @@ class WritableSide(WritableQueue):
     _w_stalls: Any
 
     def _w_start(
-        self, write: Any, writev: Any, final: Any, hwm: int, object_mode: bool, encoding: Any
+        self,
+        write: Any,
+        writev: Any,
+        final: Any,
+        hwm: int,
+        object_mode: bool,
+        encoding: Any,
+        keep_text: bool,
     ) -> None:
         self._s_writable = True
         self._w_hook = write
@@ -53,6 +60,7 @@ class WritableSide(WritableQueue):
         self._w_hwm = hwm
         self._w_object = object_mode
         self._w_encoding = encoding
+        self._w_keep_text = keep_text
 
     # ---- write
 
@@ -293,6 +301,10 @@ class WritableSide(WritableQueue):
 
     # ---- the queue
 
+    def _w_cork(self) -> None:
+        """W4: chunks wait until as many uncorks as there were corks, or for end()."""
+        self._w_corked += 1
+
     def _w_uncork_once(self) -> None:
         """Undo one cork() (W4)."""
         if self._w_corked:
@@ -336,11 +348,9 @@ class WritableSide(WritableQueue):
             else:
                 chunk = buffer.popleft()
                 self._w_callback = buffer.popleft()
-                if type(chunk) is bytes and not self._w_object:  # noqa: SIM108
-                    # This is _w_measure without the call.
-                    size = calls.bytes_size(chunk)
-                else:
-                    size = self._w_measure(chunk)
+                # For bytes, this is _w_measure without the call.
+                plain = type(chunk) is bytes and not self._w_object
+                size = calls.bytes_size(chunk) if plain else self._w_measure(chunk)
                 if size >= 0:
                     self._w_writelen = size
                     self._w_call_write(chunk)

@@ -51,7 +51,7 @@ def _listener(handle: Finished, on: int) -> FinishedListener:
     return listener
 
 
-class Finished(Operation):  # type: ignore[type-arg]
+class Finished(Operation):  # type: ignore[type-arg]  # Cython takes no generic base
     """The watch that `finished` returns. Awaiting it waits until the stream is done."""
 
     _stream: Any

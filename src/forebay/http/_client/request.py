@@ -73,9 +73,8 @@ class ClientRequest(Outgoing):
         self._owner = None
         self._own_listeners = 0
         self._handed = None
-        self._start_outgoing(None, high_water_mark)
         # The connection closes the request when the response is complete.
-        self._s_auto_destroy = False
+        self._start_outgoing(None, high_water_mark, False)
 
     def _s_label(self) -> object:
         return f"{self.method} {self.target}"
@@ -249,7 +248,7 @@ class ClientRequest(Outgoing):
                 answer.mark_handled()
             else:
                 # The awaiting task gets the error. Without such a task the operation reports it.
-                self._s_error_emitted = True
+                self._s_error_is_told()
             if not answer.done():
                 if arg is None or isinstance(arg, (AbortError, StreamDestroyedError)):
                     # If the program destroyed the request itself, there is no error to report.

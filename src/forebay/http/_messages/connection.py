@@ -525,8 +525,7 @@ class HttpConnection(MessageTransport):
         if rest:
             socket._r_unshift(rest, None)
         # Put the bytes back: the first listener starts the flow.
-        socket._r_flowing = -1
-        socket._r_paused = -1
+        socket._r_undecide()
         return socket
 
 

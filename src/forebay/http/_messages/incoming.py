@@ -41,7 +41,7 @@ class Incoming(ReadableBody):
         self._headers = None
         self._trailers = None
         self.http_version = "1.1"
-        self.raw_headers = None  # type: ignore[assignment]
+        self.raw_headers = None  # type: ignore[assignment]  # until the head has come
         self.raw_trailers = []
         self.complete = False
         self._r_start(None, high_water_mark, False, None)
@@ -69,7 +69,7 @@ class Incoming(ReadableBody):
     def _whole(self) -> None:
         """End a message that has no body, without any event."""
         self.complete = True
-        self._r_ended = True
+        self._r_end_unannounced()
 
     def _is_read(self) -> bool:
         """Return whether the program reads or has read the body."""
@@ -158,7 +158,7 @@ class ClientResponse(Incoming):
             self._s_destroy_stream(error)
             return
         self._broken = error
-        self._r_reading = False
+        self._r_got_nothing()
         self._tell_broken()
 
     def _is_heard(self) -> bool:
@@ -194,7 +194,7 @@ class ClientResponse(Incoming):
             transport = self._transport
             transport._body_wanted(self)
         else:
-            self._r_reading = False
+            self._r_got_nothing()
             self._s_tick(k.TICK_BROKEN, None)
 
     def _s_run_tick(self, op: Any, arg: Any) -> None:

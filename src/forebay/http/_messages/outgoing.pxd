@@ -31,8 +31,8 @@ cdef class Outgoing(WritableBody):
     cdef bint _in_handler                # the handler is running, so its exception can still change the response
     cdef bint _ended_in_handler          # ... and has ended the message
     cdef bint _direct                      # other code writes the body to the socket, past this stream
-    cdef list _w_held                    # the chunks of a write that waits for a connection
-    cdef object _start_outgoing(self, MessageTransport transport, object high_water_mark)
+    cdef list _held_chunks               # the chunks of a write that waits for a connection
+    cdef object _start_outgoing(self, MessageTransport transport, object high_water_mark, bint auto_destroy)
     cdef object _refuse_if_fixed(self, str what)
     cdef str _first_line(self)
     cdef str _more_fields(self)

@@ -56,12 +56,14 @@ class Outgoing(WritableBody):
     _in_handler: bool
     _ended_in_handler: bool
     _direct: bool
-    _w_held: Any
+    _held_chunks: Any
 
     def __init__(self, transport: MessageTransport | None, high_water_mark: int) -> None:
-        self._start_outgoing(transport, high_water_mark)
+        self._start_outgoing(transport, high_water_mark, True)
 
-    def _start_outgoing(self, transport: MessageTransport | None, high_water_mark: int) -> None:
+    def _start_outgoing(
+        self, transport: MessageTransport | None, high_water_mark: int, auto_destroy: bool
+    ) -> None:
         self._transport = transport
         self._fields = {}
         self._trailers = None
@@ -72,15 +74,13 @@ class Outgoing(WritableBody):
         self._body_bytes = 0
         self._head_wanted = False
         self._direct = False
-        self._w_held = None
+        self._held_chunks = None
         self._waiting = False
         self._in_handler = False
         self._ended_in_handler = False
-        self._w_start(None, None, None, high_water_mark, False, "utf8")
-        # Both hooks are overridden below, so there is no hook to find.
-        self._w_hooks_found = True
-        self._w_many_hook = True
-        self._s_start(None, None, True, True, None)
+        self._w_start(None, None, None, high_water_mark, False, "utf8", False)
+        self._w_has_own_hooks()
+        self._s_start(None, None, auto_destroy, True, None)
 
     # ---- header fields
 
@@ -285,7 +285,7 @@ class Outgoing(WritableBody):
                 first = b""
             socket._w_write(first + chunk if last is None else b"".join((first, chunk, last)), None, None)
         else:
-            socket._w_corked += 1
+            socket._w_cork()
             if first is not None:
                 socket._w_write(first, None, None)
             socket._w_write(chunk, None, None)
@@ -319,7 +319,7 @@ class Outgoing(WritableBody):
     def _w_call_write(self, chunk: Any) -> None:
         if self._transport is None:
             # The write continues when there is a connection.
-            self._w_held = [chunk]
+            self._held_chunks = [chunk]
             return
         try:
             self._put_body(chunk)
@@ -330,10 +330,10 @@ class Outgoing(WritableBody):
 
     def _w_call_writev(self, chunks: Any) -> None:
         if self._transport is None:
-            self._w_held = chunks
+            self._held_chunks = chunks
             return
         socket = self._transport._socket
-        socket._w_corked += 1
+        socket._w_cork()
         try:
             for chunk in chunks:
                 self._put_body(chunk)
@@ -374,12 +374,12 @@ class Outgoing(WritableBody):
         """Start to send after a connection was found: the head and the waiting data."""
         self._transport = transport
         socket = transport._socket
-        socket._w_corked += 1
+        socket._w_cork()
         try:
             if self._head_wanted or self._w_ending:
                 self._put(self._make_head(self._w_length if self._w_ending else -1), None, None)
-            held = self._w_held
-            self._w_held = None
+            held = self._held_chunks
+            self._held_chunks = None
             if held is not None:
                 if len(held) == 1:
                     self._w_call_write(held[0])
@@ -427,8 +427,7 @@ class Outgoing(WritableBody):
             self._put_whole(chunk, len(chunk))
         if self._in_handler and callback is None and not self._s_destroyed:
             # The connection finishes the message after the handler has returned, usually without a tick.
-            self._w_ending = True
-            self._w_ended = True
+            self._w_end_unannounced()
             self._ended_in_handler = True
         else:
             Writable._w_end(self, None, None, callback)
@@ -450,8 +449,7 @@ class Outgoing(WritableBody):
             self._s_fail(error, False)
             return
         if size:
-            self._w_bytes += size
-            self._w_chunks += 1
+            self._s_count_written(size, 1)
 
     def _w_call_final(self) -> None:
         if self._transport is not None:

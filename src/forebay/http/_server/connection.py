@@ -49,7 +49,7 @@ class ServerConnection(RequestReceiver):
         corked = len(queue) > 1
         socket = self._socket
         if corked:
-            socket._w_corked += 1
+            socket._w_cork()
         try:
             while self._response is None and queue and not self._gone and not self._ending:
                 request = queue[0]
@@ -200,8 +200,7 @@ class ServerConnection(RequestReceiver):
             "the body of the request was given up when the response was out; read it before the response ends"
         )
         if not request._r_close_unobserved(error):
-            request._s_errored = error
-            request._s_destroy_stream(None)
+            request._s_destroy_unannounced(error)
 
     def _discard(self, request: ServerRequest) -> None:
         """Discard the rest of a body, or close the connection if the rest is long."""
@@ -287,8 +286,7 @@ class ServerConnection(RequestReceiver):
         if request._is_read() or request._s_count("error"):
             request._s_destroy_stream(error)
         elif not request._r_close_unobserved(error):
-            request._s_errored = error
-            request._s_destroy_stream(None)
+            request._s_destroy_unannounced(error)
 
     def _answer_failure(self) -> None:
         error = self._failed

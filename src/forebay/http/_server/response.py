@@ -67,7 +67,7 @@ class ServerResponse(Outgoing):
         self.send_date = True
         self._keep_alive = keep_alive
         self._runner = None
-        self._start_outgoing(transport, high_water_mark)
+        self._start_outgoing(transport, high_water_mark, True)
 
     def _s_label(self) -> object:
         return self.status_code

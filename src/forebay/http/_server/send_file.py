@@ -118,10 +118,12 @@ class SendFile(Operation[None]):
                 self._answer(found)
             elif found is not None:
                 self._answer_folder(found)
-            elif status := fault_status(error):  # type: ignore[arg-type]
-                self._refuse(status)
             else:
-                raise error  # type: ignore[misc]
+                assert error is not None
+                status = fault_status(error)
+                if not status:
+                    raise error
+                self._refuse(status)
         except Exception as raised:
             self._fail(raised)
 

@@ -1,0 +1,3 @@
+cdef enum:
+    TICK_CALL = 0
+    TICK_ONLY = 1

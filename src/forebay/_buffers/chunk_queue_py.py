@@ -82,7 +82,7 @@ def _is_released(owner: Any) -> bool:
     """Return whether an argument is a memoryview that was released."""
     if isinstance(owner, memoryview):
         try:
-            owner.nbytes  # noqa: B018
+            len(owner)
         except ValueError:
             return True
     return False
@@ -154,8 +154,9 @@ class ChunkQueue:
 
     def extend(self, iterable: Iterable[ReadableBuffer]) -> None:
         """Append every buffer of an iterable."""
+        given: Any = iterable
         try:
-            memoryview(iterable).release()  # type: ignore[arg-type]
+            memoryview(given).release()
         except (TypeError, BufferError, ValueError):
             pass
         else:

@@ -15,7 +15,7 @@ from forebay._system.paths import check_path
 try:
     import fcntl
 except ImportError:
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # on Windows
 
 __all__ = ["claim", "disclaim", "remove_leftovers", "temporary_names"]
 
@@ -50,7 +50,7 @@ def disclaim(fd: int) -> None:
             fcntl.flock(fd, fcntl.LOCK_UN)
 
 
-def remove_leftovers(folder: AnyStr | os.PathLike[AnyStr] = ".") -> list[AnyStr]:  # type: ignore[assignment]
+def remove_leftovers(folder: AnyStr | os.PathLike[AnyStr] = ".") -> list[AnyStr]:  # type: ignore[assignment]  # str by default
     """Remove the temporary files that killed ``atomic`` writers left in ``folder``.
 
     These files are named ``.NAME.*.tmp``, with 16 hexadecimal digits for the star. A file that a living process writes is

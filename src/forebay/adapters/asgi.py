@@ -153,7 +153,7 @@ def _response_base() -> type:
 _Base: Any = _response_base()
 
 
-class StreamResponse(_Base):  # type: ignore[misc]
+class StreamResponse(_Base):  # type: ignore[misc]  # Any
     """A response for Starlette and FastAPI, or for any ASGI application, whose body is a stream.
 
     Return it from an endpoint, or call it with ``(scope, receive, send)``. With a Content-Length in ``headers`` the length is

@@ -7,7 +7,7 @@ import typing
 from typing import Any, ClassVar
 
 
-class Standing(type(typing.Protocol)):  # type: ignore[misc]
+class Standing(type(typing.Protocol)):  # type: ignore[misc]  # it has no public name
     """What ``isinstance`` says while they do, and what a class of users is made of.
 
     They are subclasses of asyncio's, so an object of forebay is always one of asyncio's too. While they stand under

@@ -45,7 +45,7 @@ def is_asyncios_socket(transport: Any) -> bool:
         _has_needed = all(hasattr(transport, name) for name in _NEEDED)
     return (
         _has_needed
-        and _is_plain_socket(type(transport._sock))  # type: ignore[attr-defined]
+        and _is_plain_socket(type(transport._sock))  # type: ignore[attr-defined]  # private
         and all(_is_asyncios(getattr(type(transport), name, None)) for name in _OWN_CALLS)
     )
 

@@ -408,7 +408,7 @@ def _read_hook(reader: Any) -> Any:
 
     def read(size: int) -> Any:
         data = reader.read_nowait(size)
-        return reader.read(size) if data is None else data  # type: ignore[attr-defined]
+        return reader.read(size) if data is None else data  # type: ignore[attr-defined]  # a StreamReader has it
 
     return read
 

@@ -61,7 +61,7 @@ class StreamReaderProtocol(
             return
         if loop is None:
             loop = getattr(events, "_get_event_loop", events.get_event_loop)()
-        super().__init__(stream_reader, client_connected_cb, loop=loop)  # type: ignore[arg-type]
+        super().__init__(stream_reader, client_connected_cb, loop=loop)  # type: ignore[arg-type]  # None too, at run time
         # An empty deque takes ten times the memory of a list, and an idle connection has no waiters.
         self._drain_waiters: list[asyncio.Future[None]] = []
         # A subclass that sees the data itself keeps on seeing it.
@@ -162,7 +162,7 @@ class StreamReaderProtocol(
             exc: The error, or None.
         """
         self._let_go()
-        super().connection_lost(exc)  # type: ignore[arg-type]
+        super().connection_lost(exc)  # type: ignore[arg-type]  # None too, at run time
 
     def _replace_transport(self, transport: Any) -> None:
         adjust(transport)

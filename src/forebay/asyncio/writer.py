@@ -25,10 +25,10 @@ else:
     from forebay.asyncio._compiled.attempts import LazyWriter as _Core
 
 _AsyncioReader = asyncio.StreamReader
-_drain_helper = asyncio.StreamReaderProtocol._drain_helper  # type: ignore[attr-defined]
+_drain_helper = asyncio.StreamReaderProtocol._drain_helper  # type: ignore[attr-defined]  # private
 
 
-class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ignore[misc]
+class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ignore[misc]  # both are classes of writers
     """`asyncio.StreamWriter` whose `write` returns whether there is room for more. A backlog costs linear time.
 
     `send` writes and waits for room. You may change a ``bytearray`` or a ``memoryview`` as soon as `write` has returned.
@@ -195,5 +195,5 @@ _Original = stand_in(StreamWriter)
 _functions: dict[str, Any] = {}
 if LAZY:
     _functions["drain"] = StreamWriter._await_drain = StreamWriter.drain
-    StreamWriter.drain = _Core.drain  # type: ignore[attr-defined, method-assign]
+    StreamWriter.drain = _Core.drain  # type: ignore[attr-defined, method-assign]  # LazyWriter has one
 own_methods(StreamWriter, _Original, _functions, _Core, WriterCore)

@@ -64,7 +64,9 @@ class Readable(Stream):
         UnknownEncodingError: The encoding is unknown.
     """
 
-    __class_getitem__ = classmethod(GenericAlias)  # type: ignore[var-annotated]
+    @classmethod
+    def __class_getitem__(cls, item: Any) -> GenericAlias:
+        return GenericAlias(cls, item)
 
     def __init__(
         self,

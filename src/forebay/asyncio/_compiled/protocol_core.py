@@ -104,7 +104,7 @@ class ProtocolCore:
         if self._plain and isinstance(reader, ReaderCore) and not self._is_seen(reader):
             self._deliver(reader, nbytes)
         else:
-            self.data_received(bytes(area.view[:nbytes]))  # type: ignore[attr-defined]
+            self.data_received(bytes(area.view[:nbytes]))  # type: ignore[attr-defined]  # of asyncio's class
 
     def _deliver(self, reader: ReaderCore, n: int) -> int:
         area = self._area
@@ -236,6 +236,6 @@ class ProtocolCore:
         """Note that the transport's buffer is below its low-water mark."""
         self._paused = False
         self._tail = None
-        for waiter in self._drain_waiters:  # type: ignore[attr-defined]
+        for waiter in self._drain_waiters:  # type: ignore[attr-defined]  # of asyncio's class
             if not waiter.done():
                 waiter.set_result(None)

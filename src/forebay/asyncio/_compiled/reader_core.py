@@ -73,12 +73,12 @@ class ReaderCore:
     # Compiled, every object has these, also one whose class forgets super().__init__(): its reads raise AttributeError,
     # as without it. The queue stays the same one, for a call may be at work on it.
     def __cinit__(self) -> None:
-        self._queue = _buffers.ChunkQueue()  # type: ignore[assignment]
+        self._queue = _buffers.ChunkQueue()  # type: ignore[assignment]  # or the compiled one
         self._exception = NotInitializedError
 
     def _open(self, limit: int, loop: AbstractEventLoop) -> None:
         if backend == "python":
-            self._queue = _buffers.ChunkQueue()  # type: ignore[assignment]
+            self._queue = _buffers.ChunkQueue()  # type: ignore[assignment]  # or the compiled one
             self._patched = True
         else:
             self._queue.clear()
@@ -307,7 +307,7 @@ class ReaderCore:
         self._want_bytes = count
         self._want_separator = separator
         self._waiter = Waiter(self._loop)
-        return self._waiter  # type: ignore[no-any-return]
+        return self._waiter  # type: ignore[no-any-return]  # a field is Any
 
     def _wait_for_any(self, name: str) -> Future[None]:
         return self._wait(name, ANY, 0, None)
@@ -455,7 +455,8 @@ class ReaderCore:
         self._maybe_resume_transport()
         return at >= 0
 
-    # The same, for the coroutines that have waited.
+    # The same, for the coroutines that have waited: Python cannot call a C method, and one that both can call would look
+    # for an override at every read.
 
     def _some(self, n: int) -> bytes | None:
         return self._take_some(n)

@@ -15,7 +15,7 @@ CANCELLED = 2
 
 # The task that a loop is running, or None. On 3.11 `current_task` is Python code around this.
 _running_task: Any = (
-    tasks._current_tasks.get  # type: ignore[attr-defined]
+    tasks._current_tasks.get  # type: ignore[attr-defined]  # private
     if sys.version_info < (3, 12)
     else tasks.current_task
 )
@@ -166,7 +166,7 @@ class _NoLoop:
 
 
 # A task asks its future for the result. From asyncio's own class it takes that without a call through Python.
-_RESULT: Future[None] = Future(loop=_NoLoop())  # type: ignore[arg-type]
+_RESULT: Future[None] = Future(loop=_NoLoop())  # type: ignore[arg-type]  # of no loop
 _RESULT.set_result(None)
 
 # The version of the last examined loop class if its loops never nest; else 0.

@@ -82,7 +82,7 @@ async def test_a_stream_that_is_destroyed_unannounced_emits_no_error():
 
 
 @looped
-async def test_an_error_that_is_told_already_is_not_emitted():
+async def test_a_reported_error_is_not_emitted():
     sink = Writable(write=lambda chunk: None)
     seen = recorded(sink, "error", "close")
     sink._s_error_is_told()

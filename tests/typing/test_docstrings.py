@@ -163,3 +163,18 @@ def test_args_names_every_parameter(name, thing):
 )
 def test_raises_names_every_error_of_the_body(name, thing):
     assert raised(thing) - heads(section(inspect.getdoc(thing) or "", "Raises")) == set()
+
+
+NOTHING = (inspect.Signature.empty, None, "None", "Never", "NoReturn", "Self")
+
+
+@pytest.mark.parametrize(
+    ("name", "thing"),
+    [each for each in CALLABLES if not inspect.isclass(each[1])],
+    ids=[name for name, thing in CALLABLES if not inspect.isclass(thing)],
+)
+def test_docstring_says_what_is_returned(name, thing):
+    if inspect.signature(thing).return_annotation in NOTHING:
+        return
+    doc = inspect.getdoc(thing) or ""
+    assert section(doc, "Returns") or re.search(r"\bReturn\b", doc.split("\n\n")[0])

@@ -79,7 +79,11 @@ def uninstall() -> None:
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """Install the streams inside a block: ``with forebay.asyncio.installed():``."""
+    """Install the streams inside a block: ``with forebay.asyncio.installed():``.
+
+    Returns:
+        The context manager.
+    """
     install()
     try:
         yield

@@ -76,13 +76,16 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         return "<{}>".format(" ".join(info))
 
     async def readline(self, *, limit: int | None = None, long_lines: LongLines = "error") -> bytes:
-        """Read the next line with its newline. At the end of the stream, read what is left, then ``b""``.
+        """Read the next line with its newline.
 
         Args:
             limit: The longest line in bytes, without its newline. None is the reader's limit.
             long_lines: What happens to a longer line. ``"error"`` raises ValueError, and the received bytes of the line are
                 lost: as in asyncio, the rest of the line then counts as a line. ``"skip"`` leaves the whole line out.
                 ``"split"`` gives it in pieces of ``limit`` bytes, of which only the last ends with a newline.
+
+        Returns:
+            The line; at the end of the stream what is left, then ``b""``.
 
         Raises:
             ValueError: The line is too long.
@@ -111,6 +114,9 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
             separator: Bytes, or a tuple of bytes; of a tuple, the separator that ends first.
             limit: The most bytes before the separator. None is the reader's limit.
 
+        Returns:
+            The bytes, with the separator.
+
         Raises:
             asyncio.LimitOverrunError: There are more bytes before the separator. They stay in the buffer.
             asyncio.IncompleteReadError: The stream ended before the separator.
@@ -136,10 +142,13 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         return data
 
     async def read(self, n: int = -1) -> bytes:
-        """Read up to ``n`` bytes as soon as one has arrived; ``b""`` at the end.
+        """Read up to ``n`` bytes as soon as one has arrived.
 
         Args:
             n: The most bytes. A negative number reads everything until the end.
+
+        Returns:
+            The bytes; ``b""`` at the end.
         """
         if n < 0:
             blocks = []
@@ -164,6 +173,9 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
 
         Args:
             n: The number of bytes.
+
+        Returns:
+            The bytes.
 
         Raises:
             asyncio.IncompleteReadError: The stream ended before.
@@ -231,10 +243,13 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
         return self._fill(buffer)
 
     async def read_view(self, n: int = sys.maxsize) -> memoryview:
-        """Read up to ``n`` bytes without a copy: a read-only memoryview of data received in one piece; empty at the end.
+        """Read up to ``n`` bytes without a copy.
 
         Args:
             n: The most bytes.
+
+        Returns:
+            A read-only memoryview of data received in one piece; empty at the end.
 
         Raises:
             ValueError: ``n`` is not above 0.
@@ -247,12 +262,15 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
     async def read_lines(
         self, max_lines: int | None = None, *, limit: int | None = None, long_lines: LongLines = "error"
     ) -> list[bytes]:
-        """Read all whole lines that have arrived, at least one. The list is empty at the end.
+        """Read all whole lines that have arrived, at least one.
 
         Args:
             max_lines: The most lines. None means no limit.
             limit: As for `readline`.
             long_lines: As for `readline`.
+
+        Returns:
+            The lines; an empty list at the end.
 
         Raises:
             ValueError: ``max_lines`` is not above 0, or a line is too long.

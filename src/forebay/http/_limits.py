@@ -58,6 +58,6 @@ class Limits:
                 raise OutOfRangeError(f"{field.name} must be above 0, got {value!r}")
 
     def shortest_time(self) -> float | None:
-        """The shortest of the times, in seconds; None if there is none."""
+        """Return the shortest of the times, in seconds; None if there is none."""
         times = (self.header_time, self.idle_time, self.keep_alive_time, self.request_time)
         return min((time for time in times if time is not None), default=None)

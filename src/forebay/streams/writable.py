@@ -163,7 +163,11 @@ class Writable(Stream):
         self._w_uncork_once()
 
     def corked(self) -> AbstractContextManager[Self]:
-        """Hold chunks back inside a block: ``with w.corked():``."""
+        """Hold chunks back inside a block: ``with w.corked():``.
+
+        Returns:
+            The context manager, which gives the stream.
+        """
         return _Corked(self)
 
     def drain(self) -> Awaitable[None]:

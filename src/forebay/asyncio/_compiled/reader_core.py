@@ -484,7 +484,7 @@ class ReaderCore:
     # ---- reads that never wait
 
     def read_nowait(self, n: int = -1) -> bytes | None:
-        """Read up to ``n`` bytes that have arrived. Return None if there are none, ``b""`` at the end.
+        """Return up to ``n`` bytes that have arrived; None if there are none, ``b""`` at the end.
 
         Args:
             n: The most bytes. A negative number reads all that have arrived.
@@ -496,7 +496,7 @@ class ReaderCore:
         return self._take_some(self._queue._total_bytes if n < 0 else n)
 
     def readexactly_nowait(self, n: int) -> bytes | None:
-        """Read ``n`` bytes, or return None if fewer have arrived.
+        """Return the next ``n`` bytes, or None if fewer have arrived.
 
         Args:
             n: The number of bytes.
@@ -512,7 +512,7 @@ class ReaderCore:
         return self._take_exactly(n)
 
     def readuntil_nowait(self, separator: Any = b"\n", *, limit: int | None = None) -> bytes | None:
-        """Read up to and including ``separator``, or return None if it has not arrived. Raises as `readuntil` does.
+        """Return what is up to and including ``separator``, or None if it has not arrived. Raises as `readuntil` does.
 
         Args:
             separator: Bytes, or a tuple of bytes.
@@ -533,7 +533,7 @@ class ReaderCore:
         return self._take_line(self._limit, ERROR)
 
     def readline_nowait(self) -> bytes | None:
-        """Read the next line, or return None if it is not complete; ``b""`` at the end. Raises ValueError as `readline` does."""
+        """Return the next line, None if it is not complete, ``b""`` at the end. Raises ValueError as `readline` does."""
         if self._exception is not None:
             raise self._exception
         return self._take_line(self._limit, ERROR)
@@ -541,7 +541,7 @@ class ReaderCore:
     def read_lines_nowait(
         self, max_lines: int | None = None, *, limit: int | None = None, long_lines: LongLines = "error"
     ) -> list[bytes]:
-        """Read the complete lines that have arrived, as a list; at the end also what follows the last.
+        """Return a list of the complete lines that have arrived; at the end also what follows the last.
 
         Args:
             max_lines: The most lines. None means no limit.

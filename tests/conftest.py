@@ -25,8 +25,10 @@ pytest.register_assert_rewrite(
 )
 
 from forebay._system.kernel_copy import Mover  # noqa: E402
+from support.databases import Postgres, Sqlite  # noqa: E402
 from support.files import Events  # noqa: E402 - assertions in it are explained, too
 from support.loops import LOOPS, Run  # noqa: E402
+from support.postgres import find_programs, postgres_server  # noqa: E402
 from support.queues import BACKENDS, load_queue_class  # noqa: E402
 from support.rings import LARGE, SMALL  # noqa: E402
 
@@ -132,6 +134,26 @@ def client_tls(certificate):
 def tls(server_tls, client_tls):
     """Both contexts: the server's and the client's."""
     return server_tls, client_tls
+
+
+# ---- databases
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """The URL of a server of PostgreSQL of this run."""
+    if find_programs() is None:
+        pytest.skip("PostgreSQL is needed: initdb and postgres")
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request, tmp_path):
+    """A database with 5,000 rows in ``numbers`` and none in ``target``; both have an id and a name."""
+    if request.param == "sqlite":
+        return Sqlite(tmp_path)
+    return Postgres(request.getfixturevalue("postgres"), pytest.importorskip("asyncpg"))
 
 
 # ---- buffers

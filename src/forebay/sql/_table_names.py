@@ -12,7 +12,12 @@ __all__ = ["Table", "is_statement", "parse_table", "quoted"]
 # A name of letters and digits, or any text in double quotes.
 _PART = r'(?:[^\W\d][\w$]*|"(?:[^"]|"")+")'
 _NAME = re.compile(rf"\s*(?:({_PART})\s*\.\s*)?({_PART})\s*\Z")
-_STATEMENT = re.compile(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*|\(\s*)*[A-Za-z]+\s+\S", re.DOTALL)
+_COMMENT = r"(?:\s*(?:--[^\n]*\n|/\*.*?\*/|\())*\s*"
+_WORDS = (
+    "alter|call|copy|create|delete|desc|describe|drop|exec|execute|explain|from|insert|merge|pragma|replace|select|show|"
+    "summarize|table|update|upsert|values|with"
+)
+_STATEMENT = re.compile(rf"{_COMMENT}(?:{_WORDS})\b\s*\S", re.DOTALL | re.IGNORECASE)
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,7 @@ class Readable(Stream):
     A hook is a plain or an ``async`` function and may return a `Completion`. A hook that is given by keyword gets no stream
     argument, so that ``Readable(read=file.read)`` works.
 
-    Events: 'data', 'readable', 'end', 'error', 'close', 'pause', 'resume'. The behaviour is that of Node's
-    ``stream.Readable``; see docs/stream-model.md.
+    Events: 'data', 'readable', 'end', 'error', 'close', 'pause', 'resume', as in Node; see docs/stream-model.md.
 
     Args:
         read: The ``_read`` hook.

@@ -123,8 +123,13 @@ class _CalledSource(Source):
             source = _from_url(made)
         if source is None:
             raise InvalidArgTypeError(f"connection must return a connection, and it returned {made!r}")
-        self._inner = source if source.connection is None else OpenedSource(source.acquire)
-        return await self._inner.acquire()
+        if source.connection is None:
+            self._inner = source
+            return await source.acquire()
+        self._inner = OpenedSource(source.acquire)
+        session = await self._inner.acquire()
+        session.opened()
+        return session
 
     async def release(self, session: Session, usable: bool) -> None:
         """See `Source.release`."""

@@ -171,6 +171,10 @@ class BlockingSession(ABC):
         """See `Session.copy_in`."""
         raise unsupported(self, "copy_in()")
 
+    def opened(self) -> None:
+        """See `Session.opened`."""
+        return
+
     def interrupt(self) -> None:
         """Stop the call that runs in the thread, if the driver can. Called on the loop's thread."""
         return
@@ -261,11 +265,26 @@ class ThreadSession(Session):
 
     async def query(self, statement: str, args: Sequence[Any], count: int) -> Cursor:
         """See `Session.query`."""
-        return _ThreadCursor(self, await self.call(self.blocking.query, statement, args, count))
+        return _ThreadCursor(self, await self._open(self.blocking.query, statement, args, count))
 
     async def query_arrow(self, statement: str, args: Sequence[Any], count: int) -> Cursor:
         """See `Session.query_arrow`."""
-        return _ThreadCursor(self, await self.call(self.blocking.query_arrow, statement, args, count))
+        return _ThreadCursor(self, await self._open(self.blocking.query_arrow, statement, args, count))
+
+    async def _open(self, make: Callable[..., BlockingCursor], *args: Any) -> BlockingCursor:
+        """Run ``make(*args)`` in the thread. If that is cancelled, a cursor that was made all the same is closed."""
+        made: list[BlockingCursor] = []
+
+        def keep() -> None:
+            made.append(make(*args))
+
+        try:
+            await self.call(keep)
+        except asyncio.CancelledError:
+            for cursor in made:
+                await self.call(cursor.close)
+            raise
+        return made[0]
 
     async def row_sink(self, plan: InsertPlan) -> RowSink:
         """See `Session.row_sink`."""
@@ -278,6 +297,10 @@ class ThreadSession(Session):
     async def copy_in(self, table: Table, columns: tuple[str, ...] | None, options: CopyOptions) -> BlockSink:
         """See `Session.copy_in`."""
         return _ThreadBlockSink(self, await self.call(self.blocking.copy_in, table, columns, options))
+
+    def opened(self) -> None:
+        """See `Session.opened`."""
+        self.blocking.opened()
 
     async def is_usable(self) -> bool:
         """See `Session.is_usable`."""

@@ -131,7 +131,7 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         self._first_seen = True
         if is_batch(row):
             self._columnar = True
-            self._expect_batches()
+            self._s_set_write_mark(min(self.writable_high_water_mark, _BATCH_MARK))
             return
         if self._plan.statement is not None:
             return
@@ -142,14 +142,6 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         if self._plan.columns is None:
             self._plan = replace(self._plan, columns=names)
         self._pick = row_maker(self._plan.columns or names)
-
-    def _fed_by(self, source: object) -> None:
-        if getattr(source, "_gives_batches", False):
-            # Before the connection is open, many of them could be queued.
-            self._expect_batches()
-
-    def _expect_batches(self) -> None:
-        self._s_set_write_mark(min(self.writable_high_water_mark, _BATCH_MARK))
 
     def _batches(self, chunks: list[Any]) -> list[Any]:
         """Return record batches as they are, or their rows if the driver does not take batches."""

@@ -50,11 +50,11 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
             check_count("batch", batch)
         check_count("batch_bytes", batch_bytes)
         check_seconds("timeout", timeout)
-        self._gives_batches = check_shape(rows) == ARROW
+        self._arrow = check_shape(rows) == ARROW
         if batch is None:
-            batch = _ARROW_ROWS if self._gives_batches else _ROWS
+            batch = _ARROW_ROWS if self._arrow else _ROWS
         if high_water_mark is None:
-            high_water_mark = _ARROW_MARK if self._gives_batches else batch
+            high_water_mark = _ARROW_MARK if self._arrow else batch
         self._use = ConnectionUse(connection, "query", sql, timeout, lambda: f"{self.row_count} rows")
         #: The statement.
         self.sql = sql
@@ -83,7 +83,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
             await use.begin()
         else:
             use.expect_implicit_transaction()
-        if self._gives_batches:
+        if self._arrow:
             self._cursor = await session.query_arrow(self.sql, self._args, self._batch)
         else:
             self._cursor = await session.query(self.sql, self._args, self._size.rows)
@@ -135,7 +135,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
             self._whole = True
             self.push(None)
             return
-        if not self._gives_batches:
+        if not self._arrow:
             self._size.saw(batch)
             # Wide rows: the buffer is bounded in bytes, too.
             self._s_set_read_mark(min(self._most_rows, self._size.rows))
@@ -148,7 +148,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
                 return
         if self._ahead:
             self._fetch()
-        self.row_count += sum(part.num_rows for part in batch) if self._gives_batches else len(batch)
+        self.row_count += sum(part.num_rows for part in batch) if self._arrow else len(batch)
         push = self.push
         for row in batch:
             push(row)

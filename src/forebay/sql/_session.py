@@ -219,7 +219,11 @@ class Session(ABC):
         """Start to write bytes into a table."""
         raise unsupported(self, "copy_in()")
 
-    # ---- the end
+    # ---- the beginning and the end
+
+    def opened(self) -> None:
+        """Note that the connection was opened for the stream: no transaction of a program is open in it."""
+        return
 
     async def is_usable(self) -> bool:
         """Whether the connection is open and can run the next statement."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ from forebay.sql._adapters import library
 from forebay.sql._blocking import (
     BlockingCursor,
     BlockingRowSink,
-    BlockingSession,
     ThreadSession,
     open_in_thread,
 )
@@ -22,11 +20,10 @@ from forebay.sql._session import InsertPlan, Session, unsupported
 from forebay.sql._source import GivenSource, OpenedSource, Source
 from forebay.sql._table_names import Table, quoted
 from forebay.sql._urls import database_path
+from forebay.sql._whole_transactions import WholeTransactionSession
 
 __all__ = ["DuckdbSession", "adapt", "open_url"]
 
-# In a transaction, an interrupted statement makes the whole transaction fail. So a short one may come to its end.
-_PATIENCE_SECONDS = 0.25
 # Of the tables and views that a stream makes for itself, in the connection's own schema.
 _STAGE = Table("forebay_stage", "temp")
 _BATCH = "forebay_batch"
@@ -54,11 +51,8 @@ def open_url(url: str | os.PathLike[str]) -> Source:
     return OpenedSource(opened)
 
 
-class DuckdbSession(BlockingSession):
-    """A connection of DuckDB.
-
-    DuckDB has no savepoints. So a part of a transaction that is rolled back takes the whole transaction with it.
-    """
+class DuckdbSession(WholeTransactionSession):
+    """A connection of DuckDB."""
 
     driver = "DuckDB"
     takes_batches = True
@@ -66,78 +60,43 @@ class DuckdbSession(BlockingSession):
     def __init__(self, connection: Any) -> None:
         super().__init__()
         self._connection = connection
-        # Whether the transaction that is open is a stream's own, and the levels in it.
-        self._own = False
-        self._depth = 0
-        self._lost = False
-        #: Whether the statement that runs is in a transaction, and the trips of it that are done.
-        self.inside = False
-        self.trips = 0
 
     # ---- transactions
-
-    def in_transaction(self) -> bool:
-        """Whether a stream has begun a transaction. DuckDB begins none by itself."""
-        return self._depth > 0
 
     def execute(self, statement: str) -> None:
         """See `Session.execute`."""
         self._connection.execute(statement)
 
-    def begin(self, isolation: str | None, readonly: bool) -> None:
-        """See `Session.begin`. DuckDB's transactions read a snapshot."""
-        if isolation == "serializable":
-            raise unsupported(self, 'isolation="serializable"')
-        if not self._depth:
-            self._own = not self.callers_transaction()
-            if self._own:
-                self.execute("BEGIN TRANSACTION READ ONLY" if readonly else "BEGIN TRANSACTION")
-        self._depth += 1
-
-    def leave(self, commit: bool) -> None:
-        """See `Session.commit` and `Session.rollback`."""
-        self._depth -= 1
-        if not commit:
-            self._roll_back()
-            return
-        if self._lost:
-            raise InvalidStateError(
-                "the transaction was not committed: one of its streams failed or was left early, and DuckDB can only roll "
-                "back all of it"
-            )
-        try:
-            # Fails in a transaction that has failed: to commit that is no error for DuckDB.
-            self._connection.execute("SELECT 1").fetchall()
-        except Exception:
-            self._roll_back()
-            raise
-        if not self._depth and self._own:
-            self._own = False
-            self.execute("COMMIT")
-
-    def _roll_back(self) -> None:
-        if not self._lost:
-            self.execute("ROLLBACK")
-        self._lost = self._depth > 0
-        if not self._depth:
-            self._own = False
-
-    def callers_transaction(self) -> bool:
-        """Whether the program has begun a transaction. Raises the driver's error if that has failed."""
+    def has_transaction(self) -> bool:
+        """See `WholeTransactionSession.has_transaction`. Outside of a transaction, each statement has another number."""
         first, second = (self._connection.execute("SELECT txid_current()").fetchall() for _ in range(2))
         return bool(first == second)
+
+    def start(self, isolation: str | None, readonly: bool) -> None:
+        """See `WholeTransactionSession.start`. DuckDB's transactions read a snapshot."""
+        if isolation == "serializable":
+            raise unsupported(self, 'isolation="serializable"')
+        self.execute("BEGIN TRANSACTION READ ONLY" if readonly else "BEGIN TRANSACTION")
+
+    def finish(self, commit: bool) -> None:
+        """See `WholeTransactionSession.finish`."""
+        self.execute("COMMIT" if commit else "ROLLBACK")
+
+    def check(self) -> None:
+        """See `WholeTransactionSession.check`."""
+        self._connection.execute("SELECT 1").fetchall()
 
     # ---- data
 
     def query(self, statement: str, args: Sequence[Any], count: int) -> BlockingCursor:
         """See `Session.query`."""
-        self.inside = self._depth > 0 or self.callers_transaction()
+        self.begin_statement()
         return _RowCursor(self, self._connection, statement, args)
 
     def query_arrow(self, statement: str, args: Sequence[Any], count: int) -> BlockingCursor:
         """See `Session.query_arrow`."""
         load_pyarrow()
-        self.inside = self._depth > 0 or self.callers_transaction()
+        self.begin_statement()
         return _BatchCursor(self, self._connection, statement, args, count)
 
     def row_sink(self, plan: InsertPlan) -> BlockingRowSink:
@@ -153,24 +112,17 @@ class DuckdbSession(BlockingSession):
 
     # ---- the end
 
-    def interrupt(self) -> None:
-        """See `BlockingSession.interrupt`."""
-        if self.inside:
-            asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._interrupt, self.trips)
-        else:
-            self._interrupt(self.trips)
-
-    def _interrupt(self, trips: int) -> None:
-        if trips == self.trips:
-            with contextlib.suppress(Exception):
-                # A closed connection has nothing to interrupt.
-                self._connection.interrupt()
+    def interrupt_now(self) -> None:
+        """See `WholeTransactionSession.interrupt_now`."""
+        with contextlib.suppress(Exception):
+            # A closed connection has nothing to interrupt.
+            self._connection.interrupt()
 
     def is_usable(self) -> bool:
         """See `Session.is_usable`."""
         self.inside = False
         try:
-            self._connection.execute("SELECT 1").fetchall()
+            self.check()
         except Exception as error:
             # A transaction of the program that has failed is the program's to roll back.
             return type(error).__name__ == "TransactionException"

@@ -1,0 +1,110 @@
+"""Connections without savepoints: a part of a transaction that is rolled back takes the whole transaction with it."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import abstractmethod
+
+from forebay.errors import InvalidStateError
+from forebay.sql._blocking import BlockingSession
+
+__all__ = ["WholeTransactionSession"]
+
+# In a transaction, an interrupted statement makes the whole transaction fail. So a short one may come to its end.
+_PATIENCE_SECONDS = 1.0
+
+
+class WholeTransactionSession(BlockingSession):
+    """A session whose driver has no savepoints, or none that can be used after an error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Whether the transaction that is open is a stream's own, and the levels in it.
+        self._own = False
+        self._depth = 0
+        self._lost = False
+        #: Whether the statement that runs is in a transaction of a program or of several streams.
+        self.inside = False
+        #: How many calls of statements are done.
+        self.trips = 0
+
+    # ---- what a driver provides
+
+    @abstractmethod
+    def has_transaction(self) -> bool:
+        """Whether the program has begun a transaction. Raises the driver's error if that has failed."""
+
+    @abstractmethod
+    def start(self, isolation: str | None, readonly: bool) -> None:
+        """Begin a transaction."""
+
+    @abstractmethod
+    def finish(self, commit: bool) -> None:
+        """Commit the transaction or roll it back."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Run a statement that fails if the transaction has failed."""
+
+    @abstractmethod
+    def interrupt_now(self) -> None:
+        """Stop the call that runs in the thread."""
+
+    # ---- transactions
+
+    def in_transaction(self) -> bool:
+        """Whether a stream has begun a transaction."""
+        return self._depth > 0
+
+    def begin(self, isolation: str | None, readonly: bool) -> None:
+        """See `Session.begin`."""
+        if not self._depth:
+            self._own = not self.has_transaction()
+            if self._own:
+                self.start(isolation, readonly)
+        self._depth += 1
+
+    def leave(self, commit: bool) -> None:
+        """See `Session.commit` and `Session.rollback`."""
+        self._depth -= 1
+        if not commit:
+            self._roll_back()
+            return
+        if self._lost:
+            raise InvalidStateError(
+                "the transaction was not committed: one of its streams failed or was left early, and "
+                f"{self.driver} can only roll back all of it"
+            )
+        try:
+            # Without this, the commit of a transaction that has failed would report no error.
+            self.check()
+        except Exception:
+            self._roll_back()
+            raise
+        if not self._depth and self._own:
+            self._own = False
+            self.finish(True)
+
+    def _roll_back(self) -> None:
+        if not self._lost:
+            self.finish(False)
+        self._lost = self._depth > 0
+        if not self._depth:
+            self._own = False
+
+    # ---- statements
+
+    def begin_statement(self) -> None:
+        """Note in which transaction the statement of a stream is going to run."""
+        self.inside = self._depth > 0 or self.has_transaction()
+
+    def interrupt(self) -> None:
+        """See `BlockingSession.interrupt`."""
+        if self.inside:
+            asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._interrupt, self.trips)
+        else:
+            self.interrupt_now()
+
+    def _interrupt(self, trips: int) -> None:
+        if trips == self.trips:
+            self.interrupt_now()

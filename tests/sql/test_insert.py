@@ -203,7 +203,7 @@ def test_a_failure_inside_a_transaction_of_the_program_leaves_it_usable(run, dat
     run(main)
 
 
-def test_a_writer_is_told_to_wait(run, database):
+def test_write_returns_false_at_the_mark(run, database):
     async def main():
         async with connected(database) as connection:
             sink = sql.insert(connection, "target", high_water_mark=50)

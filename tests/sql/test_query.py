@@ -357,7 +357,7 @@ def test_a_wrong_option_is_named(run, options, error, message):
 
 
 @pytest.mark.parametrize("connection", [None, 5, object(), int])
-def test_what_is_no_connection_is_refused(run, connection):
+def test_a_wrong_connection_is_refused(run, connection):
     async def main():
         with pytest.raises(InvalidArgTypeError, match="connection must be a connection, a pool"):
             sql.query(connection, "select 1")

@@ -74,6 +74,19 @@ def digits(number: int) -> Iterator[str]:
     yield from str(number)
 
 
+def joined_bytes(chunks: list[bytes]) -> bytes:
+    return b"".join(chunks)
+
+
+def all_digits(numbers: list[int]) -> Iterator[str]:
+    for number in numbers:
+        yield from str(number)
+
+
+async def all_in_words(numbers: list[int]) -> str:
+    return " ".join(map(str, numbers))
+
+
 def is_str(value: object) -> TypeGuard[str]:
     return isinstance(value, str)
 
@@ -361,6 +374,12 @@ def made() -> None:
     assert_type(Transform(transform=bytes.upper), Transform[bytes, bytes])
     assert_type(Transform(transform=in_words, object_mode=True), Transform[int, str])
     assert_type(Transform(transform=digits), Transform[int, str])
+    assert_type(Transform(transform_many=joined_bytes, flush=bytes), Transform[bytes, bytes])
+    assert_type(Transform(transform_many=all_digits), Transform[int, str])
+    assert_type(Transform(transform_many=all_in_words, object_mode=True), Transform[int, str])
+    assert_type(Transform(transform=in_words, transform_many=all_digits), Transform[int, str])
+    assert_type(Numbers(3).push_many(range(3)), bool)
+    Numbers(3).push_many([1, 2, None])
     compressor = zlib.compressobj()
     assert_type(
         Readable.from_([b"x"]).pipe(Transform(transform=compressor.compress, flush=compressor.flush)).read(),

@@ -191,6 +191,9 @@ create_write_stream("a").write(3)  # error: call-overload
 hashing().write("text")  # error: call-overload
 number: int = Readable.from_(["x"]).read()  # error: assignment
 text: str | None = create_read_stream("a").read()  # error: assignment
+Numbers().push_many(["x"])  # error: list-item
+Numbers().push_many(3)  # error: arg-type
+Transform(transform_many=bytes.upper)  # error: arg-type
 
 # Stages that do not fit.
 Readable().pipe(Readable())  # error: arg-type

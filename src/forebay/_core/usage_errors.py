@@ -32,7 +32,7 @@ _BOTH = (
     "allow_half_open",
 )
 _DUPLEX = ("read", "write", "writev", "final", "readable", "writable")
-_TRANSFORM = ("transform", "flush")
+_TRANSFORM = ("transform", "transform_many", "flush")
 
 
 def wrong_options(stream: Any, given: tuple[Any, ...], unknown: dict[str, Any]) -> NoReturn:
@@ -79,6 +79,7 @@ _CALLBACKS = {"callback", "cb", "done", "next", "next_"}
 _RETURNS = {
     "_read": "push the chunks, or return what was read",
     "_transform": "return the output",
+    "_transform_many": "return the output",
     "_flush": "return the last output",
     "_destroy": "return when all is released",
 }
@@ -110,9 +111,9 @@ def hook_error(stream: Any, name: str, hook: Any, error: BaseException) -> BaseE
 
 
 def _argument(name: str) -> str:
-    return {"_read": "the size alone", "_writev": "the chunks alone", "_destroy": "the error alone"}.get(
-        name, "the chunk alone"
-    )
+    if name in ("_writev", "_transform_many"):
+        return "the chunks alone"
+    return {"_read": "the size alone", "_destroy": "the error alone"}.get(name, "the chunk alone")
 
 
 _SILENT_SECONDS = 0.5
@@ -217,6 +218,20 @@ def checked_source(source: Any) -> Any:
             f"a source must be a Readable, an iterable or an async iterable, got {source!r:.80}{hint(source)}{text}"
         )
     return source
+
+
+def listed(chunks: Any) -> list[Any]:
+    """Return the chunks that push_many() is given, in a list of its own. Raises InvalidArgTypeError."""
+    if isinstance(chunks, (str, bytes, bytearray, memoryview)):
+        raise InvalidArgTypeError(
+            f"push_many() needs an iterable of chunks, got {chunks!r:.80}: that is one chunk, for push()"
+        )
+    try:
+        return list(chunks)
+    except TypeError:
+        if hasattr(type(chunks), "__iter__"):
+            raise
+    raise InvalidArgTypeError(f"push_many() needs an iterable of chunks, got {chunks!r:.80}")
 
 
 def is_class(value: Any, base: Callable[..., Any]) -> bool:

@@ -24,6 +24,9 @@ class Transform(Duplex[In_contra, Out_co], Generic[In_contra, Out_co]):
     ``_transform(chunk)``
         Return the output for ``chunk``, or None for no output. The hook can also be a plain or async generator of
         outputs, which runs only while there is room, or it can `push` them.
+    ``_transform_many(chunks)``
+        Take a list of chunks in one call, if several are queued; return the output in the same ways. Without a
+        ``_transform`` hook it gets every chunk, a single one in a list of its own.
     ``_flush()``
         Return the last output, in the same ways. The stream calls the hook after the last chunk.
 
@@ -32,6 +35,7 @@ class Transform(Duplex[In_contra, Out_co], Generic[In_contra, Out_co]):
 
     Args:
         transform: The ``_transform`` hook.
+        transform_many: The ``_transform_many`` hook.
         flush: The ``_flush`` hook.
         destroy: The ``_destroy`` hook.
         construct: The ``_construct`` hook.
@@ -64,6 +68,7 @@ class Transform(Duplex[In_contra, Out_co], Generic[In_contra, Out_co]):
             self: Transform[_A, str],
             *,
             transform: Callable[[_A], object] | None = None,
+            transform_many: Callable[[list[_A]], object] | None = None,
             flush: Callable[[], object] | None = None,
             encoding: str,
             **options: Unpack[TransformOptions],
@@ -73,6 +78,7 @@ class Transform(Duplex[In_contra, Out_co], Generic[In_contra, Out_co]):
             self,
             *,
             transform: Callable[[In_contra], Iterator[Out_co] | AsyncIterator[Out_co]],
+            transform_many: Callable[[list[In_contra]], Output[Out_co]] | None = None,
             flush: Callable[[], Output[Out_co]] | None = None,
             encoding: str | None = None,
             **options: Unpack[TransformOptions],
@@ -82,6 +88,25 @@ class Transform(Duplex[In_contra, Out_co], Generic[In_contra, Out_co]):
             self,
             *,
             transform: Callable[[In_contra], Awaitable[Out_co | None]],
+            transform_many: Callable[[list[In_contra]], Output[Out_co]] | None = None,
+            flush: Callable[[], Output[Out_co]] | None = None,
+            encoding: str | None = None,
+            **options: Unpack[TransformOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            *,
+            transform_many: Callable[[list[In_contra]], Iterator[Out_co] | AsyncIterator[Out_co]],
+            flush: Callable[[], Output[Out_co]] | None = None,
+            encoding: str | None = None,
+            **options: Unpack[TransformOptions],
+        ) -> None: ...
+        @overload
+        def __init__(
+            self,
+            *,
+            transform_many: Callable[[list[In_contra]], Awaitable[Out_co | None]],
             flush: Callable[[], Output[Out_co]] | None = None,
             encoding: str | None = None,
             **options: Unpack[TransformOptions],
@@ -91,6 +116,7 @@ class Transform(Duplex[In_contra, Out_co], Generic[In_contra, Out_co]):
             self,
             *,
             transform: Callable[[In_contra], Out_co | Completion | None] | None = None,
+            transform_many: Callable[[list[In_contra]], Out_co | Completion | None] | None = None,
             flush: Callable[[], Output[Out_co]] | None = None,
             encoding: str | None = None,
             **options: Unpack[TransformOptions],

@@ -21,6 +21,7 @@ class TransformSide(WritableSide):
     _t_active: bool
     _t_pass: bool
     _t_held: bool
+    _t_many: bool
     _t_flushing: bool
     _t_outputs: Any
     _t_room: Any
@@ -33,6 +34,7 @@ class TransformSide(WritableSide):
         self,
         *positional: Any,
         transform: Any = None,
+        transform_many: Any = None,
         flush: Any = None,
         destroy: Any = None,
         construct: Any = None,
@@ -74,7 +76,7 @@ class TransformSide(WritableSide):
         self._r_sync = False
         self._w_start(
             transform,
-            None,
+            None if self._t_pass else transform_many,
             None,
             mark("high_water_mark", writable_high_water_mark, writable_object_mode),
             writable_object_mode,
@@ -87,6 +89,9 @@ class TransformSide(WritableSide):
     def _w_find_hooks(self) -> None:
         if self._t_active:
             self._w_hook = self._w_method(self._w_hook, "_transform")
+            if self._w_many_hook is None and not self._t_pass:
+                self._w_many_hook = calls.method_of(self, "_transform_many")
+            self._t_many = self._w_many_hook is not None
         WritableSide._w_find_hooks(self)
 
     def _w_call_write(self, chunk: Any) -> None:
@@ -104,18 +109,39 @@ class TransformSide(WritableSide):
             self._w_find_hooks()
         hook = self._w_hook
         if hook is None:
-            self._w_written(
-                NotImplementedHookError(
-                    "this Transform has no _transform: give transform=, or override _transform in a subclass"
-                )
-            )
+            self._t_call_without_transform(chunk)
             return
         result = calls.attempt_method(hook, self, chunk) if self._w_hook_self else calls.attempt(hook, chunk)
         if result is None or type(result) is bytes:
             self._t_done(None, result)
-        elif type(result) is calls.Raised:
+        else:
+            self._t_answered(result, "_transform", hook)
+
+    def _t_call_without_transform(self, chunk: Any) -> None:
+        if self._t_many:
+            self._w_call_writev([chunk])
+            return
+        self._w_written(
+            NotImplementedHookError(
+                "this Transform has no _transform: give transform= or transform_many=, or override _transform in a "
+                "subclass"
+            )
+        )
+
+    def _w_call_writev(self, chunks: list[Any]) -> None:
+        """Hand the chunks that have queued up to the hook for many."""
+        if self._t_many:
+            self._t_before = self._r_length
+            hook = self._w_many_hook
+            self._t_answered(calls.attempt(hook, chunks), "_transform_many", hook)
+        else:
+            WritableSide._w_call_writev(self, chunks)
+
+    def _t_answered(self, result: Any, name: Any, hook: Any) -> None:
+        """Take what a hook returned, or raised."""
+        if type(result) is calls.Raised:
             raised = result
-            self._w_written(self._s_hook_error("_transform", hook, raised.error))
+            self._w_written(self._s_hook_error(name, hook, raised.error))
         else:
             self._t_returned(result, k.HOOK_TRANSFORM)
 
@@ -130,7 +156,7 @@ class TransformSide(WritableSide):
             self._s_hook_returned(kind, result)
 
     def _t_done(self, error: Any, value: Any) -> None:
-        """Complete the write of a transformed chunk: now, on a tick, or when the readable side has room (T1)."""
+        """Complete the writes of one call of the hook: now, on a tick, or when the readable side has room (T1)."""
         if error is not None:
             self._w_written(error)
             return

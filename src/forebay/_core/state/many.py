@@ -1,0 +1,131 @@
+"""Many chunks in one call.
+
+`push_many` has the events, marks and order of one push() after the other. A *run* is a row of pushes between which no
+foreign code can run. Its objects go to the buffer, or through a pipe to a queue, in one loop, and what each push would do
+again is done once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from forebay._core.scheduling import calls
+from forebay._core.state.pipe import Pipe
+from forebay._core.state.stream import Stream
+
+
+def push_many(stream: Stream, chunks: list[Any]) -> bool:
+    """Push each of ``chunks``; return what the last push returns. The caller hands the list over."""
+    if stream._s_debug:
+        stream._s_check_loop("push_many()")
+    at = 0
+    count = len(chunks)
+    more = not stream._s_destroyed and stream._s_errored is None and stream._r_can_push()
+    while at < count:
+        taken = _push_run(stream, chunks, at)
+        if taken:
+            at += taken
+            more = not stream._s_destroyed and stream._s_errored is None and stream._r_can_push()
+        else:
+            more = stream._r_push(chunks[at], None)
+            at += 1
+    return more
+
+
+def take_waiting(stream: Stream) -> list[Any] | None:
+    """Take what waits in the queue of a stream whose hook is at work, to go with the chunk that the hook has; or None."""
+    return stream._w_take_waiting()
+
+
+def _push_run(stream: Stream, chunks: list[Any], at: int) -> int:
+    """Push as many as foreign code cannot come between; return how many, 0 where the next one needs a push of its own."""
+    if (
+        not stream._r_object
+        or stream._r_decoder is not None
+        or stream._r_ended
+        or stream._s_destroyed
+        or stream._s_errored is not None
+    ):
+        return 0
+    if stream._r_sync or stream._r_flowing != 1 or stream._r_length or stream._r_data_handler is None:
+        return _buffer_run(stream, chunks, at)
+    return 0 if calls.crowded() else _pipe_run(stream, chunks, at)
+
+
+def _buffer_run(stream: Stream, chunks: list[Any], at: int) -> int:
+    """R3, for chunks that no listener gets at once."""
+    buffer = stream._r_buffer
+    first = at
+    count = len(chunks)
+    if buffer is None or not buffer.has_room(count - at):
+        buffer = stream._r_make_room()
+        buffer.reserve(count - at)
+        # The garbage collector may have run, and with it other code.
+        return _push_run(stream, chunks, at)
+    while at < count and chunks[at] is not None:
+        buffer.put(chunks[at])
+        at += 1
+    taken = at - first
+    if taken:
+        stream._r_reading = False
+        stream._r_chunks += taken
+        stream._r_bytes += taken
+        stream._r_length += taken
+        if stream._r_length > stream._r_peak:
+            stream._r_peak = stream._r_length
+        if stream._r_need_readable:
+            stream._r_announce()
+        stream._r_read_more()
+    return taken
+
+
+def _pipe_run(stream: Stream, chunks: list[Any], at: int) -> int:
+    """P5 and W1, for chunks that only wait in the queue of the one destination. The one that fills it is not among them."""
+    if not isinstance(stream._r_data_listener, Pipe):
+        return 0
+    link = stream._r_data_listener
+    dest = link._dest
+    if (
+        link._detour
+        or not dest._w_object
+        or dest._w_ending
+        or dest._s_destroyed
+        or dest._s_errored is not None
+        or not (dest._w_writing or dest._w_corked or not dest._s_constructed)
+    ):
+        return 0
+    first = at
+    last = at + dest._w_hwm - 1 - dest._w_length
+    count = len(chunks)
+    if last > count:
+        last = count
+    if at >= last:
+        return 0
+    buffer = dest._w_buffer
+    if buffer is None or not buffer.has_room(2 * (last - at)):
+        dest._w_make_room()
+        buffer = dest._w_buffer
+        buffer.reserve(2 * (last - at))
+        # As above.
+        return _push_run(stream, chunks, at)
+    while at < last and chunks[at] is not None:
+        buffer.put(chunks[at])
+        buffer.put(None)
+        at += 1
+    taken = at - first
+    if taken == 0:
+        return 0
+    dest._w_pending += taken
+    dest._w_chunks += taken
+    dest._w_bytes += taken
+    dest._w_length += taken
+    if dest._w_length > dest._w_peak:
+        dest._w_peak = dest._w_length
+    stream._r_reading = False
+    stream._r_chunks += taken
+    stream._r_bytes += taken
+    if stream._r_await is not None:
+        stream._r_forget_drains()
+    stream._r_did_read = True
+    stream._r_read_more()
+    return taken

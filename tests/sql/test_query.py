@@ -385,15 +385,17 @@ def test_a_query_is_a_readable(run, database):
     run(main)
 
 
-def test_a_query_that_is_dropped_frees_its_connection(run, database):
+def test_a_query_that_is_dropped_gives_its_connection_back(run, database):
     async def main():
         async with connected(database) as connection:
             query = sql.query(connection, ALL)
+            # As soon as there are rows, nothing but this function holds the stream.
             await forebay.once(query, "readable")
+            await asyncio.sleep(0.2)
             del query
-            await asyncio.sleep(0.1)
             gc.collect()
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
+            assert not database.in_transaction(connection)
             assert await sql.query(connection, "select 1", rows=tuple).to_list() == [(1,)]
 
     run(main)

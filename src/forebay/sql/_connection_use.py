@@ -23,11 +23,17 @@ _LAST_SECONDS = 0.5
 # Characters of a statement in the note of an error.
 _LONGEST_STATEMENT = 200
 
+# The tasks that give connections back whose streams are gone. The loop itself holds tasks weakly.
+_endings: set[asyncio.Task[None]] = set()
+
 
 class ConnectionUse:
     """The connection of one stream, from its opening to its 'close'.
 
     ``state`` is "open" while the stream may use the connection, then "usable" or "discarded".
+
+    It holds nothing of the stream. So a stream that is dropped without being closed takes its use of the connection with it,
+    and the connection is given back all the same.
     """
 
     def __init__(
@@ -36,14 +42,16 @@ class ConnectionUse:
         stage: str,
         statement: str,
         timeout: float | None,
-        progress: Callable[[], str],
+        unit: str,
     ) -> None:
         self._source: Source = find_source(connection)
         self._stage = stage
         #: The statement, or the name of the table.
         self.statement = statement
         self._timeout = timeout
-        self._progress = progress
+        self._unit = unit
+        #: How many rows or bytes have passed: ``unit`` says which.
+        self.count = 0
         self._claim: Claim | None = None
         self._session: Session | None = None
         self._call: asyncio.Task[Any] | None = None
@@ -52,6 +60,7 @@ class ConnectionUse:
         # Whether a transaction that the driver begins by itself is the stream's.
         self._implicit = False
         self._stopped = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.state = "open"
         if self._source.connection is not None:
             self._claim = Claim(self._source.connection, self.label)
@@ -132,7 +141,7 @@ class ConnectionUse:
 
     def annotate(self, error: BaseException) -> None:
         """Say in a note of ``error`` in which stage it happened, for which statement, and after how many rows."""
-        note = f"in {self.label}, after {self._progress()}"
+        note = f"in {self.label}, after {self.count} {self._unit}"
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)
 
@@ -140,6 +149,7 @@ class ConnectionUse:
 
     async def open(self) -> Session:
         """Get the connection."""
+        self._loop = asyncio.get_running_loop()
         if self._claim is not None:
             await self._claim.taken()
         self._session = await self._source.acquire()
@@ -208,6 +218,18 @@ class ConnectionUse:
 
         task.add_done_callback(closed)
         return completion
+
+    def __del__(self) -> None:
+        loop = self._loop
+        if self._session is not None and not self._stopped and loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._dropped)
+
+    def _dropped(self) -> None:
+        """Give the connection of a stream back that was dropped without being closed."""
+        self.stop()
+        task = asyncio.get_running_loop().create_task(self._close(None, False))
+        _endings.add(task)
+        task.add_done_callback(_endings.discard)
 
     async def _close(self, wind_up: Callable[[], Awaitable[None]] | None, whole: bool) -> None:
         usable = False

@@ -48,16 +48,18 @@ class CopyIn(DatabaseStream, Writable[Buffer]):
         self._options = check_copy(format, header, delimiter, null)
         check_choice("transaction", transaction, _TRANSACTIONS)
         check_seconds("timeout", timeout)
-        self._use = ConnectionUse(
-            connection, "copy_in", table, timeout, lambda: f"{self.bytes_written} bytes"
-        )
+        self._use = ConnectionUse(connection, "copy_in", table, timeout, "bytes")
         #: The table.
         self.table = table
-        self.bytes_written = 0
         self.rows_committed: int | None = 0
         self._transaction = transaction
         self._blocks: BlockSink | None = None
         super().__init__(high_water_mark=_MARK if high_water_mark is None else high_water_mark, signal=signal)
+
+    @property
+    def bytes_written(self) -> int:
+        """The number of bytes that were handed to the driver."""
+        return self._use.count
 
     # ---- hooks
 
@@ -79,7 +81,7 @@ class CopyIn(DatabaseStream, Writable[Buffer]):
     async def _send(self, chunks: list[Any]) -> None:
         assert self._blocks is not None
         await self._blocks.write(chunks)
-        self.bytes_written += sum(map(len, chunks))
+        self._use.count += sum(map(len, chunks))
 
     def _final(self) -> Completion:
         return self._use.hook(self._finish())

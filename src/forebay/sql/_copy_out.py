@@ -41,13 +41,17 @@ class CopyOut(DatabaseStream, Readable[bytes]):
         check_statement("source", source)
         check_seconds("timeout", timeout)
         self._options = check_copy(format, header, delimiter, null)
-        self._use = ConnectionUse(connection, "copy_out", source, timeout, lambda: f"{self.bytes_read} bytes")
+        self._use = ConnectionUse(connection, "copy_out", source, timeout, "bytes")
         #: The table or the query.
         self.source = source
-        self.bytes_read = 0
         self._args = args
         self._blocks: BlockSource | None = None
         super().__init__(high_water_mark=_MARK if high_water_mark is None else high_water_mark, signal=signal)
+
+    @property
+    def bytes_read(self) -> int:
+        """The number of bytes that came from the server so far."""
+        return self._use.count
 
     # ---- hooks
 
@@ -76,7 +80,7 @@ class CopyOut(DatabaseStream, Readable[bytes]):
         if error is not None:
             self.destroy(error)
         elif block:
-            self.bytes_read += len(block)
+            self._use.count += len(block)
             self.push(block)
         else:
             self._whole = True

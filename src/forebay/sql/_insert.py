@@ -68,10 +68,9 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         check_choice("transaction", transaction, TRANSACTIONS)
         if high_water_mark is None:
             high_water_mark = batch
-        self._use = ConnectionUse(connection, "insert", into, timeout, lambda: f"{self.rows_written} rows")
+        self._use = ConnectionUse(connection, "insert", into, timeout, "rows")
         #: The table or the statement.
         self.into = into
-        self.rows_written = 0
         self.rows_committed = 0
         self._batch = batch
         self._linger = linger
@@ -88,6 +87,11 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         self._sending = False
         self._held: tuple[Completion, Callable[[], Coroutine[Any, Any, None]]] | None = None
         super().__init__(object_mode=True, high_water_mark=high_water_mark, signal=signal)
+
+    @property
+    def rows_written(self) -> int:
+        """The number of rows that were handed to the driver."""
+        return self._use.count
 
     # ---- hooks
 
@@ -170,7 +174,7 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
                 await self._use.begin()
             self._sink = await self._use.session.row_sink(self._plan)
         await self._sink.write(rows)
-        self.rows_written += sum(row.num_rows for row in rows) if is_batch(rows[0]) else len(rows)
+        self._use.count += sum(row.num_rows for row in rows) if is_batch(rows[0]) else len(rows)
         if self._transaction != "stream":
             await self._finish_sink()
             await self._use.commit()

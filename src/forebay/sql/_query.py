@@ -55,11 +55,10 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
             batch = _ARROW_ROWS if self._arrow else _ROWS
         if high_water_mark is None:
             high_water_mark = _ARROW_MARK if self._arrow else batch
-        self._use = ConnectionUse(connection, "query", sql, timeout, lambda: f"{self.row_count} rows")
+        self._use = ConnectionUse(connection, "query", sql, timeout, "rows")
         #: The statement.
         self.sql = sql
         self.columns: tuple[str, ...] | None = None
-        self.row_count = 0
         self._args = args
         self._rows = rows
         self._convert: Convert | None = None
@@ -73,6 +72,11 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
         self._fetching = False
         self._wanted = False
         super().__init__(object_mode=True, high_water_mark=high_water_mark, signal=signal)
+
+    @property
+    def row_count(self) -> int:
+        """The number of rows that the stream has given so far."""
+        return self._use.count
 
     # ---- hooks
 
@@ -148,7 +152,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
                 return
         if self._ahead:
             self._fetch()
-        self.row_count += sum(part.num_rows for part in batch) if self._arrow else len(batch)
+        self._use.count += sum(part.num_rows for part in batch) if self._arrow else len(batch)
         push = self.push
         for row in batch:
             push(row)

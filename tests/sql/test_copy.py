@@ -194,3 +194,84 @@ def test_a_database_without_copy_says_so(run, tmp_path):
             await consumers.text(sql.copy_out(f"sqlite:{tmp_path / 'x.db'}", "target"))
 
     run(main)
+
+
+# ---- columns from the header line
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize(
+    ("data", "delimiter"),
+    [
+        (b"name,id\nx,1\n,2\n", None),
+        (b'\xef\xbb\xbf"name","id"\r\n"x",1\r\n,2\r\n', None),
+        (b"name\tid\nx\t1\n\t2", "\t"),
+    ],
+    ids=["plain", "quoted", "tabs"],
+)
+def test_the_header_line_names_the_columns(run, server, size, data, delimiter):
+    async def main():
+        async with connected(server) as connection:
+            sink = sql.copy_in(connection, "target", header="columns", delimiter=delimiter)
+            source = forebay.Readable.from_([data[at : at + size] for at in range(0, len(data), size)])
+            await pipeline(source, sink)
+            assert (sink.rows_committed, sink.bytes_written) == (2, len(data))
+            rows = await server.rows(connection, "select id, name from target order by id")
+            assert rows == [(1, "x"), (2, None)]
+
+    run(main)
+
+
+def test_a_name_in_the_header_line_may_have_a_line_feed(run, server):
+    async def main():
+        async with connected(server) as connection:
+            await connection.execute('create temp table odd("a\n""b" int, c int)')
+            sink = sql.copy_in(connection, "odd", header="columns")
+            await pipeline([b'c,"a\n', b'""b"\n2,1\n'], sink)
+            assert await server.rows(connection, "select * from odd") == [(1, 2)]
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"id,other\n1,2\n", 'column "other"'),
+        (b"id,id\n1,2\n", "has a column twice"),
+        (b"\n1,2\n", "first line is empty"),
+        (b"id,n\xe4me\n1,2\n", "not CSV in UTF-8"),
+        (b'"id,name\n1,2\n', "not CSV in UTF-8"),
+        (b"id,other", 'column "other"'),
+    ],
+)
+def test_a_header_line_that_does_not_fit(run, server, data, words):
+    async def main():
+        async with connected(server) as connection:
+            sink = sql.copy_in(connection, "target", header="columns")
+            with pytest.raises(Exception, match=words):
+                await pipeline([data], sink)
+            await closed(sink)
+            assert sink.connection_state == "usable"
+            assert await server.rows(connection, "select * from target") == []
+
+    run(main)
+
+
+@pytest.mark.parametrize("data", [b"", b"name", b"name,id\n"])
+def test_a_header_line_without_rows(run, server, data):
+    async def main():
+        async with connected(server) as connection:
+            sink = sql.copy_in(connection, "target", header="columns")
+            await pipeline([data] if data else [], sink)
+            assert sink.rows_committed == 0
+
+    run(main)
+
+
+def test_what_does_not_go_with_columns_from_the_header_line(server):
+    with pytest.raises(InvalidArgValueError, match="is for format"):
+        sql.copy_in(server.url, "target", header="columns", format="text")
+    with pytest.raises(InvalidArgValueError, match="leave columns out"):
+        sql.copy_in(server.url, "target", header="columns", columns=("id",))
+    with pytest.raises(InvalidArgTypeError, match="header must be"):
+        sql.copy_in(server.url, "target", header="names")

@@ -277,7 +277,7 @@ def copy_in(
     *,
     columns: Sequence[str] | None = None,
     format: Literal["csv", "text", "binary"] = "csv",
-    header: bool = False,
+    header: bool | Literal["columns"] = False,
     delimiter: str | None = None,
     null: str | None = None,
     transaction: Literal["stream"] | None = "stream",
@@ -294,7 +294,8 @@ def copy_in(
         table: The name of a table.
         columns: The columns that the bytes have. None is all columns of the table in their order.
         format: "csv", "text" or "binary".
-        header: Whether the first line is the names of the columns.
+        header: Whether the first line is the names of the columns. "columns" also takes the columns, and their order, from
+            that line of CSV; True only skips it.
         delimiter: The character between values. None is the server's default.
         null: How NULL is written. None is the server's default.
         transaction: "stream" begins a transaction and commits it at the end. None leaves it to the connection.

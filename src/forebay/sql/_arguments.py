@@ -15,6 +15,7 @@ __all__ = [
     "check_columns",
     "check_copy",
     "check_count",
+    "check_named",
     "check_seconds",
     "check_statement",
 ]
@@ -86,3 +87,13 @@ def check_copy(format: object, header: object, delimiter: object, null: object) 
     if format == "binary" and (header or delimiter is not None or null is not None):
         raise InvalidArgValueError('format="binary" has no header, delimiter or null')
     return CopyOptions(format, header, delimiter, null)  # type: ignore[arg-type]
+
+
+def check_named(format: object, columns: object) -> None:
+    """Check the arguments beside ``header="columns"``."""
+    if format != "csv":
+        raise InvalidArgValueError(f'header="columns" is for format="csv", got format={format!r}')
+    if columns is not None:
+        raise InvalidArgValueError(
+            'header="columns" takes the columns from the header line; leave columns out'
+        )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from forebay._core.abort import AbortSignal
 from forebay._core.state.completion import Completion
-from forebay.sql._arguments import check_choice, check_columns, check_copy, check_seconds
+from forebay.sql._arguments import check_choice, check_columns, check_copy, check_named, check_seconds
 from forebay.sql._connection_use import ConnectionUse
 from forebay.sql._database_stream import DatabaseStream
+from forebay.sql._header_line import header_names
 from forebay.sql._session import BlockSink
 from forebay.sql._table_names import parse_table
 from forebay.streams.generics import Buffer
@@ -35,7 +36,7 @@ class CopyIn(DatabaseStream, Writable[Buffer]):
         *,
         columns: Sequence[str] | None = None,
         format: str = "csv",
-        header: bool = False,
+        header: bool | Literal["columns"] = False,
         delimiter: str | None = None,
         null: str | None = None,
         transaction: str | None = "stream",
@@ -45,7 +46,10 @@ class CopyIn(DatabaseStream, Writable[Buffer]):
     ) -> None:
         self._table = parse_table("table", table)
         self._columns = check_columns("columns", columns)
-        self._options = check_copy(format, header, delimiter, null)
+        self._named = header == "columns"
+        if self._named:
+            check_named(format, self._columns)
+        self._options = check_copy(format, self._named or header, delimiter, null)
         check_choice("transaction", transaction, _TRANSACTIONS)
         check_seconds("timeout", timeout)
         self._use = ConnectionUse(connection, "copy_in", table, timeout, "bytes")
@@ -54,6 +58,8 @@ class CopyIn(DatabaseStream, Writable[Buffer]):
         self.rows_committed: int | None = 0
         self._transaction = transaction
         self._blocks: BlockSink | None = None
+        # What came before the header line was whole.
+        self._head = b""
         super().__init__(high_water_mark=_MARK if high_water_mark is None else high_water_mark, signal=signal)
 
     @property
@@ -70,7 +76,11 @@ class CopyIn(DatabaseStream, Writable[Buffer]):
             await use.begin()
         else:
             use.expect_implicit_transaction()
-        self._blocks = await session.copy_in(self._table, self._columns, self._options)
+        if not self._named:
+            await self._start(self._columns)
+
+    async def _start(self, columns: tuple[str, ...] | None) -> None:
+        self._blocks = await self._use.session.copy_in(self._table, columns, self._options)
 
     def _write(self, chunk: Any) -> Completion:
         return self._writev([chunk])
@@ -79,6 +89,13 @@ class CopyIn(DatabaseStream, Writable[Buffer]):
         return self._use.hook(self._send(chunks))
 
     async def _send(self, chunks: list[Any]) -> None:
+        if self._blocks is None:
+            self._head += b"".join(chunks)
+            names = header_names(self._head, self._options.delimiter)
+            if names is None:
+                return
+            await self._start(names)
+            chunks, self._head = [self._head], b""
         assert self._blocks is not None
         await self._blocks.write(chunks)
         self._use.count += sum(map(len, chunks))
@@ -87,6 +104,9 @@ class CopyIn(DatabaseStream, Writable[Buffer]):
         return self._use.hook(self._finish())
 
     async def _finish(self) -> None:
+        if self._blocks is None:
+            # The data ends in its header line: its names are checked, and there are no rows.
+            await self._start(header_names(self._head, self._options.delimiter, ended=True))
         assert self._blocks is not None
         rows = await self._blocks.finish()
         self._blocks = None

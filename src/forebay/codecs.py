@@ -3,8 +3,9 @@
 zlib and hashlib release the interpreter lock while they work on a large chunk. So a worker thread processes large
 chunks while the event loop continues; the order of the bytes is kept. Small chunks are processed at once.
 
-**Memory.** `gzip` and `gunzip` work in steps of at most 256 KiB of input and of output, however large a chunk is and
-however much it expands. They produce no output for which there is no room. `hashing` lets at most 1 MiB pass on that is
+**Memory.** The coders work in steps of at most 256 KiB of input and of output, however large a chunk is and
+however much it expands. They produce no output for which there is no room. zstd itself holds a window of up to 8 MiB to compress,
+and of up to 128 MiB to decompress what was made at its highest levels. `hashing` lets at most 1 MiB pass on that is
 not hashed yet.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from forebay._core.abort import AbortSignal
@@ -34,9 +36,13 @@ __all__ = [
     "Gzip",
     "Hashing",
     "TruncatedDataError",
+    "Unzstd",
+    "Zstd",
     "gunzip",
     "gzip",
     "hashing",
+    "unzstd",
+    "zstd",
 ]
 
 # Bytes from which on a chunk is worth a call in a worker: some 50 us there and back.
@@ -50,6 +56,8 @@ _STEP_OUT = 256 * 1024
 _MOST_UNHASHED = 1024 * 1024
 # zlib's number for its largest window, with a gzip header and trailer.
 _GZIP_FORMAT = 31
+# Where zstd is: in Python from 3.14 on, and in a package with the same names.
+_ZSTD_MODULES = ("compression.zstd", "backports.zstd")
 
 
 class _Worker(Transform[Buffer, bytes]):
@@ -165,15 +173,12 @@ class Gzip(_Coder):
         return self._compressor.flush()
 
 
-class Gunzip(_Coder):
-    """The stream that `gunzip` returns."""
+class _Expander(_Coder):
+    """A `_Coder` that decompresses one or several members, one behind the other."""
 
-    def __init__(self, high_water_mark: int | None, signal: AbortSignal | None) -> None:
-        super().__init__(high_water_mark=high_water_mark, signal=signal)
-        self._decompressor = zlib.decompressobj(_GZIP_FORMAT)
-        # Whether the member that is being read has begun, and whether one was read to its end.
-        self._inside = False
-        self._whole = False
+    # Whether the member that is being read has begun, and whether one was read to its end.
+    _inside = False
+    _whole = False
 
     def _transform(self, chunk: Any) -> Any:
         if len(chunk) >= _LARGE_TO_CODE:
@@ -181,6 +186,20 @@ class Gunzip(_Coder):
         output, left = self._step(chunk)
         # A little input may expand a thousandfold: what follows is made in a worker, as room allows.
         return output if left is None else self._code(memoryview(b""), output, left)
+
+    def _flush(self) -> None:
+        if self._inside:
+            raise TruncatedDataError("the compressed data ends too early")
+        if not self._whole:
+            raise TruncatedDataError("there is no compressed data")
+
+
+class Gunzip(_Expander):
+    """The stream that `gunzip` returns."""
+
+    def __init__(self, high_water_mark: int | None, signal: AbortSignal | None) -> None:
+        super().__init__(high_water_mark=high_water_mark, signal=signal)
+        self._decompressor = zlib.decompressobj(_GZIP_FORMAT)
 
     def _step(self, data: Any) -> tuple[bytes, Any]:
         outputs: list[bytes] = []
@@ -214,12 +233,6 @@ class Gunzip(_Coder):
         self._inside = len(data) > 0
         return data
 
-    def _flush(self) -> None:
-        if self._inside:
-            raise TruncatedDataError("the compressed data ends too early")
-        if not self._whole:
-            raise TruncatedDataError("there is no compressed data")
-
 
 def _in_words(error: zlib.error, behind_a_member: bool) -> str:
     text = str(error).rpartition(": ")[2]
@@ -230,6 +243,93 @@ def _in_words(error: zlib.error, behind_a_member: bool) -> str:
     if "check" in text:
         return f"the compressed data is damaged: {text.removeprefix('incorrect ')} does not match"
     return f"the compressed data is damaged: {text}"
+
+
+class Zstd(_Coder):
+    """The stream that `zstd` returns."""
+
+    def __init__(self, level: int, high_water_mark: int | None, signal: AbortSignal | None) -> None:
+        if isinstance(level, bool) or not isinstance(level, int):
+            raise InvalidArgTypeError(f"level must be an int, got {level!r}")
+        library = _load_zstd()
+        names = library.CompressionParameter
+        lowest, highest = names.compression_level.bounds()
+        if not lowest <= level <= highest:
+            raise OutOfRangeError(
+                f"level must be from {lowest} (fastest) to {highest} (smallest), got {level}"
+            )
+        super().__init__(high_water_mark=high_water_mark, signal=signal)
+        # Without a checksum, damage would go unnoticed.
+        self._compressor = library.ZstdCompressor(
+            options={names.compression_level: level, names.checksum_flag: True}
+        )
+
+    def _transform(self, chunk: Any) -> Any:
+        if len(chunk) < _LARGE_TO_CODE:
+            return self._compressor.compress(chunk)
+        return self._code(memoryview(chunk))
+
+    def _step(self, data: Any) -> tuple[bytes, Any]:
+        return self._compressor.compress(data), None
+
+    def _flush(self) -> bytes:
+        output: bytes = self._compressor.flush()
+        return output
+
+
+class Unzstd(_Expander):
+    """The stream that `unzstd` returns."""
+
+    def __init__(self, high_water_mark: int | None, signal: AbortSignal | None) -> None:
+        self._library = _load_zstd()
+        super().__init__(high_water_mark=high_water_mark, signal=signal)
+        self._decompressor = self._library.ZstdDecompressor()
+
+    def _step(self, data: Any) -> tuple[bytes, Any]:
+        outputs: list[bytes] = []
+        room = _STEP_OUT
+        while self._inside or len(data):
+            self._inside = True
+            try:
+                output = self._decompressor.decompress(data, room)
+            except self._library.ZstdError as error:
+                raise DamagedDataError(_zstd_in_words(error, self._whole)) from None
+            outputs.append(output)
+            room -= len(output)
+            if self._decompressor.eof:
+                data = self._decompressor.unused_data
+                self._inside, self._whole = False, True
+                self._decompressor = self._library.ZstdDecompressor()
+            elif self._decompressor.needs_input:
+                break
+            else:
+                # It holds the rest of the input itself.
+                data = b""
+            if not room:
+                return b"".join(outputs), data
+        return b"".join(outputs), None
+
+
+def _load_zstd() -> Any:
+    for name in _ZSTD_MODULES:
+        try:
+            return import_module(name)
+        except ImportError:
+            continue
+    raise ImportError(
+        "zstd needs Python 3.14 or backports.zstd; pip install forebay[zstd]", name=_ZSTD_MODULES[-1]
+    )
+
+
+def _zstd_in_words(error: Exception, behind_a_frame: bool) -> str:
+    text = str(error).rpartition(": ")[2]
+    if "Unknown frame" in text:
+        if behind_a_frame:
+            return "something that is not in zstd format follows the compressed data"
+        return "not in zstd format"
+    if "checksum" in text:
+        return "the compressed data is damaged: data check does not match"
+    return f"the compressed data is damaged: {text[:1].lower()}{text[1:]}"
 
 
 class Hashing(_Worker):
@@ -364,6 +464,46 @@ def gunzip(*, high_water_mark: int | None = None, signal: AbortSignal | None = N
         The stream.
     """
     return Gunzip(high_water_mark, signal)
+
+
+def zstd(*, level: int = 3, high_water_mark: int | None = None, signal: AbortSignal | None = None) -> Zstd:
+    """Make a Transform that compresses its input to zstd format, as one frame with a checksum.
+
+    It needs Python 3.14 or the extra ``zstd``. At level 3 it is several times as fast as `gzip`, and its output is smaller.
+
+    Args:
+        level: From 1 (fastest) to 22 (smallest); negative levels are faster still.
+        high_water_mark: Bytes, for both sides. None is 64 KiB.
+        signal: An `AbortSignal` that destroys the stream.
+
+    Returns:
+        The stream.
+
+    Raises:
+        ImportError: There is no zstd.
+        InvalidArgTypeError: The level is not an int.
+        OutOfRangeError: The level is out of the range of the library.
+    """
+    return Zstd(level, high_water_mark, signal)
+
+
+def unzstd(*, high_water_mark: int | None = None, signal: AbortSignal | None = None) -> Unzstd:
+    """Make a Transform that decompresses zstd format: one or several frames.
+
+    It needs Python 3.14 or the extra ``zstd``. It fails as `gunzip` does. A frame without a checksum can be damaged without an
+    error.
+
+    Args:
+        high_water_mark: Bytes, for both sides. None is 64 KiB.
+        signal: An `AbortSignal` that destroys the stream.
+
+    Returns:
+        The stream.
+
+    Raises:
+        ImportError: There is no zstd.
+    """
+    return Unzstd(high_water_mark, signal)
 
 
 def hashing(

@@ -153,6 +153,4 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
         if self._ahead:
             self._fetch()
         self._use.count += sum(part.num_rows for part in batch) if self._arrow else len(batch)
-        push = self.push
-        for row in batch:
-            push(row)
+        self.push_many(batch)

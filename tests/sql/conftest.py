@@ -2,6 +2,7 @@
 
 import pytest
 
+from support.mariadb import mariadb_programs, mariadb_server
 from support.postgres import find_programs, postgres_server
 
 
@@ -11,4 +12,13 @@ def postgres():
     if find_programs() is None:
         pytest.skip("PostgreSQL is needed: its programs initdb and postgres")
     with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    """The URL of a MariaDB server."""
+    if mariadb_programs() is None:
+        pytest.skip("MariaDB is needed: its programs mariadb-install-db and mariadbd")
+    with mariadb_server() as url:
         yield url

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError, OutOfRangeError
@@ -18,6 +18,7 @@ __all__ = [
     "check_named",
     "check_seconds",
     "check_statement",
+    "parameters",
 ]
 
 TRANSACTIONS = ("stream", "batch", None)
@@ -97,3 +98,8 @@ def check_named(format: object, columns: object) -> None:
         raise InvalidArgValueError(
             'header="columns" takes the columns from the header line; leave columns out'
         )
+
+
+def parameters(args: Sequence[Any]) -> Any:
+    """Return the values of placeholders as PEP 249 takes them: one dict alone gives them by name."""
+    return args[0] if len(args) == 1 and isinstance(args[0], dict) else tuple(args)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 from forebay._system.pinned_thread import PinnedThread
+from forebay._system.worker_pool import SerialExecutor, settle
 from forebay.sql._session import (
     BlockSink,
     BlockSource,
@@ -21,6 +23,7 @@ from forebay.sql._session import (
     begin_statement,
     unsupported,
 )
+from forebay.sql._source import Source
 from forebay.sql._table_names import Table
 
 __all__ = [
@@ -30,6 +33,7 @@ __all__ = [
     "BlockingCursor",
     "BlockingRowSink",
     "BlockingSession",
+    "ThreadPoolSource",
     "ThreadSession",
     "open_in_thread",
 ]
@@ -106,6 +110,8 @@ class BlockingSession(ABC):
     driver = ""
     query_in_transaction = False
     takes_batches = False
+    #: Whether `interrupt` itself waits for the server. Then it is called in a worker.
+    interrupt_blocks = False
 
     def __init__(self) -> None:
         self._levels = Levels()
@@ -176,8 +182,13 @@ class BlockingSession(ABC):
         return
 
     def interrupt(self) -> None:
-        """Stop the call that runs in the thread, if the driver can. Called on the loop's thread."""
+        """Stop the call that runs in the thread, if the driver can. Called in another thread."""
         return
+
+    def sever(self) -> None:
+        """Make the call that runs in the thread fail, at the price of the connection. Called on the loop's thread."""
+        if not self.interrupt_blocks:
+            self.interrupt()
 
     def is_usable(self) -> bool:
         """See `Session.is_usable`."""
@@ -233,12 +244,43 @@ class ThreadSession(Session):
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             if not future.done():
-                self.blocking.interrupt()
+                interrupted = self._interrupt()
                 await asyncio.wait([future])
+                if interrupted is not None:
+                    # So that it does not stop the next call.
+                    await asyncio.wait([interrupted])
+                    _heard(interrupted)
             if not future.cancelled():
                 # Taken note of: the call was interrupted.
                 future.exception()
             raise
+
+    async def _opened(self, end: str, job: Callable[..., T], *args: Any) -> T:
+        """Run a call that opens something. If the caller is cancelled when it is open, it is ended by its method ``end``."""
+        opened: list[T] = []
+
+        def opening() -> T:
+            opened.append(job(*args))
+            return opened[0]
+
+        try:
+            return await self.call(opening)
+        except asyncio.CancelledError:
+            if opened:
+                with contextlib.suppress(Exception):
+                    await self.call(getattr(opened[0], end))
+            raise
+
+    def _interrupt(self) -> asyncio.Future[None] | None:
+        if not self.blocking.interrupt_blocks:
+            self.blocking.interrupt()
+            return None
+        loop = asyncio.get_running_loop()
+        interrupted: asyncio.Future[None] = loop.create_future()
+        worker = SerialExecutor(loop, _nothing)
+        worker.submit(self.blocking.interrupt, partial(settle, interrupted))
+        worker.end()
+        return interrupted
 
     def in_transaction(self) -> bool:
         """See `Session.in_transaction`."""
@@ -265,38 +307,29 @@ class ThreadSession(Session):
 
     async def query(self, statement: str, args: Sequence[Any], count: int) -> Cursor:
         """See `Session.query`."""
-        return _ThreadCursor(self, await self._open(self.blocking.query, statement, args, count))
+        return _ThreadCursor(self, await self._opened("close", self.blocking.query, statement, args, count))
 
     async def query_arrow(self, statement: str, args: Sequence[Any], count: int) -> Cursor:
         """See `Session.query_arrow`."""
-        return _ThreadCursor(self, await self._open(self.blocking.query_arrow, statement, args, count))
-
-    async def _open(self, make: Callable[..., BlockingCursor], *args: Any) -> BlockingCursor:
-        """Run ``make(*args)`` in the thread. If that is cancelled, a cursor that was made all the same is closed."""
-        made: list[BlockingCursor] = []
-
-        def keep() -> None:
-            made.append(make(*args))
-
-        try:
-            await self.call(keep)
-        except asyncio.CancelledError:
-            for cursor in made:
-                await self.call(cursor.close)
-            raise
-        return made[0]
+        return _ThreadCursor(
+            self, await self._opened("close", self.blocking.query_arrow, statement, args, count)
+        )
 
     async def row_sink(self, plan: InsertPlan) -> RowSink:
         """See `Session.row_sink`."""
-        return _ThreadRowSink(self, await self.call(self.blocking.row_sink, plan))
+        return _ThreadRowSink(self, await self._opened("abort", self.blocking.row_sink, plan))
 
     async def copy_out(self, source: str, args: Sequence[Any], options: CopyOptions) -> BlockSource:
         """See `Session.copy_out`."""
-        return _ThreadBlockSource(self, await self.call(self.blocking.copy_out, source, args, options))
+        return _ThreadBlockSource(
+            self, await self._opened("close", self.blocking.copy_out, source, args, options)
+        )
 
     async def copy_in(self, table: Table, columns: tuple[str, ...] | None, options: CopyOptions) -> BlockSink:
         """See `Session.copy_in`."""
-        return _ThreadBlockSink(self, await self.call(self.blocking.copy_in, table, columns, options))
+        return _ThreadBlockSink(
+            self, await self._opened("abort", self.blocking.copy_in, table, columns, options)
+        )
 
     def opened(self) -> None:
         """See `Session.opened`."""
@@ -313,10 +346,16 @@ class ThreadSession(Session):
         finally:
             await self.detach()
 
+    async def close_in_thread(self) -> None:
+        """Make what runs fail, and close the connection. The thread stays."""
+        self.blocking.sever()
+        await asyncio.wait([closed := self._thread.run(self.blocking.close)])
+        _heard(closed)
+
     def terminate(self) -> None:
         """Interrupt what runs; the thread closes the connection as soon as it is free."""
         if not self._thread.ended:
-            self.blocking.interrupt()
+            self.blocking.sever()
             self._thread.run(self.blocking.close).add_done_callback(_heard)
             self._thread.end()
 
@@ -324,6 +363,46 @@ class ThreadSession(Session):
         """End the thread."""
         self._thread.end()
         self._thread.join(_JOIN_SECONDS)
+
+
+class ThreadPoolSource(Source):
+    """A connection of a pool whose calls block. The pool is asked in the thread that then runs the connection's calls."""
+
+    def __init__(
+        self, get: Callable[[], Any], put: Callable[[Any], Any], adapt: Callable[[Any], BlockingSession]
+    ) -> None:
+        self._get = get
+        self._put = put
+        self._adapt = adapt
+        self._taken: list[Any] = []
+
+    async def acquire(self) -> Session:
+        """See `Source.acquire`."""
+        thread = PinnedThread(asyncio.get_running_loop(), THREAD_NAME, self._put_back)
+        try:
+            return ThreadSession(self._adapt(await thread.run(self._take)), thread)
+        except BaseException:
+            # The pool may still give one; the thread then gives it back.
+            thread.run(self._put_back).add_done_callback(_heard)
+            thread.end()
+            raise
+
+    async def release(self, session: Session, usable: bool) -> None:
+        """See `Source.release`."""
+        assert isinstance(session, ThreadSession)
+        if not usable:
+            await session.close_in_thread()
+        await session.call(self._put_back)
+        await session.detach()
+
+    def _take(self) -> Any:
+        taken = self._get()
+        self._taken.append(taken)
+        return taken
+
+    def _put_back(self) -> None:
+        while self._taken:
+            self._put(self._taken.pop())
 
 
 class _ThreadCursor(Cursor):

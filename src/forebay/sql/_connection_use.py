@@ -71,6 +71,11 @@ class ConnectionUse:
         return f"{self._stage} {shortened(self.statement)!r}"
 
     @property
+    def is_own(self) -> bool:
+        """Whether the connection is the stream's own: opened for it, or taken from a pool."""
+        return self._source.connection is None
+
+    @property
     def session(self) -> Session:
         """The open connection."""
         assert self._session is not None

@@ -99,6 +99,9 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         await self._use.open()
         if self._transaction == "stream":
             await self._use.begin()
+        elif self._transaction is None and self._use.is_own:
+            # No program commits what a driver begins by itself.
+            self._use.expect_implicit_transaction()
 
     def _write(self, row: Any) -> Completion | None:
         return self._writev([row])

@@ -9,7 +9,15 @@ from typing import Protocol
 from forebay.sql._session import CopyOptions, InsertPlan
 from forebay.sql._table_names import Table, is_statement, parse_table, quoted
 
-__all__ = ["Staged", "copy_in_statement", "copy_out_statement", "insert_statement", "stage_table"]
+__all__ = [
+    "Stage",
+    "Staged",
+    "copy_in_statement",
+    "copy_out_statement",
+    "insert_statement",
+    "make_stage",
+    "stage_table",
+]
 
 # The column of a staging table that keeps the order of the rows.
 _ORDER = "forebay_order"
@@ -23,6 +31,16 @@ class Executor(Protocol):
     async def column_names(self, table: Table) -> tuple[str, ...]: ...
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A temporary table, into which rows are copied first and from which they are merged into their table."""
+
+    table: Table
+    columns: tuple[str, ...]
+    create_statements: tuple[str, ...]
+    merge_statements: tuple[str, ...]
+
+
 @dataclass
 class Staged:
     """Rows that are copied into a temporary table first, and merged into their table when all are there."""
@@ -30,31 +48,43 @@ class Staged:
     session: Executor
     stage: Table
     columns: tuple[str, ...]
-    merge_statement: str
+    merge_statements: tuple[str, ...]
 
     async def merge(self) -> None:
         """Merge the rows into their table and drop the temporary one."""
-        await self.session.execute(self.merge_statement)
-        await self.session.execute(f"DROP TABLE {self.stage.sql()}")
+        for statement in self.merge_statements:
+            await self.session.execute(statement)
 
 
 _count = 0
 
 
-async def stage_table(session: Executor, plan: InsertPlan) -> Staged:
-    """Make a temporary table for the rows of an insert with ``on_conflict``."""
+def make_stage(plan: InsertPlan, columns: tuple[str, ...]) -> Stage:
+    """Return the temporary table for the rows of an insert with ``on_conflict``, and the statements for it."""
     global _count
     table = plan.table
     assert table is not None
-    columns = plan.columns or await session.column_names(table)
     _count += 1
     stage = Table(f"forebay_stage_{_count}")
     names = ", ".join(map(quoted, columns))
-    await session.execute(
-        f"CREATE TEMPORARY TABLE {stage.sql()} AS SELECT {names} FROM {table.sql()} WITH NO DATA"
+    return Stage(
+        stage,
+        columns,
+        (
+            f"CREATE TEMPORARY TABLE {stage.sql()} AS SELECT {names} FROM {table.sql()} WITH NO DATA",
+            f"ALTER TABLE {stage.sql()} ADD COLUMN {_ORDER} bigserial",
+        ),
+        (merge_statement(replace(plan, columns=columns), stage), f"DROP TABLE {stage.sql()}"),
     )
-    await session.execute(f"ALTER TABLE {stage.sql()} ADD COLUMN {_ORDER} bigserial")
-    return Staged(session, stage, columns, merge_statement(replace(plan, columns=columns), stage))
+
+
+async def stage_table(session: Executor, plan: InsertPlan) -> Staged:
+    """Make the temporary table for the rows of an insert with ``on_conflict``."""
+    assert plan.table is not None
+    stage = make_stage(plan, plan.columns or await session.column_names(plan.table))
+    for statement in stage.create_statements:
+        await session.execute(statement)
+    return Staged(session, stage.table, stage.columns, stage.merge_statements)
 
 
 def merge_statement(plan: InsertPlan, stage: Table) -> str:
@@ -82,7 +112,10 @@ def merge_statement(plan: InsertPlan, stage: Table) -> str:
 def insert_statement(table: Table, columns: Sequence[str], placeholder: str = "$") -> str:
     """Return an INSERT for one row. ``placeholder`` is "$" for ``$1``, or the text of each placeholder."""
     marks = [f"${n}" if placeholder == "$" else placeholder for n in range(1, len(columns) + 1)]
-    return f"INSERT INTO {table.sql()} ({', '.join(map(quoted, columns))}) VALUES ({', '.join(marks)})"
+    target = f"{table.sql()} ({', '.join(map(quoted, columns))})"
+    if placeholder.startswith("%"):
+        target = target.replace("%", "%%")
+    return f"INSERT INTO {target} VALUES ({', '.join(marks)})"
 
 
 def copy_out_statement(source: str, options: CopyOptions) -> str:

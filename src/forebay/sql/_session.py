@@ -237,6 +237,10 @@ class Session(ABC):
     def terminate(self) -> None:
         """Close the connection at once, whatever it does. May be called more than once."""
 
+    async def discard(self) -> None:
+        """Close the connection at once, and return when nothing waits for it any more."""
+        self.terminate()
+
     async def detach(self) -> None:
         """Release what the adapter itself holds, for example a thread. The connection stays as it is."""
         return

@@ -103,7 +103,7 @@ class GivenSource(Source):
         if usable:
             await session.detach()
         else:
-            session.terminate()
+            await session.discard()
 
 
 class PoolSource(Source):
@@ -131,7 +131,7 @@ class PoolSource(Source):
         if usable:
             await session.detach()
         else:
-            session.terminate()
+            await session.discard()
         await self._put(taken)
 
 
@@ -150,4 +150,4 @@ class OpenedSource(Source):
         if usable:
             await session.close()
         else:
-            session.terminate()
+            await session.discard()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from forebay.errors import InvalidStateError
+from forebay.sql._arguments import parameters
 from forebay.sql._blocking import (
     BlockingCursor,
     BlockingRowSink,
@@ -122,11 +123,6 @@ class _SqliteSink(BlockingRowSink):
 
     def abort(self) -> None:
         return
-
-
-def parameters(args: Sequence[Any]) -> Any:
-    """Return the parameters as the driver takes them: one dict alone gives them by name."""
-    return args[0] if len(args) == 1 and isinstance(args[0], dict) else tuple(args)
 
 
 def row_statement(plan: InsertPlan, width: int) -> str:

@@ -36,6 +36,9 @@ class ConnectionUse:
     and the connection is given back all the same.
     """
 
+    # Until the constructor is through: it raises for what is not a connection.
+    _session: Session | None = None
+
     def __init__(
         self,
         connection: object,
@@ -53,7 +56,6 @@ class ConnectionUse:
         #: How many rows or bytes have passed: ``unit`` says which.
         self.count = 0
         self._claim: Claim | None = None
-        self._session: Session | None = None
         self._call: asyncio.Task[Any] | None = None
         # What the stream has begun and not committed: 0, or 1 for its transaction or savepoint.
         self._levels = 0

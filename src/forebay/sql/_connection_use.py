@@ -227,9 +227,9 @@ class ConnectionUse:
         return completion
 
     def __del__(self) -> None:
-        loop = self._loop
-        if self._session is not None and not self._stopped and loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._dropped)
+        if self._session is None or self._stopped or self._loop is None or self._loop.is_closed():
+            return
+        self._loop.call_soon_threadsafe(self._dropped)
 
     def _dropped(self) -> None:
         """Give the connection of a stream back that was dropped without being closed."""

@@ -33,6 +33,7 @@ __all__ = [
     "OutOfRangeError",
     "PrematureCloseError",
     "PushAfterEofError",
+    "RecordError",
     "ServerAlreadyListeningError",
     "StreamDestroyedError",
     "StreamError",
@@ -283,3 +284,20 @@ class ConnectionBusyError(StreamError, RuntimeError):
     """A stream needs a database connection that another stream uses."""
 
     code = "ERR_CONNECTION_BUSY"
+
+
+class RecordError(StreamError, ValueError):
+    """A record of CSV or JSON that is not what was expected: input that is damaged, or a row that cannot be encoded.
+
+    Args:
+        message: What is wrong.
+        line: The number of the line in the input on which the record begins, from 1 on; None if it is unknown.
+        position: The number of bytes before the record; None if it is unknown.
+    """
+
+    code = "ERR_RECORD"
+
+    def __init__(self, message: str, line: int | None = None, position: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+        self.position = position

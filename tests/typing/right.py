@@ -36,6 +36,7 @@ from forebay import (
 )
 from forebay.asyncio import as_duplex, as_readable, as_writable, open_connection
 from forebay.codecs import gunzip, gzip, hashing
+from forebay.formats import csv, json
 from forebay.http import ServerRequest, ServerResponse
 from forebay.net import Socket, connect
 from forebay.testing import check_readable, check_transform, check_writable
@@ -336,6 +337,26 @@ async def reading() -> None:
         assert_type(line, bytes)
     async for text in consumers.lines(create_read_stream("a", encoding="utf8")):
         assert_type(text, str)
+
+
+class Order:
+    """What a line of JSON becomes."""
+
+    id: int
+
+
+async def formats() -> None:
+    file = create_read_stream("a.csv")
+    await pipeline(file, csv.parse(types={"id": int}), json.stringify_lines(), create_write_stream("a.jsonl"))
+    async for row in file.pipe(csv.parse(columns=["a", "b"], types=[int, None], rows=tuple, on_error=print)):
+        print(row[0])
+    await pipeline([("a", 1)], csv.stringify(columns=["a", "b"]), gzip(), create_write_stream("a.csv.gz"))
+    async for order in file.pipe(json.parse_lines(type=Order)):
+        assert_type(order, Order)
+    async for item in file.pipe(json.parse_array("rows.item", decimals=True)):
+        print(item)
+    assert_type(csv.parse().columns, tuple[str, ...] | None)
+    await pipeline([{"a": 1}], json.stringify_array(indent=2), create_write_stream("a.json"))
 
 
 async def writing() -> None:

@@ -23,6 +23,8 @@ MODULES = [
     "forebay.codecs",
     "forebay.consumers",
     "forebay.errors",
+    "forebay.formats.csv",
+    "forebay.formats.json",
     "forebay.fs",
     "forebay.http",
     "forebay.net",

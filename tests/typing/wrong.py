@@ -30,6 +30,7 @@ from forebay import (
 )
 from forebay.asyncio import as_readable, as_writable, open_connection
 from forebay.codecs import Gzip, gunzip, gzip, hashing
+from forebay.formats import csv, json
 from forebay.http import ServerRequest, ServerResponse
 from forebay.net import connect
 from forebay.testing import check_readable, check_transform
@@ -223,6 +224,12 @@ Numbers() | create_write_stream("a")  # error: operator
 create_read_stream("a") | gzip() | squares  # error: operator
 ["x"] | gzip()  # error: operator
 Numbers() | no_stage  # error: operator
+pipeline(["x"], csv.parse(), Sink())  # error: arg-type
+pipeline([b"x"], csv.stringify(), Numbers())  # error: call-overload
+csv.parse(rows=set)  # error: arg-type
+csv.parse(types={"a": 5})  # error: dict-item
+csv.stringify(columns=[1])  # error: list-item
+json.parse_lines(limit="1")  # error: call-overload
 
 # Operators and what they give.
 Numbers().map(bytes.upper)  # error: arg-type

@@ -233,21 +233,33 @@ def test_nothing_waits_for_a_batch_to_be_full(run, database):
     run(main)
 
 
-def test_lingering_rows_go_together(run, database):
+def test_rows_linger_until_a_batch_is_full(run, database):
     async def main():
         async with connected(database) as connection:
             committed = []
-            sink = sql.insert(connection, "target", transaction="batch", batch=40, linger=0.3)
+            sink = sql.insert(connection, "target", transaction="batch", batch=40, linger=600)
             sink.on("commit", committed.append)
-            await forebay.once(sink.write(ROWS[0]) and sink, "commit")
-            for row in ROWS[1:100]:
+            for row in ROWS[:100]:
                 sink.write(row)
                 await asyncio.sleep(0)
             sink.end()
             await forebay.finished(sink)
             assert await database.rows(connection, ALL) == ROWS[:100]
-            # Rows that came one by one went by forties, as far as they were not the last.
-            assert len(committed) <= 5
+            assert committed[0] == 40
+            assert len(committed) <= 4
+
+    run(main)
+
+
+def test_rows_linger_no_longer_than_they_may(run, database):
+    async def main():
+        async with connected(database) as connection:
+            sink = sql.insert(connection, "target", transaction="batch", linger=0.05)
+            committed = forebay.once(sink, "commit")
+            sink.write(ROWS[0])
+            assert await committed == [1]
+            await sink.aclose()
+            assert await database.rows(connection, ALL) == ROWS[:1]
 
     run(main)
 
@@ -362,5 +374,25 @@ def test_a_wrong_option_is_named(run, into, options, error, message):
     async def main():
         with pytest.raises(error, match=message):
             sql.insert("unused.db", into, **options)
+
+    run(main)
+
+
+def test_destroy_at_any_moment_leaves_no_transaction_open(run, database):
+    async def main():
+        async with connected(database) as connection:
+            for turns in range(60):
+                sink = sql.insert(connection, "notes")
+                for row in ROWS[:5]:
+                    sink.write(row)
+                sink.end()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                sink.destroy()
+                await closed(sink)
+                assert sink.connection_state == "usable"
+                assert not database.in_transaction(connection)
+                count = await database.rows(connection, "select count(*) from notes")
+                assert count[0][0] % 5 == 0
 
     run(main)

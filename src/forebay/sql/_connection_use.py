@@ -59,8 +59,8 @@ class ConnectionUse:
         self._call: asyncio.Task[Any] | None = None
         # What the stream has begun and not committed: 0, or 1 for its transaction or savepoint.
         self._levels = 0
-        # Whether a transaction that the driver begins by itself is the stream's.
-        self._implicit = False
+        # Whether no transaction was open before the stream: then each one that is open later is the stream's.
+        self._was_idle = False
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self.state = "open"
@@ -164,6 +164,7 @@ class ConnectionUse:
 
     async def begin(self) -> None:
         """Begin the stream's transaction, or a savepoint in the caller's."""
+        self.expect_implicit_transaction()
         self._levels += 1
         try:
             await self.session.begin()
@@ -173,14 +174,14 @@ class ConnectionUse:
 
     def expect_implicit_transaction(self) -> None:
         """Take a transaction that the driver begins by itself for the stream's, unless one is open now."""
-        self._implicit = not self.session.in_transaction()
+        self._was_idle = not self.session.in_transaction()
 
     async def commit(self) -> None:
         """Commit the stream's transaction. Without one nothing happens."""
         if self._levels:
             self._levels -= 1
             await self.session.commit()
-        elif self._implicit and self.session.in_transaction():
+        elif self._was_idle and self.session.in_transaction():
             await self.session.commit_transaction()
 
     async def rollback(self) -> None:
@@ -188,7 +189,8 @@ class ConnectionUse:
         if self._levels:
             self._levels -= 1
             await self.session.rollback()
-        elif self._implicit and self.session.in_transaction():
+        # Also after a commit that was cancelled in the middle.
+        if self._was_idle and self.session.in_transaction():
             await self.session.rollback_transaction()
 
     def stop(self) -> None:
@@ -278,6 +280,7 @@ class ConnectionUse:
         if wind_up is not None:
             await wind_up()
         if not whole:
+            await self.session.settle()
             await self.rollback()
         return await self.session.is_usable()
 

@@ -225,6 +225,10 @@ class Session(ABC):
         """Note that the connection was opened for the stream: no transaction of a program is open in it."""
         return
 
+    async def settle(self) -> None:
+        """After a call was cancelled: wait until the state of the transaction is known."""
+        return
+
     async def is_usable(self) -> bool:
         """Whether the connection is open and can run the next statement."""
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
@@ -106,6 +107,12 @@ class AsyncpgSession(Session):
             )
 
         return _BlockSink(start)
+
+    async def settle(self) -> None:
+        """See `Session.settle`. The driver does not wait for the answer to a statement that it cancels."""
+        # The driver cannot run an empty statement. This one is refused in a failed transaction, which is an answer, too.
+        with contextlib.suppress(Exception):
+            await self._connection.execute("SELECT 1")
 
     async def is_usable(self) -> bool:
         """See `Session.is_usable`."""

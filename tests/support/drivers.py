@@ -396,6 +396,88 @@ class AiomysqlTransactions(Aiomysql):
     autocommit = False
 
 
+class Blocking(Driver):
+    """A driver that follows PEP 249."""
+
+    pooled = False
+
+    async def close(self, connection):
+        connection.close()
+
+    async def execute(self, connection, statement):
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        rows = cursor.fetchall() if cursor.description else None
+        cursor.close()
+        return rows
+
+    async def commit(self, connection):
+        connection.commit()
+
+
+class Psycopg2(Blocking):
+    libraries = ("psycopg2",)
+    pooled = True
+
+    async def connect(self, url):
+        return importlib.import_module("psycopg2").connect(url)
+
+    async def begin(self, connection):
+        await self.execute(connection, "SELECT 1")
+
+    async def make_pool(self, url):
+        return importlib.import_module("psycopg2.pool").ThreadedConnectionPool(2, 2, url)
+
+    async def close_pool(self, pool):
+        pool.closeall()
+
+    async def take(self, pool):
+        return pool.getconn()
+
+    async def give(self, pool, connection):
+        pool.putconn(connection)
+
+
+class Psycopg2Autocommit(Psycopg2):
+    pooled = False
+
+    async def connect(self, url):
+        connection = await super().connect(url)
+        connection.autocommit = True
+        return connection
+
+    async def begin(self, connection):
+        await self.execute(connection, "BEGIN")
+
+    async def commit(self, connection):
+        await self.execute(connection, "COMMIT")
+
+
+class PyMySQL(Blocking):
+    database = MariaDB
+    libraries = ("pymysql",)
+    survives_early_end = False
+    module = "pymysql"
+
+    async def connect(self, url):
+        return importlib.import_module(self.module).connect(**mysql_options(url))
+
+
+class PyMySQLAutocommit(PyMySQL):
+    async def connect(self, url):
+        return importlib.import_module(self.module).connect(**mysql_options(url), autocommit=True)
+
+
+class MySQLdb(PyMySQL):
+    libraries = ("MySQLdb", "pymysql")
+    module = "MySQLdb"
+
+
+class MysqlConnector(PyMySQL):
+    libraries = ("mysql.connector", "pymysql")
+    module = "mysql.connector"
+
+
 DRIVERS = {
     "asyncpg": Asyncpg,
     "psycopg": Psycopg,
@@ -405,6 +487,10 @@ DRIVERS = {
     "asyncmy": Asyncmy,
     "aiomysql": Aiomysql,
     "aiomysql-transactions": AiomysqlTransactions,
+    "psycopg2": Psycopg2,
+    "psycopg2-autocommit": Psycopg2Autocommit,
+    "pymysql": PyMySQL,
+    "pymysql-autocommit": PyMySQLAutocommit,
     "sqlite3": Sqlite3,
     "sqlite3-transactions": Sqlite3Transactions,
 }

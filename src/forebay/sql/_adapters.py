@@ -24,8 +24,12 @@ _BY_LIBRARY = {
     "asyncpg": "asyncpg",
     "_duckdb": "duckdb",
     "duckdb": "duckdb",
+    "MySQLdb": "mysql_blocking",
+    "mysql": "mysql_blocking",
     "psycopg": "psycopg",
+    "psycopg2": "psycopg2",
     "psycopg_pool": "psycopg",
+    "pymysql": "mysql_blocking",
     "sqlalchemy": "sqlalchemy",
     "sqlite3": "sqlite",
 }

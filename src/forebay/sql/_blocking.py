@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -36,6 +38,7 @@ __all__ = [
     "ThreadPoolSource",
     "ThreadSession",
     "open_in_thread",
+    "sever_socket",
 ]
 
 T = TypeVar("T")
@@ -197,6 +200,13 @@ class BlockingSession(ABC):
     @abstractmethod
     def close(self) -> None:
         """Close the connection."""
+
+
+def sever_socket(number: int) -> None:
+    """Shut the socket with this descriptor down. Whoever waits for it wakes up, with an error."""
+    # The descriptor itself belongs to the driver.
+    with socket.socket(fileno=os.dup(number)) as copy, contextlib.suppress(OSError):
+        copy.shutdown(socket.SHUT_RDWR)
 
 
 async def open_in_thread(connect: Callable[[], BlockingSession]) -> ThreadSession:

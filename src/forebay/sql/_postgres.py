@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -15,12 +16,19 @@ __all__ = [
     "copy_in_statement",
     "copy_out_statement",
     "insert_statement",
+    "is_declarable",
     "make_stage",
     "stage_table",
 ]
 
 # The column of a staging table that keeps the order of the rows.
 _ORDER = "forebay_order"
+
+
+_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_READS = re.compile(r"[\s(]*(?:select|values|table)\b", re.IGNORECASE)
+_READS_OR_CHANGES = re.compile(r"[\s(]*with\b", re.IGNORECASE)
+_CHANGES = re.compile(r"\b(?:insert|update|delete|merge)\b", re.IGNORECASE)
 
 
 class Executor(Protocol):
@@ -85,6 +93,16 @@ async def stage_table(session: Executor, plan: InsertPlan) -> Staged:
     for statement in stage.create_statements:
         await session.execute(statement)
     return Staged(session, stage.table, stage.columns, stage.merge_statements)
+
+
+def is_declarable(statement: object) -> bool:
+    """Whether a cursor of the server can run a statement: it only reads."""
+    if not isinstance(statement, str):
+        return True
+    text = _COMMENTS.sub(" ", statement)
+    if _READS_OR_CHANGES.match(text):
+        return _CHANGES.search(text) is None
+    return _READS.match(text) is not None
 
 
 def merge_statement(plan: InsertPlan, stage: Table) -> str:

@@ -21,7 +21,6 @@ from forebay.sql._drivers.psycopg_common import (
     cursor_name,
     formatted,
     in_transaction,
-    is_declarable,
     is_usable,
     made_no_rows,
     psycopg,
@@ -29,7 +28,14 @@ from forebay.sql._drivers.psycopg_common import (
     sever,
     transaction_modes,
 )
-from forebay.sql._postgres import Staged, copy_in_statement, copy_out_statement, insert_statement, stage_table
+from forebay.sql._postgres import (
+    Staged,
+    copy_in_statement,
+    copy_out_statement,
+    insert_statement,
+    is_declarable,
+    stage_table,
+)
 from forebay.sql._session import BlockSink, BlockSource, CopyOptions, Cursor, InsertPlan, RowSink, Session
 from forebay.sql._source import GivenSource, OpenedSource, PoolSource, Source
 from forebay.sql._table_names import Table

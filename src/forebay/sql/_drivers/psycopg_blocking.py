@@ -27,7 +27,6 @@ from forebay.sql._drivers.psycopg_common import (
     cursor_name,
     formatted,
     in_transaction,
-    is_declarable,
     is_usable,
     made_no_rows,
     psycopg,
@@ -40,6 +39,7 @@ from forebay.sql._postgres import (
     copy_in_statement,
     copy_out_statement,
     insert_statement,
+    is_declarable,
     make_stage,
 )
 from forebay.sql._session import CopyOptions, InsertPlan

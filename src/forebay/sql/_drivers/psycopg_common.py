@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import decimal
 import os
-import re
 import select
 import socket
 import uuid
@@ -14,6 +13,7 @@ from itertools import count
 from typing import Any, Protocol
 
 from forebay.sql._adapters import library
+from forebay.sql._blocking import sever_socket
 from forebay.sql._session import InsertPlan
 from forebay.sql._table_names import Table, quoted
 
@@ -28,7 +28,6 @@ __all__ = [
     "cursor_name",
     "formatted",
     "in_transaction",
-    "is_declarable",
     "is_usable",
     "made_no_rows",
     "psycopg",
@@ -48,11 +47,6 @@ _BLOCK = 64 * 1024
 _Status = psycopg.pq.TransactionStatus
 _OPEN = (_Status.INTRANS, _Status.INERROR, _Status.ACTIVE)
 _QUIET = (_Status.IDLE, _Status.INTRANS, _Status.INERROR)
-
-_COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_READS = re.compile(r"[\s(]*(?:select|values|table)\b", re.IGNORECASE)
-_READS_OR_CHANGES = re.compile(r"[\s(]*with\b", re.IGNORECASE)
-_CHANGES = re.compile(r"\b(?:insert|update|delete|merge)\b", re.IGNORECASE)
 
 # The types whose values psycopg sends in binary form, by their numbers in pg_type, and the classes of such values. Values of
 # another class are sent as text, which the server converts.
@@ -105,16 +99,6 @@ def cursor_name() -> str:
     return f"forebay_{next(_numbers)}"
 
 
-def is_declarable(statement: object) -> bool:
-    """Whether a cursor of the server can run a statement: it only reads."""
-    if not isinstance(statement, str):
-        return True
-    text = _COMMENTS.sub(" ", statement)
-    if _READS_OR_CHANGES.match(text):
-        return _CHANGES.search(text) is None
-    return _READS.match(text) is not None
-
-
 def in_transaction(connection: Any) -> bool:
     """Whether a transaction is open."""
     return bool(connection.pgconn.transaction_status in _OPEN)
@@ -143,15 +127,9 @@ def transaction_modes(connection: Any, isolation: str | None, readonly: bool) ->
 
 
 def sever(connection: Any) -> None:
-    """Cut the connection's socket off: whoever waits for it gets an error."""
+    """Cut the connection off: whoever waits for it gets an error."""
     if not connection.closed:
-        # Not the descriptor itself, which belongs to libpq.
-        with socket.socket(fileno=os.dup(connection.pgconn.socket)) as copy:
-            try:
-                copy.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                # The peer has closed it.
-                return
+        sever_socket(connection.pgconn.socket)
 
 
 # ---- rows to a table

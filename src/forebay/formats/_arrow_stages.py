@@ -93,16 +93,17 @@ class RowsToBatches(Transform[Any, Any]):
         """The pyarrow.Schema of the record batches; None as long as it is not known."""
         return self._builder.schema
 
-    def _transform(self, row: Any) -> Any:
-        self._gathered.append(row)
-        return self._build() if len(self._gathered) >= self._size else None
+    def _transform_many(self, rows: list[Any]) -> Iterator[Any] | None:
+        self._gathered += rows
+        return self._full() if len(self._gathered) >= self._size else None
+
+    def _full(self) -> Iterator[Any]:
+        while len(self._gathered) >= self._size:
+            rows, self._gathered = self._gathered[: self._size], self._gathered[self._size :]
+            yield self._builder.build(rows)
 
     def _flush(self) -> Any:
-        return self._build() if self._gathered else None
-
-    def _build(self) -> Any:
-        rows, self._gathered = self._gathered, []
-        return self._builder.build(rows)
+        return self._builder.build(self._gathered) if self._gathered else None
 
     def _destroy(self, error: BaseException | None) -> None:
         self._gathered.clear()

@@ -36,7 +36,7 @@ from forebay import (
 )
 from forebay.asyncio import as_duplex, as_readable, as_writable, open_connection
 from forebay.codecs import gunzip, gzip, hashing
-from forebay.formats import csv, json
+from forebay.formats import arrow, csv, json
 from forebay.http import ServerRequest, ServerResponse
 from forebay.net import Socket, connect
 from forebay.testing import check_readable, check_transform, check_writable
@@ -426,6 +426,28 @@ async def joined() -> None:
     compose(gzip(), gunzip()).write(b"x")
     assert_type(numbers.compose(squares, every_second).read(), int | None)
     assert_type(Duplex.from_(squares), Duplex[Any, Any])
+
+
+async def record_batches() -> None:
+    stored = arrow.read_parquet("a.parquet", columns=["id"], row_groups=range(2), batch=100)
+    assert_type(stored.row_count, int)
+    assert_type(stored.pipe(arrow.rows()).read(), tuple[Any, ...] | None)
+    assert_type(stored.pipe(arrow.rows(rows=dict)).read(), dict[str, Any] | None)
+    await pipeline(stored, arrow.write_parquet(Path("b.parquet"), compression=None, atomic=False))
+    await pipeline(
+        numbered(),
+        arrow.batches(["n"], 10),
+        arrow.stringify_ipc(compression="zstd"),
+        create_write_stream("b"),
+    )
+    await pipeline(create_read_stream("b"), arrow.parse_ipc(), arrow.write_ipc(b"c.arrow", format="stream"))
+    sink = arrow.write_ipc("d.arrow", schema=["n"])
+    await pipeline([(1,), (2,)], sink)
+    assert_type(sink.rows_written, int)
+
+
+def numbered() -> Iterator[dict[str, int]]:
+    yield {"n": 1}
 
 
 def passed_on(source: Readable, through: Transform, sink: Writable) -> None:

@@ -51,7 +51,7 @@ class BatchFileReader(Readable[Any]):
         self._name = check_path(path)
         self.path = path
         self.schema: Any = None
-        self.row_count = 0
+        self.row_count: int = 0
         self._batches: Iterator[Any] | None = None
         self._executor = SerialExecutor(asyncio.get_running_loop(), self._close_quietly)
         super().__init__(
@@ -147,7 +147,7 @@ class BatchFileWriter(Writable[Any]):
         name = check_path(path)
         loop = asyncio.get_running_loop()
         self.path = path
-        self.rows_written = 0
+        self.rows_written: int = 0
         self._builder = BatchBuilder(check_schema(schema))
         self._gathered: list[Any] = []
         # None as long as it is not known whether chunks are record batches.

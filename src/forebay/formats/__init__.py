@@ -1,1 +1,1 @@
-"""Stages between bytes and rows: `forebay.formats.csv` and `forebay.formats.json`."""
+"""Stages between bytes and rows: `forebay.formats.csv`, `forebay.formats.json` and `forebay.formats.arrow`."""

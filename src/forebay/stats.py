@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-# A stage holds the flow up where writers waited for it this large a part of the longest wait.
+# A stage holds the flow up if its writers waited at least this fraction of the longest wait.
 _NOTABLE = 0.5
 
 
@@ -17,18 +17,19 @@ class SideStats:
     Sizes are in bytes; in objects in object mode; in characters for a readable side with an encoding.
     """
 
-    #: Chunks that came in, ever.
+    #: The number of chunks that the side has received since it was made.
     chunks: int
-    #: Their size.
+    #: The total size of these chunks.
     bytes: int
-    #: What is buffered now.
+    #: The size of the buffer now.
     length: int
     high_water_mark: int
-    #: The most that was ever buffered.
+    #: The largest size that the buffer ever had.
     peak: int
-    #: How often the flow had to wait: a readable for its destinations, a writable's writers for it.
+    #: The number of stalls. A readable side stalls while it waits for a full destination; a writable side is stalled while
+    #: its writers wait for 'drain'.
     stalls: int
-    #: How long, in seconds, a wait that still goes on included.
+    #: The total time of the stalls in seconds, with the present stall included.
     stalled: float
     object_mode: bool
 

@@ -1,6 +1,6 @@
 """`ChunkQueue` in pure Python: the reference for the compiled one, and the version without a compiler.
 
-The public documentation is in _chunks.pyi. Invariants: no chunk in the queue is used up; the bytes queued are
+The public documentation is in chunk_queue.pyi. Invariants: no chunk in the queue is used up; the bytes queued are
 `_bytes_in - _bytes_out`; while `_busy` is above 0, that is while a write is under way, the front chunks stay, and only
 appending is possible.
 

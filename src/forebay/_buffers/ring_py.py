@@ -1,15 +1,20 @@
-"""RingBuffer in plain Python: the twin of the compiled `forebay._buffers.ring`, with the same rules.
+"""RingBuffer in pure Python: the twin of the compiled `forebay._buffers.ring`, with the same rules.
 
-The bytes lie twice in one slab, `capacity` apart, so that every run is contiguous and nothing is
-ever moved; the diagram and the invariants are in `ring.pyx`. One lock guards the cursors. It is
-not held while a system call runs. Unlike the compiled ring it is not for signal handlers, nor for
-a `__del__` that the collector runs in the middle of a call: that raises RuntimeError.
+The ring allocates one block of memory, the slab, of twice its capacity. It stores each byte at two
+places in the slab, `capacity` bytes apart. So the free bytes, and the filled bytes, are always one
+contiguous piece of the slab, and the ring never moves a byte. `ext/forebay/_buffers/ring.pyx` has a
+diagram and the invariants.
 
-Every view is exported by an object of its own, a ctypes array in the slab's memory, which lives for as
-long as the view, a slice of it or any other buffer taken from it: this is how the ring knows, when it
-needs the space, what is still pinned. A producer waiting for pinned space looks again every millisecond.
-The exporter is no memoryview: up to CPython 3.12.5 the process crashes where the collector clears a
-memoryview that has exports (gh-77894).
+One lock guards the cursors. A call releases it during a system call. Code that runs in the middle of
+a call must not use the same ring: a signal handler, or a `__del__` that the garbage collector runs.
+Such a use raises RuntimeError. The compiled ring has no such limit.
+
+The bytes under a view that is still in use are pinned: they must not be overwritten. To know whether a
+view is in use, the ring makes one ctypes array over the slab for each view, and holds it weakly. The
+array lives as long as the view, its slices and other buffers taken from it. A producer that waits for
+pinned space checks it again every millisecond. A memoryview cannot take the place of the array: up to
+CPython 3.12.5 the process crashes if the garbage collector clears a memoryview that has exports
+(gh-77894).
 """
 
 import ctypes

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from forebay.asyncio import connections, subprocess
-from forebay.asyncio._instancecheck import Standing
+from forebay.asyncio._stand_in_class import StandInMeta
 from forebay.asyncio.protocol import StreamReaderProtocol
 from forebay.asyncio.reader import StreamReader
 from forebay.asyncio.writer import StreamWriter
@@ -55,7 +55,7 @@ def install() -> None:
                 _replaced.append((module, name, getattr(module, name)))
                 setattr(module, name, value)
         for cls in _CLASSES:
-            Standing.stands_for[cls] = Standing.originals[cls]
+            StandInMeta.stands_for[cls] = StandInMeta.originals[cls]
 
 
 def uninstall() -> None:
@@ -71,7 +71,7 @@ def uninstall() -> None:
         _depth -= 1
         if _depth:
             return
-        Standing.stands_for.clear()
+        StandInMeta.stands_for.clear()
         while _replaced:
             module, name, value = _replaced.pop()
             setattr(module, name, value)

@@ -13,7 +13,7 @@ from forebay.asyncio._compiled.method_descriptors import own_methods
 from forebay.asyncio._compiled.protocol_core import ProtocolCore
 from forebay.asyncio._compiled.reader_core import ReaderCore
 from forebay.asyncio._compiled.receive_area import Area
-from forebay.asyncio._instancecheck import Standing, stand_in
+from forebay.asyncio._stand_in_class import StandInMeta, stand_in
 from forebay.asyncio._transports import adjust, is_asyncios_socket, is_uvloops
 from forebay.asyncio._uvloop_protocol import Face
 from forebay.asyncio.reader import StreamReader
@@ -35,7 +35,7 @@ def _area_of(loop: asyncio.AbstractEventLoop) -> Area:
 
 
 class StreamReaderProtocol(
-    ProtocolCore, asyncio.StreamReaderProtocol, asyncio.BufferedProtocol, metaclass=Standing
+    ProtocolCore, asyncio.StreamReaderProtocol, asyncio.BufferedProtocol, metaclass=StandInMeta
 ):
     """`asyncio.StreamReaderProtocol` that lets the loop receive into existing memory.
 
@@ -56,7 +56,7 @@ class StreamReaderProtocol(
         client_connected_cb: Any = None,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        if not isinstance(self, ProtocolCore):  # see Standing
+        if not isinstance(self, ProtocolCore):  # see StandInMeta
             _Original.__init__(self, stream_reader, client_connected_cb, loop)
             return
         if loop is None:

@@ -14,7 +14,7 @@ from forebay.asyncio._compiled.buffer_attribute import Buffer
 from forebay.asyncio._compiled.method_descriptors import own_methods
 from forebay.asyncio._compiled.overrides import READ, READLINE, READUNTIL, WAIT, note_plain
 from forebay.asyncio._compiled.reader_core import ReaderCore, show_buffer_as
-from forebay.asyncio._instancecheck import Standing, stand_in
+from forebay.asyncio._stand_in_class import StandInMeta, stand_in
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -33,7 +33,7 @@ else:
     from forebay.asyncio._compiled.attempts import LazyReader as _Core
 
 
-class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
+class StreamReader(_Core, asyncio.StreamReader, metaclass=StandInMeta):
     """`asyncio.StreamReader` with the received bytes in a `ChunkQueue`.
 
     A read whose data has arrived needs no future and no task. A waiting read is woken once, when what it needs has arrived.
@@ -45,7 +45,7 @@ class StreamReader(_Core, asyncio.StreamReader, metaclass=Standing):
     """
 
     def __init__(self, limit: int = DEFAULT_LIMIT, loop: asyncio.AbstractEventLoop | None = None) -> None:
-        if not isinstance(self, ReaderCore):  # see Standing
+        if not isinstance(self, ReaderCore):  # see StandInMeta
             _Original.__init__(self, limit, loop)
             return
         if limit <= 0:

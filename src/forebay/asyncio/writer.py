@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from forebay.asyncio._compiled.method_descriptors import own_methods
 from forebay.asyncio._compiled.protocol_core import ProtocolCore
 from forebay.asyncio._compiled.writer_core import WriterCore
-from forebay.asyncio._instancecheck import Standing, stand_in
+from forebay.asyncio._stand_in_class import StandInMeta, stand_in
 from forebay.asyncio._transports import is_uvloops
 from forebay.asyncio._uvloop_protocol import Face
 from forebay.asyncio.reader import LAZY
@@ -28,7 +28,7 @@ _AsyncioReader = asyncio.StreamReader
 _drain_helper = asyncio.StreamReaderProtocol._drain_helper  # type: ignore[attr-defined]  # private
 
 
-class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ignore[misc]  # both are classes of writers
+class StreamWriter(_Core, asyncio.StreamWriter, metaclass=StandInMeta):  # type: ignore[misc]  # both are classes of writers
     """`asyncio.StreamWriter` whose `write` returns whether there is room for more. A backlog costs linear time.
 
     `send` writes and waits for room. You may change a ``bytearray`` or a ``memoryview`` as soon as `write` has returned.
@@ -47,7 +47,7 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=Standing):  # type: ig
         reader: asyncio.StreamReader | None,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        if not isinstance(self, WriterCore):  # see Standing
+        if not isinstance(self, WriterCore):  # see StandInMeta
             _Original.__init__(self, transport, protocol, reader, loop)
             return
         if type(protocol) is Face:

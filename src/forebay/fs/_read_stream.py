@@ -20,7 +20,7 @@ from forebay.errors import OutOfRangeError
 from forebay.fs._arguments import check_flags, check_mode, check_position, check_source
 from forebay.fs._block_reader import Block, BlockReader
 from forebay.fs._direct_path import DirectPath
-from forebay.fs._read_ahead import ReadAhead
+from forebay.fs._read_ahead_size import ReadAheadSize
 from forebay.fs._same_file import Origin
 from forebay.streams.generics import BytesOut_co, Generic
 from forebay.streams.readable import Readable
@@ -95,7 +95,7 @@ class ReadStream(Readable[BytesOut_co], Generic[BytesOut_co]):
         self._file_follows = given is not None and first is None
         self._file_base = 0
         self._block_reader: BlockReader | None = None
-        self._read_ahead = ReadAhead(self.readable_high_water_mark or _DEFAULT_CHUNK)
+        self._read_ahead_size = ReadAheadSize(self.readable_high_water_mark or _DEFAULT_CHUNK)
         self._blocks: deque[Block] = deque()
         self._blocks_ordered = 0
         self._blocks_era = 0
@@ -256,14 +256,14 @@ class ReadStream(Readable[BytesOut_co], Generic[BytesOut_co]):
             self._order_blocks()
 
     def _next_block(self) -> None:
-        self._read_ahead.end()
+        self._read_ahead_size.end()
         # What was ordered behind the end or an error is empty.
         while self._blocks and not self._pieces and not self._file_ended:
             block = self._blocks.popleft()
             self._pieces.extend(block.pieces)
             self._file_ended = block.ended
             self._file_error = block.error
-            self._read_ahead.begin()
+            self._read_ahead_size.begin()
 
     def _next_chunk(self) -> bytes:
         """Return the next bytes, at most the requested size. There are some."""
@@ -281,7 +281,7 @@ class ReadStream(Readable[BytesOut_co], Generic[BytesOut_co]):
     def _order_blocks(self) -> None:
         """Order blocks: the first when it is needed, later ones ahead."""
         reader = self._block_reader
-        ahead = self._read_ahead
+        ahead = self._read_ahead_size
         # Data of a pipe must not be read ahead of the reader.
         most = ahead.blocks(self.bytes_read) if self._file.seekable else 1
         while not self._file_ended and len(self._blocks) + self._blocks_ordered < most:

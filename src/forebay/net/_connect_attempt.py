@@ -13,7 +13,7 @@ from forebay.net._seconds import check_seconds
 __all__ = ["ConnectAttempt"]
 
 
-class Connecting(Protocol):
+class Connectable(Protocol):
     """The interface of the stream that an attempt connects."""
 
     @property
@@ -31,7 +31,7 @@ class ConnectAttempt:
 
     def __init__(
         self,
-        stream: Connecting,
+        stream: Connectable,
         place: Place,
         family: int,
         local: tuple[str, int] | None,

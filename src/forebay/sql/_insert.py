@@ -33,7 +33,7 @@ from forebay.streams.writable import Writable
 __all__ = ["Insert"]
 
 _CONFLICTS = (None, "ignore", "update")
-# Record batches from which on write() returns False: each has thousands of rows.
+# The largest high-water mark, in record batches, of an insert that gets record batches. Each has thousands of rows.
 _BATCH_MARK = 2
 
 

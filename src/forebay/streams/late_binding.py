@@ -1,7 +1,7 @@
-"""Names of higher modules that Readable and Duplex call. ``streams/__init__.py`` fills them once.
+"""Functions of higher modules that Readable and Duplex call. ``streams/__init__.py`` sets them once.
 
-A method of a base class that makes a subclass needs a module that itself imports the base class. This table names those
-modules, so that the imports have no circle.
+Some methods of Readable and Duplex return an object of a subclass: `Readable.map` returns an OperatorStream. The module of
+the subclass imports Readable, so ``readable.py`` cannot import that module. It reads the function from this module instead.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from forebay._core.state.stream import Stream
 from forebay._core.usage_errors import wrong_options
 from forebay._core.waiting.aclose import aclose as _aclose
 from forebay._core.waiting.aclose import enter, leave_writable
-from forebay._core.waiting.await_event import Drained
+from forebay._core.waiting.drain import Drained
 from forebay.errors import (
     CannotPipeError,
     PrematureCloseError,
@@ -171,7 +171,7 @@ class Writable(Stream):
         return _Corked(self)
 
     def drain(self) -> Awaitable[None]:
-        """Wait for room. If there is room, the wait ends at once.
+        """Wait until the buffer has space. If it has space now, the wait ends at once.
 
         Returns:
             An awaitable of None. It raises the error that the stream fails with.
@@ -193,7 +193,7 @@ class Writable(Stream):
         return DONE
 
     def send(self, chunk: Any, encoding: str | None = None) -> Awaitable[None]:
-        """Write a chunk and wait for room if `write` returned False: ``await w.send(chunk)``.
+        """Write a chunk, and wait for 'drain' if `write` returned False: ``await w.send(chunk)``.
 
         The call itself queues the chunk. The await only waits.
 

@@ -18,7 +18,7 @@ Collected = Callable[[Any], Any]
 Failure = type[BaseException] | tuple[type[BaseException], ...]
 
 LIFE = ("end", "finish", "error", "close")
-# Turns of the loop in which work that needs nothing from outside has come to rest.
+# After this many turns of the loop, a stream that waits for no I/O, timer or thread has emitted all its events.
 TURNS = 50
 # Where a process sees its open descriptors, if anywhere.
 _DESCRIPTORS = "/dev/fd"

@@ -1,18 +1,16 @@
-"""Awaiting events: ``once``, ``on``, and the wait for room."""
+"""Awaiting events: ``once`` and ``on``."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Generator
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.abort import AbortSignal, abort_error, checked_signal
 from forebay._core.representation import represent
 from forebay._core.scheduling.ticks import running_loop
-from forebay._core.state.lifecycle import SILENT_CLOSE
-from forebay.errors import InvalidArgTypeError, PrematureCloseError
+from forebay.errors import InvalidArgTypeError
 
 if TYPE_CHECKING:
     from forebay._core.events import EventEmitter
@@ -45,120 +43,6 @@ class _Wait:
             listeners, self._listeners = self._listeners, []
             for event, fn in listeners:
                 self._emitter.off(event, fn)
-
-
-# At most so many waiting tasks resume in one turn of the loop. The others resume in later turns.
-_WAKE_AT_ONCE = 256
-
-
-class _Room:
-    """All tasks that wait for room in one stream, behind one listener for each event."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-        self._loop = running_loop()
-        self._waiters: dict[asyncio.Future[None], None] = {}
-        self._error: BaseException | None = None
-        self._listening = False
-
-    def __call__(self) -> Generator[Any, None, None]:
-        """Wait for room."""
-        future = self._loop.create_future()
-        self._waiters[future] = None
-        if not self._listening:
-            self._listen()
-        try:
-            yield from future
-        finally:
-            self._waiters.pop(future, None)
-            if not self._waiters:
-                self._leave()
-
-    def _events(self) -> tuple[tuple[str, Any], ...]:
-        # No 'drain' follows end().
-        return (
-            ("drain", self._drained),
-            ("finish", self._drained),
-            ("error", self._wake),
-            ("close", self._closed),
-            (SILENT_CLOSE, self._closed),
-        )
-
-    def _listen(self) -> None:
-        self._listening = True
-        for event, fn in self._events():
-            self._stream.on(event, fn)
-
-    def _leave(self) -> None:
-        """Remove the listeners. A later task waits for the next event."""
-        if self._listening:
-            self._listening = False
-            if getattr(self._stream, _ROOM, None) is self:
-                delattr(self._stream, _ROOM)
-            for event, fn in self._events():
-                self._stream.off(event, fn)
-
-    def _drained(self) -> None:
-        self._wake(None)
-
-    def _closed(self) -> None:
-        self._wake(_closed_early(self._stream))
-
-    def _wake(self, error: BaseException | None) -> None:
-        if self._listening:
-            self._error = error
-            self._leave()
-            self._wake_some()
-
-    def _wake_some(self) -> None:
-        waiters = list(islice(self._waiters, _WAKE_AT_ONCE))
-        for future in waiters:
-            self._waiters.pop(future, None)
-            if future.done():
-                continue
-            if self._error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(self._error)
-        if self._waiters:
-            self._loop.call_soon(self._wake_some)
-
-
-# The attribute of a stream that holds the tasks waiting for its room.
-_ROOM = "_forebay_room"
-
-
-def _closed_early(stream: Any) -> BaseException:
-    error: BaseException | None = stream.errored
-    return error if error is not None else PrematureCloseError("the stream was closed before it drained")
-
-
-class Drained:
-    """The awaitable that drain() returns if there is no room. It adds its listeners when it is awaited."""
-
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def __repr__(self) -> str:
-        return f"<drain of {self._stream!r}>"
-
-    def __await__(self) -> Generator[Any, None, None]:
-        stream = self._stream
-        if stream.errored is not None:
-            raise stream.errored
-        if stream.destroyed and not stream.writable_finished:
-            raise _closed_early(stream)
-        if not stream.writable_need_drain:
-            return
-        room = getattr(stream, _ROOM, None)
-        if room is None:
-            made = _Room(stream)
-            # Code that the garbage collector ran meanwhile may have made one.
-            room = getattr(stream, _ROOM, None)
-            if room is None:
-                room = made
-                setattr(stream, _ROOM, room)
-        yield from room()
 
 
 async def once(emitter: EventEmitter, event: str, *, signal: AbortSignal | None = None) -> list[Any]:

@@ -1,7 +1,8 @@
 """Find the methods of a reader that are overridden, among those that other methods of the reader call.
 
-asyncio's readers call some public methods from others: ``async for`` calls `readline`, and that `readuntil`. Forebay's
-do so only if one of them is overridden or patched.
+In asyncio's reader, some methods call others: ``async for`` calls `readline`, and `readline` calls `readuntil`. A subclass
+that overrides `readuntil` therefore changes `readline` too. Forebay's reader has one compiled function for each method. It
+calls the other methods, as asyncio's reader does, only if one of them is overridden or replaced on the object.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ def note_plain(cls: type) -> None:
 def overridden(reader: object, patched: bool) -> int:
     """Return the overridden methods of a reader, as the sum of their numbers.
 
-    ``patched`` where some may have been set on the reader itself: asking for its ``__dict__`` makes one, and every call
-    of a method slower.
+    ``patched`` says whether methods may have been set on the reader itself. Only then is its ``__dict__`` read: the first
+    access creates the dict, and from then on every call of a method is slower.
     """
     cls, own = type(reader), reader.__dict__ if patched else ()
     return sum({bit for name, bit in _BITS.items() if name in own or getattr(cls, name) is not _plain[name]})

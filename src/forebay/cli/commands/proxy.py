@@ -19,9 +19,10 @@ from forebay.streams.joining.pipeline import pipeline
 __all__ = ["add_arguments", "run"]
 
 _DESCRIPTION = """\
-Pass every connection that comes to LISTEN on to TARGET, both ways, inside the kernel where it can. Each is a
-PORT of this machine, HOST:PORT, or the path of a Unix socket (unix:NAME where it has no slash); LISTEN may be
-*:PORT for every address."""
+Accept connections on LISTEN, open a connection to TARGET for each, and copy the bytes in both directions
+(inside the kernel if possible). LISTEN and TARGET are each a PORT of this machine, HOST:PORT, or the path of a
+Unix socket (unix:NAME for a path without a slash). LISTEN can also be *:PORT, which is every address of this
+machine."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,9 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("target", metavar="TARGET", help="the server; with --http also an http:// or https:// URL")
     add("--http", action="store_true", help="pass HTTP requests on, not connections")
     add("--log", action="store_true", help="write a line for each connection, or with --http for each answer")
-    add("--connect-timeout", metavar="SECONDS", type=float, default=10.0, help="for TARGET (default: 10)")
-    add("--idle-timeout", metavar="SECONDS", type=float, default=0.0, help="close what is silent for so long")
-    add("--max-connections", metavar="COUNT", type=int, help="refuse more than so many at a time")
+    add(
+        "--connect-timeout",
+        metavar="SECONDS",
+        type=float,
+        default=10.0,
+        help="the longest wait for a connection to TARGET (default: 10)",
+    )
+    add(
+        "--idle-timeout",
+        metavar="SECONDS",
+        type=float,
+        default=0.0,
+        help="close a connection after SECONDS without data",
+    )
+    add("--max-connections", metavar="COUNT", type=int, help="refuse connections while COUNT are open")
 
 
 def run(args: argparse.Namespace) -> int:

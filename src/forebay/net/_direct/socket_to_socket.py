@@ -1,8 +1,8 @@
 # cython: nonecheck=True
-"""A socket to a socket by ``splice``: the bytes go through a kernel pipe and are never copied to the program.
+"""From a socket to a socket by ``splice``: the bytes go through a kernel pipe and are never copied to the program.
 
-Bytes in the pipe count as written: the path owns the destination until the pipe is empty, and other writes are sent after
-them.
+Bytes in the kernel pipe count as written to the destination. Until that pipe is empty, only this path sends to the
+destination's socket. Chunks that the program writes meanwhile are queued and sent afterwards.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 #: The capacity of a pipe. An unprivileged user may have 64 MiB in all; beyond that a pipe keeps its default capacity.
 PIPE_BYTES = 1024 * 1024
+# A piece of fewer bytes counts as small.
 _SMALL_BYTES = 16384
-# After so many small pieces in a row the ordinary path is as good, and needs no pipe.
+# After 64 small pieces in a row the bytes go through the stream again: for small pieces this costs no more, and the kernel
+# pipe can be closed.
 _SMALL_IN_A_ROW = 64
 # Errors of a kernel that cannot splice between these two descriptors.
 CANNOT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)

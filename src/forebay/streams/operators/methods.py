@@ -1,8 +1,8 @@
-"""Operators: `map`, `filter`, `take`, ... and the reductions to one value, as methods of every Readable.
+"""The functions behind the operators of Readable: `map`, `filter`, `take`, ..., and `reduce`, `to_list`, `some`, ...
 
-Operators that return a stream are lazy: the source is not read until the result is. Operators that return a value are
-coroutines that read in the awaiting task. They run no stream between the source and the value: the reader itself calls the
-functions of the stages in the middle.
+An operator that returns a stream is lazy: it reads its source only when the returned stream is read. An operator that
+returns a value is a coroutine. The task that awaits it reads the source. In ``source.map(fn).filter(other).to_list()`` it
+reads ``source`` directly and calls ``fn`` and ``other`` itself; no chunk passes through the two streams in between.
 """
 
 from __future__ import annotations

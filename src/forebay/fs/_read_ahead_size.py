@@ -7,7 +7,7 @@ from time import monotonic
 from forebay._system.worker_pool import open_streams
 from forebay.fs._block_reader import LARGEST_BLOCK, piece_size
 
-__all__ = ["ReadAhead"]
+__all__ = ["ReadAheadSize"]
 
 #: Blocks that are read or waiting while an earlier one is handed on.
 _BLOCKS_AHEAD = 2
@@ -17,7 +17,7 @@ _BYTES_OF_ALL = 64 * 1024 * 1024
 _BLOCK_SECONDS = 0.05
 
 
-class ReadAhead:
+class ReadAheadSize:
     """The size and the number of a file's blocks: double the last size while the reader keeps up, otherwise half.
 
     ``chunk`` is the size of the stream's chunks in bytes. ``piece`` is the size of one system call and of the smallest block.

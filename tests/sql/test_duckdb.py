@@ -4,14 +4,24 @@ import asyncio
 import contextlib
 import datetime
 import decimal
+import os
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forebay import Readable, Writable, pipeline, sql
-from forebay.errors import ConnectionBusyError, InvalidArgTypeError, InvalidArgValueError, InvalidStateError
+from forebay.errors import (
+    ConnectionBusyError,
+    InvalidArgTypeError,
+    InvalidArgValueError,
+    InvalidStateError,
+    PrematureCloseError,
+    StreamDestroyedError,
+)
 from forebay.testing import check_readable, check_writable
 
 duckdb = pytest.importorskip("duckdb")
@@ -410,6 +420,68 @@ def test_insert_takes_record_batches_and_counts_their_rows(run, connection):
 
     assert run(main) == (5000, 5000, 2)
     assert connection.execute("select * from target order by id").fetchall() == rows(5000)
+
+
+def test_few_record_batches_are_queued_while_the_connection_is_opened(run, connection):
+    async def main():
+        insert = sql.insert(connection, "target", transaction=None)
+        room = [insert.write(batch(1, n)) for n in range(16)]
+        insert.end()
+        while not insert.closed:
+            await asyncio.sleep(0.001)
+        rows_of = sql.insert(connection, "target", batch=300)
+        await pipeline(rows(100, 100), rows_of)
+        return room.count(True), insert.rows_committed, rows_of.writable_high_water_mark
+
+    assert run(main) == (15, 16, 300)
+
+
+@pytest.mark.parametrize("how", ["destroy", "cancel", "failing source"])
+def test_an_insert_of_record_batches_that_is_left_early_leaves_no_row(run, connection, how):
+    async def batches():
+        for n in range(1000):
+            yield batch(1000, n * 1000)
+            if n == 5 and how == "failing source":
+                raise OSError("the source has failed")
+
+    async def main():
+        insert = sql.insert(connection, "target")
+        task = asyncio.ensure_future(pipeline(batches(), insert))
+        while not insert.rows_written and not task.done():
+            await asyncio.sleep(0.001)
+        if how == "destroy":
+            insert.destroy()
+        elif how == "cancel":
+            task.cancel()
+        with pytest.raises((OSError, asyncio.CancelledError, PrematureCloseError, StreamDestroyedError)):
+            await task
+        return await closed(insert)
+
+    assert run(main) == "usable"
+    assert value(connection, "select count(*) from target") == 0
+
+
+def test_without_duckdb_the_error_says_what_to_install():
+    program = (
+        "import sys; sys.modules['duckdb'] = None\n"
+        "import asyncio\n"
+        "from forebay import sql\n"
+        "async def main():\n"
+        "    try:\n"
+        "        sql.query('data.duckdb', 'select 1')\n"
+        "    except ImportError as error:\n"
+        "        print(error)\n"
+        "asyncio.run(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env=os.environ,
+    )
+    assert done.stdout == "this connection needs duckdb; pip install forebay[duckdb]\n"
 
 
 def test_record_batches_are_inserted_by_name(run, connection):

@@ -35,6 +35,8 @@ __all__ = ["Insert"]
 _CONFLICTS = (None, "ignore", "update")
 # The largest high-water mark, in record batches, of an insert that gets record batches. Each has thousands of rows.
 _BATCH_MARK = 2
+# Chunks from which on write() returns False while the connection is being opened.
+_FIRST_MARK = 16
 
 
 class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
@@ -66,8 +68,9 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         check_seconds("linger", linger)
         check_seconds("timeout", timeout)
         check_choice("transaction", transaction, TRANSACTIONS)
-        if high_water_mark is None:
-            high_water_mark = batch
+        # Until the connection is open it is not known whether the chunks are rows or record batches.
+        self._mark = batch if high_water_mark is None else high_water_mark
+        first_mark = min(batch, _FIRST_MARK) if high_water_mark is None else high_water_mark
         self._use = ConnectionUse(connection, "insert", into, timeout, "rows")
         #: The table or the statement.
         self.into = into
@@ -86,7 +89,7 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         # Whether rows that have lingered are being sent, and the hook that waits for it: its completion and its work.
         self._sending = False
         self._held: tuple[Completion, Callable[[], Coroutine[Any, Any, None]]] | None = None
-        super().__init__(object_mode=True, high_water_mark=high_water_mark, signal=signal)
+        super().__init__(object_mode=True, high_water_mark=first_mark, signal=signal)
 
     @property
     def rows_written(self) -> int:
@@ -136,9 +139,10 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
     def _look_at(self, row: Any) -> None:
         """Take the columns from the first row, if it has names."""
         self._first_seen = True
+        self._s_set_write_mark(self._mark)
         if is_batch(row):
             self._columnar = True
-            self._s_set_write_mark(min(self.writable_high_water_mark, _BATCH_MARK))
+            self._s_set_write_mark(min(self._mark, _BATCH_MARK))
             return
         if self._plan.statement is not None:
             return

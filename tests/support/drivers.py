@@ -478,6 +478,28 @@ class MysqlConnector(PyMySQL):
     module = "mysql.connector"
 
 
+class Aiosqlite(Driver):
+    database = Sqlite
+    libraries = ("aiosqlite",)
+    pooled = False
+    mark = "?"
+    isolation = None
+
+    async def connect(self, url):
+        return await importlib.import_module("aiosqlite").connect(url, isolation_level=self.isolation)
+
+    async def execute(self, connection, statement):
+        async with connection.execute(statement) as cursor:
+            return await cursor.fetchall()
+
+    async def commit(self, connection):
+        await connection.commit()
+
+
+class AiosqliteTransactions(Aiosqlite):
+    isolation = ""
+
+
 DRIVERS = {
     "asyncpg": Asyncpg,
     "psycopg": Psycopg,
@@ -491,6 +513,8 @@ DRIVERS = {
     "psycopg2-autocommit": Psycopg2Autocommit,
     "pymysql": PyMySQL,
     "pymysql-autocommit": PyMySQLAutocommit,
+    "aiosqlite": Aiosqlite,
+    "aiosqlite-transactions": AiosqliteTransactions,
     "sqlite3": Sqlite3,
     "sqlite3-transactions": Sqlite3Transactions,
 }

@@ -29,6 +29,7 @@ from forebay.sql._source import Source
 from forebay.sql._table_names import Table
 
 __all__ = [
+    "INTERRUPT_SECONDS",
     "THREAD_NAME",
     "BlockingBlockSink",
     "BlockingBlockSource",
@@ -45,6 +46,8 @@ T = TypeVar("T")
 
 #: Of the threads of connections.
 THREAD_NAME = "forebay-sql"
+#: Seconds after which a call is interrupted once more.
+INTERRUPT_SECONDS = 0.05
 # A thread that has nothing to do ends within microseconds.
 _JOIN_SECONDS = 0.05
 
@@ -253,9 +256,12 @@ class ThreadSession(Session):
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
-            if not future.done():
+            seconds = INTERRUPT_SECONDS
+            while not future.done():
                 interrupted = self._interrupt()
-                await asyncio.wait([future])
+                # Once more, if the thread had not begun with the call.
+                await asyncio.wait([future], timeout=seconds)
+                seconds *= 2
                 if interrupted is not None:
                     # So that it does not stop the next call.
                     await asyncio.wait([interrupted])

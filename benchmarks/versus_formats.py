@@ -73,7 +73,8 @@ class Blocks(Readable[Any]):
         super().__init__(object_mode=True, high_water_mark=BLOCK_ROWS)
         self._left = iter(blocks)
 
-    def _read(self, size: int) -> None:
+    async def _read(self, size: int) -> None:
+        await asyncio.sleep(0)
         block = next(self._left, None)
         if block is None:
             self.push(None)

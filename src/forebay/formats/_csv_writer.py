@@ -16,6 +16,8 @@ from forebay.formats._text_encoding import TextEncoding
 
 # What str() of bytes, of a bytearray and of a memoryview contains.
 _SIGNS_OF_BYTES = ("b'", 'b"', "<memory at ")
+# One of these is in each of them, too, and is found much faster.
+_FIRST_SIGNS = ("'", "<")
 _BYTES = (bytes, bytearray, memoryview)
 
 
@@ -42,9 +44,6 @@ class CsvWriter(RowEncoder):
         self._null = null
         self._encoding = TextEncoding(encoding)
         self._begun = False
-        # The text so far; of each flush nothing is left.
-        self._text = StringIO(newline="")
-        self._writer = csv.writer(self._text, dialect)
         # How the values are taken from a mapping.
         self._getter: Callable[[Any], Sequence[Any]] | None = None
         # The stream that is piped into this one, until the first row has come.
@@ -64,7 +63,7 @@ class CsvWriter(RowEncoder):
             _check_kinds(kinds)
             head = b"" if self._begun else self._begin(rows[0])
             text = self._text_of(rows, kinds)
-            if any(sign in text for sign in _SIGNS_OF_BYTES):
+            if _may_have_bytes(text):
                 _refuse_bytes(rows)
             return head + self._encoding.encode(text)
         except Exception as error:
@@ -91,8 +90,7 @@ class CsvWriter(RowEncoder):
         self.off("pipe", self._piped)
         if not self._header or self.columns is None:
             return self._encoding.bom
-        self._writer.writerow(self.columns)
-        return self._encoding.bom + self._encoding.encode(self._take_text())
+        return self._encoding.bom + self._encoding.encode(self._written([self.columns]))
 
     # ---- rows
 
@@ -104,17 +102,16 @@ class CsvWriter(RowEncoder):
             self._refuse_length(rows)
         if self._null:
             rows = [[self._null if value is None else value for value in row] for row in rows]
-        self._writer.writerows(rows)
-        text = self._take_text()
+        text = self._written(rows)
         if "\r" in text and "\r" not in self._dialect.lineterminator:
             return "".join(map(self._with_quoted_returns, rows))
         return text
 
-    def _take_text(self) -> str:
-        text = self._text.getvalue()
-        self._text.seek(0)
-        self._text.truncate()
-        return text
+    def _written(self, rows: Sequence[Sequence[Any]], **options: Any) -> str:
+        # A new one for each block: one that is used again copies its text another time.
+        text = StringIO(newline="")
+        csv.writer(text, self._dialect, **options).writerows(rows)
+        return text.getvalue()
 
     def _values(self, rows: list[Any]) -> list[Any]:
         """The values of mappings in the order of the columns."""
@@ -158,17 +155,20 @@ class CsvWriter(RowEncoder):
 
     def _with_quoted_returns(self, row: Sequence[Any]) -> str:
         """One row, in which a "\\r" is quoted: the csv module quotes it only if it is part of the line end."""
-        plain = not any("\r" in str(value) for value in row)
-        writer = self._writer if plain else csv.writer(self._text, self._dialect, lineterminator="\r\n")
-        writer.writerow(row)
-        text = self._take_text()
-        return text if plain else text.removesuffix("\r\n") + self._dialect.lineterminator
+        if not any("\r" in str(value) for value in row):
+            return self._written([row])
+        text = self._written([row], lineterminator="\r\n")
+        return text.removesuffix("\r\n") + str(self._dialect.lineterminator)
 
 
 def _check_kinds(kinds: set[type]) -> None:
     for kind in kinds:
         if issubclass(kind, (str, *_BYTES)) or not hasattr(kind, "__iter__"):
             raise InvalidArgTypeError(f"a row must be a sequence of values or a mapping, got {kind.__name__}")
+
+
+def _may_have_bytes(text: str) -> bool:
+    return any(sign in text for sign in _FIRST_SIGNS) and any(sign in text for sign in _SIGNS_OF_BYTES)
 
 
 def _refuse_bytes(rows: list[Any]) -> None:

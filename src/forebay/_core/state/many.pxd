@@ -1,6 +1,7 @@
 cimport cython
 
 cimport forebay._core.scheduling.calls as calls
+cimport forebay._core.state.constants as k
 from forebay._core.scheduling.fifo cimport Fifo
 from forebay._core.state.pipe cimport Pipe
 from forebay._core.state.stream cimport Stream
@@ -8,6 +9,8 @@ from forebay._core.state.stream cimport Stream
 @cython.locals(at=Py_ssize_t, count=Py_ssize_t, taken=Py_ssize_t, more=bint)
 cpdef bint push_many(Stream stream, list chunks) except -1
 cpdef list take_waiting(Stream stream)
+@cython.locals(left=Py_ssize_t)
+cpdef object read_many(Stream stream, list chunks)
 cdef Py_ssize_t _push_run(Stream stream, list chunks, Py_ssize_t at) except -1
 @cython.locals(link=Pipe, dest=Stream, buffer=Fifo, first=Py_ssize_t, last=Py_ssize_t, count=Py_ssize_t, taken=Py_ssize_t)
 cdef Py_ssize_t _pipe_run(Stream stream, list chunks, Py_ssize_t at) except -1

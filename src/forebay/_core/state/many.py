@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from forebay._core.scheduling import calls
+from forebay._core.state import constants as k
 from forebay._core.state.pipe import Pipe
 from forebay._core.state.stream import Stream
 
@@ -35,6 +36,17 @@ def push_many(stream: Stream, chunks: list[Any]) -> bool:
 def take_waiting(stream: Stream) -> list[Any] | None:
     """Take what waits in the queue of a stream whose hook is at work, to go with the chunk that the hook has; or None."""
     return stream._w_take_waiting()
+
+
+def read_many(stream: Stream, chunks: list[Any]) -> None:
+    """Add what is buffered now to ``chunks``. Reading makes a fast source push more, which stays for the next time."""
+    left = stream._r_length
+    while left > 0 and not stream._s_destroyed:
+        chunk = stream._r_read(k.READ_ANY)
+        if chunk is None:
+            return
+        chunks.append(chunk)
+        left -= 1 if stream._r_object else len(chunk)
 
 
 def _push_run(stream: Stream, chunks: list[Any], at: int) -> int:

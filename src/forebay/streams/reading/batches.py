@@ -6,6 +6,7 @@ from collections.abc import AsyncIterable
 from typing import Any, Generic
 
 from forebay._core.representation import represent
+from forebay._core.state.many import read_many
 from forebay.streams.generics import Out_co
 from forebay.streams.reading.puller import Puller
 
@@ -14,7 +15,8 @@ class Batches(Generic[Out_co]):
     """Iterate over lists of chunks: ``async for batch in r.batches()``.
 
     A batch holds the chunks that are buffered when the loop asks for the next one. So it is never empty, and never larger
-    than the stream's high-water mark and one chunk. Errors and leaving the loop early work as in ``async for chunk in r``.
+    than the stream's buffer: the high-water mark, and the chunks of one call of its hook. Errors and leaving the loop early
+    work as in ``async for chunk in r``.
     """
 
     # Until the constructor is through.
@@ -42,7 +44,9 @@ class Batches(Generic[Out_co]):
             while True:
                 first = None if source.destroyed else puller.read()
                 if first is not None:
-                    return self._rest([first])
+                    batch = [first]
+                    read_many(source, batch)
+                    return batch
                 if not await puller.more():
                     break
         except BaseException:
@@ -50,19 +54,6 @@ class Batches(Generic[Out_co]):
             raise
         await self.aclose()
         raise StopAsyncIteration
-
-    def _rest(self, batch: list[Out_co]) -> list[Out_co]:
-        source = self._source
-        read = source.read
-        # What is there now: reading makes a fast source give more, which is for the next batch.
-        left = source.readable_length
-        while left > 0 and not source.destroyed:
-            chunk = read()
-            if chunk is None:
-                break
-            batch.append(chunk)
-            left -= 1 if source.readable_object_mode else len(chunk)
-        return batch
 
     async def aclose(self) -> None:
         """Leave the iteration. A stream that has not ended is destroyed."""

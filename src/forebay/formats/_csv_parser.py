@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
+from operator import itemgetter
 from typing import Any
 
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError, RecordError
@@ -18,6 +19,8 @@ from forebay.formats._text_encoding import TextEncoding
 # A line behind the last one of a block: it is a record without a field, unless the block ends inside a record.
 _END = "\n"
 _BOM = "\ufeff"
+_LAST_CHARACTER = itemgetter(-1)
+_LINE_END = {"\n"}
 
 
 class CsvParser(RecordDecoder):
@@ -110,8 +113,8 @@ class CsvParser(RecordDecoder):
     def _records(self, block: str, final: bool) -> list[Any]:
         """Return the rows of a block of lines. A record that its end cuts goes back, unless the input is ``final``."""
         lines = block.splitlines(True)
-        if len(lines) != block.count("\n"):
-            # Line ends that only str knows, or a lone "\r", which only files know; or no line end behind the last line.
+        if set(map(_LAST_CHARACTER, lines)) != _LINE_END:
+            # Line ends that only str knows, or a lone "\r"; or no line end behind the last line.
             lines = list(StringIO(block, newline=""))
         size = self._encoding.size(block)
         with _field_limit(self._limit):

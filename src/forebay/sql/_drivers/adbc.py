@@ -342,6 +342,8 @@ class _IngestSink(BlockingRowSink):
         # The types of the columns. None: that of the values.
         self._types: list[Any]
         self._look(plan.columns, typed)
+        # That of the record batches.
+        self._schema: Any = None
         self._gathered: list[Any] = []
         self._rows = 0
 
@@ -400,12 +402,18 @@ class _IngestSink(BlockingRowSink):
             raise
 
     def _fitted(self, batch: Any) -> Any:
-        """Return a batch with the types of the table, for a driver that sends values as they are in memory."""
+        """Return a batch with the types of the table or, if they are not known, with those of the first batch.
+
+        A driver may send the values as they are in memory.
+        """
         fields = [
             field if kind is None else field.with_type(kind)
             for field, kind in zip(batch.schema, self._types, strict=True)
         ]
-        schema = self._pyarrow.schema(fields)
+        if self._schema is None:
+            # The batches of one call have the same types.
+            self._schema = self._pyarrow.schema(fields)
+        schema = self._schema
         return batch if schema.equals(batch.schema) else batch.cast(schema)
 
 

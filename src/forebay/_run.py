@@ -47,7 +47,7 @@ def run(main: Awaitable[T] | Callable[[], Awaitable[T]], *, uvloop: bool = False
         if uvloop:
             # It registers its own descriptors with the kernel at the end of its first turn.
             await asyncio.sleep(0)
-        # What the loop waits for by itself is not a reason to go on.
+        # Before main runs: the loop's own descriptors do not keep the program running.
         activity = Activity(asyncio.get_running_loop())
         result = await (main() if callable(main) else main)
         await until_delivered(activity)

@@ -3,10 +3,10 @@
 zlib and hashlib release the interpreter lock while they work on a large chunk. So a worker thread processes large
 chunks while the event loop continues; the order of the bytes is kept. Small chunks are processed at once.
 
-**Memory.** The coders work in steps of at most 256 KiB of input and of output, however large a chunk is and
-however much it expands. They produce no output for which there is no room. zstd itself holds a window of up to 8 MiB to compress,
-and of up to 128 MiB to decompress what was made at its highest levels. `hashing` lets at most 1 MiB pass on that is
-not hashed yet.
+**Memory.** The coders work in steps of at most 256 KiB of input and of output, however large a chunk is and however
+much it expands. They produce output only while the readable side has room. zstd itself holds a window of up to 8 MiB
+to compress, and of up to 128 MiB to decompress data that was compressed at its highest levels. `hashing` passes
+chunks on before they are hashed; at most 1 MiB of them is not hashed yet.
 """
 
 from __future__ import annotations
@@ -92,9 +92,9 @@ def _nothing() -> None:
 
 
 class _Coder(_Worker):
-    """A Transform that works through a large chunk in steps, each in a worker, as there is room for the output."""
+    """A Transform that processes a large chunk in steps, each in a worker. A step starts when the output has room."""
 
-    # The completion of the chunk at work, the part of it that no step has taken yet, and what the last step left.
+    # The completion of the present chunk, the part of it for the next steps, and the rest that the last step left.
     _coded: Completion | None = None
     _ahead = memoryview(b"")
     _left: Any = None
@@ -184,7 +184,7 @@ class _Expander(_Coder):
         if len(chunk) >= _LARGE_TO_CODE:
             return self._code(memoryview(chunk))
         output, left = self._step(chunk)
-        # A little input may expand a thousandfold: what follows is made in a worker, as room allows.
+        # A little input may expand a thousandfold. The rest of the output is made in a worker, while there is room.
         return output if left is None else self._code(memoryview(b""), output, left)
 
     def _flush(self) -> None:
@@ -367,7 +367,7 @@ class Hashing(_Worker):
                 "hexdigest() while chunks are still being hashed; wait for the end of the stream"
             )
         if self._hash.digest_size == 0:
-            # Only those have no size of their own; twice their strength in bits is what keeps it.
+            # SHAKE hashes have no digest size of their own. A digest of twice the strength in bits keeps the full strength.
             length: Any = 64 if "256" in self._hash.name else 32
             return str(self._hash.hexdigest(length))
         return str(self._hash.hexdigest())

@@ -322,7 +322,7 @@ def test_body_written_by_hand_is_not_redirected(run):
             source = PassThrough()
             source.pipe(request)
             source.end(b"data")
-            with pytest.raises(HttpError, match="what was written is gone"):
+            with pytest.raises(HttpError, match="the written data was not kept"):
                 await request
 
     run(main)

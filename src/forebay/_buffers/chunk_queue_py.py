@@ -1,12 +1,11 @@
 """`ChunkQueue` in pure Python: the reference for the compiled one, and the version without a compiler.
 
 The public documentation is in chunk_queue.pyi. Invariants: no chunk in the queue is used up; the bytes queued are
-`_bytes_in - _bytes_out`; while `_busy` is above 0, that is while a write is under way, the front chunks stay, and only
-appending is possible.
+`_bytes_in - _bytes_out`; `_busy` is above 0 during a write, and then the front chunks stay and only appending is possible.
 
-Wherever a view, a list or the like is made the garbage collector may run, and that may run any code, which may use the
-queue. So what is made of the front chunks is made by `_settled`, which looks whether they are still there, and what
-then changes the queue makes no such object.
+Making a view, a list or another container may run the garbage collector, and so any code, which may use the queue. So
+`_settled` makes the objects that an operation needs from the front chunks, and then checks that these chunks are still in
+front. The code that changes the queue afterwards makes no containers.
 """
 
 from __future__ import annotations

@@ -23,7 +23,8 @@ from forebay._system.activity import Activity
 _GIVEN_UP = "_forebay_given_up"
 _SAMPLE = "Writable was dropped with 1 bytes in it"
 _LONGEST_PAUSE = 0.02
-# The wait ends after so many checks, and so many seconds, in which the loop had nothing to wait for.
+# The wait ends when more than this number of checks in a row, over more than this number of seconds, found nothing that
+# the loop waits for.
 _IDLE_LOOKS = 5
 _IDLE_SECONDS = 0.1
 

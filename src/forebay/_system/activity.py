@@ -22,7 +22,7 @@ _UVLOOP_ENDS = ("Transport", "UVPoll", "UVProcess", "UVStreamServer", "Server")
 
 
 class Activity:
-    """What a loop waits for in addition to its initial state: timers, descriptors, threads, and steps of tasks."""
+    """The timers, descriptors, threads and tasks that a loop waits for, without the descriptors that it had at first."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop: Any = loop

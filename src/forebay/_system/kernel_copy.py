@@ -20,12 +20,12 @@ _LARGEST_CALL = 8 * _MIB
 #: Bytes of the first read into a buffer; later reads are 1 MiB.
 _FIRST_COPY = 16 * 1024
 _LONG_CALL_SECONDS = 0.005
-# After so many slow steps through a pipe in a row, a transfer uses larger steps. In a program that computes, a thread may
+# After this number of slow steps through a pipe in a row, a transfer uses larger steps. In a program that computes, a thread may
 # have to wait for the interpreter after every call.
 _MOST_LONG_STEPS = 2
 #: Seconds after which a worker returns, so that the loop's thread checks whether the direct path still applies.
 _SLICE_SECONDS = 0.25
-# After so many writes of 0 bytes in a row, the file counts as broken.
+# More than this number of writes of 0 bytes in a row is a failure.
 _MOST_RETRIES = 5
 
 

@@ -42,7 +42,7 @@ class Place:
 
 
 def place_of(path: str | bytes) -> tuple[Place, os.stat_result | None] | None:
-    """Return where a file named ``path`` is or would be made, and what is there now.
+    """Return the place of the file that ``path`` names, whether it exists or not, and its status if it exists.
 
     Return None for a link of the system to an open file, such as /dev/stdout: the file may be elsewhere.
 

@@ -1,4 +1,4 @@
-"""Temporary files of `atomic` writers: their names, the locks that mark them as in use, and what crashes left behind."""
+"""Temporary files of `atomic` writers: their names, their locks (a locked file is in use), and the removal of leftovers."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class ContentBody(Readable[bytes]):
         self._content = content
 
     async def _read(self, size: int) -> bytes:
-        # What is there, and b"" at the end.
+        # Returns the received bytes, and b"" at the end.
         data: bytes = await self._content.readany()
         return data
 

@@ -15,7 +15,7 @@ from forebay._system.worker_pool import waiting
 
 __all__ = ["Written", "write_out", "write_with_holes"]
 
-# After so many writes of 0 bytes in a row, the file counts as broken.
+# More than this number of writes of 0 bytes in a row is an error.
 _MOST_RETRIES = 5
 
 

@@ -1,4 +1,4 @@
-"""How far a file is read ahead: so far that a fast reader seldom waits and a slow one holds little memory."""
+"""The size of a file's read-ahead: large enough that a fast reader seldom waits, small for a slow one, to save memory."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from forebay.fs._block_reader import LARGEST_BLOCK, piece_size
 
 __all__ = ["ReadAheadSize"]
 
-#: Blocks that are read or waiting while an earlier one is handed on.
+#: The number of blocks that are being read, or that wait, while the stream pushes the chunks of an earlier block.
 _BLOCKS_AHEAD = 2
-#: Bytes that all open files share for their blocks; the smallest block is granted to each in any case.
+#: The bytes of all blocks of all open files together. Each file gets at least one block of the smallest size.
 _BYTES_OF_ALL = 64 * 1024 * 1024
-#: Seconds in which a reader that keeps up is through with a block.
+#: A reader keeps up if it uses a block up within this number of seconds.
 _BLOCK_SECONDS = 0.05
 
 

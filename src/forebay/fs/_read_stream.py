@@ -43,7 +43,7 @@ class ReadStream(Readable[BytesOut_co], Generic[BytesOut_co]):
     ``fd`` is the descriptor while it is open, otherwise None. ``pending`` is whether the file has not been opened yet.
     """
 
-    # Until the constructor is through, from which methods that are overridden here may be called.
+    # The values until the constructor has returned. It may call methods that are overridden here.
     pending = False
     _direct: DirectPath | None = None
 
@@ -89,7 +89,7 @@ class ReadStream(Readable[BytesOut_co], Generic[BytesOut_co]):
         self._file_mode = mode
         self._file_known = False
         self._file_start = first
-        # The bytes of the range; None for all.
+        # The number of bytes of the range. None means up to the end of the file.
         self._file_limit = None if last is None else last - (first or 0) + 1
         # A descriptor's own position is left where the reader stopped, not where the reading ahead did.
         self._file_follows = given is not None and first is None
@@ -257,7 +257,7 @@ class ReadStream(Readable[BytesOut_co], Generic[BytesOut_co]):
 
     def _next_block(self) -> None:
         self._read_ahead_size.end()
-        # What was ordered behind the end or an error is empty.
+        # Blocks that were ordered behind the end or an error are empty.
         while self._blocks and not self._pieces and not self._file_ended:
             block = self._blocks.popleft()
             self._pieces.extend(block.pieces)
@@ -337,7 +337,7 @@ class ReadStream(Readable[BytesOut_co], Generic[BytesOut_co]):
 
     @property
     def _origin(self) -> Origin:
-        """What there is to be read."""
+        """The file and the range that this stream reads."""
         return Origin(self._file, self._file_start, self._file_limit is not None)
 
     # ---- the direct path

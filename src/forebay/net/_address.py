@@ -1,4 +1,4 @@
-"""Addresses to connect to or listen on: the forms that a program gives, and what they resolve to."""
+"""Addresses to connect to or listen on: parsing the forms that a program gives, and resolving host names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which adapter serves a connection. A driver's adapter is imported when the first connection of that driver comes."""
+"""Find the adapter for a connection. The adapter of a driver is imported when its first connection is used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from forebay.sql._urls import scheme_of, without_password
 
 __all__ = ["find_source", "library"]
 
-# The adapter of each library: by the first part of the name of the module that a connection's class is from.
+# The adapter for each library. The key is the first part of the name of the module that defines a connection's class.
 _BY_LIBRARY = {
     "aiomysql": "mysql",
     "aiosqlite": "aiosqlite",
@@ -43,7 +43,7 @@ _BY_SCHEME = {
     "postgresql+psycopg": "psycopg",
     "sqlite": "sqlite",
 }
-# By these methods, a connection of any driver that follows PEP 249 is known.
+# An object with these methods is taken for a connection of a driver that follows PEP 249.
 _DB_API_METHODS = ("cursor", "commit", "rollback", "close")
 
 
@@ -109,7 +109,7 @@ def _from_url(url: str | os.PathLike[str]) -> Source:
 
 
 class _CalledSource(Source):
-    """What a function of the program returns: a new connection, which the stream closes, or a pool."""
+    """A function of the program that returns a new connection, which the stream closes, or a pool."""
 
     def __init__(self, function: Callable[[], Any]) -> None:
         self._function = function

@@ -206,7 +206,7 @@ class BlockingSession(ABC):
 
 
 def sever_socket(number: int) -> None:
-    """Shut the socket with this descriptor down. Whoever waits for it wakes up, with an error."""
+    """Shut down the socket with this descriptor. A call that waits for it ends with an error."""
     # The descriptor itself belongs to the driver.
     with socket.socket(fileno=os.dup(number)) as copy, contextlib.suppress(OSError):
         copy.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""How one stream uses its connection: it claims it, runs one call at a time, and leaves it usable or closed."""
+"""The use of a connection by one stream: the claim, the calls one at a time, and the end, usable or closed."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ __all__ = ["CLEANUP_SECONDS", "ConnectionUse"]
 
 T = TypeVar("T")
 
-#: Seconds in which a connection has to be usable again after a stream was left early. After that it is closed.
+#: If a stream is left early, its connection has to be usable again within this number of seconds. Otherwise it is closed.
 CLEANUP_SECONDS = 5.0
-# How long a call may still take that was told to stop, when the connection has been closed.
+# Seconds that a cancelled call may still take after the connection was closed.
 _LAST_SECONDS = 0.5
 # Characters of a statement in the note of an error.
 _LONGEST_STATEMENT = 200
 
-# The tasks that give connections back whose streams are gone. The loop itself holds tasks weakly.
+# The tasks that give back the connections of collected streams. The loop itself holds tasks weakly.
 _endings: set[asyncio.Task[None]] = set()
 
 
@@ -32,11 +32,11 @@ class ConnectionUse:
 
     ``state`` is "open" while the stream may use the connection, then "usable" or "discarded".
 
-    It holds nothing of the stream. So a stream that is dropped without being closed takes its use of the connection with it,
-    and the connection is given back all the same.
+    It has no reference to the stream. So, when a stream that was not closed is garbage-collected, its ConnectionUse is collected
+    too, and gives the connection back.
     """
 
-    # Until the constructor is through: it raises for what is not a connection.
+    # The value until the constructor has returned. It raises if its argument is not a connection.
     _session: Session | None = None
 
     def __init__(
@@ -57,9 +57,9 @@ class ConnectionUse:
         self.count = 0
         self._claim: Claim | None = None
         self._call: asyncio.Task[Any] | None = None
-        # What the stream has begun and not committed: 0, or 1 for its transaction or savepoint.
+        # 1 while the stream has a transaction or a savepoint open, otherwise 0.
         self._levels = 0
-        # Whether no transaction was open before the stream: then each one that is open later is the stream's.
+        # Whether no transaction was open before the stream. If so, a transaction that is open later belongs to the stream.
         self._was_idle = False
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -96,7 +96,7 @@ class ConnectionUse:
         self._call = task
 
         def finished(_: asyncio.Task[T]) -> None:
-            # It has not begun if the task was cancelled at once.
+            # A task that is cancelled at once never starts ``work``.
             work.close()
             if self._call is task:
                 self._call = None
@@ -147,7 +147,7 @@ class ConnectionUse:
             return await work
 
     def annotate(self, error: BaseException) -> None:
-        """Say in a note of ``error`` in which stage it happened, for which statement, and after how many rows."""
+        """Add a note to ``error``: in which stage it happened, for which statement, and after how many rows."""
         note = f"in {self.label}, after {self.count} {self._unit}"
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)
@@ -173,7 +173,7 @@ class ConnectionUse:
             raise
 
     def expect_implicit_transaction(self) -> None:
-        """Take a transaction that the driver begins by itself for the stream's, unless one is open now."""
+        """Treat a transaction that the driver begins by itself as the stream's, unless a transaction is open now."""
         self._was_idle = not self.session.in_transaction()
 
     async def commit(self) -> None:
@@ -209,7 +209,7 @@ class ConnectionUse:
 
         Args:
             error: The error of the stream.
-            wind_up: Ends what is open on the connection: a cursor, a COPY.
+            wind_up: Closes the cursor or the COPY that is open on the connection.
             whole: Whether the stream has done all its work; if not, its transaction is rolled back.
         """
         completion = Completion()
@@ -234,7 +234,7 @@ class ConnectionUse:
         self._loop.call_soon_threadsafe(self._dropped)
 
     def _dropped(self) -> None:
-        """Give the connection of a stream back that was dropped without being closed."""
+        """Give the connection back. The stream was garbage-collected before it was closed."""
         self.stop()
         task = asyncio.get_running_loop().create_task(self._close(None, False))
         _endings.add(task)
@@ -255,7 +255,7 @@ class ConnectionUse:
                     self._claim.give_back()
 
     async def _left_usable(self, wind_up: Callable[[], Awaitable[None]] | None, whole: bool) -> bool:
-        """End what runs and what is open. Return whether the connection can be used again."""
+        """Stop the running call and wind up. Return whether the connection can be used again."""
         loop = asyncio.get_running_loop()
         until = loop.time() + CLEANUP_SECONDS
         call = self._call
@@ -264,7 +264,7 @@ class ConnectionUse:
             if not call.done():
                 return False
         if self._session is None:
-            # It was not opened: nothing of it was used.
+            # The stream never opened a connection.
             return True
         task = loop.create_task(self._wind_up(wind_up, whole))
         try:

@@ -26,7 +26,7 @@ class CopyIn(DatabaseStream, Writable[Buffer]):
     """Bytes into a table; `copy_in` makes it and describes its arguments.
 
     ``bytes_written`` is the number of bytes that were handed to the driver. ``rows_committed`` is the number of rows that are
-    committed, or None if the driver does not tell. ``connection_state`` is "open", then "usable" or "discarded".
+    committed, or None if the driver does not report it. ``connection_state`` is "open", then "usable" or "discarded".
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class CopyIn(DatabaseStream, Writable[Buffer]):
         self.rows_committed: int | None = 0
         self._transaction = transaction
         self._blocks: BlockSink | None = None
-        # What came before the header line was whole.
+        # The bytes received before the header line is complete.
         self._head = b""
         super().__init__(high_water_mark=_MARK if high_water_mark is None else high_water_mark, signal=signal)
 
@@ -105,7 +105,7 @@ class CopyIn(DatabaseStream, Writable[Buffer]):
 
     async def _finish(self) -> None:
         if self._blocks is None:
-            # The data ends in its header line: its names are checked, and there are no rows.
+            # The data ends with its header line: check the names in it. There are no rows.
             await self._start(header_names(self._head, self._options.delimiter, ended=True))
         assert self._blocks is not None
         rows = await self._blocks.finish()

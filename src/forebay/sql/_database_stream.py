@@ -1,4 +1,4 @@
-"""What the four streams share: the use of a connection, from its opening to 'close'."""
+"""The base of Query, Insert, CopyOut and CopyIn: the use of a connection, from its opening to 'close'."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DatabaseStream(Stream):
         raise NotImplementedError
 
     async def _wind_up(self) -> None:
-        """End what is open on the connection."""
+        """Close the cursor or the COPY that is open on the connection."""
         raise NotImplementedError
 
     @property
@@ -40,7 +40,7 @@ class DatabaseStream(Stream):
     def destroy(self, error: BaseException | None = None) -> Self:
         """Destroy the stream as `Readable.destroy` and `Writable.destroy` do.
 
-        What runs on the server is cancelled, and what was not committed is rolled back.
+        The statement on the server is cancelled, and an open transaction of the stream is rolled back.
 
         Args:
             error: The exception that 'error' reports, or None.

@@ -11,7 +11,7 @@ __all__ = ["ARROW", "RowShape", "check_shape", "converter"]
 
 ARROW = "arrow"
 
-#: What the argument ``rows`` may be: None, tuple, dict, "arrow", or a function that gets the names of the columns and
+#: The values of the argument ``rows``: None, tuple, dict, "arrow", or a function that gets the names of the columns and
 #: returns the function that makes a row.
 RowShape = Any
 

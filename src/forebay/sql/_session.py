@@ -1,4 +1,4 @@
-"""What the streams need of a connection to a database. Each driver has an adapter that provides it.
+"""The interface between the streams and a connection to a database. The adapter of each driver implements it.
 
 An adapter never changes the text of a statement and never formats values into it. Each coroutine of this module stops the
 statement on the server when it is cancelled, and ends when the connection is quiet again.
@@ -65,7 +65,7 @@ class Cursor(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Release what the server and the driver hold for the rest of the rows."""
+        """Discard the rest of the rows, and release their resources in the server and the driver."""
 
 
 class RowSink(ABC):
@@ -81,7 +81,7 @@ class RowSink(ABC):
 
     @abstractmethod
     async def abort(self) -> None:
-        """Give up the rows that the server has not taken, and leave the connection usable."""
+        """Discard the rows that the server has not accepted yet, and leave the connection usable."""
 
 
 class BlockSource(ABC):
@@ -93,7 +93,7 @@ class BlockSource(ABC):
 
     @abstractmethod
     async def close(self) -> None:
-        """Give up the rest, and leave the connection usable if it can be."""
+        """Discard the rest, and leave the connection usable if the driver can do that."""
 
 
 class BlockSink(ABC):
@@ -105,11 +105,11 @@ class BlockSink(ABC):
 
     @abstractmethod
     async def finish(self) -> int | None:
-        """Return the number of rows that the server has read, or None if the driver does not tell."""
+        """Return the number of rows that the server has read, or None if the driver does not report it."""
 
     @abstractmethod
     async def abort(self) -> None:
-        """Give the COPY up, and leave the connection usable."""
+        """Cancel the COPY, and leave the connection usable."""
 
 
 class Levels:
@@ -153,14 +153,14 @@ class Session(ABC):
 
     @abstractmethod
     def in_transaction(self) -> bool:
-        """Whether a transaction is open, also one that has failed."""
+        """Whether a transaction is open. A transaction that has failed is open until it is rolled back."""
 
     @abstractmethod
     async def execute(self, statement: str) -> None:
         """Run a statement without parameters and without a result."""
 
     async def begin_transaction(self, isolation: str | None, readonly: bool) -> None:
-        """Begin a transaction. The connection is in none."""
+        """Begin a transaction. None is open on the connection."""
         await self.execute(begin_statement(isolation, readonly))
 
     async def commit_transaction(self) -> None:
@@ -180,11 +180,11 @@ class Session(ABC):
             await self.execute(savepoint)
 
     async def commit(self) -> None:
-        """Commit what the last `begin` has begun."""
+        """Commit the transaction or the savepoint of the last `begin`."""
         await self._leave(True)
 
     async def rollback(self) -> None:
-        """Roll back what the last `begin` has begun."""
+        """Roll back the transaction or the savepoint of the last `begin`."""
         await self._leave(False)
 
     async def _leave(self, commit: bool) -> None:
@@ -201,7 +201,7 @@ class Session(ABC):
 
     @abstractmethod
     async def query(self, statement: str, args: Sequence[Any], count: int) -> Cursor:
-        """Start a query, of which ``count`` rows at a time will be fetched at first."""
+        """Start a query. ``count`` is the number of rows of the first fetch."""
 
     async def query_arrow(self, statement: str, args: Sequence[Any], count: int) -> Cursor:
         """Start a query that gives Arrow record batches of about ``count`` rows, one for each `Cursor.fetch`."""
@@ -239,14 +239,14 @@ class Session(ABC):
 
     @abstractmethod
     def terminate(self) -> None:
-        """Close the connection at once, whatever it does. May be called more than once."""
+        """Close the connection at once, even in the middle of a call. May be called more than once."""
 
     async def discard(self) -> None:
-        """Close the connection at once, and return when nothing waits for it any more."""
+        """Close the connection at once, and return when no call waits for it any more."""
         self.terminate()
 
     async def detach(self) -> None:
-        """Release what the adapter itself holds, for example a thread. The connection stays as it is."""
+        """Release the resources of the adapter, for example its thread. The connection stays open."""
         return
 
 

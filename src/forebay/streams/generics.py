@@ -1,4 +1,4 @@
-"""The type parameters of the streams. What else the stub beside this file names is for type checkers alone.
+"""The type parameters of the streams. The stub beside this file has further names, which only type checkers use.
 
 At run time a parameter changes nothing: ``Readable[bytes]`` stands for `Readable`, also as a base class.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing
 from typing import Any
 
-#: What a stream of bytes takes: any object with the buffer protocol.
+#: A chunk that a byte stream accepts: any object with the buffer protocol.
 Buffer: Any = bytes
 
 
@@ -27,14 +27,14 @@ class Generic:
         return ()
 
 
-#: What a stream gives.
+#: The type of the chunks that a stream emits.
 Out_co = TypeVar("Out_co", covariant=True)
-#: What a stream takes.
+#: The type of the chunks that a stream accepts.
 In_contra = TypeVar("In_contra", contravariant=True)
 #: For streams of bytes: accepted chunks are buffers, and str with an encoding; emitted chunks are bytes or str.
 BytesIn_contra = TypeVar("BytesIn_contra", contravariant=True)
 BytesOut_co = TypeVar("BytesOut_co", covariant=True)
-#: What a stream gives as it takes it.
+#: The type of the chunks of a stream that emits the chunks that it accepts.
 Chunk = TypeVar("Chunk")
 #: The value of an awaitable.
 Result_co = TypeVar("Result_co", covariant=True)

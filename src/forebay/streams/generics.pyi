@@ -57,14 +57,14 @@ _R = TypeVar("_R")
 _Dest_co = TypeVar("_Dest_co", covariant=True)
 _Taken_contra = TypeVar("_Taken_contra", contravariant=True)
 
-# What a function in a pipeline gets: it may be declared to take any of the base classes.
+# The argument of a function in a pipeline. The function may declare any of the base classes as the type of its parameter.
 class StageInput(Readable[Out_co], AsyncIterator[Out_co], metaclass=ABCMeta): ...
 
 # A Writable, by its method ``end(chunk)``, which returns the stream: what `Readable.pipe` needs of its destination.
 class Takes(Protocol[_Taken_contra, _Dest_co]):
     def end(self, chunk: _Taken_contra, /) -> _Dest_co: ...
 
-#: What a hook that makes output may return.
+#: The result of a hook that makes output.
 Output: TypeAlias = _A | Awaitable[_A | None] | Iterator[_A] | AsyncIterator[_A] | Completion | None
 
 # A function that gives the source. A class is callable too; it has no ``__code__``.
@@ -79,15 +79,15 @@ class SourcePartial(Protocol[Out_co]):
     def func(self) -> Callable[..., object]: ...
     def __call__(self) -> Iterable[Out_co] | AsyncIterable[Out_co]: ...
 
-#: What a pipeline begins with.
+#: The first stage of a pipeline.
 Source: TypeAlias = Iterable[_A] | AsyncIterable[_A] | Awaitable[_A] | SourceFunction[_A] | SourcePartial[_A]
-#: What `Readable.from_` takes.
+#: The argument of `Readable.from_`.
 Items: TypeAlias = Iterable[_A] | AsyncIterable[_A] | Awaitable[_A]
-#: What stands in the middle of a pipeline.
+#: A stage in the middle of a pipeline.
 Middle: TypeAlias = Duplex[_A, _B] | Callable[[StageInput[_A]], AsyncIterable[_B]]
-#: What a pipeline ends with.
+#: The last stage of a pipeline.
 Sink: TypeAlias = Writable[_A] | Callable[[StageInput[_A]], Awaitable[_R] | AsyncIterable[Any]]
-#: The first stage of what is composed.
+#: The first stage of a composition.
 First: TypeAlias = (
     Duplex[_A, _B]
     | Callable[[StageInput[_A]], AsyncIterable[_B]]

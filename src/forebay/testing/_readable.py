@@ -272,7 +272,7 @@ class FailingReadableCheck(Check):
         log.require_failure(self._failure, how)
         await self.closed(log)
         if self._expected is not None:
-            # What is still buffered when a stream fails is lost.
+            # Chunks that are still buffered when a stream fails are lost.
             got = together(chunks, log.stream.readable_object_mode)
             require(
                 got == self._expected[: len(got)],

@@ -25,7 +25,7 @@ from forebay.testing._check import (
     together,
 )
 
-# Writes after which a stream whose write() never returned False counts as one that always has room.
+# If this number of writes all returned True, the stream counts as one whose write() never returns False.
 _MANY = 1000
 
 
@@ -329,7 +329,7 @@ async def check_writable(
         factory: A plain or async function that returns a new stream.
         collected: A function of a stream that returns what has arrived at its far end: bytes or a list of chunks (objects in
             object mode), or an awaitable of it. None leaves this out.
-        chunks: What is written. Needed in object mode.
+        chunks: The chunks to write. Needed in object mode.
         fails: The exception type (or a tuple of types) with which the stream fails when these chunks are written, or at its
             end.
         limit: Seconds that a step may take.

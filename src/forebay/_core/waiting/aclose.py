@@ -1,4 +1,4 @@
-"""aclose(), and what ``async with`` does at its end. The streams have these functions as methods."""
+"""aclose(), and the beginning and end of an ``async with`` block. The streams have these functions as methods."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "run"]
 
-# The default mark: small chunks, and room for as many as one call in a worker takes.
+# The default high-water marks: small chunks, and a buffer for as many as one call in a worker writes.
 _READ_MARK = 64 * 1024
 _MARK = 1024 * 1024
 _NOBODY_READS = 141
@@ -44,8 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     coding = parser.add_mutually_exclusive_group()
     coding.add_argument("--gzip", action="store_true", help="compress on the way")
     coding.add_argument("--gunzip", action="store_true", help="decompress on the way")
-    add("--throttle", metavar="RATE", type=parse_rate, help="write at most so much a second, such as 10MB/s")
-    add("--hash", metavar="NAME", type=_hash_name, help="say the hash of what is written, such as sha256")
+    add(
+        "--throttle",
+        metavar="RATE",
+        type=parse_rate,
+        help="write at most RATE bytes a second, such as 10MB/s",
+    )
+    add("--hash", metavar="NAME", type=_hash_name, help="print a hash of the written data, such as sha256")
     add(
         "--high-water-mark",
         metavar="SIZE",

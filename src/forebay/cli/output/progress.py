@@ -19,7 +19,7 @@ __all__ = ["Meter", "Progress"]
 
 _BAR_EVERY_SECONDS = 0.1
 _LINE_EVERY_SECONDS = 2.0
-# The rate is the mean of so many past seconds.
+# The rate is the mean over this number of past seconds.
 _RATE_SECONDS = 3.0
 _LONGEST_BAR = 40
 _SHORTEST_BAR = 8

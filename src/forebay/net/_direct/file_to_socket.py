@@ -23,7 +23,7 @@ __all__ = ["FileToSocket"]
 _SLICE_BYTES = 2 * 1024 * 1024
 #: The size of the part for which one check finds out whether it is cached.
 _LOOK_BYTES = 8 * 1024 * 1024
-# If the kernel cannot report this exactly, one byte in so many is checked. Linux reads ahead at least this much.
+# If the kernel cannot report this exactly, the first byte of every 128 KiB is checked. Linux reads ahead at least 128 KiB.
 _PROBE_BYTES = 128 * 1024
 #: Bytes that a worker loads from the disk at a time.
 _FETCH_BYTES = 256 * 1024

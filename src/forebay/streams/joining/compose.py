@@ -128,7 +128,7 @@ class _Composed(Composite):
         self._last = last
         flow.add_done_callback(self._flow_done)
         if self._head is not None:
-            # What the last stage fails with is the flow's error, and reported as that.
+            # An error of the last stage is reported as the error of the composed stream.
             finished(last).add_done_callback(self._last_done)
 
     def _last_done(self, watch: Any) -> None:

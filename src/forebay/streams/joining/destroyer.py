@@ -1,4 +1,4 @@
-"""What a failed pipeline does to its stages."""
+"""Destroy the stages of a failed pipeline."""
 
 from __future__ import annotations
 

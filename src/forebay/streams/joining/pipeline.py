@@ -72,7 +72,7 @@ class Pipeline(Operation[Result_co], Flow):
         self._last_cleanup: list[Callable[[], object]] = []
         # Those that are at work.
         self._tasks: set[asyncio.Task[None]] = set()
-        # What the functions since the last stream read, and all streams that are read by functions.
+        # The sources of the functions after the last stream; all streams that are read by functions.
         self._feeds: list[Any] = []
         self._read_by_functions: list[Any] = []
         self._last: Any = None
@@ -184,7 +184,7 @@ class Pipeline(Operation[Result_co], Flow):
         if not isinstance(stream, (Readable, Writable)):
             return
         reading = index < len(self.stages) - 1
-        # What comes out of the last stage is for others, and so are its errors once the flow is over.
+        # The program reads the output of the last stage, and gets its errors after the pipeline is done.
         goes_on = not reading and isinstance(stream, Readable) and _can_read(stream)
         if reading or self._end:
             destroyer = Destroyer(stream, reading, index > 0)

@@ -1,4 +1,4 @@
-"""What can be seen of the stages of a pipeline before anything has begun."""
+"""Checks of the stages of a pipeline before it starts."""
 
 from __future__ import annotations
 

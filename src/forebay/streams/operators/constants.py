@@ -15,7 +15,7 @@ EACH = 11
 FIND = 12
 REDUCE = 13
 
-# What has become of an item's result.
+# The state of an item's result.
 PENDING = 0
 DONE = 1
 FAILED = 2

@@ -231,7 +231,7 @@ class Exchange:
         if self._body is None:
             if request._has_written() or not request.writable_ended:
                 raise HttpError(
-                    f"{response.url} redirects, and the written data was not kept, so it cannot be sent again; give the request a body="
+                    f"{response.url} redirects, and the written data was not kept for a second request; give a body="
                 )
         elif not is_whole(self._body) and (self._welcome is None or self._welcome.sent):
             raise HttpError(f"{response.url} redirects, and its body was a stream that cannot be sent again")

@@ -477,7 +477,7 @@ def test_a_copy_in_of_bad_data(setting, postgres_only):
     assert setting.written() == 0
 
 
-def test_a_copy_in_is_told_of_an_error_before_its_end(setting, postgres_only):
+def test_a_copy_in_gets_an_error_before_its_end(setting, postgres_only):
     if isinstance(setting.driver, DRIVERS["asyncpg"]):
         pytest.skip("asyncpg looks for an error at the end")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from forebay.sql._adapters import library
 from forebay.sql._handoff import Handoff
-from forebay.sql._postgres import Staged, insert_statement, stage_table
+from forebay.sql._postgres_statements import Staged, insert_statement, stage_table
 from forebay.sql._session import BlockSink, BlockSource, CopyOptions, Cursor, InsertPlan, RowSink, Session
 from forebay.sql._source import GivenSource, OpenedSource, PoolSource, Source
 from forebay.sql._table_names import Table, is_statement, parse_table

@@ -49,7 +49,7 @@ def _putter(pool: Any) -> Any:
         if released is not None:
             await released
         if hasattr(connection, "closed") and connection.closed:
-            # aiomysql tells those who wait for a connection only of one that is open.
+            # aiomysql wakes the waiting tasks only for a connection that is open. A waiting task can now open a new one.
             await pool._wakeup()
 
     return put

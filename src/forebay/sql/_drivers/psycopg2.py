@@ -10,7 +10,7 @@ from typing import Any
 from forebay.sql._adapters import library
 from forebay.sql._blocking import BlockingCursor, BlockingRowSink, sever_socket
 from forebay.sql._drivers.dbapi import DbapiCursor, DbapiSession, DbapiSink, run, source_of
-from forebay.sql._postgres import Stage, is_declarable, make_stage
+from forebay.sql._postgres_statements import Stage, is_declarable, make_stage
 from forebay.sql._session import InsertPlan, begin_statement, unsupported
 from forebay.sql._source import Source
 from forebay.sql._table_names import Table, quoted

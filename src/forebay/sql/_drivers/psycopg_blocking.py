@@ -34,7 +34,7 @@ from forebay.sql._drivers.psycopg_common import (
     sever,
     transaction_modes,
 )
-from forebay.sql._postgres import (
+from forebay.sql._postgres_statements import (
     Stage,
     copy_in_statement,
     copy_out_statement,

@@ -127,7 +127,7 @@ def transaction_modes(connection: Any, isolation: str | None, readonly: bool) ->
 
 
 def sever(connection: Any) -> None:
-    """Cut the connection off: whoever waits for it gets an error."""
+    """Cut the connection off. A call that waits for it gets an error."""
     if not connection.closed:
         sever_socket(connection.pgconn.socket)
 

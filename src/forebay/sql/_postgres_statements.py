@@ -1,4 +1,4 @@
-"""What the adapters for PostgreSQL share: COPY statements, and inserts that meet rows that are there already."""
+"""Statements for PostgreSQL: COPY, and inserts with ``on_conflict``, whose rows go to a temporary table first."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _CHANGES = re.compile(r"\b(?:insert|update|delete|merge)\b", re.IGNORECASE)
 
 
 class Executor(Protocol):
-    """What staging needs of a session."""
+    """The methods of a session that staging uses."""
 
     async def execute(self, statement: str) -> None: ...
 

@@ -162,7 +162,7 @@ def test_summary_shows_both_sizes_after_gzip(copy, tmp_path):
 
 
 def test_quiet(copy, tmp_path, source):
-    assert copy(source, tmp_path / "target", "-q", "--json") == (0, "", "")
+    assert copy(source, tmp_path / "target", "--quiet", "--json") == (0, "", "")
 
 
 def test_json(copy, tmp_path, source):
@@ -196,12 +196,15 @@ def test_json(copy, tmp_path, source):
         "target",
         "bytes",
         "bytes_read",
+        "rows",
         "seconds",
         "bytes_per_second",
+        "rows_per_second",
         "pauses",
         "paused_seconds",
         "highest_fill",
         "highest_fill_bytes",
+        "highest_fill_rows",
         "high_water_mark",
         "peak_memory_bytes",
         "hash",
@@ -408,4 +411,4 @@ def test_files_of_the_kernel_are_written_directly(copy, tmp_path, options):
         assert comm.read_text() == "somename\n"
         assert '"atomic": false' in out
     finally:
-        assert copy(name[1], comm, "-q")[0] == 0
+        assert copy(name[1], comm, "--quiet")[0] == 0

@@ -163,7 +163,7 @@ def test_copy_from_a_url(folder, tmp_path):
         done = forebay("copy", f"{base}/big.bin", target, "--hash", "sha256")
         assert done.returncode == 0, done.stderr
         assert target.read_bytes() == noise(2_000_000)
-        assert forebay("copy", "-q", f"{base}/note.txt", "-").stdout == b"note"
+        assert forebay("copy", "--quiet", f"{base}/note.txt", "-").stdout == b"note"
         done = forebay("copy", f"{base}/missing", target)
         assert (done.returncode, done.stdout) == (1, b"")
         assert b"/missing: download: the server answered 404" in done.stderr

@@ -78,7 +78,7 @@ def test_copy_to_a_port(tmp_path):
 def test_bytes_from_the_peer_are_ignored(tmp_path):
     path = tmp_path / "in"
     path.write_bytes(DATA)
-    with listener() as (sock, port), command("copy", "-q", path, f"tcp://:{port}") as process:
+    with listener() as (sock, port), command("copy", "--quiet", path, f"tcp://:{port}") as process:
         peer, _ = sock.accept()
         with peer:
             peer.sendall(b"hello, who is there?")
@@ -89,7 +89,7 @@ def test_bytes_from_the_peer_are_ignored(tmp_path):
 
 def test_copy_from_a_port(tmp_path):
     path = tmp_path / "out"
-    with listener() as (sock, port), command("copy", "-q", f"tcp://127.0.0.1:{port}", path) as process:
+    with listener() as (sock, port), command("copy", "--quiet", f"tcp://127.0.0.1:{port}", path) as process:
         peer, _ = sock.accept()
         with peer:
             peer.sendall(DATA)
@@ -101,7 +101,7 @@ def test_copy_from_a_port(tmp_path):
 def test_copy_waits_for_a_connection(tmp_path):
     path = tmp_path / "out"
     port = free_port()
-    with command("copy", "-q", f"tcp-listen://:{port}", path) as process:
+    with command("copy", "--quiet", f"tcp-listen://:{port}", path) as process:
         with connected(port) as peer:
             peer.sendall(DATA)
         process.communicate(timeout=30)
@@ -117,7 +117,7 @@ def test_copy_over_a_unix_socket(tmp_path):
         sock.bind(path)
         sock.listen()
         sock.settimeout(30)
-        with command("copy", "-q", source, f"unix://{path}") as process:
+        with command("copy", "--quiet", source, f"unix://{path}") as process:
             peer, _ = sock.accept()
             with peer:
                 assert rest(peer) == DATA

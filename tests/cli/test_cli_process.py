@@ -127,8 +127,8 @@ def test_standard_output_is_full(tmp_path, source):
 def test_fifos(tmp_path, source):
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
-    writer = started("copy", source, fifo, "-q")
-    done = forebay("copy", fifo, "-", "-q")
+    writer = started("copy", source, fifo, "--quiet")
+    done = forebay("copy", fifo, "-", "--quiet")
     assert writer.wait(60) == 0
     assert (done.returncode, done.stderr) == (0, b"")
     assert digest(done.stdout) == digest(source.read_bytes())
@@ -136,12 +136,12 @@ def test_fifos(tmp_path, source):
 
 @pytest.mark.skipif(not os.path.exists("/dev/stdout"), reason="there is no /dev/stdout")
 def test_dev_stdout(tmp_path, source):
-    assert forebay("copy", source, "/dev/stdout", "-q").stdout == source.read_bytes()
+    assert forebay("copy", source, "/dev/stdout", "--quiet").stdout == source.read_bytes()
     assert temporary_files(tmp_path) == []
 
 
 def test_an_endless_device():
-    process = started("copy", "/dev/zero", "-", "-q", stdout=subprocess.PIPE)
+    process = started("copy", "/dev/zero", "-", "--quiet", stdout=subprocess.PIPE)
     assert process.stdout.read(1_000_000) == bytes(1_000_000)
     process.stdout.close()
     assert process.wait(60) == 141
@@ -273,7 +273,7 @@ def test_signal_before_and_after_a_copy(tmp_path, source, moment, number):
             moment,
             str(int(number)),
             "copy",
-            "-q",
+            "--quiet",
             source,
             tmp_path / "target",
         ],
@@ -298,7 +298,7 @@ def test_signal_at_any_moment_leaves_a_whole_target(tmp_path, source, number):
     target = tmp_path / "target"
     for n in range(rounds):
         target.write_bytes(b"old content")
-        process = started("copy", "-q", source, target, stderr=subprocess.PIPE)
+        process = started("copy", "--quiet", source, target, stderr=subprocess.PIPE)
         time.sleep(random.Random(n).uniform(0.05, 0.6))
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
@@ -342,7 +342,7 @@ def test_signal_while_the_source_is_silent(tmp_path, waits_for):
 
 
 def test_a_signal_that_is_ignored_stays_ignored(tmp_path, source):
-    command = 'trap "" INT HUP; exec "$0" -m forebay copy "$1" "$2" --throttle 2MB/s -q'
+    command = 'trap "" INT HUP; exec "$0" -m forebay copy "$1" "$2" --throttle 2MB/s --quiet'
     process = subprocess.Popen(
         ["sh", "-c", command, sys.executable, source, tmp_path / "target"], stderr=subprocess.PIPE
     )
@@ -364,7 +364,7 @@ def test_unused_modules_are_not_imported(tmp_path, source):
         " 'forebay.cli.commands.demo', 'forebay.cli.output.progress', 'forebay.cli.output.summary'} & set(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-S", "-c", code, "copy", str(source), str(tmp_path / "target"), "-q"],
+        [sys.executable, "-S", "-c", code, "copy", str(source), str(tmp_path / "target"), "--quiet"],
         stdout=subprocess.PIPE,
         timeout=60,
     )

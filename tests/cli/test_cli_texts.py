@@ -266,7 +266,7 @@ def summary(*, source, sink, **more):
         "peak_memory": 30 << 20,
     }
     stages = [("read", StreamStats("", source, None)), ("write", StreamStats("", None, sink))]
-    return Summary(hash=None, stages=stages, **(values | more))
+    return Summary(hash=None, rows=None, stages=stages, **(values | more))
 
 
 def test_summary_names_the_fullest_stage():

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote
 
 from forebay.errors import InvalidArgValueError
 
-__all__ = ["database_path", "scheme_of", "without_password"]
+__all__ = ["SECRETS", "database_path", "scheme_of", "without_password"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
-# Parameters of a URL whose values are secrets.
-_SECRETS = {"password", "passwd", "pwd", "sslpassword", "token", "secret"}
+#: Parameters of a URL whose values are secrets.
+SECRETS = {"password", "passwd", "pwd", "sslpassword", "token", "secret"}
 _HIDDEN = "***"
+_PARAMETER = re.compile(r"([?&])([^=&#]*)=([^&#]*)")
 _DUCKDB_SUFFIXES = (".duckdb", ".ddb")
 
 
@@ -49,21 +50,20 @@ def database_path(url: str | os.PathLike[str]) -> str:
 
 
 def without_password(url: str | os.PathLike[str]) -> str:
-    """Return a URL as it may be shown: without passwords."""
+    """Return a URL as it may be shown: without passwords, also if one has characters that it may not have in a URL."""
     text = os.fspath(url)
-    if _SCHEME.match(text) is None or "//" not in text:
+    match = _SCHEME.match(text)
+    if match is None:
         return text
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return f"{scheme_of(text)}:{_HIDDEN}"
-    user, at, host = parts.netloc.rpartition("@")
-    name, colon, _ = user.partition(":")
-    netloc = f"{name}{':' + _HIDDEN if colon else ''}{at}{host}"
-    query = parts.query
-    if any(key.lower() in _SECRETS for key, _ in parse_qsl(query, keep_blank_values=True)):
-        pairs = parse_qsl(query, keep_blank_values=True)
-        query = urlencode(
-            [(key, _HIDDEN if key.lower() in _SECRETS else value) for key, value in pairs], safe="*"
-        )
-    return urlunsplit((parts.scheme, netloc, parts.path, query, parts.fragment))
+    rest = text[match.end() :]
+    if rest.startswith("//"):
+        user, at, host = rest.rpartition("@")
+        name, colon, _ = user.partition(":")
+        if colon:
+            rest = f"{name}:{_HIDDEN}{at}{host}"
+    return match[0] + _PARAMETER.sub(_hidden, rest)
+
+
+def _hidden(parameter: re.Match[str]) -> str:
+    mark, name, _ = parameter.groups()
+    return f"{mark}{name}={_HIDDEN}" if unquote(name).lower() in SECRETS else parameter[0]

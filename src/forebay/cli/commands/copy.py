@@ -9,30 +9,35 @@ import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from forebay.cli.endpoints.files import refuse_same_file, source_of, target_of
-from forebay.cli.output.failure import Failure, in_one_line
+from forebay.cli.endpoints.files import is_database, refuse_same_file, source_of, target_of
+from forebay.cli.endpoints.formats import FORMATS
+from forebay.cli.output.failure import Failure
 from forebay.cli.output.units import parse_rate, parse_size
 from forebay.cli.signals import Stopping
 from forebay.errors import AbortError
 from forebay.streams.joining.pipeline import pipeline
 
 if TYPE_CHECKING:
+    from forebay.cli.commands.byte_route import ByteRoute
     from forebay.cli.output.summary import Summary
-    from forebay.codecs import Hashing
-    from forebay.fs import ReadStream, WriteStream
-    from forebay.net import Socket
 
 __all__ = ["add_arguments", "run"]
 
-# The default high-water marks: small chunks, and a buffer for as many as one call in a worker writes.
-_READ_MARK = 64 * 1024
-_MARK = 1024 * 1024
 _NOBODY_READS = 141
 _DESCRIPTION = """\
 Copy SRC to DST, at the pace of the slower one and with bounded memory. Either may be a path to a file, a FIFO
 or a device, an http:// or https:// URL (read by GET, written by PUT), a connection (tcp://HOST:PORT,
-tcp-listen://[HOST]:PORT, which waits for one, or unix://PATH), or - for standard input or output. A file
-appears under the name DST when it is whole, and not before."""
+tcp-listen://[HOST]:PORT, which waits for one, or unix://PATH), a table of a database (postgresql://USER@HOST/NAME?table=T,
+mysql://USER@HOST/NAME?table=T, sqlite:FILE?table=T or duckdb:FILE?table=T), or - for standard input or output. A file
+appears under the name DST when it is whole, and not before. A table gets all rows, or none."""
+_CODINGS = {
+    "gzip": "compress on the way",
+    "gunzip": "decompress on the way",
+    "zstd": "compress to zstd on the way",
+    "unzstd": "decompress zstd on the way",
+}
+# The options that only a copy from or to a database has.
+_FOR_ROWS = ("query", "format", "header", "null", "batch")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("source", metavar="SRC", help="where to read; - is standard input")
     add("target", metavar="DST", help="where to write; - is standard output")
     coding = parser.add_mutually_exclusive_group()
-    coding.add_argument("--gzip", action="store_true", help="compress on the way")
-    coding.add_argument("--gunzip", action="store_true", help="decompress on the way")
+    for name, what in _CODINGS.items():
+        coding.add_argument(f"--{name}", dest="coding", action="store_const", const=name, help=what)
     add(
         "--throttle",
         metavar="RATE",
@@ -63,12 +68,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="show the progress on standard error (default: if that is a terminal)",
     )
     add("--json", action="store_true", help="give the summary as a JSON object")
-    add("-q", "--quiet", action="store_true", help="give no summary")
+    add("--quiet", action="store_true", help="give no summary")
     add(
         "--atomic",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="write beside a file and put it in its place in the end (default), or write the file itself",
+    )
+    rows = parser.add_argument_group("rows, from or to a database").add_argument
+    rows("-q", "--query", metavar="SQL", help="copy what this statement returns; @FILE reads it from a file")
+    rows(
+        "--format",
+        choices=FORMATS,
+        help="the format of the file (default: by its name, also before .gz and .zst)",
+    )
+    rows(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first line of CSV has the names of the columns (default), or there are none",
+    )
+    rows("--null", metavar="TEXT", help="how CSV has NULL (default: as nothing, without quotes)")
+    rows(
+        "--batch",
+        metavar="ROWS",
+        type=_count,
+        help="the rows of one trip to the database, at most (default: 1000)",
     )
 
 
@@ -82,28 +106,49 @@ def _hash_name(text: str) -> str:
     return text
 
 
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of 1 or more")
+    return int(text)
+
+
 def run(args: argparse.Namespace) -> int:
     """Copy; return the exit status. Raises Failure."""
-    source = source_of(args.source)
+    has_rows = is_database(args.source) or is_database(args.target)
+    if not has_rows or (args.query is not None and not is_database(args.source)):
+        for name in _FOR_ROWS[: 1 if has_rows else None]:
+            if getattr(args, name) is not None:
+                raise Failure(
+                    f"--{name} is for a copy from {'' if name == 'query' else 'or to '}a database", 2
+                )
+    source = source_of(args.source, args.query)
     target = target_of(args.target, args.atomic)
     refuse_same_file(source, target)
-    job = _Copy(args, source, target)
+    job = _Copy(args, source, target, _route(has_rows)(args, source, target))
     # Ignore signals until the process ends: a late signal must not look as if it had stopped the copy.
     with Stopping(is_last=args.is_process) as stopping, asyncio.Runner() as runner:
         return runner.run(job.run(stopping))
 
 
+def _route(has_rows: bool) -> type[ByteRoute]:
+    if has_rows:
+        from forebay.cli.commands.row_route import RowRoute
+
+        return RowRoute
+    from forebay.cli.commands.byte_route import ByteRoute
+
+    return ByteRoute
+
+
 class _Copy:
     """One copy: its stages and its result."""
 
-    def __init__(self, args: argparse.Namespace, source: Any, target: Any) -> None:
+    def __init__(self, args: argparse.Namespace, source: Any, target: Any, route: ByteRoute) -> None:
         self._args = args
+        self._route = route
         self._source = source
         self._target = target
         self._stages: list[tuple[str, Any]] = []
-        # A target that appears as a whole or not at all.
-        self._atomic: WriteStream | None = None
-        self._hashing: Hashing | None = None
         self._seconds = 0.0
 
     async def run(self, stopping: Stopping) -> int:
@@ -116,7 +161,8 @@ class _Copy:
             for _, stream in self._stages:
                 with contextlib.suppress(Exception):
                     await stream.aclose()
-        if isinstance(error, AbortError) and self._atomic is not None and self._atomic.published:
+        if isinstance(error, AbortError) and self._route.is_done(self._stages[-1][1]):
+            # The signal came too late.
             error = None
         if error is None:
             self._seconds = monotonic() - began
@@ -126,39 +172,20 @@ class _Copy:
             return 128 + stopping.number
         if isinstance(error, BrokenPipeError) and self._target.is_stdout:
             return _NOBODY_READS
-        raise self._failure(error) from None
+        raise self._route.failure(error) from None
 
     async def _build(self, stopping: Stopping) -> Exception | None:
         """Make the stages. Raise an error if the copy is stopped while an end waits for its connection."""
-        args = self._args
-        mark = _MARK if args.high_water_mark is None else args.high_water_mark
-        add = self._stages.append
         try:
-            read_mark = _READ_MARK if args.high_water_mark is None else mark
-            add(("read", await self._source.open(read_mark, stopping.signal)))
-            if args.gzip or args.gunzip or args.hash:
-                from forebay import codecs
-
-                if args.gzip:
-                    add(("gzip", codecs.gzip(high_water_mark=mark)))
-                elif args.gunzip:
-                    add(("gunzip", codecs.gunzip(high_water_mark=mark)))
-                if args.hash:
-                    self._hashing = codecs.hashing(args.hash, high_water_mark=mark)
-                    add((args.hash, self._hashing))
-            if args.throttle:
-                from forebay.throttle import throttle
-
-                add(("throttle", throttle(args.throttle, high_water_mark=mark)))
-            writer = await self._target.open(mark, self._source.permissions, stopping.signal)
-            add(("write", writer))
-            if self._target.atomic:
-                self._atomic = writer
-        except OSError as error:
-            raise self._failure(error) from None
+            await self._route.open(self._add, stopping.signal)
         except AbortError as error:
             return error
+        except OSError as error:
+            raise self._route.failure(error) from None
         return None
+
+    def _add(self, name: str, stage: Any) -> None:
+        self._stages.append((name, stage))
 
     async def _flow(self, stopping: Stopping) -> Exception | None:
         flow = pipeline(*(stream for _, stream in self._stages), signal=stopping.signal)
@@ -182,34 +209,17 @@ class _Copy:
             )
         if not wanted or sys.stderr is None:
             return contextlib.nullcontext()
+        from forebay.cli.output.counts import Counts
         from forebay.cli.output.progress import Progress
 
-        # With a codec between, only the bytes that were read can be compared with the size of the source.
-        coded = args.gzip or args.gunzip
+        counts = Counts(self._stages)
         return Progress(
             sys.stderr,
             self._source.total,
-            (lambda: self._reader.bytes_read) if coded else (lambda: self._writer.bytes_written),
+            counts.bytes_read if self._route.counts_input else counts.bytes_written,
             lambda: [(name, stream.stats()) for name, stream in self._stages],
+            counts.rows,
         )
-
-    @property
-    def _reader(self) -> ReadStream | Socket:
-        reader: ReadStream | Socket = self._stages[0][1]
-        return reader
-
-    @property
-    def _writer(self) -> WriteStream | Socket:
-        writer: WriteStream | Socket = self._stages[-1][1]
-        return writer
-
-    def _failure(self, error: Exception) -> Failure:
-        """Return ``error`` for the user: an error of a file names the file, any other names the source."""
-        if isinstance(error, OSError):
-            return Failure(
-                in_one_line(error, f"{self._source.name}, {self._target.name}") + self._target.hint(error)
-            )
-        return Failure(in_one_line(error, self._source.name))
 
     def _report(self) -> None:
         if not self._args.quiet:
@@ -218,16 +228,20 @@ class _Copy:
             print(text, file=sys.stderr if self._target.takes_our_output else sys.stdout, flush=True)
 
     def _summary(self) -> Summary:
+        from forebay.cli.output.counts import Counts
         from forebay.cli.output.summary import Summary, peak_memory
 
+        counts = Counts(self._stages)
+        hashing = self._route.hashing
         return Summary(
             source=self._source.name,
             target=self._target.name,
-            bytes_read=self._reader.bytes_read,
-            bytes_written=self._writer.bytes_written,
+            bytes_read=counts.bytes_read(),
+            bytes_written=counts.bytes_written(),
+            rows=counts.all_rows(),
             seconds=self._seconds,
-            atomic=self._atomic is not None and self._atomic.published,
+            atomic=self._target.atomic and self._route.is_done(self._stages[-1][1]),
             peak_memory=peak_memory(),
-            hash=None if self._hashing is None else (self._args.hash, self._hashing.hexdigest()),
+            hash=None if hashing is None else (self._args.hash, hashing.hexdigest()),
             stages=[(name, stream.stats()) for name, stream in self._stages],
         )

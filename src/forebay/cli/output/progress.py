@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
-from forebay.cli.output.units import countdown_text, rate_text, size_text
+from forebay.cli.output.units import countdown_text, rate_text, row_rate_text, rows_text, size_text
 from forebay.stats import SideStats, StreamStats
 
 __all__ = ["Meter", "Progress"]
@@ -66,19 +66,26 @@ class Meter:
 class Progress:
     """Show the progress inside a block, from the running event loop: ``with Progress(...):``.
 
-    ``done`` returns the bytes that are done, ``stages`` each stage's name and counters.
+    ``done`` returns the bytes that are done and ``rows`` the rows; either may return None where no such thing passes.
+    ``stages`` returns each stage's name and counters.
     """
 
     def __init__(
         self,
         out: TextIO,
         total: int | None,
-        done: Callable[[], int],
+        done: Callable[[], int | None],
         stages: Callable[[], Sequence[tuple[str, StreamStats]]],
+        rows: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._out = out
         self._meter = Meter(total)
+        self._row_meter = Meter(None)
         self._done = done
+        self._rows = rows
+        # Whether bytes pass, and whether rows pass.
+        self._has_bytes = done() is not None
+        self._has_rows = rows() is not None
         self._stages = stages
         self._live = out.isatty()
         self._fancy = (out.encoding or "").lower().startswith("utf")
@@ -88,7 +95,7 @@ class Progress:
         self._drawn = False
 
     def __enter__(self) -> Progress:
-        self._meter.look(self._loop.time(), self._done())
+        self._look()
         self._timer = self._loop.call_later(self._every, self._tick)
         return self
 
@@ -99,13 +106,18 @@ class Progress:
             self._print(f"\r{_ERASE_TO_END}")
 
     def _tick(self) -> None:
-        self._meter.look(self._loop.time(), self._done())
+        self._look()
         if self._live:
             self._print(f"\r{self.bar(self._columns())}{_ERASE_TO_END}")
         else:
             self._print(f"{self.line()}\n")
         self._drawn = True
         self._timer = self._loop.call_later(self._every, self._tick)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        self._meter.look(now, self._done() or 0)
+        self._row_meter.look(now, self._rows() or 0)
 
     def _print(self, text: str) -> None:
         # The copy continues if the terminal is closed.
@@ -124,7 +136,7 @@ class Progress:
         """Return one line for a log: "43 %, 1.7 GiB of 4 GiB, 2.1 GiB/s, 3 s left"."""
         meter = self._meter
         parts = [] if meter.part is None else [f"{meter.part:.0%}".replace("%", " %")]
-        parts += [self._amount(), rate_text(meter.rate)]
+        parts += self._amounts()
         if meter.seconds_left is not None:
             parts.append(f"{countdown_text(meter.seconds_left)} left")
         return ", ".join(parts)
@@ -133,7 +145,7 @@ class Progress:
         """Return one line for a terminal of ``columns`` columns, which it does not fill."""
         meter = self._meter
         percent = "" if meter.part is None else f"{meter.part:4.0%} "
-        texts = [self._amount(), rate_text(meter.rate)]
+        texts = self._amounts()
         if meter.seconds_left is not None:
             texts.append(f"{countdown_text(meter.seconds_left)} left")
         texts.append(self._fills())
@@ -148,10 +160,17 @@ class Progress:
                 tail = f"[{'#' * full}{'.' * (room - full)}]  {tail}"
         return f"{percent}{tail}"[: max(1, columns - 1)]
 
-    def _amount(self) -> str:
-        total = self._meter.total
-        done = size_text(self._meter.done)
-        return done if total is None else f"{done} of {size_text(total)}"
+    def _amounts(self) -> list[str]:
+        """Return how much is done, and the rates."""
+        texts = []
+        if self._has_rows:
+            texts += [rows_text(self._row_meter.done), row_rate_text(self._row_meter.rate)]
+        if self._has_bytes:
+            total = self._meter.total
+            done = size_text(self._meter.done)
+            texts.append(done if total is None else f"{done} of {size_text(total)}")
+            texts.append(rate_text(self._meter.rate))
+        return texts
 
     def _fills(self) -> str:
         """Return each stage with the fill of its buffers: "read ▁ > gzip █▃ > write ▆", or percentages in ASCII."""

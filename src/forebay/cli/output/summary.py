@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from forebay.cli.output.units import rate_text, seconds_text, size_text
+from forebay.cli.output.units import rate_text, row_rate_text, rows_text, seconds_text, size_text
 from forebay.stats import SideStats, StreamStats
 
 __all__ = ["Summary", "peak_memory"]
@@ -18,8 +18,11 @@ class Summary:
 
     source: str
     target: str
-    bytes_read: int
-    bytes_written: int
+    #: None where no bytes pass, but rows.
+    bytes_read: int | None
+    bytes_written: int | None
+    #: None where no rows pass.
+    rows: int | None
     seconds: float
     atomic: bool
     peak_memory: int
@@ -29,8 +32,18 @@ class Summary:
     stages: list[tuple[str, StreamStats]]
 
     @property
-    def bytes_per_second(self) -> float:
-        return self.bytes_written / self.seconds if self.seconds > 0 else 0.0
+    def bytes_per_second(self) -> float | None:
+        """The rate of what is written; of what is read, if only that is bytes."""
+        return self._rate(self.bytes_read if self.bytes_written is None else self.bytes_written)
+
+    @property
+    def rows_per_second(self) -> float | None:
+        return self._rate(self.rows)
+
+    def _rate(self, count: int | None) -> float | None:
+        if count is None:
+            return None
+        return count / self.seconds if self.seconds > 0 else 0.0
 
     def _source_side(self) -> SideStats:
         side = self.stages[0][1].readable
@@ -53,19 +66,32 @@ class Summary:
         name, fullest = self._fullest()
         times = "once" if source.stalls == 1 else f"{source.stalls} times"
         paused = f"paused {times}, {seconds_text(source.stalled)} in all" if source.stalls else "never paused"
-        fill = f"highest fill {size_text(fullest.peak)} of {size_text(fullest.high_water_mark)}"
+        size = rows_text if fullest.object_mode else size_text
+        fill = f"highest fill {size(fullest.peak)} of {size(fullest.high_water_mark)}"
         if fullest.peak:
             fill += f" ({name})"
-        amount = size_text(self.bytes_written)
-        if self.bytes_read != self.bytes_written:
-            amount += f" from {size_text(self.bytes_read)}"
         lines = [
-            f"copied {amount} in {seconds_text(self.seconds)}, {rate_text(self.bytes_per_second)}",
+            f"copied {self._amount()} in {seconds_text(self.seconds)}, {self._rates()}",
             f"source {paused}; {fill}; peak memory {size_text(self.peak_memory)}",
         ]
         if self.hash is not None:
             lines.append(" ".join(self.hash))
         return "\n".join(lines)
+
+    def _amount(self) -> str:
+        parts = [] if self.rows is None else [rows_text(self.rows)]
+        if self.bytes_written is not None:
+            parts.append(size_text(self.bytes_written))
+        amount = ", ".join(parts)
+        if self.bytes_read not in (None, self.bytes_written):
+            amount += f" from {size_text(self.bytes_read or 0)}"
+        return amount
+
+    def _rates(self) -> str:
+        parts = [] if self.rows_per_second is None else [row_rate_text(self.rows_per_second)]
+        if self.bytes_per_second is not None:
+            parts.append(rate_text(self.bytes_per_second))
+        return ", ".join(parts)
 
     def json(self) -> str:
         """Return one JSON object in one line."""
@@ -81,12 +107,15 @@ class Summary:
                 "target": self.target,
                 "bytes": self.bytes_written,
                 "bytes_read": self.bytes_read,
+                "rows": self.rows,
                 "seconds": round(self.seconds, 6),
-                "bytes_per_second": round(self.bytes_per_second, 1),
+                "bytes_per_second": _rounded(self.bytes_per_second),
+                "rows_per_second": _rounded(self.rows_per_second),
                 "pauses": source.stalls,
                 "paused_seconds": round(source.stalled, 6),
                 "highest_fill": round(_highest_fill(fullest), 4),
-                "highest_fill_bytes": fullest.peak,
+                "highest_fill_bytes": None if fullest.object_mode else fullest.peak,
+                "highest_fill_rows": fullest.peak if fullest.object_mode else None,
                 "high_water_mark": fullest.high_water_mark,
                 "peak_memory_bytes": self.peak_memory,
                 "hash": None if self.hash is None else {"name": self.hash[0], "hexdigest": self.hash[1]},
@@ -102,6 +131,10 @@ class Summary:
                 ],
             }
         )
+
+
+def _rounded(rate: float | None) -> float | None:
+    return None if rate is None else round(rate, 1)
 
 
 def _highest_fill(side: SideStats) -> float:

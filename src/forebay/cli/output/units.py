@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import argparse
 
-__all__ = ["countdown_text", "parse_rate", "parse_size", "rate_text", "seconds_text", "size_text"]
+__all__ = [
+    "countdown_text",
+    "parse_rate",
+    "parse_size",
+    "rate_text",
+    "row_rate_text",
+    "rows_text",
+    "seconds_text",
+    "size_text",
+]
 
 _UNITS = {"": 1, "B": 1}
 for _power, _letter in enumerate("KMGTP", 1):
@@ -63,6 +72,16 @@ def size_text(nbytes: float) -> str:
 def rate_text(bytes_per_second: float) -> str:
     """Return bytes per second as text, as `size_text` does."""
     return f"{size_text(bytes_per_second)}/s"
+
+
+def rows_text(rows: int) -> str:
+    """Return a number of rows as text: "1 row", "12,345 rows"."""
+    return "1 row" if rows == 1 else f"{rows:,} rows"
+
+
+def row_rate_text(rows_per_second: float) -> str:
+    """Return rows per second as text, as `rows_text` does."""
+    return f"{rows_text(round(rows_per_second))}/s"
 
 
 def seconds_text(seconds: float) -> str:

@@ -17,6 +17,9 @@ from forebay.sql._table_names import Table, is_statement, parse_table
 
 __all__ = ["adapt", "open_url"]
 
+# How long a connection that is not wanted any more may take to be made. Most take milliseconds.
+_PATIENCE_SECONDS = 0.5
+
 
 def adapt(connection: Any) -> Source | None:
     """Return the source for a connection or a pool of asyncpg."""
@@ -33,11 +36,25 @@ def open_url(url: str | os.PathLike[str]) -> Source:
 
     async def connect() -> Session:
         driver = library("asyncpg", "asyncpg")
-        return AsyncpgSession(
-            await driver.connect(os.fspath(url).replace("postgresql+asyncpg", "postgresql", 1))
-        )
+        where = os.fspath(url).replace("postgresql+asyncpg", "postgresql", 1)
+        return AsyncpgSession(await _connected(driver.connect(where)))
 
     return OpenedSource(connect)
+
+
+async def _connected(connecting: Coroutine[Any, Any, Any]) -> Any:
+    """Return the connection. A cancelled one is given time: the driver leaves an error behind that no one hears."""
+    task = asyncio.get_running_loop().create_task(connecting)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=_PATIENCE_SECONDS)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+        if not task.cancelled() and task.exception() is None:
+            task.result().terminate()
+        raise
 
 
 class AsyncpgSession(Session):

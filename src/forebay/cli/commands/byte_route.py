@@ -1,0 +1,90 @@
+"""The stages of a copy of bytes, from its source to its target."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from forebay._core.abort import AbortSignal
+from forebay.cli.output.failure import Failure, in_one_line
+
+if TYPE_CHECKING:
+    from forebay.codecs import Hashing
+
+__all__ = ["ByteRoute"]
+
+# The default high-water marks: small chunks, and a buffer for as many as one call in a worker writes.
+_READ_MARK = 64 * 1024
+_MARK = 1024 * 1024
+
+
+class ByteRoute:
+    """The route of the bytes of a file, a pipe, a URL or a connection to another one.
+
+    ``hashing`` is the stage with the hash, if one is asked for.
+    """
+
+    def __init__(self, args: argparse.Namespace, source: Any, target: Any) -> None:
+        self.args = args
+        self.source = source
+        self.target = target
+        self.hashing: Hashing | None = None
+        self.mark = _MARK if args.high_water_mark is None else args.high_water_mark
+
+    @property
+    def counts_input(self) -> bool:
+        """Whether the progress is that of the bytes that are read, because those that are written are others."""
+        return self.args.coding is not None
+
+    def is_done(self, writer: Any) -> bool:
+        """Whether the last stage has put all of the data into its place, for good."""
+        return bool(self.target.atomic and getattr(writer, "published", False))
+
+    async def open(self, add: Callable[[str, Any], None], signal: AbortSignal) -> None:
+        """Make the stages; call ``add(name, stream)`` for each. Raises OSError, AbortError."""
+        await self.open_source(add, signal)
+        if self.args.coding is not None:
+            self.add_coder(add, self.args.coding)
+        self.add_hash(add)
+        self.add_throttle(add)
+        await self.open_target(add, signal)
+
+    def failure(self, error: Exception) -> Failure:
+        """Return ``error`` for the user: an error of a file names the file, any other names the source."""
+        if isinstance(error, OSError):
+            text = in_one_line(error, f"{self.source.name}, {self.target.name}")
+            return Failure(text + self.target.hint(error))
+        return Failure(in_one_line(error, self.source.name))
+
+    # ---- the parts
+
+    async def open_source(self, add: Callable[[str, Any], None], signal: AbortSignal) -> None:
+        read_mark = _READ_MARK if self.args.high_water_mark is None else self.mark
+        add("read", await self.source.open(read_mark, signal))
+
+    def add_coder(self, add: Callable[[str, Any], None], name: str) -> None:
+        """Add the stage of `forebay.codecs` with this name."""
+        from forebay import codecs
+
+        try:
+            add(name, getattr(codecs, name)(high_water_mark=self.mark))
+        except ImportError as error:
+            raise Failure(str(error)) from None
+
+    def add_hash(self, add: Callable[[str, Any], None]) -> None:
+        name = self.args.hash
+        if name:
+            from forebay import codecs
+
+            self.hashing = codecs.hashing(name, high_water_mark=self.mark)
+            add(name, self.hashing)
+
+    def add_throttle(self, add: Callable[[str, Any], None]) -> None:
+        if self.args.throttle:
+            from forebay.throttle import throttle
+
+            add("throttle", throttle(self.args.throttle, high_water_mark=self.mark))
+
+    async def open_target(self, add: Callable[[str, Any], None], signal: AbortSignal) -> None:
+        add("write", await self.target.open(self.mark, self.source.permissions, signal))

@@ -177,8 +177,11 @@ class Driver:
     libraries = ()
     #: Whether a connection is usable after its query was left early.
     survives_early_end = True
-    savepoints = True
+    #: Whether it is usable after a statement was stopped in which the server still worked.
+    survives_stop = None
     copies = False
+    #: Whether the server's error is seen before the end of a COPY.
+    tells_early = True
     pooled = True
     #: The placeholder of a parameter.
     mark = "%s"
@@ -211,6 +214,10 @@ class Driver:
     async def give(self, pool, connection):
         raise NotImplementedError
 
+    def row(self, number):
+        """A row of one value for a statement."""
+        return (number,)
+
     @classmethod
     def check(cls):
         for library in cls.libraries:
@@ -219,6 +226,7 @@ class Driver:
 
 class Asyncpg(Driver):
     libraries = ("asyncpg",)
+    tells_early = False
     copies = True
     mark = "$1"
 
@@ -500,6 +508,85 @@ class AiosqliteTransactions(Aiosqlite):
     isolation = ""
 
 
+class SqlalchemyAsyncpg(Driver):
+    libraries = ("sqlalchemy", "greenlet", "asyncpg")
+    copies = True
+    mark = ":id"
+    survives_stop = False
+    scheme = "postgresql+asyncpg"
+    tells_early = False
+
+    def row(self, number):
+        return {"id": number}
+
+    def engine(self, url):
+        return importlib.import_module("sqlalchemy.ext.asyncio").create_async_engine(
+            self.scheme + url[url.index(":") :], pool_size=2, max_overflow=0
+        )
+
+    async def connect(self, url):
+        engine = self.engine(url)
+        connection = await engine.connect()
+        self.engines = {connection: engine}
+        return connection
+
+    async def close(self, connection):
+        await connection.close()
+        await self.engines.pop(connection).dispose()
+
+    async def execute(self, connection, statement):
+        result = await connection.exec_driver_sql(statement)
+        rows = result.fetchall() if result.returns_rows else None
+        if self.engines is None:
+            await connection.rollback()
+        return rows
+
+    async def begin(self, connection):
+        await connection.begin()
+
+    async def commit(self, connection):
+        await connection.commit()
+
+    async def make_pool(self, url):
+        self.engines = None
+        return self.engine(url)
+
+    async def close_pool(self, pool):
+        await pool.dispose()
+
+    async def take(self, pool):
+        return await pool.connect()
+
+    async def give(self, pool, connection):
+        await connection.close()
+
+
+class SqlalchemyPsycopg(SqlalchemyAsyncpg):
+    libraries = ("sqlalchemy", "greenlet", "psycopg")
+    scheme = "postgresql+psycopg"
+    tells_early = True
+    survives_stop = None
+
+
+class SqlalchemyAsyncmy(SqlalchemyAsyncpg):
+    database = MariaDB
+    libraries = ("sqlalchemy", "greenlet", "asyncmy")
+    copies = False
+    survives_early_end = False
+    scheme = "mysql+asyncmy"
+
+
+class SqlalchemyAiosqlite(SqlalchemyAsyncpg):
+    database = Sqlite
+    libraries = ("sqlalchemy", "greenlet", "aiosqlite")
+    copies = False
+    scheme = "sqlite+aiosqlite"
+    survives_stop = None
+
+    def engine(self, url):
+        return super().engine(f"sqlite:///{url}")
+
+
 DRIVERS = {
     "asyncpg": Asyncpg,
     "psycopg": Psycopg,
@@ -509,6 +596,9 @@ DRIVERS = {
     "asyncmy": Asyncmy,
     "aiomysql": Aiomysql,
     "aiomysql-transactions": AiomysqlTransactions,
+    "sqlalchemy-asyncpg": SqlalchemyAsyncpg,
+    "sqlalchemy-psycopg": SqlalchemyPsycopg,
+    "sqlalchemy-aiosqlite": SqlalchemyAiosqlite,
     "psycopg2": Psycopg2,
     "psycopg2-autocommit": Psycopg2Autocommit,
     "pymysql": PyMySQL,

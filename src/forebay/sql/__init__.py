@@ -51,7 +51,7 @@ _T = TypeVar("_T")
 @overload
 def query(
     connection: object,
-    sql: str,
+    sql: object,
     *args: Any,
     rows: type[dict[Any, Any]],
     batch: int | None = None,
@@ -64,7 +64,7 @@ def query(
 @overload
 def query(
     connection: object,
-    sql: str,
+    sql: object,
     *args: Any,
     rows: type[tuple[Any, ...]],
     batch: int | None = None,
@@ -77,7 +77,7 @@ def query(
 @overload
 def query(
     connection: object,
-    sql: str,
+    sql: object,
     *args: Any,
     rows: Callable[[tuple[str, ...]], Callable[[Any], _T]],
     batch: int | None = None,
@@ -90,7 +90,7 @@ def query(
 @overload
 def query(
     connection: object,
-    sql: str,
+    sql: object,
     *args: Any,
     rows: Literal["arrow"] | None = None,
     batch: int | None = None,
@@ -102,7 +102,7 @@ def query(
 ) -> Query[Any]: ...
 def query(
     connection: object,
-    sql: str,
+    sql: object,
     *args: Any,
     rows: Any = None,
     batch: int | None = None,
@@ -120,7 +120,8 @@ def query(
 
     Args:
         connection: A connection, a pool, a function that returns a connection, a URL, a path, or a transaction.
-        sql: The statement, with placeholders as the driver writes them. It is never changed.
+        sql: The statement, with placeholders as the driver writes them. It is never changed. It may also be a statement object
+            of SQLAlchemy or psycopg.
         args: The values of the placeholders.
         rows: The form of a row. None is the driver's own, ``tuple`` and ``dict`` are these, "arrow" gives record batches. A
             function gets the names of the columns and returns the function that makes a row.

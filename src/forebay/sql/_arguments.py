@@ -16,6 +16,7 @@ __all__ = [
     "check_copy",
     "check_count",
     "check_named",
+    "check_query",
     "check_seconds",
     "check_statement",
     "parameters",
@@ -23,6 +24,7 @@ __all__ = [
 
 TRANSACTIONS = ("stream", "batch", None)
 METHODS = ("auto", "copy", "executemany", "values")
+_STATEMENT_LIBRARIES = ("psycopg", "sqlalchemy")
 _COPY_FORMATS = ("csv", "text", "binary")
 
 
@@ -32,6 +34,13 @@ def check_statement(name: str, value: object) -> str:
     if not value.strip():
         raise InvalidArgValueError(f"{name} must not be empty")
     return value
+
+
+def check_query(name: str, value: object) -> Any:
+    """Check a statement, which may be an object that the driver makes: an expression of SQLAlchemy, a ``psycopg.sql.SQL``."""
+    if type(value).__module__.partition(".")[0] in _STATEMENT_LIBRARIES:
+        return value
+    return check_statement(name, value)
 
 
 def check_count(name: str, value: object) -> int:

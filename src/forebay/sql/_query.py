@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from forebay._core.abort import AbortSignal
-from forebay.sql._arguments import check_count, check_seconds, check_statement
+from forebay.sql._arguments import check_count, check_query, check_seconds
 from forebay.sql._batch_size import BatchSize
 from forebay.sql._connection_use import ConnectionUse
 from forebay.sql._database_stream import DatabaseStream
@@ -34,7 +34,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
     def __init__(
         self,
         connection: object,
-        sql: str,
+        sql: object,
         args: Sequence[Any],
         *,
         batch: int | None = None,
@@ -45,7 +45,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
     ) -> None:
-        check_statement("sql", sql)
+        check_query("sql", sql)
         if batch is not None:
             check_count("batch", batch)
         check_count("batch_bytes", batch_bytes)
@@ -55,9 +55,9 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
             batch = _ARROW_ROWS if self._arrow else _ROWS
         if high_water_mark is None:
             high_water_mark = _ARROW_MARK if self._arrow else batch
-        self._use = ConnectionUse(connection, "query", sql, timeout, "rows")
+        self._use = ConnectionUse(connection, "query", str(sql), timeout, "rows")
         #: The statement.
-        self.sql = sql
+        self.sql: Any = sql
         self.columns: tuple[str, ...] | None = None
         self._args = args
         self._rows = rows

@@ -6,16 +6,16 @@
         await pipeline(sql.copy_out(pool, "select * from orders"), fs.create_write_stream("orders.csv", atomic=True))
         await pipeline(sql.query(pool, "select id, name from users"), change, sql.insert(pool, "people"))
 
-No driver is imported before a connection of it is handed over. A connection is one of:
+A driver is imported only when a connection of it is passed. A connection is one of:
 
 - a connection of the program: it is used by one stream at a time, and stays open;
 - a pool: each stream takes a connection and gives it back;
 - a function that returns a new connection, which the stream closes;
 - a URL or the path of a SQLite or DuckDB file: the stream opens and closes the connection;
-- what ``async with transaction(...)`` gives.
+- the result of ``async with transaction(...)``.
 
-**Memory.** A query holds its high-water mark in rows and two batches: one that arrives and one that is handed on. Wide rows make
-the batches and the mark smaller. An insert holds its high-water mark and one batch. See docs/databases.md.
+**Memory.** A query holds its high-water mark in rows and two batches: one that arrives and one that is passed on. Wide rows
+make the batches and the mark smaller. An insert holds its high-water mark and one batch. See docs/databases.md.
 """
 
 from __future__ import annotations
@@ -123,12 +123,12 @@ def query(
         sql: The statement, with placeholders as the driver writes them. It is never changed. It may also be a statement object
             of SQLAlchemy or psycopg.
         args: The values of the placeholders.
-        rows: The form of a row. None is the driver's own, ``tuple`` and ``dict`` are these, "arrow" gives record batches. A
-            function gets the names of the columns and returns the function that makes a row.
+        rows: The form of a row. None keeps the driver's own type, ``tuple`` and ``dict`` convert to it, "arrow" gives record
+            batches. A function gets the names of the columns and returns the function that makes a row.
         batch: The number of rows of one trip to the server, at most, or about those of a record batch. None is 1,000, or 10,000
             in a record batch.
         batch_bytes: About the size of a batch in bytes, by which wide rows make the batches smaller.
-        ahead: Whether the next batch is ordered while one is handed on.
+        ahead: Whether the next batch is requested while the rows of one are passed on.
         timeout: Seconds that opening and each trip may take. None is no limit.
         high_water_mark: The number of rows, or of record batches, to read ahead. None is ``batch``, or 2 record batches.
         signal: An `AbortSignal` that destroys the stream.
@@ -172,10 +172,10 @@ def insert(
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
 ) -> Insert[Any]:
-    """Make a Writable of rows for a table or a statement. What has queued up is sent in one call.
+    """Make a Writable of rows for a table or a statement. It sends queued rows together in one call.
 
     A row is a sequence of values in the order of the columns, or a mapping. 'finish' comes after the commit. If the stream
-    fails or is left early, what was not committed is rolled back.
+    fails or is left early, the rows that were not committed are rolled back.
 
     Args:
         connection: A connection, a pool, a function that returns a connection, a URL, a path, or a transaction.
@@ -191,7 +191,7 @@ def insert(
             one, None is an error.
         key: The columns that identify a row, for ``on_conflict``.
         timeout: Seconds that opening and each trip may take. None is no limit.
-        high_water_mark: The number of queued rows from which on ``write()`` returns False. None is ``batch``.
+        high_water_mark: ``write()`` returns False when this number of rows is queued. None is ``batch``.
         signal: An `AbortSignal` that destroys the stream.
 
     Returns:
@@ -301,7 +301,7 @@ def copy_in(
         null: How NULL is written. None is the server's default.
         transaction: "stream" begins a transaction and commits it at the end. None leaves it to the connection.
         timeout: Seconds that opening and each block may take. None is no limit.
-        high_water_mark: The number of queued bytes from which on ``write()`` returns False. None is 1 MiB.
+        high_water_mark: ``write()`` returns False when this number of bytes is queued. None is 1 MiB.
         signal: An `AbortSignal` that destroys the stream.
 
     Returns:

@@ -1,4 +1,4 @@
-"""How many rows one trip to the database brings."""
+"""The number of rows that one trip to the database brings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["BatchSize"]
 
-#: Rows of the first trip: nothing is known of their width, and a row can be a megabyte.
+#: The number of rows of the first trip. Their size is not known yet, and a row can take a megabyte.
 _FIRST = 16
 
 

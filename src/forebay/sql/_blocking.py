@@ -44,7 +44,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-#: Of the threads of connections.
+#: The name of the threads of connections.
 THREAD_NAME = "forebay-sql"
 #: Seconds after which a call is interrupted once more.
 INTERRUPT_SECONDS = 0.05
@@ -247,7 +247,7 @@ class ThreadSession(Session):
         self.driver = blocking.driver
         self.query_in_transaction = blocking.query_in_transaction
         self.takes_batches = blocking.takes_batches
-        # A connection that was handed over stays open when its loop is gone.
+        # A connection that the program passed stays open when its event loop is closed.
         self._thread = thread or PinnedThread(asyncio.get_running_loop(), THREAD_NAME, _nothing)
 
     async def call(self, job: Callable[..., T], *args: Any) -> T:
@@ -263,11 +263,11 @@ class ThreadSession(Session):
                 await asyncio.wait([future], timeout=seconds)
                 seconds *= 2
                 if interrupted is not None:
-                    # So that it does not stop the next call.
+                    # The interrupt must be over before the next call, which it would stop.
                     await asyncio.wait([interrupted])
                     _heard(interrupted)
             if not future.cancelled():
-                # Taken note of: the call was interrupted.
+                # Mark the error of the interrupted call as retrieved.
                 future.exception()
             raise
 
@@ -363,13 +363,13 @@ class ThreadSession(Session):
             await self.detach()
 
     async def close_in_thread(self) -> None:
-        """Make what runs fail, and close the connection. The thread stays."""
+        """Make the running call fail, and close the connection. The thread stays."""
         self.blocking.sever()
         await asyncio.wait([closed := self._thread.run(self.blocking.close)])
         _heard(closed)
 
     def terminate(self) -> None:
-        """Interrupt what runs; the thread closes the connection as soon as it is free."""
+        """Interrupt the running call. The thread closes the connection after it."""
         if not self._thread.ended:
             self.blocking.sever()
             self._thread.run(self.blocking.close).add_done_callback(_heard)
@@ -398,7 +398,7 @@ class ThreadPoolSource(Source):
         try:
             return ThreadSession(self._adapt(await thread.run(self._take)), thread)
         except BaseException:
-            # The pool may still give one; the thread then gives it back.
+            # The pool may still return a connection; the thread then gives it back.
             thread.run(self._put_back).add_done_callback(_heard)
             thread.end()
             raise

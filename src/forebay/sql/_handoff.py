@@ -18,7 +18,7 @@ class Handoff:
         self._item: Any = _NOTHING
         self._ended = False
         self._error: BaseException | None = None
-        # The putter waits until its item is used up, the getter for an item.
+        # The task that puts waits for `_used`, until its item is used up; the task that gets waits for `_given`.
         self._used: asyncio.Future[None] | None = None
         self._given: asyncio.Future[None] | None = None
 

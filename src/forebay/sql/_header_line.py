@@ -1,4 +1,4 @@
-"""The first line of CSV data, where it names the columns."""
+"""The header line of CSV data: the names of its columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from forebay.sql._arguments import check_columns
 
 __all__ = ["header_names"]
 
-# Bytes in which the header line has to end.
+# The longest header line in bytes.
 _LONGEST = 1024 * 1024
 
 

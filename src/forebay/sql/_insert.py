@@ -86,7 +86,7 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         self._columnar = False
         self._gathered: list[Any] = []
         self._timer: asyncio.TimerHandle | None = None
-        # Whether rows that have lingered are being sent, and the hook that waits for it: its completion and its work.
+        # Whether gathered rows are being sent after `linger`, and the hook that waits for this: its completion and its work.
         self._sending = False
         self._held: tuple[Completion, Callable[[], Coroutine[Any, Any, None]]] | None = None
         super().__init__(object_mode=True, high_water_mark=first_mark, signal=signal)
@@ -103,7 +103,7 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         if self._transaction == "stream":
             await self._use.begin()
         elif self._transaction is None and self._use.is_own:
-            # No program commits what a driver begins by itself.
+            # The program has no access to this connection, so the stream commits a transaction that the driver begins by itself.
             self._use.expect_implicit_transaction()
 
     def _write(self, row: Any) -> Completion | None:

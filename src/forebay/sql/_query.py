@@ -67,7 +67,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
         self._most_rows = high_water_mark
         self._ahead = ahead
         self._cursor: Cursor | None = None
-        # A batch that has arrived and that no one has asked for yet.
+        # A batch that has arrived before the next `_read`.
         self._arrived: list[Any] | None = None
         self._fetching = False
         self._wanted = False
@@ -117,7 +117,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
         assert self._cursor is not None
         batch = await self._cursor.fetch(self._size.rows)
         if not batch:
-            # Here, so that an error of the commit is reported before 'end'.
+            # Commit before the end is pushed, so that 'error' replaces 'end' if the commit fails.
             await self._wind_up()
             await self._use.commit()
         return batch
@@ -141,7 +141,7 @@ class Query(DatabaseStream, Readable[Out_co], Generic[Out_co]):
             return
         if not self._arrow:
             self._size.saw(batch)
-            # Wide rows: the buffer is bounded in bytes, too.
+            # With wide rows the buffer holds fewer rows, so that its bytes are bounded too.
             self._s_set_read_mark(min(self._most_rows, self._size.rows))
         if self._convert is not None:
             try:

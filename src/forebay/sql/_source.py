@@ -1,4 +1,4 @@
-"""Where a stream gets its connection: it is handed over, taken from a pool, or opened for the stream."""
+"""The sources of a stream's connection: given by the program, taken from a pool, or opened for the stream."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["Claim", "GivenSource", "OpenedSource", "PoolSource", "Source"]
 class Claim:
     """The right of one user to use a connection alone."""
 
-    # By the address of the connection, which its user keeps alive.
+    # The claims by the ``id`` of the connection. The claim keeps the connection alive, so the id stays its own.
     _users: ClassVar[dict[int, weakref.ref[Claim]]] = {}
 
     def __init__(self, connection: object, user: str) -> None:

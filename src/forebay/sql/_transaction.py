@@ -21,8 +21,8 @@ _ISOLATIONS = (None, "read_uncommitted", "read_committed", "repeatable_read", "s
 class Transaction:
     """A transaction that streams take part in; `transaction` makes it. Use it with ``async with``, and as a ``connection``.
 
-    The end of the block commits, an exception in it rolls back. ``connection_state`` is "open" in the block, then "usable" or
-    "discarded".
+    The end of the block commits. An exception in the block rolls back. ``connection_state`` is "open" in the block, then
+    "usable" or "discarded".
     """
 
     def __init__(self, connection: object, isolation: str | None, readonly: bool) -> None:

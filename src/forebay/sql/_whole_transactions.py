@@ -10,7 +10,7 @@ from forebay.sql._blocking import BlockingSession
 
 __all__ = ["WholeTransactionSession"]
 
-# In a transaction, an interrupted statement makes the whole transaction fail. So a short one may come to its end.
+# An interrupted statement makes its whole transaction fail. So a statement gets this time to end by itself.
 _PATIENCE_SECONDS = 1.0
 
 
@@ -19,7 +19,7 @@ class WholeTransactionSession(BlockingSession):
 
     def __init__(self) -> None:
         super().__init__()
-        # Whether the transaction that is open is a stream's own, and the levels in it.
+        # Whether a stream began the open transaction, and the number of levels in it.
         self._own = False
         self._depth = 0
         self._lost = False

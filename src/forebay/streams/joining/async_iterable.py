@@ -1,27 +1,65 @@
-"""An iterable of any kind as an async iterable."""
+"""An iterable of any kind as an async iterable, or as items that are written to a stream."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 from forebay._core.scheduling.hook_runner import is_awaitable
 
+__all__ = ["PlainItems", "async_iterable", "items_of", "write_each"]
+
 
 def async_iterable(source: Any) -> AsyncIterable[Any]:
+    """Return ``source`` if it is an async iterable, otherwise an async generator of its items."""
+    return source if isinstance(source, AsyncIterable) else _each(items_of(source))
+
+
+def items_of(source: Any) -> Any:
+    """Return ``source`` if it is an async iterable, otherwise its `PlainItems`. Text and bytes are one item."""
     if isinstance(source, AsyncIterable):
         return source
-    if isinstance(source, (str, bytes, bytearray, memoryview)):
-        return _each([source])
-    return _each(source)
+    return PlainItems([source] if isinstance(source, (str, bytes, bytearray, memoryview)) else source)
 
 
-async def _each(items: Iterable[Any]) -> AsyncIterator[Any]:
-    iterator = iter(items)
-    try:
-        for item in iterator:
-            yield await item if is_awaitable(item) else item
-    finally:
-        close = getattr(iterator, "close", None)
+class PlainItems:
+    """The items of a plain iterable, each of which is awaited if it is awaitable."""
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self._items = items
+        self._iterator: Iterator[Any] | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._iterator is None:
+            self._iterator = iter(self._items)
+        return self._iterator
+
+    async def aclose(self) -> None:
+        """Close a generator that has begun."""
+        close = getattr(self._iterator, "close", None)
         if close is not None:
             close()
+
+
+async def _each(items: PlainItems) -> AsyncIterator[Any]:
+    async with aclosing(items):
+        for item in items:
+            yield await item if is_awaitable(item) else item
+
+
+async def write_each(
+    items: PlainItems | AsyncIterator[Any],
+    write: Callable[[Any], bool],
+    drained: Callable[[], Awaitable[None]],
+) -> None:
+    """Write each item, and await ``drained()`` when ``write`` returns False."""
+    if isinstance(items, PlainItems):
+        # An async generator over them would double the cost of an item.
+        for item in items:
+            if not write(await item if is_awaitable(item) else item):
+                await drained()
+    else:
+        async for item in items:
+            if not write(item):
+                await drained()

@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
+from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, overload
 
@@ -29,7 +30,7 @@ from forebay.errors import (
 from forebay.stats import StreamStats, bottleneck, drawing, flow_stats
 from forebay.streams.from_iterable import from_iterable
 from forebay.streams.generics import Result_co
-from forebay.streams.joining.async_iterable import async_iterable
+from forebay.streams.joining.async_iterable import PlainItems, async_iterable, items_of, write_each
 from forebay.streams.joining.destroyer import Destroyer
 from forebay.streams.joining.stage_checks import check_stages
 from forebay.streams.readable import Readable
@@ -207,7 +208,7 @@ class Pipeline(Operation[Result_co], Flow):
             self._pipe(current, stream, index)
         else:
             self._open += 1
-            self._spawn(self._pump(async_iterable(current), stream, self._feeds, index))
+            self._spawn(self._pump(items_of(current), stream, self._feeds, index))
 
     def _pipe(self, source: Any, dest: Any, index: int) -> None:
         is_last = index == len(self.stages) - 1
@@ -267,7 +268,7 @@ class Pipeline(Operation[Result_co], Flow):
             end.end()
         next_tick(self._finish, error)
 
-    async def _pump(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any], index: int) -> None:
+    async def _pump(self, items: Any, stream: Any, feeds: list[Any], index: int) -> None:
         """Write ``items`` to ``stream``: stage ``index``, or the stream that stands for a function."""
         feeds = [*feeds, items]
         error, _ = await self._run(lambda: self._write_all(items, stream, feeds, index), feeds)
@@ -323,20 +324,19 @@ class Pipeline(Operation[Result_co], Flow):
             or any(getattr(stage, "_left", None) is error for stage in self.stages)
         )
 
-    async def _write_all(self, items: AsyncIterable[Any], stream: Any, feeds: list[Any], index: int) -> None:
-        """Write an async iterable, and wait when `write` returns False."""
+    async def _write_all(self, items: Any, stream: Any, feeds: list[Any], index: int) -> None:
+        """Write an async iterable or `PlainItems`, and wait when `write` returns False."""
         watch = finished(stream, readable=False)
         task = asyncio.current_task()
         assert task is not None
         watch.add_done_callback(lambda done: task.cancel() if self._has_left(done.exception()) else None)
         try:
-            iterator = aiter(items)
+            iterator = items if isinstance(items, PlainItems) else aiter(items)
             feeds.append(iterator)
             if stream.writable_need_drain:
                 await stream.drain()
-            async for chunk in iterator:
-                if not self._write(chunk, stream, index):
-                    await _writable_again(stream, watch)
+            write = partial(self._write, stream, index)
+            await write_each(iterator, write, partial(_writable_again, stream, watch))
             if self._end or stream is not self.stages[-1]:
                 stream.end()
                 await watch
@@ -344,7 +344,7 @@ class Pipeline(Operation[Result_co], Flow):
             watch.cancel()
             watch.mark_handled()
 
-    def _write(self, chunk: Any, stream: Any, index: int) -> bool:
+    def _write(self, stream: Any, index: int, chunk: Any) -> bool:
         if stream.writable_ended:
             error = WriteAfterEndError(f"{stream_name(stream)} was ended before all was written to it")
             self._place(error, index)

@@ -8,6 +8,7 @@ import pytest
 import forebay
 from forebay import Writable, consumers, fs, pipeline, sql
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
+from forebay.sql._urls import without_password
 from support.databases import Postgres, closed, connected
 
 asyncpg = pytest.importorskip("asyncpg")
@@ -275,3 +276,23 @@ def test_what_does_not_go_with_columns_from_the_header_line(server):
         sql.copy_in(server.url, "target", header="columns", columns=("id",))
     with pytest.raises(InvalidArgTypeError, match="header must be"):
         sql.copy_in(server.url, "target", header="names")
+
+
+# ---- URLs as they are shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:p%40w@h/db?a=b", "postgresql://u:***@h/db?a=b"),
+        ("postgresql://u:p/w@h/db", "postgresql://u:***@h/db"),
+        ("postgresql://u:p?w#x@h/db", "postgresql://u:***@h/db"),
+        ("postgresql:///db?user=u&pass%77ord=x&a=b", "postgresql:///db?user=u&pass%77ord=***&a=b"),
+        ("postgresql://h:5432/db", "postgresql://h:5432/db"),
+        ("postgresql://u@h:5432/db", "postgresql://u@h:5432/db"),
+        ("sqlite:a.db", "sqlite:a.db"),
+        ("a.db", "a.db"),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url, shown):
+    assert without_password(url) == shown

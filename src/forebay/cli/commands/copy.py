@@ -161,7 +161,7 @@ class _Copy:
             for _, stream in self._stages:
                 with contextlib.suppress(Exception):
                     await stream.aclose()
-        if isinstance(error, AbortError) and self._route.is_done(self._stages[-1][1]):
+        if isinstance(error, AbortError) and self._stages and self._route.is_done(self._stages[-1][1]):
             # The signal came too late.
             error = None
         if error is None:

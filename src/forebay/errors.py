@@ -277,7 +277,7 @@ class TruncatedDataError(StreamError, EOFError):
 class InvalidStateError(StreamError, RuntimeError):
     """A call that the object does not allow in its present state."""
 
-    code = "ERR_INVALID_STATE"
+    code = "ERR_TRANSACTION_STATE"
 
 
 class ConnectionBusyError(StreamError, RuntimeError):

@@ -74,6 +74,8 @@ def streams():
     yield forebay.OverflowBuffer(), r"<OverflowBuffer paused .*, writing .*>"
     yield codecs.gzip(), rf"<Gzip {BYTES}>"
     yield codecs.gunzip(), rf"<Gunzip {BYTES}>"
+    yield codecs.zstd(), rf"<Zstd {BYTES}>"
+    yield codecs.unzstd(), rf"<Unzstd {BYTES}>"
     yield codecs.hashing(), rf"<Hashing {BYTES}>"
     yield throttle.throttle(1000), rf"<Throttle {BYTES}>"
     yield consumers.lines(numbers()), rf"<Lines of <ReadableIterator of {READABLE}>>"

@@ -65,7 +65,9 @@ MADE_BY_FUNCTIONS = {
     "StreamStats",
     "Throttle",
     "Transaction",
+    "Unzstd",
     "WriteStream",
+    "Zstd",
 }
 # Its arguments are those of its base class.
 LIKE_ITS_BASE = {"PassThrough"}

@@ -373,7 +373,7 @@ def test_random_failures_leave_all_rows_or_none(run, database):
 def test_a_wrong_option_is_named(run, into, options, error, message):
     async def main():
         with pytest.raises(error, match=message):
-            sql.insert("unused.db", into, **options)
+            sql.insert(":memory:", into, **options)
 
     run(main)
 

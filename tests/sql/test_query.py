@@ -351,7 +351,7 @@ def test_a_query_that_cannot_be_opened_keeps_the_rules_of_a_readable(run, databa
 def test_a_wrong_option_is_named(run, options, error, message):
     async def main():
         with pytest.raises(error, match=message):
-            sql.query("unused.db", "select 1", **options)
+            sql.query(":memory:", "select 1", **options)
 
     run(main)
 

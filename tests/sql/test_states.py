@@ -6,8 +6,10 @@ import time
 
 import pytest
 
+import forebay
 from forebay import Readable, Writable, pipeline, sql
 from support.drivers import DRIVERS, MariaDB, Postgres, close_of
+from support.loops import LOOPS, Run
 
 # The row that the program itself writes before a stream takes part in its transaction.
 MINE = -1
@@ -96,17 +98,26 @@ class Setting:
         return self.database.value(f"SELECT count(*) FROM t WHERE id <> {MINE}")
 
 
+# Asynchronous drivers meet both loops, and blocking ones, which run in a thread, one of them.
+ON_BOTH_LOOPS = {"asyncpg", "psycopg", "aiomysql"}
+# Nothing of the adapters is compiled. On the pure-Python backend one driver of each kind stands for the others.
+ON_PURE_PYTHON = {"asyncpg", "psycopg-blocking", "asyncmy", "sqlite3"}
+
+
 def settings():
     for name, driver in DRIVERS.items():
+        if forebay.backend == "python" and name not in ON_PURE_PYTHON:
+            continue
         for place in ("connection", "pool", "transaction"):
             if place == "pool" and not driver.pooled:
                 continue
-            yield pytest.param((driver, place), id=f"{name}-{place}")
+            for loop in LOOPS if name in ON_BOTH_LOOPS else ["asyncio"]:
+                yield pytest.param((driver, place, loop), id=f"{name}-{place}-{loop}")
 
 
 @pytest.fixture(params=settings())
-def setting(request, run, tmp_path):
-    driver, place = request.param
+def setting(request, tmp_path):
+    driver, place, loop = request.param
     driver.check()
     url = None
     if driver.database is Postgres:
@@ -115,7 +126,7 @@ def setting(request, run, tmp_path):
         url = request.getfixturevalue("mariadb")
     database = driver.database(url, tmp_path)
     try:
-        yield Setting(driver(), place, database, run)
+        yield Setting(driver(), place, database, Run(loop))
     finally:
         database.close()
 

@@ -107,6 +107,6 @@ def test_a_transaction_serves_only_inside_its_block(run, database):
 def test_an_unknown_isolation_level_is_named(run):
     async def main():
         with pytest.raises(InvalidArgValueError, match="isolation must be one of None, 'read_uncommitted'"):
-            sql.transaction("unused.db", isolation="chaos")
+            sql.transaction(":memory:", isolation="chaos")
 
     run(main)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -73,7 +74,7 @@ def mariadb_server():
             **quiet,
         )
         try:
-            _wait(folder / "pid", server)
+            _wait(port, server)
             yield f"mysql://forebay:secret@127.0.0.1:{port}/forebay"
         finally:
             server.terminate()
@@ -82,13 +83,14 @@ def mariadb_server():
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _wait(pid_file, server):
-    # The server writes this file when it accepts connections.
+def _wait(port, server):
+    # The greeting comes when the statements of the start have run.
     until = time.monotonic() + 60
     while time.monotonic() < until:
         if server.poll() is not None:
             raise RuntimeError(f"mariadbd ended with {server.returncode}")
-        if pid_file.exists():
-            return
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as connection:
+            if connection.recv(1):
+                return
         time.sleep(0.05)
     raise TimeoutError("mariadbd did not start within a minute")

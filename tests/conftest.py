@@ -1,6 +1,5 @@
 """The fixtures of all tests. The other shared helpers are in tests/support."""
 
-import asyncio
 import contextlib
 import errno
 import gc
@@ -45,9 +44,6 @@ def pytest_collection_finish(session):
 @pytest.fixture(params=list(LOOPS))
 def run(request):
     """``run(main, *args)`` runs ``main`` to its end on one of the event loops and checks that nothing is left."""
-    with asyncio.Runner(loop_factory=LOOPS[request.param]) as runner:
-        # What a loop opens once for the whole process is there before anything is counted.
-        runner.run(asyncio.sleep(0))
     return Run(request.param)
 
 

@@ -43,6 +43,9 @@ class Run:
     """Runs a coroutine function on a new loop; then no descriptor, thread, task or error may be left of it."""
 
     def __init__(self, name):
+        with asyncio.Runner(loop_factory=LOOPS[name]) as runner:
+            # What a loop opens once for the whole process is there before anything is counted.
+            runner.run(asyncio.sleep(0))
         self.loop_name = name
         self.errors = []
         self.errors_wanted = False

@@ -13,6 +13,8 @@ SETUP = Path(__file__).parents[2] / "setup.py"
 pytestmark = [
     pytest.mark.skipif(not SETUP.exists(), reason="only with the sources"),
     pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler"),
+    # Of older versions of setuptools.
+    pytest.mark.filterwarnings("ignore:Support for .*tool.setuptools"),
 ]
 
 MODULE = """

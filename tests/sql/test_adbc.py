@@ -24,7 +24,7 @@ SERIES = {
 
 
 class Database:
-    """A database of one of both kinds, with an empty table ``target``."""
+    """A database of one of both kinds, with an empty table ``adbc_target``."""
 
     def __init__(self, kind, connect):
         self.kind = kind
@@ -34,7 +34,7 @@ class Database:
     def series(self, count):
         return SERIES[self.kind].format(count)
 
-    def rows(self, statement="select id, t from target order by id"):
+    def rows(self, statement="select id, t from adbc_target order by id"):
         with self.connect() as connection, connection.cursor() as cursor:
             cursor.execute(statement)
             return cursor.fetchall()
@@ -56,7 +56,7 @@ def database(request, tmp_path):
         driver = pytest.importorskip("adbc_driver_sqlite.dbapi")
         path = str(tmp_path / "data.db")
         made = Database("sqlite", lambda **options: driver.connect(path, **options))
-    made.run("drop table if exists target", "create table target (id bigint primary key, t text)")
+    made.run("drop table if exists adbc_target", "create table adbc_target (id bigint primary key, t text)")
     return made
 
 
@@ -215,7 +215,7 @@ def test_two_streams_on_one_connection_are_reported_at_once(run, connection):
     async def main():
         query = sql.query(connection, "select 1")
         with pytest.raises(ConnectionBusyError):
-            sql.insert(connection, "target")
+            sql.insert(connection, "adbc_target")
         await query.to_list()
 
     run(main)
@@ -227,7 +227,7 @@ def test_two_streams_on_one_connection_are_reported_at_once(run, connection):
 def test_insert_writes_all_rows(run, database):
     async def main():
         with database.connect(autocommit=True) as connection:
-            insert = sql.insert(connection, "target", batch=300)
+            insert = sql.insert(connection, "adbc_target", batch=300)
             await pipeline(rows(25_000), insert)
             return insert.rows_written, insert.rows_committed, insert.connection_state
 
@@ -237,8 +237,8 @@ def test_insert_writes_all_rows(run, database):
 
 def test_a_function_that_opens_connections(run, database):
     async def main():
-        await pipeline(rows(10), sql.insert(database.connect, "target"))
-        return await sql.query(database.connect, "select count(*) as n from target", rows=dict).to_list()
+        await pipeline(rows(10), sql.insert(database.connect, "adbc_target"))
+        return await sql.query(database.connect, "select count(*) as n from adbc_target", rows=dict).to_list()
 
     assert run(main) == [{"n": 10}]
 
@@ -262,16 +262,16 @@ def test_insert_takes_dicts_columns_statements_and_methods(run, database):
 
     async def main():
         with database.connect(autocommit=True) as connection:
-            await pipeline([{"t": "a", "id": 1}], sql.insert(connection, "target"))
-            await pipeline([("b", 2)], sql.insert(connection, "target", columns=["t", "id"]))
-            await pipeline([(3,)], sql.insert(connection, "target", columns=["id"]))
+            await pipeline([{"t": "a", "id": 1}], sql.insert(connection, "adbc_target"))
+            await pipeline([("b", 2)], sql.insert(connection, "adbc_target", columns=["t", "id"]))
+            await pipeline([(3,)], sql.insert(connection, "adbc_target", columns=["id"]))
             await pipeline(
-                [(4, "d"), (5, "e")], sql.insert(connection, f"insert into target values ({marks})")
+                [(4, "d"), (5, "e")], sql.insert(connection, f"insert into adbc_target values ({marks})")
             )
-            await pipeline([(6, "f")], sql.insert(connection, "target", method="executemany"))
+            await pipeline([(6, "f")], sql.insert(connection, "adbc_target", method="executemany"))
             for options in ({"on_conflict": "ignore"}, {"method": "values"}):
                 with pytest.raises(InvalidArgValueError, match="not available for ADBC"):
-                    await pipeline([(7, "g")], sql.insert(connection, "target", **options))
+                    await pipeline([(7, "g")], sql.insert(connection, "adbc_target", **options))
 
     run(main)
     assert database.rows() == [(1, "a"), (2, "b"), (3, None), (4, "D"), (5, "E"), (6, "f")]
@@ -280,10 +280,10 @@ def test_insert_takes_dicts_columns_statements_and_methods(run, database):
 def test_insert_takes_record_batches(run, database):
     async def main():
         with database.connect(autocommit=True) as connection:
-            insert = sql.insert(connection, "target")
+            insert = sql.insert(connection, "adbc_target")
             turned = batch(2, 30_000).select(["t", "id"])
             await pipeline([batch(20_000), batch(10_000, 20_000)], insert)
-            await pipeline([turned, batch(1, 40_000, pa.int32())], sql.insert(connection, "target"))
+            await pipeline([turned, batch(1, 40_000, pa.int32())], sql.insert(connection, "adbc_target"))
             return insert.rows_written, insert.rows_committed
 
     assert run(main) == (30_000, 30_000)
@@ -294,7 +294,7 @@ def test_insert_takes_record_batches(run, database):
 def test_a_row_that_does_not_fit_leaves_no_row(run, database, wrong):
     async def main():
         with database.connect(autocommit=True) as connection:
-            insert = sql.insert(connection, "target", batch=100)
+            insert = sql.insert(connection, "adbc_target", batch=100)
             with pytest.raises((manager.dbapi.Error, ValueError, TypeError)):
                 await pipeline([*rows(15_000), wrong], insert)
             return await closed(insert), insert.rows_committed, one(connection)
@@ -306,7 +306,7 @@ def test_a_row_that_does_not_fit_leaves_no_row(run, database, wrong):
 def test_an_insert_that_is_left_early_leaves_no_row(run, database):
     async def main():
         with database.connect(autocommit=True) as connection:
-            insert = sql.insert(connection, "target", batch=100)
+            insert = sql.insert(connection, "adbc_target", batch=100)
             for row in rows(25_000):
                 await insert.send(row)
             insert.destroy()
@@ -319,7 +319,7 @@ def test_an_insert_that_is_left_early_leaves_no_row(run, database):
 def test_transaction_batch_commits_each_batch(run, database):
     async def main():
         with database.connect(autocommit=True) as connection:
-            insert = sql.insert(connection, "target", batch=100, transaction="batch")
+            insert = sql.insert(connection, "adbc_target", batch=100, transaction="batch")
             with pytest.raises(manager.dbapi.Error):
                 await pipeline([*rows(500), (1, "again")], insert)
             return insert.rows_committed
@@ -334,13 +334,13 @@ def test_a_stream_joins_the_transaction_of_the_program(run, database):
     async def main():
         with database.connect() as connection:
             with connection.cursor() as cursor:
-                cursor.execute("insert into target values (100, 'mine')")
-            await pipeline(rows(10), sql.insert(connection, "target"))
+                cursor.execute("insert into adbc_target values (100, 'mine')")
+            await pipeline(rows(10), sql.insert(connection, "adbc_target"))
             query = sql.query(connection, database.series(100_000))
             async for _ in query:
                 break
             await closed(query)
-            found = await sql.query(connection, "select count(*) from target").to_list()
+            found = await sql.query(connection, "select count(*) from adbc_target").to_list()
             connection.rollback()
             return found
 
@@ -352,17 +352,17 @@ def test_several_streams_in_one_transaction(run, database):
     async def main():
         with database.connect(autocommit=True) as connection:
             async with sql.transaction(connection) as together:
-                await pipeline(rows(10), sql.insert(together, "target"))
-                await pipeline(rows(10, 10), sql.insert(together, "target"))
+                await pipeline(rows(10), sql.insert(together, "adbc_target"))
+                await pipeline(rows(10, 10), sql.insert(together, "adbc_target"))
             with pytest.raises(ZeroDivisionError):
                 async with sql.transaction(connection) as together:
-                    await pipeline(rows(10, 20), sql.insert(together, "target"))
+                    await pipeline(rows(10, 20), sql.insert(together, "adbc_target"))
                     raise ZeroDivisionError
             with pytest.raises(InvalidStateError, match="not committed"):
                 async with sql.transaction(connection) as together:
-                    await pipeline(rows(10, 30), sql.insert(together, "target"))
+                    await pipeline(rows(10, 30), sql.insert(together, "adbc_target"))
                     with pytest.raises(manager.dbapi.Error):
-                        await pipeline([(1, "again")], sql.insert(together, "target"))
+                        await pipeline([(1, "again")], sql.insert(together, "adbc_target"))
             return one(connection)
 
     assert run(main) == [(1,)]
@@ -379,7 +379,7 @@ def test_a_transaction_that_only_reads(run, database):
             pytest.raises(manager.dbapi.Error, match="read-only"),
         ):
             async with sql.transaction(connection, isolation="serializable", readonly=True) as together:
-                await pipeline(rows(1), sql.insert(together, "target"))
+                await pipeline(rows(1), sql.insert(together, "adbc_target"))
 
     run(main)
 

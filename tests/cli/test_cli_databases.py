@@ -56,7 +56,10 @@ class Duckdb(Sqlite):
     def run(self, statement, rows=None):
         with contextlib.closing(self.library.connect(self.path)) as connection:
             if rows is not None:
+                # One transaction: DuckDB would write each row to the disk.
+                connection.begin()
                 connection.executemany(statement, [list(row) for row in rows])
+                connection.commit()
                 return []
             return connection.execute(statement).fetchall()
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -163,10 +164,7 @@ async def postgres(url: str, count: int, turns: int, folder: Path) -> dict[str, 
         "asyncpg insert": await measure(
             {
                 "own loop": own_insert,
-                **{
-                    name: lambda program=program: emptied(program)  # type: ignore[misc]
-                    for name, program in writers(insert, count).items()
-                },
+                **{name: partial(emptied, program) for name, program in writers(insert, count).items()},
             },
             count,
             turns,

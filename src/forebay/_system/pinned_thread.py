@@ -54,7 +54,7 @@ class PinnedThread:
         return future
 
     def end(self) -> None:
-        """End the thread after the calls that were given to it. If it is idle, wait until it has ended."""
+        """End the thread after the calls that were given to it. `join` waits for its end."""
         if self.ended:
             return
         self.ended = True

@@ -79,7 +79,6 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         self._linger = linger
         self._transaction = transaction
         self._sink: RowSink | None = None
-        self._rows_of_sink = 0
         self._pick: Callable[[Any], Any] | None = None
         self._first_seen = False
         # Whether the chunks are record batches.

@@ -129,10 +129,12 @@ def test_a_killed_server_leaves_all_rows_or_none(run, mode):
                     await asyncio.sleep(choose.uniform(0, 0.2))
                     pid = await watcher.fetchval(f"select pid {BUSY} limit 1")
                     if pid is not None:
-                        # The server stops all its processes and recovers.
+                        # The server stops all its processes, that of the watcher too, and recovers.
                         os.kill(pid, signal.SIGKILL)
                     async with asyncio.timeout(10):
                         await closed(sink)
+                        while pid is not None and not watcher.is_closed():
+                            await asyncio.sleep(0.01)
                 finally:
                     watcher.terminate()
                 await feeding
@@ -153,9 +155,9 @@ async def count_when_back(asyncpg, url):
     while True:
         try:
             connection = await asyncpg.connect(url)
+            try:
+                return await connection.fetchval("select count(*) from target")
+            finally:
+                connection.terminate()
         except (OSError, asyncpg.PostgresError):
             await asyncio.sleep(0.05)
-            continue
-        count = await connection.fetchval("select count(*) from target")
-        await connection.close()
-        return count

@@ -38,6 +38,13 @@ def pytest_collection_finish(session):
     gc.freeze()
 
 
+def pytest_runtest_teardown(item, nextitem):
+    """Keep what the tests of a file have imported out of its way, too."""
+    if nextitem is not None and nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+
+
 # ---- event loops
 
 

@@ -438,3 +438,29 @@ def test_a_coroutine_listener_that_has_not_begun_is_closed(cut_off):
     assert cut_off(late(start)) == (None, [])
     gc.collect()
     assert kept == []
+
+
+@pytest.mark.parametrize("loop_name", LOOPS)
+@pytest.mark.parametrize("begun", [True, False])
+@pytest.mark.parametrize("name", ["map", "filter", "for_each", "flat_map"])
+def test_a_call_of_an_operator_is_cancelled_in_silence(capsys, loop_name, name, begun):
+    async def wait(item):
+        await asyncio.sleep(LONG)
+
+    async def main():
+        contexts = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: contexts.append(context))
+        result = getattr(Readable.from_(range(10)), name)(wait)
+        kept.append(result if name == "for_each" else result.on("data", print))
+        if begun:
+            await asyncio.sleep(0.01)
+        return contexts
+
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        with asyncio.Runner(loop_factory=LOOPS[loop_name]) as runner:
+            contexts = runner.run(main())
+        kept.clear()
+        gc.collect()
+    assert contexts == []
+    assert capsys.readouterr() == ("", "")

@@ -35,6 +35,33 @@ async def test_passthrough_passes_chunks_by_reference():
     assert got[1] == b"y"
 
 
+class Loud(PassThrough):
+    def _transform(self, chunk):
+        return chunk.upper()
+
+
+class LoudMany(PassThrough):
+    def _transform_many(self, chunks):
+        return b"".join(chunks).upper()
+
+
+@looped
+@pytest.mark.parametrize(
+    "make",
+    [
+        Loud,
+        LoudMany,
+        lambda: PassThrough(transform=bytes.upper),
+        lambda: PassThrough(transform_many=lambda chunks: b"".join(chunks).upper()),
+    ],
+)
+async def test_a_hook_of_a_passthrough_is_called(make):
+    stream = make()
+    stream.write(b"a")
+    stream.end(b"b")
+    assert b"".join(await stream.to_list()) == b"AB"
+
+
 @looped
 @pytest.mark.parametrize("outputs", [0, 1, 3])
 async def test_pushing_any_number_of_outputs(outputs):

@@ -11,7 +11,6 @@ from model_checks import chosen
 from forebay import (
     Completion,
     NotImplementedHookError,
-    PassThrough,
     Readable,
     Transform,
     Writable,
@@ -220,14 +219,7 @@ async def test_destroy_during_a_call(form):
 
 
 @looped
-async def test_a_pass_through_has_no_hook_and_a_method_may_be_given_by_getattr():
-    stream = PassThrough(object_mode=True, transform_many=lambda rows: "never")
-    with stream.corked():
-        stream.write(1)
-        stream.write(2)
-    stream.end()
-    assert await stream.to_list() == [1, 2]
-
+async def test_a_method_may_be_given_by_getattr():
     class Forwarding(Transform):
         def __getattr__(self, name):
             if name == "_transform_many":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asyncio import CancelledError, Future, current_task, get_running_loop
 from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
 from contextvars import copy_context
 from functools import partial
@@ -23,13 +23,15 @@ def is_awaitable(value: object) -> bool:
 
 
 class Settleable(Protocol):
-    """The receiver of the outcome of a call: a `Completion`."""
+    """The receiver of the outcome of a call: a `Completion`, or the place of an item in an operator."""
 
     def resolve(self, value: Any = None) -> None: ...
 
     def reject(self, error: BaseException) -> None: ...
 
     def _abandon(self) -> None: ...
+
+    def _cancel(self) -> None: ...
 
 
 class HookRunner:
@@ -128,11 +130,12 @@ class HookRunner:
                 raise
         finally:
             self._task = self._idle = None
-            for awaitable, _ in self._jobs:
+            while self._jobs:
+                awaitable, completion = self._jobs.popleft()
                 close = getattr(awaitable, "close", None)
                 if close is not None:
                     close()
-            self._jobs.clear()
+                completion._cancel()
 
     def _served(self, _: Any) -> None:
         """Handle the end of the task. If the loop cancelled it before its first step, jobs remain."""
@@ -148,13 +151,15 @@ class HookRunner:
                 awaitable.close()
             completion._abandon()
 
-    async def _one(self, awaitable: Any, completion: Any, loop: Any) -> None:
+    async def _one(self, awaitable: Any, completion: Settleable, loop: Any) -> None:
         self._busy = True
+        settle: Callable[[Any], None]
         try:
             outcome = await awaitable
             settle = completion.resolve
         except CancelledError as error:
             if self._stopped:
+                completion._cancel()
                 raise
             if self._task is not None and self._task.cancelling() > 0:
                 # The cancellation comes from the end of the loop, not from the hook.
@@ -228,7 +233,7 @@ async def pump_outputs(outputs: AsyncGenerator[Any], stream: Any) -> None:
     async with aclosing(outputs):
         async for value in outputs:
             if stream.destroyed:
-                return
+                raise CancelledError
             if not stream._t_push_output(value):
                 room = get_running_loop().create_future()
                 stream._t_wait_for_room(partial(_settle, room))

@@ -27,6 +27,10 @@ class HookOwner(EventEmitter):
         """Handle a second report of a hook."""
         raise NotImplementedError
 
+    def _s_hook_cancelled(self, kind: int) -> None:
+        """Handle a hook that will never be done, because the stream was destroyed meanwhile."""
+        raise NotImplementedError
+
     def _s_abandon_hook(self) -> None:
         """Handle a hook that will never be done, because the loop is being shut down."""
         raise NotImplementedError
@@ -97,6 +101,13 @@ class Completion:
         stream = self._stream
         if stream is not None:
             stream._s_abandon_hook()
+            stream._s_hook_cancelled(self._kind)
+
+    def _cancel(self) -> None:
+        """Report that the stream was destroyed and has cancelled the hook."""
+        stream = self._stream
+        if stream is not None:
+            stream._s_hook_cancelled(self._kind)
 
     def _settle(self, error: Any, value: Any) -> None:
         stream = self._stream

@@ -325,6 +325,9 @@ class Lifecycle(HookOwner):
         elif kind != k.HOOK_DESTROY and kind != k.HOOK_DESTROY_AWAITED:
             self._s_fail(error if error is not None else _twice("the hook"), False)
 
+    def _s_hook_cancelled(self, kind: int) -> None:
+        return None
+
     def _s_abandon_hook(self) -> None:
         if not self._s_destroyed:
             give_up(self, current_queue()._loop)

@@ -27,7 +27,7 @@ class TransformSide(WritableSide):
     _t_room: Any
     _t_before: int
 
-    # Of a class: whether each chunk is passed on as it is, without a hook.
+    # Of a class: whether each chunk is passed on as it is, unless there is a hook.
     _t_passthrough = False
 
     def _t_init(
@@ -63,7 +63,13 @@ class TransformSide(WritableSide):
         if object_mode:
             readable_object_mode = writable_object_mode = True
         self._t_active = True
-        self._t_pass = self._t_passthrough
+        self._t_pass = (
+            self._t_passthrough
+            and transform is None
+            and transform_many is None
+            and calls.method_of(self, "_transform") is None
+            and calls.method_of(self, "_transform_many") is None
+        )
         if flush is not None:
             self._s_keep("flush", flush)
         self._r_start(
@@ -76,7 +82,7 @@ class TransformSide(WritableSide):
         self._r_sync = False
         self._w_start(
             transform,
-            None if self._t_pass else transform_many,
+            transform_many,
             None,
             mark("high_water_mark", writable_high_water_mark, writable_object_mode),
             writable_object_mode,
@@ -214,6 +220,12 @@ class TransformSide(WritableSide):
         else:
             WritableSide._s_completed_again(self, kind, error)
 
+    def _s_hook_cancelled(self, kind: Any) -> None:
+        if kind == k.HOOK_TRANSFORM:
+            self._w_cancelled()
+        else:
+            WritableSide._s_hook_cancelled(self, kind)
+
     def _t_pull_outputs(self) -> None:
         """Push the outputs of a generator while there is room. `_t_release_held` continues later."""
         outputs = self._t_outputs
@@ -275,6 +287,7 @@ class TransformSide(WritableSide):
         WritableSide._s_release(self)
         if outputs is not None:
             outputs.close()
+            self._w_cancelled()
 
 
 give_defaults(TransformSide)

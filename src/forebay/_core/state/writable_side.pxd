@@ -47,6 +47,7 @@ cdef class WritableSide(WritableQueue):
     @cython.locals(stalls=Stalls)
     cdef object _w_unstall_writers(self)
     cdef object _w_write_failed(self, object callback, object error)
+    cdef object _w_cancelled(self)
     @cython.locals(buffer=Fifo, chunks=list, callbacks=list, size=Py_ssize_t, plain=bint)
     cdef object _w_flush_buffered(self)
     cdef object _w_cork(self)

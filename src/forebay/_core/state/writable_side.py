@@ -299,6 +299,26 @@ class WritableSide(WritableQueue):
         self._w_fail_buffered()
         self._s_fail(error, False)
 
+    def _s_hook_cancelled(self, kind: Any) -> None:
+        if kind == k.HOOK_WRITE:
+            self._w_cancelled()
+
+    def _w_cancelled(self) -> None:
+        """Report to the callbacks that destroy() has cancelled the write in flight and dropped the queued ones."""
+        if not self._w_expecting:
+            return
+        callback = self._w_callback
+        self._w_callback = None
+        self._w_expecting = self._w_writing = False
+        self._w_pending -= 1
+        if callback is not None:
+            self._w_run_callback(
+                callback, self._s_errored if self._s_errored is not None else dropped("write")
+            )
+        self._w_fail_buffered()
+        # What was in flight is not written, so the stream must not look as if it had written everything.
+        self._w_length = self._w_writelen
+
     # ---- the queue
 
     def _w_cork(self) -> None:

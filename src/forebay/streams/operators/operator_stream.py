@@ -62,7 +62,7 @@ class Slot:
         self._state = k.PENDING
         self._value = None
 
-    def resolve(self, value: Any) -> None:
+    def resolve(self, value: Any = None) -> None:
         self._value = value
         self._settle(k.DONE)
 
@@ -73,6 +73,15 @@ class Slot:
         else:
             self._value = error
         self._settle(k.FAILED)
+
+    def _abandon(self) -> None:
+        """Report that the loop is being shut down and the result will never come."""
+        stream = self._stream
+        if stream is not None:
+            stream._s_abandon_hook()
+
+    def _cancel(self) -> None:
+        """Nothing: the stream is destroyed and asks for no result."""
 
     def _settle(self, state: int) -> None:
         stream = self._stream
@@ -242,6 +251,7 @@ class OperatorStream(Readable):
             self._runners_made = made
             self._free = free
             self._slots = slots
+        runner: HookRunner
         if self._free:
             runner = self._free.pop()
         else:

@@ -11,6 +11,7 @@ import re
 import sys
 from pathlib import Path
 from sysconfig import get_config_var
+from tempfile import TemporaryDirectory
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
@@ -44,7 +45,16 @@ SANITIZE = (
     " -DCYTHON_USE_FREELISTS=0 -DFOREBAY_REUSE=0"
 )
 
+RELEASE = ["-O2", "-g0", "-fvisibility=hidden", "-Wno-unused-function"]
 INLINING = ["--param=max-inline-insns-single=100"]
+
+# Debug information would be four fifths of a module; symbols, and the space between its parts, a fifth of the rest.
+SMALL = ["-Wl,-s", "-Wl,--gc-sections", "-Wl,-z,noseparate-code"]
+
+NEEDS = (
+    "It needs a C compiler and the headers of Python (Debian: apt install gcc python3-dev; "
+    "macOS: xcode-select --install). FOREBAY_PURE=1 builds the slower pure-Python backend."
+)
 
 
 def flags() -> tuple[list[str], list[str]]:
@@ -54,7 +64,15 @@ def flags() -> tuple[list[str], list[str]]:
         return ["-O0", "-g", "-UNDEBUG"], []
     # Calls of hooks are to be inlined; gcc's bound for that is a little too low for them. clang has another one.
     inlining = [] if "clang" in (os.environ.get("CC") or get_config_var("CC") or "") else INLINING
-    return ["-O2", *inlining], []
+    return [*RELEASE, *inlining], SMALL if sys.platform == "linux" else []
+
+
+def refuse_platforms() -> None:
+    """Refuse, in one line, to build what cannot run."""
+    if sys.platform == "win32":
+        raise SystemExit("forebay: Windows is not supported; it runs on Linux and macOS, and in WSL")
+    if sys.implementation.name != "cpython":
+        raise SystemExit(f"forebay: {sys.implementation.name} is not supported; it needs CPython")
 
 
 def embed_class_signatures() -> None:
@@ -82,18 +100,21 @@ def extensions() -> list[Extension]:
     if os.environ.get("FOREBAY_PURE"):
         print("forebay: FOREBAY_PURE is set, building the pure-Python backend", file=sys.stderr)
         return []
-    from Cython.Build import cythonize
-
-    embed_class_signatures()
-
     compile_args, link_args = flags()
     sources = {name: f"ext/forebay/{name.replace('.', '/')}.pyx" for name in NATIVE}
     sources |= {name: f"src/forebay/{name.replace('.', '/')}.py" for name in COMPILED}
-    modules = [
+    return [
         Extension(f"forebay.{name}", [path], extra_compile_args=compile_args, extra_link_args=link_args)
         for name, path in sources.items()
     ]
-    return cythonize(
+
+
+def translate(modules: list[Extension]) -> None:
+    """Translate the sources of the modules to C, and put the C files in their place."""
+    from Cython.Build import cythonize
+
+    embed_class_signatures()
+    translated = cythonize(
         modules,
         include_path=["ext", "src"],
         build_dir="build/cython",
@@ -108,6 +129,9 @@ def extensions() -> list[Extension]:
             "embedsignature.format": "clinic",
         },
     )
+    sources = {module.name: module.sources for module in translated}
+    for module in modules:
+        module.sources = sources[module.name]
 
 
 class BuildAllOrFail(build_ext):
@@ -125,9 +149,21 @@ class BuildAllOrFail(build_ext):
             for ext in self.extensions:
                 Path(self.get_ext_fullpath(ext.name)).unlink(missing_ok=True)
             raise SystemExit(
-                f"forebay: the compiled backend could not be built ({error}). It needs a C compiler and the headers of "
-                "Python (Debian: apt install gcc python3-dev). FOREBAY_PURE=1 builds the slower pure-Python backend."
+                f"forebay: the compiled backend could not be built ({error}). {NEEDS}"
             ) from error
+
+    def build_extensions(self) -> None:
+        # Only here, for every step of a build reads this file, and most of them need no C code.
+        self.check_compiler()
+        translate([module for module in self.extensions if not module.sources[0].endswith(".c")])
+        super().build_extensions()
+
+    def check_compiler(self) -> None:
+        """Compile a line with Python's headers: Cython takes a while, and the compiler may be missing."""
+        with TemporaryDirectory() as folder:
+            probe = Path(folder, "probe.c")
+            probe.write_text("#include <Python.h>\n")
+            self.compiler.compile([str(probe)], output_dir=folder, include_dirs=self.include_dirs)
 
     def build_extension(self, ext: Extension) -> None:
         try:
@@ -140,4 +176,5 @@ class BuildAllOrFail(build_ext):
             raise
 
 
+refuse_platforms()
 setup(ext_modules=extensions(), cmdclass={"build_ext": BuildAllOrFail})

@@ -186,14 +186,10 @@ cdef class ChunkQueue:
     def readinto(self, buf):
         """Fill buf from the front; the number of bytes moved."""
         cdef Pin pin = pin_buffer("buf", buf)
-        cdef Py_ssize_t size
         if pin.view.readonly:
             raise TypeError(f"buf ({type(buf).__name__}) is read-only: use a writable buffer, as bytearray is")
         self._check_idle("readinto")
-        size = min(pin.view.len, self._total_bytes)
-        self._copy_out(<char*>pin.view.buf, size)
-        self._drop_bytes(size)
-        return size
+        return self.take(<char*>pin.view.buf, pin.view.len)
 
     def writev_to(self, fd):
         """Write from the front with one writev; the number of bytes taken."""
@@ -230,6 +226,16 @@ cdef class ChunkQueue:
         self._drop_all()
 
     # --- for C callers
+
+    cdef int put(self, const char* data, Py_ssize_t n) except -1:
+        return self._append_copy(data, n)
+
+    cdef Py_ssize_t take(self, char* target, Py_ssize_t n) except -1:
+        self._check_idle("take")
+        cdef Py_ssize_t size = max(min(n, self._total_bytes), 0)
+        self._copy_out(target, size)
+        self._drop_bytes(size)
+        return size
 
     cdef int _check_idle(self, str method) except -1:
         if self._busy:

@@ -203,9 +203,10 @@ cdef class RingBuffer:
 
     # Producer
 
-    cdef Py_ssize_t _put(self, const char *data, size_t n) except -1:
+    cdef Py_ssize_t put(self, const char *data, Py_ssize_t n) except -1:
         self._check_unlent()
-        cdef size_t taken = min(n, self._room(n))
+        cdef size_t size = max(n, 0)
+        cdef size_t taken = min(size, self._room(size))
         if taken:
             _copy(self._base + self._write_at, data, taken, &self._producing)
             self._mirror(self._write_at, taken)
@@ -216,10 +217,10 @@ cdef class RingBuffer:
         """Copy in as much of data as fits and return the number of bytes taken."""
         cdef Py_buffer source
         if PyBytes_CheckExact(data):
-            return self._put(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+            return self.put(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
         _buffer(data, "data", False, &source)
         try:
-            return self._put(<const char *> source.buf, source.len)
+            return self.put(<const char *> source.buf, source.len)
         finally:
             PyBuffer_Release(&source)
 
@@ -287,19 +288,21 @@ cdef class RingBuffer:
         self._be_consumer()
         return self._copy_out(min(size, self._filled(size)))
 
+    cdef Py_ssize_t take(self, char *target, Py_ssize_t n) except -1:
+        self._be_consumer()
+        cdef size_t size = max(n, 0)
+        size = min(size, self._filled(size))
+        if size:
+            _copy(target, self._base + self._read_at, size, &self._consuming)
+            self._advance(size)
+        return size
+
     def readinto(self, buf, /):
         """Consume as many bytes as fit into buf and return their number."""
         cdef Py_buffer target
-        cdef size_t size
         _buffer(buf, "buf", True, &target)
         try:
-            self._be_consumer()
-            size = target.len
-            size = min(size, self._filled(size))
-            if size:
-                _copy(<char *> target.buf, self._base + self._read_at, size, &self._consuming)
-                self._advance(size)
-            return size
+            return self.take(<char *> target.buf, target.len)
         finally:
             PyBuffer_Release(&target)
 

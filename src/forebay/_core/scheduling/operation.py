@@ -47,8 +47,13 @@ class failed:
         self._error = error
 
     def __await__(self) -> Any:
+        return self
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
         raise self._error
-        yield
 
     def __repr__(self) -> str:
         return f"<awaitable failed {type(self._error).__name__}>"

@@ -22,6 +22,10 @@ cdef class ChunkQueue:
     cdef object _sought             # bytes that _seek() looked for last, or None
     cdef Py_ssize_t _sought_from    # offset in bytes before which _sought does not begin
 
+    # Public: append_copy() and readinto() of memory. They follow the same rules; take() returns the number of bytes.
+    cdef int put(self, const char* data, Py_ssize_t n) except -1
+    cdef Py_ssize_t take(self, char* target, Py_ssize_t n) except -1
+
     # Where n is a number of bytes to take, the caller has made sure that 0 <= n <= _total_bytes.
     # Those that take from the front or put there raise BufferError while a write is under way.
     cdef int _check_idle(self, str method) except -1

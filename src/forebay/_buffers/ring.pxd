@@ -235,6 +235,10 @@ cdef class RingBuffer:
     cdef Pin *_newest_pin
     cdef Pin _own_pin                     # spares the usual single view a malloc
 
+    # Public: write() and readinto() of memory. They return the number of bytes, and follow the same rules.
+    cdef Py_ssize_t put(self, const char *data, Py_ssize_t n) except -1
+    cdef Py_ssize_t take(self, char *target, Py_ssize_t n) except -1
+
     cdef int _be_producer(self) except -1
     cdef int _be_consumer(self) except -1
     cdef int _take_role(self, str role, unsigned long *thread) except -1
@@ -246,7 +250,6 @@ cdef class RingBuffer:
     cdef void _publish(self, size_t n) noexcept
     cdef void _advance(self, size_t n) noexcept
     cdef void _give_back(self) noexcept
-    cdef Py_ssize_t _put(self, const char *data, size_t n) except -1
     cdef bytes _copy_out(self, size_t n)
     cdef int _export(self, Py_buffer *view, size_t at, size_t n, bint readonly, int flags) except -1
     cdef bint _ready(self, bint reading) noexcept nogil

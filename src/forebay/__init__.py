@@ -1,5 +1,8 @@
 """Node's stream model for Python: streams that tell their producers to wait."""
 
+import importlib
+import typing
+
 from forebay._backend import backend
 from forebay._buffers import ChunkQueue, RingBuffer
 from forebay._core.abort import AbortController, AbortSignal, add_abort_signal
@@ -49,7 +52,6 @@ from forebay.errors import (
     WriteAfterEndError,
     WrongLoopError,
 )
-from forebay.fs import create_read_stream, create_write_stream
 from forebay.streams.duplex import Duplex
 from forebay.streams.joining.chain import Chain
 from forebay.streams.joining.compose import compose
@@ -62,6 +64,23 @@ from forebay.streams.sharing.overflow import OverflowBuffer
 from forebay.streams.sharing.share import Shared, broadcast, share
 from forebay.streams.transform import PassThrough, Transform
 from forebay.streams.writable import Writable
+
+if typing.TYPE_CHECKING:
+    from forebay.fs import create_read_stream, create_write_stream
+else:
+    # Files are a third of forebay, and a program without any need not load them.
+    def __getattr__(name: str) -> object:
+        """Load the file streams when a program asks for them first."""
+        if name not in ("create_read_stream", "create_write_stream", "fs"):
+            raise AttributeError(f"module 'forebay' has no attribute {name!r}")
+        fs = importlib.import_module("forebay.fs")
+        value = globals()[name] = fs if name == "fs" else getattr(fs, name)
+        return value
+
+    def __dir__() -> list[str]:
+        """Return the names of the module, with those that are loaded later."""
+        return sorted({*globals(), *__all__, "fs"})
+
 
 __version__ = "0.1.0"
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from importlib.machinery import ModuleSpec
-from importlib.util import spec_from_file_location
+from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
 from typing import Any
 
 __all__ = ["backend"]
@@ -26,13 +25,12 @@ class _SourceFinder:
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        package, _, module = name.rpartition(".")
-        if package != "forebay" and not package.startswith("forebay."):
+        if not name.startswith("forebay."):
             return None
         for folder in path or ():
-            source = os.path.join(folder, module + ".py")
-            if os.path.isfile(source):
-                return spec_from_file_location(name, source)
+            spec = FileFinder(folder, (SourceFileLoader, [".py"])).find_spec(name)
+            if spec is not None and spec.loader is not None:
+                return spec
         return None
 
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 # A stage holds the flow up if its writers waited at least this fraction of the longest wait.
 _NOTABLE = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class SideStats:
+class SideStats(NamedTuple):
     """The counters of one side of a stream.
 
     Sizes are in bytes; in objects in object mode; in characters for a readable side with an encoding.
@@ -39,8 +37,7 @@ class SideStats:
         return self.length / self.high_water_mark if self.high_water_mark else float(self.length > 0)
 
 
-@dataclass(frozen=True, slots=True)
-class StreamStats:
+class StreamStats(NamedTuple):
     """The counters of a stream.
 
     ``readable`` and ``writable`` are its sides, or None. The other attributes are those of the writable side, or of the

@@ -1,7 +1,6 @@
 """push_many(): what one push() after the other does, for the price of one call."""
 
 import asyncio
-from dataclasses import asdict
 
 import pytest
 from hypothesis import given
@@ -66,8 +65,8 @@ def lengths(stream):
 
 def counters(stream):
     """The counters of its sides, without the times."""
-    stats = asdict(stream.stats())
-    sides = [side for side in (stats["readable"], stats["writable"]) if side is not None]
+    stats = stream.stats()
+    sides = [side._asdict() for side in (stats.readable, stats.writable) if side is not None]
     return [{name: value for name, value in side.items() if name != "stalled"} for side in sides]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures.thread
 import gc
 import sys
 import threading
@@ -12,8 +11,6 @@ from typing import Any
 
 from forebay._system import worker_pool
 
-# The code that a thread of an executor runs while it waits for work.
-_IDLE_CODE = concurrent.futures.thread._worker.__code__
 # The thread in which asyncio waits for a process. It is a daemon thread, like others that the interpreter does not wait for.
 _PROCESS_THREAD = "asyncio-waitpid-"
 # Names of uvloop classes whose objects show what the loop waits for; the kernel does not show it.
@@ -77,12 +74,19 @@ class Activity:
         if worker_pool.at_work():
             return True
         frames = sys._current_frames()
+        idle = _idle_code()
         for thread in threading.enumerate():
             if thread.ident == self._thread or thread is threading.main_thread():
                 continue
             if thread.daemon and not thread.name.startswith(_PROCESS_THREAD):
                 continue
             frame = frames.get(thread.ident or 0)
-            if thread.name != worker_pool.THREAD_NAME and (frame is None or frame.f_code is not _IDLE_CODE):
+            if thread.name != worker_pool.THREAD_NAME and (frame is None or frame.f_code is not idle):
                 return True
         return False
+
+
+def _idle_code() -> object:
+    """Return the code that a thread of an executor runs while it waits for work. Without executors it is not loaded."""
+    threads = sys.modules.get("concurrent.futures.thread")
+    return None if threads is None else threads._worker.__code__

@@ -5,11 +5,12 @@ from __future__ import annotations
 from asyncio import AbstractEventLoop, TimerHandle
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from forebay._system.kernel_copy import Moved, Mover
-from forebay._system.open_file import OpenFile
-from forebay._system.worker_pool import SerialExecutor
+if TYPE_CHECKING:
+    from forebay._system.kernel_copy import Moved, Mover
+    from forebay._system.open_file import OpenFile
+    from forebay._system.worker_pool import SerialExecutor
 
 __all__ = ["DirectSource", "DirectTarget", "Hold", "TargetOwner", "Transfer"]
 

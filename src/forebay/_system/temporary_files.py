@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from typing import Any, AnyStr
@@ -27,7 +26,7 @@ _PATTERN = re.compile(rb"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
 def temporary_names(name: bytes) -> Iterator[bytes]:
     """Return names beside ``name``, to be tried one after the other."""
     for size in _NAME_BYTES:
-        yield b".%b.%b.tmp" % (name[:size], secrets.token_hex(8).encode())
+        yield b".%b.%b.tmp" % (name[:size], os.urandom(8).hex().encode())
 
 
 def claim(fd: int) -> bool:

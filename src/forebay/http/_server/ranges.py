@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from secrets import token_hex
 from typing import NamedTuple
 
 __all__ = ["Multipart", "Span", "batches", "wanted_spans"]
@@ -60,7 +60,7 @@ class Multipart:
     """A body of the type multipart/byteranges: ``spans`` of a file of ``size`` bytes with the type ``kind``."""
 
     def __init__(self, spans: list[Span], size: int, kind: str) -> None:
-        boundary = token_hex(16)
+        boundary = os.urandom(16).hex()
         self.content_type = f"multipart/byteranges; boundary={boundary}"
         self._parts = [
             (

@@ -110,7 +110,7 @@ cdef enum:
     PIECE_BYTES = 65536     # the largest bytes object that is received into; glibc maps larger ones anew each time
     MOST_PIECES = 4
     COPIED_BYTES = 4096     # up to here a copy costs less than cutting a piece down to what came
-    BRIEF_BYTES = 16384     # a write of so many is over before another thread could make use of the interpreter
+    BRIEF_BYTES = 16384     # a write of this size is over before another thread could use the interpreter
 
 # Pieces that were not needed, for the next call: idle sockets hold no memory, and short messages cost no large
 # allocation. A call takes them off while it works, so that two threads never fill the same one.

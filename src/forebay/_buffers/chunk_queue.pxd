@@ -32,7 +32,7 @@ cdef class ChunkQueue:
     cdef int _append(self, object chunk) except -1
     cdef int _appendleft(self, object chunk) except -1
     cdef int _append_copy(self, const char* data, Py_ssize_t n) except -1
-    # The same. If `first` is not 0, so many of the bytes become one chunk, which read() returns without a copy.
+    # The same. If `first` is not 0, the first `first` bytes become one chunk, which read() returns without a copy.
     cdef int _append_parts(self, const char* data, Py_ssize_t n, Py_ssize_t first) except -1
     cdef object _popleft(self)
     cdef bytes _read(self, Py_ssize_t n)

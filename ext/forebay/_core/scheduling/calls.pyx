@@ -72,7 +72,7 @@ cdef extern from *:
         }
     }
 
-    /* The lowest address that may be used when a share of the stack, but at most so many bytes, is to stay free. */
+    /* The lowest address that may be used when a share of the stack, at most `most` bytes, is to stay free. */
     static size_t forebay_limit(int share, size_t most) {
         size_t rest;
         forebay_ask();

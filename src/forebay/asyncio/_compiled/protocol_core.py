@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 #: Bytes that are still received while the transport is being paused.
 _LAST_BYTES = 1 << 12
-#: Pieces that wait to be sent are joined up to so many bytes.
+#: The most bytes to which pieces that wait to be sent are joined.
 _JOINED_BYTES = 1 << 16
 #: After a receive of this size, the next one is expected to be large, too.
 _MANY_BYTES = 1 << 16

@@ -29,7 +29,7 @@ cdef class ReaderCore:
     cdef public object _loop
     cdef public object _waiter              # the future of the one read that waits, or None
     cdef int _want                          # the condition of the wait: ANY, ...
-    cdef Py_ssize_t _want_bytes             # COUNT: so many; SEPARATOR: the limit
+    cdef Py_ssize_t _want_bytes             # COUNT: the bytes wanted; SEPARATOR: the limit
     cdef bytes _want_separator
 
     cdef unsigned int _version              # of the class when _own was found; 0 if _own has to be found each time

@@ -16,7 +16,7 @@ class Area:
         self.view = memoryview(bytearray(size))
 
     def copy_onto(self, queue: ChunkQueue, n: int, first: int) -> None:
-        """Copy the first ``n`` bytes to the end of a queue; the ``first`` of them, if so many there are, as one chunk."""
+        """Copy the first ``n`` bytes to the end of a queue. If ``first`` is not above ``n``, that many become one chunk."""
         if not 0 <= n <= len(self.view):
             raise ValueError(f"nbytes is {n}, but the buffer has {len(self.view)} bytes")
         queue.append_copy(self.view, n, first if first <= n else 0)

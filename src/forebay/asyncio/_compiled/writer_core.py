@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-#: After so many drains in a row without a wait, one drain lets other tasks run.
+#: The number of drains in a row without a wait after which one drain lets other tasks run.
 _DRAINS_IN_A_ROW = 64
 
 

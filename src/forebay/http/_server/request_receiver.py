@@ -161,7 +161,7 @@ class RequestReceiver(ServerClock):
         again.raw_headers = fields
 
     def _limit_discarding(self) -> None:
-        """Discard at most so many bytes from here on."""
+        """Discard at most `_MOST_DISCARDED_BYTES` bytes from here on."""
         self._discard_left = _MOST_DISCARDED_BYTES
 
     # ---- for the connection

@@ -87,6 +87,41 @@ async def test_forms_of_rows():
 
 @looped
 @every_size
+async def test_an_empty_line_is_a_record_of_data_with_one_column(size):
+    data = b"a\r\nx\r\n\r\n\ny\n\n"
+    fields = ["x", "", "", "y", ""]
+    assert await parsed(data, size, rows=tuple) == [(field,) for field in fields]
+    assert await parsed(data, size, null="") == [{"a": field or None} for field in fields]
+    assert await parsed(data, size, columns=["b"], rows=tuple) == [("a",), *[(field,) for field in fields]]
+    assert await parsed(data, size, columns=None) == [["a"], *[[field] for field in fields]]
+    assert await parsed(data, size, skip_empty_lines=False, rows=list) == [[field] for field in fields]
+    assert await parsed(data, size, skip_empty_lines=True, rows=list) == [["x"], ["y"]]
+    assert await parsed(b"\n1\n\n", size, columns=None, types=[lambda text: int(text or 0)]) == [[0], [1], [0]]
+
+
+@looped
+@every_size
+async def test_an_empty_line_is_no_record_of_data_with_several_columns(size):
+    data = b"a,b\n\n1,2\n\r\n\n3,4\n\n"
+    assert await parsed(data, size, rows=tuple) == [("1", "2"), ("3", "4")]
+    assert await parsed(data, size, columns=None) == [["a", "b"], ["1", "2"], ["3", "4"]]
+    with pytest.raises(RecordError, match="line 2 .*: 0 fields, and there are 2 columns"):
+        await parsed(data, size, skip_empty_lines=False)
+
+
+@looped
+@pytest.mark.parametrize("field", ["", None, "\\.", "x"])
+@pytest.mark.parametrize("line_end", ["\r\n", "\n"])
+async def test_a_row_of_one_field_is_never_an_empty_line(field, line_end):
+    rows = [(field,), (field,)]
+    data = await written(rows, columns=["a"], line_end=line_end)
+    expected = {"x": "x"}.get(field, f'"{field or ""}"')
+    assert data.decode() == line_end.join(["a", expected, expected, ""])
+    assert await parsed(data, rows=tuple, null="" if field is None else None) == rows
+
+
+@looped
+@every_size
 async def test_types_and_null(size):
     data = b"id,price,when,note\n1,2.5,2020-01-02,x\n2,NULL,2020-01-03,NULL\n"
     types = {"id": int, "price": float, "when": date.fromisoformat}

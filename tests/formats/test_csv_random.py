@@ -73,6 +73,13 @@ def test_rows_come_back(name, rows, cuts, line_end):
     run(main())
 
 
+def kept(records):
+    """The records without the empty lines that come after a record with several fields; the others are an empty field."""
+    several = [len(record) > 1 for record in records]
+    first = several.index(True) if True in several else len(records)
+    return [record or [""] for at, record in enumerate(records) if record or at < first]
+
+
 def records_of(text, strict):
     """What the csv module makes of the text: the records, and for each error where its record begins."""
     lines = list(io.StringIO(text, newline=""))
@@ -82,7 +89,7 @@ def records_of(text, strict):
         try:
             record = next(reader)
         except StopIteration:
-            return [record for record in records if record], errors
+            return kept(records), errors
         except stdlib.Error:
             errors.append((start + 1, len("".join(lines[:start]).encode())))
         else:

@@ -34,7 +34,7 @@ class CsvParser(RecordDecoder):
         rows: type | None,
         types: Mapping[str, Callable[[str], Any]] | Sequence[Callable[[str], Any] | None] | None,
         null: str | None,
-        skip_empty_lines: bool,
+        skip_empty_lines: bool | None,
         encoding: str,
         limit: int,
         on_error: Callable[[RecordError], object] | None,
@@ -51,7 +51,9 @@ class CsvParser(RecordDecoder):
         if null is not None and not isinstance(null, str):
             raise InvalidArgTypeError(f"null must be a str or None, got {null!r}")
         kind = rows if rows is not None else list if columns is None else dict
-        self._shape = RowShape(kind, types, null, bool(skip_empty_lines), columns is not None)
+        if skip_empty_lines is not None:
+            skip_empty_lines = bool(skip_empty_lines)
+        self._shape = RowShape(kind, types, null, skip_empty_lines, columns is not None)
         if names is not None:
             self._shape.set_columns(names)
         self._dialect = dialect

@@ -16,6 +16,8 @@ from forebay.formats._text_encoding import TextEncoding
 
 # What str() of bytes, of a bytearray and of a memoryview contains.
 _SIGNS_OF_BYTES = ("b'", 'b"', "<memory at ")
+# A record of this text alone, without quotes, ends the input of PostgreSQL's COPY.
+_END_OF_COPY = "\\."
 # One of these is in each of them, too, and is found much faster.
 _FIRST_SIGNS = ("'", "<")
 _BYTES = (bytes, bytearray, memoryview)
@@ -103,8 +105,8 @@ class CsvWriter(RowEncoder):
         if self._null:
             rows = [[self._null if value is None else value for value in row] for row in rows]
         text = self._written(rows)
-        if "\r" in text and "\r" not in self._dialect.lineterminator:
-            return "".join(map(self._with_quoted_returns, rows))
+        if _END_OF_COPY in text or ("\r" in text and "\r" not in self._dialect.lineterminator):
+            return "".join(map(self._with_more_quotes, rows))
         return text
 
     def _written(self, rows: Sequence[Sequence[Any]], **options: Any) -> str:
@@ -153,8 +155,10 @@ class CsvWriter(RowEncoder):
             if len(row) != len(columns):
                 raise InvalidArgValueError(f"{len(row)} values, and there are {len(columns)} columns")
 
-    def _with_quoted_returns(self, row: Sequence[Any]) -> str:
-        """One row, in which a "\\r" is quoted: the csv module quotes it only if it is part of the line end."""
+    def _with_more_quotes(self, row: Sequence[Any]) -> str:
+        """One row, with quotes that the csv module leaves out: it quotes a "\\r" only if it is part of the line end."""
+        if self._dialect.quoting == csv.QUOTE_MINIMAL and [str(value) for value in row] == [_END_OF_COPY]:
+            return self._written([row], quoting=csv.QUOTE_ALL)
         if not any("\r" in str(value) for value in row):
             return self._written([row])
         text = self._written([row], lineterminator="\r\n")

@@ -21,7 +21,7 @@ class RowShape:
         kind: type,
         types: Mapping[str, Callable[[str], Any]] | Sequence[Callable[[str], Any] | None] | None,
         null: str | None,
-        skip_empty: bool,
+        skip_empty: bool | None,
         named: bool,
     ) -> None:
         self.columns: tuple[str, ...] | None = None
@@ -31,6 +31,8 @@ class RowShape:
         self._skip_empty = skip_empty
         self._types = _checked_types(types, named)
         self._width: int | None = None
+        # Whether a record with several fields has come.
+        self._several = False
         # For each column its function, or None.
         self._functions: list[Callable[[str], Any] | None] = []
         self._converts = null is not None
@@ -69,9 +71,11 @@ class RowShape:
     def rows(self, records: list[list[str]]) -> list[Any]:
         """Return the records as rows. The header is taken from the only record, if it is still needed."""
         lengths = set(map(len, records))
-        if 0 in lengths and self._skip_empty:
-            records = [record for record in records if record]
-            lengths.discard(0)
+        if 0 in lengths:
+            records = self._with_empty_lines(records)
+            lengths = set(map(len, records))
+        elif lengths != {1}:
+            self._several = True
         if not records:
             return []
         if self.needs_header:
@@ -92,6 +96,28 @@ class RowShape:
         if self._kind is tuple:
             return list(made) if made is not records and len(lengths) == 1 else list(map(tuple, made))
         return records if made is records else list(map(list, made))
+
+    def _with_empty_lines(self, records: list[list[str]]) -> list[list[str]]:
+        """Decide what empty lines are, which the csv module reads as records without a field."""
+        if self._skip_empty or (self._skip_empty is None and self.needs_header):
+            return [record for record in records if record]
+        if self._width == 1:
+            return [record or [""] for record in records]
+        if self._skip_empty is False:
+            return records
+        if self._width is not None:
+            return [record for record in records if record]
+        return self._in_data_without_names(records)
+
+    def _in_data_without_names(self, records: list[list[str]]) -> list[list[str]]:
+        kept: list[list[str]] = []
+        for record in records:
+            if record:
+                kept.append(record)
+                self._several = self._several or len(record) > 1
+            elif not self._several:
+                kept.append([""])
+        return kept
 
     def _converted(self, records: list[list[str]]) -> Any:
         """All fields of one column after the other, which takes a call for each column instead of one for each field."""

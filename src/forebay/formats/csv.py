@@ -44,7 +44,7 @@ def parse(
     skip_initial_space: bool = False,
     strict: bool = True,
     dialect: str | type[csv.Dialect] | None = None,
-    skip_empty_lines: bool = True,
+    skip_empty_lines: bool | None = None,
     encoding: str = "utf-8",
     limit: int = 1 << 20,
     on_error: Callable[[RecordError], object] | None = None,
@@ -70,7 +70,9 @@ def parse(
         skip_initial_space: Whether spaces behind a delimiter are dropped.
         strict: Whether text behind a closing quote, and a quote that is never closed, are errors.
         dialect: A dialect of the csv module, in the place of the options from ``delimiter`` to ``strict``.
-        skip_empty_lines: Whether an empty line is no record. Otherwise it is one without a field.
+        skip_empty_lines: Whether an empty line is no record. None skips it if a record has several fields. In data of one column it
+            is a record with an empty field. False makes a record without a field of it, where the number of columns is not known,
+            and an error where there are several columns.
         encoding: The encoding of the bytes. A byte order mark at the start is dropped.
         limit: The largest size of a record in bytes.
         on_error: A function that is called with the RecordError of a wrong record. If it returns, the record is skipped.

@@ -96,7 +96,11 @@ async def test_an_empty_line_is_a_record_of_data_with_one_column(size):
     assert await parsed(data, size, columns=None) == [["a"], *[[field] for field in fields]]
     assert await parsed(data, size, skip_empty_lines=False, rows=list) == [[field] for field in fields]
     assert await parsed(data, size, skip_empty_lines=True, rows=list) == [["x"], ["y"]]
-    assert await parsed(b"\n1\n\n", size, columns=None, types=[lambda text: int(text or 0)]) == [[0], [1], [0]]
+    assert await parsed(b"\n1\n\n", size, columns=None, types=[lambda text: int(text or 0)]) == [
+        [0],
+        [1],
+        [0],
+    ]
 
 
 @looped
@@ -105,7 +109,7 @@ async def test_an_empty_line_is_no_record_of_data_with_several_columns(size):
     data = b"a,b\n\n1,2\n\r\n\n3,4\n\n"
     assert await parsed(data, size, rows=tuple) == [("1", "2"), ("3", "4")]
     assert await parsed(data, size, columns=None) == [["a", "b"], ["1", "2"], ["3", "4"]]
-    with pytest.raises(RecordError, match="line 2 .*: 0 fields, and there are 2 columns"):
+    with pytest.raises(RecordError, match=r"line 2 .*: 0 fields, and there are 2 columns"):
         await parsed(data, size, skip_empty_lines=False)
 
 

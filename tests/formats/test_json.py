@@ -67,6 +67,11 @@ async def test_lines(library, size):
         (b"1\n\nnull\n3", 3, 3, [1, 3]),
         (b'1\n2\n{"a":\n1}\n3\n', 3, 4, [1, 2, 3]),
         (b"1 2\n3\n", 1, 0, [3]),
+        (b"1\nNaN\n3\n", 2, 2, [1, 3]),
+        # As many values as lines, but not one in each.
+        (b"[1,\n2]\n3 4\n", 1, 0, []),
+        (b'{"a": 1}\n{"a":\n2}\n{"a": 3}{"a": 4}\n', 2, 9, [{"a": 1}]),
+        (b'{"a": 1}\n{"a": 2}{"a": 3}\r\n\r\n', 2, 9, [{"a": 1}]),
         (b'1\n"\xff"\n3\n', 2, 2, [1, 3]),
         (b'\xef\xbb\xbf1\n{"a"', 2, 5, [1]),
     ],
@@ -78,6 +83,20 @@ async def test_wrong_lines(library, size, data, line, position, rest):
     skipped = []
     assert await parsed(data, size, on_error=skipped.append) == rest
     assert (skipped[0].line, skipped[0].position) == (line, position)
+
+
+@looped
+async def test_numbers_keep_their_digits(library):
+    whole = [2**63 - 1, -(2**63), 2**64, 12345678901234567890123]
+    fractions = "[0.1234567890123456789012345, 1.50, -2.5e3]"
+    data = f'{{"whole": {whole}, "fractions": {fractions}}}'.replace("'", '"').encode()
+    exact = [Decimal("0.1234567890123456789012345"), Decimal("1.50"), Decimal("-2.5e3")]
+    for make, text in ((json.parse_lines, data), (json.parse_array, b"[" + data + b"]")):
+        assert list(map(str, (await parsed(text, make=make))[0]["whole"])) == list(map(str, whole))
+        (row,) = await parsed(text, make=make, decimals=True)
+        assert list(map(str, row["fractions"])) == list(map(str, exact))
+        (row,) = await parsed(text, make=make)
+        assert list(map(repr, row["fractions"])) == [repr(float(each)) for each in exact]
 
 
 @looped

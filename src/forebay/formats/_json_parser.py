@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from forebay._core.abort import AbortSignal
@@ -11,6 +12,7 @@ from forebay.formats._json_library import JsonReader, required
 from forebay.formats._record_decoder import OnError, RecordDecoder
 
 _BOM = b"\xef\xbb\xbf"
+_MAY_HAVE_DECIMALS = {Decimal, dict, list}
 _NULL = "a null cannot pass through a stream, in which None is the end"
 
 
@@ -21,12 +23,13 @@ class JsonLinesParser(RecordDecoder):
         self,
         type_: Any,
         *,
+        decimals: bool,
         limit: int,
         on_error: OnError | None,
         high_water_mark: int | None,
         signal: AbortSignal | None,
     ) -> None:
-        self._reader = JsonReader(type_)
+        self._reader = JsonReader(type_, decimals)
         self._blocks = LineBlocks()
         # Bytes before the line that waits; whether there was a line.
         self._position = 0
@@ -102,7 +105,8 @@ class JsonArrayParser(RecordDecoder):
             raise InvalidArgTypeError(f"path must be a str, got {path!r}")
         self._library = required("ijson", "parse_array()")
         self._found: list[Any] = self._library.sendable_list()
-        self._parser = self._library.items_coro(self._found, path, use_float=not decimals)
+        self._parser = self._library.items_coro(self._found, path)
+        self._decimals = decimals
         super().__init__(1, None, high_water_mark, signal)
 
     def _decode(self, data: Any) -> list[Any]:
@@ -126,4 +130,18 @@ class JsonArrayParser(RecordDecoder):
         if type(None) in set(map(type, rows)):
             self.push_many(rows[: rows.index(None)])
             raise RecordError(f"{_NULL}; the item ends before byte {self._bytes}", None, self._bytes)
-        return rows
+        return rows if self._decimals else list(map(_with_floats, rows))
+
+
+def _with_floats(value: Any) -> Any:
+    """Return a value with a float for each Decimal. The library itself would refuse integers of more than 64 bits then."""
+    kind = type(value)
+    if kind is Decimal:
+        return float(value)
+    if kind is dict:
+        for key, each in value.items():
+            if type(each) in _MAY_HAVE_DECIMALS:
+                value[key] = _with_floats(each)
+    elif kind is list:
+        return list(map(_with_floats, value))
+    return value

@@ -70,9 +70,9 @@ def parse(
         skip_initial_space: Whether spaces behind a delimiter are dropped.
         strict: Whether text behind a closing quote, and a quote that is never closed, are errors.
         dialect: A dialect of the csv module, in the place of the options from ``delimiter`` to ``strict``.
-        skip_empty_lines: Whether an empty line is no record. None skips it if a record has several fields. In data of one column it
-            is a record with an empty field. False makes a record without a field of it, where the number of columns is not known,
-            and an error where there are several columns.
+        skip_empty_lines: Whether an empty line is no record. None is for what other programs write: the line is a record with
+            an empty field where there is one column, and no record where there are several. Without names, a record with
+            several fields tells. False makes a record without a field of it, which is an error where there are several columns.
         encoding: The encoding of the bytes. A byte order mark at the start is dropped.
         limit: The largest size of a record in bytes.
         on_error: A function that is called with the RecordError of a wrong record. If it returns, the record is skipped.

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     def parse_lines(
         *,
         type: type[_T],
+        decimals: bool = False,
         limit: int = 1 << 20,
         on_error: Callable[[RecordError], object] | None = None,
         high_water_mark: int | None = None,
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     def parse_lines(
         *,
         type: Any = None,
+        decimals: bool = False,
         limit: int = 1 << 20,
         on_error: Callable[[RecordError], object] | None = None,
         high_water_mark: int | None = None,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 def parse_lines(
     *,
     type: Any = None,
+    decimals: bool = False,
     limit: int = 1 << 20,
     on_error: Callable[[RecordError], object] | None = None,
     high_water_mark: int | None = None,
@@ -72,6 +75,7 @@ def parse_lines(
     Args:
         type: What a line becomes: a type that msgspec reads, such as a ``msgspec.Struct``, a dataclass or ``dict[str, int]``. It
             needs msgspec. None is what JSON has: dicts, lists, text and numbers.
+        decimals: Whether numbers with a fraction become ``decimal.Decimal`` instead of ``float``. It is for what has no type.
         limit: The largest size of a line in bytes.
         on_error: A function that is called with the RecordError of a wrong line. If it returns, the line is skipped.
         high_water_mark: Values that wait for their reader. None is 1,000.
@@ -86,7 +90,12 @@ def parse_lines(
         ImportError: There is a type, and msgspec is not installed.
     """
     return JsonLinesParser(
-        type, limit=limit, on_error=on_error, high_water_mark=high_water_mark, signal=signal
+        type,
+        decimals=bool(decimals),
+        limit=limit,
+        on_error=on_error,
+        high_water_mark=high_water_mark,
+        signal=signal,
     )
 
 
@@ -123,7 +132,7 @@ def parse_array(
     Args:
         path: Where the items are, in ijson's notation: "item" for an array as the document, "rows.item" for the array under the
             key "rows".
-        decimals: Whether numbers with a fraction become ``decimal.Decimal`` instead of ``float``.
+        decimals: Whether numbers with a fraction become ``decimal.Decimal`` instead of ``float``. Integers are exact.
         high_water_mark: Items that wait for their reader. None is 1,000.
         signal: An `AbortSignal` that destroys the stream.
 

@@ -27,6 +27,7 @@ from forebay._system.kernel_copy import Mover  # noqa: E402
 from support.databases import Postgres, Sqlite  # noqa: E402
 from support.files import Events  # noqa: E402 - assertions in it are explained, too
 from support.loops import LOOPS, Run  # noqa: E402
+from support.mariadb import mariadb_programs, mariadb_server  # noqa: E402
 from support.postgres import find_programs, postgres_server  # noqa: E402
 from support.queues import BACKENDS, load_queue_class  # noqa: E402
 from support.rings import LARGE, SMALL  # noqa: E402
@@ -148,6 +149,15 @@ def postgres():
     if find_programs() is None:
         pytest.skip("PostgreSQL is needed: initdb and postgres")
     with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb():
+    """The URL of a MariaDB server."""
+    if mariadb_programs() is None:
+        pytest.skip("MariaDB is needed: its programs mariadb-install-db and mariadbd")
+    with mariadb_server() as url:
         yield url
 
 

@@ -130,10 +130,10 @@ class JsonArrayParser(RecordDecoder):
         if type(None) in set(map(type, rows)):
             self.push_many(rows[: rows.index(None)])
             raise RecordError(f"{_NULL}; the item ends before byte {self._bytes}", None, self._bytes)
-        return rows if self._decimals else list(map(_with_floats, rows))
+        return rows if self._decimals else list(map(with_floats, rows))
 
 
-def _with_floats(value: Any) -> Any:
+def with_floats(value: Any) -> Any:
     """Return a value with a float for each Decimal. The library itself would refuse integers of more than 64 bits then."""
     kind = type(value)
     if kind is Decimal:
@@ -141,7 +141,7 @@ def _with_floats(value: Any) -> Any:
     if kind is dict:
         for key, each in value.items():
             if type(each) in _MAY_HAVE_DECIMALS:
-                value[key] = _with_floats(each)
+                value[key] = with_floats(each)
     elif kind is list:
-        return list(map(_with_floats, value))
+        return list(map(with_floats, value))
     return value

@@ -9,12 +9,14 @@ from typing import Any
 from forebay import sql
 from forebay._core.abort import AbortSignal
 from forebay.cli.commands.byte_route import ByteRoute
+from forebay.cli.endpoints.column_values import ColumnValues, columns_statement, forms_of
 from forebay.cli.endpoints.databases import DatabaseSource, DatabaseTarget
 from forebay.cli.endpoints.formats import RowFormat, format_of
 from forebay.cli.endpoints.row_stages import (
     CopiedJson,
     CsvRows,
     JsonArray,
+    JsonValues,
     PlainValues,
     WholeRows,
     array_text,
@@ -161,7 +163,9 @@ class RowRoute(ByteRoute):
     def _add_writer(self, add: Add, format: RowFormat) -> None:
         if format.is_csv:
             add(format.name, CsvRows(format.delimiter, self._has_header, self.args.null or ""))
-        elif format.name == "json":
+            return
+        add("values", JsonValues())
+        if format.name == "json":
             add("array", json.stringify_array())
         else:
             add("lines", json.stringify_lines())
@@ -185,12 +189,25 @@ class RowRoute(ByteRoute):
             columns = True if self._has_header else None
             add(format.name, csv.parse(columns=columns, delimiter=format.delimiter, null=null))
         else:
-            add("lines", json.parse_array() if format.name == "json" else json.parse_lines())
-            add("rows", WholeRows())
+            parse = json.parse_array if format.name == "json" else json.parse_lines
+            # SQLite has floats only.
+            add("lines", parse(decimals=self.target.kind != "sqlite"))
         if to_postgres:
             await self._add_copy_in(add, signal)
-        else:
-            self._add_insert(add)
+            return
+        if not format.is_csv:
+            add("rows", WholeRows())
+        await self._add_column_values(add, signal)
+        self._add_insert(add)
+
+    async def _add_column_values(self, add: Add, signal: AbortSignal) -> None:
+        """Texts of a file that the database would not read as what its columns are."""
+        columns = await self._rows_of(
+            self.target, columns_statement(self.target.kind, self.target.table), signal
+        )
+        forms = forms_of(self.target.kind, columns)
+        if any(forms.values()):
+            add("columns", ColumnValues(forms))
 
     async def _open_copy(self, add: Add, signal: AbortSignal) -> None:
         """From a database to PostgreSQL."""
@@ -221,7 +238,9 @@ class RowRoute(ByteRoute):
 
     async def _columns_of(self, end: Any, signal: AbortSignal) -> list[tuple[str, int, bool]]:
         """Return the columns of a table of PostgreSQL; none if there is no such table."""
-        statement = _COLUMNS.format(end.table.sql().replace("'", "''"))
+        return await self._rows_of(end, _COLUMNS.format(end.table.sql().replace("'", "''")), signal)
+
+    async def _rows_of(self, end: Any, statement: str, signal: AbortSignal) -> list[Any]:
         rows: list[Any]
         try:
             rows = await sql.query(end.url, statement, rows=tuple, signal=signal).to_list()
@@ -237,12 +256,16 @@ class RowRoute(ByteRoute):
     async def _add_copy_in(self, add: Add, signal: AbortSignal) -> None:
         """Rows with names, as text: the server makes of it what the columns are."""
         forms: dict[str, Callable[[Any], Any]] = {}
+        arrays = set()
         for name, kind, is_array in await self._columns_of(self.target, signal):
             if is_array:
                 forms[name] = array_text
+                arrays.add(name)
             elif kind in _JSON_TYPES and self._from_file:
                 # In JSON, a text for such a column is one, and in a database it is JSON already.
                 forms[name] = json_text
+        if self._from_file:
+            add("rows", WholeRows(arrays))
         add("csv", CsvRows(",", True, "", forms))
         if not self._from_file:
             self.add_throttle(add)

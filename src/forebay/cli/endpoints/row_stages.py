@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, datetime, time
 from json import dumps
+from math import isfinite
 from typing import Any
 
 from forebay.errors import RecordError
+from forebay.formats._json_parser import with_floats
 from forebay.formats._row_encoder import RowEncoder
 from forebay.streams.transform import Transform
 
@@ -16,6 +18,7 @@ __all__ = [
     "CopiedJson",
     "CsvRows",
     "JsonArray",
+    "JsonValues",
     "PlainValues",
     "WholeRows",
     "array_text",
@@ -26,6 +29,9 @@ __all__ = [
 _MARK = 1000
 # Values that every driver takes.
 _PLAIN = {int, float, str, bytes, type(None)}
+# Values that JSON has, and floats, which may be none.
+_JSON = {int, float, str, bool, type(None)}
+_CONTAINERS = {list, dict}
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -136,14 +142,16 @@ class PlainValues(Transform[Any, Any]):
         super().__init__(object_mode=True, high_water_mark=_MARK)
 
     def _transform(self, row: Any) -> Any:
-        if _PLAIN.issuperset(map(type, row.values())):
+        kinds = set(map(type, row.values()))
+        if kinds <= _PLAIN and (float not in kinds or all(value == value for value in row.values())):
             return row
         return {name: _plain(value) for name, value in row.items()}
 
 
 def _plain(value: Any) -> Any:
     if type(value) in _PLAIN:
-        return value
+        # SQLite would make a NULL of NaN.
+        return value if value == value else "NaN"
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, bytearray | memoryview):
@@ -151,11 +159,44 @@ def _plain(value: Any) -> Any:
     return text_of(value)
 
 
-class WholeRows(Transform[Any, Any]):
-    """Objects of JSON → rows with the columns of the first one. A missing value is NULL, a new name is an error."""
+class JsonValues(Transform[Any, Any]):
+    r"""Rows as dicts → the same with texts for what JSON has no form for, as PostgreSQL writes them: ``\x00ff``, ``NaN``."""
 
     def __init__(self) -> None:
         super().__init__(object_mode=True, high_water_mark=_MARK)
+
+    def _transform(self, row: Any) -> Any:
+        kinds = set(map(type, row.values()))
+        if kinds <= _JSON and (float not in kinds or all(map(_is_finite, row.values()))):
+            return row
+        return {name: _for_json(value) for name, value in row.items()}
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) is not float or isfinite(value)
+
+
+def _for_json(value: Any) -> Any:
+    if isinstance(value, float) and not isfinite(value):
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, bytes | bytearray | memoryview):
+        return text_of(value)
+    if isinstance(value, list | tuple):
+        return list(map(_for_json, value))
+    if isinstance(value, dict):
+        return {key: _for_json(each) for key, each in value.items()}
+    return value
+
+
+class WholeRows(Transform[Any, Any]):
+    """Objects of JSON → rows with the columns of the first one. A missing value is NULL, a new name is an error.
+
+    ``exact`` are the columns in whose lists a Decimal stays one.
+    """
+
+    def __init__(self, exact: Collection[str] = ()) -> None:
+        super().__init__(object_mode=True, high_water_mark=_MARK)
+        self._exact = exact
         self._empty: dict[str, Any] | None = None
         self._count = 0
 
@@ -169,6 +210,10 @@ class WholeRows(Transform[Any, Any]):
         if len(row) != len(self._empty):
             new = next(name for name in item if name not in self._empty)
             raise RecordError(f"row {self._count} has {new!r}, which the first row does not have")
+        if not _CONTAINERS.isdisjoint(map(type, row.values())):
+            for name, value in row.items():
+                if type(value) in _CONTAINERS and name not in self._exact:
+                    row[name] = with_floats(value)
         return row
 
 

@@ -29,6 +29,11 @@ def server(make):
     return make("postgres")
 
 
+def shown(url):
+    """A URL as the command shows it."""
+    return url.replace(":secret@", ":***@")
+
+
 def target_of(database):
     return database.run("select id, name from target order by id")
 
@@ -123,7 +128,7 @@ def test_a_file_is_there_when_it_is_whole(copy, database, tmp_path):
         query = "select id, case when id = 2400 then json('x') else 1 end from source order by id"
     status, out, err = copy(database.url, file, "-q", query)
     assert (status, out) == (1, "")
-    assert err.startswith(f"forebay: {database.url}: ")
+    assert err.startswith(f"forebay: {shown(database.url)}: ")
     assert err.count("\n") == 1
     assert file.read_text() == "old"
     assert temporary_files(tmp_path) == []
@@ -345,8 +350,8 @@ def test_a_missing_table(copy, database, tmp_path):
     for ends in ((url, tmp_path / "b.csv"), (tmp_path / "a.csv", url), (f"{database.url}?table=source", url)):
         status, out, err = copy(*ends)
         assert (status, out) == (1, "")
-        assert err.startswith(f"forebay: {url}: ")
-        assert "missing" in err.removeprefix(f"forebay: {url}: ")
+        assert err.startswith(f"forebay: {shown(url)}: ")
+        assert "missing" in err.removeprefix(f"forebay: {shown(url)}: ")
         assert err.count("\n") == 1
     assert not (tmp_path / "b.csv").exists()
 

@@ -6,11 +6,10 @@
         await response.send_file(request.path, root="/srv")
 
     server = await http.create_server(handler).listen(8000)
-    # or, in a script without its own event loop:
-    http.serve(handler, 8000)
-
     response = await http.get("http://localhost:8000/file")
     await pipeline(response, create_write_stream("file"))
+
+A script without its own event loop calls ``http.serve(handler, 8000)``.
 
 The parser is the package httptools, which the extra ``http`` of this package installs. TLS is `ssl`.
 

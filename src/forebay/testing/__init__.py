@@ -6,7 +6,7 @@ RuleViolation, an AssertionError, that names the broken rule (the numbers are th
     def test_my_stream():
         asyncio.run(check_readable(lambda: MyStream("..."), expected=b"..."))
 
-The factory is a plain or async function that returns a new stream at each call. docs/stream-model.md describes what the
+The factory is a plain or async function that returns a new stream at each call. docs/testing.md describes what the
 checks do and what they look for.
 """
 

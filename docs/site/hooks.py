@@ -1,0 +1,95 @@
+"""What the build adds to the pages: lists of names and of recipes, the news, and files that stand outside of docs/."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+KINDS = {
+    "feature": "New",
+    "bugfix": "Fixed",
+    "change": "Changed",
+    "removal": "Removed",
+    "doc": "Documentation",
+}
+
+
+def on_page_markdown(markdown, *, page, config, files):
+    makers = {
+        "reference/index.md": names_by_module,
+        "recipes/index.md": recipes,
+        "changelog.md": news,
+        "contributing.md": contributing,
+    }
+    if page.file.src_uri == "examples.md":
+        return re.sub(r"^# include: (.*)$", file_of, markdown, flags=re.MULTILINE)
+    maker = makers.get(page.file.src_uri)
+    return markdown if maker is None else f"{markdown}\n\n{maker()}\n"
+
+
+def file_of(match):
+    return (ROOT / match[1]).read_text(encoding="utf-8").rstrip()
+
+
+def names_by_module():
+    """A table for each module: its names, with links to their places in the reference."""
+    modules = {}
+    for path in sorted((DOCS / "reference").glob("*.md")):
+        for name in re.findall(r"^::: (\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE):
+            module, _, short = name.rpartition(".")
+            modules.setdefault(module, []).append(f"[`{short}`]({path.name}#{name})")
+    return "\n\n".join(
+        f"## {module} {{ #module-{module.replace('.', '-')} }}\n\n" + " · ".join(sorted(names, key=str.lower))
+        for module, names in sorted(modules.items())
+    )
+
+
+def recipes():
+    """The titles of all recipes, page by page."""
+    parts = []
+    for path in sorted((DOCS / "recipes").glob("*.md")):
+        if path.name == "index.md":
+            continue
+        text = path.read_text(encoding="utf-8")
+        title = re.search(r"^# (.*)$", text, re.MULTILINE)[1]
+        parts.append(f"## [{title}]({path.name})\n")
+        parts += [
+            f"- [{each}]({path.name}#{slug(each)})" for each in re.findall(r"^## (.*)$", text, re.MULTILINE)
+        ]
+        parts.append("")
+    return "\n".join(parts)
+
+
+def slug(title):
+    """The anchor that MkDocs makes of a heading."""
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", title).strip().lower())
+
+
+def news():
+    """The released news, and above them the fragments of CHANGES/ that the next release will have."""
+    parts = []
+    for kind, title in KINDS.items():
+        texts = [
+            path.read_text(encoding="utf-8").strip()
+            for path in sorted((ROOT / "CHANGES").glob(f"*.{kind}.md"))
+        ]
+        if texts:
+            parts += [f"### {title}\n", *(f"- {text}" for text in texts), ""]
+    if parts:
+        parts.insert(0, "## Not released yet\n")
+    released = ROOT / "CHANGELOG.md"
+    if released.exists():
+        parts.append(re.sub(r"^# .*$", "", released.read_text(encoding="utf-8"), flags=re.MULTILINE))
+    return "\n".join(parts)
+
+
+def contributing():
+    """CONTRIBUTING.md of the repository, with its links seen from docs/."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    return re.sub(r"^# .*\n", "", text).replace("](docs/", "](")
+
+
+def on_post_page(output, *, page, config):
+    """Take the script that makes search work from the disk out of the site itself: the theme would fetch it."""
+    up = "../" * page.file.src_uri.count("/")
+    return output.replace("https://unpkg.com/iframe-worker/shim", f"{up}images/search-from-disk.js")

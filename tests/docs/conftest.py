@@ -1,0 +1,55 @@
+"""The documentation site, built once for all workers of a test run."""
+
+import fcntl
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.postgres import find_programs, postgres_server
+
+ROOT = Path(__file__).parents[2]
+NEEDED = ("mkdocs", "material", "mkdocstrings_handlers", "griffe")
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, request):
+    """The folder of the built site. The build is strict: a warning, such as a dead link or anchor, fails it."""
+    for name in NEEDED:
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"the documentation needs {name}: pip install -e '.[docs]'")
+    if not (ROOT / "docs" / "site" / "mkdocs.yml").exists():
+        pytest.skip("only with the documentation")
+    shared = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        # The folder that all workers of this run have in common.
+        shared = shared.parent
+    folder = shared / "site"
+    with open(shared / "site.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            build(folder)
+    return folder
+
+
+def build(folder):
+    unfinished = folder.with_name("site.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    command = ["build", "--strict", "-f", str(ROOT / "docs" / "site" / "mkdocs.yml"), "-d", str(unfinished)]
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", *command], capture_output=True, text=True, timeout=110
+    )
+    assert done.returncode == 0, done.stderr
+    unfinished.rename(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """The URL of a PostgreSQL server."""
+    if find_programs() is None:
+        pytest.skip("PostgreSQL is needed: its programs initdb and postgres")
+    with postgres_server() as url:
+        yield url

@@ -1,0 +1,1 @@
+(folder / "some.txt").write_text("some text")

@@ -1,0 +1,1 @@
+(folder / "in.txt").write_text("hello")

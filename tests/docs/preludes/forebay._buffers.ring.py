@@ -1,0 +1,3 @@
+from forebay import RingBuffer
+
+ring = RingBuffer(4096)

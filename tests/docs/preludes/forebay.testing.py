@@ -1,0 +1,3 @@
+import asyncio
+
+from forebay.testing import check_readable

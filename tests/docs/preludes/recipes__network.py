@@ -1,0 +1,4 @@
+import pytest
+
+pytest.importorskip("httptools")
+(folder / "big.bin").write_bytes(bytes(range(256)) * 1000)

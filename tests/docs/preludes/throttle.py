@@ -1,0 +1,1 @@
+(folder / "big.bin").write_bytes(bytes(50_000))

@@ -93,3 +93,8 @@ def on_post_page(output, *, page, config):
     """Take the script that makes search work from the disk out of the site itself: the theme would fetch it."""
     up = "../" * page.file.src_uri.count("/")
     return output.replace("https://unpkg.com/iframe-worker/shim", f"{up}images/search-from-disk.js")
+
+
+def on_post_template(output, *, template_name, config):
+    """A server sends 404.html for any path. It is never opened from the disk."""
+    return output.replace('<script src="https://unpkg.com/iframe-worker/shim"></script>', "")

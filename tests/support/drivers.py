@@ -603,6 +603,8 @@ DRIVERS = {
     "psycopg2-autocommit": Psycopg2Autocommit,
     "pymysql": PyMySQL,
     "pymysql-autocommit": PyMySQLAutocommit,
+    "mysqlclient": MySQLdb,
+    "mysql-connector": MysqlConnector,
     "aiosqlite": Aiosqlite,
     "aiosqlite-transactions": AiosqliteTransactions,
     "sqlite3": Sqlite3,

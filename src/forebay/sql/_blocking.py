@@ -36,10 +36,10 @@ __all__ = [
     "BlockingCursor",
     "BlockingRowSink",
     "BlockingSession",
+    "DriverSocket",
     "ThreadPoolSource",
     "ThreadSession",
     "open_in_thread",
-    "sever_socket",
 ]
 
 T = TypeVar("T")
@@ -205,11 +205,24 @@ class BlockingSession(ABC):
         """Close the connection."""
 
 
-def sever_socket(number: int) -> None:
-    """Shut down the socket with this descriptor. A call that waits for it ends with an error."""
-    # The descriptor itself belongs to the driver.
-    with socket.socket(fileno=os.dup(number)) as copy, contextlib.suppress(OSError):
-        copy.shutdown(socket.SHUT_RDWR)
+class DriverSocket:
+    """The socket of a driver's connection. The driver may close it at any time, and its number may then be another file's."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._inode = os.fstat(number).st_ino
+
+    def sever(self) -> None:
+        """Shut the socket down if it is still open. A call that waits for it ends with an error."""
+        try:
+            copy = os.dup(self._number)
+        except OSError:
+            return
+        if os.fstat(copy).st_ino != self._inode:
+            os.close(copy)
+            return
+        with socket.socket(fileno=copy) as sock, contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 async def open_in_thread(connect: Callable[[], BlockingSession]) -> ThreadSession:
@@ -370,8 +383,11 @@ class ThreadSession(Session):
 
     def terminate(self) -> None:
         """Interrupt the running call. The thread closes the connection after it."""
-        if not self._thread.ended:
+        if self._thread.ended:
+            return
+        try:
             self.blocking.sever()
+        finally:
             self._thread.run(self.blocking.close).add_done_callback(_heard)
             self._thread.end()
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from forebay.sql._blocking import BlockingCursor, BlockingRowSink, sever_socket
+from forebay.sql._blocking import BlockingCursor, BlockingRowSink, DriverSocket, ThreadSession
 from forebay.sql._drivers.dbapi import DbapiCursor, DbapiSession, DbapiSink, run, source_of
 from forebay.sql._drivers.mysql_common import (
     begin_statements,
@@ -15,17 +15,44 @@ from forebay.sql._drivers.mysql_common import (
     insert_statement,
     is_answer,
 )
-from forebay.sql._session import InsertPlan, unsupported
-from forebay.sql._source import Source
+from forebay.sql._session import InsertPlan, Session, unsupported
+from forebay.sql._source import GivenSource, Source
 
 __all__ = ["BlockingMysqlSession", "adapt"]
 
 _IN_TRANSACTION = 1
 
 
+# The server's answer to SET TRANSACTION in a transaction.
+_TRANSACTION_IS_OPEN = 1568
+
+
 def adapt(connection: Any) -> Source | None:
     """Return the source for a connection."""
-    return source_of(connection, BlockingMysqlSession) if hasattr(connection, "cursor") else None
+    if not hasattr(connection, "cursor"):
+        return None
+    if hasattr(connection, "server_status") or hasattr(connection, "in_transaction"):
+        return source_of(connection, BlockingMysqlSession)
+    return _AskingSource(connection)
+
+
+class _AskingSource(GivenSource):
+    """A connection of mysqlclient, which does not tell whether the program has begun a transaction."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection, lambda: ThreadSession(BlockingMysqlSession(connection)))
+
+    async def acquire(self) -> Session:
+        """See `Source.acquire`."""
+        session = await super().acquire()
+        assert isinstance(session, ThreadSession)
+        assert isinstance(session.blocking, BlockingMysqlSession)
+        try:
+            await session.call(session.blocking.ask)
+        except BaseException:
+            await session.detach()
+            raise
+        return session
 
 
 class BlockingMysqlSession(DbapiSession):
@@ -38,10 +65,25 @@ class BlockingMysqlSession(DbapiSession):
         super().__init__(connection)
         self._library = type(connection).__module__.partition(".")[0]
         self._reads = False
+        # Whether the program's transaction was open at the start, where the driver does not tell.
+        self._inside = False
         # Asked for now: mysqlclient refuses the question while a call runs.
-        self._descriptor = self._socket()
+        number = self._socket()
+        self._driver_socket = None if number is None else DriverSocket(number)
 
     # ---- transactions
+
+    def ask(self) -> None:
+        """Ask the server whether a transaction is open. It takes the settings of the next one only if none is."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("SET TRANSACTION READ WRITE")
+        except Exception as error:
+            if not error.args or error.args[0] != _TRANSACTION_IS_OPEN:
+                raise
+            self._inside = True
+        finally:
+            cursor.close()
 
     def _told_transaction(self) -> bool | None:
         told = super()._told_transaction()
@@ -62,7 +104,7 @@ class BlockingMysqlSession(DbapiSession):
 
     def in_transaction(self) -> bool:
         """See `Session.in_transaction`."""
-        return not self._gone() and (self._switched or super().in_transaction())
+        return not self._gone() and (self._inside or self._switched or super().in_transaction())
 
     def _ended(self) -> None:
         self._begun = self._switched = False
@@ -157,8 +199,8 @@ class BlockingMysqlSession(DbapiSession):
 
     def sever(self) -> None:
         """See `BlockingSession.sever`."""
-        if self._descriptor is not None and not self._gone():
-            sever_socket(self._descriptor)
+        if self._driver_socket is not None and not self._gone():
+            self._driver_socket.sever()
 
     def _socket(self) -> int | None:
         connection = self._connection
@@ -195,17 +237,27 @@ class _UnbufferedCursor(DbapiCursor):
     def __init__(self, session: BlockingMysqlSession, cursor: Any) -> None:
         super().__init__(cursor)
         self._session = session
+        self._failed = False
         if not self.columns:
             session._unread = False
 
     def fetch(self, count: int) -> list[Any]:
-        return self._session.fetch(self._cursor, count) if self.columns else []
+        try:
+            return self._session.fetch(self._cursor, count) if self.columns else []
+        except Exception:
+            self._failed = True
+            raise
 
     def close(self) -> None:
-        if self._session.is_usable():
-            self._cursor.close()
-        else:
+        if not self._session.is_usable():
             self._let_go()
+            return
+        try:
+            self._cursor.close()
+        except Exception:
+            # mysqlclient reports the error of the rows once more.
+            if not self._failed:
+                raise
 
     def _let_go(self) -> None:
         """Keep the cursor from reading all the rest, in `close` or when it is deleted."""

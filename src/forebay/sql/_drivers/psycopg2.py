@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from forebay.sql._adapters import library
-from forebay.sql._blocking import BlockingCursor, BlockingRowSink, sever_socket
+from forebay.sql._blocking import BlockingCursor, BlockingRowSink, DriverSocket
 from forebay.sql._drivers.dbapi import DbapiCursor, DbapiSession, DbapiSink, run, source_of
 from forebay.sql._postgres_statements import Stage, is_declarable, make_stage
 from forebay.sql._session import InsertPlan, begin_statement, unsupported
@@ -106,7 +106,7 @@ class Psycopg2Session(DbapiSession):
     def sever(self) -> None:
         """See `BlockingSession.sever`."""
         if not self._connection.closed:
-            sever_socket(self._connection.fileno())
+            DriverSocket(self._connection.fileno()).sever()
 
 
 class _ServerCursor(DbapiCursor):

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any, Protocol
 
 from forebay.sql._adapters import library
-from forebay.sql._blocking import sever_socket
+from forebay.sql._blocking import DriverSocket
 from forebay.sql._session import InsertPlan
 from forebay.sql._table_names import Table, quoted
 
@@ -129,7 +129,7 @@ def transaction_modes(connection: Any, isolation: str | None, readonly: bool) ->
 def sever(connection: Any) -> None:
     """Cut the connection off. A call that waits for it gets an error."""
     if not connection.closed:
-        sever_socket(connection.pgconn.socket)
+        DriverSocket(connection.pgconn.socket).sever()
 
 
 # ---- rows to a table

@@ -34,7 +34,17 @@ class _SourceFinder:
         return None
 
 
+def _refuse_platforms() -> None:
+    """Raise where the package would lose data or fail later with another error."""
+    if sys.platform == "win32":
+        raise ImportError("forebay does not support Windows; it runs on Linux and macOS, and in WSL")
+    if sys.implementation.name != "cpython":
+        # Others do not say which views of a buffer are still held, so the ring would overwrite them.
+        raise ImportError(f"forebay does not support {sys.implementation.name}; it needs CPython")
+
+
 def _choose() -> str:
+    _refuse_platforms()
     wanted = os.environ.get("FOREBAY_BACKEND", "")
     if wanted not in ("", "c", "python"):
         raise ImportError(f"FOREBAY_BACKEND is {wanted!r}; it must be 'c', 'python' or unset")

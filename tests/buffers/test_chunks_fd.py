@@ -11,6 +11,7 @@ import resource
 import select
 import signal
 import socket
+import sys
 import threading
 import time
 
@@ -325,4 +326,46 @@ def test_append_from_another_thread_during_many_writes(queue_cls):
                 received += right.recv(1 << 20)
         thread.join()
     assert received == b"".join(chunks)
+    assert (queue.nbytes, len(queue)) == (0, 0)
+
+
+@pytest.mark.skipif(sys.gettrace() is not None, reason="sets a trace function of its own")
+def test_append_of_another_thread_stopped_half_way(queue_cls, tmp_path):
+    """The chunk is in the queue, and the queue does not count its bytes yet: a write at that time sees a whole queue."""
+    if queue_cls.__module__ == "forebay._buffers.chunk_queue":
+        pytest.skip("the append of the compiled queue cannot be stopped half-way")
+    queue = queue_of(queue_cls, b"one,", b"two,", b"three,")
+    half_way, go_on = threading.Event(), threading.Event()
+
+    def stop_half_way(frame, event, _argument):
+        if len(queue) == 4 and queue.nbytes == 14 and not half_way.is_set():
+            half_way.set()
+            go_on.wait(10)
+        return stop_half_way
+
+    def produce():
+        sys.settrace(stop_half_way)
+        queue.append(b"four")
+        sys.settrace(None)
+        half_way.set()
+
+    thread = threading.Thread(target=produce)
+
+    def append_during_a_look(frame, event, _argument):
+        # The first part is given out, and the iteration has more to come.
+        if frame.f_code.co_name == "_parts" and event == "return" and thread.ident is None:
+            thread.start()
+            half_way.wait(10)
+        return append_during_a_look
+
+    with open(tmp_path / "file", "wb", buffering=0) as file:
+        sys.settrace(append_during_a_look)
+        try:
+            queue.writev_to(file.fileno())
+        finally:
+            sys.settrace(None)
+            go_on.set()
+        thread.join(10)
+        queue.writev_to(file.fileno())
+    assert (tmp_path / "file").read_bytes() == b"one,two,three,four"
     assert (queue.nbytes, len(queue)) == (0, 0)

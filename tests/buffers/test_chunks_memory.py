@@ -176,6 +176,8 @@ def test_queue_survives_any_failed_allocation(queue_cls, lasting):
     testcapi = pytest.importorskip("_testcapi")
     if not hasattr(testcapi, "set_nomemory"):
         pytest.skip("this interpreter cannot refuse memory on demand")
+    if lasting and sys.version_info[:2] in ((3, 12), (3, 13)) and queue_cls.__module__.endswith("_py"):
+        pytest.skip("Python 3.12 and 3.13 never end while they have no memory for a frame")
     long_sub = b"x" * 300
     steps = [
         lambda q: q.append(b"abc"),

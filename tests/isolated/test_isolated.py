@@ -122,3 +122,19 @@ def test_importing_starts_nothing():
         "assert 'uvloop' not in sys.modules\n"
     )
     assert_clean(python(program))
+
+
+@pytest.mark.parametrize(
+    ("pretend", "message"),
+    [
+        (
+            "sys.platform = 'win32'",
+            "forebay does not support Windows; it runs on Linux and macOS, and in WSL",
+        ),
+        ("sys.implementation.name = 'pypy'", "forebay does not support pypy; it needs CPython"),
+    ],
+)
+def test_other_platforms_are_refused_in_one_line(pretend, message):
+    done = python(f"{pretend}; import forebay")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"ImportError: {message}"

@@ -294,6 +294,19 @@ def test_addresses(run):
     run(main)
 
 
+def test_the_keep_alive_delay_under_the_name_of_macos(run, monkeypatch):
+    number = socket.TCP_KEEPIDLE
+    monkeypatch.delattr(socket, "TCP_KEEPIDLE")
+    monkeypatch.setattr(socket, "TCP_KEEPALIVE", number, raising=False)
+
+    async def main():
+        async with pair() as (client, _there):
+            client.set_keep_alive(True, 33)
+            assert client.sock.getsockopt(socket.IPPROTO_TCP, number) == 33
+
+    run(main)
+
+
 def test_options(run):
     async def main():
         async with pair() as (client, _there):
@@ -303,7 +316,8 @@ def test_options(run):
             assert client.set_keep_alive(True, 30, interval=5, count=3) is client
             for name, value in (("SO_KEEPALIVE", 1),):
                 assert client.sock.getsockopt(socket.SOL_SOCKET, getattr(socket, name)) == value
-            for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
+            delay = "TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE"
+            for name, value in ((delay, 30), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
                 assert client.sock.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) == value
             with pytest.raises(OutOfRangeError):
                 client.set_keep_alive(True, 0)

@@ -5,6 +5,7 @@ import gzip as reference
 import hashlib
 import random
 import threading
+import time
 import zlib
 
 import pytest
@@ -229,6 +230,10 @@ async def test_large_chunks_do_not_block_the_loop(make, monkeypatch):
     def submit(job, done):
         def watched():
             seen.add(threading.current_thread())
+            # The loop goes on while the job is not done; where it does not, this ends in vain.
+            goal, deadline = turns + 10, time.monotonic() + 30
+            while turns < goal and time.monotonic() < deadline:
+                time.sleep(0.001)
             return job()
 
         original(watched, done)

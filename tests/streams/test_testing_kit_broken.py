@@ -305,7 +305,7 @@ class FinishesEarly(Taken):
     """Says that it has finished while data is on its way."""
 
     def _write(self, chunk):
-        asyncio.get_running_loop().call_later(0.02, super()._write, bytes(chunk))
+        asyncio.get_running_loop().call_later(10, super()._write, bytes(chunk))
 
 
 class WritesReturnNothing(Taken):

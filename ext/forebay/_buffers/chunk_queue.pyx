@@ -228,7 +228,8 @@ cdef class ChunkQueue:
     # --- for C callers
 
     cdef int put(self, const char* data, Py_ssize_t n) except -1:
-        return self._append_copy(data, n)
+        # Nothing, too, would make the last chunk a copy of itself.
+        return self._append_copy(data, n) if n > 0 else 0
 
     cdef Py_ssize_t take(self, char* target, Py_ssize_t n) except -1:
         self._check_idle("take")

@@ -63,9 +63,16 @@ cdef extern from *:
     }
     /* Whether one byte of a file can be had without waiting for the disk: -1 where not, 0 behind the end. */
     static int forebay_has_byte(int fd, long long offset) {
+    #ifdef SYS_preadv2
+        /* Not preadv2() of the C library: musl has it since 1.2.5 only. The kernel takes the offset in two halves. */
         char byte;
         struct iovec entry = {&byte, 1};
-        return (int)preadv2(fd, &entry, 1, (off_t)offset, RWF_NOWAIT);
+        const int nowait = 8; /* RWF_NOWAIT */
+        return (int)syscall(SYS_preadv2, fd, &entry, 1, (long)offset, (long)(offset >> 16 >> 16), nowait);
+    #else
+        (void)fd; (void)offset;
+        return -1;
+    #endif
     }
     /* Whether every page of a part of a file is in memory or about to be; 0 also where the kernel does not say. */
     static int forebay_has_pages(int fd, long long offset, size_t size) {

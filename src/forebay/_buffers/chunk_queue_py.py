@@ -353,12 +353,13 @@ class ChunkQueue:
         while True:
             front = self._chunks[0] if self._chunks else None
             start = front.start if front is not None else 0
-            bytes_in = self._bytes_in
+            # Another thread may be between the two steps of append(): the chunk is there, and not yet its size.
+            end = self._bytes_in, len(self._chunks)
             try:
                 result = look()
             except (IndexError, RuntimeError, ValueError):
                 # Code that ran in between has changed the iteration, or the view of a chunk.
-                if self._is_front(front, start) and bytes_in == self._bytes_in:
+                if self._is_front(front, start) and end == (self._bytes_in, len(self._chunks)):
                     raise
             else:
                 if self._is_front(front, start):

@@ -314,7 +314,8 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, int(bool(on)))
         if on:
             for name, value in (
-                ("TCP_KEEPIDLE", initial_delay),
+                # macOS has the same option under another name.
+                ("TCP_KEEPIDLE" if hasattr(socket, "TCP_KEEPIDLE") else "TCP_KEEPALIVE", initial_delay),
                 ("TCP_KEEPINTVL", interval),
                 ("TCP_KEEPCNT", count),
             ):

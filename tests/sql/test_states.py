@@ -104,8 +104,10 @@ ON_BOTH_LOOPS = {"asyncpg", "psycopg", "aiomysql"}
 ON_PURE_PYTHON = {"asyncpg", "psycopg-blocking", "asyncmy", "sqlite3"}
 
 
-def settings():
-    for name, driver in DRIVERS.items():
+def settings(names=tuple(DRIVERS)):
+    """The drivers with these names, each in every place where its connection can be."""
+    for name in names:
+        driver = DRIVERS[name]
         if forebay.backend == "python" and name not in ON_PURE_PYTHON:
             continue
         for place in ("connection", "pool", "transaction"):
@@ -266,13 +268,12 @@ def test_an_error_of_the_server_in_the_middle(setting):
     setting(case)
 
 
+ON_A_SERVER = [name for name, driver in DRIVERS.items() if driver.database in (Postgres, MariaDB)]
 # SQLAlchemy leaves psycopg's cursor open then.
-@pytest.mark.filterwarnings("ignore:.*was deleted while still open:ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_server_that_ends_the_connection(setting):
-    if not hasattr(setting.database, "end_connections"):
-        pytest.skip("there is no server")
+LEAVES_A_CURSOR = "sqlalchemy-psycopg"
 
+
+def loses_its_server(setting):
     async def case(setting):
         query = sql.query(setting.connection, setting.database.wait)
         rows = asyncio.create_task(query.to_list())
@@ -283,6 +284,20 @@ def test_a_server_that_ends_the_connection(setting):
         return query, "discarded"
 
     setting(case)
+
+
+@pytest.mark.parametrize(
+    "setting", list(settings([name for name in ON_A_SERVER if name != LEAVES_A_CURSOR])), indirect=True
+)
+def test_a_server_that_ends_the_connection(setting):
+    loses_its_server(setting)
+
+
+@pytest.mark.filterwarnings("ignore:.*was deleted while still open:ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("setting", list(settings([LEAVES_A_CURSOR])), indirect=True)
+def test_a_server_that_ends_the_connection_with_an_open_cursor(setting):
+    loses_its_server(setting)
 
 
 # ---- inserts

@@ -163,6 +163,17 @@ def test_a_query_without_rows(setting):
     setting(case)
 
 
+def test_a_statement_that_returns_no_row_has_columns(setting):
+    async def case(setting):
+        statement = "INSERT INTO t SELECT id, name FROM t WHERE id = 77 RETURNING id, name AS called"
+        query = sql.query(setting.connection, statement)
+        assert [row async for row in query] == []
+        assert [name.lower() for name in query.columns] == ["id", "called"]
+        return query, "usable"
+
+    setting(case)
+
+
 def test_a_loop_that_is_left(setting):
     async def case(setting):
         query = sql.query(setting.connection, setting.database.rows(200_000))

@@ -19,6 +19,7 @@ from forebay.sql._drivers.psycopg_common import (
     column_types_statement,
     copy_rows_statement,
     cursor_name,
+    describe,
     formatted,
     in_transaction,
     is_usable,
@@ -205,6 +206,7 @@ class _StreamCursor(Cursor):
         try:
             self._first = [await anext(self._rows)]
         except StopAsyncIteration:
+            self.columns = await self._connection.wait(describe(self._connection, self._cursor))
             return
         except psycopg.ProgrammingError:
             if not made_no_rows(self._connection):

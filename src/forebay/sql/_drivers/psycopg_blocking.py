@@ -25,6 +25,7 @@ from forebay.sql._drivers.psycopg_common import (
     column_types_statement,
     copy_rows_statement,
     cursor_name,
+    describe,
     formatted,
     in_transaction,
     is_usable,
@@ -183,6 +184,7 @@ class _StreamCursor(BlockingCursor):
         try:
             self._first = [next(rows)]
         except StopIteration:
+            self.columns = connection.wait(describe(connection, cursor))
             return
         except psycopg.ProgrammingError:
             if not made_no_rows(connection):

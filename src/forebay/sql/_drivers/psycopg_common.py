@@ -26,6 +26,7 @@ __all__ = [
     "column_types_statement",
     "copy_rows_statement",
     "cursor_name",
+    "describe",
     "formatted",
     "in_transaction",
     "is_usable",
@@ -40,6 +41,7 @@ __all__ = [
 STREAM_ROWS = 100
 #: Seconds that a request to cancel may take.
 CANCEL_SECONDS = 4.0
+generators: Any = library("psycopg.generators", "psycopg")
 psycopg: Any = library("psycopg", "psycopg[binary]")
 
 # Bytes of a block, of which psycopg brings each row by itself.
@@ -112,6 +114,16 @@ def is_usable(connection: Any) -> bool:
 def made_no_rows(connection: Any) -> bool:
     """Whether a ProgrammingError of `stream()` only says that the statement has no result: the server had no error."""
     return bool(connection.pgconn.transaction_status == _Status.INTRANS)
+
+
+def describe(connection: Any, cursor: Any) -> Generator[Any, Any, tuple[str, ...]]:
+    """Ask the server for the columns of a statement that gave no row: `stream()` learns them from the first one."""
+    connection.pgconn.send_prepare(b"", cursor._query.query)
+    yield from generators.execute(connection.pgconn)
+    connection.pgconn.send_describe_prepared(b"")
+    (result,) = yield from generators.execute(connection.pgconn)
+    encoding = connection.info.encoding
+    return tuple((result.fname(at) or b"").decode(encoding) for at in range(result.nfields))
 
 
 def transaction_modes(connection: Any, isolation: str | None, readonly: bool) -> str:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
 from forebay.sql._adapters import find_source, library
+from forebay.sql._postgres_statements import is_declarable
 from forebay.sql._session import (
     BlockSink,
     BlockSource,
@@ -148,8 +149,12 @@ class SqlalchemySession(Session):
 
     async def _query(self, statement: Any, args: Sequence[Any], count: int) -> Cursor:
         values = _by_name(args)
+        changes = getattr(statement, "is_dml", False) or not is_declarable(statement)
         if isinstance(statement, str):
             statement = self._sqlalchemy.text(statement)
+        if changes and self._connection.dialect.driver == "psycopg":
+            # SQLAlchemy would declare a cursor of the server, which only reads.
+            return _BufferedCursor(await self._connection.execute(statement, values))
         result = await self._connection.stream(
             statement, values, execution_options={"max_row_buffer": max(count, 1)}
         )
@@ -238,6 +243,20 @@ class _ResultCursor(Cursor):
 
     async def close(self) -> None:
         await self._session.call(self._result.close())
+
+
+class _BufferedCursor(Cursor):
+    """A result that the driver has received as a whole."""
+
+    def __init__(self, result: Any) -> None:
+        self._result = result
+        self.columns = tuple(result.keys()) if result.returns_rows else ()
+
+    async def fetch(self, count: int) -> list[Any]:
+        return list(self._result.fetchmany(count)) if self.columns else []
+
+    async def close(self) -> None:
+        self._result.close()
 
 
 class _ManySink(RowSink):

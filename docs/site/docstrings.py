@@ -19,14 +19,51 @@ def places():
     return found
 
 
+def comment_above(attribute):
+    """The ``#:`` comment of an attribute: above it, or behind it."""
+    lines = attribute.filepath.read_text(encoding="utf-8").splitlines()
+    last = attribute.lineno - 1
+    if last >= len(lines) or attribute.name not in lines[last]:
+        # It is that of a stub, which describes no attributes.
+        return ""
+    behind = re.search(r"#: (.*)$", lines[last])
+    if behind:
+        return behind[1]
+    first = last
+    while first and lines[first - 1].strip().startswith("#:"):
+        first -= 1
+    return " ".join(line.strip().removeprefix("#:").strip() for line in lines[first:last])
+
+
+def other_name(attribute):
+    """What to say of ``add_listener = on``."""
+    name = str(attribute.value)
+    known = (
+        attribute.parent and name in attribute.parent.members and attribute.parent.members[name].is_function
+    )
+    return f"Another name of `{name}`." if known else ""
+
+
 class Docstrings(griffe.Extension):
     def __init__(self):
         self.places = places()
 
     def on_package(self, *, pkg, **_):
+        # The stubs of the buffers have their documentation. The import that is read last is that of the pure backend.
+        for name, module in (("ChunkQueue", "chunk_queue"), ("RingBuffer", "ring")):
+            described = pkg["_buffers"][module][name]
+            pkg["_buffers"].members[name].target = pkg.members[name].target = described
+        # These bases are chosen when the module is imported.
+        for name, core in (("reader.StreamReader", "ReaderCore"), ("writer.StreamWriter", "WriterCore")):
+            described = pkg["asyncio"][name]
+            described.bases[0] = griffe.ExprName(core, parent=described.parent)
         self.visit(pkg)
 
     def visit(self, thing):
+        if thing.is_attribute and not thing.docstring:
+            text = comment_above(thing) or other_name(thing)
+            if text:
+                thing.docstring = griffe.Docstring(text, parent=thing)
         if thing.docstring:
             thing.docstring.value = self.in_markdown(thing.docstring.value)
         if thing.is_function:
@@ -35,6 +72,17 @@ class Docstrings(griffe.Extension):
         for member in thing.members.values():
             if not member.is_alias:
                 self.visit(member)
+                if member.is_function and not member.docstring and thing.is_class:
+                    self.inherit(member, thing)
+
+    @staticmethod
+    def inherit(method, cls):
+        """Take the docstring of the method that this one overrides."""
+        for base in cls.mro():
+            overridden = base.members.get(method.name)
+            if overridden is not None and overridden.docstring:
+                method.docstring = overridden.docstring
+                return
 
     def in_markdown(self, text):
         # ``term`` with an indented description below it.

@@ -12,9 +12,14 @@ KINDS = {
     "removal": "Removed",
     "doc": "Documentation",
 }
+# Pages that answer questions come first in the search. The drop-in has many names that occur elsewhere.
+BOOSTS = {"recipes/": 3, "faq.md": 3, "tutorial.md": 2, "glossary.md": 2, "reference/asyncio.md": 0.3}
 
 
 def on_page_markdown(markdown, *, page, config, files):
+    for start, boost in BOOSTS.items():
+        if page.file.src_uri.startswith(start):
+            page.meta["search"] = {"boost": boost}
     makers = {
         "reference/index.md": names_by_module,
         "recipes/index.md": recipes,

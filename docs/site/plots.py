@@ -89,7 +89,7 @@ def against_node():
 
 def one_chunk():
     cells = rows("performance.md", "The plain pipe with a `read` hook")
-    entries = [(plain(name).split(":")[0], [middle(count)]) for name, count in cells]
+    entries = [(re.split("[:,]", plain(name))[0], [middle(count)]) for name, count in cells]
     return bars(
         "Instructions for one chunk of a plain pipe", [(each[:38], value) for each, value in entries], []
     )

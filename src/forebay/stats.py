@@ -21,6 +21,7 @@ class SideStats(NamedTuple):
     bytes: int
     #: The size of the buffer now.
     length: int
+    #: The high-water mark.
     high_water_mark: int
     #: The largest size that the buffer ever had.
     peak: int
@@ -29,6 +30,7 @@ class SideStats(NamedTuple):
     stalls: int
     #: The total time of the stalls in seconds, with the present stall included.
     stalled: float
+    #: Whether sizes count objects.
     object_mode: bool
 
     @property
@@ -44,6 +46,7 @@ class StreamStats(NamedTuple):
     readable side if there is no other.
     """
 
+    #: The name of the stream's class.
     name: str
     readable: SideStats | None
     writable: SideStats | None

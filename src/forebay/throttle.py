@@ -36,7 +36,9 @@ class Throttle(Transform[Any, Any]):
         name = "items_per_second" if by_items else "bytes_per_second"
         self._rate = _checked_rate(name, items_per_second if by_items else bytes_per_second)
         super().__init__(high_water_mark=high_water_mark, object_mode=by_items, signal=signal)
+        #: The rate in bytes per second, or None.
         self.bytes_per_second = bytes_per_second
+        #: The rate in objects per second, or None.
         self.items_per_second = items_per_second
         self._piece_bytes = int(max(1, min(_LARGEST_PIECE_BYTES, self._rate * _PIECE_SECONDS)))
         # When, in seconds of the monotonic clock, the next item may pass, or the last piece was due; None at first.

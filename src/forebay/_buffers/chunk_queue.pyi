@@ -92,6 +92,9 @@ class ChunkQueue:
         `bytes` for a `bytes` object (one copy), and a read-only `memoryview` for any other, also for a `memoryview` that was
         released in the queue.
 
+        Returns:
+            The chunk.
+
         Raises:
             IndexError: The queue is empty.
         """
@@ -103,6 +106,9 @@ class ChunkQueue:
 
         Args:
             n: The number of bytes.
+
+        Returns:
+            The bytes.
         """
 
     def read_view(self, n: int) -> memoryview:
@@ -112,6 +118,9 @@ class ChunkQueue:
 
         Args:
             n: The most bytes.
+
+        Returns:
+            The view.
         """
 
     def peek(self, n: int) -> bytes:
@@ -162,6 +171,9 @@ class ChunkQueue:
             sub: The bytes to find.
             max: The most bytes before `sub`.
 
+        Returns:
+            The bytes with `sub` at their end, or None.
+
         Raises:
             ValueError: There are more bytes before `sub`. Nothing is taken, so you can call again with a larger `max`.
         """
@@ -171,6 +183,9 @@ class ChunkQueue:
 
         Args:
             buf: A writable one-dimensional buffer of single bytes.
+
+        Returns:
+            The number of bytes moved.
 
         Raises:
             TypeError: It is not such a buffer.
@@ -186,6 +201,9 @@ class ChunkQueue:
         Args:
             fd: An int or an object with `fileno()`.
 
+        Returns:
+            The number of bytes that the kernel took.
+
         Raises:
             BlockingIOError: The descriptor would block.
             OSError: The kernel reports another error.
@@ -198,6 +216,9 @@ class ChunkQueue:
         Args:
             fd: As for `writev_to`.
             offset: The offset in bytes.
+
+        Returns:
+            The number of bytes that the kernel took.
         """
 
     def clear(self) -> None:

@@ -58,6 +58,9 @@ class RingBuffer:
         Args:
             data: A contiguous buffer of single bytes.
 
+        Returns:
+            The number of bytes taken.
+
         Raises:
             ValueError: The ring is closed.
             BufferError: A `write_view()` is in use.
@@ -89,6 +92,9 @@ class RingBuffer:
         Args:
             fd: An int or an object with `fileno()`.
 
+        Returns:
+            The number of bytes read.
+
         Raises:
             BufferError: The ring is full, so that 0 always means the end.
             BlockingIOError: A non-blocking fd has no data.
@@ -100,6 +106,9 @@ class RingBuffer:
 
         Args:
             n: The most bytes.
+
+        Returns:
+            The bytes.
         """
 
     def peek(self, n: SupportsIndex, /) -> bytes:
@@ -114,6 +123,9 @@ class RingBuffer:
 
         Args:
             buf: A writable buffer.
+
+        Returns:
+            The number of bytes consumed.
         """
 
     def skip(self, n: SupportsIndex, /) -> int:
@@ -121,6 +133,9 @@ class RingBuffer:
 
         Args:
             n: The most bytes.
+
+        Returns:
+            The number of bytes consumed.
         """
 
     def consume(self, n: SupportsIndex, /) -> None:
@@ -155,6 +170,9 @@ class RingBuffer:
         Args:
             fd: An int or an object with `fileno()`.
 
+        Returns:
+            The number of bytes that the kernel took.
+
         Raises:
             BlockingIOError: A non-blocking fd takes no data.
             OSError: The kernel reports another error.
@@ -168,6 +186,9 @@ class RingBuffer:
 
         Args:
             timeout: Seconds. None means no limit.
+
+        Returns:
+            Whether there are bytes or the end; False after a timeout.
         """
 
     def wait_writable(self, timeout: float | None = None) -> bool:
@@ -177,6 +198,9 @@ class RingBuffer:
 
         Args:
             timeout: Seconds. None means no limit.
+
+        Returns:
+            Whether there is room or the ring is closed; False after a timeout.
         """
 
     def close(self) -> None:

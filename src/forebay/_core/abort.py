@@ -83,6 +83,7 @@ class AbortController:
     """Abort the operations that have ``controller.signal``."""
 
     def __init__(self) -> None:
+        #: The signal that `abort` sets.
         self.signal = AbortSignal()
 
     def __repr__(self) -> str:

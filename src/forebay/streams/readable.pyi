@@ -90,7 +90,11 @@ class Readable(Stream, Generic[Out_co]):
     def from_(
         source: Iterable[_A] | AsyncIterable[_A] | Awaitable[_A], **options: Unpack[_FromOptions]
     ) -> Readable[_A]: ...
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Destroy the stream if it is not done, and wait until it is closed. That is not an error.
+
+        If the stream has failed, its error is raised.
+        """
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

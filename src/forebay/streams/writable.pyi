@@ -57,7 +57,11 @@ class Writable(Stream, Generic[In_contra]):
 
     # pipe() is here only to raise CannotPipeError; a type checker says so earlier.
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Destroy the stream if it is not done, and wait until it is closed. That is not an error.
+
+        If the stream has failed, its error is raised.
+        """
     async def __aenter__(self) -> Self: ...
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -30,6 +30,7 @@ class Incoming(ReadableBody):
     _trailers: Headers | None
     http_version: str
     raw_headers: list[tuple[bytes, bytes]]
+    #: The trailers as they were received: pairs of name and value in bytes.
     raw_trailers: list[tuple[bytes, bytes]]
     complete: bool
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Handler", "HttpListening", "Server"]
 
+#: The type of a handler: a plain or an ``async`` function of a `ServerRequest` and a `ServerResponse`.
 Handler = Callable[[ServerRequest, ServerResponse], object]
 
 _HIGH_WATER_MARK = 64 * 1024
@@ -106,6 +107,7 @@ class Server(EventEmitter):
                 raise InvalidArgValueError(f"{name} is not for an HTTP server to choose; leave it out")
             raise InvalidArgTypeError(f"an HTTP server has no option {name!r}")
         require_parser()
+        #: The `Limits` of the server.
         self.limits = limits or Limits()
         self._loop = running_loop()
         self._socket_options: dict[str, Any] = {

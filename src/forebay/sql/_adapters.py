@@ -13,7 +13,7 @@ from forebay.sql._session import Session
 from forebay.sql._source import OpenedSource, Source
 from forebay.sql._urls import scheme_of, without_password
 
-__all__ = ["find_source", "library"]
+__all__ = ["adapted", "find_source", "library"]
 
 # The adapter for each library. The key is the first part of the name of the module that defines a connection's class.
 _BY_LIBRARY = {
@@ -22,6 +22,7 @@ _BY_LIBRARY = {
     "adbc_driver_manager": "adbc",
     "asyncmy": "mysql",
     "asyncpg": "asyncpg",
+    "dbutils": "pools",
     "_duckdb": "duckdb",
     "duckdb": "duckdb",
     "MySQLdb": "mysql_blocking",
@@ -66,13 +67,13 @@ def find_source(connection: object) -> Source:
         return connection
     make_source = getattr(connection, "_forebay_source", None)
     if make_source is not None:
-        source: Source = make_source()
-        return source
+        made: Source = make_source()
+        return made
     if isinstance(connection, str | os.PathLike):
         return _from_url(connection)
-    adapted = _adapted(connection)
-    if adapted is not None:
-        return adapted
+    source = adapted(connection)
+    if source is not None:
+        return source
     if callable(connection) and not isinstance(connection, type):
         return _CalledSource(connection)
     raise InvalidArgTypeError(
@@ -80,7 +81,8 @@ def find_source(connection: object) -> Source:
     )
 
 
-def _adapted(connection: object) -> Source | None:
+def adapted(connection: object) -> Source | None:
+    """Return the source for a connection or a pool; None for anything else."""
     for cls in type(connection).__mro__:
         name = _BY_LIBRARY.get(cls.__module__.partition(".")[0])
         if name is not None:
@@ -119,10 +121,10 @@ class _CalledSource(Source):
         """See `Source.acquire`."""
         made = self._function()
         # Some drivers return a connection that can also be awaited.
-        source = None if isinstance(made, Awaitable) else _adapted(made)
+        source = None if isinstance(made, Awaitable) else adapted(made)
         if source is None and isawaitable(made):
             made = await made
-            source = _adapted(made)
+            source = adapted(made)
         if source is None and isinstance(made, str | os.PathLike):
             source = _from_url(made)
         if source is None:

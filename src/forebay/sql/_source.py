@@ -92,11 +92,12 @@ class GivenSource(Source):
 
     def __init__(self, connection: object, adapt: Callable[[], Session]) -> None:
         self.connection = connection
-        self._adapt = adapt
+        #: Makes the session of the connection.
+        self.make_session = adapt
 
     async def acquire(self) -> Session:
         """See `Source.acquire`."""
-        return self._adapt()
+        return self.make_session()
 
     async def release(self, session: Session, usable: bool) -> None:
         """See `Source.release`."""

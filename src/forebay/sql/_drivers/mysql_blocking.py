@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from forebay.sql._blocking import BlockingCursor, BlockingRowSink, DriverSocket, ThreadSession
+from forebay.sql._drivers import pools
 from forebay.sql._drivers.dbapi import DbapiCursor, DbapiSession, DbapiSink, run, source_of
 from forebay.sql._drivers.mysql_common import (
     begin_statements,
@@ -28,9 +29,9 @@ _TRANSACTION_IS_OPEN = 1568
 
 
 def adapt(connection: Any) -> Source | None:
-    """Return the source for a connection."""
+    """Return the source for a connection or a pool."""
     if not hasattr(connection, "cursor"):
-        return None
+        return pools.adapt(connection)
     if hasattr(connection, "server_status") or hasattr(connection, "in_transaction"):
         return source_of(connection, BlockingMysqlSession)
     return _AskingSource(connection)
@@ -229,6 +230,9 @@ class BlockingMysqlSession(DbapiSession):
             if self._library == "mysql" and self._unread:
                 # Its `close` would read all the rest.
                 self._connection.shutdown()
+                if hasattr(self._connection, "unread_result"):
+                    # A pool connects it again.
+                    self._connection.unread_result = False
             else:
                 self._connection.close()
 

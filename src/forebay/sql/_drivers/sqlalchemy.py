@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
 from forebay.sql._adapters import find_source, library
+from forebay.sql._drivers import pools
 from forebay.sql._postgres_statements import is_declarable
 from forebay.sql._session import (
     BlockSink,
@@ -51,7 +52,7 @@ def adapt(connection: Any) -> Source | None:
             await taken.close()
 
         return PoolSource(get, put, SqlalchemySession)
-    return None
+    return pools.adapt(connection)
 
 
 class SqlalchemySession(Session):

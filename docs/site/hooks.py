@@ -52,9 +52,8 @@ def names_by_module():
 def recipes():
     """The titles of all recipes, page by page."""
     parts = []
-    for path in sorted((DOCS / "recipes").glob("*.md")):
-        if path.name == "index.md":
-            continue
+    order = re.findall(r"recipes/([\w-]+\.md)", (DOCS / "site" / "mkdocs.yml").read_text(encoding="utf-8"))
+    for path in (DOCS / "recipes" / name for name in order if name != "index.md"):
         text = path.read_text(encoding="utf-8")
         title = re.search(r"^# (.*)$", text, re.MULTILINE)[1]
         parts.append(f"## [{title}]({path.name})\n")

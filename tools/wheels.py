@@ -136,6 +136,11 @@ def test_wheel(python: str, wheel: Path, folder: Path) -> None:
         str(os.cpu_count() or 1),
     ]
     run(*pytest, *TESTS, env=env, cwd=alone)
+    if backend == "c":
+        # Here a compiler is wanted: somebody else's package is built against the wheel.
+        run(*pip, "setuptools>=80", "Cython>=3.3.1,<4", env=env)
+        env["PATH"] = os.pathsep.join([str(programs), os.environ["PATH"]])
+        run(*pytest[:-2], "-s", "tests/packaging/test_c_interface.py", env=env, cwd=alone)
 
 
 def main() -> None:

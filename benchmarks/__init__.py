@@ -1,5 +1,5 @@
-"""Measurements: single parts under pytest-benchmark, and whole programs beside Node, Python's own means and the kernel.
+"""Measurements: forebay beside Node, Python's own means, the kernel and other libraries, and single parts.
 
-``python -m benchmarks.versus_node``, ``... versus_python``, ``... versus_kernel`` and ``... versus_asyncio``
-run from the root of a checkout with the package installed; ``--help`` says what they take.
+``python -m benchmarks`` is the front page. It runs from the root of a checkout with the package installed; README.md says
+what it can do.
 """

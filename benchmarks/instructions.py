@@ -1,26 +1,28 @@
-"""Instructions for one operation on each hot path: ``python -m benchmarks.instructions [NAME ...]``.
+"""Instructions for one operation on each hot path: ``python -m benchmarks.instructions``.
 
 Valgrind's callgrind counts the instructions of a whole process, so each program runs with two lengths, and the
 difference is divided by the operations between them. The count does not depend on what else the machine does, and it
-is the same for the same build to about 0.1 %. ``--against FILE`` compares with a count that ``--json FILE`` saved, and
-fails where a path takes more than ``--tolerance`` percent more.
+is the same for the same build to about 0.1 %. ``python -m benchmarks count`` saves counts and compares with saved ones.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import table, write_json
+from benchmarks.comparison import Comparison, Measured
+from benchmarks.pairing import ProgramFailed, Sample, child_environment
+from benchmarks.peers import VALGRIND
+from benchmarks.results import INSTRUCTIONS, rows_of
 
 
 @dataclass(frozen=True)
@@ -65,51 +67,63 @@ def instructions(path: HotPath, n: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         counts = Path(folder, "counts")
         command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}", sys.executable]
-        subprocess.run(
+        done = subprocess.run(
             [*command, "-m", "benchmarks.programs", path.program, *pairs],
-            env={**os.environ, "PYTHONHASHSEED": "0"},
-            check=True,
+            env=child_environment() | {"PYTHONHASHSEED": "0"},
+            check=False,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+        if done.returncode != 0:
+            raise ProgramFailed(
+                f"{path.program} in valgrind: exit status {done.returncode}: {done.stderr[-2000:]}"
+            )
         return max(map(int, _TOTAL.findall(counts.read_text())))
 
 
-def for_one(path: HotPath) -> float:
-    """Return the instructions for one operation."""
-    return (instructions(path, path.long) - instructions(path, path.short)) / (
-        (path.long - path.short) * path.each
+def count(names: Sequence[str], share: float) -> dict[str, float]:
+    """Return the instructions for one operation of each path, counted with that share of the lengths."""
+    runs = []
+    for name in names:
+        path = PATHS[name]
+        short = max(1, int(path.short * share))
+        runs += [(path, short), (path, max(short + 1, int(path.long * share)))]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        counts = list(pool.map(instructions, *zip(*runs, strict=True)))
+    return {
+        name: (counts[i + 1] - counts[i]) / ((runs[i + 1][1] - runs[i][1]) * runs[i][0].each)
+        for name, i in zip(names, range(0, len(runs), 2), strict=True)
+    }
+
+
+def measure(options: argparse.Namespace, chosen: Sequence[str]) -> Measured:
+    return Measured(
+        [
+            row
+            for name, each in count(chosen, options.share).items()
+            for row in rows_of(name, INSTRUCTIONS, {"forebay": Sample((each,))}, lower_is_better=True)
+        ]
     )
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PATHS)}")
-    parser.add_argument("--json", metavar="FILE", help="save the counts")
-    parser.add_argument("--against", metavar="FILE", help="compare with saved counts")
-    parser.add_argument("--tolerance", type=float, default=1.0, metavar="PERCENT", help="1 unless given")
-    options = parser.parse_args()
-    unknown = [name for name in options.names if name not in PATHS]
-    if unknown:
-        parser.error(f"there is no path {unknown[0]!r}; there are {', '.join(PATHS)}")
-    names = options.names or list(PATHS)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        counts = dict(zip(names, pool.map(for_one, [PATHS[name] for name in names]), strict=True))
-    saved = json.loads(Path(options.against).read_text()) if options.against else {}
-    rows, slower = [], []
-    for name, count in counts.items():
-        before = saved.get(name)
-        change = "" if before is None else f"{100 * (count / before - 1):+.1f} %"
-        rows.append([name, f"{count:,.0f}", change])
-        if before is not None and count > before * (1 + options.tolerance / 100):
-            slower.append(name)
-    print(table(["path", "instructions", "change"], rows))
-    if options.json:
-        write_json(options.json, counts)
-    if slower:
-        print(f"more than {options.tolerance:g} % more: {', '.join(slower)}", file=sys.stderr)
-    return 1 if slower else 0
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--share", type=float, default=1.0, help="share of the lengths (default 1)")
 
+
+COMPARISON = Comparison(
+    name="instructions",
+    about="instructions of one operation on each hot path, counted by valgrind",
+    takes="2 minutes",
+    peers=(VALGRIND,),
+    needs=(VALGRIND,),
+    cases=lambda: list(PATHS),
+    measure=measure,
+    add_options=add_options,
+    quick={"share": 0.02},
+    rounds=1,
+)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    COMPARISON.main()

@@ -5,40 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from benchmarks.node_list import Entry
 from benchmarks.pairing import ROOT, Sample, run_in_turns, run_once
+from benchmarks.results import Row, rows_of
+
+TITLES = {"node": "Node's n", "long": "long n"}
 
 NODE_MAIN = str(ROOT / "benchmarks" / "node" / "main.js")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One entry measured at one length."""
-
-    entry: Entry
-    length: str
-    forebay: Sample
-    node: Sample
-
-    @property
-    def ratio(self) -> Sample:
-        return self.forebay.over(self.node)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "name": self.entry.name,
-            "program": self.entry.program,
-            "parameters": self.entry.parameters(self.length),
-            "length": self.length,
-            "unit": self.entry.unit,
-            "group": self.entry.group,
-            "forebay": self.forebay.as_json(),
-            "node": self.node.as_json(),
-            "ratio": self.ratio.as_json(),
-        }
 
 
 class Runner:
@@ -50,9 +24,10 @@ class Runner:
         self.timeout: float = options.timeout
         self._loop = options.loop
         self._at_most = options.at_most
+        self.copied: int = options.copied
         self.directory = directory
         about = run_once([node, NODE_MAIN], self.timeout)
-        self.node_version: str = about["version"]
+        self.node_version: str = about["version"].lstrip("v")
         # Node's default mark differs between versions; both sides use that of the installed Node.
         self.mark: int = about["mark"]
 
@@ -71,8 +46,9 @@ class Runner:
     def node(self, arguments: Sequence[str]) -> list[str]:
         return [self._node, "--expose-gc", NODE_MAIN, *arguments]
 
-    def measure(self, each: Entry, length: str) -> Row:
+    def measure(self, each: Entry, length: str) -> list[Row]:
         arguments = self.arguments(each, length)
         commands = {"forebay": self.forebay(arguments), "node": self.node(arguments)}
         results = run_in_turns(commands, self.rounds, self.timeout)
-        return Row(each, length, Sample.of(results["forebay"]), Sample.of(results["node"]))
+        samples = {"forebay": Sample.of(results["forebay"]), "Node": Sample.of(results["node"])}
+        return rows_of(f"{each.name}, {TITLES[length]}", each.unit, samples, beside={"Node": "forebay"})

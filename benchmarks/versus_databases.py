@@ -1,31 +1,36 @@
-"""forebay.sql beside each driver's own loop: ``python -m benchmarks.versus_databases postgresql://...``.
+"""forebay.sql beside each driver's own loop: ``python -m benchmarks.versus_databases --postgres URL``.
 
-All programs of a table take turns in one process. The figure is the client's CPU time for a row, and its ratio to the
-driver's own loop. The server's time is not in it. Without a URL only SQLite is measured.
+All programs of a table take turns in one process. The figure is the client's CPU time for a row, beside the driver's own
+loop. The server's time is not in it. Without a URL only SQLite is measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
 import os
 import sqlite3
-import statistics
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import figure, machine, table, write_json
+from benchmarks.comparison import Comparison, Measured, positive
+from benchmarks.pairing import Sample, turns
+from benchmarks.peers import ASYNCPG, SQLITE
+from benchmarks.report import progress
+from benchmarks.results import Row, rows_of
 from forebay import Writable, finished, fs, pipeline, sql
 
 Program = Callable[[], Awaitable[None]]
 
 COLUMNS = "id bigint, a int, b int, f float8, t text, s timestamp"
 BATCH = 1000
+OWN = "the driver's own"
 
 
 def make_rows(count: int) -> Iterator[tuple[Any, ...]]:
@@ -34,25 +39,21 @@ def make_rows(count: int) -> Iterator[tuple[Any, ...]]:
         yield (n, n % 1000, n % 7, n / 2, f"row {n:08} of the table that is measured", stamp)
 
 
-async def measure(programs: dict[str, Program], count: int, turns: int) -> list[dict[str, Any]]:
-    """Run the programs in turns. The first one is the measure of the others."""
-    seconds: dict[str, list[float]] = {name: [] for name in programs}
-    for _ in range(turns):
-        for name, program in programs.items():
-            before = time.process_time()
-            await program()
-            seconds[name].append(time.process_time() - before)
-    first = seconds[next(iter(programs))]
-    return [
-        {
-            "program": name,
-            "microseconds": statistics.median(times) / count * 1e6,
-            "ratio": statistics.median(mine / own for mine, own in zip(times, first, strict=True)),
-            "least": min(mine / own for mine, own in zip(times, first, strict=True)),
-            "most": max(mine / own for mine, own in zip(times, first, strict=True)),
-        }
-        for name, times in seconds.items()
-    ]
+async def measure_case(
+    case: str, options: argparse.Namespace, own: Program, programs: Mapping[str, Program]
+) -> list[Row]:
+    """Run the driver's own program and those of forebay by turns: microseconds of a row."""
+    every = {OWN: own} | {f"forebay, {name}": program for name, program in programs.items()}
+    times: dict[str, list[float]] = {name: [] for name in every}
+    for name in turns(every, options.rounds):
+        before = time.process_time()
+        await every[name]()
+        times[name].append((time.process_time() - before) / options.rows * 1e6)
+    progress(case)
+    samples = {name: Sample(tuple(values)) for name, values in times.items()}
+    beside = dict.fromkeys(samples, OWN)
+    del beside[OWN]
+    return rows_of(case, "us/row", samples, lower_is_better=True, beside=beside)
 
 
 def readers(query: Callable[[], sql.Query[Any]], count: int) -> dict[str, Program]:
@@ -113,123 +114,152 @@ def writers(insert: Callable[[], sql.Insert[Any]], count: int) -> dict[str, Prog
     return {"write and drain": by_write, "pipeline": by_pipeline}
 
 
-async def postgres(url: str, count: int, turns: int, folder: Path) -> dict[str, list[dict[str, Any]]]:
-    import asyncpg
+class Postgres:
+    """The cases of a PostgreSQL server, by the name of each."""
 
-    connection = await asyncpg.connect(url)
-    await connection.execute(
-        f"create temporary table measured ({COLUMNS}); create temporary table target ({COLUMNS})"
-    )
-    await connection.copy_records_to_table("measured", records=make_rows(count))
-    statement = "select * from measured"
-    target = folder / "out.csv"
+    def __init__(self, connection: Any, options: argparse.Namespace, file: Path) -> None:
+        self.connection = connection
+        self.options = options
+        self.file = file
+        self.statement = "select * from measured"
 
-    async def own_query() -> None:
-        seen = 0
-        async with connection.transaction():
-            cursor = await connection.cursor(statement)
-            while rows := await cursor.fetch(BATCH):
-                for _ in rows:
-                    seen += 1
+    async def fill(self) -> None:
+        await self.connection.execute(
+            f"create temporary table measured ({COLUMNS}); create temporary table target ({COLUMNS})"
+        )
+        await self.connection.copy_records_to_table("measured", records=make_rows(self.options.rows))
 
-    async def own_insert() -> None:
-        await connection.execute("truncate target")
-        await connection.copy_records_to_table("target", records=make_rows(count))
+    async def empty(self) -> None:
+        await self.connection.execute("truncate target")
 
-    async def own_copy_out() -> None:
-        await connection.copy_from_query(statement, output=str(target), format="csv")
+    async def query(self, case: str) -> list[Row]:
+        async def own() -> None:
+            seen = 0
+            async with self.connection.transaction():
+                cursor = await self.connection.cursor(self.statement)
+                while rows := await cursor.fetch(BATCH):
+                    for _ in rows:
+                        seen += 1
 
-    async def our_copy_out() -> None:
-        await pipeline(sql.copy_out(connection, statement), fs.create_write_stream(target))
+        ours = readers(lambda: sql.query(self.connection, self.statement), self.options.rows)
+        return await measure_case(case, self.options, own, ours)
 
-    async def own_copy_in() -> None:
-        await connection.execute("truncate target")
-        await connection.copy_to_table("target", source=str(target), format="csv")
+    async def insert(self, case: str) -> list[Row]:
+        async def own() -> None:
+            await self.empty()
+            await self.connection.copy_records_to_table("target", records=make_rows(self.options.rows))
 
-    async def our_copy_in() -> None:
-        await connection.execute("truncate target")
-        await pipeline(fs.create_read_stream(target), sql.copy_in(connection, "target"))
+        async def emptied(program: Program) -> None:
+            await self.empty()
+            await program()
 
-    def insert() -> sql.Insert[Any]:
-        return sql.insert(connection, "target")
+        programs = writers(lambda: sql.insert(self.connection, "target"), self.options.rows)
+        ours = {name: partial(emptied, program) for name, program in programs.items()}
+        return await measure_case(case, self.options, own, ours)
 
-    async def emptied(program: Program) -> None:
-        await connection.execute("truncate target")
-        await program()
+    async def copy_out(self, case: str) -> list[Row]:
+        async def own() -> None:
+            await self.connection.copy_from_query(self.statement, output=str(self.file), format="csv")
 
-    results = {
-        "asyncpg query": await measure(
-            {"own loop": own_query, **readers(lambda: sql.query(connection, statement), count)}, count, turns
-        ),
-        "asyncpg insert": await measure(
-            {
-                "own loop": own_insert,
-                **{name: partial(emptied, program) for name, program in writers(insert, count).items()},
-            },
-            count,
-            turns,
-        ),
-        "asyncpg copy to a file": await measure(
-            {"own": own_copy_out, "pipeline": our_copy_out}, count, turns
-        ),
-        "asyncpg copy from a file": await measure(
-            {"own": own_copy_in, "pipeline": our_copy_in}, count, turns
-        ),
-    }
-    await connection.close()
-    return results
+        async def ours() -> None:
+            await pipeline(sql.copy_out(self.connection, self.statement), fs.create_write_stream(self.file))
+
+        return await measure_case(case, self.options, own, {"pipeline": ours})
+
+    async def copy_in(self, case: str) -> list[Row]:
+        await self.connection.copy_from_query(self.statement, output=str(self.file), format="csv")
+
+        async def own() -> None:
+            await self.empty()
+            await self.connection.copy_to_table("target", source=str(self.file), format="csv")
+
+        async def ours() -> None:
+            await self.empty()
+            await pipeline(fs.create_read_stream(self.file), sql.copy_in(self.connection, "target"))
+
+        return await measure_case(case, self.options, own, {"pipeline": ours})
 
 
-async def sqlite(count: int, turns: int, folder: Path) -> dict[str, list[dict[str, Any]]]:
-    path = folder / "measured.db"
-    connection = sqlite3.connect(path, check_same_thread=False)
+SQLITE_QUERY = "sqlite3 query"
+POSTGRES_CASES = {
+    "asyncpg query": Postgres.query,
+    "asyncpg insert": Postgres.insert,
+    "asyncpg copy to a file": Postgres.copy_out,
+    "asyncpg copy from a file": Postgres.copy_in,
+}
+
+
+async def postgres(
+    options: argparse.Namespace, chosen: Sequence[str], folder: Path
+) -> tuple[list[Row], dict[str, str]]:
+    """The chosen cases, and the version of the server."""
+    asyncpg = importlib.import_module("asyncpg")
+    connection = await asyncpg.connect(options.postgres)
+    try:
+        version = ".".join(map(str, connection.get_server_version()[:2]))
+        server = Postgres(connection, options, folder / "out.csv")
+        await server.fill()
+        rows = [row for case in chosen for row in await POSTGRES_CASES[case](server, case)]
+    finally:
+        await connection.close()
+    return rows, {"PostgreSQL": version}
+
+
+async def sqlite(options: argparse.Namespace, folder: Path) -> list[Row]:
+    connection = sqlite3.connect(folder / "measured.db", check_same_thread=False)
     connection.execute(f"create table measured ({COLUMNS})")
-    connection.execute(f"create table target ({COLUMNS})")
-    rows = ((*row[:5], row[5].isoformat()) for row in make_rows(count))
+    rows = ((*row[:5], row[5].isoformat()) for row in make_rows(options.rows))
     with connection:
         connection.executemany("insert into measured values (?, ?, ?, ?, ?, ?)", rows)
 
-    async def own_query() -> None:
+    async def own() -> None:
         for _ in connection.execute("select * from measured"):
             pass
 
-    results = await measure(
-        {"own loop": own_query, **readers(lambda: sql.query(connection, "select * from measured"), count)},
-        count,
-        turns,
+    ours = readers(lambda: sql.query(connection, "select * from measured"), options.rows)
+    try:
+        return await measure_case(SQLITE_QUERY, options, own, ours)
+    finally:
+        connection.close()
+
+
+async def measure_all(options: argparse.Namespace, chosen: Sequence[str]) -> Measured:
+    of_postgres = [case for case in chosen if case in POSTGRES_CASES]
+    rows: list[Row] = []
+    versions: dict[str, str] = {}
+    with tempfile.TemporaryDirectory(dir=options.dir) as name:
+        if SQLITE_QUERY in chosen:
+            rows += await sqlite(options, Path(name))
+        if of_postgres and options.postgres and ASYNCPG.is_there:
+            more, versions = await postgres(options, of_postgres, Path(name))
+            rows += more
+        elif of_postgres:
+            progress("left out: the cases of asyncpg, which need asyncpg and --postgres URL")
+    return Measured(rows, versions=versions)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--postgres",
+        metavar="URL",
+        default=os.environ.get("FOREBAY_BENCHMARK_POSTGRES"),
+        help="a PostgreSQL (default: $FOREBAY_BENCHMARK_POSTGRES)",
     )
-    connection.close()
-    return {"sqlite3 query": results}
+    parser.add_argument(
+        "--rows", type=positive, default=1_000_000, help="rows of a table (default 1,000,000)"
+    )
 
 
-async def main(arguments: argparse.Namespace) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        results = await sqlite(arguments.rows, arguments.turns, Path(name))
-        if arguments.url:
-            results |= await postgres(arguments.url, arguments.rows, arguments.turns, Path(name))
-    for title, rows in results.items():
-        print(f"\n{title}, {arguments.rows:,} rows, client CPU")
-        head = ["program", "µs a row", "ratio", "least-most"]
-        lines = [
-            [
-                row["program"],
-                figure(row["microseconds"]),
-                f"{row['ratio']:.2f}",
-                f"{row['least']:.2f}-{row['most']:.2f}",
-            ]
-            for row in rows
-        ]
-        print(table(head, lines))
-    if arguments.json:
-        write_json(arguments.json, {"machine": machine(), "results": results})
-
+COMPARISON = Comparison(
+    name="versus_databases",
+    about="queries, inserts and COPY beside each driver's own loop; PostgreSQL by --postgres URL",
+    takes="5 minutes",
+    peers=(SQLITE, ASYNCPG),
+    cases=lambda: [SQLITE_QUERY, *POSTGRES_CASES],
+    measure=lambda options, chosen: asyncio.run(measure_all(options, chosen)),
+    add_options=add_options,
+    quick={"rows": 2000},
+)
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.versus_databases", description=__doc__)
-    parser.add_argument(
-        "url", nargs="?", default=os.environ.get("FOREBAY_BENCHMARK_POSTGRES"), help="a PostgreSQL"
-    )
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--json", metavar="PATH", help="also write the figures to this file")
-    asyncio.run(main(parser.parse_args()))
+    COMPARISON.main()

@@ -1,7 +1,7 @@
 """CSV and JSON lines as stages beside the libraries that they use: ``python -m benchmarks.versus_formats``.
 
 Both sides run in this process by turns, on the same rows: forebay's side with a source and a sink around the stage, the library's
-side in a loop over blocks of 64 KiB, or of 1,000 rows. What counts is the CPU time of a row, and the ratio of each round.
+side in a loop over blocks of 64 KiB, or of 1,000 rows. What counts is the CPU time of a row.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.pairing import Sample
-from benchmarks.report import figure, machine, progress, spread, table, write_json
+from benchmarks.comparison import Comparison, Measured, positive
+from benchmarks.pairing import Sample, turns
+from benchmarks.peers import CSV, MSGSPEC
+from benchmarks.report import figure, progress
+from benchmarks.results import Row, rows_of
 from forebay import Readable, Transform, Writable, pipeline
 from forebay.formats import csv as csv_stages
 from forebay.formats import json as json_stages
@@ -135,57 +138,67 @@ def read_lines(blocks: Sequence[bytes]) -> None:
 
 @dataclass(frozen=True)
 class Case:
+    """A stage, the library beside it, and what each does with prepared data."""
+
     name: str
-    ours: Callable[[], Awaitable[None]]
-    theirs: Callable[[], None]
-    # The ratio that is not to be exceeded.
-    limit: float
+    library: str
+    ours: Callable[[Data], Awaitable[None]]
+    theirs: Callable[[Data], None]
 
 
-def cases(count: int) -> list[Case]:
-    rows = make_rows(count)
-    dicts = [dict(zip(NAMES, row, strict=True)) for row in rows]
-    blocks, dict_blocks = row_blocks(rows), row_blocks(dicts)
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    csv_data = text.getvalue().encode()
-    json_data = b"".join(asyncio.run(_collected(dict_blocks)))
-    csv_blocks, csv_chunks = list(line_blocks(csv_data)), byte_chunks(csv_data)
-    json_blocks, json_chunks = list(line_blocks(json_data)), byte_chunks(json_data)
-    stringify, parse = csv_stages.stringify, csv_stages.parse
-    return [
-        Case("CSV out", lambda: encode(blocks, stringify(columns=NAMES)), lambda: write_csv(blocks), 1.1),
-        Case(
-            "CSV in",
-            lambda: decode_batches(csv_chunks, parse(columns=None)),
-            lambda: read_csv(csv_blocks),
-            1.15,
-        ),
-        Case(
-            "CSV in, row by row",
-            lambda: decode(csv_chunks, parse(columns=None)),
-            lambda: read_csv(csv_blocks),
-            1.15,
-        ),
-        Case(
-            "JSON lines out",
-            lambda: encode(dict_blocks, json_stages.stringify_lines()),
-            lambda: write_lines(dict_blocks),
-            1.2,
-        ),
-        Case(
-            "JSON lines in",
-            lambda: decode_batches(json_chunks, json_stages.parse_lines()),
-            lambda: read_lines(json_blocks),
-            1.2,
-        ),
-        Case(
-            "JSON lines in, row by row",
-            lambda: decode(json_chunks, json_stages.parse_lines()),
-            lambda: read_lines(json_blocks),
-            1.2,
-        ),
-    ]
+class Data:
+    """The same rows as tuples, as dicts, and as text in both formats."""
+
+    def __init__(self, count: int) -> None:
+        rows = make_rows(count)
+        dicts = [dict(zip(NAMES, row, strict=True)) for row in rows]
+        self.blocks, self.dict_blocks = row_blocks(rows), row_blocks(dicts)
+        text = io.StringIO(newline="")
+        csv.writer(text).writerows(rows)
+        csv_data = text.getvalue().encode()
+        self.csv_blocks, self.csv_chunks = list(line_blocks(csv_data)), byte_chunks(csv_data)
+        json_data = b"".join(asyncio.run(_collected(self.dict_blocks)))
+        self.json_blocks, self.json_chunks = list(line_blocks(json_data)), byte_chunks(json_data)
+
+
+CASES = [
+    Case(
+        "CSV out",
+        "csv",
+        lambda data: encode(data.blocks, csv_stages.stringify(columns=NAMES)),
+        lambda data: write_csv(data.blocks),
+    ),
+    Case(
+        "CSV in",
+        "csv",
+        lambda data: decode_batches(data.csv_chunks, csv_stages.parse(columns=None)),
+        lambda data: read_csv(data.csv_blocks),
+    ),
+    Case(
+        "CSV in, row by row",
+        "csv",
+        lambda data: decode(data.csv_chunks, csv_stages.parse(columns=None)),
+        lambda data: read_csv(data.csv_blocks),
+    ),
+    Case(
+        "JSON lines out",
+        "msgspec",
+        lambda data: encode(data.dict_blocks, json_stages.stringify_lines()),
+        lambda data: write_lines(data.dict_blocks),
+    ),
+    Case(
+        "JSON lines in",
+        "msgspec",
+        lambda data: decode_batches(data.json_chunks, json_stages.parse_lines()),
+        lambda data: read_lines(data.json_blocks),
+    ),
+    Case(
+        "JSON lines in, row by row",
+        "msgspec",
+        lambda data: decode(data.json_chunks, json_stages.parse_lines()),
+        lambda data: read_lines(data.json_blocks),
+    ),
+]
 
 
 async def _collected(blocks: Sequence[Sequence[Any]]) -> list[bytes]:
@@ -201,62 +214,52 @@ def cpu_seconds(work: Callable[[], Any]) -> float:
     return time.process_time() - began
 
 
-def measure(case: Case, rounds: int, count: int) -> tuple[Sample, Sample]:
+def measure_case(case: Case, data: Data, rounds: int, count: int) -> list[Row]:
     """Microseconds of a row on both sides, in rounds of changing order."""
-    ours, theirs = [], []
-    for turn in range(rounds):
-        sides = [(ours, lambda: asyncio.run(_awaited(case.ours))), (theirs, case.theirs)]
-        for times, work in sides if turn % 2 else reversed(sides):
-            times.append(cpu_seconds(work) * 1e6 / count)
-    progress(f"{case.name}: {figure(Sample(tuple(ours)).median)} us")
-    return Sample(tuple(ours)), Sample(tuple(theirs))
+    sides: dict[str, Callable[[], Any]] = {"forebay": lambda: asyncio.run(_awaited(case, data))}
+    if case.library == "csv" or MSGSPEC.is_there:
+        sides[case.library] = lambda: case.theirs(data)
+    times: dict[str, list[float]] = {side: [] for side in sides}
+    for side in turns(sides, rounds):
+        times[side].append(cpu_seconds(sides[side]) * 1e6 / count)
+    samples = {side: Sample(tuple(values)) for side, values in times.items()}
+    progress(f"{case.name}: {figure(samples['forebay'].median)} us")
+    return rows_of(case.name, "us/row", samples, lower_is_better=True, beside={case.library: "forebay"})
 
 
-async def _awaited(make: Callable[[], Awaitable[None]]) -> None:
-    await make()
+async def _awaited(case: Case, data: Data) -> None:
+    await case.ours(data)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.versus_formats", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of each case (default 7)")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="rows of six columns (default 1,000,000)")
-    parser.add_argument("--json", metavar="FILE", help="store all results")
-    parser.add_argument(
-        "names", nargs="*", metavar="CASE", help="the beginning of a case's name (default: all)"
-    )
-    options = parser.parse_args(arguments)
-    if options.rounds < 1 or options.rows < 1:
-        parser.error("--rounds and --rows must be 1 or more")
-    lines, results = [], []
-    every = cases(options.rows)
+def measure(options: argparse.Namespace, chosen: Sequence[str]) -> Measured:
+    data = Data(options.rows)
     gc.freeze()
-    for case in every:
-        if options.names and not any(case.name.startswith(name) for name in options.names):
-            continue
-        ours, theirs = measure(case, options.rounds, options.rows)
-        ratio = ours.over(theirs)
-        lines.append(
-            [
-                case.name,
-                figure(theirs.median),
-                figure(ours.median),
-                f"{ratio.median:.2f}",
-                spread(ratio),
-                f"{case.limit:g}",
-            ]
-        )
-        results.append(
-            {"name": case.name, "ours": ours.as_json(), "theirs": theirs.as_json(), "ratio": ratio.as_json()}
-        )
-    about = machine()
-    print(
-        f"forebay {about['forebay']} ({about['backend']} backend), Python {about['python']}; {options.rows:,} rows, medians "
-        f"of {options.rounds} rounds\n"
-    )
-    print(table(["stage", "library, us/row", "forebay", "ratio", "min-max", "at most"], lines))
-    if options.json:
-        write_json(options.json, {"machine": about, "rows": options.rows, "cases": results})
+    try:
+        found = [
+            measure_case(case, data, options.rounds, options.rows) for case in CASES if case.name in chosen
+        ]
+    finally:
+        gc.unfreeze()
+    return Measured([row for rows in found for row in rows])
 
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--rows", type=positive, default=1_000_000, help="rows of six columns (default 1,000,000)"
+    )
+
+
+COMPARISON = Comparison(
+    name="versus_formats",
+    about="CSV and JSON lines in and out, beside the libraries that do the work",
+    takes="5 minutes",
+    peers=(CSV, MSGSPEC),
+    cases=lambda: [case.name for case in CASES],
+    measure=measure,
+    add_options=add_options,
+    quick={"rows": 2000},
+    rounds=7,
+)
 
 if __name__ == "__main__":
-    main()
+    COMPARISON.main()

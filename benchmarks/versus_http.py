@@ -1,8 +1,8 @@
-"""forebay's HTTP server beside uvicorn, Node, aiohttp and nginx: ``python -m benchmarks.versus_http``.
+"""forebay's HTTP server beside uvicorn, granian, Node, aiohttp and nginx: ``python -m benchmarks.versus_http``.
 
 ``small``: keep-alive GETs of 1 KiB by wrk, in requests per second. ``file``: one large file to a client that only
 receives, in MB/s. Beside each stands the CPU time of the server alone: on one machine a client that is busy costs the
-server its time. All servers of a table take turns, round after round.
+server its time. All servers of a case take turns, round after round.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from benchmarks.pairing import child_environment, turns
-from benchmarks.report import figure, machine, progress, table, write_json
+from benchmarks.comparison import Comparison, Measured, positive
+from benchmarks.copying import MIB, make_source
+from benchmarks.pairing import ProgramFailed, Sample, child_environment, turns
+from benchmarks.peers import AIOHTTP, GRANIAN, NGINX, NODE, UVICORN, UVLOOP, WRK, Peer
+from benchmarks.report import figure, progress
+from benchmarks.results import Row, rows_of
 
 HOST = "127.0.0.1"
-MIB = 1024 * 1024
-NODE = (
+NODE_SERVER = (
     "require('http').createServer((q, r) => require('fs').createReadStream(process.argv[2]).pipe(r))"
     ".listen(+process.argv[1], '127.0.0.1', () => console.log('ready'))"
 )
-NGINX = (
+NGINX_CONFIG = (
     "daemon off; master_process off; pid {folder}/pid; error_log /dev/null; events {{}} http {{ access_log off; "
     "sendfile on; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; "
     "uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; server {{ listen 127.0.0.1:{port}; "
@@ -55,13 +55,14 @@ def cpu_seconds(pid: int) -> float:
 
 
 class Side:
-    """One server of a table."""
+    """One server of a case."""
 
     def __init__(self, name: str, loop: str, command: Callable[[int], list[str]], path: str = "/") -> None:
         self.name = f"{name} ({loop})" if loop else name
+        self.server = name
+        self.loop = loop
         self.command = command
         self.path = path
-        self.results: list[Result] = []
 
     @contextmanager
     def running(self) -> Iterator[tuple[int, int]]:
@@ -77,7 +78,7 @@ class Side:
                     break
                 except ConnectionRefusedError:
                     if process.poll() is not None:
-                        raise SystemExit(f"{self.name} does not start") from None
+                        raise ProgramFailed(f"{self.name} does not start") from None
                     time.sleep(0.01)
             yield process.pid, port
         finally:
@@ -101,7 +102,7 @@ def by_wrk(seconds: int, connections: int) -> Callable[[int, int, str], Result]:
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", f"http://{HOST}:{port}{path}"]
         out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30).stdout
         if "Non-2xx" in out or "Socket errors" in out:
-            raise SystemExit(out)
+            raise ProgramFailed(out)
         requests = re.search(r"(\d+) requests in", out)
         rate = re.search(r"Requests/sec:\s+([\d.]+)", out)
         assert requests is not None
@@ -125,98 +126,128 @@ def by_receiving(size: int) -> Callable[[int, int, str], Result]:
                 received += count
         seconds = time.perf_counter() - began
         if received < size:
-            raise SystemExit(f"{received} bytes came, and the file has {size}")
+            raise ProgramFailed(f"{received} bytes came, and the file has {size}")
         return size / seconds / 1e6, (cpu_seconds(pid) - before) / size * 1e9
 
     return measure
 
 
-def small_sides(loops: Sequence[str]) -> list[Side]:
-    names = ["forebay", "forebay, async", "uvicorn"]
-    return [python_server(name, loop) for loop in loops for name in names]
+def python_sides(servers: Mapping[str, Peer | None], loops: Sequence[str], path: str = "") -> list[Side]:
+    """Each server on each loop, as far as both are installed."""
+    return [
+        python_server(name, loop, path)
+        for loop in loops
+        for name, peer in servers.items()
+        if peer is None or peer.is_there
+    ]
+
+
+SMALL = {"forebay": None, "forebay, async": None, "uvicorn": UVICORN, "granian": GRANIAN}
+FILE = {"forebay, send_file": None, "forebay, pipe": None, "aiohttp": AIOHTTP}
 
 
 def file_sides(loops: Sequence[str], folder: Path, source: Path) -> list[Side]:
-    names = ["forebay, send_file", "forebay, pipe", "aiohttp"]
-    sides = [python_server(name, loop, str(source)) for loop in loops for name in names]
-    if shutil.which("node"):
+    sides = python_sides(FILE, loops, str(source))
+    if NODE.is_there:
         sides.append(
-            Side("Node, createReadStream.pipe", "", lambda port: ["node", "-e", NODE, str(port), str(source)])
+            Side(
+                "Node, createReadStream.pipe",
+                "",
+                lambda port: ["node", "-e", NODE_SERVER, str(port), str(source)],
+            )
         )
-    if shutil.which("nginx"):
+    if NGINX.is_there:
 
         def nginx(port: int) -> list[str]:
             config = folder / "nginx.conf"
-            config.write_text(NGINX.format(folder=folder, port=port, root=source.parent))
+            config.write_text(NGINX_CONFIG.format(folder=folder, port=port, root=source.parent))
             return ["nginx", "-p", str(folder), "-c", str(config)]
 
         sides.append(Side("nginx, sendfile", "", nginx, f"/{source.name}"))
     return sides
 
 
-def run_table(
-    title: str,
+def pairs(sides: Sequence[Side], own: str) -> dict[str, str]:
+    """Each peer beside forebay on the same loop; a peer without one, beside forebay on the first."""
+    ours = {side.loop: side.name for side in sides if side.server == own}
+    first = next(iter(ours.values()))
+    return {side.name: ours.get(side.loop, first) for side in sides if not side.name.startswith("forebay")}
+
+
+def measure_case(
+    case: str,
     units: tuple[str, str],
-    sides: list[Side],
-    rounds: int,
-    measure: Callable[[int, int, str], Result],
-) -> dict[str, Any]:
-    for side in turns(sides, rounds):
-        progress(f"{title}: {side.name}")
+    sides: Sequence[Side],
+    options: argparse.Namespace,
+    by: Callable[[int, int, str], Result],
+    own: str,
+) -> list[Row]:
+    """Rates and the CPU time of the servers, by turns."""
+    results: dict[str, list[Result]] = {side.name: [] for side in sides}
+    for side in turns(sides, options.rounds):
         with side.running() as (pid, port):
-            side.results.append(measure(pid, port, side.path))
-    rows = []
-    for side in sides:
-        rates, costs = zip(*side.results, strict=True)
-        spread = f"{figure(min(rates))}-{figure(max(rates))}"
-        rows.append([side.name, figure(statistics.median(rates)), spread, figure(statistics.median(costs))])
-    print(f"\n{title}\n")
-    print(table(["server", units[0], "spread", units[1]], rows))
-    return {side.name: side.results for side in sides}
+            rate, cost = by(pid, port, side.path)
+        results[side.name].append((rate, cost))
+        progress(f"{figure(rate):>8} {units[0]}  {case}: {side.name}")
+    beside = pairs(sides, own)
+    rates = {name: Sample(tuple(rate for rate, _ in each)) for name, each in results.items()}
+    costs = {name: Sample(tuple(cost for _, cost in each)) for name, each in results.items()}
+    return [
+        *rows_of(case, units[0], rates, beside=beside),
+        *rows_of(case, units[1], costs, lower_is_better=True, beside=beside),
+    ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def small(case: str, options: argparse.Namespace) -> list[Row]:
+    if not WRK.is_there:
+        progress(f"left out: {case}, which needs wrk ({WRK.get})")
+        return []
+    by = by_wrk(options.seconds, options.connections)
+    sides = python_sides(SMALL, loops_of(options))
+    return measure_case(case, ("requests/s", "CPU us/request"), sides, options, by, "forebay")
+
+
+def file(case: str, options: argparse.Namespace) -> list[Row]:
+    with tempfile.TemporaryDirectory(dir=options.dir) as name:
+        folder = Path(name)
+        # nginx reads the file as another user.
+        folder.chmod(0o755)
+        source = folder / "source.bin"
+        make_source(source, options.mib * MIB)
+        sides = file_sides(loops_of(options), folder, source)
+        by = by_receiving(options.mib * MIB)
+        return measure_case(case, ("MB/s", "CPU s/GB"), sides, options, by, "forebay, send_file")
+
+
+def loops_of(options: argparse.Namespace) -> list[str]:
+    return [loop for loop in options.loops.split(",") if loop == "asyncio" or UVLOOP.is_there]
+
+
+CASES = {"small: keep-alive GET of 1 KiB": small, "file: a large file": file}
+
+
+def measure(options: argparse.Namespace, chosen: Sequence[str]) -> Measured:
+    return Measured([row for case in chosen for row in CASES[case](case, options)])
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("parts", nargs="*", choices=["small", "file", []], help="what to measure (default: all)")
-    add("--rounds", type=int, default=5)
-    add("--seconds", type=int, default=3, help="of each run of wrk")
-    add("--connections", type=int, default=32, help="of wrk")
-    add("--mib", type=int, default=256, help="size of the file")
-    add("--loops", default="asyncio,uvloop")
-    add("--json", metavar="FILE", help="write every figure there")
-    args = parser.parse_args()
-    parts = args.parts or ["small", "file"]
-    loops = args.loops.split(",")
-    results: dict[str, Any] = {"machine": machine()}
-    if "small" in parts:
-        if shutil.which("wrk") is None:
-            raise SystemExit("wrk is needed: apt install wrk")
-        results["small"] = run_table(
-            f"keep-alive GET of 1 KiB, {args.connections} connections",
-            ("requests/s", "CPU us/request"),
-            small_sides(loops),
-            args.rounds,
-            by_wrk(args.seconds, args.connections),
-        )
-    if "file" in parts:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            folder.chmod(0o755)
-            source = folder / "source.bin"
-            with source.open("wb") as file:
-                for _ in range(args.mib):
-                    file.write(os.urandom(MIB))
-            results["file"] = run_table(
-                f"a file of {args.mib} MiB",
-                ("MB/s", "CPU s/GB"),
-                file_sides(loops, folder, source),
-                args.rounds,
-                by_receiving(args.mib * MIB),
-            )
-    if args.json:
-        write_json(args.json, results)
+    add("--seconds", type=positive, default=3, help="of each run of wrk")
+    add("--connections", type=positive, default=32, help="of wrk")
+    add("--mib", type=positive, default=256, help="size of the file")
+    add("--loops", default="asyncio,uvloop", help="of the servers in Python (default: asyncio,uvloop)")
 
+
+COMPARISON = Comparison(
+    name="versus_http",
+    about="keep-alive GETs of 1 KiB by wrk, and a large file; rates and the CPU time of the server",
+    takes="10 minutes",
+    peers=(WRK, UVICORN, GRANIAN, AIOHTTP, NODE, NGINX, UVLOOP),
+    cases=lambda: list(CASES),
+    measure=measure,
+    add_options=add_options,
+    quick={"seconds": 1, "connections": 4, "mib": 1, "loops": "asyncio"},
+)
 
 if __name__ == "__main__":
-    main()
+    COMPARISON.main()

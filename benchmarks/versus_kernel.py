@@ -19,27 +19,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.comparison import Comparison, Measured
+from benchmarks.compiling import compile_c
 from benchmarks.copying import MIB, check_and_remove, make_source
-from benchmarks.pairing import ROOT, ProgramFailed, Sample, child_environment, run_once, turns
-from benchmarks.report import (
-    OURS,
-    THEIRS,
-    figure,
-    load_pyplot,
-    machine,
-    plot_bars,
-    progress,
-    spread,
-    table,
-    write_json,
-)
+from benchmarks.pairing import ProgramFailed, Sample, child_environment, run_once, turns
+from benchmarks.peers import C_COMPILER, CP
+from benchmarks.report import figure, progress
+from benchmarks.results import Row, rows_of
 from forebay.cli.output.units import parse_size, size_text
-
-C_SOURCE = ROOT / "benchmarks" / "c" / "copy.c"
 
 LOOP = "C loop"
 STREAM = "forebay"
 COMMAND = "whole process"
+
+CP_COMMAND = "cp"
+OUR_COMMAND = "forebay copy --no-atomic"
 
 # (method, bytes of a call)
 C_LOOPS = [
@@ -64,31 +58,12 @@ class Way:
     command: Callable[[Path, Path], list[str]]
 
 
-def compile_copy(compiler: str, directory: Path) -> Path:
-    program = directory / "copy"
-    done = subprocess.run(
-        [compiler, "-O2", "-std=gnu11", "-o", str(program), str(C_SOURCE)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"{compiler} cannot compile {C_SOURCE}:\n{done.stderr}")
-    return program
+def ways(program: str, loop: str) -> list[Way]:
+    """All ways; ``program`` is the compiled one of the C loops."""
 
-
-def find_compiler(given: str | None) -> str:
-    for name in [given] if given else [os.environ.get("CC", "cc"), "gcc", "clang"]:
-        found = shutil.which(name)
-        if found:
-            return found
-    raise SystemExit("the comparison needs a C compiler, and there is no cc, gcc or clang; name one by --cc")
-
-
-def ways(program: Path, loop: str) -> list[Way]:
     def c_loop(method: str, block: int) -> Way:
         def command(source: Path, dest: Path) -> list[str]:
-            return [str(program), method, str(source), str(dest), str(block)]
+            return [program, method, str(source), str(dest), str(block)]
 
         return Way(f"{method} {size_text(block)}", LOOP, command)
 
@@ -113,11 +88,11 @@ def ways(program: Path, loop: str) -> list[Way]:
         stream("forebay pipe(), a listener sees the bytes", "look=yes"),
     ]
     if shutil.which("cp"):
-        every.append(Way("cp", COMMAND, lambda source, dest: ["cp", str(source), str(dest)]))
+        every.append(Way(CP_COMMAND, COMMAND, lambda source, dest: ["cp", str(source), str(dest)]))
     forebay_copy = [sys.executable, "-m", "forebay", "copy", "--quiet", "--no-atomic"]
     every.append(
         Way(
-            "forebay copy --no-atomic",
+            OUR_COMMAND,
             COMMAND,
             lambda source, dest: [*forebay_copy, str(source), str(dest)],
         )
@@ -150,152 +125,71 @@ def run_process(command: Sequence[str], size: int) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class Row:
-    way: Way
-    megabytes_per_second: Sample
-    cpu_seconds_per_gigabyte: Sample
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "name": self.way.name,
-            "kind": self.way.kind,
-            "megabytes_per_second": self.megabytes_per_second.as_json(),
-            "cpu_seconds_per_gigabyte": self.cpu_seconds_per_gigabyte.as_json(),
-        }
-
-
-def measure(every: Sequence[Way], rounds: int, size: int, directory: Path, timeout: float) -> list[Row]:
+def run_all(
+    every: Sequence[Way], options: argparse.Namespace, directory: Path
+) -> dict[str, list[dict[str, Any]]]:
+    """Copy by each way, round after round, and check every copy."""
     source, dest = directory / "source", directory / "dest"
-    make_source(source, size)
+    make_source(source, options.size)
     results: dict[str, list[dict[str, Any]]] = {way.name: [] for way in every}
-    for way in turns(every, rounds):
+    for way in turns(every, options.rounds):
         command = way.command(source, dest)
-        result = run_process(command, size) if way.kind == COMMAND else run_once(command, timeout)
+        result = (
+            run_process(command, options.size) if way.kind == COMMAND else run_once(command, options.timeout)
+        )
         check_and_remove(source, dest, way.name)
         results[way.name].append(result)
         progress(f"{figure(result['rate']):>7} MB/s  {way.name}")
-    return [
-        Row(
-            way,
-            Sample.of(results[way.name]),
-            Sample(tuple(result["cpu_seconds"] * 1e9 / size for result in results[way.name])),
-        )
-        for way in every
-    ]
+    return results
 
 
-def comparisons(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """forebay against the fastest C loop, and its command against cp: ratios of throughput and of CPU time."""
-    fastest = max(
-        (row for row in rows if row.way.kind == LOOP), key=lambda row: row.megabytes_per_second.median
-    )
-    named = {row.way.name: row for row in rows}
-    pairs = [(row, fastest) for row in rows if row.way.kind == STREAM]
-    if "cp" in named:
-        pairs.append((named["forebay copy --no-atomic"], named["cp"]))
-    return [
-        {
-            "name": row.way.name,
-            "against": other.way.name,
-            "throughput": row.megabytes_per_second.over(other.megabytes_per_second).as_json(),
-            "cpu_seconds_per_gigabyte": row.cpu_seconds_per_gigabyte.over(
-                other.cpu_seconds_per_gigabyte
-            ).as_json(),
-        }
-        for row, other in pairs
-    ]
+def pairs(every: Sequence[Way], rates: dict[str, Sample]) -> dict[str, str]:
+    """forebay's streams beside the fastest C loop, and its command beside cp."""
+    loops = [way.name for way in every if way.kind == LOOP]
+    beside = {OUR_COMMAND: CP_COMMAND}
+    if loops:
+        fastest = max(loops, key=lambda name: rates[name].median)
+        beside |= {way.name: fastest for way in every if way.kind == STREAM}
+    return beside
 
 
-def report_text(rows: Sequence[Row], compared: Sequence[dict[str, Any]]) -> str:
-    def cells(sample: Sample) -> list[str]:
-        return [figure(sample.median), spread(sample)]
-
-    lines = [
-        [
-            row.way.name,
-            row.way.kind,
-            *cells(row.megabytes_per_second),
-            *cells(row.cpu_seconds_per_gigabyte),
-        ]
-        for row in rows
-    ]
-    head = ["way", "kind", "MB/s", "min-max", "CPU s/GB", "min-max"]
-    ratios = [
-        [
-            f"{each['name']} / {each['against']}",
-            f"{each['throughput']['median']:.2f}",
-            f"{each['cpu_seconds_per_gigabyte']['median']:.2f}",
-        ]
-        for each in compared
-    ]
-    return f"{table(head, lines)}\n\n{table(['ratio', 'MB/s', 'CPU s/GB'], ratios)}"
+def measure(options: argparse.Namespace, chosen: Sequence[str]) -> Measured:
+    with tempfile.TemporaryDirectory(prefix="forebay-bench-", dir=options.dir) as name:
+        directory = Path(name)
+        program, versions = compile_c("copy.c", options.cc, directory)
+        every = [way for way in ways(program, options.loop) if way.name in chosen]
+        results = run_all(every, options, directory)
+    rates = {name: Sample.of(each) for name, each in results.items()}
+    cpu = {
+        name: Sample(tuple(result["cpu_seconds"] * 1e9 / options.size for result in each))
+        for name, each in results.items()
+    }
+    beside = pairs(every, rates)
+    case = "a file copied"
+    rows: list[Row] = rows_of(case, "MB/s", rates, beside=beside)
+    rows += rows_of(case, "CPU s/GB", cpu, lower_is_better=True, beside=beside)
+    return Measured(rows, versions=versions)
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.versus_kernel", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="copies by each way (default 5)")
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=parse_size, default=parse_size("1GiB"), help="size of the file (default 1GiB)"
     )
-    parser.add_argument(
-        "--dir", help="where the files are made, two of --size (default: the temporary directory)"
-    )
     parser.add_argument("--cc", metavar="PROGRAM", help="the C compiler (default: $CC, cc, gcc or clang)")
     parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="forebay's loop")
-    parser.add_argument("--json", metavar="FILE", help="store all results")
-    parser.add_argument("--plot", metavar="FILE", help="draw them (.png or .svg; needs matplotlib)")
-    parser.add_argument("--timeout", type=float, default=600, help="seconds that one copy may take")
-    options = parser.parse_args(arguments)
-    if options.rounds < 1:
-        parser.error("--rounds must be 1 or more")
-    if options.size < 1:
-        parser.error("--size must be 1 or more")
-    return options
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse(arguments)
-    if options.plot:
-        load_pyplot()
-    compiler = find_compiler(options.cc)
-    with tempfile.TemporaryDirectory(prefix="forebay-bench-", dir=options.dir) as name:
-        directory = Path(name)
-        every = ways(compile_copy(compiler, directory), options.loop)
-        rows = measure(every, options.rounds, options.size, directory, options.timeout)
-    compared = comparisons(rows)
-    about = machine() | {"loop": options.loop}
-    print(
-        f"forebay {about['forebay']} ({about['backend']} backend, {options.loop}), Python {about['python']}; "
-        f"a file of {options.size / 1e6:,.0f} MB, medians of {options.rounds} rounds\n"
-    )
-    print(report_text(rows, compared))
-    if options.json:
-        write_json(
-            options.json,
-            {
-                "machine": about,
-                "rounds": options.rounds,
-                "size": options.size,
-                "rows": [row.as_json() for row in rows],
-                "ratios": compared,
-            },
-        )
-    if options.plot:
-        plot_bars(
-            options.plot,
-            f"Copying a file of {options.size / 1e6:,.0f} MB",
-            "MB/s (medians; lines from least to greatest)",
-            [
-                (row.way.name, row.megabytes_per_second, THEIRS if "forebay" not in row.way.name else OURS)
-                for row in rows
-            ],
-            log=False,
-        )
-
+COMPARISON = Comparison(
+    name="versus_kernel",
+    about="a file copied, beside C loops over read, sendfile, splice and copy_file_range, and cp",
+    takes="5 minutes",
+    peers=(C_COMPILER, CP),
+    needs=(C_COMPILER,),
+    cases=lambda: [way.name for way in ways("", "asyncio")],
+    measure=measure,
+    add_options=add_options,
+    quick={"size": 100_000},
+)
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ProgramFailed as error:
-        sys.exit(str(error))
+    COMPARISON.main()

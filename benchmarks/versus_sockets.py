@@ -2,7 +2,7 @@
 
 A C program, compiled on the spot, is the peer of all of them: it sends, receives, and holds connections. On the loopback
 the sender's gain is the receiver's cost, so beside the rate stands the CPU time of the measured process alone. All
-programs of a table take turns, each run is a process of its own.
+programs of a case take turns, each run is a process of its own.
 """
 
 from __future__ import annotations
@@ -15,18 +15,24 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.copying import make_source
+from benchmarks.comparison import Comparison, Measured, positive
+from benchmarks.compiling import compile_c
+from benchmarks.copying import MIB, make_source
 from benchmarks.pairing import ROOT, ProgramFailed, Sample, child_environment, run_once, turns
-from benchmarks.report import figure, machine, progress, spread, table, write_json
-from benchmarks.versus_kernel import find_compiler
+from benchmarks.peers import ASYNCIO, C_COMPILER, NODE, UVLOOP
+from benchmarks.report import figure, progress
+from benchmarks.results import Row, rows_of
 from forebay.cli.output.units import parse_size
 
-C_SOURCE = ROOT / "benchmarks" / "c" / "sockets.c"
 NODE_PROGRAMS = ROOT / "benchmarks" / "node" / "main.js"
-PARTS = ("pipe", "proxy", "file", "idle")
+LOOPS = ("asyncio", *(["uvloop"] if UVLOOP.is_there else []))
+
+# Side by side where both are there: forebay with Node, with C or with asyncio's streams.
+ASYNCIO_SIDE = "asyncio streams"
 
 Command = list[str]
 Results = dict[str, list[dict[str, Any]]]
@@ -35,16 +41,8 @@ Results = dict[str, list[dict[str, Any]]]
 class Peers:
     """The C program, and how it is used."""
 
-    def __init__(self, compiler: str, directory: Path) -> None:
-        self.program = str(directory / "sockets")
-        done = subprocess.run(
-            [compiler, "-O2", "-std=gnu11", "-o", self.program, str(C_SOURCE)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise SystemExit(f"{compiler} cannot compile {C_SOURCE}:\n{done.stderr}")
+    def __init__(self, program: str) -> None:
+        self.program = program
 
     def command(self, *arguments: object) -> Command:
         return [self.program, *map(str, arguments)]
@@ -76,7 +74,7 @@ def port_of(process: subprocess.Popen[str]) -> int:
     line = process.stdout.readline()
     if not line.strip().isdigit():
         assert process.stderr is not None
-        raise ProgramFailed(f"{process.args}: no port but {line!r} {process.stderr.read()}")
+        raise ProgramFailed(f"{process.args!r}: no port but {line!r} {process.stderr.read()}")
     return int(line)
 
 
@@ -91,22 +89,22 @@ class Bench:
     def __init__(self, options: argparse.Namespace, peers: Peers) -> None:
         self.peers = peers
         self.timeout = options.timeout
-        self.node = shutil.which(options.node)
+        self.node = shutil.which(options.node or "node")
 
     def python(self, name: str, loop: str, **parameters: object) -> Command:
         pairs = [f"{key}={value}" for key, value in parameters.items()]
         return [sys.executable, "-m", "benchmarks.programs", name, f"loop={loop}", *pairs]
 
     def sides(self, name: str, looked: bool = False, **parameters: object) -> dict[str, Command]:
-        every = {f"forebay, {loop}": self.python(name, loop, **parameters) for loop in ("asyncio", "uvloop")}
+        every = {f"forebay, {loop}": self.python(name, loop, **parameters) for loop in LOOPS}
         if looked:
             every["forebay, asyncio, a listener sees the bytes"] = self.python(
                 name, "asyncio", look="yes", **parameters
             )
         if self.node:
             pairs = [f"{key}={value}" for key, value in parameters.items()]
-            every["node"] = [self.node, str(NODE_PROGRAMS), name, *pairs]
-        every["asyncio streams"] = self.python(f"asyncio:{name}", "asyncio", **parameters)
+            every["Node"] = [self.node, str(NODE_PROGRAMS), name, *pairs]
+        every[ASYNCIO_SIDE] = self.python(f"asyncio:{name}", "asyncio", **parameters)
         return every
 
     def proxied(self, command: Callable[[int], Command], size: int) -> dict[str, Any]:
@@ -146,7 +144,8 @@ def run_to_end(command: Command, timeout: float) -> None:
         raise ProgramFailed(f"{' '.join(command)}: exit status {done.returncode}: {done.stderr}")
 
 
-def measure(sides: dict[str, Callable[[], dict[str, Any]]], rounds: int, unit: str) -> Results:
+def run_all(sides: dict[str, Callable[[], dict[str, Any]]], rounds: int, unit: str) -> Results:
+    """Run every side by turns."""
     results: Results = {name: [] for name in sides}
     for name in turns(sides, rounds):
         result = sides[name]()
@@ -155,121 +154,123 @@ def measure(sides: dict[str, Callable[[], dict[str, Any]]], rounds: int, unit: s
     return results
 
 
-def report(title: str, unit: str, results: Results, against: str | None) -> dict[str, Any]:
-    rows = []
-    base = results.get(against or "")
-    stored: dict[str, Any] = {"title": title, "unit": unit, "against": against, "sides": {}}
-    for name, each in results.items():
-        rate = Sample.of(each)
-        entry: dict[str, Any] = {"rate": rate.as_json()}
-        row = [name, figure(rate.median), spread(rate)]
-        sizes = [result["rate"] * result.get("seconds", 0.0) for result in each]
-        if all(sizes):
-            # CPU seconds for each GB (GiB where the rate is in MiB) of the measured process.
-            cpu = Sample(tuple(r["cpu_seconds"] * 1000 / size for r, size in zip(each, sizes, strict=True)))
-            entry["cpu_seconds_per_gigabyte"] = cpu.as_json()
-            row += [f"{cpu.median:.3f}", spread(cpu)]
-        else:
-            row += ["", ""]
-        if base is not None:
-            ratio = rate.over(Sample.of(base))
-            entry["ratio"] = ratio.as_json()
-            row.append(f"{ratio.median:.2f}")
-        rows.append(row)
-        stored["sides"][name] = entry
-    head = [title, unit, "min-max", "CPU s/GB", "min-max"]
-    print(table([*head, f"/ {against}"] if base is not None else head, rows) + "\n")
-    return stored
+def cpu_seconds(results: Sequence[dict[str, Any]]) -> Sample | None:
+    """CPU seconds of the measured process for each GB (GiB where the rate is in MiB), if all runs have sizes."""
+    sizes = [result["rate"] * result.get("seconds", 0.0) for result in results]
+    if not all(sizes):
+        return None
+    spent = (result["cpu_seconds"] for result in results)
+    return Sample(tuple(cpu * 1000 / size for cpu, size in zip(spent, sizes, strict=True)))
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.versus_sockets", description=__doc__)
-    add = parser.add_argument
-    add("--rounds", type=int, default=5, help="runs of each program (default 5)")
-    add("--seconds", type=float, default=3.0, help="seconds of a run of net-pipe (default 3)")
-    add("--size", type=parse_size, default=parse_size("1GiB"), help="bytes of a transfer (default 1GiB)")
-    add("--connections", type=int, default=5000, help="idle connections (default 5000)")
-    add("--only", choices=PARTS, action="append", help="this part; may be given more than once")
-    add("--node", default="node", help="Node's program; it is left out where it is not there")
-    add("--cc", metavar="PROGRAM", help="the C compiler (default: $CC, cc, gcc or clang)")
-    add("--dir", help="where the file is made (default: the temporary directory)")
-    add("--json", metavar="FILE", help="store all results")
-    add("--timeout", type=float, default=300, help="seconds that one run may take")
-    options = parser.parse_args(arguments)
-    for name in ("rounds", "size", "connections"):
-        if getattr(options, name) < 1:
-            parser.error(f"--{name} must be 1 or more")
-    return options
+def rows(case: str, unit: str, results: Results, against: str, *, lower_is_better: bool = False) -> list[Row]:
+    """Rates, and CPU time where there is some: forebay's sides beside ``against``, asyncio's streams beside forebay."""
+    beside = {side: against for side in results if side.startswith("forebay")}
+    beside |= dict.fromkeys({ASYNCIO_SIDE, "Node"} - {against}, "forebay, asyncio")
+    rates = {side: Sample.of(each) for side, each in results.items()}
+    found = rows_of(case, unit, rates, beside=beside, lower_is_better=lower_is_better)
+    cpu = {side: sample for side, each in results.items() if (sample := cpu_seconds(each)) is not None}
+    return found + rows_of(case, "CPU s/GB", cpu, beside=beside, lower_is_better=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    options = parse(arguments)
-    parts = options.only or PARTS
-    compiler = find_compiler(options.cc)
-    stored = []
-    about = machine()
-    print(f"forebay {about['forebay']} ({about['backend']} backend), Python {about['python']}, medians\n")
+class Cases:
+    """The cases, by the name of each."""
+
+    def __init__(self, bench: Bench, options: argparse.Namespace, directory: Path) -> None:
+        self.bench = bench
+        self.options = options
+        self.directory = directory
+
+    def pipe(self, case: str, length: int) -> list[Row]:
+        def once(command: Command) -> Callable[[], dict[str, Any]]:
+            return lambda: run_once(command, self.options.timeout)
+
+        sides = self.bench.sides("net-pipe", len=length, seconds=self.options.seconds)
+        results = run_all(
+            {side: once(command) for side, command in sides.items()}, self.options.rounds, "MiB/s"
+        )
+        return rows(case, "MiB/s", results, "Node")
+
+    def proxy_command(self, side: str, port: int) -> Command:
+        return self.bench.sides("net-proxy", looked=True, port=port)[side]
+
+    def proxy(self, case: str) -> list[Row]:
+        bench, size = self.bench, self.options.size
+
+        def proxied(command: Callable[[int], Command]) -> Callable[[], dict[str, Any]]:
+            return lambda: bench.proxied(command, size)
+
+        sides = {
+            "C splice": proxied(lambda port: bench.peers.command("splice", port)),
+            "C recv and send": proxied(lambda port: bench.peers.command("copy", port)),
+        }
+        for side in bench.sides("net-proxy", looked=True, port=0):
+            sides[side] = proxied(partial(self.proxy_command, side))
+        return rows(case, "MB/s", run_all(sides, self.options.rounds, "MB/s"), "C splice")
+
+    def file(self, case: str) -> list[Row]:
+        source = self.directory / "source"
+        make_source(source, self.options.size)
+
+        def served(command: Command) -> Callable[[], dict[str, Any]]:
+            return lambda: self.bench.drained(command)
+
+        sides = {
+            "C sendfile": served(self.bench.peers.command("sendfile", source)),
+            "C read and send": served(self.bench.peers.command("readsend", source)),
+        }
+        for side, command in self.bench.sides("net-send-file", looked=True, source=source).items():
+            sides[side] = served(command)
+        return rows(case, "MB/s", run_all(sides, self.options.rounds, "MB/s"), "C sendfile")
+
+    def idle(self, case: str) -> list[Row]:
+        count = self.options.connections
+
+        def held(loop: str) -> Callable[[], dict[str, Any]]:
+            return lambda: self.bench.held(self.bench.python("net-idle", loop, n=count), count)
+
+        results = run_all({f"forebay, {loop}": held(loop) for loop in LOOPS}, 1, "bytes")
+        return rows(case, "bytes", results, "", lower_is_better=True)
+
+
+CASES: dict[str, Callable[[Cases, str], list[Row]]] = {
+    "pipe: net-pipe, chunks of 65536": lambda cases, case: cases.pipe(case, 65536),
+    "pipe: net-pipe, chunks of 1024": lambda cases, case: cases.pipe(case, 1024),
+    "proxy": Cases.proxy,
+    "file to socket": Cases.file,
+    "idle connections, each": Cases.idle,
+}
+
+
+def measure(options: argparse.Namespace, chosen: Sequence[str]) -> Measured:
     with tempfile.TemporaryDirectory(prefix="forebay-bench-", dir=options.dir) as name:
         directory = Path(name)
-        peers = Peers(compiler, directory)
-        bench = Bench(options, peers)
+        program, versions = compile_c("sockets.c", options.cc, directory)
+        cases = Cases(Bench(options, Peers(program)), options, directory)
+        found = [row for case in chosen for row in CASES[case](cases, case)]
+    return Measured(found, versions=versions)
 
-        def once(command: Command) -> Callable[[], dict[str, Any]]:
-            return lambda: run_once(command, options.timeout)
 
-        if "pipe" in parts:
-            for length in (65536, 1024):
-                sides = {
-                    side: once(command)
-                    for side, command in bench.sides("net-pipe", len=length, seconds=options.seconds).items()
-                }
-                results = measure(sides, options.rounds, "MiB/s")
-                stored.append(report(f"net-pipe, chunks of {length}", "MiB/s", results, "node"))
-        if "proxy" in parts:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--seconds", type=float, default=3.0, help="seconds of a run of net-pipe (default 3)")
+    add("--size", type=parse_size, default=parse_size("1GiB"), help="bytes of a transfer (default 1GiB)")
+    add("--connections", type=positive, default=5000, help="idle connections (default 5000)")
+    add("--node", metavar="PROGRAM", help="the Node to compare with (default: on the PATH, or none)")
+    add("--cc", metavar="PROGRAM", help="the C compiler (default: $CC, cc, gcc or clang)")
 
-            def proxy(command: Callable[[int], Command]) -> Callable[[], dict[str, Any]]:
-                return lambda: bench.proxied(command, options.size)
 
-            proxies: dict[str, Callable[[], dict[str, Any]]] = {
-                "C splice": proxy(lambda port: peers.command("splice", port)),
-                "C recv and send": proxy(lambda port: peers.command("copy", port)),
-            }
-            for side in bench.sides("net-proxy", looked=True, port=0):
-                proxies[side] = proxy(
-                    lambda port, side=side: bench.sides("net-proxy", looked=True, port=port)[side]
-                )
-            results = measure(proxies, options.rounds, "MB/s")
-            stored.append(report("proxy", "MB/s", results, "C splice"))
-        if "file" in parts:
-            source = directory / "source"
-            make_source(source, options.size)
-
-            def served(command: Command) -> Callable[[], dict[str, Any]]:
-                return lambda: bench.drained(command)
-
-            files = {
-                "C sendfile": served(peers.command("sendfile", source)),
-                "C read and send": served(peers.command("readsend", source)),
-            }
-            for side, command in bench.sides("net-send-file", looked=True, source=source).items():
-                files[side] = served(command)
-            results = measure(files, options.rounds, "MB/s")
-            stored.append(report("file to socket", "MB/s", results, "C sendfile"))
-        if "idle" in parts:
-            idle = {
-                f"forebay, {loop}": lambda loop=loop: bench.held(
-                    bench.python("net-idle", loop, n=options.connections), options.connections
-                )
-                for loop in ("asyncio", "uvloop")
-            }
-            results = measure(idle, 1, "bytes")
-            stored.append(report(f"each of {options.connections} connections", "bytes", results, None))
-    if options.json:
-        write_json(options.json, {"machine": about, "rounds": options.rounds, "parts": stored})
-
+COMPARISON = Comparison(
+    name="versus_sockets",
+    about="TCP echo, proxy, file to socket and idle connections, beside C, Node and asyncio's streams",
+    takes="10 minutes",
+    peers=(C_COMPILER, NODE, ASYNCIO, UVLOOP),
+    needs=(C_COMPILER,),
+    cases=lambda: list(CASES),
+    measure=measure,
+    add_options=add_options,
+    quick={"seconds": 0.2, "size": MIB, "connections": 20},
+)
 
 if __name__ == "__main__":
-    try:
-        main()
-    except ProgramFailed as error:
-        sys.exit(str(error))
+    COMPARISON.main()

@@ -1,6 +1,6 @@
 """A server to be measured: ``python -m benchmarks.programs.http_server NAME LOOP PORT [FILE]``.
 
-It prints "ready" when it listens, and runs until it is killed.
+It listens on 127.0.0.1 and runs until it is killed.
 """
 
 from __future__ import annotations
@@ -48,21 +48,37 @@ async def forebay_pipe(port: int, path: str) -> None:
     )
 
 
+async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
+    """The application of the servers for ASGI."""
+    fields = [(b"content-type", b"text/plain"), (b"content-length", b"1024")]
+    await send({"type": "http.response.start", "status": 200, "headers": fields})
+    await send({"type": "http.response.body", "body": BODY})
+
+
 async def uvicorn(port: int, path: str) -> None:
     server = importlib.import_module("uvicorn")
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        fields = [(b"content-type", b"text/plain"), (b"content-length", b"1024")]
-        await send({"type": "http.response.start", "status": 200, "headers": fields})
-        await send({"type": "http.response.body", "body": BODY})
-
     config = server.Config(
-        app, host=HOST, port=port, http="httptools", access_log=False, log_level="error", lifespan="off"
+        asgi_app, host=HOST, port=port, http="httptools", access_log=False, log_level="error", lifespan="off"
     )
     instance = server.Server(config)
     tasks.append(asyncio.ensure_future(instance.serve()))
     while not instance.started:
         await asyncio.sleep(0.01)
+
+
+async def granian(port: int, path: str) -> None:
+    constants = importlib.import_module("granian.constants")
+    embed = importlib.import_module("granian.server.embed")
+    server = embed.Server(
+        asgi_app,
+        address=HOST,
+        port=port,
+        interface=constants.Interfaces.ASGINL,
+        http=constants.HTTPModes.http1,
+        websockets=False,
+        log_enabled=False,
+    )
+    tasks.append(asyncio.ensure_future(server.serve()))
 
 
 async def aiohttp_file(port: int, path: str) -> None:
@@ -82,6 +98,7 @@ SERVERS = {
     "forebay": forebay_small,
     "forebay, async": forebay_async,
     "uvicorn": uvicorn,
+    "granian": granian,
     "forebay, send_file": forebay_file,
     "forebay, pipe": forebay_pipe,
     "aiohttp": aiohttp_file,
@@ -91,7 +108,6 @@ tasks: list[asyncio.Future[None]] = []
 
 async def main(name: str, port: int, path: str) -> None:
     await SERVERS[name](port, path)
-    print("ready", flush=True)
     await asyncio.Event().wait()
 
 

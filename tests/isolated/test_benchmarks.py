@@ -1,43 +1,22 @@
 """The comparisons of benchmarks/ can be run; what they measure is not asserted."""
 
+import importlib.util
 import json
-import os
 import shutil
+import socket
 import subprocess
 import sys
-from pathlib import Path
+import time
 
 import pytest
 
-import forebay
+from support.benchmarks import BENCHMARKS, HERE, assert_done, environment, rows_of, run, run_benchmarks
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks/ is not here")
 
-pytestmark = pytest.mark.skipif(not (ROOT / "benchmarks").is_dir(), reason="benchmarks/ is not here")
+MODULES = sorted(path.stem for path in BENCHMARKS.glob("versus_*.py"))
 
-
-def run(*arguments, **environment):
-    """Run the interpreter on ``arguments``, with the package that the tests use and benchmarks/ on its path."""
-    path = os.pathsep.join([str(Path(forebay.__file__).parents[1]), str(ROOT)])
-    return subprocess.run(
-        [sys.executable, "-W", "error", *arguments],
-        env=os.environ | {"PYTHONPATH": path, "FOREBAY_BACKEND": forebay.backend} | environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-
-
-def run_comparison(name, *arguments, **environment):
-    return run("-m", f"benchmarks.{name}", *arguments, **environment)
-
-
-def assert_done(done):
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
+COMMON_OPTIONS = ["--rounds", "--only", "--list", "--json", "--plot", "--quick", "--dir", "--timeout"]
 
 
 def test_every_program_runs():
@@ -46,70 +25,170 @@ def test_every_program_runs():
     assert done.returncode == 0
 
 
+def test_every_comparison_takes_the_same_options_and_lists_its_cases():
+    done = run(
+        "-c",
+        "import json; from benchmarks.comparison import every_comparison as e; "
+        "print(json.dumps({n: [c.parser().format_help(), list(c.cases())] for n, c in e().items()}))",
+    )
+    assert_done(done)
+    found = json.loads(done.stdout)
+    assert sorted(found) == sorted([*MODULES, "instructions", "operations"])
+    for name, (text, cases) in found.items():
+        assert all(option in text for option in COMMON_OPTIONS), name
+        assert len(set(cases)) == len(cases) > 1, name
+
+
 @pytest.mark.parametrize("name", ["versus_node", "versus_python"])
-def test_list_prints_the_programs(name):
-    done = run_comparison(name, "--list")
+def test_list_prints_the_cases(name):
+    done = run_benchmarks(f".{name}", "--list")
     assert_done(done)
     assert len(done.stdout.splitlines()) > 5
 
 
-@pytest.mark.parametrize("name", ["versus_node", "versus_python"])
-def test_pattern_without_a_match(name):
-    done = run_comparison(name, "--only", "no-such-thing")
+def test_a_pattern_without_a_match():
+    done = run_benchmarks(".versus_python", "--only", "no-such-thing")
     assert done.returncode == 1
     assert "no-such-thing" in done.stderr
     assert "--list" in done.stderr
 
 
 def test_without_node():
-    done = run_comparison("versus_node", PATH="/nonexistent")
+    done = run_benchmarks(".versus_node", PATH="/nonexistent")
     assert done.returncode == 1
     assert done.stdout == ""
-    assert "no 'node' is on the PATH" in done.stderr
+    assert "it needs Node" in done.stderr
     assert "nodejs.org" in done.stderr
+    done = run_benchmarks(".versus_node", "--node", "/nonexistent/node")
+    assert done.returncode == 1
+    assert "no program '/nonexistent/node'" in done.stderr
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 def test_versus_node(tmp_path):
     stored = tmp_path / "results.json"
-    arguments = ["--rounds", "1", "--at-most", "10", "--only", "*manywrites sync=yes writev=no*"]
-    done = run_comparison("versus_node", *arguments, "--json", str(stored), "--dir", str(tmp_path))
+    arguments = ["--quick", "--n", "both", "--at-most", "10", "--only", "*manywrites sync=yes writev=no*"]
+    done = run_benchmarks(".versus_node", *arguments, "--json", str(stored), "--dir", str(tmp_path))
     assert_done(done)
     assert "geometric mean of 2 entries" in done.stdout
-    content = json.loads(stored.read_text())
-    assert [row["length"] for row in content["rows"]] == ["node", "long"] * 2
-    for row in content["rows"]:
-        assert row["ratio"]["median"] == pytest.approx(row["forebay"]["median"] / row["node"]["median"])
+    rows = rows_of(stored)
+    assert [row["side"] for row in rows] == ["forebay", "Node"] * 4
+    assert {row["case"].rsplit(", ", 1)[1] for row in rows} == {"Node's n", "long n"}
+    for ours, theirs in zip(rows[::2], rows[1::2], strict=True):
+        assert theirs["beside"] == "forebay"
+        assert theirs["ratio"]["median"] == pytest.approx(
+            ours["sample"]["median"] / theirs["sample"]["median"]
+        )
     assert list(tmp_path.iterdir()) == [stored]
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
 def test_versus_kernel(tmp_path):
     stored = tmp_path / "results.json"
-    arguments = ["--rounds", "1", "--size", "100kB", "--dir", str(tmp_path), "--json", str(stored)]
-    done = run_comparison("versus_kernel", *arguments)
+    done = run_benchmarks(".versus_kernel", "--quick", "--dir", str(tmp_path), "--json", str(stored))
     assert_done(done)
-    content = json.loads(stored.read_text())
-    assert content["size"] == 100_000
-    assert {row["kind"] for row in content["rows"]} >= {"C loop", "forebay", "whole process"}
-    assert next(each["name"] for each in content["ratios"]) == "forebay pipe()"
+    content = json.loads(stored.read_text())["measurements"][0]
+    assert content["options"]["size"] == 100_000
+    assert "gcc" in content["versions"]["C compiler"] or "clang" in content["versions"]["C compiler"]
+    rows = {(row["side"], row["unit"]): row for row in content["rows"]}
+    assert rows["forebay pipe()", "MB/s"]["beside"] in {row["side"] for row in content["rows"]}
+    assert rows["forebay pipe()", "MB/s"]["ratio"]["median"] > 0
     assert list(tmp_path.iterdir()) == [stored]
 
 
 def test_versus_python(tmp_path):
     stored = tmp_path / "results.json"
-    arguments = ["--rounds", "1", "--only", "file-copy block=65536", "--size", "1MiB"]
-    done = run_comparison("versus_python", *arguments, "--dir", str(tmp_path), "--json", str(stored))
+    arguments = ["--quick", "--only", "file-copy block=65536", "--size", "200kB"]
+    done = run_benchmarks(".versus_python", *arguments, "--dir", str(tmp_path), "--json", str(stored))
     assert_done(done)
-    sides = {row["side"]: row for row in json.loads(stored.read_text())["rows"]}
+    sides = {row["side"]: row for row in rows_of(stored) if row["unit"] == "MB/s"}
     assert sides["forebay"]["ratio"] is None
     assert sides["asyncio"]["ratio"]["median"] > 0
     assert list(tmp_path.iterdir()) == [stored]
 
 
+def test_versus_asyncio(tmp_path):
+    """Every side of an echo, plain and over TLS."""
+    stored = tmp_path / "results.json"
+    arguments = ["--quick", "--share", "0.001", "--only", "echo 1 KiB, fresh", "--only", "readline, 100"]
+    done = run_benchmarks(".versus_asyncio", *arguments, "--json", str(stored), "--dir", str(tmp_path))
+    assert_done(done)
+    sides = {(row["case"], row["side"]) for row in rows_of(stored)}
+    assert {("readline, 100 bytes", "asyncio"), ("echo 1 KiB, fresh", "callbacks")} <= sides
+    faster = importlib.util.find_spec("aiofastnet") is not None
+    assert (("echo 1 KiB, fresh", "aiofastnet") in sides) == faster
+    if shutil.which("openssl"):
+        assert ("TLS echo 1 KiB, fresh", "forebay") in sides
+        assert (("TLS echo 1 KiB, fresh", "aiofastnet") in sides) == faster
+    assert list(tmp_path.iterdir()) == [stored]
+
+
+def test_versus_databases(tmp_path):
+    stored = tmp_path / "results.json"
+    done = run_benchmarks(".versus_databases", "--quick", "--rows", "50", "--json", str(stored))
+    assert_done(done)
+    rows = rows_of(stored)
+    assert rows[0]["side"] == "the driver's own"
+    assert {row["beside"] for row in rows[1:]} == {"the driver's own"}
+    assert "asyncpg" in done.stderr
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")
+def test_versus_sockets(tmp_path):
+    stored = tmp_path / "results.json"
+    arguments = ["--quick", "--only", "idle", "--only", "file to socket", "--size", "64KiB"]
+    done = run_benchmarks(".versus_sockets", *arguments, "--json", str(stored), "--dir", str(tmp_path))
+    assert_done(done)
+    rows = {(row["case"], row["side"]): row for row in rows_of(stored) if row["unit"] != "CPU s/GB"}
+    assert rows["file to socket", "forebay, asyncio"]["beside"] == "C sendfile"
+    assert rows["idle connections, each", "forebay, asyncio"]["lower_is_better"]
+    assert list(tmp_path.iterdir()) == [stored]
+
+
+def test_versus_http(tmp_path):
+    stored = tmp_path / "results.json"
+    done = run_benchmarks(".versus_http", "--quick", "--only", "file", "--json", str(stored))
+    assert_done(done)
+    sides = {row["side"]: row for row in rows_of(stored) if row["unit"] == "MB/s"}
+    assert sides["forebay, pipe (asyncio)"]["sample"]["median"] > 0
+    assert all(
+        row["beside"] == "forebay, send_file (asyncio)"
+        for side, row in sides.items()
+        if not side.startswith("forebay")
+    )
+
+
+@pytest.mark.parametrize("name", ["forebay", "forebay, async", "uvicorn", "granian"])
+def test_every_small_server_answers(name):
+    if not name.startswith("forebay") and importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed")
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port = sock.getsockname()[1]
+    command = [sys.executable, "-m", "benchmarks.programs.http_server", name, "asyncio", str(port)]
+    with subprocess.Popen(command, env=environment()) as server:
+        try:
+            assert request(server, port).endswith(b"\r\n\r\n" + b"x" * 1024)
+        finally:
+            server.kill()
+
+
+def request(server, port):
+    """The answer of a server, which may not listen yet."""
+    for _ in range(1000):
+        assert server.poll() is None
+        try:
+            with socket.create_connection(("127.0.0.1", port), 30) as sock:
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                return b"".join(iter(lambda: sock.recv(65536), b""))
+        except ConnectionRefusedError:
+            time.sleep(0.02)
+    raise AssertionError("the server does not listen")
+
+
 def test_a_missing_plotting_library_is_named(tmp_path):
     (tmp_path / "matplotlib.py").write_text("raise ImportError('no matplotlib here')\n")
     start = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from benchmarks import versus_python as v; "
-    done = run("-c", start + "v.main(['--plot', 'x.svg'])")
+    done = run("-c", start + "v.COMPARISON.main(['--plot', 'x.svg'])")
     assert done.returncode == 1
-    assert "--plot needs matplotlib" in done.stderr
+    assert "needs matplotlib" in done.stderr

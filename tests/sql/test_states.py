@@ -98,22 +98,24 @@ class Setting:
         return self.database.value(f"SELECT count(*) FROM t WHERE id <> {MINE}")
 
 
-# Asynchronous drivers meet both loops, and blocking ones, which run in a thread, one of them.
+# Connections of asynchronous drivers meet both loops, and blocking ones, which run in a thread, one of them.
 ON_BOTH_LOOPS = {"asyncpg", "psycopg", "aiomysql"}
 # Nothing of the adapters is compiled. On the pure-Python backend one driver of each kind stands for the others.
 ON_PURE_PYTHON = {"asyncpg", "psycopg-blocking", "asyncmy", "sqlite3"}
 
 
-def settings(names=tuple(DRIVERS)):
+def settings(names=tuple(DRIVERS), places=("connection", "pool", "transaction")):
     """The drivers with these names, each in every place where its connection can be."""
     for name in names:
         driver = DRIVERS[name]
         if forebay.backend == "python" and name not in ON_PURE_PYTHON:
             continue
-        for place in ("connection", "pool", "transaction"):
-            if place == "pool" and not driver.pooled:
+        for place in places:
+            # The pool is the same whether the driver begins transactions itself or not.
+            if place == "pool" and (not driver.pooled or name.endswith(("-transactions", "-autocommit"))):
                 continue
-            for loop in LOOPS if name in ON_BOTH_LOOPS else ["asyncio"]:
+            both = name in ON_BOTH_LOOPS and place == "connection"
+            for loop in LOOPS if both else ["asyncio"]:
                 yield pytest.param((driver, place, loop), id=f"{name}-{place}-{loop}")
 
 
@@ -133,10 +135,14 @@ def setting(request, tmp_path):
         database.close()
 
 
-@pytest.fixture
-def postgres_only(setting):
-    if not setting.driver.copies:
-        pytest.skip("the driver has no COPY")
+def copying(*more):
+    """The drivers that have COPY."""
+    names = [
+        name
+        for name, driver in DRIVERS.items()
+        if driver.copies and all(getattr(driver, each) for each in more)
+    ]
+    return pytest.mark.parametrize("setting", list(settings(names)), indirect=True)
 
 
 # ---- queries
@@ -440,10 +446,8 @@ def test_an_insert_that_replaces_the_rows_that_are_there(setting):
     assert setting.database.value("SELECT count(*) FROM t WHERE name = 'new'") == 100
 
 
+@pytest.mark.parametrize("setting", list(settings(places=["pool"])), indirect=True)
 def test_an_insert_without_a_transaction_is_committed_where_no_program_does_it(setting):
-    if setting.place != "pool":
-        pytest.skip("the program commits")
-
     async def case(setting):
         insert = sql.insert(setting.connection, "t", transaction=None)
         await pipeline(Readable.from_(rows(300)), insert)
@@ -470,7 +474,8 @@ def test_a_statement_that_is_run_for_each_row(setting):
 # ---- bytes
 
 
-def test_a_copy_out_that_is_read_to_its_end(setting, postgres_only):
+@copying()
+def test_a_copy_out_that_is_read_to_its_end(setting):
     async def case(setting):
         copy = sql.copy_out(setting.connection, setting.database.rows(20_000))
         text = b"".join([block async for block in copy])
@@ -480,7 +485,8 @@ def test_a_copy_out_that_is_read_to_its_end(setting, postgres_only):
     setting(case)
 
 
-def test_a_copy_out_that_is_left(setting, postgres_only):
+@copying()
+def test_a_copy_out_that_is_left(setting):
     async def case(setting):
         copy = sql.copy_out(setting.connection, setting.database.rows(2_000_000))
         async for _ in copy:
@@ -490,7 +496,8 @@ def test_a_copy_out_that_is_left(setting, postgres_only):
     setting(case)
 
 
-def test_a_copy_out_that_fails_in_the_middle(setting, postgres_only):
+@copying()
+def test_a_copy_out_that_fails_in_the_middle(setting):
     async def case(setting):
         copy = sql.copy_out(setting.connection, setting.database.error_at_5000)
         with pytest.raises(Exception, match="zero"):
@@ -501,7 +508,8 @@ def test_a_copy_out_that_fails_in_the_middle(setting, postgres_only):
     setting(case)
 
 
-def test_a_copy_in_that_is_committed(setting, postgres_only):
+@copying()
+def test_a_copy_in_that_is_committed(setting):
     async def case(setting):
         copy = sql.copy_in(setting.connection, "t")
         await pipeline(Readable.from_([b"1,o", b"ne\n2,two\n", b"3,three\n"]), copy)
@@ -512,7 +520,8 @@ def test_a_copy_in_that_is_committed(setting, postgres_only):
     assert setting.written() == 3
 
 
-def test_a_copy_in_of_bad_data(setting, postgres_only):
+@copying()
+def test_a_copy_in_of_bad_data(setting):
     async def case(setting):
         copy = sql.copy_in(setting.connection, "t")
         with pytest.raises(Exception, match="invalid input"):
@@ -523,10 +532,8 @@ def test_a_copy_in_of_bad_data(setting, postgres_only):
     assert setting.written() == 0
 
 
-def test_a_copy_in_gets_an_error_before_its_end(setting, postgres_only):
-    if not setting.driver.tells_early:
-        pytest.skip("the driver looks for an error at the end")
-
+@copying("tells_early")
+def test_a_copy_in_gets_an_error_before_its_end(setting):
     async def case(setting):
         copy = sql.copy_in(setting.connection, "t")
         sent = 0
@@ -547,7 +554,8 @@ def test_a_copy_in_gets_an_error_before_its_end(setting, postgres_only):
     assert setting.written() == 0
 
 
-def test_a_copy_in_that_is_destroyed(setting, postgres_only):
+@copying()
+def test_a_copy_in_that_is_destroyed(setting):
     async def case(setting):
         copy = sql.copy_in(setting.connection, "t")
         copy.write(b"1,one\n")

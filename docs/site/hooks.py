@@ -13,7 +13,14 @@ KINDS = {
     "doc": "Documentation",
 }
 # Pages that answer questions come first in the search. The drop-in has many names that occur elsewhere.
-BOOSTS = {"recipes/": 3, "faq.md": 3, "tutorial.md": 2, "glossary.md": 2, "reference/asyncio.md": 0.3}
+BOOSTS = {
+    "recipes/": 3,
+    "faq.md": 3,
+    "tutorial.md": 2,
+    "glossary.md": 2,
+    "reference/asyncio.md": 0.3,
+    "node-differences.md": 0.5,
+}
 
 
 def on_page_markdown(markdown, *, page, config, files):

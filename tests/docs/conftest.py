@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from support.postgres import find_programs, postgres_server
-
 ROOT = Path(__file__).parents[2]
 NEEDED = ("mkdocs", "material", "mkdocstrings_handlers", "griffe")
 
@@ -44,12 +42,3 @@ def build(folder):
     )
     assert done.returncode == 0, done.stderr
     unfinished.rename(folder)
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    """The URL of a PostgreSQL server."""
-    if find_programs() is None:
-        pytest.skip("PostgreSQL is needed: its programs initdb and postgres")
-    with postgres_server() as url:
-        yield url

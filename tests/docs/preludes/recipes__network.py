@@ -1,4 +1,5 @@
 import pytest
 
-pytest.importorskip("httptools")
+for name in ("httptools", "starlette", "aiohttp"):
+    pytest.importorskip(name)
 (folder / "big.bin").write_bytes(bytes(range(256)) * 1000)

@@ -1,7 +1,9 @@
-"""A module that does not compile fails the build of the package."""
+"""A module that does not compile fails the build of the package, and so does a missing compiler, before Cython."""
 
+import os
 import runpy
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -67,3 +69,23 @@ def test_a_failed_build_leaves_no_module_and_no_broken_c_code(build, tmp_path):
     assert built(tmp_path) == []
     assert not (tmp_path / "build" / "cython" / "broken.c").exists()
     assert (tmp_path / "build" / "cython" / "whole.c").exists()
+
+
+def test_a_missing_compiler_is_noticed_before_cython_runs(tmp_path):
+    program = (
+        "import sys, runpy; sys.argv = ['setup.py', '-q', 'build_ext', '--build-lib', sys.argv[1], '--build-temp', sys.argv[1]]; "
+        "runpy.run_path('setup.py')"
+    )
+    env = {name: value for name, value in os.environ.items() if not name.startswith("FOREBAY")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)],
+        cwd=SETUP.parent,
+        env=env | {"CC": str(tmp_path / "no-compiler")},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "FOREBAY_PURE=1" in done.stderr.splitlines()[-1]
+    assert "ythonizing" not in done.stdout

@@ -241,9 +241,11 @@ def test_count_of_an_unknown_path():
 
 
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
+@pytest.mark.timeout(400)
 def test_count(tmp_path):
     stored, against = tmp_path / "counts.json", tmp_path / "fewer.json"
-    done = page("count", "pipe", "--quick", "--save", str(stored))
+    # Valgrind takes a minute on a busy machine.
+    done = page("count", "pipe", "--quick", "--save", str(stored), timeout=300)
     assert_done(done)
     content = json.loads(stored.read_text())
     (row,) = content["measurements"][0]["rows"]

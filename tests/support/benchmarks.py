@@ -19,7 +19,7 @@ def environment(**more):
     return os.environ | {"PYTHONPATH": path, "FOREBAY_BACKEND": forebay.backend} | more
 
 
-def run(*arguments, **more):
+def run(*arguments, timeout=100, **more):
     """Run the interpreter on ``arguments``."""
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments],
@@ -27,7 +27,7 @@ def run(*arguments, **more):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=timeout,
         check=False,
     )
 

@@ -1,4 +1,4 @@
-"""A package of somebody else that is compiled against the installed forebay."""
+"""A package of another project that is compiled against the installed forebay."""
 
 import importlib.util
 import shutil

@@ -116,9 +116,15 @@ def changes_of(old: Measurement, new: Measurement) -> Iterator[Change]:
                 decides,
             )
         if row.ratio is not None and other.ratio is not None and row.beside == other.beside:
-            pair = f"{row.side} / {row.beside}" if row.ours else f"{row.beside} / {row.side}"
             yield Change(
-                new.comparison, row.case, pair, f"ratio of {row.unit}", other.ratio, row.ratio, False, True
+                new.comparison,
+                row.case,
+                row.pair,
+                f"ratio of {row.unit}",
+                other.ratio,
+                row.ratio,
+                False,
+                True,
             )
 
 

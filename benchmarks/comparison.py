@@ -22,8 +22,8 @@ from benchmarks.tables import measurement_text
 
 HERE = Path(__file__).parent
 
-# Options that say what to do with the results, and not how they come about.
-_OUTPUT = ("list", "json", "plot")
+# Options that are not stored: what to do with the results, and what may hold a password.
+_NOT_STORED = ("list", "json", "plot", "postgres")
 
 
 class Skipped(Exception):
@@ -129,7 +129,7 @@ class Comparison:
             measured.rows,
             known.versions(self.peers) | dict(measured.versions),
             missing,
-            {name: value for name, value in vars(options).items() if name not in _OUTPUT},
+            {name: value for name, value in vars(options).items() if name not in _NOT_STORED},
             measured.failures,
         )
         text = measurement_text(measurement)

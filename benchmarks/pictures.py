@@ -10,7 +10,7 @@ from benchmarks.results import Measurement, Row, Run, units
 
 OURS = "#2a7f9e"
 THEIRS = "#c05a2e"
-RATIO = "times as good as its peer (medians; lines from least to greatest)"
+RATIO = "how many times as good forebay is (medians; lines from least to greatest)"
 
 
 def load_pyplot() -> Any:
@@ -39,10 +39,7 @@ class Panel:
 
     @property
     def names(self) -> list[str]:
-        return [
-            f"{row.case}: {row.side} / {row.beside}" if self.of_ratios else f"{row.case}: {row.side}"
-            for row in self.rows
-        ]
+        return [f"{row.case}: {row.pair if self.of_ratios else row.side}" for row in self.rows]
 
     def draw(self, pyplot: Any, axes: Any) -> None:
         """Draw a bar for each row. Bars start at 0, and those of ratios, on a logarithmic axis, at 1."""
@@ -65,6 +62,9 @@ class Panel:
         return row.ratio.median >= 1 if self.of_ratios and row.ratio else row.ours
 
     def decorate(self, pyplot: Any, axes: Any) -> None:
+        if self.of_ratios:
+            axes.xaxis.set_major_locator(pyplot.matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_minor_formatter(pyplot.NullFormatter())
         axes.xaxis.set_major_formatter(pyplot.FuncFormatter(lambda value, _: f"{value:g}"))
         axes.invert_yaxis()
         axes.margins(y=0.01)

@@ -50,6 +50,11 @@ class Row:
         return self.side.startswith(OURS)
 
     @property
+    def pair(self) -> str:
+        """The two sides of its ratio, forebay first."""
+        return f"{self.side} / {self.beside}" if self.ours else f"{self.beside} / {self.side}"
+
+    @property
     def key(self) -> tuple[str, str, str]:
         return self.case, self.side, self.unit
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import traceback
 from collections.abc import Iterable
 
 from benchmarks.comparison import Comparison, Skipped, every_comparison
@@ -42,9 +43,17 @@ def run_each(chosen: Iterable[tuple[Comparison, argparse.Namespace]]) -> tuple[R
         progress(f"== {comparison.name}")
         try:
             measurement, text = comparison.run(options)
-        except (Skipped, ProgramFailed) as error:
-            how = "skipped" if isinstance(error, Skipped) else "failed"
-            said.append(f"{comparison.name} {how}: {error}")
+        except Skipped as error:
+            said.append(f"{comparison.name} skipped: {error}")
+            continue
+        except KeyboardInterrupt:
+            said.append(f"{comparison.name} interrupted; what was measured before is kept")
+            break
+        except Exception as error:
+            # Hours of other measurements must not be lost by it.
+            if not isinstance(error, ProgramFailed):
+                traceback.print_exc()
+            said.append(f"{comparison.name} failed: {str(error) or type(error).__name__}")
             continue
         measurements.append(measurement)
         said += [f"{comparison.name} failed in part: {failure}" for failure in measurement.failures]

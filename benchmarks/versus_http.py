@@ -100,7 +100,10 @@ def by_wrk(seconds: int, connections: int) -> Callable[[int, int, str], Result]:
     def measure(pid: int, port: int, path: str) -> Result:
         before = cpu_seconds(pid)
         command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}", f"http://{HOST}:{port}{path}"]
-        out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30).stdout
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds + 30)
+        if done.returncode != 0:
+            raise ProgramFailed(f"{' '.join(command)}: exit status {done.returncode}: {done.stderr}")
+        out = done.stdout
         if "Non-2xx" in out or "Socket errors" in out:
             raise ProgramFailed(out)
         requests = re.search(r"(\d+) requests in", out)

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from support.benchmarks import BENCHMARKS, HERE, assert_done, environment, rows_of, run, run_benchmarks
+from support.postgres import find_programs, postgres_server
 
 pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks/ is not here")
 
@@ -131,6 +132,23 @@ def test_versus_databases(tmp_path):
     assert rows[0]["side"] == "the driver's own"
     assert {row["beside"] for row in rows[1:]} == {"the driver's own"}
     assert "asyncpg" in done.stderr
+
+
+@pytest.mark.skipif(find_programs() is None, reason="needs PostgreSQL")
+def test_versus_databases_with_postgres(tmp_path):
+    pytest.importorskip("asyncpg")
+    stored = tmp_path / "results.json"
+    with postgres_server() as url:
+        arguments = ["--quick", "--rows", "50", "--only", "asyncpg", "--postgres", url]
+        done = run_benchmarks(".versus_databases", *arguments, "--json", str(stored))
+    assert_done(done)
+    rows = rows_of(stored)
+    assert len({row["case"] for row in rows}) == 4
+    assert all((row["ratio"] is None) == (row["side"] == "the driver's own") for row in rows)
+    (measurement,) = json.loads(stored.read_text())["measurements"]
+    assert measurement["versions"]["PostgreSQL"]
+    # A saved run keeps no password.
+    assert url not in stored.read_text()
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler")

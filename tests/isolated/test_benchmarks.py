@@ -176,6 +176,34 @@ def test_versus_http(tmp_path):
     )
 
 
+@pytest.mark.skipif(importlib.util.find_spec("pytest_benchmark") is None, reason="needs pytest-benchmark")
+def test_operations(tmp_path):
+    stored = tmp_path / "results.json"
+    done = run_benchmarks(".operations", "--quick", "--only", "streams", "--json", str(stored))
+    assert_done(done)
+    sides = {row["case"]: row["side"] for row in rows_of(stored)}
+    assert sides["streams: write_and_drain"] == "forebay"
+    assert sides["streams: asyncio_queue"] == "Python"
+
+
+def test_sides_of_operations():
+    """The names of tests say whose figures they are, and tests of one operation are one case."""
+    names = ["test_bench_lines[c-1KiB]", "test_bench_lines[python-1KiB]", "test_bench_lines[deque-1KiB]"]
+    names += ["test_find_bytearray[64B]", "test_pipe[4]", "test_cp", "test_send"]
+    script = "import json, sys; from benchmarks.operations import case_and_side as c; "
+    done = run("-c", script + "print(json.dumps([c('f', each) for each in sys.argv[1:]]))", *names)
+    assert_done(done)
+    assert json.loads(done.stdout) == [
+        ["f: lines 1KiB", "forebay"],
+        ["f: lines 1KiB", "forebay, pure"],
+        ["f: lines 1KiB", "deque"],
+        ["f: find_bytearray 64B", "Python"],
+        ["f: pipe 4", "forebay"],
+        ["f: cp", "Python"],
+        ["f: send", "forebay"],
+    ]
+
+
 @pytest.mark.parametrize("name", ["forebay", "forebay, async", "uvicorn", "granian"])
 def test_every_small_server_answers(name):
     if not name.startswith("forebay") and importlib.util.find_spec(name) is None:

@@ -113,7 +113,7 @@ class FromIterator(Readable):
                         return
                     else:
                         self._plain = kind
-                if not self._r_push(item, None):
+                if not self._r_push(item, None) or self._s_is_late():
                     self._pulling = False
                     return
         except Exception as error:

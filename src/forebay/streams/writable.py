@@ -190,7 +190,7 @@ class Writable(Stream):
             return Drained(self)
         if not self._s_constructed:
             self._s_check_started()
-        return DONE
+        return GIVE_WAY if self._s_is_late() else DONE
 
     def send(self, chunk: Any, encoding: str | None = None) -> Awaitable[None]:
         """Write a chunk, and wait for 'drain' if `write` returned False: ``await w.send(chunk)``.
@@ -218,7 +218,7 @@ class Writable(Stream):
             error = self._s_errored
             return failed(error if error is not None else self._w_refusal("send"))
         if self._w_write(chunk, encoding, None):
-            return DONE
+            return GIVE_WAY if self._s_is_late() else DONE
         return self.drain()
 
     def pipe(self, dest: Any, *, end: bool = True) -> Never:

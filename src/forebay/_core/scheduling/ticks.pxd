@@ -5,10 +5,16 @@ cimport forebay._core.scheduling.constants as k
 from forebay._core.scheduling.fifo cimport Fifo
 
 cdef Py_ssize_t _MANY_SLOTS
+cdef double _SLICE
+cdef Py_ssize_t _FIRST_STEP
+cdef Py_ssize_t _LONGEST_STEP
+cdef double _SHORT
+cdef double _LONG
 
 cdef class Ticked:
     cdef object _s_run_tick(self, int op, object arg)
 
+@cython.final
 cdef class TickQueue:
     cdef object _loop
     cdef Fifo _fifo             # target, op, argument: three slots for each tick
@@ -16,6 +22,16 @@ cdef class TickQueue:
     cdef bint _running          # inside a tick
     cdef bint _debug            # the loop is in debug mode
     cdef object _thread         # the identifier of the loop's thread
+    cdef Py_ssize_t _left       # operations until the clock is read
+    cdef Py_ssize_t _step       # operations between two looks at the clock
+    cdef bint _measuring        # the loop has not had a turn since `_began`
+    cdef bint _over             # the time is over: nothing goes on before the loop's turn
+    cdef double _began
+    cdef double _looked
+    cpdef bint late(self) except -1
+    @cython.locals(now=double)
+    cdef bint _look(self) except -1
+    cdef object _go_on(self)
     cdef object relieve(self)
     cpdef bint settle(self) except -1
     cpdef object drain(self)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from asyncio import get_running_loop
 from collections.abc import Callable
 from threading import get_ident
+from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.fields import give_defaults
@@ -24,6 +25,14 @@ if TYPE_CHECKING:
     import asyncio
 
 _MANY_SLOTS = 3 * 256
+# A flow works for this long before the loop gets its turn, in seconds of CPU time. What takes time because the machine is
+# busy does not count, so the order of events depends on the program alone.
+_SLICE = 0.004
+# The clock is read after a number of operations. The number grows while they are short, and shrinks while they are long.
+_FIRST_STEP = 16
+_LONGEST_STEP = 256
+_SHORT = _SLICE / 20
+_LONG = _SLICE / 5
 _ATTRIBUTE = "_forebay_ticks"
 
 
@@ -41,6 +50,12 @@ class TickQueue:
     _running: bool
     _debug: bool
     _thread: Any
+    _left: int
+    _step: int
+    _measuring: bool
+    _over: bool
+    _began: float
+    _looked: float
 
     # On the compiled backend the field exists even if a subclass does not call __init__.
     def __cinit__(self) -> None:
@@ -56,6 +71,46 @@ class TickQueue:
         self._running = False
         self._debug = loop.get_debug()
         self._thread = get_ident()
+        self._left = self._step = _FIRST_STEP
+        self._measuring = self._over = False
+
+    def late(self) -> bool:
+        """Count one operation. Return whether a flow has to stop, because the loop must have its turn first.
+
+        Ticks do not run either until then, so a flow that stops adds a tick with which it continues.
+        """
+        self._left -= 1
+        return self._left <= 0 and self._look()
+
+    def _look(self) -> bool:
+        if self._over:
+            return True
+        now = thread_time()
+        if not self._measuring:
+            self._measuring = True
+            self._began = now
+            self._loop.call_soon(self._turned)
+        else:
+            if now - self._began > _SLICE:
+                self._over = True
+                return True
+            if now - self._looked > _LONG:
+                self._step = max(1, self._step // 4)
+            elif now - self._looked < _SHORT:
+                self._step = min(_LONGEST_STEP, self._step * 2)
+        self._looked = now
+        self._left = self._step
+        return False
+
+    def _turned(self) -> None:
+        """Begin a new slice. The loop calls this in its next turn."""
+        self._measuring = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._over:
+            self._over = False
+            self._left = self._step
 
     def add(self, target: Any, op: int, arg: Any) -> None:
         if not self._scheduled:
@@ -76,31 +131,33 @@ class TickQueue:
     def settle(self) -> bool:
         """Run the ticks now, for a task that is about to wait. Return whether there were any.
 
-        Inside a tick nothing runs: the remaining ticks follow this one.
+        Inside a tick nothing runs: the remaining ticks follow this one. Nothing runs either while the loop must have its turn
+        first.
         """
-        if self._running or self._fifo.size == 0:
+        if self._running or self._over or self._fifo.size == 0:
             return False
         self._run_all()
         return True
 
     def drain(self) -> None:
         """Run all ticks. The loop calls this."""
+        self._go_on()
         try:
             self._run_all()
         finally:
-            # Ctrl-C leaves through the loop; the remaining ticks run in its next turn.
+            # After Ctrl-C, and when a flow was stopped, the remaining ticks run in the next turn of the loop.
             if self._fifo.size:
                 self._loop.call_soon(self.drain)
             else:
                 self._scheduled = False
 
     def _run_all(self) -> None:
-        """Run ticks until none is left. An exception of a tick goes to the loop's exception handler."""
+        """Run ticks until none is left or it is the loop's turn. The loop's exception handler gets an exception of a tick."""
         fifo = self._fifo
         outer = self._running
         self._running = True
         try:
-            while fifo.size:
+            while fifo.size and not self.late():
                 target = fifo.popleft()
                 op = fifo.popleft()
                 arg = fifo.popleft()

@@ -28,6 +28,7 @@ cdef class Lifecycle(HookOwner):
     cdef object _s_find(self, object name)
     cdef object _s_hook(self, object option, object method)
     cdef object _s_join_loop(self)
+    cdef bint _s_is_late(self) except -1
     cdef object _s_check_started(self)
     cdef object _s_check_loop(self, object what)
     cdef object _s_tell_error(self, object error)

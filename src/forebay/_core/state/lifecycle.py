@@ -115,6 +115,13 @@ class Lifecycle(HookOwner):
             self._s_queue = queue
         queue.add(self, op, arg)
 
+    def _s_is_late(self) -> bool:
+        """Count one operation. Return whether the stream has to wait for the loop's turn."""
+        if self._s_queue is None:
+            self._s_join_loop()
+        queue = self._s_queue
+        return bool(queue is not None and queue.late())
+
     def _s_check_started(self) -> None:
         """Raise if the subclass did not call the constructor. Only rare paths check this."""
         if not self._s_readable and not self._s_writable:

@@ -4,6 +4,7 @@ cimport forebay._core.state.constants as k
 cimport forebay._core.scheduling.calls as calls
 from forebay._core.data.chunk cimport byte_chunk
 from forebay._core.scheduling.fifo cimport Fifo
+from forebay._core.scheduling.ticks cimport TickQueue
 from forebay._core.state.readable_buffer cimport ReadableBuffer
 from forebay._core.data.stalls cimport Stalls
 from forebay._core.events cimport _returned
@@ -57,7 +58,8 @@ cdef class ReadableSide(ReadableBuffer):
     cdef object _r_emit_data(self, object chunk)
     @cython.locals(buffer=Fifo, left=Py_ssize_t)
     cdef Py_ssize_t _r_how_much(self, Py_ssize_t n) except -1
-    @cython.locals(wanted=Py_ssize_t, listener=Listener)
+    cdef object _r_flow_and_read(self)
+    @cython.locals(wanted=Py_ssize_t, listener=Listener, queue=TickQueue)
     cdef object _r_read(self, Py_ssize_t n)
     @cython.locals(raised=calls.Raised)
     cdef object _r_call_read(self)

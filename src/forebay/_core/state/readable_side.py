@@ -272,9 +272,15 @@ class ReadableSide(ReadableBuffer):
             self._r_sync = True
             if self._r_length == 0:
                 self._r_need_readable = True
+            # One stream's _read may read the next one, and so on.
             self._r_late = calls.crowded()
+            queue = self._s_queue
+            if queue is not None:
+                # TickQueue.late() without the call: a flow whose hooks do not wait would keep the loop.
+                queue._left -= 1
+                if queue._left <= 0 and queue._look():
+                    self._r_late = True
             if self._r_late:
-                # One stream's _read may read the next one, and so on.
                 self._s_tick(k.TICK_READ_LATE, None)
             else:
                 self._r_call_read()
@@ -392,7 +398,14 @@ class ReadableSide(ReadableBuffer):
 
     def _r_flow(self) -> None:
         while self._r_flowing == 1 and self._r_read(k.READ_ANY) is not None:
-            pass
+            if self._r_length > self._r_hwm and self._s_is_late():
+                self._s_tick(k.TICK_FLOW, None)
+                return
+
+    def _r_flow_and_read(self) -> None:
+        self._r_flow()
+        if self._r_flowing == 1 and not self._r_reading:
+            self._r_read(0)
 
     def _r_read_more(self) -> None:
         """Prefetch on a tick (R9)."""
@@ -434,9 +447,9 @@ class ReadableSide(ReadableBuffer):
                 self._r_read(0)
             self._r_resume_scheduled = False
             self._s_emit0("resume")
-            self._r_flow()
-            if self._r_flowing == 1 and not self._r_reading:
-                self._r_read(0)
+            self._r_flow_and_read()
+        elif op == k.TICK_FLOW:
+            self._r_flow_and_read()
         elif op == k.TICK_READABLE:
             self._r_announce_now()
         elif op == k.TICK_END:

@@ -229,7 +229,7 @@ class TransformSide(WritableSide):
     def _t_pull_outputs(self) -> None:
         """Push the outputs of a generator while there is room. `_t_release_held` continues later."""
         outputs = self._t_outputs
-        while self._t_outputs is outputs:
+        while outputs is not None and self._t_outputs is outputs:
             try:
                 value = next(outputs)
             except StopIteration:
@@ -248,6 +248,9 @@ class TransformSide(WritableSide):
                     self._t_done(error, None)
                 return
             if value is not None and not self._r_push(value, None) and self._r_length:
+                return
+            if self._s_is_late():
+                self._s_tick(k.TICK_OUTPUTS, None)
                 return
 
     def _t_push_output(self, value: Any) -> bool:
@@ -278,6 +281,9 @@ class TransformSide(WritableSide):
     def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == k.TICK_TRANSFORMED:
             self._w_written(None)
+        elif op == k.TICK_OUTPUTS:
+            if self._r_length == 0 or self._r_length < self._r_hwm:
+                self._t_pull_outputs()
         else:
             WritableSide._s_run_tick(self, op, arg)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from forebay._core.scheduling.hook_runner import is_awaitable
 
-__all__ = ["PlainItems", "async_iterable", "items_of", "write_each"]
+if TYPE_CHECKING:
+    from forebay._core.waiting.finished import Finished
+
+__all__ = ["PlainItems", "async_iterable", "items_of", "writable_again", "write_each"]
 
 
 def async_iterable(source: Any) -> AsyncIterable[Any]:
@@ -63,3 +67,13 @@ async def write_each(
         async for item in items:
             if not write(item):
                 await drained()
+
+
+async def writable_again(stream: Any, watch: Finished) -> None:
+    """Wait for 'drain'. A stream that does not need it had many writes, and the loop has its turn."""
+    if stream.destroyed or stream.errored is not None:
+        await watch
+    if stream.writable_need_drain:
+        await stream.drain()
+    else:
+        await asyncio.sleep(0)

@@ -15,7 +15,7 @@ from forebay._core.names import stream_name
 from forebay._core.representation import represent
 from forebay._core.scheduling.hook_runner import is_awaitable
 from forebay._core.scheduling.operation import Operation
-from forebay._core.scheduling.ticks import next_tick
+from forebay._core.scheduling.ticks import current_queue, next_tick
 from forebay._core.unfinished import Flow, give_up, shutting_down
 from forebay._core.waiting.finished import Finished, finished
 from forebay._system.direct_transfer import DirectTarget
@@ -30,7 +30,13 @@ from forebay.errors import (
 from forebay.stats import StreamStats, bottleneck, drawing, flow_stats
 from forebay.streams.from_iterable import from_iterable
 from forebay.streams.generics import Result_co
-from forebay.streams.joining.async_iterable import PlainItems, async_iterable, items_of, write_each
+from forebay.streams.joining.async_iterable import (
+    PlainItems,
+    async_iterable,
+    items_of,
+    writable_again,
+    write_each,
+)
 from forebay.streams.joining.destroyer import Destroyer
 from forebay.streams.joining.stage_checks import check_stages
 from forebay.streams.readable import Readable
@@ -62,6 +68,7 @@ class Pipeline(Operation[Result_co], Flow):
 
     def __init__(self, stages: tuple[Any, ...], signal: AbortSignal | None, end: bool) -> None:
         super().__init__()
+        self._ticks = current_queue()
         #: The stages, in order: streams, iterables and functions as they were given.
         self.stages: tuple[Any, ...] = stages
         self._outer = signal
@@ -336,7 +343,7 @@ class Pipeline(Operation[Result_co], Flow):
             if stream.writable_need_drain:
                 await stream.drain()
             write = partial(self._write, stream, index)
-            await write_each(iterator, write, partial(_writable_again, stream, watch))
+            await write_each(iterator, write, partial(writable_again, stream, watch))
             if self._end or stream is not self.stages[-1]:
                 stream.end()
                 await watch
@@ -350,7 +357,7 @@ class Pipeline(Operation[Result_co], Flow):
             self._place(error, index)
             raise error
         try:
-            return bool(stream.write(chunk))
+            return bool(stream.write(chunk)) and not self._ticks.late()
         except Exception as error:
             self._place(error, index)
             raise
@@ -443,12 +450,6 @@ def _wrong_return(index: int, wanted: str, made: Any) -> InvalidReturnValueError
 
 def _can_read(stream: Any) -> bool:
     return bool(stream._s_has_side(True) and stream.readable and not stream.readable_ended)
-
-
-async def _writable_again(stream: Any, watch: Finished) -> None:
-    if stream.destroyed or stream.errored is not None:
-        await watch
-    await stream.drain()
 
 
 @overload

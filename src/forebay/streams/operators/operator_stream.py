@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._core.abort import checked_signal
 from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
+from forebay._core.scheduling.ticks import next_tick
 from forebay._core.state import constants as state
 from forebay.errors import (
     AbortError,
@@ -216,6 +217,9 @@ class OperatorStream(Readable):
             if stream._s_queue is not None:
                 # If no item is passed on, the loop does not get its turn, and ticks would accumulate.
                 stream._s_queue.relieve()
+                if stream._r_length > stream._r_hwm and stream._s_queue.late():
+                    next_tick(self._pump)
+                    return
             item = None if stream._s_destroyed else stream._r_read(state.READ_ANY)
             if item is None:
                 if not self._slots:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from asyncio import sleep
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,10 @@ class Reducer:
             if stream._s_queue is not None:
                 # A loop over buffered data never returns to the event loop, and ticks would accumulate.
                 stream._s_queue.relieve()
+                if stream._r_length > stream._r_hwm and stream._s_queue.late():
+                    # The loop has its turn first. There is no item to go on with.
+                    self._index = len(self._steps)
+                    return sleep(0)
             item = None if stream._s_destroyed else stream._r_read(state.READ_ANY)
             if item is None:
                 return None

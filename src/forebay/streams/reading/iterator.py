@@ -46,6 +46,8 @@ class ReadableIterator:
             # A loop over buffered data never returns to the event loop, and ticks would accumulate.
             if stream._s_queue is not None:
                 stream._s_queue.relieve()
+                if stream._r_length > stream._r_hwm and stream._s_queue.late():
+                    return self._reading.next_after_a_turn()
             chunk = stream._r_read(k.READ_ANY)
             if chunk is not None:
                 return Ready(chunk)
@@ -135,6 +137,15 @@ class Reading:
             except asyncio.CancelledError:
                 self.finish(False)
                 raise
+
+    async def next_after_a_turn(self) -> Any:
+        """Give the loop its turn, then return the next chunk."""
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self.finish(False)
+            raise
+        return await self.next()
 
     def finish(self, completed: Any) -> None:
         """End the iteration: destroy the stream, or leave it open."""

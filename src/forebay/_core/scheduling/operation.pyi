@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -17,6 +17,8 @@ GIVE_WAY: _GiveWay
 class failed:
     def __init__(self, error: BaseException) -> None: ...
     def __await__(self) -> Generator[Any]: ...
+    def __iter__(self) -> failed: ...
+    def __next__(self) -> NoReturn: ...
 
 class Operation(Generic[_T_co]):
     _loop: asyncio.AbstractEventLoop

@@ -317,7 +317,7 @@ def _load_zstd() -> Any:
         except ImportError:
             continue
     raise ImportError(
-        "zstd needs Python 3.14 or backports.zstd; pip install forebay[zstd]", name=_ZSTD_MODULES[-1]
+        "zstd needs Python 3.14 or backports.zstd; pip install backports.zstd", name=_ZSTD_MODULES[-1]
     )
 
 

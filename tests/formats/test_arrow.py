@@ -692,7 +692,7 @@ def test_without_pyarrow_the_error_says_what_to_install(tmp_path):
     )
     lines = done.stdout.splitlines()
     assert len(lines) == 4
-    assert all("pip install forebay[arrow]" in line for line in lines)
+    assert all("pip install pyarrow" in line for line in lines)
 
 
 def test_memory_does_not_grow_with_the_file(run, tmp_path):

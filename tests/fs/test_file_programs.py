@@ -297,5 +297,6 @@ def test_random_programs(run, tmp_path, whole):
             raised += program.raised
         return raised
 
+    run.seconds = 200
     raised = run(main)
     assert len(run.errors) == raised

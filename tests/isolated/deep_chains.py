@@ -109,9 +109,11 @@ async def maps_given_up(length):
 
 
 async def maps_fail(length):
-    first = Readable(object_mode=True, read=silent)
+    def fail(size):
+        asyncio.get_running_loop().call_soon(first.destroy, ValueError("broken"))
+
+    first = Readable(object_mode=True, read=fail)
     stream = wrapped(first, length, lambda source: source.map(lambda x: x))
-    asyncio.get_running_loop().call_later(0.01, first.destroy, ValueError("broken"))
     await expect(ValueError, items_of(stream))
 
 

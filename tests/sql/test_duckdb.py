@@ -481,7 +481,7 @@ def test_without_duckdb_the_error_says_what_to_install():
         check=True,
         env=os.environ,
     )
-    assert done.stdout == "this connection needs duckdb; pip install forebay[duckdb]\n"
+    assert done.stdout == "this connection needs duckdb; pip install 'duckdb>=2' pyarrow\n"
 
 
 def test_record_batches_are_inserted_by_name(run, connection):

@@ -31,7 +31,7 @@ def load_pyarrow(module: str = "pyarrow") -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ImportError(f"Arrow data needs {module}; pip install forebay[arrow]", name=module) from error
+        raise ImportError(f"Arrow data needs {module}; pip install pyarrow", name=module) from error
 
 
 def is_batch(chunk: object) -> bool:

@@ -35,7 +35,7 @@ def adapt(connection: Any) -> Source | None:
         return None
     if not hasattr(connection, "appender"):
         raise InvalidStateError(
-            "this connection is of an older DuckDB; forebay needs 2.0: pip install forebay[duckdb]"
+            "this connection is of an older DuckDB; forebay needs 2.0: pip install 'duckdb>=2'"
         )
     return GivenSource(connection, lambda: ThreadSession(DuckdbSession(connection)))
 
@@ -43,7 +43,7 @@ def adapt(connection: Any) -> Source | None:
 def open_url(url: str | os.PathLike[str]) -> Source:
     """Return a source that opens a file. Without a path the database is in memory."""
     path = database_path(url) or ":memory:"
-    driver = library("duckdb", "forebay[duckdb]")
+    driver = library("duckdb", "'duckdb>=2' pyarrow")
 
     async def opened() -> Session:
         return await open_in_thread(lambda: DuckdbSession(driver.connect(path)))

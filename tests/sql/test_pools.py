@@ -111,4 +111,4 @@ def test_a_pool_gets_no_connection_back_that_is_not_usable(database, pool):
     # The pool opens another connection, so that the files that are open are not the same.
     asyncio.run(asyncio.wait_for(main(), 30))
     assert database.count() == 0
-    assert eventually(lambda: database.connections() == before)
+    assert eventually(lambda: database.connections() <= before)

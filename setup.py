@@ -45,36 +45,6 @@ SANITIZE = (
     " -DCYTHON_USE_FREELISTS=0 -DFOREBAY_REUSE=0"
 )
 
-# What each chunk, line and event passes is optimized for speed, by the counts of benchmarks.instructions; the rest for size,
-# which is a quarter smaller and faster to build.
-HOT = [
-    "_buffers.ring",
-    "_buffers.chunk_memory",
-    "_buffers.chunk_queue",
-    "_core.data.chunk",
-    "_core.data.stalls",
-    "_core.events",
-    "_core.scheduling.awaits",
-    "_core.scheduling.calls",
-    "_core.scheduling.fifo",
-    "_core.scheduling.hook_runner",
-    "_core.scheduling.ticks",
-    "_core.state.completion",
-    "_core.state.lifecycle",
-    "_core.state.pipe",
-    "_core.state.readable_buffer",
-    "_core.state.readable_side",
-    "_core.state.transform_side",
-    "_core.state.writable_queue",
-    "_core.state.writable_side",
-    "_system.syscalls",
-    "asyncio._compiled.attempts",
-    "asyncio._compiled.reader_core",
-    "streams.readable",
-    "streams.reading.iterator",
-    "streams.writable",
-]
-
 # Tables to unwind the stack are for C++ and debuggers, and a fifteenth of a module; so is space to align jumps.
 RELEASE = [
     *(
@@ -97,16 +67,15 @@ NEEDS = (
 )
 
 
-def flags(name: str) -> tuple[list[str], list[str]]:
-    """Return the arguments of the compiler and of the linker for a module."""
+def flags() -> tuple[list[str], list[str]]:
+    """Return the arguments of the compiler and of the linker."""
     if os.environ.get("FOREBAY_SANITIZE"):
         return SANITIZE.split(), ["-fsanitize=address,undefined"]
     if os.environ.get("FOREBAY_DEBUG"):
         return ["-O0", "-g", "-UNDEBUG"], []
     # Calls of hooks are to be inlined; gcc's bound for that is a little too low for them. clang has another one.
     clang = "clang" in (os.environ.get("CC") or get_config_var("CC") or "") or sys.platform == "darwin"
-    speed = ["-O2", *([] if clang else INLINING)] if name in HOT else ["-Os"]
-    return [*RELEASE, *speed], SMALL if sys.platform == "linux" else []
+    return [*RELEASE, "-O2", *([] if clang else INLINING)], SMALL if sys.platform == "linux" else []
 
 
 def refuse_platforms() -> None:
@@ -146,7 +115,7 @@ def extensions() -> list[Extension]:
     sources |= {name: f"src/forebay/{name.replace('.', '/')}.py" for name in COMPILED}
     modules = []
     for name, path in sources.items():
-        compile_args, link_args = flags(name)
+        compile_args, link_args = flags()
         modules.append(
             Extension(f"forebay.{name}", [path], extra_compile_args=compile_args, extra_link_args=link_args)
         )

@@ -113,13 +113,11 @@ def extensions() -> list[Extension]:
         return []
     sources = {name: f"ext/forebay/{name.replace('.', '/')}.pyx" for name in NATIVE}
     sources |= {name: f"src/forebay/{name.replace('.', '/')}.py" for name in COMPILED}
-    modules = []
-    for name, path in sources.items():
-        compile_args, link_args = flags()
-        modules.append(
-            Extension(f"forebay.{name}", [path], extra_compile_args=compile_args, extra_link_args=link_args)
-        )
-    return modules
+    compile_args, link_args = flags()
+    return [
+        Extension(f"forebay.{name}", [path], extra_compile_args=compile_args, extra_link_args=link_args)
+        for name, path in sources.items()
+    ]
 
 
 def translate(modules: list[Extension]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 import forebay
 from forebay import PassThrough, Readable, Transform, Writable, compose, merge, next_tick, pipeline
+from support.loops import LOOPS
 from support.streams import looped
 
 # A flow that takes as much, which is seconds of work, has kept the loop for itself.
@@ -258,3 +259,17 @@ async def test_a_flow_that_is_paused_by_another_task_goes_on_where_it_was(pause)
     wanted.enough = True
     await forebay.finished(source)
     assert taken == list(range(len(taken)))
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_reading_beside_the_loop_waits_for_no_turn(name):
+    async def main():
+        source = Source(Wanted())
+        source.on("readable", lambda: None)
+        await asyncio.sleep(0)
+        return source
+
+    with asyncio.Runner(loop_factory=LOOPS[name]) as runner:
+        source = runner.run(main())
+        assert [source.read() for _ in range(100_000)] == list(range(100_000))
+        source.destroy()

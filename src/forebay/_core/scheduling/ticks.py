@@ -85,6 +85,10 @@ class TickQueue:
     def _look(self) -> bool:
         if self._over:
             return True
+        if not self._loop.is_running():
+            # The call comes from outside the loop, which may be closed. No task waits for its turn.
+            self._left = self._step
+            return False
         now = thread_time()
         if not self._measuring:
             self._measuring = True

@@ -278,7 +278,8 @@ class ReadableSide(ReadableBuffer):
             if queue is not None:
                 # TickQueue.late() without the call: a flow whose hooks do not wait would keep the loop.
                 queue._left -= 1
-                if queue._left <= 0 and queue._look():
+                # The look may run the garbage collector and with it foreign code, such as destroy().
+                if queue._left <= 0 and (queue._look() or self._s_destroyed):
                     self._r_late = True
             if self._r_late:
                 self._s_tick(k.TICK_READ_LATE, None)

@@ -8,7 +8,7 @@ import pytest
 
 import forebay
 from forebay import Readable, Writable, pipeline, sql
-from support.drivers import DRIVERS, MariaDB, Postgres, close_of
+from support.drivers import DRIVERS, MariaDB, Postgres, Sqlite, close_of
 from support.loops import LOOPS, Run
 
 # The row that the program itself writes before a stream takes part in its transaction.
@@ -397,6 +397,29 @@ def test_an_insert_that_is_destroyed(setting):
             insert.write(row)
         while insert.rows_written < 1_000:
             await asyncio.sleep(0.001)
+        insert.destroy()
+        return insert, "usable"
+
+    setting(case)
+    assert setting.written() == 0
+
+
+@pytest.mark.parametrize(
+    "setting",
+    list(settings([name for name, driver in DRIVERS.items() if driver.database is Sqlite], ["transaction"])),
+    indirect=True,
+)
+def test_an_insert_that_is_destroyed_in_the_middle_of_a_slow_row_leaves_the_transaction_of_the_program(
+    setting,
+):
+    async def case(setting):
+        count = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 3000000) SELECT count(*) FROM c"
+        statement = f"INSERT INTO t (id, name) SELECT {setting.driver.mark}, 'slow' WHERE ({count}) > 0"
+        insert = sql.insert(setting.connection, statement)
+        insert.write(setting.driver.row(1))
+        # The row takes about a second.
+        await asyncio.sleep(0.2)
+        assert insert.rows_written == 0
         insert.destroy()
         return insert, "usable"
 

@@ -118,6 +118,8 @@ class BlockingSession(ABC):
     takes_batches = False
     #: Whether `interrupt` itself waits for the server. Then it is called in a worker.
     interrupt_blocks = False
+    #: Whether a transaction survives that a write in it is interrupted. Otherwise writes come to their end.
+    write_is_interruptible = True
 
     def __init__(self) -> None:
         self._levels = Levels()
@@ -282,6 +284,16 @@ class ThreadSession(Session):
             if not future.cancelled():
                 # Mark the error of the interrupted call as retrieved.
                 future.exception()
+            raise
+
+    async def call_to_end(self, job: Callable[..., T], *args: Any) -> T:
+        """Run ``job(*args)`` in the thread. Cancelling waits for its end and stops nothing."""
+        future = self._thread.run(partial(job, *args))
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])
+            _heard(future)
             raise
 
     async def _opened(self, end: str, job: Callable[..., T], *args: Any) -> T:
@@ -452,11 +464,12 @@ class _ThreadCursor(Cursor):
 
 class _ThreadRowSink(RowSink):
     def __init__(self, session: ThreadSession, blocking: BlockingRowSink) -> None:
-        self._session = session
         self._blocking = blocking
+        self._session = session
+        self._call = session.call if session.blocking.write_is_interruptible else session.call_to_end
 
     async def write(self, rows: list[Any]) -> None:
-        await self._session.call(self._blocking.write, rows)
+        await self._call(self._blocking.write, rows)
 
     async def finish(self) -> None:
         await self._session.call(self._blocking.finish)

@@ -17,6 +17,10 @@ __all__ = ["AiosqliteSession", "adapt"]
 
 T = TypeVar("T")
 
+# Seconds that a write which was cancelled may still take. An INSERT that is interrupted rolls the whole transaction back, also
+# what the program did in it before the stream.
+_WRITE_SECONDS = 3.0
+
 
 def adapt(connection: Any) -> Source | None:
     """Return the source for a connection of aiosqlite."""
@@ -35,12 +39,17 @@ class AiosqliteSession(Session):
         super().__init__()
         self._connection = connection
 
-    async def call(self, work: Awaitable[T]) -> T:
-        """Run a call of the driver. Cancelling interrupts it and waits for its end; a cursor that it has opened is closed."""
+    async def call(self, work: Awaitable[T], patience: float = 0.0) -> T:
+        """Run a call of the driver. Cancelling interrupts it after ``patience`` seconds and waits for its end.
+
+        A cursor that it has opened is closed.
+        """
         future = asyncio.ensure_future(work)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
+            if patience:
+                await asyncio.wait([future], timeout=patience)
             while not future.done():
                 await self._connection.interrupt()
                 # Once more, if the driver's thread had not begun with the call.
@@ -118,7 +127,7 @@ class _AiosqliteSink(RowSink):
     async def write(self, rows: list[Any]) -> None:
         if self._statement is None:
             self._statement = row_statement(self._plan, len(rows[0]))
-        await self._session.call(self._many(self._statement, rows))
+        await self._session.call(self._many(self._statement, rows), _WRITE_SECONDS)
 
     async def _many(self, statement: str, rows: list[Any]) -> None:
         cursor = await self._connection.executemany(statement, rows)

@@ -151,6 +151,11 @@ class DbapiSession(BlockingSession):
         """See `BlockingSession.interrupt_blocks`."""
         return not hasattr(self._connection, "interrupt")
 
+    @property
+    def write_is_interruptible(self) -> bool:  # type: ignore[override]
+        """See `BlockingSession.write_is_interruptible`. A connection that has ``interrupt`` is one of SQLite's relatives."""
+        return not hasattr(self._connection, "interrupt")
+
     def is_usable(self) -> bool:
         """See `Session.is_usable`."""
         return not self._unread and not getattr(self._connection, "closed", False)

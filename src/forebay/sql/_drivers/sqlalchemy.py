@@ -35,6 +35,8 @@ T = TypeVar("T")
 # Seconds in which a call may come to its end after the stream was destroyed: SQLAlchemy closes a connection whose call is
 # cancelled.
 _PATIENCE_SECONDS = 0.25
+# The same for a write. With its connection the transaction is lost, also what the program did in it before the stream.
+_WRITE_SECONDS = 3.0
 # Seconds in which the driver stops a statement.
 _STOP_SECONDS = 2.0
 
@@ -68,13 +70,13 @@ class SqlalchemySession(Session):
         self._raw: Any = None
         self._driver: Session | None = None
 
-    async def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a call. It is cancelled only if it does not end soon."""
+    async def call(self, work: Coroutine[Any, Any, T], patience: float = _PATIENCE_SECONDS) -> T:
+        """Run a call. When cancelled, it has ``patience`` seconds to come to its end before it is stopped."""
         task = asyncio.get_running_loop().create_task(work)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
-            await asyncio.wait([task], timeout=_PATIENCE_SECONDS)
+            await asyncio.wait([task], timeout=patience)
             if not task.done() and await self._stop_below():
                 await asyncio.wait([task], timeout=_STOP_SECONDS)
             if not task.done():
@@ -270,7 +272,7 @@ class _ManySink(RowSink):
     async def write(self, rows: list[Any]) -> None:
         if not isinstance(rows[0], dict):
             raise InvalidArgTypeError(f"SQLAlchemy's statements take rows with names: dicts; got {rows[0]!r}")
-        await self._session.call(self._session._connection.execute(self._statement, rows))
+        await self._session.call(self._session._connection.execute(self._statement, rows), _WRITE_SECONDS)
 
     async def finish(self) -> None:
         return

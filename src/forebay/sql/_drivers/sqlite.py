@@ -52,6 +52,8 @@ class SqliteSession(BlockingSession):
     """A connection of sqlite3."""
 
     driver = "sqlite3"
+    # An INSERT that is interrupted rolls the whole transaction back, also what the program did in it before the stream.
+    write_is_interruptible = False
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         super().__init__()

@@ -413,12 +413,12 @@ def test_an_insert_that_is_destroyed_in_the_middle_of_a_slow_row_leaves_the_tran
     setting,
 ):
     async def case(setting):
-        count = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 3000000) SELECT count(*) FROM c"
+        count = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 600000) SELECT count(*) FROM c"
         statement = f"INSERT INTO t (id, name) SELECT {setting.driver.mark}, 'slow' WHERE ({count}) > 0"
         insert = sql.insert(setting.connection, statement)
         insert.write(setting.driver.row(1))
-        # The row takes about a second.
-        await asyncio.sleep(0.2)
+        # The row takes a few tenths of a second.
+        await asyncio.sleep(0.03)
         assert insert.rows_written == 0
         insert.destroy()
         return insert, "usable"

@@ -99,8 +99,16 @@ class AiosqliteSession(Session):
         await self._connection.close()
 
     def terminate(self) -> None:
-        """Interrupt what runs; the driver's thread closes the connection as soon as it is free."""
-        self._connection.stop()
+        """Interrupt what runs. `discard` closes the connection: after ``stop`` the program's own ``close`` would never return."""
+        work = self._connection.interrupt()
+        # It waits for nothing.
+        with contextlib.suppress(StopIteration, ValueError):
+            work.send(None)
+
+    async def discard(self) -> None:
+        """See `Session.discard`."""
+        self.terminate()
+        await self._connection.close()
 
 
 class _AiosqliteCursor(Cursor):

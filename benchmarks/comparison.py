@@ -26,6 +26,10 @@ HERE = Path(__file__).parent
 _NOT_STORED = ("list", "json", "plot", "postgres")
 
 
+# The comparisons without another library or program beside forebay.
+ALONE = ("hooks", "operations", "instructions")
+
+
 class Skipped(Exception):
     """A comparison cannot run; the text says why."""
 
@@ -174,10 +178,10 @@ def matches(case: str, patterns: Sequence[str]) -> bool:
 
 
 def every_comparison() -> dict[str, Comparison]:
-    """All comparisons by name: those of the modules ``versus_*``, the single operations and the instruction counts."""
+    """All comparisons by name: those of the modules ``versus_*``, and those that are about forebay alone."""
     names = sorted(path.stem for path in HERE.glob("versus_*.py"))
     found = {}
-    for name in [*names, "operations", "instructions"]:
+    for name in [*names, *ALONE]:
         comparison: Comparison = importlib.import_module(f"benchmarks.{name}").COMPARISON
         found[comparison.name] = comparison
     return found

@@ -34,7 +34,7 @@ def test_every_comparison_takes_the_same_options_and_lists_its_cases():
     )
     assert_done(done)
     found = json.loads(done.stdout)
-    assert sorted(found) == sorted([*MODULES, "instructions", "operations"])
+    assert sorted(found) == sorted([*MODULES, "hooks", "instructions", "operations"])
     for name, (text, cases) in found.items():
         assert all(option in text for option in COMMON_OPTIONS), name
         assert len(set(cases)) == len(cases) > 1, name
@@ -184,6 +184,28 @@ def test_operations(tmp_path):
     sides = {row["case"]: row["side"] for row in rows_of(stored)}
     assert sides["streams: write_and_drain"] == "forebay"
     assert sides["streams: asyncio_queue"] == "Python"
+
+
+def test_hooks(tmp_path):
+    """Every case runs on both sides, and its price is the ratio of forebay to the hooks alone."""
+    stored = tmp_path / "results.json"
+    done = run_benchmarks(".hooks", "--quick", "--share", "0.002", "--json", str(stored))
+    assert_done(done)
+    rows = rows_of(stored)
+    assert [row["side"] for row in rows] == ["forebay", "the hooks alone"] * (len(rows) // 2)
+    lines = dict(
+        line.rsplit(None, 2)[:2] for line in done.stdout.split("How many times")[1].splitlines()[4:-2]
+    )
+    for ours, bare in zip(rows[::2], rows[1::2], strict=True):
+        price = ours["sample"]["median"] / bare["sample"]["median"]
+        assert float(lines[ours["case"]]) == pytest.approx(price, rel=0.01, abs=0.006)
+    assert len(lines) == len(rows) // 2
+
+
+def test_the_cases_of_hooks_call_the_same_functions():
+    """Both sides of a case give the same calls to its hooks; a side that does less would be no comparison."""
+    done = run(str(HERE / "hook_calls.py"))
+    assert_done(done)
 
 
 def test_sides_of_operations():

@@ -10,13 +10,18 @@ import forebay
 N = 20
 
 
+def name_of(code):
+    """The name of a function without that of the side that defines it."""
+    return code.co_qualname.removeprefix("bare_")
+
+
 def calls_of(moves):
     """How often each function of the module is called in one run."""
     calls = Counter()
 
     def profile(frame, event, argument):
         if event == "call" and frame.f_code.co_filename == hook_cases.__file__:
-            calls[frame.f_code.co_qualname, frame.f_code.co_firstlineno] += 1
+            calls[name_of(frame.f_code)] += 1
 
     async def main():
         sys.setprofile(profile)
@@ -26,6 +31,8 @@ def calls_of(moves):
             sys.setprofile(None)
 
     forebay.run(main)
+    # A coroutine is called again whenever it goes on.
+    del calls[name_of(moves.__code__)]
     return calls
 
 
@@ -36,6 +43,4 @@ for case in hook_cases.CASES.values():
     assert all(abs(count - bare[name]) <= 3 for name, count in common.items()), (case.name, ours, bare)
     # Creating a stream calls nothing of the user's, and PassThrough has no hook.
     assert common or case.name == "creation", (case.name, ours, bare)
-    only_ours = {name for name, count in ours.items() if count >= N and name not in bare}
-    assert all("lambda" in name[0] for name in only_ours), (case.name, only_ours)
 print(len(hook_cases.CASES), "cases")

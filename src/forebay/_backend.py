@@ -16,8 +16,8 @@ from typing import Any
 
 __all__ = ["backend"]
 
-# All modules are compiled or none is; this one imports no other.
-_COMPILED = "forebay._core.scheduling.calls"
+# All modules are compiled or none is; this one imports no other, and is small.
+_COMPILED = "forebay._core.scheduling.fifo"
 
 
 class _SourceFinder:

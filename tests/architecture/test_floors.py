@@ -34,7 +34,7 @@ FLOORS = {
     "cli": 7,
 }
 # They name the public classes and run the command.
-WITHOUT_FLOOR = {"__init__", "__main__"}
+WITHOUT_FLOOR = {"__init__", "__main__", "_public"}
 # Where an import inside a function is allowed: the command imports what its arguments ask for.
 MAY_IMPORT_LATE = ("forebay.cli",)
 

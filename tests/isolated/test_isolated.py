@@ -138,3 +138,52 @@ def test_other_platforms_are_refused_in_one_line(pretend, message):
     done = python(f"{pretend}; import forebay")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"ImportError: {message}"
+
+
+# ---- what an import loads
+
+
+def loaded(program):
+    """The modules that are loaded after a program."""
+    done = python(f"{program}\nprint(*sorted(sys.modules))")
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_the_package_alone_loads_neither_streams_nor_asyncio():
+    names = loaded("import forebay; forebay.backend; forebay.__version__")
+    assert "asyncio" not in names
+    assert not {name for name in names if name.startswith(("forebay._core.state", "forebay.streams"))}
+
+
+def test_a_public_name_loads_all_of_them_once():
+    program = (
+        "import forebay\n"
+        "first = forebay.Readable\n"
+        "assert {'Writable', 'errors'} <= set(vars(forebay))\n"
+        "assert forebay.Readable is first\n"
+        "from forebay import *\n"
+        "assert Readable is first\n"
+        "assert set(forebay.__all__) <= set(globals())\n"
+    )
+    assert "forebay.fs" in loaded(program)
+    assert "forebay.fs" not in loaded("import forebay; forebay.Readable; forebay.errors.StreamError")
+
+
+def test_every_way_to_a_public_name_on_a_fresh_package():
+    for way in (
+        "import forebay; assert forebay.errors.StreamError",
+        "import forebay; assert 'Readable' in dir(forebay) and 'create_read_stream' in dir(forebay)",
+        "import forebay; assert forebay.fs.ReadStream",
+        "from forebay import create_write_stream, Transform",
+        "from forebay import errors, streams, net, http",
+    ):
+        loaded(way)
+
+
+def test_a_name_that_does_not_exist():
+    done = python("import forebay; forebay.Raedable")
+    assert done.stderr.splitlines()[-1].startswith(
+        "AttributeError: module 'forebay' has no attribute 'Raedable'"
+    )
+    assert "asyncio" not in loaded("import forebay; assert not hasattr(forebay, '__wrapped__')")

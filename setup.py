@@ -24,6 +24,7 @@ NATIVE = [
     "_core.scheduling.awaits",
     "_core.scheduling.calls",
     "_system.syscalls",
+    "_tls.records",
     "_core.scheduling.fifo",
     "asyncio._compiled.receive_area",
     "asyncio._compiled.attempts",

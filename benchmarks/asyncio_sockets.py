@@ -67,9 +67,10 @@ async def receive(which: str, share: float) -> float:
     return spent / received * 1e9
 
 
-def echo_client(address: tuple[str, int], size: int, count: int, over_tls: bool) -> None:
+def echo_client(address: tuple[str, int], message: bytes, count: int, over_tls: bool) -> None:
     """Send messages and wait for each to come back; blocking calls in a process of their own."""
-    message, room = bytes(size), bytearray(size)
+    size = len(message)
+    room = bytearray(size)
     plain = socket.create_connection(address)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     with tls_client().wrap_socket(plain, server_hostname="localhost") if over_tls else plain as peer:
@@ -123,17 +124,18 @@ def serve_by_callbacks(done: asyncio.Future[float]) -> tuple[str, int]:
 async def serve_by_streams(
     which: str, size: int, done: asyncio.Future[float], context: ssl.SSLContext | None
 ) -> tuple[str, int]:
-    """Serve one client with streams; the clock starts when its connection is made."""
+    """Serve one client with streams, whole messages or lines (size 0); the clock starts when its connection is made."""
 
     async def serve(reader: Any, writer: Any) -> None:
         started = time.process_time()
         try:
-            while True:
-                writer.write(await reader.readexactly(size))
+            while data := await (reader.readexactly(size) if size else reader.readline()):
+                writer.write(data)
                 await writer.drain()
         except asyncio.IncompleteReadError:
-            done.set_result(time.process_time() - started)
-            writer.close()
+            pass
+        done.set_result(time.process_time() - started)
+        writer.close()
 
     if which == "aiofastnet":
         start = partial(importlib.import_module("aiofastnet").start_server, asyncio.get_running_loop())
@@ -144,17 +146,20 @@ async def serve_by_streams(
     return address
 
 
-async def echo(which: str, size: int, count: int, *, over_tls: bool = False) -> float:
-    """Seconds of the server for a message."""
+async def echo(which: str, size: int, count: int, *, over_tls: bool = False, lines: int = 0) -> float:
+    """Seconds of the server for a message. ``lines``: a message is so many lines of ``size`` bytes, echoed one by one."""
     done = asyncio.get_running_loop().create_future()
     if which == "callbacks":
         address = serve_by_callbacks(done)
     else:
-        address = await serve_by_streams(which, size, done, tls_server() if over_tls else None)
+        address = await serve_by_streams(
+            which, 0 if lines else size, done, tls_server() if over_tls else None
+        )
     child = os.fork()
     if child == 0:
         try:
-            echo_client(address, size, count, over_tls)
+            line = bytes(size - 1) + b"\n"
+            echo_client(address, line * lines if lines else bytes(size), count, over_tls)
         finally:
             os._exit(0)
     spent: float = await done
@@ -172,6 +177,18 @@ async def echo_64k(which: str, share: float) -> float:
 
 async def tls_echo_1k(which: str, share: float) -> float:
     return await echo(which, 1024, part(10000, share), over_tls=True)
+
+
+async def tls_lines(which: str, share: float) -> float:
+    return await echo(which, 100, part(10000, share), over_tls=True, lines=1)
+
+
+async def tls_burst_of_lines(which: str, share: float) -> float:
+    return await echo(which, 100, part(2000, share), over_tls=True, lines=50)
+
+
+async def tls_echo_256k(which: str, share: float) -> float:
+    return await echo(which, 262144, part(700, share), over_tls=True)
 
 
 async def tls_echo_64k(which: str, share: float) -> float:
@@ -242,6 +259,9 @@ CASES = {
     "echo 1 KiB": SocketCase(echo_1k, peers=ECHO),
     "echo 64 KiB": SocketCase(echo_64k, peers=ECHO),
     "TLS echo 1 KiB": SocketCase(tls_echo_1k, peers=ECHO[:2], needs="certificate"),
+    "TLS lines": SocketCase(tls_lines, peers=ECHO[:2], needs="certificate"),
+    "TLS bursts of 50 lines": SocketCase(tls_burst_of_lines, peers=ECHO[:2], needs="certificate"),
+    "TLS echo 256 KiB": SocketCase(tls_echo_256k, peers=ECHO[:2], needs="certificate"),
     "TLS echo 64 KiB": SocketCase(tls_echo_64k, peers=ECHO[:2], needs="certificate"),
     "redis GET 100 B": SocketCase(redis_get_100, needs="redis"),
     "redis GET 100 KB": SocketCase(redis_get_100k, needs="redis"),

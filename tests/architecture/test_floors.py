@@ -18,6 +18,7 @@ FLOORS = {
     "_system": 1,
     "_buffers": 1,
     "_core": 2,
+    "_tls": 2,
     "streams": 3,
     "_run": 3,
     "codecs": 4,

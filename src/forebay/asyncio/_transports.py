@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 import asyncio
 import sys
+from asyncio import sslproto
 from contextlib import suppress
 from typing import Any
 
@@ -28,6 +29,7 @@ _NEEDED = (
     "_read_ready_cb",
     "_sock_fd",
 )
+_WELL_ADJUSTED = (_SOCKET_TRANSPORT, sslproto._SSLProtocolTransport)
 _has_needed: bool | None = None
 # If code overrides or patches one of these methods, forebay calls it.
 _OWN_CALLS = ("write", "_read_ready", "_read_ready__get_buffer", "_add_reader")
@@ -82,7 +84,7 @@ def is_uvloops(transport: Any) -> bool:
 
 def adjust(transport: Any) -> None:
     """Correct the unsuitable defaults of a transport."""
-    if type(transport) is _SOCKET_TRANSPORT:
+    if type(transport) in _WELL_ADJUSTED:
         return
     try:
         low, high = transport.get_write_buffer_limits()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from forebay.asyncio import _tls
+from forebay.asyncio._loop_area import area_of
 from forebay.asyncio.protocol import StreamReaderProtocol
 from forebay.asyncio.reader import DEFAULT_LIMIT, StreamReader
 from forebay.asyncio.writer import StreamWriter
@@ -13,13 +16,56 @@ from forebay.asyncio.writer import StreamWriter
 Connected = Callable[[StreamReader, StreamWriter], Any]
 
 
-def _server_factory(connected: Connected, limit: int) -> Callable[[], StreamReaderProtocol]:
+#: The options of a connection that are for TLS.
+_TLS_OPTIONS = ("ssl_handshake_timeout", "ssl_shutdown_timeout")
+
+
+def _server_factory(
+    connected: Connected, limit: int, options: dict[str, Any]
+) -> tuple[Callable[[], Any], dict[str, Any]]:
+    """Return the factory of a server's protocols, and the options that are left for the loop."""
     loop = asyncio.get_running_loop()
 
     def factory() -> StreamReaderProtocol:
         return StreamReaderProtocol(StreamReader(limit=limit, loop=loop), connected, loop=loop)
 
-    return factory
+    context = options.get("ssl")
+    if not context or isinstance(context, bool) or not _tls.has_own_tls(loop):
+        return factory, options
+    tls, others = _split(options)
+
+    def encrypting_factory() -> _tls.TlsProtocol:
+        return _tls.TlsProtocol(loop, factory(), context, None, area_of(loop), server_side=True, **tls)
+
+    return encrypting_factory, others
+
+
+def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options of TLS, and those of the connection below it."""
+    tls = {name: options[name] for name in _TLS_OPTIONS if name in options}
+    return tls, {name: value for name, value in options.items() if name != "ssl" and name not in tls}
+
+
+async def _connect(
+    connect: Callable[..., Any], limit: int, needs: str, default_name: Any, options: dict[str, Any]
+) -> tuple[StreamReader, StreamWriter]:
+    """Connect by a method of the loop. ``needs`` is the error if TLS has no ``server_hostname``, nor the default."""
+    loop = asyncio.get_running_loop()
+    reader = StreamReader(limit=limit, loop=loop)
+    protocol = StreamReaderProtocol(reader, loop=loop)
+    if not options.get("ssl") or not _tls.has_own_tls(loop):
+        transport, _ = await connect(lambda: protocol, **options)
+        return reader, StreamWriter(transport, protocol, reader, loop)
+    tls, others = _split(options)
+    name = others.pop("server_hostname", None)
+    if name is None:
+        if not default_name:
+            raise ValueError(needs)
+        name = default_name
+    transport = await _tls.connect(
+        loop, partial(connect, **others), protocol, area_of(loop), options["ssl"], name, tls
+    )
+    return reader, StreamWriter(transport, protocol, reader, loop)
 
 
 async def open_connection(
@@ -36,11 +82,11 @@ async def open_connection(
     Returns:
         A reader and a writer.
     """
-    loop = asyncio.get_running_loop()
-    reader = StreamReader(limit=limit, loop=loop)
-    protocol = StreamReaderProtocol(reader, loop=loop)
-    transport, _ = await loop.create_connection(lambda: protocol, host, port, **kwds)
-    return reader, StreamWriter(transport, protocol, reader, loop)
+    create = asyncio.get_running_loop().create_connection
+    needs = "You must set server_hostname when using ssl without a host"
+    return await _connect(
+        lambda factory, **others: create(factory, host, port, **others), limit, needs, host, kwds
+    )
 
 
 async def start_server(
@@ -64,7 +110,8 @@ async def start_server(
         The server.
     """
     loop = asyncio.get_running_loop()
-    return await loop.create_server(_server_factory(client_connected_cb, limit), host, port, **kwds)
+    factory, options = _server_factory(client_connected_cb, limit, kwds)
+    return await loop.create_server(factory, host, port, **options)
 
 
 async def open_unix_connection(
@@ -80,11 +127,9 @@ async def open_unix_connection(
     Returns:
         A reader and a writer.
     """
-    loop = asyncio.get_running_loop()
-    reader = StreamReader(limit=limit, loop=loop)
-    protocol = StreamReaderProtocol(reader, loop=loop)
-    transport, _ = await loop.create_unix_connection(lambda: protocol, path, **kwds)
-    return reader, StreamWriter(transport, protocol, reader, loop)
+    create = asyncio.get_running_loop().create_unix_connection
+    needs = "you have to pass server_hostname when using ssl"
+    return await _connect(lambda factory, **others: create(factory, path, **others), limit, needs, None, kwds)
 
 
 async def start_unix_server(
@@ -102,4 +147,5 @@ async def start_unix_server(
         The server.
     """
     loop = asyncio.get_running_loop()
-    return await loop.create_unix_server(_server_factory(client_connected_cb, limit), path, **kwds)
+    factory, options = _server_factory(client_connected_cb, limit, kwds)
+    return await loop.create_unix_server(factory, path, **options)

@@ -5,33 +5,18 @@ from __future__ import annotations
 import asyncio
 import sys
 from asyncio import coroutines, events
-from contextlib import suppress
 from typing import Any
 
 from forebay._core.representation import represent
 from forebay.asyncio._compiled.method_descriptors import own_methods
 from forebay.asyncio._compiled.protocol_core import ProtocolCore
 from forebay.asyncio._compiled.reader_core import ReaderCore
-from forebay.asyncio._compiled.receive_area import Area
+from forebay.asyncio._loop_area import area_of
 from forebay.asyncio._stand_in_class import StandInMeta, stand_in
 from forebay.asyncio._transports import adjust, is_asyncios_socket, is_uvloops
 from forebay.asyncio._uvloop_protocol import Face
 from forebay.asyncio.reader import StreamReader
 from forebay.asyncio.writer import StreamWriter
-
-#: Bytes that are received at once.
-AREA_BYTES = 1 << 18
-_AREA = "_forebay_area"
-
-
-def _area_of(loop: asyncio.AbstractEventLoop) -> Area:
-    """Return the memory that a loop receives into."""
-    area: Area | None = getattr(loop, _AREA, None)
-    if area is None:
-        area = Area(AREA_BYTES)
-        with suppress(AttributeError):  # no loop, or one that has room for nothing
-            setattr(loop, _AREA, area)
-    return area
 
 
 class StreamReaderProtocol(
@@ -74,7 +59,7 @@ class StreamReaderProtocol(
         )
         # asyncio takes a descriptor out of its selector to pause a transport. Most readers are empty again before
         # more comes, so that is left until it does. uvloop must not be paused from within get_buffer().
-        self._set_up(_area_of(loop), plain, isinstance(loop, asyncio.BaseEventLoop))
+        self._set_up(area_of(loop), plain, isinstance(loop, asyncio.BaseEventLoop))
 
     def __repr__(self) -> str:
         return represent(self, self._state_text)

@@ -8,9 +8,12 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from forebay.asyncio import _tls
 from forebay.asyncio._compiled.method_descriptors import own_methods
 from forebay.asyncio._compiled.protocol_core import ProtocolCore
+from forebay.asyncio._compiled.reader_core import ReaderCore
 from forebay.asyncio._compiled.writer_core import WriterCore
+from forebay.asyncio._loop_area import area_of
 from forebay.asyncio._stand_in_class import StandInMeta, stand_in
 from forebay.asyncio._transports import is_uvloops
 from forebay.asyncio._uvloop_protocol import Face
@@ -161,24 +164,40 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=StandInMeta):  # type:
         protocol = self._protocol
         server_side = protocol._client_connected_cb is not None
         await self.drain()
-        plain = self._get_channel()
-        face = Face(protocol) if isinstance(protocol, ProtocolCore) and is_uvloops(plain) else None
-        transport = await self._loop.start_tls(
-            plain,
-            protocol if face is None else face,
-            sslcontext,
-            server_side=server_side,
-            server_hostname=server_hostname,
-            ssl_handshake_timeout=ssl_handshake_timeout,
-            **options,
-        )
-        if face is not None:
-            face.settle()
+        channel = self._get_channel()
+        options |= {
+            "server_side": server_side,
+            "server_hostname": server_hostname,
+            "ssl_handshake_timeout": ssl_handshake_timeout,
+        }
+        if isinstance(protocol, ProtocolCore) and _tls.can_start(self._loop, channel):
+            early = self._take_early() if server_side else b""
+            transport = await _tls.start(
+                self._loop, channel, protocol, area_of(self._loop), sslcontext, early, options
+            )
+        else:
+            transport = await self._start_tls_by_loop(channel, protocol, sslcontext, options)
         self._use(transport)
         if hasattr(protocol, "_replace_transport"):
             protocol._replace_transport(transport)
         else:
             protocol._replace_writer(self)
+
+    def _take_early(self) -> bytes:
+        """Return what was received after the last plain bytes: it belongs to the handshake."""
+        reader = self._reader
+        return reader._drain_buffer() if isinstance(reader, ReaderCore) else b""
+
+    async def _start_tls_by_loop(
+        self, channel: Any, protocol: Any, context: ssl.SSLContext, options: dict[str, Any]
+    ) -> Any:
+        face = Face(protocol) if isinstance(protocol, ProtocolCore) and is_uvloops(channel) else None
+        transport = await self._loop.start_tls(
+            channel, protocol if face is None else face, context, **options
+        )
+        if face is not None:
+            face.settle()
+        return transport
 
     def __del__(self, warnings: Any = warnings) -> None:
         transport = self._get_channel()

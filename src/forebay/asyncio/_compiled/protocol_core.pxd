@@ -1,16 +1,16 @@
 cimport cython
 
 cimport forebay.asyncio._compiled.class_versions as versions
-from forebay._system.syscalls cimport send
 from forebay.asyncio._compiled.receive_area cimport Area
 from forebay.asyncio._compiled.reader_core cimport ReaderCore
+from forebay.asyncio._compiled.socket_calls cimport SocketCalls
 
 cdef Py_ssize_t _LAST_BYTES
 cdef Py_ssize_t _JOINED_BYTES
 cdef Py_ssize_t _MANY_BYTES
 cdef int FEED
 
-cdef class ProtocolCore:
+cdef class ProtocolCore(SocketCalls):
     cdef public object _stream_reader_wr    # a weak reference, or None
     cdef public bint _paused                # the transport has called pause_writing()
     cdef public bint _connection_lost
@@ -21,8 +21,6 @@ cdef class ProtocolCore:
     cdef bint _own_drain                    # this object overrides _drain_helper()
     cdef bint _handed_out                   # the program has got the transport
     cdef object _tail                       # the bytearray of the last joined small pieces, or None
-    cdef object _socket                     # the transport whose system calls this object makes, or None
-    cdef int _fd                            # its descriptor, or -1
     cdef bint _brief                        # the last receive was small
 
     @cython.final
@@ -30,6 +28,8 @@ cdef class ProtocolCore:
     @cython.final
     @cython.locals(area=Area)
     cdef int _deliver(self, ReaderCore reader, Py_ssize_t n) except -1
+    @cython.final
+    cdef ReaderCore _plain_reader(self)
     @cython.final
     cdef int _is_seen(self, ReaderCore reader) except -1
     @cython.final
@@ -41,8 +41,9 @@ cdef class ProtocolCore:
     @cython.locals(n=Py_ssize_t, area=Area)
     cdef Py_ssize_t _receive(self, ReaderCore reader) except? -2
     @cython.final
-    @cython.locals(size=Py_ssize_t, taken=Py_ssize_t)
-    cdef int _send(self, bytes data) except -1
+    cdef bint _may_queue(self, object transport) except -1
+    @cython.final
+    cdef int _write_through(self, bytes data) except -1
     @cython.final
     cdef bint _is_patched(self) except -1
     @cython.final

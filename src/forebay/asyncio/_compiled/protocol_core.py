@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from forebay._system.syscalls import send
 from forebay.asyncio._compiled import class_versions as versions
 from forebay.asyncio._compiled.arguments import NotInitializedError
 from forebay.asyncio._compiled.overrides import FEED
 from forebay.asyncio._compiled.reader_core import ReaderCore
+from forebay.asyncio._compiled.socket_calls import SocketCalls
 
 if TYPE_CHECKING:
     from forebay.asyncio._compiled.receive_area import Area
@@ -23,12 +23,11 @@ _MANY_BYTES = 1 << 16
 _SEEING = frozenset(("data_received", "get_buffer", "buffer_updated"))
 
 
-class ProtocolCore:
+class ProtocolCore(SocketCalls):
     """The work of a `StreamReaderProtocol` for every piece of data, received or sent.
 
-    The transport receives into an area of memory that all connections of a loop share. The transport of asyncio's own loop
-    spends more time on a plain socket than the system does. Only there this class makes the system calls itself: see
-    `_take_over`.
+    The transport receives into an area of memory that all connections of a loop share. On a plain socket of asyncio's own
+    loop this class makes the system calls itself.
     """
 
     _stream_reader_wr: Any
@@ -41,8 +40,6 @@ class ProtocolCore:
     _own_drain: bool
     _handed_out: bool
     _tail: Any
-    _socket: Any
-    _fd: int
     _brief: bool
 
     def _start(self, area: Area, plain: bool, pauses_late: bool) -> int:
@@ -99,9 +96,8 @@ class ProtocolCore:
         area = self._area
         if area is None:
             raise NotInitializedError
-        reference = self._stream_reader_wr
-        reader = None if reference is None else reference()
-        if self._plain and isinstance(reader, ReaderCore) and not self._is_seen(reader):
+        reader = self._plain_reader()
+        if reader is not None:
             self._deliver(reader, nbytes)
         else:
             self.data_received(bytes(area.view[:nbytes]))  # type: ignore[attr-defined]  # of asyncio's class
@@ -111,6 +107,14 @@ class ProtocolCore:
         area.copy_onto(reader._queue, n, reader._first_bytes())
         reader._came(not self._pauses_late)
         return 0
+
+    def _plain_reader(self) -> Any:
+        """Return the reader whose buffer takes received data. None if there is no reader, or an override sees the data."""
+        reference = self._stream_reader_wr
+        reader = None if reference is None else reference()
+        if self._plain and isinstance(reader, ReaderCore) and not self._is_seen(reader):
+            return reader
+        return None
 
     def _is_seen(self, reader: ReaderCore) -> int:
         """Return whether a reader's own methods have to see received data."""
@@ -122,25 +126,13 @@ class ProtocolCore:
 
     # ---- the system calls of a socket's transport
 
-    def _take_over(self, transport: Any, fd: int) -> None:
-        """Receive and send for a transport of asyncio's loop; ``fd`` is that of its socket."""
-        self._socket = transport
-        self._fd = fd
-        transport._read_ready_cb = self._on_readable
-
-    def _let_go(self) -> None:
-        """Leave the descriptor alone: the connection is lost, or TLS has it."""
-        self._socket = None
-        self._fd = -1
-
     def _on_readable(self) -> None:
         """Receive; the loop calls this instead of the transport's method of that name, with the same errors."""
         transport = self._socket
         if transport is None or transport._conn_lost:
             return
-        reference = self._stream_reader_wr
-        reader = None if reference is None else reference()
-        if self._plain and isinstance(reader, ReaderCore) and not self._is_seen(reader):
+        reader = self._plain_reader()
+        if reader is not None:
             self._take_in(transport, reader)
         else:
             # There is no reader any more, or an override has to see the data first.
@@ -174,35 +166,19 @@ class ProtocolCore:
         self._brief = n <= _MANY_BYTES
         return n
 
-    def _send(self, data: bytes) -> int:
-        """Send bytes if the transport has none queued. The transport gets what the socket does not take."""
-        transport = self._socket
-        size = len(data)
-        if size == 0 or transport._conn_lost or transport._empty_waiter is not None:
-            transport.write(data)
-            return 0
-        if transport._buffer:
-            if self._paused and not transport._eof:
-                self._queue_behind(transport, data)
-            else:
-                transport.write(data)
-            return 0
-        try:
-            taken = send(self._fd, data)
-        except OSError as error:
-            # After write_eof() with nothing buffered the socket is shut down: to ask before would cost every write.
-            if transport._eof:
-                transport.write(data)
-            else:
-                transport._fatal_error(error, "Fatal write error on socket transport")
-            return 0
-        if taken < 0:
-            transport.write(data)
-        elif taken < size:
-            transport.write(memoryview(data)[taken:])
-        return 0
-
     # ---- writing
+
+    def _may_queue(self, transport: Any) -> bool:
+        return not transport._conn_lost and transport._empty_waiter is None and not transport._eof
+
+    def _write_through(self, data: bytes) -> int:
+        """Send bytes, or queue them behind what waits to be sent."""
+        transport = self._socket
+        if self._paused and transport._buffer and self._may_queue(transport) and data:
+            self._queue_behind(transport, data)
+        else:
+            self._send(data)
+        return 0
 
     def _is_patched(self) -> bool:
         """Return whether write() of the transport is overridden."""

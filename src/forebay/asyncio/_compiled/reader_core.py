@@ -277,6 +277,10 @@ class ReaderCore:
         self._maybe_resume_transport()
         return n
 
+    def _drain_buffer(self) -> bytes:
+        """Take all that is buffered."""
+        return self._queue.read(self._queue._total_bytes)
+
     def _replace(self, data: bytes) -> None:
         self._queue.clear()
         self._queue._append(data)  # compiled: it stays the same queue

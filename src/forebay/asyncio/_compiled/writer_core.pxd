@@ -2,6 +2,7 @@ cimport cython
 
 from forebay.asyncio._compiled.protocol_core cimport ProtocolCore
 from forebay.asyncio._compiled.reader_core cimport ReaderCore
+from forebay.asyncio._compiled.tls_core cimport TlsCore
 
 cdef int EXCEPTION
 
@@ -11,6 +12,7 @@ cdef class WriterCore:
     cdef public object _loop
     cdef object _channel                    # the transport
     cdef ProtocolCore _core                 # the protocol if it is forebay's, else None
+    cdef TlsCore _tls                       # forebay's protocol below an encrypting transport, else None
     cdef bint _plain_drain                  # the protocol's _drain_helper() is not overridden
     cdef int _drains                        # number of drains since the last one that waited
 
@@ -18,6 +20,8 @@ cdef class WriterCore:
     cdef bint _write(self, object data) except -1
     @cython.final
     cdef bint _has_nothing_to_drain(self) except -1
+    @cython.final
+    cdef bint _is_closing(self) except -1
     @cython.final
     cdef object _read_error(self)
     @cython.final

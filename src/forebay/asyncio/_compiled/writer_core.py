@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from forebay.asyncio._compiled.overrides import EXCEPTION
 from forebay.asyncio._compiled.protocol_core import ProtocolCore
 from forebay.asyncio._compiled.reader_core import ReaderCore
+from forebay.asyncio._compiled.tls_core import TlsCore
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -26,6 +27,7 @@ class WriterCore:
     _loop: AbstractEventLoop
     _channel: Any
     _core: Any
+    _tls: Any
     _plain_drain: bool
     _drains: int
 
@@ -48,6 +50,8 @@ class WriterCore:
 
     def _use(self, transport: Any) -> None:
         self._channel = transport
+        below = getattr(transport, "_ssl_protocol", None)
+        self._tls = below if isinstance(below, TlsCore) else None
 
     def _get_channel(self) -> Any:
         return self._channel
@@ -76,7 +80,13 @@ class WriterCore:
             and type(data) is bytes
             and not (core._handed_out and core._is_patched())
         ):
-            core._send(data)
+            core._write_through(data)
+        elif (
+            self._tls is not None
+            and type(data) is bytes
+            and not (core._handed_out and "write" in self._channel.__dict__)
+        ):
+            self._tls._write_now(self._channel, data)
         else:
             self._channel.write(data)
         return not core._paused
@@ -119,11 +129,19 @@ class WriterCore:
             or core._own_drain
             or core._paused
             or core._connection_lost
-            or (self._channel._closing if core._socket is self._channel else self._channel.is_closing())
+            or self._is_closing()
         ):
             return False
         self._drains += 1
         return self._drains < _DRAINS_IN_A_ROW
+
+    def _is_closing(self) -> bool:
+        channel = self._channel
+        if self._core._socket is channel:
+            return channel._closing  # type: ignore[no-any-return]  # private
+        if self._tls is not None:
+            return channel._closed  # type: ignore[no-any-return]  # private
+        return channel.is_closing()  # type: ignore[no-any-return]  # of any class
 
     def _drained(self) -> bool:
         """Count a drain without a wait. Return whether it has to let other tasks run."""

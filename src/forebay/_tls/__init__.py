@@ -1,0 +1,1 @@
+"""TLS between ciphertext and plain bytes, for sockets and for asyncio's streams."""

@@ -1,0 +1,11 @@
+cimport cython
+
+from forebay._system.syscalls cimport send
+
+cdef class SocketCalls:
+    cdef object _socket                     # the transport whose system calls this object makes, or None
+    cdef int _fd                            # its descriptor, or -1
+
+    @cython.final
+    @cython.locals(size=Py_ssize_t, taken=Py_ssize_t)
+    cdef int _send(self, bytes data) except -1

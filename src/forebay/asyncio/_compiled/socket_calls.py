@@ -1,0 +1,59 @@
+"""The system calls of a socket, made in place of asyncio's transport."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from forebay._core.fields import give_defaults
+from forebay._system.syscalls import send
+
+
+class SocketCalls:
+    """A protocol that receives and sends for its transport.
+
+    The transport of asyncio's own loop spends more time on a plain socket than the system does. Only there a protocol makes the
+    system calls itself.
+    """
+
+    _socket: Any
+    _fd: int
+
+    def _take_over(self, transport: Any, fd: int) -> None:
+        """Receive and send for a transport of asyncio's loop; ``fd`` is that of its socket."""
+        self._socket = transport
+        self._fd = fd
+        transport._read_ready_cb = self._on_readable
+
+    def _let_go(self) -> None:
+        """Leave the descriptor alone: the connection is lost, or TLS has it."""
+        self._socket = None
+        self._fd = -1
+
+    def _on_readable(self) -> None:
+        """Receive; the loop calls this instead of the transport's method of that name, with the same errors."""
+        raise NotImplementedError
+
+    def _send(self, data: bytes) -> int:
+        """Send bytes if the transport has none queued. The transport gets what the socket does not take."""
+        transport = self._socket
+        size = len(data)
+        if size == 0 or transport._conn_lost or transport._empty_waiter is not None or transport._buffer:
+            transport.write(data)
+            return 0
+        try:
+            taken = send(self._fd, data)
+        except OSError as error:
+            # After write_eof() with nothing buffered the socket is shut down: to ask before would cost every write.
+            if transport._eof:
+                transport.write(data)
+            else:
+                transport._fatal_error(error, "Fatal write error on socket transport")
+            return 0
+        if taken < 0:
+            transport.write(data)
+        elif taken < size:
+            transport.write(memoryview(data)[taken:])
+        return 0
+
+
+give_defaults(SocketCalls)

@@ -20,6 +20,7 @@ cdef class Records:
     cdef readonly bint ended        # the peer has announced its end
 
     cpdef object feed(self, object data)
+    cdef int feed_memory(self, char* data, Py_ssize_t size) except -1
     cpdef object seal(self, object data)
     cpdef bytes take(self, Py_ssize_t most=*)
     cpdef bytes read_block(self)

@@ -53,6 +53,17 @@ cdef class Records:
         self._feed(data)
         self._stalled = False
 
+    cdef int feed_memory(self, char* data, Py_ssize_t size) except -1:
+        # The memory makes a copy and keeps no view.
+        cdef Window window = Window.__new__(Window)
+        window.at = data
+        window.size = size
+        self._feed(window)
+        window.at = NULL
+        window.size = 0
+        self._stalled = False
+        return 0
+
     cpdef object seal(self, object data):
         cdef Py_ssize_t size = len(data), taken = self._write(data)
         while taken < size:

@@ -13,6 +13,7 @@ from os import strerror
 
 from forebay._buffers.chunk_memory cimport COPY_BYTES, new_bytes
 from forebay._buffers.chunk_queue cimport ChunkQueue
+from forebay._tls.records cimport Records
 
 cdef extern from "Python.h":
     void Py_DECREF(PyObject* value) noexcept
@@ -46,7 +47,7 @@ cdef class Area:
         cdef PyObject* room[PIECES]
         cdef iovec entries[PIECES]
         cdef Py_ssize_t taken, left
-        cdef int have = 0, index = 0, error
+        cdef int have = 0, index = 0
         cdef bytes piece
         try:
             while have < PIECES:
@@ -56,21 +57,9 @@ cdef class Area:
                 entries[have].iov_base = PyBytes_AS_STRING(piece)
                 entries[have].iov_len = COPY_BYTES
                 have += 1
-            while True:
-                if brief:
-                    taken = readv(fd, entries, PIECES)
-                    error = errno.errno
-                else:
-                    with nogil:
-                        taken = readv(fd, entries, PIECES)
-                        error = errno.errno
-                if taken >= 0:
-                    break
-                if error == errno.EAGAIN:
-                    return -1
-                if error != errno.EINTR:
-                    raise OSError(error, strerror(error))
-                PyErr_CheckSignals()
+            taken = _received(fd, entries, PIECES, brief)
+            if taken < 0:
+                return -1
             left = taken
             while left >= COPY_BYTES:
                 queue._append(<bytes>room[index])
@@ -85,3 +74,35 @@ cdef class Area:
             while have > 0:
                 have -= 1
                 Py_DECREF(room[have])
+
+    cdef Py_ssize_t receive(self, int fd, bint brief) except? -2:
+        cdef iovec entry
+        entry.iov_base = PyByteArray_AS_STRING(self._memory)
+        entry.iov_len = len(self._memory)
+        return _received(fd, &entry, 1, brief)
+
+    cdef int feed(self, Records records, Py_ssize_t start, Py_ssize_t stop) except -1:
+        if not 0 <= start <= stop <= len(self._memory):
+            raise ValueError(f"nbytes is {stop}, but the buffer has {len(self._memory)} bytes")
+        return records.feed_memory(PyByteArray_AS_STRING(self._memory) + start, stop - start)
+
+
+cdef Py_ssize_t _received(int fd, const iovec* entries, int count, bint brief) except? -2:
+    """Receive. Return the number of bytes, or -1 without data."""
+    cdef Py_ssize_t taken
+    cdef int error
+    while True:
+        if brief:
+            taken = readv(fd, entries, count)
+            error = errno.errno
+        else:
+            with nogil:
+                taken = readv(fd, entries, count)
+                error = errno.errno
+        if taken >= 0:
+            return taken
+        if error == errno.EAGAIN:
+            return -1
+        if error != errno.EINTR:
+            raise OSError(error, strerror(error))
+        PyErr_CheckSignals()

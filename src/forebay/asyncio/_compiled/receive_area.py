@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from forebay._buffers import ChunkQueue
+    from forebay._tls.records import Records
 
 
 class Area:
@@ -32,3 +33,16 @@ class Area:
             return -1
         self.copy_onto(queue, n, first)
         return n
+
+    def receive(self, fd: int, brief: bool) -> int:
+        """Receive into the memory. Return as `receive_onto` does."""
+        try:
+            return os.readv(fd, [self.view])
+        except BlockingIOError:
+            return -1
+
+    def feed(self, records: Records, start: int, stop: int) -> None:
+        """Hand over bytes from ``start`` to ``stop``, which are records or parts of records."""
+        if not 0 <= start <= stop <= len(self.view):
+            raise ValueError(f"nbytes is {stop}, but the buffer has {len(self.view)} bytes")
+        records.feed(self.view[start:stop])

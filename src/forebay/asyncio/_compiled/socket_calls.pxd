@@ -1,6 +1,6 @@
 cimport cython
 
-from forebay._system.syscalls cimport send
+from forebay._system.syscalls cimport gather, send
 
 cdef class SocketCalls:
     cdef object _socket                     # the transport whose system calls this object makes, or None
@@ -9,3 +9,5 @@ cdef class SocketCalls:
     @cython.final
     @cython.locals(size=Py_ssize_t, taken=Py_ssize_t)
     cdef int _send(self, bytes data) except -1
+    @cython.final
+    cdef int _send_pieces(self, list pieces) except -1

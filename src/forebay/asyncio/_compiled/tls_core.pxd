@@ -1,6 +1,5 @@
 cimport cython
 
-from forebay._system.syscalls cimport receive
 from forebay._tls.records cimport Records
 from forebay.asyncio._compiled.protocol_core cimport ProtocolCore
 from forebay.asyncio._compiled.reader_core cimport ReaderCore
@@ -10,7 +9,7 @@ from forebay.asyncio._compiled.socket_calls cimport SocketCalls
 cdef Py_ssize_t _PART_BYTES
 cdef Py_ssize_t _TAKEN_BYTES
 cdef Py_ssize_t _TURN_BYTES
-cdef int _MOST_PIECES
+cdef Py_ssize_t _PIECES
 cdef object _WRAPPED
 cdef object _FLUSHING
 cdef tuple _AGAIN
@@ -31,15 +30,16 @@ cdef class TlsCore(SocketCalls):
     cdef Area _area                         # the memory that the loop receives into
     cdef Records _records
     cdef ProtocolCore _core                 # the protocol of the program if it is forebay's, else None
-    cdef int _pieces                        # number of 64 KiB pieces of one receive
+    cdef bint _brief                        # the last receive was small
     cdef bint _in_turn                      # a task continues inside of the callback that received
     cdef bint _sent_in_turn                 # and has written
 
+    @cython.locals(n=Py_ssize_t)
+    cpdef object _on_readable(self)
     cdef ReaderCore _direct_reader(self)
-    @cython.locals(data=object)
-    cdef int _receive(self, ReaderCore reader) except -1
-    @cython.locals(total=Py_ssize_t)
-    cdef int _take_in(self, ReaderCore reader, object parts) except -1
+    cdef int _take_in(self, Py_ssize_t n) except -1
+    @cython.locals(total=Py_ssize_t, at=Py_ssize_t, end=Py_ssize_t)
+    cdef Py_ssize_t _decrypt(self, ReaderCore reader, Py_ssize_t n) except -1
     cdef int _incoming_grew(self) except -1
     @cython.locals(total=Py_ssize_t, all=bint)
     cdef int _read_rest(self, ReaderCore reader) except -1
@@ -47,7 +47,11 @@ cdef class TlsCore(SocketCalls):
     cdef int _after_read(self) except -1
     @cython.locals(size=Py_ssize_t)
     cdef int _write_now(self, object channel, bytes data) except -1
-    @cython.locals(size=Py_ssize_t, at=Py_ssize_t, end=Py_ssize_t)
+    @cython.locals(size=Py_ssize_t)
     cdef int _seal(self, object data) except -1
+    @cython.locals(at=Py_ssize_t, end=Py_ssize_t, pieces=list)
+    cdef int _seal_parts(self, object data, Py_ssize_t size) except -1
+    cdef int _put_back(self, object data) except -1
+    cdef int _pass_on(self, list pieces) except -1
     cdef int _flush_backlog(self) except -1
     cdef int _flush_outgoing(self) except -1

@@ -7,7 +7,6 @@ from asyncio import sslproto
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.fields import give_defaults
-from forebay._system.syscalls import receive
 from forebay._tls.records import Records
 from forebay.asyncio._compiled.protocol_core import ProtocolCore
 from forebay.asyncio._compiled.reader_core import ReaderCore
@@ -22,8 +21,8 @@ _PART_BYTES = 1 << 16
 _TAKEN_BYTES = 96 << 10
 #: The most plain bytes of one turn of the loop, after which others have theirs.
 _TURN_BYTES = 1 << 18
-#: Pieces of 64 KiB of one receive.
-_MOST_PIECES = 4
+#: The most such objects that are sent at once.
+_PIECES = 4
 _WRAPPED = sslproto.SSLProtocolState.WRAPPED
 _FLUSHING = sslproto.SSLProtocolState.FLUSHING
 _AGAIN = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -49,14 +48,14 @@ class TlsCore(SocketCalls):
     _area: Any
     _records: Any
     _core: Any
-    _pieces: int
+    _brief: bool
     _in_turn: bool
     _sent_in_turn: bool
 
     def _start(self, area: Area) -> None:
         self._area = area
         self._fd = -1
-        self._pieces = 1
+        self._brief = True
 
     def _use_records(self, tls: Any, incoming: Any, outgoing: Any) -> None:
         self._records = Records(tls, incoming, outgoing)
@@ -80,30 +79,27 @@ class TlsCore(SocketCalls):
         Args:
             nbytes: The number of bytes.
         """
-        view = self._area.view
-        reader = self._direct_reader()
-        if reader is None:
-            self._records.feed(view[:nbytes])
-            self._incoming_grew()
-        else:
-            parts = range(0, nbytes, _PART_BYTES)
-            self._take_in(reader, [view[at : min(at + _PART_BYTES, nbytes)] for at in parts])
+        self._take_in(nbytes)
 
     def _on_readable(self) -> None:
         transport = self._socket
         if transport is None or transport._conn_lost:
             return
-        reader = self._direct_reader()
-        if reader is None:
-            transport._read_ready__get_buffer()
-            return
         try:
-            got = self._receive(reader)
+            n = self._area.receive(self._fd, self._brief)
         except OSError as error:
             transport._fatal_error(error, "Fatal read error on socket transport")
             return
-        if got == 0:
+        if n == 0:
             transport._read_ready__on_eof()
+        elif n > 0:
+            self._brief = n <= _PART_BYTES
+            try:
+                self._take_in(n)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:
+                transport._fatal_error(error, "Fatal error: protocol.buffer_updated() call failed.")
 
     def _direct_reader(self) -> Any:
         """Return the reader that gets the plain bytes. None if asyncio's code has to handle what comes."""
@@ -114,37 +110,32 @@ class TlsCore(SocketCalls):
             return None
         return reader
 
-    def _receive(self, reader: ReaderCore) -> int:
-        """Receive from the socket. Return 0 at the end, else another number."""
-        data = receive(self._fd, self._pieces)
-        if data is None:
-            return 1
-        if type(data) is list:
-            self._pieces = _MOST_PIECES if len(data) >= self._pieces else len(data)
-            self._take_in(reader, data)
-            return 1
-        if not data:
+    def _take_in(self, n: int) -> int:
+        """Take ``n`` bytes that are in the area. Nothing is in it any more when other code runs."""
+        reader = self._direct_reader()
+        if reader is None:
+            self._area.feed(self._records, 0, n)
+            self._incoming_grew()
             return 0
-        self._pieces = 2 if len(data) == _PART_BYTES else 1
-        self._take_in(reader, (data,))
-        return 1
-
-    def _take_in(self, reader: ReaderCore, parts: Any) -> int:
-        """Decrypt received parts into the buffer of a reader."""
-        records = self._records
-        total = 0
         try:
-            for part in parts:
-                records.feed(part)
-                total += records.read_onto(
-                    reader._queue, _TURN_BYTES, reader._first_bytes() if total == 0 else 0
-                )
-            if total:
+            if self._decrypt(reader, n):
                 self._deliver(reader)
             self._after_read()
         except Exception as error:
             self._fatal_error(error, "Fatal error on SSL protocol")  # type: ignore[attr-defined]  # of asyncio's class
         return 0
+
+    def _decrypt(self, reader: ReaderCore, n: int) -> int:
+        """Decrypt ``n`` bytes of the area into the buffer of a reader. Return the number of plain bytes."""
+        records = self._records
+        total = 0
+        at = 0
+        while at < n:
+            end = min(at + _PART_BYTES, n)
+            self._area.feed(records, at, end)
+            total += records.read_onto(reader._queue, _TURN_BYTES, reader._first_bytes())
+            at = end
+        return total
 
     def _incoming_grew(self) -> int:
         """Go on as the state is, as asyncio's protocol does."""
@@ -248,23 +239,53 @@ class TlsCore(SocketCalls):
 
     def _seal(self, data: Any) -> int:
         """Encrypt and send; what TLS does not take now goes to the front of the backlog."""
-        records = self._records
         size = len(data)
-        at = 0
+        if size > _PART_BYTES:
+            self._seal_parts(data, size)
+            return 0
         try:
-            if size <= _PART_BYTES:
-                records.seal(data)
-                self._flush_outgoing()
-                return 0
-            with memoryview(data) as view:
-                while at < size:
-                    end = min(at + _PART_BYTES, size)
-                    records.seal(view[at:end])
-                    at = end
-                    self._flush_outgoing()
+            self._records.seal(data)
         except _AGAIN:
-            self._write_backlog.appendleft(data[at:] if at else data)
-            self._write_buffer_size += size - at
+            self._put_back(data)
+        else:
+            self._flush_outgoing()
+        return 0
+
+    def _seal_parts(self, data: Any, size: int) -> int:
+        records = self._records
+        pieces: list[bytes] = []
+        at = 0
+        with memoryview(data) as view:
+            while at < size:
+                end = min(at + _PART_BYTES, size)
+                try:
+                    records.seal(view[at:end])
+                except _AGAIN:
+                    self._put_back(data[at:])
+                    break
+                at = end
+                if not self._ssl_writing_paused and records.holds_output():
+                    pieces.append(records.take())
+                    if len(pieces) == _PIECES:
+                        self._pass_on(pieces)
+                        pieces = []
+        self._pass_on(pieces)
+        return 0
+
+    def _put_back(self, data: Any) -> int:
+        self._write_backlog.appendleft(data)
+        self._write_buffer_size += len(data)
+        return 0
+
+    def _pass_on(self, pieces: list[bytes]) -> int:
+        if self._socket is not None and len(pieces) > 1:
+            self._send_pieces(pieces)
+            return 0
+        for piece in pieces:
+            if self._socket is not None:
+                self._send(piece)
+            elif self._transport is not None:
+                self._transport.write(piece)
         return 0
 
     def _flush_backlog(self) -> int:
@@ -290,11 +311,7 @@ class TlsCore(SocketCalls):
     def _flush_outgoing(self) -> int:
         records = self._records
         while not self._ssl_writing_paused and records.holds_output():
-            data = records.take(_TAKEN_BYTES)
-            if self._socket is not None:
-                self._send(data)
-            elif self._transport is not None:
-                self._transport.write(data)
+            self._pass_on([records.take(_TAKEN_BYTES)])
         return 0
 
     def _process_outgoing(self) -> None:

@@ -6,6 +6,7 @@ FOREBAY_DEBUG=1     -O0 -g and C assertions
 """
 
 import inspect
+import multiprocessing
 import os
 import re
 import sys
@@ -126,6 +127,9 @@ def translate(modules: list[Extension]) -> None:
     from Cython.Build import cythonize
 
     embed_class_signatures()
+    # Cython's own processes have to inherit the change above. A new interpreter, which macOS and Python 3.14 start unless
+    # told otherwise, would not, and would run this file again.
+    multiprocessing.set_start_method("fork", force=True)
     translated = cythonize(
         modules,
         include_path=["ext", "src"],

@@ -17,15 +17,17 @@ cdef class Records:
     cdef object _error              # what the next read raises: it came after plain bytes
     cdef bint _left                 # the last read may have left plain bytes in the SSL object
     cdef bint _stalled              # the last read asked for more than was fed
+    cdef bint _over                 # nothing more will be fed
     cdef readonly bint ended        # the peer has announced its end
 
     cpdef object feed(self, object data)
+    cpdef object feed_end(self)
     cdef int feed_memory(self, char* data, Py_ssize_t size) except -1
     cpdef object seal(self, object data)
     cpdef bytes take(self, Py_ssize_t most=*)
     cpdef bytes read_block(self)
     cpdef bint is_due(self) except -1
-    cdef bint holds_output(self) except -1
+    cpdef bint holds_output(self) except -1
     cdef Py_ssize_t read_onto(self, ChunkQueue queue, Py_ssize_t most, Py_ssize_t first) except -1
     cdef Py_ssize_t _fill(self, char* target, Py_ssize_t size) except -1
     cdef Py_ssize_t _read_into(self, char* target, Py_ssize_t size) except -1

@@ -6,7 +6,7 @@ from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.string cimport memcpy
 
-from ssl import SSLObject, SSLWantReadError, SSLWantWriteError
+from ssl import SSLObject, SSLWantReadError, SSLWantWriteError, SSLZeroReturnError
 
 from forebay._buffers.chunk_memory cimport COPY_BYTES, new_bytes
 from forebay._buffers.chunk_queue cimport ChunkQueue
@@ -46,12 +46,17 @@ cdef class Records:
         self._take = outgoing.read
         self._left = False
         self._stalled = False
+        self._over = False
         self._error = None
         self.ended = False
 
     cpdef object feed(self, object data):
         self._feed(data)
         self._stalled = False
+
+    cpdef object feed_end(self):
+        self.incoming.write_eof()
+        self._over = True
 
     cdef int feed_memory(self, char* data, Py_ssize_t size) except -1:
         # The memory makes a copy and keeps no view.
@@ -72,12 +77,12 @@ cdef class Records:
     cpdef bytes take(self, Py_ssize_t most=ALL):
         return self._take() if most < 0 else self._take(most)
 
-    cdef bint holds_output(self) except -1:
+    cpdef bint holds_output(self) except -1:
         cdef Py_ssize_t pending = self.outgoing.pending
         return pending > 0
 
     cpdef bint is_due(self) except -1:
-        if self._left or self._error is not None or self.ended:
+        if self._left or self._error is not None or self.ended or self._over:
             return True
         return self.incoming.pending > 0 and not self._stalled
 
@@ -120,7 +125,7 @@ cdef class Records:
             while filled < size:
                 if not self._left:
                     pending = self.incoming.pending
-                    if pending == 0:
+                    if pending == 0 and not self._over:
                         break
                 got = self._read_into(target + filled, size - filled)
                 if got == 0:
@@ -130,6 +135,9 @@ cdef class Records:
                 filled += got
                 # A record that has filled the room may have more.
                 self._left = filled == size and self._pending() > 0
+        except SSLZeroReturnError:
+            self.ended = True
+            self._left = False
         except AGAIN:
             self._left = False
             self._stalled = True

@@ -30,12 +30,18 @@ class Records:
         self.ended = False
         self._left = False
         self._stalled = False
+        self._over = False
         self._error: Exception | None = None
 
     def feed(self, data: Any) -> None:
         """Take received records, or parts of records."""
         self.incoming.write(data)
         self._stalled = False
+
+    def feed_end(self) -> None:
+        """Note that nothing more comes. After what was fed, reads raise `ssl.SSLEOFError` if the peer's end is missing."""
+        self.incoming.write_eof()
+        self._over = True
 
     def seal(self, data: Any) -> None:
         """Encrypt a bytes-like object of single bytes, which is not empty."""
@@ -54,7 +60,7 @@ class Records:
 
     def is_due(self) -> bool:
         """Return whether another read may give plain bytes, the end or an error."""
-        if self._left or self._error is not None or self.ended:
+        if self._left or self._error is not None or self.ended or self._over:
             return True
         return self.incoming.pending > 0 and not self._stalled
 
@@ -88,7 +94,7 @@ class Records:
         if self.ended:
             return pieces
         try:
-            while size > 0 and (self._left or self.incoming.pending):
+            while size > 0 and (self._left or self._over or self.incoming.pending):
                 data = self.tls.read(min(size, _RECORD_BYTES))
                 if not data:
                     self.ended = True
@@ -97,6 +103,9 @@ class Records:
                 pieces.append(data)
                 size -= len(data)
                 self._left = self.tls.pending() > 0
+        except ssl.SSLZeroReturnError:
+            self.ended = True
+            self._left = False
         except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
             self._left = False
             self._stalled = True

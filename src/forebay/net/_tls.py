@@ -2,7 +2,7 @@
 
 The records go through memory (`ssl.MemoryBIO`) and not through a transport of the loop. So one receive takes many records,
 the channel's gather writes send the ciphertext, an open connection can be upgraded, and asyncio and uvloop
-behave alike.
+behave alike. `Records` turns what was received into blocks, and blocks into what is sent.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ import contextlib
 import ssl
 from typing import TYPE_CHECKING, Any
 
+from forebay._core.fields import give_defaults
 from forebay._core.state.completion import Completion
 from forebay._system.cleanup import run_all
+from forebay._tls.records import Records
 from forebay.errors import AlreadyConnectedError, InvalidArgTypeError, PrematureCloseError
 from forebay.net._seconds import check_seconds
 
@@ -23,14 +25,25 @@ if TYPE_CHECKING:
 
 __all__ = ["Secure"]
 
-#: The most plain bytes of one record.
-_RECORD_BYTES = 16384
-# Plain bytes after which the ciphertext is taken out; it becomes one chunk of the queue.
-_BATCH_BYTES = 4 * _RECORD_BYTES
+#: Plain bytes after which the ciphertext is taken out; it becomes one chunk of the queue.
+_BATCH_BYTES = 65536
 
 
 class Secure:
     """The layer of a channel that encrypts and decrypts. `start` begins with the handshake."""
+
+    object: ssl.SSLObject
+    _stream: Any
+    _channel: Any
+    _records: Any
+    _timeout: float
+    _timer: Any
+    _shaken: Any
+    _ready: bool
+    _over: bool
+    _early: Any
+    _early_done: Any
+    _plain: Any
 
     def __init__(
         self,
@@ -52,20 +65,20 @@ class Secure:
         check_seconds("handshake_timeout", handshake_timeout)
         self._stream = stream
         self._channel = channel
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.object = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_hostname
+            incoming, outgoing, server_side=server_side, server_hostname=server_hostname
         )
+        self._records = Records(self.object, incoming, outgoing)
         self._timeout = handshake_timeout
-        self._timer: asyncio.TimerHandle | None = None
-        self._shaken: asyncio.Future[None] | None = None
+        self._timer = None
+        self._shaken = None
         self._ready = False
         self._over = False
         # Plain bytes: written before the handshake was done, or decrypted before the SSL object was shut down.
-        self._early: list[Any] = []
-        self._early_done: Completion | None = None
-        self._plain: list[bytes] = []
+        self._early = []
+        self._early_done = None
+        self._plain = []
 
     async def start(self) -> None:
         """Perform the handshake. If it fails, raise its error; the socket is destroyed then."""
@@ -79,7 +92,7 @@ class Secure:
         try:
             # Data after the last plain bytes belongs to the handshake, which fails if an attacker inserted the data.
             while (data := stream._s_read_rest()) is not None:
-                self._incoming.write(data)
+                self._records.feed(data)
             self._go_on()
             await self._shaken
         except BaseException as error:
@@ -140,8 +153,8 @@ class Secure:
 
     def _flush(self) -> None:
         """Send the records that the SSL object has made."""
-        if self._outgoing.pending:
-            self._channel.put(self._outgoing.read())
+        if self._records.holds_output():
+            self._channel.put(self._records.take())
 
     # ---- the handshake
 
@@ -201,7 +214,7 @@ class Secure:
 
     def received(self, data: bytes) -> None:
         """Receive records, or parts of records."""
-        self._incoming.write(data)
+        self._records.feed(data)
         if self._ready:
             self._decrypt()
         else:
@@ -209,7 +222,7 @@ class Secure:
 
     def received_end(self) -> None:
         """Note that the peer has ended the underlying connection."""
-        self._incoming.write_eof()
+        self._records.feed_end()
         if self._ready:
             self._decrypt()
         else:
@@ -235,14 +248,12 @@ class Secure:
                 handed = True
                 continue
             try:
-                data = self.object.read(_RECORD_BYTES)
-            except ssl.SSLWantReadError:
-                break
-            except ssl.SSLZeroReturnError:
-                data = b""
+                data = self._records.read_block()
             except ssl.SSLError as error:
                 self.failed(error)
                 return True
+            if data is None:
+                break
             if data:
                 channel.deliver(data)
                 handed = True
@@ -265,30 +276,58 @@ class Secure:
         if not self._ready:
             self._early.extend(chunks)
             self._early_done = Completion()
-            return self._early_done
+            return self._early_done  # type: ignore[no-any-return]  # a field is Any
         self._encrypt(chunks)
         done = Completion()
         return None if self._channel.sent_all(done) else done
 
     def _encrypt(self, chunks: list[Any]) -> None:
-        for chunk in chunks:
-            with memoryview(chunk) as view:
-                at = 0
-                while at < len(view):
-                    at += self.object.write(view[at : at + _RECORD_BYTES])
-                    if self._outgoing.pending >= _BATCH_BYTES:
-                        self._flush()
+        if len(chunks) > 1:
+            self._encrypt_many(chunks)
+        else:
+            self._encrypt_one(chunks[0])
         self._flush()
+
+    def _encrypt_many(self, chunks: list[Any]) -> None:
+        """Encrypt chunks in their order, and small ones next to each other together: each record has its price."""
+        small: list[Any] = []
+        size = 0
+        for chunk in chunks:
+            if len(chunk) + size > _BATCH_BYTES:
+                self._encrypt_one(b"".join(small))
+                small = []
+                size = 0
+            if len(chunk) > _BATCH_BYTES:
+                self._encrypt_one(chunk)
+            else:
+                small.append(chunk)
+                size += len(chunk)
+        self._encrypt_one(b"".join(small))
+
+    def _encrypt_one(self, chunk: Any) -> None:
+        size = len(chunk)
+        if size > _BATCH_BYTES:
+            with memoryview(chunk) as view:
+                for at in range(0, size, _BATCH_BYTES):
+                    self._records.seal(view[at : at + _BATCH_BYTES])
+                    self._flush()
+        elif size:
+            self._records.seal(chunk)
+            if self._records.outgoing.pending >= _BATCH_BYTES:
+                self._flush()
 
     def final(self) -> Any:
         """The ``_final`` hook: announce the end to the peer, inside TLS and below it."""
         if self._ready:
             # The shutdown also looks for the peer's answer, and would fail on unread data.
             while self.object.pending():
-                self._plain.append(self.object.read(_RECORD_BYTES))
-            unread = self._incoming.read()
+                self._plain.append(self.object.read(_BATCH_BYTES))
+            unread = self._records.incoming.read()
             with contextlib.suppress(ssl.SSLError):
                 self.object.unwrap()
-            self._incoming.write(unread)
+            self._records.feed(unread)
             self._flush()
         return self._channel.finish()
+
+
+give_defaults(Secure)

@@ -31,6 +31,7 @@ NATIVE = [
     "asyncio._compiled.attempts",
     "asyncio._compiled.buffer_attribute",
     "asyncio._compiled.method_descriptors",
+    "sql._drivers.row_feed",
 ]
 # Python sources that Cython compiles as they stand, typed by the .pxd beside each. Constants are for the pure backend:
 # compiled code takes them from the .pxd, as an enum.

@@ -3,6 +3,8 @@
 import asyncio
 import random
 import re
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -229,6 +231,38 @@ def test_nothing_waits_for_a_batch_to_be_full(run, database):
             assert await committed == [1]
             await sink.aclose()
             assert await database.rows(connection, ALL) == ROWS[:1]
+
+    run(main)
+
+
+class CountingConnection(sqlite3.Connection):
+    """A connection that notes how many rows each executemany() gets."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.batches = []
+
+    def executemany(self, statement, rows):
+        self.batches.append(len(rows))
+        return super().executemany(statement, rows)
+
+
+def test_rows_written_without_a_turn_of_the_loop_go_to_the_driver_in_one_call(run):
+    async def main():
+        options = {"factory": CountingConnection, "check_same_thread": False, "isolation_level": None}
+        with closing(sqlite3.connect(":memory:", **options)) as connection:
+            connection.execute("create table target (id int, name text)")
+            sink = sql.insert(connection, "target", high_water_mark=100)
+            assert sink.write((0, "opens the connection"))
+            while connection.batches != [1]:
+                await asyncio.sleep(0.001)
+            for _ in range(2):
+                while sink.write((1, "more")):
+                    pass
+                await sink.drain()
+            sink.end()
+            await forebay.finished(sink)
+            assert connection.batches == [1, 100, 100]
 
     run(main)
 

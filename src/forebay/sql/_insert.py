@@ -11,8 +11,10 @@ from operator import itemgetter
 from typing import Any
 
 from forebay._core.abort import AbortSignal
+from forebay._core.scheduling.ticks import next_tick
 from forebay._core.state.completion import Completion
-from forebay.errors import InvalidArgTypeError, InvalidArgValueError
+from forebay._core.state.many import take_waiting
+from forebay.errors import InvalidArgTypeError, InvalidArgValueError, StreamDestroyedError
 from forebay.formats._record_batches import is_batch, tuples_of
 from forebay.sql._arguments import (
     METHODS,
@@ -105,10 +107,28 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
             # The program has no access to this connection, so the stream commits a transaction that the driver begins by itself.
             self._use.expect_implicit_transaction()
 
-    def _write(self, row: Any) -> Completion | None:
-        return self._writev([row])
+    def _write(self, row: Any) -> Completion:
+        # The rows that the writer adds before it returns to the loop are sent with this one.
+        done = Completion()
+        next_tick(self._write_waiting, row, done)
+        return done
 
-    def _writev(self, rows: list[Any]) -> Completion | None:
+    def _write_waiting(self, row: Any, done: Completion) -> None:
+        if self.destroyed:
+            done.reject(StreamDestroyedError("a row was not sent: the stream was destroyed"))
+            return
+        try:
+            self._accept([row, *(take_waiting(self) or ())], done)
+        except Exception as error:
+            done.reject(error)
+
+    def _writev(self, rows: list[Any]) -> Completion:
+        done = Completion()
+        self._accept(rows, done)
+        return done
+
+    def _accept(self, rows: list[Any], done: Completion) -> None:
+        """Send rows, or keep them for `linger`. ``done`` gets the outcome."""
         if not self._first_seen:
             self._look_at(rows[0])
         if self._columnar:
@@ -116,15 +136,19 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         elif self._pick is not None:
             rows = list(map(self._pick, rows))
         if self._linger is None:
-            return self._use.hook(self._send(rows))
+            self._use.hook(self._send(rows), done)
+            return
         self._gathered += rows
         if self._sending or len(self._gathered) >= self._batch:
-            return self._when_sent(self._send_gathered)
+            self._when_sent(self._send_gathered, done)
+            return
         self._start_timer()
-        return None
+        done.resolve()
 
     def _final(self) -> Completion:
-        return self._when_sent(self._finish)
+        done = Completion()
+        self._when_sent(self._finish, done)
+        return done
 
     async def _wind_up(self) -> None:
         self._stop_timer()
@@ -231,13 +255,12 @@ class Insert(DatabaseStream, Writable[In_contra], Generic[In_contra]):
         else:
             self.destroy(error)
 
-    def _when_sent(self, work: Callable[[], Coroutine[Any, Any, None]]) -> Completion:
+    def _when_sent(self, work: Callable[[], Coroutine[Any, Any, None]], done: Completion) -> None:
         """Run the work of a hook, after the rows that have lingered were sent."""
-        if not self._sending:
-            return self._use.hook(work())
-        completion = Completion()
-        self._held = (completion, work)
-        return completion
+        if self._sending:
+            self._held = (done, work)
+        else:
+            self._use.hook(work(), done)
 
     async def _send_gathered(self) -> None:
         self._stop_timer()

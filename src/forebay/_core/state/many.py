@@ -7,12 +7,17 @@ again is done once.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from forebay._core.scheduling import calls
 from forebay._core.state import constants as k
 from forebay._core.state.pipe import Pipe
 from forebay._core.state.stream import Stream
+
+#: What `write_items` returns when the writer should wait, and when the iterator is at its end.
+FULL = object()
+END = object()
 
 
 def push_many(stream: Stream, chunks: list[Any]) -> bool:
@@ -47,6 +52,33 @@ def read_many(stream: Stream, chunks: list[Any]) -> None:
             return
         chunks.append(chunk)
         left -= 1 if stream._r_object else len(chunk)
+
+
+def write_items(stream: Stream, items: Iterator[Any], failed: Callable[[Exception], object]) -> Any:
+    """Write the items of an iterator, as far as ``stream.write(item)`` of each would return True.
+
+    An exception of a write, unlike one of the iterator, is passed to ``failed`` before it is raised.
+
+    Returns:
+        END; FULL if the writer should wait, for the stream or for a turn of the loop; or the next item, unwritten, if it is an
+        awaitable or cannot be written.
+    """
+    plain = None
+    for item in items:
+        if type(item) is not plain:
+            if item is None or calls.has_await(item):
+                return item
+            plain = type(item)
+        if stream._w_ending:
+            return item
+        try:
+            more = stream._w_write(item, None, None)
+        except Exception as error:
+            failed(error)
+            raise
+        if not more or stream._s_is_late():
+            return FULL
+    return END
 
 
 def _push_run(stream: Stream, chunks: list[Any], at: int) -> int:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any
 
 from forebay.sql._adapters import library
+from forebay.sql._drivers.row_feed import RowFeed
 from forebay.sql._handoff import Handoff
 from forebay.sql._postgres_statements import Staged, insert_statement, stage_table
 from forebay.sql._session import BlockSink, BlockSource, CopyOptions, Cursor, InsertPlan, RowSink, Session
@@ -207,7 +208,7 @@ class _CopySink(RowSink):
             lambda records: connection.copy_records_to_table(
                 table.name, schema_name=table.schema, columns=columns, records=records
             ),
-            _rows_of,
+            lambda handoff: RowFeed(handoff.get),
         )
 
     async def write(self, rows: list[Any]) -> None:
@@ -221,12 +222,6 @@ class _CopySink(RowSink):
 
     async def abort(self) -> None:
         await self._running.cancel()
-
-
-async def _rows_of(handoff: Handoff) -> AsyncIterator[Any]:
-    while (rows := await handoff.get()) is not None:
-        for row in rows:
-            yield row
 
 
 class _CopyBlocks(BlockSource):

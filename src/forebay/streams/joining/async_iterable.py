@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.scheduling.hook_runner import is_awaitable
+from forebay._core.state.many import END, FULL, write_items
+from forebay.streams.writable import Writable
 
 if TYPE_CHECKING:
     from forebay._core.waiting.finished import Finished
@@ -54,19 +57,29 @@ async def _each(items: PlainItems) -> AsyncIterator[Any]:
 
 async def write_each(
     items: PlainItems | AsyncIterator[Any],
+    stream: Any,
     write: Callable[[Any], bool],
+    failed: Callable[[Exception], object],
     drained: Callable[[], Awaitable[None]],
 ) -> None:
-    """Write each item, and await ``drained()`` when ``write`` returns False."""
-    if isinstance(items, PlainItems):
-        # An async generator over them would double the cost of an item.
-        for item in items:
-            if not write(await item if is_awaitable(item) else item):
-                await drained()
-    else:
+    """Write each item, and await ``drained()`` when ``write`` returns False.
+
+    ``write`` writes an item to the stream, and passes its exception to ``failed``.
+    """
+    if not isinstance(items, PlainItems):
         async for item in items:
             if not write(item):
                 await drained()
+        return
+    # An async generator over them would double the cost of an item.
+    iterator = iter(items)
+    many = isinstance(stream, Writable) and type(stream).write is Writable.write
+    take: Callable[[], Any] = (
+        partial(write_items, stream, iterator, failed) if many else partial(next, iterator, END)
+    )
+    while (plain := take()) is not END:
+        if plain is FULL or not write(await plain if is_awaitable(plain) else plain):
+            await drained()
 
 
 async def writable_again(stream: Any, watch: Finished) -> None:

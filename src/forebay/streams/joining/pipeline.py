@@ -343,7 +343,8 @@ class Pipeline(Operation[Result_co], Flow):
             if stream.writable_need_drain:
                 await stream.drain()
             write = partial(self._write, stream, index)
-            await write_each(iterator, write, partial(writable_again, stream, watch))
+            failed = partial(self._place, index=index)
+            await write_each(iterator, stream, write, failed, partial(writable_again, stream, watch))
             if self._end or stream is not self.stages[-1]:
                 stream.end()
                 await watch

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from forebay import AbortError, Readable
+from forebay.errors import PrematureCloseError
 from support.streams import chunks_of, closed, quiet
 
 
@@ -105,5 +106,61 @@ def test_cancelled_wait_for_a_batch(run):
         with pytest.raises(asyncio.CancelledError):
             await reading
         assert stream.destroyed
+
+    run(main)
+
+
+async def the_items_of_batches(source):
+    return [item async for batch in source.batches() for item in batch]
+
+
+async def the_items(source):
+    return [item async for item in source]
+
+
+@pytest.mark.parametrize("read_all", [the_items_of_batches, the_items])
+@pytest.mark.parametrize("mark", [1, 7, 100])
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_source_that_pushes_many_is_asked_as_often_as_by_single_reads(run, read_all, mark, waits):
+    class Source(Readable):
+        calls = 0
+        most = 0
+
+        def _read(self, size):
+            self.most = max(self.most, self.readable_length)
+            self.calls += 1
+            return self.later() if waits else self.give()
+
+        async def later(self):
+            await asyncio.sleep(0)
+            self.give()
+
+        def give(self):
+            if self.calls == 31:
+                self.push(None)
+            else:
+                self.push_many(list(range(self.calls * 10, self.calls * 10 + 10)))
+
+    async def main():
+        source = Source(object_mode=True, high_water_mark=mark)
+        assert await read_all(source) == list(range(10, 310))
+        assert source.calls == 31
+        # A read asks for more before it takes its item.
+        assert source.most <= mark
+
+    run(main)
+
+
+def test_a_source_that_is_destroyed_after_a_batch_has_given_it_whole(run):
+    async def main():
+        source = Readable(object_mode=True, read=lambda size: None, high_water_mark=100)
+        source.push_many(list(range(50)))
+        got = []
+        with pytest.raises(PrematureCloseError):
+            async for batch in source.batches():
+                got += batch
+                source.destroy()
+        assert got == list(range(50))
+        await closed(source)
 
     run(main)

@@ -7,7 +7,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 cdef extern from *:
     """
     #define forebay_items(list) (((PyListObject *)(list))->ob_item)
-    #define FOREBAY_KEPT_SLOTS 1024
+    #define FOREBAY_KEPT_SLOTS 2048
     """
     const Py_ssize_t KEPT_SLOTS "FOREBAY_KEPT_SLOTS"
     PyObject **forebay_items(list slots)
@@ -19,6 +19,10 @@ cdef class Fifo:
     cdef readonly Py_ssize_t size  # items held
     cdef readonly Py_ssize_t cut   # how much of the oldest item the last `take_bytes` took
     cdef object take_bytes(self, Py_ssize_t offset, Py_ssize_t count)
+    cdef Py_ssize_t put_items(self, list items, Py_ssize_t at, Py_ssize_t end) noexcept
+    cdef Py_ssize_t put_pairs(self, list items, Py_ssize_t at, Py_ssize_t end) noexcept
+    cdef int take_items(self, list items, Py_ssize_t count) except -1
+    cdef list take_pairs(self, list second)
     cdef int replace_first(self, object item) except -1
     cdef int _make_room(self, Py_ssize_t count) except -1
     cdef int _move_to(self, list slots) except -1

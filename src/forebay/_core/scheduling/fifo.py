@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
-_KEPT_SLOTS = 1024
+# A thousand rows that wait to be written: a chunk and a callback each.
+_KEPT_SLOTS = 2048
 
 
 class Fifo:
@@ -29,7 +30,10 @@ class Fifo:
     def reserve(self, count: int) -> None:
         """Make room for ``count`` more items."""
         while self.size + count > len(self._slots):
-            slots: list[Any] = [None] * (2 * len(self._slots))
+            count_of_slots = len(self._slots)
+            while count_of_slots < self.size + count:
+                count_of_slots *= 2
+            slots: list[Any] = [None] * count_of_slots
             if len(slots) > len(self._slots):
                 self._move_to(slots)
 
@@ -37,6 +41,39 @@ class Fifo:
         """Add an item at the end. There must be room for it."""
         self._slots[(self._head + self.size) & (len(self._slots) - 1)] = item
         self.size += 1
+
+    def put_items(self, items: list[Any], at: int, end: int) -> int:
+        """Add ``items[at:end]``, up to a None, and return how many. There must be room for all."""
+        first = at
+        while at < end and at < len(items) and items[at] is not None:
+            self.put(items[at])
+            at += 1
+        return at - first
+
+    def put_pairs(self, items: list[Any], at: int, end: int) -> int:
+        """Do as `put_items` does, with a None behind each item."""
+        first = at
+        while at < end and at < len(items) and items[at] is not None:
+            self.put(items[at])
+            self.put(None)
+            at += 1
+        return at - first
+
+    def take_items(self, items: list[Any], count: int) -> None:
+        """Move the oldest ``count`` items to the end of a list that no other code knows."""
+        while count > 0 and self.size > 0:
+            count -= 1
+            items.append(self.popleft())
+
+    def take_pairs(self, second: list[Any]) -> list[Any]:
+        """Take everything, in pairs. Return the first ones, and add the second ones that are not None to ``second``."""
+        taken = []
+        while self.size:
+            taken.append(self.popleft())
+            other = self.popleft()
+            if other is not None:
+                second.append(other)
+        return taken
 
     def put_left(self, item: Any) -> None:
         """Add an item at the front. There must be room for it."""

@@ -11,10 +11,12 @@ cpdef bint push_many(Stream stream, list chunks) except -1
 cpdef list take_waiting(Stream stream)
 @cython.locals(left=Py_ssize_t)
 cpdef object read_many(Stream stream, list chunks)
+@cython.locals(buffer=Fifo)
+cdef Py_ssize_t _read_run(Stream stream, list chunks, Py_ssize_t most) except -1
 @cython.locals(more=bint)
 cpdef object write_items(Stream stream, object items, object failed)
 cdef Py_ssize_t _push_run(Stream stream, list chunks, Py_ssize_t at) except -1
-@cython.locals(link=Pipe, dest=Stream, buffer=Fifo, first=Py_ssize_t, last=Py_ssize_t, count=Py_ssize_t, taken=Py_ssize_t)
+@cython.locals(link=Pipe, dest=Stream, buffer=Fifo, last=Py_ssize_t, count=Py_ssize_t, taken=Py_ssize_t)
 cdef Py_ssize_t _pipe_run(Stream stream, list chunks, Py_ssize_t at) except -1
-@cython.locals(buffer=Fifo, first=Py_ssize_t, count=Py_ssize_t, taken=Py_ssize_t)
+@cython.locals(buffer=Fifo, count=Py_ssize_t, taken=Py_ssize_t)
 cdef Py_ssize_t _buffer_run(Stream stream, list chunks, Py_ssize_t at) except -1

@@ -47,11 +47,35 @@ def read_many(stream: Stream, chunks: list[Any]) -> None:
     """Add what is buffered now to ``chunks``. Reading makes a fast source push more, which stays for the next time."""
     left = stream._r_length
     while left > 0 and not stream._s_destroyed:
+        if stream._r_object:
+            left -= _read_run(stream, chunks, left - 1)
         chunk = stream._r_read(k.READ_ANY)
         if chunk is None:
             return
         chunks.append(chunk)
         left -= 1 if stream._r_object else len(chunk)
+
+
+def _read_run(stream: Stream, chunks: list[Any], most: int) -> int:
+    """R4, for objects that no listener gets and whose reading calls no hook; not for the last one. Return how many."""
+    if stream._r_data_handler is not None or stream._s_errored is not None or not stream._s_constructed:
+        return 0
+    if not stream._r_reading and not stream._r_ended:
+        if stream._r_need_readable:
+            return 0
+        if most > stream._r_length - stream._r_hwm:
+            most = stream._r_length - stream._r_hwm
+    if most <= 0:
+        return 0
+    if stream._r_await is not None:
+        stream._r_forget_drains()
+    stream._r_emitted_readable = False
+    stream._r_did_read = True
+    stream._r_changes += most
+    stream._r_length -= most
+    buffer = stream._r_buffer
+    buffer.take_items(chunks, most)
+    return most
 
 
 def write_items(stream: Stream, items: Iterator[Any], failed: Callable[[Exception], object]) -> Any:
@@ -99,17 +123,13 @@ def _push_run(stream: Stream, chunks: list[Any], at: int) -> int:
 def _buffer_run(stream: Stream, chunks: list[Any], at: int) -> int:
     """R3, for chunks that no listener gets at once."""
     buffer = stream._r_buffer
-    first = at
     count = len(chunks)
     if buffer is None or not buffer.has_room(count - at):
         buffer = stream._r_make_room()
         buffer.reserve(count - at)
         # The garbage collector may have run, and with it other code.
         return _push_run(stream, chunks, at)
-    while at < count and chunks[at] is not None:
-        buffer.put(chunks[at])
-        at += 1
-    taken = at - first
+    taken = buffer.put_items(chunks, at, count)
     if taken:
         stream._r_reading = False
         stream._r_chunks += taken
@@ -138,7 +158,6 @@ def _pipe_run(stream: Stream, chunks: list[Any], at: int) -> int:
         or not (dest._w_writing or dest._w_corked or not dest._s_constructed)
     ):
         return 0
-    first = at
     last = at + dest._w_hwm - 1 - dest._w_length
     count = len(chunks)
     if last > count:
@@ -152,11 +171,7 @@ def _pipe_run(stream: Stream, chunks: list[Any], at: int) -> int:
         buffer.reserve(2 * (last - at))
         # As above.
         return _push_run(stream, chunks, at)
-    while at < last and chunks[at] is not None:
-        buffer.put(chunks[at])
-        buffer.put(None)
-        at += 1
-    taken = at - first
+    taken = buffer.put_pairs(chunks, at, last)
     if taken == 0:
         return 0
     dest._w_pending += taken

@@ -30,7 +30,7 @@ cdef class WritableQueue(ReadableSide):
     cdef object _w_forget(self, object chunk)
     cdef object _w_run_callback(self, object callback, object error)
     cdef object _w_tell(self, object callback, object error)
-    @cython.locals(buffer=Fifo, chunks=list)
+    @cython.locals(buffer=Fifo, chunks=list, callbacks=list)
     cdef list _w_take_waiting(self)
     @cython.locals(buffer=Fifo)
     cdef object _w_fail_buffered(self)

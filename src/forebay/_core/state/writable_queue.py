@@ -92,20 +92,20 @@ class WritableQueue(ReadableSide):
         buffer = self._w_buffer
         if buffer is None or buffer.size == 0 or not self._w_writing or self._w_corked:
             return None
-        chunks = []
-        callbacks = self._w_callback
-        if callbacks is None:
-            callbacks = []
-        elif type(callbacks) is not list:
-            callbacks = [callbacks]
-        while buffer.size:
-            chunks.append(buffer.popleft())
-            callback = buffer.popleft()
-            if callback is not None:
-                callbacks.append(callback)
+        callbacks = []
+        # This may run the garbage collector and with it foreign code, before it takes anything.
+        chunks = buffer.take_pairs(callbacks)
+        if not chunks:
+            return None
         self._w_pending -= len(chunks)  # compiled: of a list
         self._w_writelen = self._w_length
-        self._w_callback = callbacks if callbacks else None
+        before = self._w_callback
+        if type(before) is list:
+            before.extend(callbacks)
+        elif callbacks:
+            if before is not None:
+                callbacks.insert(0, before)
+            self._w_callback = callbacks
         return chunks
 
     def _w_fail_buffered(self) -> None:

@@ -354,13 +354,8 @@ class WritableSide(WritableQueue):
             self._w_expecting = True
             self._w_sync = True
             if buffer.size > 2 and self._w_many_hook is not None:
-                chunks = []
                 callbacks = []
-                while buffer.size:
-                    chunks.append(buffer.popleft())
-                    callback = buffer.popleft()
-                    if callback is not None:
-                        callbacks.append(callback)
+                chunks = buffer.take_pairs(callbacks)
                 self._w_pending -= len(chunks) - 1  # compiled: of a list
                 self._w_writelen = self._w_length
                 self._w_callback = callbacks if callbacks else None

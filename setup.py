@@ -25,6 +25,7 @@ NATIVE = [
     "_core.scheduling.awaits",
     "_core.scheduling.calls",
     "_system.syscalls",
+    "_system.small_files",
     "_tls.records",
     "_core.scheduling.fifo",
     "asyncio._compiled.receive_area",

@@ -257,7 +257,10 @@ def test_directories(copy, tmp_path, source):
     status, _, err = copy(source, tmp_path)
     assert (status, err) == (1, f"forebay: {tmp_path}: Is a directory; name the file to write\n")
     status, _, err = copy(tmp_path, tmp_path / "target")
-    assert (status, err) == (1, f"forebay: {tmp_path}: Is a directory\n")
+    assert (status, err) == (
+        1,
+        f"forebay: {tmp_path}: Is a directory; -r copies it with all that is in it\n",
+    )
     status, _, err = copy(source, tmp_path / "no" / "target")
     assert (status, err) == (1, f"forebay: {tmp_path / 'no' / 'target'}: No such file or directory\n")
     status, _, err = copy(source, source / "target")

@@ -9,8 +9,10 @@ import pytest
 
 from forebay.cli.commands import demo
 from forebay.cli.endpoints.addresses import parse_listen, parse_target
-from forebay.cli.output.progress import Meter, Progress
-from forebay.cli.output.summary import Summary, peak_memory
+from forebay.cli.output.memory import peak_memory
+from forebay.cli.output.meter import Meter
+from forebay.cli.output.progress import Progress
+from forebay.cli.output.summary import Summary
 from forebay.cli.output.units import (
     countdown_text,
     parse_rate,

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 
+import forebay as package
+
 COMMAND = [sys.executable, "-m", "forebay"]
 
 
@@ -18,6 +20,24 @@ def forebay(*args, **options):
     options.setdefault("stdout", subprocess.PIPE)
     options.setdefault("stderr", subprocess.PIPE)
     return subprocess.run([*COMMAND, *map(str, args)], timeout=60, **options)
+
+
+def loaded_by(*args, of):
+    """Run the command; return which of these modules it has loaded."""
+    code = (
+        "import sys; from forebay.cli import main; assert main(sys.argv[2:]) == 0;"
+        "print(*sorted({*sys.argv[1].split()} & {*sys.modules}))"
+    )
+    # Without site, which loads what other packages of this environment ask for.
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code, " ".join(of), *map(str, args)],
+        env=os.environ | {"PYTHONPATH": os.path.dirname(os.path.dirname(package.__file__))},
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=True,
+        text=True,
+    )
+    return done.stdout.split()
 
 
 def started(*args, **options):

@@ -61,6 +61,25 @@ class Replacement:
                 place.close()
             return replacement
 
+    @staticmethod
+    def inside(folder: int, name: bytes, path: str) -> Replacement:
+        """Return a replacement for a name in an open folder. It also replaces a link of that name, which is not followed.
+
+        ``path`` is for messages. Raises OSError, also for a folder, a device, a FIFO and a socket of that name.
+        """
+        with _about(path):
+            place = Place(os.dup(folder), os.fsencode(os.path.dirname(path)), name)
+            try:
+                status = _status_of(place)
+                linked = status is not None and stat.S_ISLNK(status.st_mode)
+                replacement = _replacement(path, place, None if linked else status)
+                if replacement is None:
+                    raise FileExistsError(errno.EEXIST, "it exists and is not a file")
+            except BaseException:
+                place.close()
+                raise
+            return replacement
+
     def open(self, mode: int) -> int | None:
         """Make the file and return its descriptor. The file gets the attributes of an existing target.
 
@@ -218,6 +237,13 @@ def _remove_named() -> None:
 
 
 atexit.register(_remove_named)
+
+
+def _status_of(place: Place) -> os.stat_result | None:
+    try:
+        return os.lstat(place.path())
+    except FileNotFoundError:
+        return None
 
 
 def _replacement(path: str | bytes, place: Place, status: os.stat_result | None) -> Replacement | None:

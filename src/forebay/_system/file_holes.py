@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import errno
 import os
-from typing import Any
+from typing import Any, Protocol
 
-from forebay._system.open_file import OpenFile
-
-__all__ = ["Holes", "hole_of", "is_hole", "leave_hole"]
+__all__ = ["File", "Holes", "hole_of", "is_hole", "leave_hole"]
 
 _zeros: dict[int, bytes] = {}
 # Sizes whose chunk is kept: streams have few different marks.
@@ -34,11 +32,20 @@ def is_hole(chunk: Any) -> bool:
     return type(chunk) is bytes and _zeros.get(len(chunk)) is chunk
 
 
+class File(Protocol):
+    """An open file. ``sparse``: it has holes, and its descriptor's position may be moved to find them."""
+
+    fd: int
+    regular: bool
+    append: bool
+    sparse: bool
+
+
 class Holes:
     """The data and the holes of a file. It uses the descriptor's own position."""
 
     @staticmethod
-    def of(file: OpenFile) -> Holes | None:
+    def of(file: File) -> Holes | None:
         """Return the holes of a file that uses less space than its length; None for other files."""
         return Holes(file.fd) if file.sparse and hasattr(os, "SEEK_DATA") else None
 
@@ -69,7 +76,7 @@ def _part(fd: int, offset: int) -> tuple[int, int]:
         return end, end
 
 
-def leave_hole(file: OpenFile, at: int | None, nbytes: int) -> bool:
+def leave_hole(file: File, at: int | None, nbytes: int) -> bool:
     """Leave a hole at the end of ``file`` instead of writing zeros at ``at``, or at its own position if it is None.
 
     Return False if zeros have to be written: the file has data there, or its end is not known.

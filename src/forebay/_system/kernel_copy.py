@@ -7,8 +7,7 @@ import os
 from time import monotonic
 from typing import NamedTuple
 
-from forebay._system.file_holes import Holes, leave_hole
-from forebay._system.open_file import OpenFile
+from forebay._system.file_holes import File, Holes, leave_hole
 from forebay._system.splice_pipe import SplicePipe, can_splice, is_same_file, may_share_blocks
 
 __all__ = ["Moved", "Mover"]
@@ -70,7 +69,7 @@ class Mover:
         """Undo `stop`, before each transfer, on the loop's thread."""
         self._stopped = False
 
-    def move(self, source: OpenFile, start: int, limit: int | None, dest: OpenFile, at: int | None) -> Moved:
+    def move(self, source: File, start: int, limit: int | None, dest: File, at: int | None) -> Moved:
         """Move up to ``limit`` bytes from the source's offset ``start`` to the destination's ``at`` (its position for
         None), until the end of the file, a failure, `stop`, or the end of a slice of time.
         """
@@ -99,7 +98,7 @@ class Mover:
             self._close_pipe()
         return Moved(moved, False, False)
 
-    def _leave_hole(self, start: int, left: int | None, dest: OpenFile, at: int | None) -> int:
+    def _leave_hole(self, start: int, left: int | None, dest: File, at: int | None) -> int:
         """Skip the hole at ``start``. Return its length; 0 if there is none or it cannot be skipped."""
         if self._holes is None:
             return 0

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import signal
 from time import monotonic
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
-from forebay._core.abort import AbortController, AbortSignal
+__all__ = ["Caught", "ignore_signals"]
 
-__all__ = ["Stopping", "ignore_signals"]
+Self = TypeVar("Self", bound="Caught")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Seconds after which a second signal no longer waits for the cleanup.
@@ -24,31 +22,21 @@ def ignore_signals() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-class Stopping:
-    """Abort ``stopping.signal`` at the first of the signals: ``with Stopping() as stopping:``.
+class Caught:
+    """Catch the signals in a block: ``with Caught() as caught:``.
 
-    Enter it inside the event loop, or around it: then call `attend` inside, so that the loop gets past and future signals.
     ``number`` is the signal that came, or None. Signals that the process ignores (``nohup``, a background job) stay ignored.
 
     ``is_last``: the process ends afterwards, so the signals are ignored from there on, without a gap.
     """
 
     def __init__(self, is_last: bool = False) -> None:
-        self._controller = AbortController()
         self._is_last = is_last
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._before: dict[int, Any] = {}
         self._since = 0.0
         self.number: int | None = None
 
-    @property
-    def signal(self) -> AbortSignal:
-        return self._controller.signal
-
-    def __enter__(self) -> Stopping:
-        with contextlib.suppress(RuntimeError):
-            # There may be no running loop.
-            self._loop = asyncio.get_running_loop()
+    def __enter__(self: Self) -> Self:
         for number in _SIGNALS:
             before = signal.getsignal(number)
             if before in (signal.SIG_IGN, None):
@@ -68,20 +56,14 @@ class Stopping:
         for number, before in self._before.items():
             signal.signal(number, signal.SIG_IGN if self._is_last else before)
 
-    def attend(self) -> None:
-        """Let the running loop get the signals; at once if one has come before."""
-        self._loop = asyncio.get_running_loop()
-        if self.number is not None:
-            self._controller.abort()
+    def stop(self) -> None:
+        """End the work; the first signal calls it, in its handler."""
 
     def _came(self, number: int, _: FrameType | None) -> None:
         if self.number is None:
             self.number = number
             self._since = monotonic()
-            if self._loop is not None:
-                with contextlib.suppress(RuntimeError):
-                    # The loop may be closed by now.
-                    self._loop.call_soon_threadsafe(self._controller.abort)
+            self.stop()
         elif monotonic() - self._since > _PATIENCE:
             signal.signal(number, signal.SIG_DFL)
             signal.raise_signal(number)

@@ -1,4 +1,4 @@
-"""File streams: a file as a `Readable` and a file as a `Writable`, and copies inside the kernel between them.
+"""File streams: a file as a `Readable` and a file as a `Writable`, and copies of files and of trees of folders.
 
 The event loop never waits for the disk: worker threads open, read, write, sync, rename and close. One call in a worker
 moves many chunks: reads use blocks that grow from 64 KiB to 1 MiB while the file is consumed, and one gather write writes
@@ -21,13 +21,22 @@ from typing import TYPE_CHECKING, Any, overload
 from forebay._core.abort import AbortSignal
 from forebay._system.paths import StrPath
 from forebay._system.temporary_files import remove_leftovers
+from forebay.fs._copy_tree import CopiedTree, copy_tree
 from forebay.fs._read_stream import ReadStream
 from forebay.fs._write_stream import WriteStream
 
 if TYPE_CHECKING:
     from forebay.streams.generics import Buffer
 
-__all__ = ["ReadStream", "WriteStream", "create_read_stream", "create_write_stream", "remove_leftovers"]
+__all__ = [
+    "CopiedTree",
+    "ReadStream",
+    "WriteStream",
+    "copy_tree",
+    "create_read_stream",
+    "create_write_stream",
+    "remove_leftovers",
+]
 
 
 @overload

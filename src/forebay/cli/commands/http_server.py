@@ -10,7 +10,7 @@ from time import monotonic
 from forebay import http
 from forebay.cli.output.failure import Failure, in_one_line
 from forebay.cli.output.units import seconds_text, size_text
-from forebay.cli.signals import Stopping
+from forebay.cli.stopping import Stopping
 from forebay.net._address import Place, place_of
 
 __all__ = ["Logged", "serve_until_stopped"]

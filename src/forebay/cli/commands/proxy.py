@@ -12,7 +12,7 @@ from forebay import net
 from forebay.cli.endpoints.addresses import parse_listen, parse_target
 from forebay.cli.output.failure import Failure, in_one_line
 from forebay.cli.output.units import seconds_text, size_text
-from forebay.cli.signals import Stopping
+from forebay.cli.stopping import Stopping
 from forebay.net._address import Place, place_of
 from forebay.streams.joining.pipeline import pipeline
 

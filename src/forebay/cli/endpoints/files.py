@@ -80,7 +80,7 @@ class Source:
         except (OSError, ValueError) as error:
             raise Failure(in_one_line(error, self.name)) from None
         if stat.S_ISDIR(self.status.st_mode):
-            raise Failure(f"{self.name}: {os.strerror(errno.EISDIR)}")
+            raise Failure(f"{self.name}: {os.strerror(errno.EISDIR)}; -r copies it with all that is in it")
         self.total = self._size()
 
     def _size(self) -> int | None:

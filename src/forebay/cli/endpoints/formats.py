@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from forebay.cli.commands.copy_options import FORMATS
 from forebay.cli.output.failure import Failure
 
-__all__ = ["FORMATS", "RowFormat", "format_of"]
+__all__ = ["RowFormat", "format_of"]
 
-#: What ``--format`` may be.
-FORMATS = ("csv", "tsv", "jsonl", "ndjson", "json")
 _COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 _SAME = {"ndjson": "jsonl"}
 

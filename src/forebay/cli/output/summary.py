@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 from forebay.cli.output.units import rate_text, row_rate_text, rows_text, seconds_text, size_text
 from forebay.stats import SideStats, StreamStats
 
-__all__ = ["Summary", "peak_memory"]
+__all__ = ["Summary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,19 +151,3 @@ def _side_fields(side: SideStats | None) -> dict[str, Any] | None:
         "stalls": side.stalls,
         "stalled_seconds": round(side.stalled, 6),
     }
-
-
-def peak_memory() -> int:
-    """Return the most memory in bytes that this process had in use at a time (its resident set)."""
-    try:
-        # getrusage also counts the process before it became this program: a part of its parent.
-        with open("/proc/self/status", "rb") as status:
-            for line in status:
-                if line.startswith(b"VmHWM:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

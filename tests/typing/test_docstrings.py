@@ -34,6 +34,7 @@ MODULES = [
 MADE_BY_FUNCTIONS = {
     "Batches",
     "Chain",
+    "CopiedTree",
     "ClientRequest",
     "ClientResponse",
     "Connecting",

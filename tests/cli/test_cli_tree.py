@@ -133,7 +133,7 @@ def test_a_folder_without_the_option(copy, source, target):
 
 
 def test_neither_asyncio_nor_a_stream_is_loaded(source, target):
-    names = ("asyncio", "forebay.fs", "forebay.streams", "json", "inspect")
+    names = ("asyncio", "forebay.fs", "forebay.streams", "json", "inspect", "shutil")
     assert loaded_by("copy", "-r", "--quiet", source, target, of=names) == []
     assert tree_of(target) == ENTRIES
 

@@ -28,6 +28,7 @@ COMMANDS = {
 
 STOPPED_BY_CTRL_C = 130
 NOBODY_READS = 141
+_USUAL_COLUMNS = 80
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,17 +86,36 @@ def _run(arguments: list[str], is_process: bool) -> int:
 
 def _parser(arguments: list[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="forebay", description="Move data with backpressure: as fast as the far end can take it."
+        prog="forebay",
+        description="Move data with backpressure: as fast as the far end can take it.",
+        formatter_class=_Formatter,
     )
     parser.add_argument(
         "--version", action=_Version, nargs=0, help="say version and backend in use, and do nothing else"
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (module, purpose) in COMMANDS.items():
-        sub = commands.add_parser(name, help=purpose)
+        sub = commands.add_parser(name, help=purpose, formatter_class=_Formatter)
         if name in arguments:
             import_module(module).add_arguments(sub)
     return parser
+
+
+class _Formatter(argparse.HelpFormatter):
+    """The usual one. It asks for the width without `shutil`, which would be loaded for every argument, and is large."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    """The width of the terminal."""
+    with contextlib.suppress(ValueError):
+        return int(os.environ.get("COLUMNS", "")) or _USUAL_COLUMNS
+    if sys.__stdout__ is not None:
+        with contextlib.suppress(OSError, ValueError):
+            return os.get_terminal_size(sys.__stdout__.fileno()).columns or _USUAL_COLUMNS
+    return _USUAL_COLUMNS
 
 
 class _Version(argparse.Action):

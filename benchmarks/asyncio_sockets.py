@@ -21,10 +21,7 @@ from typing import Any
 
 import forebay.asyncio
 from benchmarks.asyncio_reader import part, streams
-
-# The names of variables: where Redis listens, and the file with a certificate for localhost and its key.
-REDIS_SOCKET = "BENCHMARK_REDIS_SOCKET"
-CERTIFICATE = "BENCHMARK_CERTIFICATE"
+from benchmarks.installed import REDIS_SOCKET, run_on, tls_client, tls_server
 
 
 async def backlog(which: str, share: float) -> float:
@@ -79,16 +76,6 @@ def echo_client(address: tuple[str, int], message: bytes, count: int, over_tls: 
             left = size
             while left:
                 left -= peer.recv_into(room, left)
-
-
-def tls_client() -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=os.environ[CERTIFICATE])
-
-
-def tls_server() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(os.environ[CERTIFICATE])
-    return context
 
 
 def serve_by_callbacks(done: asyncio.Future[float]) -> tuple[str, int]:
@@ -268,13 +255,6 @@ CASES = {
     "redis pipeline of 1,000": SocketCase(redis_pipeline, needs="redis"),
     "backlog of 64 MiB": SocketCase(backlog, "s", ("fresh",)),
 }
-
-
-def run_on(loop: str, main: Awaitable[float]) -> float:
-    """Run one case on asyncio's loop or on uvloop."""
-    factory = importlib.import_module("uvloop").new_event_loop if loop == "uvloop" else None
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)  # type: ignore[arg-type]
 
 
 def main(arguments: list[str]) -> None:

@@ -21,8 +21,9 @@ from pathlib import Path
 
 from benchmarks.asyncio_reader import CASES as READER_CASES
 from benchmarks.asyncio_sockets import CASES as SOCKET_CASES
-from benchmarks.asyncio_sockets import CERTIFICATE, REDIS_SOCKET, SocketCase, run_on
+from benchmarks.asyncio_sockets import SocketCase
 from benchmarks.comparison import Comparison, Measured, Skipped
+from benchmarks.installed import CERTIFICATE, REDIS_SOCKET, run_on
 from benchmarks.pairing import Sample, run_once, turns
 from benchmarks.peers import (
     AIOFASTNET,

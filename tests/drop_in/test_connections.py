@@ -309,17 +309,30 @@ def test_handler_error_is_reported_and_closes_the_connection():
     asyncio.run(main())
 
 
-def test_received_data_is_not_copied_to_bytes(run, monkeypatch):
-    """Without an override, `data_received` is not called: the loop receives directly into the buffer."""
+def test_much_received_data_is_not_copied_to_bytes(run, monkeypatch):
+    """The loop receives directly into the buffer. uvloop makes bytes of the first few messages of a connection only."""
     asked = []
-    monkeypatch.setattr(StreamReaderProtocol, "data_received", lambda self, data: asked.append(data))
+    original = StreamReaderProtocol.data_received
+
+    def seen(self, data):
+        asked.append(data)
+        original(self, data)
+
+    monkeypatch.setattr(StreamReaderProtocol, "data_received", seen)
 
     async def main():
         async with await start_server(echo, "127.0.0.1", 0) as server:
-            await converse(*await open_connection(*server.sockets[0].getsockname()))
+            reader, writer = await open_connection(*server.sockets[0].getsockname())
+            for number in range(100):
+                line = b"%d\n" % number
+                writer.write(line)
+                assert await reader.readline() == line
+            writer.close()
+            await writer.wait_closed()
+        return isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop)
 
-    run(main)
-    assert asked == []
+    of_asyncio = run(main)
+    assert len(asked) <= (0 if of_asyncio else 16)
 
 
 def test_the_transport_is_the_loops_own(run):

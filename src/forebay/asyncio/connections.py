@@ -46,16 +46,13 @@ def _split(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return tls, {name: value for name, value in options.items() if name != "ssl" and name not in tls}
 
 
-async def _connect(
+async def _connect_over_tls(
     connect: Callable[..., Any], limit: int, needs: str, default_name: Any, options: dict[str, Any]
 ) -> tuple[StreamReader, StreamWriter]:
-    """Connect by a method of the loop. ``needs`` is the error if TLS has no ``server_hostname``, nor the default."""
+    """Connect by a method of the loop. ``needs`` is the error if TLS has neither ``server_hostname`` nor the default."""
     loop = asyncio.get_running_loop()
     reader = StreamReader(limit=limit, loop=loop)
     protocol = StreamReaderProtocol(reader, loop=loop)
-    if not options.get("ssl") or not _tls.has_own_tls(loop):
-        transport, _ = await connect(lambda: protocol, **options)
-        return reader, StreamWriter(transport, protocol, reader, loop)
     tls, others = _split(options)
     name = others.pop("server_hostname", None)
     if name is None:
@@ -82,11 +79,20 @@ async def open_connection(
     Returns:
         A reader and a writer.
     """
-    create = asyncio.get_running_loop().create_connection
-    needs = "You must set server_hostname when using ssl without a host"
-    return await _connect(
-        lambda factory, **others: create(factory, host, port, **others), limit, needs, host, kwds
-    )
+    loop = asyncio.get_running_loop()
+    if kwds.get("ssl") and _tls.has_own_tls(loop):
+        needs = "You must set server_hostname when using ssl without a host"
+        return await _connect_over_tls(
+            lambda factory, **others: loop.create_connection(factory, host, port, **others),
+            limit,
+            needs,
+            host,
+            kwds,
+        )
+    reader = StreamReader(limit=limit, loop=loop)
+    protocol = StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await loop.create_connection(lambda: protocol, host, port, **kwds)
+    return reader, StreamWriter(transport, protocol, reader, loop)
 
 
 async def start_server(
@@ -127,9 +133,20 @@ async def open_unix_connection(
     Returns:
         A reader and a writer.
     """
-    create = asyncio.get_running_loop().create_unix_connection
-    needs = "you have to pass server_hostname when using ssl"
-    return await _connect(lambda factory, **others: create(factory, path, **others), limit, needs, None, kwds)
+    loop = asyncio.get_running_loop()
+    if kwds.get("ssl") and _tls.has_own_tls(loop):
+        needs = "you have to pass server_hostname when using ssl"
+        return await _connect_over_tls(
+            lambda factory, **others: loop.create_unix_connection(factory, path, **others),
+            limit,
+            needs,
+            None,
+            kwds,
+        )
+    reader = StreamReader(limit=limit, loop=loop)
+    protocol = StreamReaderProtocol(reader, loop=loop)
+    transport, _ = await loop.create_unix_connection(lambda: protocol, path, **kwds)
+    return reader, StreamWriter(transport, protocol, reader, loop)
 
 
 async def start_unix_server(

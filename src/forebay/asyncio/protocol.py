@@ -75,9 +75,20 @@ class StreamReaderProtocol(
         Args:
             data: The data.
         """
-        reader = self._stream_reader
-        if reader is not None:
-            reader.feed_data(data)
+        if self._take_data(data):
+            self._receive_into_memory()
+
+    def _receive_into_memory(self) -> None:
+        """Let uvloop receive into existing memory from now on. For a few short messages that is not worth the change."""
+        transport = self._transport
+        if transport is None or not transport.is_reading() or transport.get_protocol() is not self:
+            return
+        self._changes_late(False)
+        face = Face(self)
+        transport.pause_reading()
+        transport.set_protocol(face)
+        face.settle()
+        transport.resume_reading()
 
     def connection_made(self, transport: Any) -> None:
         """Take the connection, and call the callback of a server.
@@ -88,16 +99,16 @@ class StreamReaderProtocol(
         if self._reject_connection:
             super().connection_made(transport)
             return
-        adjust(transport)
+        of_uvloop = is_uvloops(transport)
+        if not of_uvloop:
+            adjust(transport)
         self._transport = transport
         reader = self._stream_reader
         if reader is not None:
             reader.set_transport(transport)
         self._over_ssl = transport.get_extra_info("sslcontext") is not None
-        if is_uvloops(transport):
-            face = Face(self)
-            transport.set_protocol(face)
-            face.settle()
+        if of_uvloop:
+            self._changes_late(True)
         elif (
             is_asyncios_socket(transport)
             and self._is_plain()
@@ -120,6 +131,13 @@ class StreamReaderProtocol(
             self._task = self._loop.create_task(result)
             self._task.add_done_callback(self._handler_done)
         self._strong_reader = None
+
+    def pause_writing(self) -> None:
+        """Note that the transport's buffer is above its high-water mark."""
+        super().pause_writing()
+        transport = self._transport
+        if transport is not None and is_uvloops(transport):
+            adjust(transport)
 
     def _handler_done(self, task: asyncio.Task[Any]) -> None:
         transport = self._transport

@@ -15,7 +15,7 @@ from forebay.asyncio._compiled.reader_core import ReaderCore
 from forebay.asyncio._compiled.writer_core import WriterCore
 from forebay.asyncio._loop_area import area_of
 from forebay.asyncio._stand_in_class import StandInMeta, stand_in
-from forebay.asyncio._transports import is_uvloops
+from forebay.asyncio._transports import adjust, is_uvloops
 from forebay.asyncio._uvloop_protocol import Face
 from forebay.asyncio.reader import LAZY
 
@@ -70,11 +70,14 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=StandInMeta):  # type:
     @property
     def transport(self) -> Any:
         """The transport."""
-        return self._hand_out()
+        transport = self._hand_out()
+        if is_uvloops(transport):
+            adjust(transport)
+        return transport
 
     @property
     def _transport(self) -> Any:
-        return self._hand_out()
+        return self.transport
 
     @_transport.setter
     def _transport(self, transport: Any) -> None:

@@ -2,7 +2,7 @@
 """The memory that a loop receives into, compiled; the twin, with the documentation, is src/forebay/asyncio/_compiled/receive_area.py."""
 
 cimport cython
-from cpython.bytearray cimport PyByteArray_AS_STRING
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
@@ -32,8 +32,9 @@ cdef enum:
 cdef class Area:
     """Memory that a loop receives into for all its connections: between two callbacks nothing is in it."""
 
-    def __init__(self, size):
-        self._memory = bytearray(size)
+    def __init__(self, Py_ssize_t size):
+        # Not zeroed: a loop that receives little touches little of it.
+        self._memory = PyByteArray_FromStringAndSize(NULL, size)
         self.view = memoryview(self._memory)
 
     cdef int copy_onto(self, ChunkQueue queue, Py_ssize_t n, Py_ssize_t first) except -1:

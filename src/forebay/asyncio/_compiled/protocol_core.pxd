@@ -3,11 +3,13 @@ cimport cython
 cimport forebay.asyncio._compiled.class_versions as versions
 from forebay.asyncio._compiled.receive_area cimport Area
 from forebay.asyncio._compiled.reader_core cimport ReaderCore
-from forebay.asyncio._compiled.socket_calls cimport SocketCalls
+from forebay.asyncio._compiled.socket_calls cimport SocketCalls, frozen
 
 cdef Py_ssize_t _LAST_BYTES
 cdef Py_ssize_t _JOINED_BYTES
 cdef Py_ssize_t _MANY_BYTES
+cdef int _MANY_ARRIVALS
+cdef Py_ssize_t _MUCH_BYTES
 cdef int FEED
 
 cdef class ProtocolCore(SocketCalls):
@@ -23,6 +25,11 @@ cdef class ProtocolCore(SocketCalls):
     cdef object _tail                       # the bytearray of the last joined small pieces, or None
     cdef bint _brief                        # the last receive was small
 
+    cdef bint _late                         # the transport is to receive into memory once much has come
+    cdef int _arrivals
+
+    @cython.final
+    cdef int _append(self, ReaderCore reader, object data) except -1
     @cython.final
     cdef int _start(self, Area area, bint plain, bint pauses_late) except -1
     @cython.final
@@ -43,8 +50,8 @@ cdef class ProtocolCore(SocketCalls):
     @cython.final
     cdef bint _may_queue(self, object transport) except -1
     @cython.final
-    cdef int _write_through(self, bytes data) except -1
+    cdef int _write_pieces(self, list pieces) except -1
     @cython.final
-    cdef bint _is_patched(self) except -1
+    cdef int _write_through(self, object data) except -1
     @cython.final
-    cdef int _queue_behind(self, object transport, bytes data) except -1
+    cdef int _queue_behind(self, object transport, object data) except -1

@@ -8,7 +8,7 @@ from forebay.asyncio._compiled import class_versions as versions
 from forebay.asyncio._compiled.arguments import NotInitializedError
 from forebay.asyncio._compiled.overrides import FEED
 from forebay.asyncio._compiled.reader_core import ReaderCore
-from forebay.asyncio._compiled.socket_calls import SocketCalls
+from forebay.asyncio._compiled.socket_calls import SocketCalls, frozen
 
 if TYPE_CHECKING:
     from forebay.asyncio._compiled.receive_area import Area
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 _LAST_BYTES = 1 << 12
 #: The most bytes to which pieces that wait to be sent are joined.
 _JOINED_BYTES = 1 << 16
+#: After so many receives, or after one of so many bytes, a transport that makes objects of what it receives is changed.
+_MANY_ARRIVALS = 8
+_MUCH_BYTES = 1 << 12
 #: After a receive of this size, the next one is expected to be large, too.
 _MANY_BYTES = 1 << 16
 # The methods that see received data.
@@ -41,6 +44,8 @@ class ProtocolCore(SocketCalls):
     _handed_out: bool
     _tail: Any
     _brief: bool
+    _late: bool
+    _arrivals: int
 
     def _start(self, area: Area, plain: bool, pauses_late: bool) -> int:
         self._area = area
@@ -52,6 +57,8 @@ class ProtocolCore(SocketCalls):
         self._socket = None
         self._fd = -1
         self._brief = True
+        self._late = False
+        self._arrivals = 0
         return 0
 
     def __setattr__(self, name: Any, value: Any) -> None:
@@ -61,6 +68,9 @@ class ProtocolCore(SocketCalls):
         elif name == "_drain_helper":
             self._own_drain = True
         versions.set_attribute(self, name, value)
+        if name == "data_received" and self._late and self._transport is not None:
+            # uvloop has got the method that the protocol had before.
+            self._transport.set_protocol(self)
 
     def _set_up(self, area: Area, plain: bool, pauses_late: bool) -> None:
         self._start(area, plain, pauses_late)
@@ -101,6 +111,27 @@ class ProtocolCore(SocketCalls):
             self._deliver(reader, nbytes)
         else:
             self.data_received(bytes(area.view[:nbytes]))  # type: ignore[attr-defined]  # of asyncio's class
+
+    def _changes_late(self, late: bool) -> None:
+        """Say whether the transport is to receive into memory once much has come."""
+        self._late = late
+
+    def _take_data(self, data: Any) -> bool:
+        """Take received bytes. Return whether the transport should receive into memory from now on."""
+        reader = self._plain_reader() if self._late else None
+        if reader is None:
+            reader = self._stream_reader  # type: ignore[attr-defined]  # of asyncio's class
+            if reader is not None:
+                reader.feed_data(data)
+            return False
+        self._arrivals += 1
+        self._append(reader, data)
+        return self._late and (self._arrivals >= _MANY_ARRIVALS or len(data) >= _MUCH_BYTES)
+
+    def _append(self, reader: ReaderCore, data: Any) -> int:
+        reader._take_in(data)
+        reader._came(not self._pauses_late)
+        return 0
 
     def _deliver(self, reader: ReaderCore, n: int) -> int:
         area = self._area
@@ -171,20 +202,25 @@ class ProtocolCore(SocketCalls):
     def _may_queue(self, transport: Any) -> bool:
         return not transport._conn_lost and transport._empty_waiter is None and not transport._eof
 
-    def _write_through(self, data: bytes) -> int:
-        """Send bytes, or queue them behind what waits to be sent."""
+    def _write_pieces(self, pieces: list[Any]) -> int:
+        """Send several bytes-like objects that cannot change, or queue them behind what waits to be sent."""
+        if self._paused:
+            for piece in pieces:
+                self._write_through(piece)
+        else:
+            self._send_pieces(pieces)
+        return 0
+
+    def _write_through(self, data: Any) -> int:
+        """Send a bytes-like object, or queue it behind what waits to be sent."""
         transport = self._socket
         if self._paused and transport._buffer and self._may_queue(transport) and data:
-            self._queue_behind(transport, data)
+            self._queue_behind(transport, data if type(data) is bytes else frozen(data))
         else:
             self._send(data)
         return 0
 
-    def _is_patched(self) -> bool:
-        """Return whether write() of the transport is overridden."""
-        return "write" in self._socket.__dict__
-
-    def _queue_behind(self, transport: Any, data: bytes) -> int:
+    def _queue_behind(self, transport: Any, data: Any) -> int:
         """Add data to the queue of a paused transport, as its own `write` would, but join small pieces.
 
         Some versions of `write` count the whole queue each time.

@@ -43,6 +43,8 @@ cdef class ReaderCore:
     @cython.locals(own=int)
     cdef int _find_own(self, unsigned int version) except -1
     @cython.final
+    cdef int _take_in(self, object data) except -1
+    @cython.final
     cdef Py_ssize_t _first_bytes(self) noexcept
     @cython.final
     @cython.locals(waiter=Waiter)

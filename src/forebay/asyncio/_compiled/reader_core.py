@@ -143,11 +143,15 @@ class ReaderCore:
         assert not self._eof, "feed_data after feed_eof"
         if not data:
             return
+        self._take_in(data)
+        self._arrived()
+
+    def _take_in(self, data: Any) -> int:
         if type(data) is bytes and len(data) > _COPIED_BYTES:
             self._queue._append(data)  # compiled: it stays the same queue
         else:
             self._queue.append_copy(data)
-        self._arrived()
+        return 0
 
     def _first_bytes(self) -> int:
         """Return how many of the next bytes should be one chunk: the size of the waiting read, which gets that object."""

@@ -8,6 +8,8 @@ cdef class SocketCalls:
 
     @cython.final
     @cython.locals(size=Py_ssize_t, taken=Py_ssize_t)
-    cdef int _send(self, bytes data) except -1
+    cdef int _send(self, object data) except -1
     @cython.final
     cdef int _send_pieces(self, list pieces) except -1
+
+cpdef object frozen(object data)

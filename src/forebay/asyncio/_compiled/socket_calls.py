@@ -34,12 +34,12 @@ class SocketCalls:
         """Receive; the loop calls this instead of the transport's method of that name, with the same errors."""
         raise NotImplementedError
 
-    def _send(self, data: bytes) -> int:
-        """Send bytes if the transport has none queued. The transport gets what the socket does not take."""
+    def _send(self, data: Any) -> int:
+        """Send a bytes-like object if the transport has none queued. The transport gets what the socket does not take."""
         transport = self._socket
         size = len(data)
         if size == 0 or transport._conn_lost or transport._empty_waiter is not None or transport._buffer:
-            transport.write(data)
+            transport.write(frozen(data))
             return 0
         try:
             taken = send(self._fd, data)
@@ -51,9 +51,9 @@ class SocketCalls:
                 transport._fatal_error(error, "Fatal write error on socket transport")
             return 0
         if taken < 0:
-            transport.write(data)
+            transport.write(frozen(data))
         elif taken < size:
-            transport.write(memoryview(data)[taken:])
+            transport.write(frozen(memoryview(data)[taken:]))
         return 0
 
     def _send_pieces(self, pieces: list[Any]) -> int:
@@ -79,6 +79,24 @@ class SocketCalls:
         while queue.nbytes:
             transport.write(queue.read_view(queue.nbytes))
         return 0
+
+
+def frozen(data: Any) -> Any:
+    """Return the same bytes as an object that cannot change: a copy, unless ``data`` cannot change.
+
+    Raises:
+        TypeError: ``data`` is not a bytes-like object.
+    """
+    if isinstance(data, bytes):
+        return data
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}") from None
+    # A view of bytes is not copied.
+    if type(view.obj) is bytes and view.c_contiguous and view.itemsize == 1:
+        return view
+    return bytes(view)
 
 
 give_defaults(SocketCalls)

@@ -1,10 +1,14 @@
 cimport cython
 
+from forebay._system.syscalls cimport send
 from forebay.asyncio._compiled.protocol_core cimport ProtocolCore
 from forebay.asyncio._compiled.reader_core cimport ReaderCore
+from forebay.asyncio._compiled.socket_calls cimport frozen
 from forebay.asyncio._compiled.tls_core cimport TlsCore
 
 cdef int EXCEPTION
+cdef Py_ssize_t _MUCH_BYTES
+cdef Py_ssize_t _GROUP_BYTES
 
 cdef class WriterCore:
     cdef public object _protocol
@@ -21,8 +25,18 @@ cdef class WriterCore:
     @cython.final
     cdef bint _has_nothing_to_drain(self) except -1
     @cython.final
+    cdef bint _is_patched(self) except -1
+    @cython.final
+    @cython.locals(taken=Py_ssize_t)
+    cdef int _write_much(self, object data) except -1
+    @cython.final
     cdef bint _is_closing(self) except -1
     @cython.final
     cdef object _read_error(self)
     @cython.final
     cdef object _error_of(self, ReaderCore reader)
+
+cdef bint _is_flat(object data) except -1
+cdef object _frozen_or_same(object data)
+@cython.locals(groups=list, short=list, size=Py_ssize_t)
+cdef list _grouped(object data)

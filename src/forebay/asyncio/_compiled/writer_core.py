@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from forebay._system.syscalls import send
 from forebay.asyncio._compiled.overrides import EXCEPTION
 from forebay.asyncio._compiled.protocol_core import ProtocolCore
 from forebay.asyncio._compiled.reader_core import ReaderCore
+from forebay.asyncio._compiled.socket_calls import frozen
 from forebay.asyncio._compiled.tls_core import TlsCore
+from forebay.asyncio._transports import is_uvloops
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -17,6 +20,10 @@ if TYPE_CHECKING:
 
 #: The number of drains in a row without a wait after which one drain lets other tasks run.
 _DRAINS_IN_A_ROW = 64
+#: From this size on, mutable data is sent before what is left of it is copied.
+_MUCH_BYTES = 1 << 16
+#: From this size on, a piece of several is sent as it is. Shorter ones are joined.
+_GROUP_BYTES = 1 << 15
 
 
 class WriterCore:
@@ -69,27 +76,38 @@ class WriterCore:
 
     def _write(self, data: Any) -> bool:
         core = self._core
-        if type(data) is not bytes:
-            data = _frozen(data, core is None)
         if core is None:
-            self._channel.write(data)
+            self._channel.write(data if type(data) is bytes else _frozen_or_same(data))
             return True
-        if (
-            core._socket is not None
-            and core._socket is self._channel
-            and type(data) is bytes
-            and not (core._handed_out and core._is_patched())
-        ):
-            core._write_through(data)
-        elif (
-            self._tls is not None
-            and type(data) is bytes
-            and not (core._handed_out and "write" in self._channel.__dict__)
-        ):
-            self._tls._write_now(self._channel, data)
+        if self._is_patched():
+            self._channel.write(frozen(data))
+        elif core._socket is not None and core._socket is self._channel:
+            core._write_through(data if type(data) is bytes or _is_flat(data) else frozen(data))
+        elif self._tls is not None:
+            self._tls._write_now(self._channel, data if type(data) is bytes else frozen(data))
+        elif type(data) is not bytes and _is_flat(data) and len(data) >= _MUCH_BYTES:
+            self._write_much(data)
         else:
-            self._channel.write(data)
+            self._channel.write(data if type(data) is bytes else frozen(data))
         return not core._paused
+
+    def _is_patched(self) -> bool:
+        """Return whether the program has the transport, and overrides its write()."""
+        return self._core._handed_out and "write" in getattr(self._channel, "__dict__", ())
+
+    def _write_much(self, data: Any) -> int:
+        """Send from memory that may change afterwards. Only what the socket does not take is copied."""
+        channel = self._channel
+        taken = 0
+        if is_uvloops(channel) and not channel.is_closing() and channel.get_write_buffer_size() == 0:
+            try:
+                taken = send(channel.get_extra_info("socket").fileno(), data)
+            except (OSError, AttributeError):
+                # The transport sees the same error, and handles it.
+                taken = 0
+        if taken < len(data):
+            channel.write(bytes(memoryview(data)[max(taken, 0) :]))
+        return 0
 
     def writelines(self, data: Iterable[ReadableBuffer]) -> bool:
         """Write several pieces as one. Return as `write` does.
@@ -101,7 +119,19 @@ class WriterCore:
         if core is None:
             self._channel.writelines(data)
             return True
-        return self._write(b"".join(data))
+        pieces = _grouped(data)
+        if len(pieces) == 1:
+            return self._write(pieces[0])
+        if self._is_patched():
+            return self._write(b"".join(pieces))
+        if core._socket is not None and core._socket is self._channel:
+            core._write_pieces(pieces)
+        elif self._tls is not None:
+            for piece in pieces:
+                self._write(piece)
+        else:
+            self._channel.writelines(pieces)
+        return not core._paused
 
     def _read_error(self) -> Any:
         reader = self._reader
@@ -150,20 +180,41 @@ class WriterCore:
         return long_run
 
 
-def _frozen(data: Any, any_type: Any) -> Any:
-    """Return the same bytes as an object that cannot change: a copy, unless ``data`` cannot change.
+def _is_flat(data: Any) -> bool:
+    """Return whether a send can take mutable data as it is."""
+    if type(data) is memoryview:
+        return data.c_contiguous and data.itemsize == 1 and data.ndim == 1
+    return type(data) is bytearray
 
-    Raises TypeError for an object without bytes. With ``any_type`` a transport that may take it decides.
-    """
-    if isinstance(data, bytes):
-        return data
+
+def _frozen_or_same(data: Any) -> Any:
+    """Return `frozen` data; what is no bytes-like object is left to a transport that may take it."""
     try:
-        view = memoryview(data)
+        return frozen(data)
     except TypeError:
-        if any_type:
-            return data
-        raise TypeError(f"data argument must be a bytes-like object, not {type(data).__name__!r}") from None
-    # A view of bytes is not copied.
-    if type(view.obj) is bytes and view.c_contiguous and view.itemsize == 1:
-        return view
-    return bytes(view)
+        return data
+
+
+def _grouped(data: Any) -> list[Any]:
+    """Return pieces that cannot change, with short ones next to each other joined."""
+    groups: list[Any] = []
+    short: list[Any] = []
+    size = 0
+    for each in data:
+        piece = each if type(each) is bytes else frozen(each)
+        if len(piece) >= _GROUP_BYTES:
+            if short:
+                groups.append(b"".join(short))
+                short = []
+                size = 0
+            groups.append(piece)
+            continue
+        short.append(piece)
+        size += len(piece)
+        if size >= _GROUP_BYTES:
+            groups.append(b"".join(short))
+            short = []
+            size = 0
+    if short or not groups:
+        groups.append(b"".join(short))
+    return groups

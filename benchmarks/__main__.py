@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from benchmarks.comparing import compare
 from benchmarks.comparison import Comparison, every_comparison, positive
+from benchmarks.count_check import TABLE, check
+from benchmarks.instructions import REFERENCE
 from benchmarks.machine import caption, machine
 from benchmarks.pictures import load_pyplot, plot
 from benchmarks.report import progress
@@ -108,9 +111,14 @@ def count(options: argparse.Namespace) -> int:
     comparison = every_comparison()["instructions"]
     if unknown := [name for name in options.names if name not in comparison.cases()]:
         raise NoSuchComparison(f"there is no path {unknown[0]!r}; there are {', '.join(comparison.cases())}")
-    old = load(options.against) if options.against else None
     chosen = comparison.parse(["--quick"] if options.quick else [])
     chosen.exactly = options.names or None
+    if options.check:
+        chosen.tolerance = options.tolerance
+        if options.names:
+            chosen.exactly = [REFERENCE, *options.names]
+        return check(Path(options.check), chosen)
+    old = load(options.against) if options.against else None
     new, said = run_each([(comparison, chosen)])
     if report_on(new, said, options.save):
         return 1
@@ -193,7 +201,14 @@ def add_count(to: argparse.ArgumentParser) -> None:
     to.add_argument("--quick", action="store_true", help="short runs, to see that it works")
     to.add_argument("--save", metavar="FILE", help="store the counts")
     to.add_argument("--against", metavar="FILE", help="compare with stored counts")
-    add_tolerance(to, "1")
+    to.add_argument(
+        "--check",
+        metavar="FILE",
+        nargs="?",
+        const=str(TABLE),
+        help=f"compare with {TABLE.name} of this folder; pass with another interpreter, and without valgrind",
+    )
+    add_tolerance(to, "1; 3 with --check")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

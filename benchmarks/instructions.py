@@ -1,25 +1,25 @@
 """Instructions for one operation on each hot path: ``python -m benchmarks.instructions``.
 
-Valgrind's callgrind counts the instructions of a whole process, so each program runs with two lengths, and the
-difference is divided by the operations between them. The count does not depend on what else the machine does, and it
-is the same for the same build to about 0.1 %. ``python -m benchmarks count`` saves counts and compares with saved ones.
+Valgrind's callgrind counts the instructions of a process that runs each program with two lengths; the difference is divided
+by the operations between them. The count does not depend on what else the machine does, and it is the same for the same build
+to about 0.1 %. ``python -m benchmarks count`` saves counts and compares with saved ones, and with the table of this folder.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison import Comparison, Measured
+from benchmarks.counted import MARK
 from benchmarks.pairing import ProgramFailed, Sample, child_environment
 from benchmarks.peers import VALGRIND
 from benchmarks.results import INSTRUCTIONS, rows_of
@@ -37,71 +37,95 @@ class HotPath:
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
+def flow(case: str) -> HotPath:
+    """A flow of the comparison ``hooks``."""
+    return HotPath("hooks", 1_000, 4_000, parameters={"case": case})
+
+
+#: A path that has nothing of forebay: it tells one build of the interpreter from another.
+REFERENCE = "the interpreter alone"
+
 PATHS = {
-    "pipe": HotPath("pipe", 5_000, 25_000),
-    "pipe, objects": HotPath("pipe-object-mode", 5_000, 25_000),
-    "pipe, returning hooks": HotPath("pipe-returned", 5_000, 25_000),
-    "pipe, write waits": HotPath("pipe-backpressure", 5_000, 25_000),
-    "pipe, one PassThrough": HotPath("pipe-passthrough", 5_000, 25_000, parameters={"stages": 1}),
-    "write": HotPath("writable-uint8array", 5_000, 25_000, parameters={"kind": "write"}),
+    REFERENCE: HotPath("interpreter", 10_000, 50_000),
+    "pipe": HotPath("pipe", 2_000, 8_000),
+    "pipe, objects": HotPath("pipe-object-mode", 2_000, 8_000),
+    "pipe, returning hooks": HotPath("pipe-returned", 2_000, 8_000),
+    "pipe, write waits": HotPath("pipe-backpressure", 2_000, 8_000),
+    "pipe, one PassThrough": HotPath("pipe-passthrough", 2_000, 8_000, parameters={"stages": 1}),
+    "write": HotPath("writable-uint8array", 2_000, 8_000, parameters={"kind": "write"}),
     "write, queued": HotPath(
         "writable-manywrites",
         5_000,
         25_000,
         parameters={"sync": "no", "writev": "no", "callback": "no", "len": 1024, "hwm": 65536},
     ),
-    "push and read": HotPath("readable-bigread", 1, 5, each=2_000, parameters={"inner": 2_000}),
-    "async for": HotPath("readable-async-iterator", 5_000, 25_000, parameters={"sync": "yes"}),
-    "readline": HotPath("reader-readline", 10, 50, each=500),
-    "readuntil": HotPath("reader-readuntil", 10, 50, each=500),
-    "readexactly": HotPath("reader-readexactly", 10, 50, each=500),
-    "read": HotPath("reader-read", 10, 50, each=500),
+    "push and read": HotPath("readable-bigread", 1, 4, each=2_000, parameters={"inner": 2_000}),
+    "async for": HotPath("readable-async-iterator", 2_000, 8_000, parameters={"sync": "yes"}),
+    "readline": HotPath("reader-readline", 4, 16, each=500),
+    "readuntil": HotPath("reader-readuntil", 4, 16, each=500),
+    "readexactly": HotPath("reader-readexactly", 4, 16, each=500),
+    "read": HotPath("reader-read", 4, 16, each=500),
+    **{
+        f"hooks: {case}": flow(case)
+        for case in (
+            "3 PassThrough stages",
+            "3 stages that pass on",
+            "rows of dict",
+            "rows of str",
+            "async hooks that do not wait",
+            "Completion settled later",
+            "write by hand, once('drain')",
+            "for_each",
+            "map, for_each",
+            "async for",
+            "creation",
+            "creation, end() and finished()",
+        )
+    },
 }
 
-# Under valgrind the clock of the process runs far ahead of the work, and flows would give way all the time.
-_START = """
-import runpy, sys
-from forebay._core.scheduling import ticks
-ticks.thread_time = lambda: 0.0
-runpy.run_module("benchmarks.programs", run_name="__main__", alter_sys=True)
-"""
 _TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.MULTILINE)
 
 
-def instructions(path: HotPath, n: int) -> int:
-    """Return the instructions of a process that runs the program with that length."""
-    pairs = [f"{key}={value}" for key, value in {"n": n, **path.parameters}.items()]
+def lengths(path: HotPath, share: float) -> tuple[int, int]:
+    """The two lengths with that share of the usual ones."""
+    short = max(1, int(path.short * share))
+    return short, max(short + 1, int(path.long * share))
+
+
+def instructions(runs: Sequence[tuple[str, dict[str, Any]]], timeout: float) -> list[int]:
+    """Return the instructions of each run of a program, all in one process."""
     with tempfile.TemporaryDirectory() as folder:
         counts = Path(folder, "counts")
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}", sys.executable]
+        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={counts}", f"--dump-before={MARK}"]
         done = subprocess.run(
-            [*command, "-c", _START, path.program, *pairs],
+            [*command, sys.executable, "-m", "benchmarks.counted", json.dumps(runs)],
             env=child_environment() | {"PYTHONHASHSEED": "0"},
             check=False,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            timeout=timeout,
         )
         if done.returncode != 0:
-            raise ProgramFailed(
-                f"{path.program} in valgrind: exit status {done.returncode}: {done.stderr[-2000:]}"
-            )
-        return max(map(int, _TOTAL.findall(counts.read_text())))
+            raise ProgramFailed(f"in valgrind: exit status {done.returncode}: {done.stderr[-2000:]}")
+        # The first file has what came before the first run.
+        files = [counts.with_name(f"counts.{number + 2}") for number in range(len(runs))]
+        return [max(map(int, _TOTAL.findall(file.read_text()))) for file in files]
 
 
-def count(names: Sequence[str], share: float) -> dict[str, float]:
+def count(names: Sequence[str], share: float, timeout: float) -> dict[str, float]:
     """Return the instructions for one operation of each path, counted with that share of the lengths."""
-    runs = []
-    for name in names:
-        path = PATHS[name]
-        short = max(1, int(path.short * share))
-        runs += [(path, short), (path, max(short + 1, int(path.long * share)))]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        counts = list(pool.map(instructions, *zip(*runs, strict=True)))
+    runs = [
+        (path.program, {"n": n, **path.parameters})
+        for path in map(PATHS.__getitem__, names)
+        for n in lengths(path, share)
+    ]
+    counts = instructions(runs, timeout)
     return {
-        name: (counts[i + 1] - counts[i]) / ((runs[i + 1][1] - runs[i][1]) * runs[i][0].each)
-        for name, i in zip(names, range(0, len(runs), 2), strict=True)
+        name: (long - short) / ((runs[2 * i + 1][1]["n"] - runs[2 * i][1]["n"]) * PATHS[name].each)
+        for i, (name, short, long) in enumerate(zip(names, counts[::2], counts[1::2], strict=True))
     }
 
 
@@ -109,7 +133,7 @@ def measure(options: argparse.Namespace, chosen: Sequence[str]) -> Measured:
     return Measured(
         [
             row
-            for name, each in count(chosen, options.share).items()
+            for name, each in count(chosen, options.share, options.timeout).items()
             for row in rows_of(name, INSTRUCTIONS, {"forebay": Sample((each,))}, lower_is_better=True)
         ]
     )
@@ -128,7 +152,7 @@ COMPARISON = Comparison(
     cases=lambda: list(PATHS),
     measure=measure,
     add_options=add_options,
-    quick={"share": 0.02},
+    quick={"share": 0.1},
     rounds=1,
 )
 

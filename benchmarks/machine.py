@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,12 @@ def machine() -> dict[str, Any]:
     }
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+def differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], decisive: Sequence[str] = DECISIVE
+) -> list[str]:
     """What differs between two machines so that their figures cannot be compared."""
     return [
-        f"{name}: {old.get(name)} and {new.get(name)}" for name in DECISIVE if old.get(name) != new.get(name)
+        f"{name}: {old.get(name)} and {new.get(name)}" for name in decisive if old.get(name) != new.get(name)
     ]
 
 

@@ -19,6 +19,7 @@ MODULES = (
     "memory",
     "sockets",
     "reader",
+    "hooks",
 )
 
 

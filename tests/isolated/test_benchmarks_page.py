@@ -268,3 +268,77 @@ def test_count(tmp_path):
     done = page("compare", str(against), str(stored))
     assert done.returncode == 1, done.stdout
     assert "slower: instructions pipe" in done.stderr
+
+
+# ---- the table of instructions
+
+PATH = "hooks: for_each"
+
+
+@pytest.fixture(scope="module")
+def counts(tmp_path_factory):
+    """Saved counts of one path and of the interpreter."""
+    path = tmp_path_factory.mktemp("counts") / "counts.json"
+    assert_done(page("count", "the interpreter alone", PATH, "--quick", "--save", str(path)))
+    return path
+
+
+@pytest.fixture
+def table(counts, tmp_path):
+    """A function that saves a table in which a path, or the machine, is another one."""
+
+    def make(case=PATH, factor=1.0, **machine):
+        content = json.loads(counts.read_text())
+        content["machine"] |= machine
+        for row in content["measurements"][0]["rows"]:
+            if row["case"] == case:
+                row["sample"] = {name: multiplied(value, factor) for name, value in row["sample"].items()}
+        path = tmp_path / "table.json"
+        path.write_text(json.dumps(content))
+        return str(path)
+
+    return make
+
+
+def check(table, **more):
+    return page("count", PATH, "--quick", "--check", table, "--tolerance", "20", **more)
+
+
+needs_valgrind = pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
+
+
+@needs_valgrind
+def test_counts_that_the_table_has(table):
+    done = check(table())
+    assert_done(done)
+    assert "slower beyond the tolerance: 0" in done.stdout
+    assert "not checked" not in done.stdout
+
+
+@needs_valgrind
+def test_a_path_that_takes_more_instructions_than_in_the_table(table):
+    done = check(table(factor=0.5))
+    assert done.returncode == 1
+    assert f"more instructions: {PATH}: " in done.stdout
+    assert "save the table again" in done.stdout
+
+
+@needs_valgrind
+def test_another_build_of_the_interpreter_is_not_compared(table):
+    done = check(table("the interpreter alone", 1.1))
+    assert_done(done)
+    assert "instructions not checked: the table is for another build of the interpreter" in done.stdout
+
+
+@needs_valgrind
+def test_another_interpreter_is_not_compared(table):
+    done = check(table(python="3.99.0"))
+    assert_done(done)
+    assert "pipe" not in done.stdout
+    assert "instructions not checked: the table is for another interpreter (python: 3.99.0 and" in done.stdout
+
+
+def test_the_table_that_is_kept_without_valgrind():
+    done = page("count", "--check", PATH="/nonexistent")
+    assert_done(done)
+    assert "instructions not checked: valgrind is missing (apt install valgrind)" in done.stdout

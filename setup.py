@@ -32,6 +32,7 @@ NATIVE = [
     "asyncio._compiled.attempts",
     "asyncio._compiled.buffer_attribute",
     "asyncio._compiled.method_descriptors",
+    "formats._checks",
     "sql._drivers.row_feed",
 ]
 # Python sources that Cython compiles as they stand, typed by the .pxd beside each. Constants are for the pure backend:

@@ -85,6 +85,46 @@ async def test_forms_of_rows():
     assert await parsed(b"a,a\n1,2\n", rows=tuple) == [("1", "2")]
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_large_chunks_with_lines_of_any_length(run, kind):
+    async def main():
+        rows = [
+            [str(n), "ä\n" * length] for n, length in enumerate([1, 9_000, 3, 4_000, 12_000, *[20] * 400])
+        ]
+        text = io.StringIO(newline="")
+        stdlib.writer(text).writerows(rows)
+        data = text.getvalue().encode()
+        source = Readable.from_([kind(data[:30_001]), kind(data[30_001:])], object_mode=False)
+        assert await source.compose(csv.parse(columns=None)).to_list() == rows
+
+    run(main)
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"\n\na\n\nb\n", [[""], [""], ["a"], [""], ["b"]]),
+        (b"\n\r\n1,2\n\n3,4\n", [["1", "2"], ["3", "4"]]),
+        (b"\n\n1,2", [["1", "2"]]),
+        (b"\n\n", [[""], [""]]),
+        (b"\n", [[""]]),
+        (b"", []),
+    ],
+)
+def test_the_first_record_tells_what_empty_lines_before_it_are(run, size, data, expected):
+    async def main():
+        assert await parsed(data, size, columns=None) == expected
+        assert await parsed(data, size, columns=None, skip_empty_lines=False) == list(
+            stdlib.reader(io.StringIO(data.decode(), newline=""))
+        )
+        assert await parsed(data, size, columns=None, skip_empty_lines=True) == [
+            row for row in expected if row != [""]
+        ]
+
+    run(main)
+
+
 @looped
 @every_size
 async def test_an_empty_line_is_a_record_of_data_with_one_column(size):

@@ -74,7 +74,12 @@ def test_rows_come_back(name, rows, cuts, line_end):
 
 
 def kept(records):
-    """The records without the empty lines that come after a record with several fields; the others are an empty field."""
+    """The records without the empty lines that come after a record with several fields, or before it if it is the first.
+
+    The others are an empty field.
+    """
+    if len(next(filter(None, records), [])) > 1:
+        return list(filter(None, records))
     several = [len(record) > 1 for record in records]
     first = several.index(True) if True in several else len(records)
     return [record or [""] for at, record in enumerate(records) if record or at < first]

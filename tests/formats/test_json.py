@@ -86,6 +86,17 @@ async def test_wrong_lines(library, size, data, line, position, rest):
 
 
 @looped
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+async def test_large_chunks_with_lines_of_any_length(library, kind):
+    rows = [
+        {"n": n, "text": "x" * length} for n, length in enumerate([1, 50_000, 3, 16_300, 40_000, *[90] * 400])
+    ]
+    data = b"".join(stdlib.dumps(row).encode() + b"\n" for row in rows)
+    source = Readable.from_([kind(data[:70_001]), kind(data[70_001:])], object_mode=False)
+    assert await source.compose(json.parse_lines()).to_list() == rows
+
+
+@looped
 async def test_numbers_keep_their_digits(library):
     whole = [2**63 - 1, -(2**63), 2**64, 12345678901234567890123]
     fractions = "[0.1234567890123456789012345, 1.50, -2.5e3]"

@@ -95,7 +95,7 @@ class RecordBlocks:
         return self._joined("")
 
     def _joined(self, last: str, first: str = "") -> str:
-        whole = "".join([first, *self._pieces, last])
+        whole = "".join([first, *self._pieces, last]) if first or self._pieces else last
         self._pieces.clear()
         self._size = 0
         self._odd = False

@@ -6,12 +6,12 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
-from operator import itemgetter
 from typing import Any
 
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError, RecordError
 from forebay.formats._arguments import checked_names
 from forebay.formats._blocks import RecordBlocks
+from forebay.formats._checks import all_end_with_newline
 from forebay.formats._record_decoder import RecordDecoder
 from forebay.formats._row_shape import RowShape
 from forebay.formats._text_encoding import TextEncoding
@@ -19,8 +19,6 @@ from forebay.formats._text_encoding import TextEncoding
 # A line behind the last one of a block: it is a record without a field, unless the block ends inside a record.
 _END = "\n"
 _BOM = "\ufeff"
-_LAST_CHARACTER = itemgetter(-1)
-_LINE_END = {"\n"}
 
 
 class CsvParser(RecordDecoder):
@@ -85,7 +83,8 @@ class CsvParser(RecordDecoder):
 
     def _decode_rest(self) -> list[Any]:
         rest = self._blocks.rest() + self._text(b"", True)
-        return self._records(rest, True) if rest else []
+        rows = self._records(rest, True) if rest else []
+        return rows + self._shape.rest()
 
     def _text(self, data: Any, final: bool) -> str:
         try:
@@ -115,7 +114,7 @@ class CsvParser(RecordDecoder):
     def _records(self, block: str, final: bool) -> list[Any]:
         """Return the rows of a block of lines. A record that its end cuts goes back, unless the input is ``final``."""
         lines = block.splitlines(True)
-        if set(map(_LAST_CHARACTER, lines)) != _LINE_END:
+        if not all_end_with_newline(lines):
             # Line ends that only str knows, or a lone "\r"; or no line end behind the last line.
             lines = list(StringIO(block, newline=""))
         size = self._encoding.size(block)

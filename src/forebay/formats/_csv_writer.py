@@ -11,6 +11,7 @@ from typing import Any
 from forebay._core.abort import AbortSignal
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
 from forebay.formats._arguments import checked_names
+from forebay.formats._checks import common_length, common_type
 from forebay.formats._row_encoder import RowEncoder
 from forebay.formats._text_encoding import TextEncoding
 
@@ -61,7 +62,8 @@ class CsvWriter(RowEncoder):
 
     def _encode_rows(self, rows: list[Any]) -> bytes:
         try:
-            kinds = set(map(type, rows))
+            kind = common_type(rows)
+            kinds = set(map(type, rows)) if kind is None else {kind}
             _check_kinds(kinds)
             head = b"" if self._begun else self._begin(rows[0])
             text = self._text_of(rows, kinds)
@@ -100,12 +102,14 @@ class CsvWriter(RowEncoder):
         mappings = [kind for kind in kinds if issubclass(kind, Mapping)]
         if mappings:
             rows = self._values(rows) if len(mappings) == len(kinds) else self._mixed_values(rows)
-        elif self.columns is not None and set(map(len, rows)) != {len(self.columns)}:
+        elif self.columns is not None and common_length(rows) != len(self.columns):
             self._refuse_length(rows)
         if self._null:
             rows = [[self._null if value is None else value for value in row] for row in rows]
         text = self._written(rows)
-        if _END_OF_COPY in text or ("\r" in text and "\r" not in self._dialect.lineterminator):
+        if ("\\" in text and _END_OF_COPY in text) or (
+            "\r" in text and "\r" not in self._dialect.lineterminator
+        ):
             return "".join(map(self._with_more_quotes, rows))
         return text
 
@@ -121,7 +125,7 @@ class CsvWriter(RowEncoder):
         if self._getter is None:
             self._getter = _getter(columns)
         try:
-            if set(map(len, rows)) == {len(columns)}:
+            if common_length(rows) == len(columns):
                 return list(map(self._getter, rows))
         except KeyError:
             pass

@@ -20,6 +20,7 @@ from typing import Any
 from uuid import UUID
 
 from forebay.errors import InvalidArgTypeError
+from forebay.formats._checks import one_object_in_each_line
 
 __all__ = ["JsonReader", "JsonWriter", "required"]
 
@@ -80,7 +81,7 @@ class JsonReader:
         """Return the values of whole lines. Raises an Exception if one is wrong, or if there are not as many as lines."""
         if self._decoder is not None:
             values: list[Any] = self._decoder.decode_lines(lines)
-            if _one_in_each_line(lines, len(values)):
+            if one_object_in_each_line(lines, len(values)):
                 return values
         return list(map(self._load, lines.split(b"\n")[:-1]))
 
@@ -98,21 +99,6 @@ def _load_exactly(loads: Callable[[bytes], Any], line: bytes) -> Any:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
-
-
-def _one_in_each_line(lines: bytes, count: int) -> bool:
-    """Whether it is certain that ``count`` values are one in each line: they are objects that begin with the same key.
-
-    A value over two lines and two values in one line would not change the number. But no value has a "}", a line end and a "{"
-    in it, so that between as many pieces as values there is one value in each.
-    """
-    # Faster than count(), which looks at each byte.
-    if count != len(lines) - len(lines.replace(b"\n", b"")):
-        return False
-    between = b"}\r\n" if lines.endswith(b"\r\n") else b"}\n"
-    # The longer the text is, the faster it is searched.
-    key = lines[: lines.find(b":") + 1]
-    return key[:1] == b"{" and lines.count(between + key) == count - 1
 
 
 # ---- writing

@@ -8,6 +8,7 @@ from typing import Any
 from forebay._core.abort import AbortSignal
 from forebay.errors import InvalidArgTypeError, RecordError
 from forebay.formats._blocks import LineBlocks
+from forebay.formats._checks import has_none
 from forebay.formats._json_library import JsonReader, required
 from forebay.formats._record_decoder import OnError, RecordDecoder
 
@@ -64,7 +65,7 @@ class JsonLinesParser(RecordDecoder):
             rows = self._reader.all_at_once(block)
         except Exception:
             return self._one_by_one(block)
-        if type(None) in set(map(type, rows)):
+        if has_none(rows):
             return self._one_by_one(block)
         self._lines += len(rows)
         self._position += len(block)
@@ -127,7 +128,7 @@ class JsonArrayParser(RecordDecoder):
     def _take(self) -> list[Any]:
         rows = list(self._found)
         self._found.clear()
-        if type(None) in set(map(type, rows)):
+        if has_none(rows):
             self.push_many(rows[: rows.index(None)])
             raise RecordError(f"{_NULL}; the item ends before byte {self._bytes}", None, self._bytes)
         return rows if self._decimals else list(map(with_floats, rows))

@@ -60,8 +60,14 @@ class RecordDecoder(Transform[Buffer, Any]):
 
     def _decode_in_slices(self, data: Any) -> Iterator[Any]:
         whole = memoryview(data)
-        for at in range(0, len(whole), _SLICE):
-            piece = whole[at : at + _SLICE]
+        # Slices that end with a line need no copy of what remains.
+        line_end = getattr(data, "rfind", None)
+        at = 0
+        while at < len(whole):
+            cut = 0 if line_end is None else line_end(b"\n", at, at + _SLICE) + 1
+            end = cut or min(at + _SLICE, len(whole))
+            piece = whole[at:end]
+            at = end
             self._bytes += len(piece)
             rows = self._decode(piece)
             if rows:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
+from forebay.formats._checks import common_length
 
 
 class _Uneven(Exception):
@@ -33,6 +34,9 @@ class RowShape:
         self._width: int | None = None
         # Whether a record with several fields has come.
         self._several = False
+        # Without names: whether a record has come, and the empty lines before it.
+        self._begun = False
+        self._leading = 0
         # For each column its function, or None.
         self._functions: list[Callable[[str], Any] | None] = []
         self._converts = null is not None
@@ -70,31 +74,28 @@ class RowShape:
 
     def rows(self, records: list[list[str]]) -> list[Any]:
         """Return the records as rows. The header is taken from the only record, if it is still needed."""
-        lengths = set(map(len, records))
-        if 0 in lengths:
+        length = common_length(records)
+        if (length < 1 and not all(records)) or self._leading:
             records = self._with_empty_lines(records)
-            lengths = set(map(len, records))
-        elif lengths != {1}:
-            self._several = True
+            length = common_length(records)
         if not records:
             return []
+        self._begun = True
+        if length != 1:
+            self._several = True
         if self.needs_header:
             self.set_columns(records[0])
             return []
-        if self._width is not None and lengths != {self._width}:
+        if self._width is not None and length != self._width:
             raise _Uneven
         made: Any = records
         if self._converts:
-            made = (
-                self._converted(records)
-                if len(lengths) == 1
-                else [self._nulled(record) for record in records]
-            )
+            made = self._converted(records) if length >= 0 else [self._nulled(record) for record in records]
         if self._kind is dict:
             names: Any = self.columns
             return [dict(zip(names, record)) for record in made]  # noqa: B905 - their lengths are checked
         if self._kind is tuple:
-            return list(made) if made is not records and len(lengths) == 1 else list(map(tuple, made))
+            return list(made) if made is not records and length >= 0 else list(map(tuple, made))
         return records if made is records else list(map(list, made))
 
     def _with_empty_lines(self, records: list[list[str]]) -> list[list[str]]:
@@ -110,14 +111,27 @@ class RowShape:
         return self._in_data_without_names(records)
 
     def _in_data_without_names(self, records: list[list[str]]) -> list[list[str]]:
+        """Empty lines are records where the other records have one field. Those before the first record wait for it."""
         kept: list[list[str]] = []
+        begun = self._begun
         for record in records:
             if record:
-                kept.append(record)
                 self._several = self._several or len(record) > 1
+                if self._leading and not self._several:
+                    kept += ([""] for _ in range(self._leading))
+                self._leading = 0
+                begun = True
+                kept.append(record)
+            elif not begun:
+                self._leading += 1
             elif not self._several:
                 kept.append([""])
         return kept
+
+    def rest(self) -> list[Any]:
+        """Return the rows that the end of the input completes: those of empty lines, if there is nothing else."""
+        count, self._leading = self._leading, 0
+        return self.rows([[""] for _ in range(count)]) if count else []
 
     def _converted(self, records: list[list[str]]) -> Any:
         """All fields of one column after the other, which takes a call for each column instead of one for each field."""

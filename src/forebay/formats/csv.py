@@ -71,8 +71,9 @@ def parse(
         strict: Whether text behind a closing quote, and a quote that is never closed, are errors.
         dialect: A dialect of the csv module, in the place of the options from ``delimiter`` to ``strict``.
         skip_empty_lines: Whether an empty line is no record. None is for what other programs write: the line is a record with
-            an empty field where there is one column, and no record where there are several. Without names, a record with
-            several fields tells. False makes a record without a field of it, which is an error where there are several columns.
+            an empty field where there is one column, and no record where there are several. Without names, the records so far
+            tell, and for the lines at the beginning the first record. False makes a record without a field of it, which is an
+            error where there are several columns.
         encoding: The encoding of the bytes. A byte order mark at the start is dropped.
         limit: The largest size of a record in bytes.
         on_error: A function that is called with the RecordError of a wrong record. If it returns, the record is skipped.

@@ -129,7 +129,7 @@ def _buffer_run(stream: Stream, chunks: list[Any], at: int) -> int:
         buffer.reserve(count - at)
         # The garbage collector may have run, and with it other code.
         return _push_run(stream, chunks, at)
-    taken = buffer.put_items(chunks, at, count)
+    taken: int = buffer.put_items(chunks, at, count)
     if taken:
         stream._r_reading = False
         stream._r_chunks += taken
@@ -171,7 +171,7 @@ def _pipe_run(stream: Stream, chunks: list[Any], at: int) -> int:
         buffer.reserve(2 * (last - at))
         # As above.
         return _push_run(stream, chunks, at)
-    taken = buffer.put_pairs(chunks, at, last)
+    taken: int = buffer.put_pairs(chunks, at, last)
     if taken == 0:
         return 0
     dest._w_pending += taken

@@ -92,9 +92,9 @@ class WritableQueue(ReadableSide):
         buffer = self._w_buffer
         if buffer is None or buffer.size == 0 or not self._w_writing or self._w_corked:
             return None
-        callbacks = []
+        callbacks: list[Any] = []
         # This may run the garbage collector and with it foreign code, before it takes anything.
-        chunks = buffer.take_pairs(callbacks)
+        chunks: list[Any] = buffer.take_pairs(callbacks)
         if not chunks:
             return None
         self._w_pending -= len(chunks)  # compiled: of a list

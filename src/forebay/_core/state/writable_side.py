@@ -354,7 +354,7 @@ class WritableSide(WritableQueue):
             self._w_expecting = True
             self._w_sync = True
             if buffer.size > 2 and self._w_many_hook is not None:
-                callbacks = []
+                callbacks: list[Any] = []
                 chunks = buffer.take_pairs(callbacks)
                 self._w_pending -= len(chunks) - 1  # compiled: of a list
                 self._w_writelen = self._w_length

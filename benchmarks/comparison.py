@@ -26,8 +26,8 @@ HERE = Path(__file__).parent
 _NOT_STORED = ("list", "json", "plot", "postgres")
 
 
-# The comparisons without another library or program beside forebay.
-ALONE = ("hooks", "operations", "instructions")
+# The comparisons that are about forebay alone, or first of all.
+ALONE = ("hooks", "fairness", "operations", "instructions")
 
 
 class Skipped(Exception):

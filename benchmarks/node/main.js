@@ -18,6 +18,7 @@ const programs = {
   ...require('./files'),
   ...require('./memory'),
   ...require('./sockets'),
+  ...require('./fairness'),
 };
 
 let startTime;

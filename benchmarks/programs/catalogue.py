@@ -20,6 +20,7 @@ MODULES = (
     "sockets",
     "reader",
     "hooks",
+    "fairness",
 )
 
 

@@ -34,7 +34,7 @@ def test_every_comparison_takes_the_same_options_and_lists_its_cases():
     )
     assert_done(done)
     found = json.loads(done.stdout)
-    assert sorted(found) == sorted([*MODULES, "hooks", "instructions", "operations"])
+    assert sorted(found) == sorted([*MODULES, "fairness", "hooks", "instructions", "operations"])
     for name, (text, cases) in found.items():
         assert all(option in text for option in COMMON_OPTIONS), name
         assert len(set(cases)) == len(cases) > 1, name
@@ -200,6 +200,20 @@ def test_hooks(tmp_path):
         price = ours["sample"]["median"] / bare["sample"]["median"]
         assert float(lines[ours["case"]]) == pytest.approx(price, rel=0.01, abs=0.006)
     assert len(lines) == len(rows) // 2
+
+
+def test_fairness(tmp_path):
+    """Every flow runs, those with a peer included, and Node runs those that it has."""
+    stored = tmp_path / "results.json"
+    done = run_benchmarks(".fairness", "--quick", "--rounds", "1", "--json", str(stored))
+    assert_done(done)
+    rows = rows_of(stored)
+    assert {row["side"] for row in rows} == {"forebay"} | ({"Node"} if shutil.which("node") else set())
+    assert len({row["case"] for row in rows}) == done.stderr.count("\n") - ("not installed" in done.stderr)
+    for row in rows:
+        assert row["sample"]["median"] >= 0
+        assert row["lower_is_better"]
+    assert "the longest hold, in milliseconds" in done.stdout
 
 
 def test_the_cases_of_hooks_call_the_same_functions():

@@ -108,6 +108,27 @@ def test_versus_python(tmp_path):
     assert list(tmp_path.iterdir()) == [stored]
 
 
+def test_versus_install(tmp_path):
+    """Every case that needs no other program, with and without the replacement."""
+    stored = tmp_path / "results.json"
+    cases = [
+        "short connections",
+        "a loop for each connection",
+        "processes",
+        "writelines",
+        "bytearray",
+        "cancelled",
+    ]
+    chosen = [argument for case in cases for argument in ("--only", case)]
+    done = run_benchmarks(
+        ".versus_install", "--quick", *chosen, "--json", str(stored), "--dir", str(tmp_path)
+    )
+    assert_done(done)
+    sides = {(row["case"], row["side"]) for row in rows_of(stored)}
+    assert {("processes", "asyncio"), ("processes", "forebay")} <= sides
+    assert len(sides) == 2 * len(cases)
+
+
 def test_versus_asyncio(tmp_path):
     """Every side of an echo, plain and over TLS."""
     stored = tmp_path / "results.json"

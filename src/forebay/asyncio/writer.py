@@ -189,7 +189,11 @@ class StreamWriter(_Core, asyncio.StreamWriter, metaclass=StandInMeta):  # type:
     def _take_early(self) -> bytes:
         """Return what was received after the last plain bytes: it belongs to the handshake."""
         reader = self._reader
-        return reader._drain_buffer() if isinstance(reader, ReaderCore) else b""
+        if not isinstance(reader, ReaderCore):
+            return b""
+        early = reader._peek(reader._buffered())
+        reader._replace(b"")
+        return early
 
     async def _start_tls_by_loop(
         self, channel: Any, protocol: Any, context: ssl.SSLContext, options: dict[str, Any]

@@ -33,13 +33,21 @@ cdef class Area:
     """Memory that a loop receives into for all its connections: between two callbacks nothing is in it."""
 
     def __init__(self, Py_ssize_t size):
-        # Not zeroed: a loop that receives little touches little of it.
-        self._memory = PyByteArray_FromStringAndSize(NULL, size)
-        self.view = memoryview(self._memory)
+        self._size = size
+
+    cpdef object view(self):
+        return self._view if self._view is not None else self._made()
+
+    cdef object _made(self):
+        # Not zeroed: a loop that receives little touches little of it. Made late: many loops receive nothing into it.
+        self._memory = PyByteArray_FromStringAndSize(NULL, self._size)
+        self._view = memoryview(self._memory)
+        return self._view
 
     cdef int copy_onto(self, ChunkQueue queue, Py_ssize_t n, Py_ssize_t first) except -1:
-        if not 0 <= n <= len(self._memory):
-            raise ValueError(f"nbytes is {n}, but the buffer has {len(self._memory)} bytes")
+        self.view()
+        if not 0 <= n <= self._size:
+            raise ValueError(f"nbytes is {n}, but the buffer has {self._size} bytes")
         return queue._append_parts(PyByteArray_AS_STRING(self._memory), n, first if first <= n else 0)
 
     cdef Py_ssize_t receive_onto(self, ChunkQueue queue, int fd, Py_ssize_t first, bint brief) except? -2:
@@ -78,13 +86,15 @@ cdef class Area:
 
     cdef Py_ssize_t receive(self, int fd, bint brief) except? -2:
         cdef iovec entry
+        self.view()
         entry.iov_base = PyByteArray_AS_STRING(self._memory)
-        entry.iov_len = len(self._memory)
+        entry.iov_len = self._size
         return _received(fd, &entry, 1, brief)
 
     cdef int feed(self, Records records, Py_ssize_t start, Py_ssize_t stop) except -1:
-        if not 0 <= start <= stop <= len(self._memory):
-            raise ValueError(f"nbytes is {stop}, but the buffer has {len(self._memory)} bytes")
+        self.view()
+        if not 0 <= start <= stop <= self._size:
+            raise ValueError(f"nbytes is {stop}, but the buffer has {self._size} bytes")
         return records.feed_memory(PyByteArray_AS_STRING(self._memory) + start, stop - start)
 
 

@@ -11,6 +11,7 @@ cdef Py_ssize_t _MANY_BYTES
 cdef int _MANY_ARRIVALS
 cdef Py_ssize_t _MUCH_BYTES
 cdef int FEED
+cdef frozenset _WATCHED
 
 cdef class ProtocolCore(SocketCalls):
     cdef public object _stream_reader_wr    # a weak reference, or None

@@ -22,8 +22,8 @@ _MANY_ARRIVALS = 8
 _MUCH_BYTES = 1 << 12
 #: After a receive of this size, the next one is expected to be large, too.
 _MANY_BYTES = 1 << 16
-# The methods that see received data.
-_SEEING = frozenset(("data_received", "get_buffer", "buffer_updated"))
+# The methods that see received data, and the one that `drain` calls.
+_WATCHED = frozenset(("data_received", "get_buffer", "buffer_updated", "_drain_helper"))
 
 
 class ProtocolCore(SocketCalls):
@@ -63,11 +63,13 @@ class ProtocolCore(SocketCalls):
 
     def __setattr__(self, name: Any, value: Any) -> None:
         # The program patches this object.
-        if name in _SEEING:
-            self._plain = False
-        elif name == "_drain_helper":
-            self._own_drain = True
         versions.set_attribute(self, name, value)
+        if name not in _WATCHED:
+            return
+        if name == "_drain_helper":
+            self._own_drain = True
+        else:
+            self._plain = False
         if name == "data_received" and self._late and self._transport is not None:
             # uvloop has got the method that the protocol had before.
             self._transport.set_protocol(self)
@@ -94,8 +96,8 @@ class ProtocolCore(SocketCalls):
             reference = self._stream_reader_wr
             reader = None if reference is None else reference()
             if isinstance(reader, ReaderCore) and self._pauses(reader):
-                return area.view[:_LAST_BYTES]
-        return area.view
+                return area.view()[:_LAST_BYTES]
+        return area.view()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take ``nbytes`` that were received into the memory of `get_buffer`.
@@ -110,7 +112,7 @@ class ProtocolCore(SocketCalls):
         if reader is not None:
             self._deliver(reader, nbytes)
         else:
-            self.data_received(bytes(area.view[:nbytes]))  # type: ignore[attr-defined]  # of asyncio's class
+            self.data_received(bytes(area.view()[:nbytes]))  # type: ignore[attr-defined]  # of asyncio's class
 
     def _changes_late(self, late: bool) -> None:
         """Say whether the transport is to receive into memory once much has come."""

@@ -10,7 +10,7 @@ from asyncio import IncompleteReadError, LimitOverrunError
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from forebay import _buffers
+import forebay._buffers as _buffers
 from forebay._backend import backend
 from forebay.asyncio._compiled import class_versions as versions
 from forebay.asyncio._compiled.arguments import NotInitializedError, checked_long_lines, separator_of
@@ -35,8 +35,6 @@ _last_own = 0
 
 #: Fed data below this many bytes is copied: a short piece joins others, a long one is kept as the object it is.
 _COPIED_BYTES = 512
-
-
 _buffer_class: Any = None
 
 
@@ -280,10 +278,6 @@ class ReaderCore:
         n = self._queue.readinto(buffer)
         self._maybe_resume_transport()
         return n
-
-    def _drain_buffer(self) -> bytes:
-        """Take all that is buffered."""
-        return self._queue.read(self._queue._total_bytes)
 
     def _replace(self, data: bytes) -> None:
         self._queue.clear()

@@ -14,13 +14,17 @@ class Area:
     """Memory that a loop receives into for all its connections: between two callbacks nothing is in it."""
 
     def __init__(self, size: int) -> None:
-        self.view = memoryview(bytearray(size))
+        self._memory = memoryview(bytearray(size))
+
+    def view(self) -> memoryview:
+        """Return the memory, for writing."""
+        return self._memory
 
     def copy_onto(self, queue: ChunkQueue, n: int, first: int) -> None:
         """Copy the first ``n`` bytes to the end of a queue. If ``first`` is not above ``n``, that many become one chunk."""
-        if not 0 <= n <= len(self.view):
-            raise ValueError(f"nbytes is {n}, but the buffer has {len(self.view)} bytes")
-        queue.append_copy(self.view, n, first if first <= n else 0)
+        if not 0 <= n <= len(self._memory):
+            raise ValueError(f"nbytes is {n}, but the buffer has {len(self._memory)} bytes")
+        queue.append_copy(self._memory, n, first if first <= n else 0)
 
     def receive_onto(self, queue: ChunkQueue, fd: int, first: int, brief: bool) -> int:
         """Receive onto the end of a queue. Return the number of bytes, 0 at the end, -1 without data. Raises OSError.
@@ -28,7 +32,7 @@ class Area:
         ``first`` is as in `copy_onto`. ``brief``: little is expected, for which other threads need not get their turn.
         """
         try:
-            n = os.readv(fd, [self.view])
+            n = os.readv(fd, [self._memory])
         except BlockingIOError:
             return -1
         self.copy_onto(queue, n, first)
@@ -37,12 +41,12 @@ class Area:
     def receive(self, fd: int, brief: bool) -> int:
         """Receive into the memory. Return as `receive_onto` does."""
         try:
-            return os.readv(fd, [self.view])
+            return os.readv(fd, [self._memory])
         except BlockingIOError:
             return -1
 
     def feed(self, records: Records, start: int, stop: int) -> None:
         """Hand over bytes from ``start`` to ``stop``, which are records or parts of records."""
-        if not 0 <= start <= stop <= len(self.view):
-            raise ValueError(f"nbytes is {stop}, but the buffer has {len(self.view)} bytes")
-        records.feed(self.view[start:stop])
+        if not 0 <= start <= stop <= len(self._memory):
+            raise ValueError(f"nbytes is {stop}, but the buffer has {len(self._memory)} bytes")
+        records.feed(self._memory[start:stop])

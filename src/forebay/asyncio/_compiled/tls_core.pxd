@@ -46,7 +46,10 @@ cdef class TlsCore(SocketCalls):
     cdef int _deliver(self, ReaderCore reader) except -1
     cdef int _after_read(self) except -1
     @cython.locals(size=Py_ssize_t)
-    cdef int _write_now(self, object channel, bytes data) except -1
+    cdef int _write_now(self, object channel, object data) except -1
+    @cython.locals(reader=ReaderCore)
+    cdef bint _more_is_there(self) except -1
+    cdef int _begin_burst(self) except -1
     @cython.locals(size=Py_ssize_t)
     cdef int _seal(self, object data) except -1
     @cython.locals(at=Py_ssize_t, end=Py_ssize_t, pieces=list)

@@ -71,7 +71,8 @@ class TlsCore(SocketCalls):
         Args:
             sizehint: Not used.
         """
-        return self._area.view
+        # uvloop fills it up to 32 times in a row.
+        return self._area.view()[:_PART_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take ``nbytes`` that were received into the memory of `get_buffer`.
@@ -212,8 +213,8 @@ class TlsCore(SocketCalls):
 
     # ---- sending
 
-    def _write_now(self, channel: Any, data: bytes) -> int:
-        """Encrypt and send bytes, in place of the ``write`` of the program's transport."""
+    def _write_now(self, channel: Any, data: Any) -> int:
+        """Encrypt and send bytes, or a flat view of bytes, in place of the ``write`` of the program's transport."""
         size = len(data)
         if size == 0 or self._state is not _WRAPPED or channel is not self._app_transport:
             channel.write(data)
@@ -230,12 +231,35 @@ class TlsCore(SocketCalls):
             if self._write_backlog:
                 self._flush_backlog()
             else:
-                self._sent_in_turn = True
                 self._seal(data)
+                if self._in_turn:
+                    self._sent_in_turn = True
+                elif self._more_is_there():
+                    self._begin_burst()
             self._process_outgoing()
         except Exception as error:
             self._fatal_error(error, "Fatal error on SSL protocol")  # type: ignore[attr-defined]  # of asyncio's class
         return 0
+
+    def _more_is_there(self) -> bool:
+        """Return whether the peer has sent more than was read: the program may go on to answer without a wait."""
+        reader = None if self._core is None else self._core._plain_reader()
+        return reader is not None and reader._queue._total_bytes > 0
+
+    def _begin_burst(self) -> int:
+        """Send what is written from now on together, in the next turn of the loop at the latest."""
+        self._in_turn = True
+        self._sent_in_turn = True
+        self._loop.call_soon(self._end_burst)  # type: ignore[attr-defined]  # of asyncio's class
+        return 0
+
+    def _end_burst(self) -> None:
+        self._in_turn = False
+        if self._write_backlog and self._state is _WRAPPED:
+            try:
+                self._do_write()
+            except Exception as error:
+                self._fatal_error(error, "Fatal error on SSL protocol")  # type: ignore[attr-defined]  # of asyncio's class
 
     def _seal(self, data: Any) -> int:
         """Encrypt and send; what TLS does not take now goes to the front of the backlog."""

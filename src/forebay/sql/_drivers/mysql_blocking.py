@@ -22,9 +22,8 @@ from forebay.sql._source import GivenSource, Source
 __all__ = ["BlockingMysqlSession", "adapt"]
 
 _IN_TRANSACTION = 1
-
-
-# The server's answer to SET TRANSACTION in a transaction.
+# The server's answers to a name that it does not know, and to SET TRANSACTION in a transaction.
+_UNKNOWN_VARIABLE = 1193
 _TRANSACTION_IS_OPEN = 1568
 
 
@@ -75,10 +74,29 @@ class BlockingMysqlSession(DbapiSession):
     # ---- transactions
 
     def ask(self) -> None:
-        """Ask the server whether a transaction is open. It takes the settings of the next one only if none is."""
+        """Ask the server whether a transaction is open. The answer changes nothing for the next one."""
+        try:
+            self._inside = bool(self._value_of("in_transaction"))
+        except Exception as error:
+            if not error.args or error.args[0] != _UNKNOWN_VARIABLE:
+                raise
+            self._ask_by_setting()
+
+    def _value_of(self, variable: str) -> Any:
         cursor = self._connection.cursor()
         try:
-            cursor.execute("SET TRANSACTION READ WRITE")
+            cursor.execute(f"SELECT @@{variable} AS value")
+            row = cursor.fetchall()[0]
+            return row["value"] if isinstance(row, dict) else row[0]
+        finally:
+            cursor.close()
+
+    def _ask_by_setting(self) -> None:
+        """Ask a server of MySQL, which has no such variable: it takes settings of the next transaction only if none is open."""
+        mode = "READ ONLY" if self._value_of("transaction_read_only") else "READ WRITE"
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(f"SET TRANSACTION {mode}")
         except Exception as error:
             if not error.args or error.args[0] != _TRANSACTION_IS_OPEN:
                 raise

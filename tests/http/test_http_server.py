@@ -1,7 +1,9 @@
 """The behaviour of a server for valid requests."""
 
 import asyncio
+import itertools
 import sys
+import time
 
 import pytest
 
@@ -185,6 +187,63 @@ def test_pipelined_requests_wait_in_the_socket(run):
             await until(lambda: len(begun) == 2)
             send.cancel()
             await asyncio.wait([send])
+
+    run(main)
+
+
+def test_pipelined_requests_let_other_tasks_run(run):
+    """All of them arrive at once, and each takes a while; another task runs again and again meanwhile."""
+    count = 1500
+    served = []
+    at_turns = [0]
+
+    def handler(request, response):
+        served.append(request.url)
+        until = time.thread_time() + 0.0005
+        while time.thread_time() < until:
+            pass
+        response.end(request.url)
+
+    async def turns():
+        while len(served) < count:
+            await asyncio.sleep(0)
+            at_turns.append(len(served))
+
+    async def main():
+        async with peer_of(handler) as peer:
+            others = asyncio.ensure_future(turns())
+            await peer.send(b"".join(request(f"GET /{n}") for n in range(count)))
+            for n in range(count):
+                assert (await answer(peer)).body == b"/%d" % n
+            await others
+
+    run(main)
+    assert served == [f"/{n}" for n in range(count)]
+    # 20 of them take the time after which a flow gives way.
+    assert max(after - before for before, after in itertools.pairwise(at_turns)) < 300
+
+
+def test_a_connection_that_closes_between_pipelined_requests(run):
+    """The peer leaves while the rest of its requests waits for the turn of the loop."""
+    served = []
+
+    def handler(request, response):
+        served.append(request.url)
+        until = time.thread_time() + 0.0005
+        while time.thread_time() < until:
+            pass
+        if len(served) == 100:
+            response.destroy()
+        else:
+            response.end()
+
+    async def main():
+        async with peer_of(handler) as peer:
+            await peer.send(request("GET /") * 1500)
+            await peer.rest()
+            before = len(served)
+            await asyncio.sleep(0.05)
+            assert before == len(served) < 150
 
     run(main)
 

@@ -25,7 +25,7 @@ cdef class ClientConnection(HttpConnection):
     @cython.locals(response=Incoming)
     cdef object _message_came(self)
     @cython.locals(response=ClientResponse)
-    cdef object _serve(self)
+    cdef bint _serve(self) except -1
     @cython.locals(outgoing=ClientRequest)
     cpdef object begin(self, object request)
     cdef object _hand_over(self, ClientRequest request, ClientResponse response)

@@ -193,7 +193,7 @@ class ClientConnection(HttpConnection):
         # Another protocol follows "101 Switching Protocols" or the response to CONNECT.
         return not self._switches and HttpConnection._can_parse(self)
 
-    def _serve(self) -> None:
+    def _serve(self) -> bool:
         """Hand out the response after the parser has returned."""
         request = self._request
         if request is not None:
@@ -203,7 +203,7 @@ class ClientConnection(HttpConnection):
             self._came = None
             if self._switches:
                 self._hand_over(request, response)
-                return
+                return False
             if request is not None:
                 request._response_came(response)
         if self._over:
@@ -216,6 +216,7 @@ class ClientConnection(HttpConnection):
             and self._failed is None
         ):
             self._refused(HttpProtocolError("the peer sent an unexpected response", 502))
+        return False
 
     def _hand_over(self, request: ClientRequest, response: ClientResponse) -> None:
         self._incoming = None

@@ -30,6 +30,7 @@ cdef class HttpConnection(MessageTransport):
     cdef bytes _held                     # received bytes that are not parsed yet, or None
     cdef Py_ssize_t _held_at             # the position of the next byte in them
     cdef bint _working                   # inside `_work`
+    cdef bint _resting                   # the loop has its turn before `_work` goes on
     cdef bint _paused                    # the socket was told not to read
     cdef bint _peer_ended
     cdef bint _gone                      # the socket is closed
@@ -76,7 +77,7 @@ cdef class HttpConnection(MessageTransport):
     cdef object _discarded(self, Py_ssize_t size)
     cdef object _dropped(self, Py_ssize_t size)
     cdef object _work(self)
-    cdef object _serve(self)
+    cdef bint _serve(self) except -1
     @cython.locals(held=bytes, size=Py_ssize_t, limit=Py_ssize_t)
     cdef object _feed(self)
     @cython.locals(held=bytes, at=Py_ssize_t, size=Py_ssize_t, byte=int)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.listeners import Listener
+from forebay._core.scheduling.ticks import next_tick
 from forebay._core.state import constants as state
 from forebay.errors import HttpProtocolError
 from forebay.http._messages.transport import MessageTransport
@@ -80,6 +81,7 @@ class HttpConnection(MessageTransport):
     _held: Any
     _held_at: int
     _working: bool
+    _resting: bool
     _paused: bool
     _peer_ended: bool
     _gone: bool
@@ -117,6 +119,7 @@ class HttpConnection(MessageTransport):
         self._held = None
         self._held_at = 0
         self._working = False
+        self._resting = False
         self._paused = False
         self._peer_ended = False
         self._gone = False
@@ -333,22 +336,32 @@ class HttpConnection(MessageTransport):
 
     def _work(self) -> None:
         """Parse the held bytes and process the messages while there is room."""
-        if self._working:
+        if self._working or self._resting:
             return
         self._working = True
         try:
             while True:
                 while self._can_parse():
                     self._feed()
-                self._serve()
+                if self._serve():
+                    # The peer sent very many messages at once. The loop has its turn before the next one.
+                    self._resting = True
+                    next_tick(self._go_on)
+                    break
                 if not self._can_parse():
                     break
         finally:
             self._working = False
         self._settle_reading()
 
-    def _serve(self) -> None:
-        """Process the received messages."""
+    def _go_on(self) -> None:
+        self._resting = False
+        if not (self._gone or self._detached):
+            self._work()
+
+    def _serve(self) -> bool:
+        """Process the received messages. Return whether the loop must have its turn before the others."""
+        return False
 
     def _feed(self) -> None:
         """Give the parser a piece of the held bytes that ends at the end of the message or before it."""

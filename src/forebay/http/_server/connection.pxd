@@ -13,8 +13,8 @@ from forebay.http._server.response cimport ServerResponse, first_line
 cdef class ServerConnection(RequestReceiver):
     cdef bint _frugal                    # the server has very many connections: nothing is kept between two requests
     cdef HookRunner _runner              # the task of async handlers
-    @cython.locals(queue=list, corked=bint, request=ServerRequest)
-    cdef object _serve(self)
+    @cython.locals(queue=list, corked=bint, late=bint, request=ServerRequest)
+    cdef bint _serve(self) except -1
     @cython.locals(response=ServerResponse, server=EventEmitter)
     cdef object _begin(self, ServerRequest request)
     @cython.locals(done=Completion, runner=HookRunner)

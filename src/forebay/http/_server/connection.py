@@ -40,29 +40,33 @@ class ServerConnection(RequestReceiver):
 
     # ---- handling requests
 
-    def _serve(self) -> None:
+    def _serve(self) -> bool:
         queue = self._queue
         if self._response is not None or not queue:
             if self._failed is not None and self._response is None and not self._ending:
                 self._answer_failure()
-            return
+            return False
+        late = False
         corked = len(queue) > 1
         socket = self._socket
         if corked:
             socket._w_cork()
         try:
-            while self._response is None and queue and not self._gone and not self._ending:
+            while self._response is None and queue and not late and not self._gone and not self._ending:
                 request = queue[0]
                 del queue[0]
                 if request._upgrades:
                     self._hand_over(request)
-                    return
+                    return False
                 self._begin(request)
+                # A request that comes alone waits for nothing.
+                late = corked and socket._s_is_late()
         finally:
             if corked:
                 socket._w_uncork_once()
         if self._failed is not None and self._response is None and not queue and not self._ending:
             self._answer_failure()
+        return late
 
     def _begin(self, request: ServerRequest) -> None:
         server = self._server

@@ -1,9 +1,11 @@
 # cython: language_level=3
-"""What asyncio does with exceptions, without them: an awaitable that is done, and one step of a coroutine."""
+"""What asyncio does with exceptions, without them: an awaitable that is done, and the first step of a coroutine."""
 
 cimport cython
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.ref cimport Py_XDECREF
+
+from forebay._core.scheduling.calls cimport caught
 
 cdef extern from *:
     """
@@ -54,9 +56,12 @@ cdef extern from "Python.h":
         PYGEN_RETURN
         PYGEN_ERROR
         PYGEN_NEXT
-    PySendResult PyIter_Send(object coroutine, object value, PyObject **result) except PYGEN_ERROR
+    PySendResult PyIter_Send(object coroutine, object value, PyObject **result)
     int PyContext_Enter(object context) except -1
     int PyContext_Exit(object context) except -1
+    PyObject *PyDict_GetItemWithError(object items, object key) except? NULL
+    int PyDict_SetItem(object items, object key, object value) except -1
+    int PyDict_DelItem(object items, object key) except -1
 
 
 @cython.final
@@ -81,18 +86,57 @@ cdef class Ready:
 forebay_ready_install(<PyTypeObject *>Ready)
 
 
-cpdef tuple step(object coroutine, object context):
+cdef object _swap_current_task
+cdef dict _current_tasks
+try:
+    from asyncio.tasks import _swap_current_task
+
+    _current_tasks = None
+except ImportError:
+    # Until Python 3.11 the dict is the truth, and no function exchanges a task.
+    from asyncio.tasks import _current_tasks
+
+    _swap_current_task = None
+
+
+cdef object swap_task(object loop, object task):
+    """Make ``task`` the current task of ``loop``, or None to have none. Return the one before."""
+    cdef PyObject *found
+    if _current_tasks is None:
+        return _swap_current_task(loop, task)
+    found = PyDict_GetItemWithError(_current_tasks, loop)
+    before = None if found is NULL else <object>found
+    if task is not None:
+        PyDict_SetItem(_current_tasks, loop, task)
+    elif before is not None:
+        PyDict_DelItem(_current_tasks, loop)
+    return before
+
+
+@cython.final
+cdef class Suspended:
+    def __cinit__(self, yielded):
+        self.yielded = yielded
+
+
+cpdef object first_step(object coroutine, object context, object loop, object task):
     cdef PyObject *result = NULL
     cdef PySendResult outcome
-    if context is not None:
-        PyContext_Enter(context)
+    cdef bint inside
+    before = swap_task(loop, task)
     try:
-        outcome = PyIter_Send(coroutine, None, &result)
+        inside = before is task
+        if not inside:
+            PyContext_Enter(context)
+        try:
+            outcome = PyIter_Send(coroutine, None, &result)
+            if outcome == PYGEN_ERROR:
+                return caught()
+            value = <object>result
+            Py_XDECREF(result)
+        finally:
+            if not inside:
+                PyContext_Exit(context)
     finally:
-        if context is not None:
-            PyContext_Exit(context)
-    try:
-        return (outcome == PYGEN_RETURN, <object>result)
-    finally:
-        # The reference that PyIter_Send gave; the tuple has its own.
-        Py_XDECREF(result)
+        swap_task(loop, before)
+    return value if outcome == PYGEN_RETURN else Suspended(value)

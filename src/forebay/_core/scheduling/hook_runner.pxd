@@ -1,8 +1,15 @@
+cimport cython
+
 cimport forebay._core.scheduling.calls as calls
-from forebay._core.scheduling.awaits cimport step
+from forebay._core.scheduling.awaits cimport Suspended, first_step
 
 cpdef bint is_awaitable(object value) except -1
 
+@cython.freelist(8)
+cdef class Unfinished:
+    cdef object awaitable
+
+@cython.final
 cdef class HookRunner:
     cdef object __weakref__
     cdef object _jobs               # a deque of (awaitable, Completion) that the task has not started
@@ -12,5 +19,8 @@ cdef class HookRunner:
     cdef bint _begun                # the task has run its first step
     cdef object _task
     cdef object _context            # the context of the task and of the first steps
+    @cython.locals(raised=calls.Raised)
     cpdef object submit(self, object awaitable, object completion)
-    cdef tuple _first_step(self, object coroutine, object loop)
+    @cython.locals(suspended=Suspended)
+    cdef object run(self, object awaitable)
+    cdef object queue(self, Unfinished unfinished, object completion)

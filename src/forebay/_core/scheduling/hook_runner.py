@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from asyncio import CancelledError, Future, current_task, get_running_loop
-from asyncio.tasks import _enter_task, _leave_task
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
@@ -14,7 +13,7 @@ from typing import Any, Protocol
 
 from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
-from forebay._core.scheduling.awaits import step
+from forebay._core.scheduling.awaits import Suspended, first_step
 from forebay._core.scheduling.exit import heed
 
 
@@ -34,10 +33,19 @@ class Settleable(Protocol):
     def _cancel(self) -> None: ...
 
 
+class Unfinished:
+    """A call of a hook that has to wait: its awaitable, or the rest of it."""
+
+    awaitable: Any
+
+    def __init__(self, awaitable: Any) -> None:
+        self.awaitable = awaitable
+
+
 class HookRunner:
     """Await the results of a hook, one call after the other, and settle each call's Completion.
 
-    A call that never suspends is done before `submit` returns, without a turn of the loop: its first step runs at once, as a
+    A call that never suspends is done before `run` returns, without a turn of the loop: its first step runs at once, as a
     step of the runner's task.
     """
 
@@ -59,45 +67,43 @@ class HookRunner:
         self._context = copy_context()
 
     def submit(self, awaitable: Any, completion: Settleable) -> None:
+        """Run a call, and settle ``completion`` with its outcome."""
+        outcome = self.run(awaitable)
+        if type(outcome) is Unfinished:
+            self.queue(outcome, completion)
+        elif type(outcome) is calls.Raised:
+            raised = outcome
+            completion.reject(raised.error)
+        else:
+            completion.resolve(outcome)
+
+    def run(self, awaitable: Any) -> Any:
+        """Run a call as far as it goes without waiting.
+
+        Returns:
+            The value of the call, a `Raised`, or an `Unfinished` for `queue`.
+        """
         loop = get_running_loop()
         if self._task is None:
             self._task = loop.create_task(self._serve(), context=self._context)
             # If the program drops an unused stream, its idle task goes with it; that is not an error.
             self._task._log_destroy_pending = False
             self._task.add_done_callback(self._served)
-        if isinstance(awaitable, CoroutineType) and not self._busy and not self._jobs and not self._stopped:
-            try:
-                returned, value = self._first_step(awaitable, loop)
-            except BaseException as error:
-                heed(error)
-                completion.reject(error)
-                return
-            if returned:
-                completion.resolve(value)
-                return
-            awaitable = _Resumed(awaitable, value)
-        self._jobs.append((awaitable, completion))
+        if type(awaitable) is not CoroutineType or self._busy or self._stopped or self._jobs:
+            return Unfinished(awaitable)
+        self._busy = True
+        outcome = first_step(awaitable, self._context, loop, self._task)
+        self._busy = False
+        if type(outcome) is Suspended:
+            suspended = outcome
+            return Unfinished(_Resumed(awaitable, suspended.yielded))
+        return outcome
+
+    def queue(self, unfinished: Unfinished, completion: Settleable) -> None:
+        """Have the task await the rest of a call, and settle ``completion``."""
+        self._jobs.append((unfinished.awaitable, completion))
         if self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
-
-    def _first_step(self, coroutine: Any, loop: Any) -> tuple[Any, ...]:
-        task = self._task
-        current = current_task(loop)
-        self._busy = True
-        try:
-            if current is task:
-                return step(coroutine, None)
-            if current is not None:
-                _leave_task(loop, current)
-            _enter_task(loop, task)
-            try:
-                return step(coroutine, self._context)
-            finally:
-                _leave_task(loop, task)
-                if current is not None:
-                    _enter_task(loop, current)
-        finally:
-            self._busy = False
 
     def stop(self) -> None:
         """End the task. Cancel a call in progress, unless it has called this method."""
@@ -245,4 +251,4 @@ def _settle(room: Future[None]) -> None:
         room.set_result(None)
 
 
-give_defaults(HookRunner)
+give_defaults(Unfinished, HookRunner)

@@ -2,7 +2,7 @@ cimport cython
 
 cimport forebay._core.state.constants as k
 cimport forebay._core.scheduling.calls as calls
-from forebay._core.scheduling.hook_runner cimport HookRunner, is_awaitable
+from forebay._core.scheduling.hook_runner cimport HookRunner, Unfinished, is_awaitable
 from forebay._core.scheduling.ticks cimport TickQueue, current_queue
 from forebay._core.state.completion cimport Completion, HookOwner
 
@@ -19,6 +19,8 @@ cdef class Lifecycle(HookOwner):
     cdef unsigned char _s_emit_close
     cdef unsigned char _s_half_open      # allow_half_open
     cdef unsigned char _s_debug          # made in a loop in debug mode: calls check their thread and loop
+    cdef unsigned char _s_runner_kind    # the kind of hook whose calls _s_runner runs; 0 for none
+    cdef HookRunner _s_runner            # the one of the last async hook
     cdef object _s_errored                 # the first error, or None
     cdef TickQueue _s_queue                # the queue of the loop in which the stream is used
     cdef dict _s_kept                    # values that few streams have; see _s_keep
@@ -42,8 +44,10 @@ cdef class Lifecycle(HookOwner):
     cdef object _s_after_construct(self)
     cdef object _s_emit_error(self, object error)
     cdef object _s_fail(self, object error, bint deferred)
-    @cython.locals(done=Completion, runner=HookRunner, runners=dict)
+    @cython.locals(done=Completion, runner=HookRunner, raised=calls.Raised)
     cdef object _s_hook_returned(self, int kind, object result)
+    @cython.locals(runner=HookRunner, runners=dict)
+    cdef HookRunner _s_choose_runner(self, int kind)
     @cython.locals(runners=dict)
     cdef object _s_stop_runners(self, bint all_of_them)
     cdef object _s_release(self)

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, Self
 from forebay._core.abort import add_abort_signal
 from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
-from forebay._core.scheduling.hook_runner import HookRunner, is_awaitable
+from forebay._core.scheduling.hook_runner import HookRunner, Unfinished, is_awaitable
 from forebay._core.scheduling.ticks import current_queue
 from forebay._core.state import constants as k
 from forebay._core.state.completion import Completion, HookOwner
@@ -48,6 +48,8 @@ class Lifecycle(HookOwner):
     _s_emit_close: bool
     _s_half_open: bool
     _s_debug: bool
+    _s_runner_kind: int
+    _s_runner: Any
     _s_errored: BaseException | None
     _s_queue: Any
     _s_kept: Any
@@ -253,6 +255,8 @@ class Lifecycle(HookOwner):
         if self._s_events is not None:
             self._s_drop_listeners()
         self._s_stop_runners(True)
+        self._s_runner = None
+        self._s_runner_kind = 0
         if self._s_kept is not None:
             for name in _KEPT_WHILE_OPEN:
                 self._s_kept.pop(name, None)
@@ -305,17 +309,32 @@ class Lifecycle(HookOwner):
             done = result
             done._attach(self, kind)
         elif is_awaitable(result):
-            done = Completion()
-            done._attach(self, kind)
-            runners = self._s_find("runners")
-            if runners is None:
-                runners = self._s_keep_first("runners", {})
-            runner = runners.get(kind)
-            if runner is None:
-                runner = runners.setdefault(kind, HookRunner())
-            runner.submit(result, done)
+            # The hook may destroy the stream, which lets go of its runners.
+            runner = self._s_runner if self._s_runner_kind == kind else self._s_choose_runner(kind)
+            outcome = runner.run(result)
+            if type(outcome) is Unfinished:
+                done = Completion()
+                done._attach(self, kind)
+                runner.queue(outcome, done)
+            elif type(outcome) is calls.Raised:
+                raised = outcome
+                self._s_complete(kind, raised.error, None)
+            else:
+                self._s_complete(kind, None, outcome)
         else:
             self._s_complete(kind, None, result)
+
+    def _s_choose_runner(self, kind: int) -> HookRunner:
+        """Return the runner for a kind of hook, and remember it as the last one."""
+        runners = self._s_find("runners")
+        if runners is None:
+            runners = self._s_keep_first("runners", {})
+        runner = runners.get(kind)
+        if runner is None:
+            runner = runners.setdefault(kind, HookRunner())
+        self._s_runner = runner
+        self._s_runner_kind = kind
+        return runner
 
     def _s_complete(self, kind: int, error: Any, value: Any) -> None:
         """Handle the end of a hook of the given kind."""

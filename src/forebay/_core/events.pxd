@@ -6,6 +6,7 @@ from forebay._core.scheduling.ticks cimport Ticked, current_queue
 
 cdef Py_ssize_t _MOST_IN_LIST
 
+@cython.final
 cdef class OnceListener(Standin):
     cdef EventEmitter _emitter
     cdef object _event
@@ -45,6 +46,8 @@ cdef class EventEmitter(Ticked):
     cdef object _s_removed(self, object event)
     cdef object _s_unlistened(self, object error)
 
+@cython.locals(once=OnceListener)
+cdef OnceListener _once(EventEmitter emitter, object event, object fn)
 @cython.locals(listener=Listener)
 cdef object _tell0(EventEmitter emitter, object event, object fn)
 @cython.locals(listener=Listener)

@@ -30,12 +30,6 @@ class OnceListener(Standin):
     _event: Any
     _fired: bool
 
-    def __init__(self, emitter: Any, event: Any, fn: Any) -> None:
-        self._emitter = emitter
-        self._event = event
-        self._fn = fn
-        self._fired = False
-
     def _take(self) -> bool:
         # A nested emission may have called it already: the outer snapshot still holds this listener.
         if self._fired:
@@ -44,7 +38,9 @@ class OnceListener(Standin):
         emitter = self._emitter
         self._emitter = None
         if emitter is not None:
-            emitter._s_remove(self._event, self)
+            event = self._event
+            emitter._s_take_off(event, self)
+            emitter._s_removed(event)
         return True
 
     def _notify0(self) -> None:
@@ -61,6 +57,15 @@ class OnceListener(Standin):
         emitter = self._emitter
         if self._take():
             _call(emitter, self._fn, args)
+
+
+def _once(emitter: EventEmitter, event: Any, fn: Any) -> OnceListener:
+    # Avoids type(), which costs compiled code more than the rest.
+    once = OnceListener.__new__(OnceListener)
+    once._emitter = emitter
+    once._event = event
+    once._fn = fn
+    return once
 
 
 # ---- calls by a stream: an exception of a listener must not stop the stream
@@ -180,7 +185,7 @@ class EventEmitter(Ticked):
         if fn is None:
             return _Decorator(self, event, True)
         event = _checked(event, fn)
-        self._s_add(event, OnceListener(self, event, fn), False)
+        self._s_add(event, _once(self, event, fn), False)
         return self
 
     def prepend_listener(self, event: Any, fn: Any) -> Any:
@@ -201,7 +206,7 @@ class EventEmitter(Ticked):
             fn: The listener, as for `on`.
         """
         event = _checked(event, fn)
-        self._s_add(event, OnceListener(self, event, fn), True)
+        self._s_add(event, _once(self, event, fn), True)
         return self
 
     def off(self, event: Any, fn: Any) -> Any:
@@ -224,8 +229,11 @@ class EventEmitter(Ticked):
         """
         if self._s_events is not None:
             for name in list(self._s_events) if event is None else [event]:
-                if name in self._s_events:
+                # Release the listeners last, because that may run foreign code.
+                before = self._s_events.get(name)
+                if before is not None:
                     self._s_store(name, None)
+                before = None
         self._s_removed(None if event is None else calls.interned(event))
         return self
 
@@ -301,6 +309,9 @@ class EventEmitter(Ticked):
                 self._s_events = events
         while True:
             handler = self._s_events.get(event)
+            if handler is None:
+                self._s_store(event, fn)
+                break
             if type(handler) is Handlers:
                 many = handler
                 many.reserve(fn, first)
@@ -311,9 +322,7 @@ class EventEmitter(Ticked):
                 else:
                     many.append(fn)
                 break
-            if handler is None:
-                changed = fn
-            elif type(handler) is list:
+            if type(handler) is list:
                 # Replace the list, because a running emission iterates over the old one.
                 changed = [fn, *handler] if first else calls.with_last(handler, fn)
                 if len(changed) > _MOST_IN_LIST:
@@ -343,7 +352,9 @@ class EventEmitter(Ticked):
         """Remove the last registration of this listener object, unless a comparison has removed it meanwhile."""
         while True:
             handler = self._s_events.get(event)
-            rest = None
+            if handler is listener:
+                self._s_store(event, None)
+                return
             if type(handler) is list:
                 index = len(handler) - 1
                 while index >= 0 and handler[index] is not listener:
@@ -362,7 +373,7 @@ class EventEmitter(Ticked):
                 if index >= 0:
                     self._s_remove_at(event, many, index)
                 return
-            elif handler is not listener:
+            else:
                 return
             # Check again, as in _s_add.
             if self._s_events.get(event) is handler:
@@ -409,14 +420,14 @@ class EventEmitter(Ticked):
         del gone
 
     def _s_store(self, event: Any, handler: Any) -> None:
-        """Store the listeners of an event: a callable, a list of callables, Handlers, or None."""
-        # Release the old value last, because that may run foreign code.
-        before = self._s_events.get(event)
+        """Store the listeners of an event: a callable, a list of callables, Handlers, or None.
+
+        The caller holds the old value, because releasing it may run foreign code.
+        """
         if handler is None:
             self._s_events.pop(event, None)
         else:
             self._s_events[event] = handler
-        del before
 
     def _s_loosen_once(self) -> None:
         """Detach the listeners of once() from the emitter that holds them."""

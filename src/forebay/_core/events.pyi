@@ -9,7 +9,6 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 __all__ = ["EventEmitter", "Listener", "OnceListener"]
 
 class OnceListener(Standin):
-    def __init__(self, emitter: EventEmitter, event: str, fn: Callable[..., object]) -> None: ...
     def __call__(self, *args: Any) -> None: ...
 
 class EventEmitter(Ticked):

@@ -220,18 +220,19 @@ def checked_source(source: Any) -> Any:
     return source
 
 
-def listed(chunks: Any) -> list[Any]:
-    """Return the chunks that push_many() is given, in a list of its own. Raises InvalidArgTypeError."""
+def listed(method: str, chunks: Any) -> list[Any]:
+    """Return the chunks that push_many() or write_many() is given, in a list of its own. Raises InvalidArgTypeError."""
     if isinstance(chunks, (str, bytes, bytearray, memoryview)):
         raise InvalidArgTypeError(
-            f"push_many() needs an iterable of chunks, got {chunks!r:.80}: that is one chunk, for push()"
+            f"{method}() needs an iterable of chunks, got {chunks!r:.80}: that is one chunk, for "
+            f"{method.removesuffix('_many')}()"
         )
     try:
         return list(chunks)
     except TypeError:
         if hasattr(type(chunks), "__iter__"):
             raise
-    raise InvalidArgTypeError(f"push_many() needs an iterable of chunks, got {chunks!r:.80}")
+    raise InvalidArgTypeError(f"{method}() needs an iterable of chunks, got {chunks!r:.80}")
 
 
 def is_class(value: Any, base: Callable[..., Any]) -> bool:

@@ -108,7 +108,7 @@ class Readable(Stream):
         return bool(self._r_push(chunk, encoding))
 
     def push_many(self, chunks: Iterable[Any]) -> bool:
-        """Push each chunk in turn, in one call; in object mode it costs a fraction of as many calls of `push`.
+        """Push each chunk in turn, in one call; with many small chunks it costs a fraction of as many calls of `push`.
 
         Args:
             chunks: An iterable of chunks, as for `push`. All of them are pushed, whatever the pushes before them return.
@@ -119,7 +119,7 @@ class Readable(Stream):
         Raises:
             InvalidArgTypeError: ``chunks`` is not an iterable of chunks.
         """
-        return bool(_push_many(self, listed(chunks)))
+        return bool(_push_many(self, listed("push_many", chunks)))
 
     def unshift(self, chunk: Any, encoding: str | None = None) -> bool:
         """Put a chunk that was read back to the front of the buffer.

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._core.data.high_water_mark import mark
 from forebay._core.scheduling.operation import DONE, GIVE_WAY, failed
+from forebay._core.state.many import write_many as _write_many
 from forebay._core.state.stream import Stream
-from forebay._core.usage_errors import wrong_options
+from forebay._core.usage_errors import listed, wrong_options
 from forebay._core.waiting.aclose import aclose as _aclose
 from forebay._core.waiting.aclose import enter, leave_writable
 from forebay._core.waiting.drain import Drained
@@ -18,7 +19,7 @@ from forebay.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from contextlib import AbstractContextManager
     from typing import Never, Self
 
@@ -128,6 +129,25 @@ class Writable(Stream):
         if self._s_debug:
             self._s_check_loop("write()")
         return bool(self._w_write(chunk, encoding, callback))
+
+    def write_many(self, chunks: Iterable[Any]) -> bool:
+        """Write each chunk in turn, in one call; with many small chunks it costs a fraction of as many calls of `write`.
+
+        A ``writev`` hook still gets the first chunk of an idle stream alone. `cork` before and `uncork` after the call hand all
+        of them to the hook together.
+
+        Args:
+            chunks: An iterable of chunks, as for `write`. All of them are queued, so hand over as many as may wait in memory.
+
+        Returns:
+            What the write of the last chunk returns: False if the writer should wait for 'drain'.
+
+        Raises:
+            InvalidArgTypeError: ``chunks`` is not an iterable of chunks, or one of them is not a chunk. Those before it were
+                written.
+            NullChunkError: A chunk is None. Those before it were written.
+        """
+        return bool(_write_many(self, listed("write_many", chunks)))
 
     def end(
         self,

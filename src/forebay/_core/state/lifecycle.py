@@ -326,7 +326,7 @@ class Lifecycle(HookOwner):
 
     def _s_choose_runner(self, kind: int) -> HookRunner:
         """Return the runner for a kind of hook, and remember it as the last one."""
-        runners = self._s_find("runners")
+        runners: dict[int, HookRunner] = self._s_find("runners")
         if runners is None:
             runners = self._s_keep_first("runners", {})
         runner = runners.get(kind)

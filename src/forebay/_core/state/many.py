@@ -1,12 +1,13 @@
 """Many chunks in one call.
 
-`push_many` has the events, marks and order of one push() after the other. A *run* is a row of pushes between which no
-foreign code can run. Its objects go to the buffer, or through a pipe to a queue, in one loop, and what each push would do
-again is done once.
+`push_many` and `write_many` have the events, marks and order of one push() or write() after the other. A *run* is a row of
+chunks between which no foreign code can run: objects, or bytes. They go to the buffer, through a pipe, or to the queue in one
+loop, and what each call would do again is done once.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,9 @@ from forebay._core.state.stream import Stream
 #: What `write_items` returns when the writer should wait, and when the iterator is at its end.
 FULL = object()
 END = object()
+
+# More bytes than any chunks have.
+_ANY_SIZE = sys.maxsize
 
 
 def push_many(stream: Stream, chunks: list[Any]) -> bool:
@@ -34,6 +38,24 @@ def push_many(stream: Stream, chunks: list[Any]) -> bool:
             more = not stream._s_destroyed and stream._s_errored is None and stream._r_can_push()
         else:
             more = stream._r_push(chunks[at], None)
+            at += 1
+    return more
+
+
+def write_many(stream: Stream, chunks: list[Any]) -> bool:
+    """Write each of ``chunks``; return what the last write returns. The caller hands the list over."""
+    if stream._s_debug:
+        stream._s_check_loop("write_many()")
+    at = 0
+    count = len(chunks)
+    more = not stream._s_destroyed and stream._s_errored is None and not stream._w_need_drain
+    while at < count:
+        taken = _queue_run(stream, chunks, at, count)
+        if taken:
+            at += taken
+            more = True
+        else:
+            more = stream._w_write(chunks[at], None, None)
             at += 1
     return more
 
@@ -108,8 +130,7 @@ def write_items(stream: Stream, items: Iterator[Any], failed: Callable[[Exceptio
 def _push_run(stream: Stream, chunks: list[Any], at: int) -> int:
     """Push as many as foreign code cannot come between; return how many, 0 where the next one needs a push of its own."""
     if (
-        not stream._r_object
-        or stream._r_decoder is not None
+        stream._r_decoder is not None
         or stream._r_ended
         or stream._s_destroyed
         or stream._s_errored is not None
@@ -123,18 +144,21 @@ def _push_run(stream: Stream, chunks: list[Any], at: int) -> int:
 def _buffer_run(stream: Stream, chunks: list[Any], at: int) -> int:
     """R3, for chunks that no listener gets at once."""
     buffer = stream._r_buffer
-    count = len(chunks)
-    if buffer is None or not buffer.has_room(count - at):
+    end = len(chunks)
+    if buffer is None or not buffer.has_room(end - at):
         buffer = stream._r_make_room()
-        buffer.reserve(count - at)
+        buffer.reserve(end - at)
         # The garbage collector may have run, and with it other code.
         return _push_run(stream, chunks, at)
-    taken: int = buffer.put_items(chunks, at, count)
+    if not stream._r_object:
+        end = _end_of_bytes(chunks, at, end, _ANY_SIZE, False)
+    taken = buffer.put_items(chunks, at, end)
     if taken:
+        size = taken if stream._r_object else _size_of_bytes(chunks, at, at + taken)
         stream._r_reading = False
         stream._r_chunks += taken
-        stream._r_bytes += taken
-        stream._r_length += taken
+        stream._r_bytes += size
+        stream._r_length += size
         if stream._r_length > stream._r_peak:
             stream._r_peak = stream._r_length
         if stream._r_need_readable:
@@ -144,47 +168,74 @@ def _buffer_run(stream: Stream, chunks: list[Any], at: int) -> int:
 
 
 def _pipe_run(stream: Stream, chunks: list[Any], at: int) -> int:
-    """P5 and W1, for chunks that only wait in the queue of the one destination. The one that fills it is not among them."""
+    """P5, for chunks that only wait in the queue of the one destination."""
     if not isinstance(stream._r_data_listener, Pipe):
         return 0
     link = stream._r_data_listener
-    dest = link._dest
+    if link._detour:
+        return 0
+    # The push of an empty chunk is a special one.
+    end = len(chunks) if stream._r_object else _end_of_bytes(chunks, at, len(chunks), _ANY_SIZE, False)
+    taken = _queue_run(link._dest, chunks, at, end)
+    if taken:
+        stream._r_reading = False
+        stream._r_chunks += taken
+        stream._r_bytes += taken if stream._r_object else _size_of_bytes(chunks, at, at + taken)
+        if stream._r_await is not None:
+            stream._r_forget_drains()
+        stream._r_did_read = True
+        stream._r_read_more()
+    return taken
+
+
+def _queue_run(stream: Stream, chunks: list[Any], at: int, end: int) -> int:
+    """W1, for chunks that only wait in the queue; return how many. The one that fills it is not among them."""
     if (
-        link._detour
-        or not dest._w_object
-        or dest._w_ending
-        or dest._s_destroyed
-        or dest._s_errored is not None
-        or not (dest._w_writing or dest._w_corked or not dest._s_constructed)
+        stream._w_ending
+        or stream._s_destroyed
+        or stream._s_errored is not None
+        or not (stream._w_writing or stream._w_corked or not stream._s_constructed)
     ):
         return 0
-    last = at + dest._w_hwm - 1 - dest._w_length
-    count = len(chunks)
-    if last > count:
-        last = count
-    if at >= last:
+    room = stream._w_hwm - stream._w_length
+    if not stream._w_object:
+        end = _end_of_bytes(chunks, at, end, room, True)
+    elif end > at + room - 1:
+        end = at + room - 1
+    if at >= end:
         return 0
-    buffer = dest._w_buffer
-    if buffer is None or not buffer.has_room(2 * (last - at)):
-        dest._w_make_room()
-        buffer = dest._w_buffer
-        buffer.reserve(2 * (last - at))
-        # As above.
-        return _push_run(stream, chunks, at)
-    taken: int = buffer.put_pairs(chunks, at, last)
-    if taken == 0:
-        return 0
-    dest._w_pending += taken
-    dest._w_chunks += taken
-    dest._w_bytes += taken
-    dest._w_length += taken
-    if dest._w_length > dest._w_peak:
-        dest._w_peak = dest._w_length
-    stream._r_reading = False
-    stream._r_chunks += taken
-    stream._r_bytes += taken
-    if stream._r_await is not None:
-        stream._r_forget_drains()
-    stream._r_did_read = True
-    stream._r_read_more()
+    buffer = stream._w_buffer
+    if buffer is None or not buffer.has_room(2 * (end - at)):
+        stream._w_make_room()
+        buffer = stream._w_buffer
+        buffer.reserve(2 * (end - at))
+        # The garbage collector may have run, and with it other code.
+        return _queue_run(stream, chunks, at, end)
+    taken = buffer.put_pairs(chunks, at, end)
+    size = taken if stream._w_object else _size_of_bytes(chunks, at, at + taken)
+    stream._w_pending += taken
+    stream._w_chunks += taken
+    stream._w_bytes += size
+    stream._w_length += size
+    if stream._w_length > stream._w_peak:
+        stream._w_peak = stream._w_length
     return taken
+
+
+def _end_of_bytes(chunks: list[Any], at: int, end: int, room: int, with_empty: bool) -> int:
+    """Return where the run from ``at`` on of ``bytes`` ends that are smaller than ``room`` together."""
+    while at < end and type(chunks[at]) is bytes:
+        size = calls.bytes_size(chunks[at])
+        if size >= room or (size == 0 and not with_empty):
+            break
+        room -= size
+        at += 1
+    return at
+
+
+def _size_of_bytes(chunks: list[Any], at: int, end: int) -> int:
+    size = 0
+    while at < end:
+        size += calls.bytes_size(chunks[at])
+        at += 1
+    return size

@@ -1,4 +1,4 @@
-"""push_many(): what one push() after the other does, for the price of one call."""
+"""push_many() and write_many(): what one push() or write() after the other does, for the price of one call."""
 
 import asyncio
 
@@ -11,26 +11,40 @@ from forebay import (
     Completion,
     Duplex,
     InvalidArgTypeError,
+    NullChunkError,
     PushAfterEofError,
     Readable,
     Transform,
     Writable,
+    WriteAfterEndError,
     finished,
 )
 from support.loops import LOOPS
 from support.streams import NAMES, closed, looped, quiet
 
 
-def one_by_one(stream, chunks):
-    more = None
-    for chunk in chunks:
-        more = stream.push(chunk)
-    return more
+class OneByOne:
+    def push(self, stream, chunks):
+        more = None
+        for chunk in chunks:
+            more = stream.push(chunk)
+        return more
+
+    def write(self, stream, chunks):
+        more = None
+        for chunk in chunks:
+            more = stream.write(chunk)
+        return more
 
 
-def at_once(stream, chunks):
-    more = stream.push_many(chunks)
-    return more if chunks else None
+class AtOnce:
+    def push(self, stream, chunks):
+        more = stream.push_many(chunks)
+        return more if chunks else None
+
+    def write(self, stream, chunks):
+        more = stream.write_many(chunks)
+        return more if chunks else None
 
 
 class Trace(list):
@@ -70,36 +84,33 @@ def counters(stream):
     return [{name: value for name, value in side.items() if name != "stalled"} for side in sides]
 
 
-BATCHES = st.lists(st.one_of(st.integers(0, 9), st.text(max_size=2)), max_size=12)
-STEPS = st.one_of(
-    st.tuples(st.just("push"), BATCHES),
-    st.tuples(st.just("push and end"), BATCHES),
-    st.tuples(st.just("push around the end"), BATCHES),
-    st.tuples(
-        st.sampled_from(
-            [
-                "turn",
-                "turn",
-                "read",
-                "pause",
-                "resume",
-                "pipe",
-                "unpipe",
-                "cork",
-                "uncork",
-                "done",
-                "listen",
-                "readable",
-            ]
-        ),
-        st.none(),
-    ),
-    st.tuples(st.sampled_from(["destroy", "destroy the sink", "end the sink"]), st.none()),
+OBJECTS = st.one_of(st.integers(0, 9), st.text(max_size=2))
+BYTES = st.one_of(st.binary(max_size=3), st.binary(max_size=3), st.builds(bytearray, st.binary(max_size=3)))
+BATCH_STEPS = st.sampled_from(["push", "push", "push and end", "push around the end", "write", "write"])
+TURNS = st.sampled_from(
+    ["turn", "turn", "done", "read", "pause", "resume", "pipe", "unpipe", "cork", "uncork"]
 )
+LISTENS = st.sampled_from(["listen", "readable"])
+ENDS = st.sampled_from(["destroy", "destroy the sink", "end the sink"])
+
+
+@st.composite
+def programs(draw):
+    """Steps, what the hook of the source pushes, and whether the source and the sink are in object mode."""
+    chunks = draw(st.sampled_from([OBJECTS, BYTES]))
+    batches = st.lists(chunks, max_size=12)
+    modes = (True, True) if chunks is OBJECTS else (draw(st.booleans()), draw(st.booleans()))
+    with_batch = st.tuples(BATCH_STEPS, batches)
+    steps = st.one_of(
+        with_batch, with_batch, *(st.tuples(each, st.none()) for each in (TURNS, TURNS, LISTENS, ENDS))
+    )
+    return draw(st.lists(steps, max_size=14)), draw(st.lists(batches, max_size=3)), modes
+
+
 HOOKS = st.sampled_from(["plain", "later", "many later", "pauses", "destroys", "constructs"])
 
 
-def sink_of(kind, mark, source, trace, pending):
+def sink_of(kind, objects, mark, source, trace, pending):
     def later(chunks):
         trace.append(("sink", chunks))
         pending.append(Completion())
@@ -113,16 +124,18 @@ def sink_of(kind, mark, source, trace, pending):
             source.destroy()
 
     if kind == "many later":
-        return Writable(object_mode=True, high_water_mark=mark, writev=later)
+        return Writable(object_mode=objects, high_water_mark=mark, writev=later)
     if kind == "constructs":
         return Writable(
-            object_mode=True, high_water_mark=mark, write=plain, construct=lambda: later("construct")
+            object_mode=objects, high_water_mark=mark, write=plain, construct=lambda: later("construct")
         )
-    return Writable(object_mode=True, high_water_mark=mark, write=later if kind == "later" else plain)
+    return Writable(object_mode=objects, high_water_mark=mark, write=later if kind == "later" else plain)
 
 
-async def traced(push, steps, kind, source_mark, sink_mark, hook_pushes):
+async def traced(way, program, kind, source_mark, sink_mark):
     """Carry the program out, and return all that could be seen of it."""
+    steps, hook_pushes, (source_objects, sink_objects) = program
+    push = way.push
     trace, pending = Trace(), []
     batches = list(hook_pushes)
 
@@ -131,8 +144,8 @@ async def traced(push, steps, kind, source_mark, sink_mark, hook_pushes):
         if batches:
             trace.append(push(source, batches.pop(0)))
 
-    source = Readable(object_mode=True, high_water_mark=source_mark, read=read)
-    sink = sink_of(kind, sink_mark, source, trace, pending)
+    source = Readable(object_mode=source_objects, high_water_mark=source_mark, read=read)
+    sink = sink_of(kind, sink_objects, sink_mark, source, trace, pending)
     trace.watch("source", source)
     trace.watch("sink", sink)
     for step, batch in steps:
@@ -143,6 +156,8 @@ async def traced(push, steps, kind, source_mark, sink_mark, hook_pushes):
             trace.append(push(source, [*batch, None]))
         elif step == "push around the end":
             trace.append(push(source, [*batch, None, *batch]))
+        elif step == "write":
+            trace.append(way.write(sink, batch))
         elif step == "turn":
             await asyncio.sleep(0)
         elif step == "read":
@@ -183,18 +198,12 @@ async def traced(push, steps, kind, source_mark, sink_mark, hook_pushes):
 
 @pytest.mark.parametrize("loop_factory", LOOPS.values(), ids=list(LOOPS))
 @chosen(examples=300)
-@given(
-    st.lists(STEPS, max_size=14),
-    HOOKS,
-    st.integers(0, 6),
-    st.integers(0, 6),
-    st.lists(BATCHES, max_size=3),
-)
-def test_what_single_pushes_do(loop_factory, steps, kind, source_mark, sink_mark, hook_pushes):
+@given(programs(), HOOKS, st.integers(0, 6), st.integers(0, 6))
+def test_what_single_calls_do(loop_factory, program, kind, source_mark, sink_mark):
     traces = []
-    for push in (one_by_one, at_once):
+    for way in (OneByOne(), AtOnce()):
         with asyncio.Runner(loop_factory=loop_factory) as runner:
-            traces.append(runner.run(traced(push, steps, kind, source_mark, sink_mark, hook_pushes)))
+            traces.append(runner.run(traced(way, program, kind, source_mark, sink_mark)))
     assert traces[1] == traces[0]
 
 
@@ -231,6 +240,40 @@ async def test_push_many_refuses_other_values_than_chunks():
     with pytest.raises(TypeError, match="mine"):
         source.push_many(failing())
     assert source.readable_length == 0
+
+
+@looped
+async def test_write_many_counts_for_the_mark_and_goes_on_after_false():
+    got = []
+    sink = Writable(high_water_mark=4, writev=got.append, construct=lambda: asyncio.sleep(0))
+    assert sink.write_many([b"a", bytearray(b"b")]) is True
+    assert sink.write_many(iter([b"cd", b"ef"])) is False
+    assert sink.write_many([]) is False
+    assert sink.writable_length == 6
+    await sink.drain()
+    assert got == [[b"a", b"b", b"cd", b"ef"]]
+    assert sink.write_many([]) is True
+    sink.destroy()
+
+
+@looped
+async def test_write_many_refuses_other_values_than_chunks():
+    got = []
+    sink = Writable(write=lambda chunk: got.append(bytes(chunk)))
+    for wrong in (b"abc", "abc", memoryview(b"x"), 5, None):
+        with pytest.raises(InvalidArgTypeError, match="write_many\\(\\) needs an iterable of chunks"):
+            sink.write_many(wrong)
+    with pytest.raises(InvalidArgTypeError):
+        sink.write_many([b"a", 5, b"b"])
+    with pytest.raises(NullChunkError):
+        sink.write_many([b"c", None])
+    assert got == [b"a", b"c"]
+    errors = []
+    sink.on("error", errors.append)
+    sink.end()
+    assert sink.write_many([b"d"]) is False
+    await closed(sink)
+    assert [type(error) for error in errors] == [WriteAfterEndError]
 
 
 @looped

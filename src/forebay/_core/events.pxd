@@ -21,6 +21,8 @@ cdef class EventEmitter(Ticked):
     cdef dict _s_events           # event -> a callable (most events have one), a list of callables, or Handlers; None before the first listener
     @cython.locals(many=Handlers, listeners=list)
     cdef object _s_add(self, object event, object fn, bint first)
+    @cython.locals(once=OnceListener)
+    cdef object _s_add_once(self, object event, object fn, bint first)
     @cython.locals(index=Py_ssize_t)
     cdef object _s_remove(self, object event, object fn)
     @cython.locals(index=Py_ssize_t, many=Handlers)
@@ -46,8 +48,6 @@ cdef class EventEmitter(Ticked):
     cdef object _s_removed(self, object event)
     cdef object _s_unlistened(self, object error)
 
-@cython.locals(once=OnceListener)
-cdef OnceListener _once(EventEmitter emitter, object event, object fn)
 @cython.locals(listener=Listener)
 cdef object _tell0(EventEmitter emitter, object event, object fn)
 @cython.locals(listener=Listener)

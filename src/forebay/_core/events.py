@@ -59,15 +59,6 @@ class OnceListener(Standin):
             _call(emitter, self._fn, args)
 
 
-def _once(emitter: EventEmitter, event: Any, fn: Any) -> OnceListener:
-    # Avoids type(), which costs compiled code more than the rest.
-    once = OnceListener.__new__(OnceListener)
-    once._emitter = emitter
-    once._event = event
-    once._fn = fn
-    return once
-
-
 # ---- calls by a stream: an exception of a listener must not stop the stream
 
 
@@ -184,8 +175,7 @@ class EventEmitter(Ticked):
         """
         if fn is None:
             return _Decorator(self, event, True)
-        event = _checked(event, fn)
-        self._s_add(event, _once(self, event, fn), False)
+        self._s_add_once(event, fn, False)
         return self
 
     def prepend_listener(self, event: Any, fn: Any) -> Any:
@@ -205,8 +195,7 @@ class EventEmitter(Ticked):
             event: The name of the event.
             fn: The listener, as for `on`.
         """
-        event = _checked(event, fn)
-        self._s_add(event, _once(self, event, fn), True)
+        self._s_add_once(event, fn, True)
         return self
 
     def off(self, event: Any, fn: Any) -> Any:
@@ -333,6 +322,13 @@ class EventEmitter(Ticked):
                 self._s_store(event, changed)
                 break
         self._s_added(event)
+
+    def _s_add_once(self, event: Any, fn: Any, first: bool) -> None:
+        once = OnceListener.__new__(OnceListener)  # avoids type(), which costs more than the rest
+        once._emitter = self
+        once._event = _checked(event, fn)
+        once._fn = fn
+        self._s_add(once._event, once, first)
 
     def _s_remove(self, event: Any, fn: Any) -> None:
         handler = None if self._s_events is None else self._s_events.get(event)

@@ -309,7 +309,7 @@ class Lifecycle(HookOwner):
             done = result
             done._attach(self, kind)
         elif is_awaitable(result):
-            # The hook may destroy the stream, which lets go of its runners.
+            # Hold the runner: the hook may destroy the stream, and then the stream has no runner any more.
             runner = self._s_runner if self._s_runner_kind == kind else self._s_choose_runner(kind)
             outcome = runner.run(result)
             if type(outcome) is Unfinished:

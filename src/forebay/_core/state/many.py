@@ -152,7 +152,7 @@ def _buffer_run(stream: Stream, chunks: list[Any], at: int) -> int:
         return _push_run(stream, chunks, at)
     if not stream._r_object:
         end = _end_of_bytes(chunks, at, end, _ANY_SIZE, False)
-    taken = buffer.put_items(chunks, at, end)
+    taken: int = buffer.put_items(chunks, at, end)
     if taken:
         size = taken if stream._r_object else _size_of_bytes(chunks, at, at + taken)
         stream._r_reading = False
@@ -211,7 +211,7 @@ def _queue_run(stream: Stream, chunks: list[Any], at: int, end: int) -> int:
         buffer.reserve(2 * (end - at))
         # The garbage collector may have run, and with it other code.
         return _queue_run(stream, chunks, at, end)
-    taken = buffer.put_pairs(chunks, at, end)
+    taken: int = buffer.put_pairs(chunks, at, end)
     size = taken if stream._w_object else _size_of_bytes(chunks, at, at + taken)
     stream._w_pending += taken
     stream._w_chunks += taken

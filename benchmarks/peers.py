@@ -92,8 +92,11 @@ AIOFILES = package("aiofiles")
 AIOHTTP = package("aiohttp")
 ANYIO = package("anyio")
 ASYNCPG = package("asyncpg")
+DUCKDB = package("duckdb")
 GRANIAN = package("granian")
 MSGSPEC = package("msgspec")
+PSYCOPG = package("psycopg")
+PSYCOPG2 = Peer("psycopg2", lambda: _psycopg2_version(), "pip install '.[bench]'")
 PYTEST_BENCHMARK = Peer(
     "pytest-benchmark",
     lambda: (
@@ -111,9 +114,17 @@ NODE = replace(program("Node", "node", "--version", "https://nodejs.org"), optio
 NGINX = program("nginx", "nginx", "-v", "apt install nginx")
 CP = program("cp", "cp", "--version", "a part of every Unix")
 OPENSSL_COMMAND = program("openssl command", "openssl", "version", "apt install openssl")
+PSQL = program("psql", "psql", "--version", "apt install postgresql-client")
 REDIS_SERVER = program("redis-server", "redis-server", "--version", "apt install redis-server")
 VALGRIND = program("valgrind", "valgrind", "--version", "apt install valgrind")
 WRK = program("wrk", "wrk", "-v", "apt install wrk")
+
+
+def _psycopg2_version() -> str | None:
+    # It comes from packages of two names.
+    if importlib.util.find_spec("psycopg2") is None:
+        return None
+    return str(importlib.import_module("psycopg2").__version__).split()[0]
 
 
 def c_compiler() -> str | None:

@@ -1,7 +1,8 @@
 """forebay.sql beside each driver's own loop: ``python -m benchmarks.versus_databases --postgres URL``.
 
 All programs of a table take turns in one process. The figure is the client's CPU time for a row, beside the driver's own
-loop. The server's time is not in it. Without a URL only SQLite is measured.
+loop. The server's time is not in it, except beside psql, where it is the time on the clock. Without a URL only SQLite and
+DuckDB are measured.
 """
 
 from __future__ import annotations
@@ -12,106 +13,18 @@ import importlib
 import os
 import sqlite3
 import tempfile
-import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmarks.blocking_databases import BLOCKING_CASES, duckdb, psql_copy
 from benchmarks.comparison import Comparison, Measured, positive
-from benchmarks.pairing import Sample, turns
-from benchmarks.peers import ASYNCPG, SQLITE
+from benchmarks.database_programs import BATCH, COLUMNS, Program, make_rows, measure_case, readers, writers
+from benchmarks.peers import ASYNCPG, DUCKDB, PSQL, PSYCOPG, PSYCOPG2, SQLITE
 from benchmarks.report import progress
-from benchmarks.results import Row, rows_of
-from forebay import Writable, finished, fs, pipeline, sql
-
-Program = Callable[[], Awaitable[None]]
-
-COLUMNS = "id bigint, a int, b int, f float8, t text, s timestamp"
-BATCH = 1000
-OWN = "the driver's own"
-
-
-def make_rows(count: int) -> Iterator[tuple[Any, ...]]:
-    stamp = datetime(2026, 1, 1)
-    for n in range(count):
-        yield (n, n % 1000, n % 7, n / 2, f"row {n:08} of the table that is measured", stamp)
-
-
-async def measure_case(
-    case: str, options: argparse.Namespace, own: Program, programs: Mapping[str, Program]
-) -> list[Row]:
-    """Run the driver's own program and those of forebay by turns: microseconds of a row."""
-    every = {OWN: own} | {f"forebay, {name}": program for name, program in programs.items()}
-    times: dict[str, list[float]] = {name: [] for name in every}
-    for name in turns(every, options.rounds):
-        before = time.process_time()
-        await every[name]()
-        times[name].append((time.process_time() - before) / options.rows * 1e6)
-    progress(case)
-    samples = {name: Sample(tuple(values)) for name, values in times.items()}
-    beside = dict.fromkeys(samples, OWN)
-    del beside[OWN]
-    return rows_of(case, "us/row", samples, lower_is_better=True, beside=beside)
-
-
-def readers(query: Callable[[], sql.Query[Any]], count: int) -> dict[str, Program]:
-    """The ways to consume a query, each of which counts the rows."""
-
-    def check(seen: int) -> None:
-        if seen != count:
-            raise SystemExit(f"{seen} rows came instead of {count}")
-
-    async def for_each() -> None:
-        seen = 0
-
-        def see(row: Any) -> None:
-            nonlocal seen
-            seen += 1
-
-        await query().for_each(see)
-        check(seen)
-
-    async def async_for() -> None:
-        seen = 0
-        async for _ in query():
-            seen += 1
-        check(seen)
-
-    async def batches() -> None:
-        seen = 0
-        async for batch in query().batches():
-            for _ in batch:
-                seen += 1
-        check(seen)
-
-    async def piped() -> None:
-        seen = 0
-
-        def see(row: Any) -> None:
-            nonlocal seen
-            seen += 1
-
-        await pipeline(query(), Writable(write=see, object_mode=True, high_water_mark=BATCH))
-        check(seen)
-
-    return {"for_each": for_each, "async for": async_for, "batches()": batches, "pipe": piped}
-
-
-def writers(insert: Callable[[], sql.Insert[Any]], count: int) -> dict[str, Program]:
-    async def by_write() -> None:
-        sink = insert()
-        for row in make_rows(count):
-            if not sink.write(row):
-                await sink.drain()
-        sink.end()
-        await finished(sink)
-
-    async def by_pipeline() -> None:
-        await pipeline(make_rows(count), insert())
-
-    return {"write and drain": by_write, "pipeline": by_pipeline}
+from benchmarks.results import Row
+from forebay import fs, pipeline, sql
 
 
 class Postgres:
@@ -181,6 +94,8 @@ class Postgres:
 
 
 SQLITE_QUERY = "sqlite3 query"
+DUCKDB_QUERY = "DuckDB query"
+PSQL_COPY = "psql copy to a file"
 POSTGRES_CASES = {
     "asyncpg query": Postgres.query,
     "asyncpg insert": Postgres.insert,
@@ -213,8 +128,9 @@ async def sqlite(options: argparse.Namespace, folder: Path) -> list[Row]:
         connection.executemany("insert into measured values (?, ?, ?, ?, ?, ?)", rows)
 
     async def own() -> None:
+        seen = 0
         for _ in connection.execute("select * from measured"):
-            pass
+            seen += 1  # noqa: SIM113 - as the readers do
 
     ours = readers(lambda: sql.query(connection, "select * from measured"), options.rows)
     try:
@@ -224,16 +140,25 @@ async def sqlite(options: argparse.Namespace, folder: Path) -> list[Row]:
 
 
 async def measure_all(options: argparse.Namespace, chosen: Sequence[str]) -> Measured:
-    of_postgres = [case for case in chosen if case in POSTGRES_CASES]
     rows: list[Row] = []
     versions: dict[str, str] = {}
     with tempfile.TemporaryDirectory(dir=options.dir) as name:
+        folder = Path(name)
         if SQLITE_QUERY in chosen:
-            rows += await sqlite(options, Path(name))
-        if of_postgres and options.postgres and ASYNCPG.is_there:
-            more, versions = await postgres(options, of_postgres, Path(name))
-            rows += more
-        elif of_postgres:
+            rows += await sqlite(options, folder)
+        if DUCKDB_QUERY in chosen and DUCKDB.is_there:
+            rows += await duckdb(DUCKDB_QUERY, options)
+        for case, (peer, measure) in BLOCKING_CASES.items():
+            if case in chosen and options.postgres and peer.is_there:
+                rows += await measure(case, options)
+        of_asyncpg = [case for case in chosen if case in POSTGRES_CASES]
+        if options.postgres and ASYNCPG.is_there:
+            if PSQL_COPY in chosen and PSQL.is_there:
+                rows += await psql_copy(PSQL_COPY, options, folder)
+            if of_asyncpg:
+                more, versions = await postgres(options, of_asyncpg, folder)
+                rows += more
+        elif of_asyncpg:
             progress("left out: the cases of asyncpg, which need asyncpg and --postgres URL")
     return Measured(rows, versions=versions)
 
@@ -254,8 +179,8 @@ COMPARISON = Comparison(
     name="versus_databases",
     about="queries, inserts and COPY beside each driver's own loop; PostgreSQL by --postgres URL",
     takes="5 minutes",
-    peers=(SQLITE, ASYNCPG),
-    cases=lambda: [SQLITE_QUERY, *POSTGRES_CASES],
+    peers=(SQLITE, ASYNCPG, PSYCOPG, PSYCOPG2, DUCKDB, PSQL),
+    cases=lambda: [SQLITE_QUERY, DUCKDB_QUERY, *BLOCKING_CASES, PSQL_COPY, *POSTGRES_CASES],
     measure=lambda options, chosen: asyncio.run(measure_all(options, chosen)),
     add_options=add_options,
     quick={"rows": 2000},

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from forebay import backend
 from forebay.asyncio import StreamReader, open_connection, start_server
 from forebay.asyncio._tls import TlsProtocol, has_own_tls
 
@@ -132,6 +133,30 @@ def test_many_records_in_one_piece(run, tls):
         async with serving(echo_lines, tls[0]) as port:
             # The receives decide how many there are, but there are far fewer than lines.
             assert await in_thread(visit, port) < 150
+
+    run(main)
+
+
+@pytest.mark.skipif(backend == "python", reason="the code of the pure-Python backend is called")
+def test_no_python_code_runs_for_each_message(run, tls):
+    called = []
+
+    def note(frame, event, argument):
+        if event == "call":
+            called.append(frame.f_code.co_filename)
+
+    async def main():
+        async with serving(echo_lines, tls[0]) as port:
+            reader, writer = await open_connection("localhost", port, ssl=tls[1])
+            for number in range(220):
+                if number == 20:
+                    sys.setprofile(note)
+                writer.write(b"a line\n")
+                assert await reader.readline() == b"a line\n"
+            sys.setprofile(None)
+            writer.close()
+            await writer.wait_closed()
+        assert sum(name.endswith("sslproto.py") for name in called) < 20
 
     run(main)
 

@@ -397,3 +397,61 @@ def test_wrong_contexts_raise(run):
             await closed(client)
 
     run(main)
+
+
+def test_records_that_come_together_are_one_chunk(run, server_tls, client_tls):
+    """A chunk is not a record: what one receive brings is pushed in blocks, and small writes share a record."""
+
+    def visit(port):
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = client_tls.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with socket.create_connection((HOST, port)) as sock:
+            sock.settimeout(10)
+            while True:
+                try:
+                    tls.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    sock.sendall(outgoing.read())
+                    incoming.write(sock.recv(1 << 16))
+            for number in range(300):
+                tls.write(b"%03d" % number)
+            sock.sendall(outgoing.read())
+            ciphertext = b""
+            plain = b""
+            while len(plain) < 900:
+                try:
+                    plain += tls.read(1 << 16)
+                except ssl.SSLWantReadError:
+                    ciphertext += (data := sock.recv(1 << 16))
+                    assert data
+                    incoming.write(data)
+            with contextlib.suppress(ssl.SSLWantReadError):
+                tls.unwrap()
+            sock.sendall(outgoing.read())
+            return plain, len(ciphertext)
+
+    async def main():
+        chunks = []
+
+        def answer(stream):
+            def take(chunk):
+                chunks.append(chunk)
+                if sum(map(len, chunks)) == 900:
+                    stream.cork()
+                    for number in range(300):
+                        stream.write(b"%03d" % number)
+                    stream.uncork()
+
+            stream.on("data", take)
+
+        async with serving(answer, ssl=server_tls) as server:
+            expected = b"".join(b"%03d" % number for number in range(300))
+            plain, size = await asyncio.get_running_loop().run_in_executor(None, visit, server.port)
+            assert plain == expected
+            assert b"".join(chunks) == expected
+            assert len(chunks) < 100
+            # 300 records have at least 22 bytes more each.
+            assert size < 900 + 100 * 22
+
+    run(main)

@@ -100,6 +100,8 @@ def refuse_platforms() -> None:
         raise SystemExit("forebay: Windows is not supported; it runs on Linux and macOS, and in WSL")
     if sys.implementation.name != "cpython":
         raise SystemExit(f"forebay: {sys.implementation.name} is not supported; it needs CPython")
+    if sys.maxsize < 2**32:
+        raise SystemExit("forebay: a 32-bit Python is not supported; it needs a 64-bit one")
 
 
 def embed_class_signatures() -> None:

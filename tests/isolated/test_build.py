@@ -89,3 +89,15 @@ def test_a_missing_compiler_is_noticed_before_cython_runs(tmp_path):
     assert done.returncode != 0
     assert "FOREBAY_PURE=1" in done.stderr.splitlines()[-1]
     assert "ythonizing" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"), [("platform", "win32", "Windows"), ("maxsize", 2**31 - 1, "32-bit")]
+)
+def test_a_platform_that_cannot_work_is_refused_by_name(name, value, word):
+    """In a process of its own, which says that it is on such a platform."""
+    program = f"import runpy, sys; sys.{name} = {value!r}; runpy.run_path({str(SETUP)!r})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert word in done.stderr
+    assert len(done.stderr.splitlines()) == 1

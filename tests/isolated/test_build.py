@@ -96,7 +96,11 @@ def test_a_missing_compiler_is_noticed_before_cython_runs(tmp_path):
 )
 def test_a_platform_that_cannot_work_is_refused_by_name(name, value, word):
     """In a process of its own, which says that it is on such a platform."""
-    program = f"import runpy, sys; sys.{name} = {value!r}; runpy.run_path({str(SETUP)!r})"
+    # What setup.py imports is imported before: it looks at the platform, too.
+    program = (
+        "import multiprocessing.reduction, runpy, sys, setuptools.command.build_ext, tempfile;"
+        f"sys.{name} = {value!r}; runpy.run_path({str(SETUP)!r})"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert word in done.stderr

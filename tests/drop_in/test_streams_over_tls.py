@@ -416,3 +416,21 @@ def test_an_import_of_the_replacement_loads_no_streams_of_forebay():
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stdout == "False\n"
+
+
+def test_bridges_that_load_while_installed_take_asyncios_streams_afterwards():
+    program = """
+import asyncio, forebay.asyncio
+with forebay.asyncio.installed():
+    forebay.asyncio.as_readable
+async def main():
+    reader = asyncio.StreamReader()
+    reader.feed_data(b"data")
+    reader.feed_eof()
+    print([chunk async for chunk in forebay.asyncio.as_readable(reader)])
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stdout, done.stderr) == ("[b'data']\n", "")

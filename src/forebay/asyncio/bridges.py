@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from forebay._core.representation import represent
 from forebay.asyncio._compiled.reader_core import ReaderCore
+from forebay.asyncio._stand_in_class import StandInMeta
 from forebay.asyncio.protocol import StreamReaderProtocol
 from forebay.asyncio.reader import DEFAULT_LIMIT, StreamReader
 from forebay.asyncio.writer import StreamWriter
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
         allow_half_open: bool
 
 
-# Both sides of a bridge are asyncio's or forebay's.
-_AsyncioReader = asyncio.StreamReader
-_AsyncioWriter = asyncio.StreamWriter
+# Both sides of a bridge are asyncio's or forebay's. Where `install` has been called, asyncio's names mean forebay's classes.
+_AsyncioReader: Any = StandInMeta.originals[StreamReader]
+_AsyncioWriter: Any = StandInMeta.originals[StreamWriter]
 
 
 @overload

@@ -10,7 +10,7 @@ import pytest
 
 from forebay import backend
 from forebay.cli import main
-from support.command import digest, noise, temporary_files
+from support.command import digest, loaded_by, noise, temporary_files
 
 MARK = 65536
 SIZES = [0, 1, MARK - 1, MARK, MARK + 1, 5 * 1024 * 1024 + 3]
@@ -415,3 +415,14 @@ def test_files_of_the_kernel_are_written_directly(copy, tmp_path, options):
         assert '"atomic": false' in out
     finally:
         assert copy(name[1], comm, "--quiet")[0] == 0
+
+
+def test_a_plain_copy_needs_no_event_loop(tmp_path, source):
+    """The options that need streams, and targets that are not plain files, go by them."""
+    names = ("asyncio", "forebay.fs", "forebay.streams")
+    assert loaded_by("copy", "--quiet", source, tmp_path / "target", of=names) == []
+    assert loaded_by("copy", "--quiet", "--no-atomic", source, tmp_path / "target", of=names) == []
+    assert (tmp_path / "target").read_bytes() == source.read_bytes()
+    for arguments in (["--hash", "md5", "--json"], ["--high-water-mark", "1MiB", "--quiet"]):
+        assert "asyncio" in loaded_by("copy", *arguments, source, tmp_path / "target", of=names)
+    assert "asyncio" in loaded_by("copy", "--quiet", source, os.devnull, of=names)

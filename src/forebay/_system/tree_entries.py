@@ -7,13 +7,14 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from forebay._system.atomic_replace import Replacement
 from forebay._system.kernel_copy import Mover
 from forebay._system.temporary_files import temporary_names
 from forebay._system.tree_folders import About
 
-__all__ = ["Stopped", "copy_file", "copy_link", "kind_of"]
+__all__ = ["End", "Stopped", "copy_file", "copy_link", "kind_of", "move_content"]
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -32,7 +33,7 @@ class Stopped(Exception):
     """The copy was stopped."""
 
 
-class _End:
+class End:
     """The part of an open file that `Mover` needs."""
 
     def __init__(self, fd: int, sparse: bool = False) -> None:
@@ -67,11 +68,11 @@ def copy_file(
             status = os.fstat(fd)
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, f"this is {kind_of(status.st_mode)} by now")
-        end = _End(fd, getattr(status, "st_blocks", status.st_size) * 512 < status.st_size)
+        end = End(fd, getattr(status, "st_blocks", status.st_size) * 512 < status.st_size)
         mode = stat.S_IMODE(status.st_mode) & 0o777
 
         def move(out: int) -> int:
-            return _move(end, out, status.st_size, about, is_stopped)
+            return move_content(end, out, status.st_size, about, is_stopped)
 
         if atomic:
             return _replace(target, name, mode, of_target, move)
@@ -124,30 +125,48 @@ def _open_existing(target: int, name: str, mode: int) -> int:
     return os.open(name, _WRITE | os.O_TRUNC, dir_fd=target)
 
 
-def _move(end: _End, out: int, size: int, about: tuple[About, About], is_stopped: Callable[[], bool]) -> int:
-    """Move the content; return its bytes. Files that have a size are copied as far as they went at first."""
-    mover, to = Mover(), _End(out)
+def move_content(
+    end: End,
+    out: int,
+    size: int,
+    about: tuple[AbstractContextManager[None], AbstractContextManager[None]],
+    is_stopped: Callable[[], bool],
+    start: int = 0,
+) -> int:
+    """Move the content of a file from ``start`` on, up to ``size`` bytes, or to its end if that is 0; return the bytes.
+
+    ``about`` names the two files in errors. Raises OSError and Stopped.
+    """
+    mover, to = Mover(), End(out)
     done = 0
-    while True:
+    while not size or done < size:
         if is_stopped():
             raise Stopped
-        moved = mover.move(end, done, size - done if size else None, to, done)
+        at = start + done
+        moved = mover.move(end, at, size - done if size else None, to, at)
         done += moved.nbytes
         if moved.failed:
-            return _by_hand(end.fd, out, done, about)
+            return done + _by_hand(end.fd, out, start + done, about)
         if moved.ended:
-            return done
+            break
+    return done
 
 
-def _by_hand(source: int, target: int, done: int, about: tuple[About, About]) -> int:
-    """Copy what is left, and so raise the error of what failed."""
+def _by_hand(
+    source: int,
+    target: int,
+    at: int,
+    about: tuple[AbstractContextManager[None], AbstractContextManager[None]],
+) -> int:
+    """Copy what is left, and so raise the error of what failed. Return the bytes."""
+    done = 0
     while True:
         with about[0]:
-            block = os.pread(source, _BLOCK, done)
+            block = os.pread(source, _BLOCK, at + done)
         if not block:
             return done
         with about[1]:
-            done += os.pwrite(target, block, done)
+            done += os.pwrite(target, block, at + done)
 
 
 def copy_link(source: int, target: int, name: str, about: tuple[About, About]) -> None:

@@ -15,6 +15,11 @@ def run(args: argparse.Namespace) -> int:
         from forebay.cli.commands import tree_copy
 
         return tree_copy.run(args)
+    from forebay.cli.commands.plain_copy import PlainCopy
+
+    plain = PlainCopy.open(args)
+    if plain is not None:
+        return plain.run()
     from forebay.cli.commands import one_copy
 
     return one_copy.run(args)

@@ -208,7 +208,7 @@ def add_count(to: argparse.ArgumentParser) -> None:
         const=str(TABLE),
         help=f"compare with {TABLE.name} of this folder; pass with another interpreter, and without valgrind",
     )
-    add_tolerance(to, "1; 3 with --check")
+    add_tolerance(to, "1; 5 with --check")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

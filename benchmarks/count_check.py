@@ -17,8 +17,8 @@ from benchmarks.running import run_each
 
 TABLE = Path(__file__).with_name("instructions.json")
 
-#: Percent by which a path may get longer: compilers differ a little.
-TOLERANCE = 3.0
+#: Percent by which a path may get longer: compilers differ, and so does what earlier paths leave in caches.
+TOLERANCE = 5.0
 # Percent by which the reference may differ in the same build of the interpreter.
 _SAME_BUILD = 0.5
 # What else of the machine has no influence on counts.

@@ -114,7 +114,7 @@ cdef extern from *:
 
 cdef enum:
     # What stays free below the depth from which work is put off, and below the one from which nothing is called.
-    _SHARE = 4
+    _SHARE = 2
     _MOST_BYTES = 1048576
     _LAST_SHARE = 8
     _LAST_MOST_BYTES = 524288

@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """TLS on a socket: the standard library's `ssl` between the channel and the stream.
 
 The records go through memory (`ssl.MemoryBIO`) and not through a transport of the loop. So one receive takes many records,
@@ -91,8 +92,9 @@ class Secure:
         self._channel.layer = self
         try:
             # Data after the last plain bytes belongs to the handshake, which fails if an attacker inserted the data.
+            records = self._records
             while (data := stream._s_read_rest()) is not None:
-                self._records.feed(data)
+                records.feed(data)
             self._go_on()
             await self._shaken
         except BaseException as error:
@@ -153,8 +155,9 @@ class Secure:
 
     def _flush(self) -> None:
         """Send the records that the SSL object has made."""
-        if self._records.holds_output():
-            self._channel.put(self._records.take())
+        records = self._records
+        if records.holds_output():
+            self._channel.put(records.take())
 
     # ---- the handshake
 
@@ -214,7 +217,8 @@ class Secure:
 
     def received(self, data: bytes) -> None:
         """Receive records, or parts of records."""
-        self._records.feed(data)
+        records = self._records
+        records.feed(data)
         if self._ready:
             self._decrypt()
         else:
@@ -222,7 +226,8 @@ class Secure:
 
     def received_end(self) -> None:
         """Note that the peer has ended the underlying connection."""
-        self._records.feed_end()
+        records = self._records
+        records.feed_end()
         if self._ready:
             self._decrypt()
         else:
@@ -241,6 +246,7 @@ class Secure:
 
     def _decrypt_wanted(self) -> bool:
         channel = self._channel
+        records = self._records
         handed = False
         while channel.wanted and not self._over:
             if self._plain:
@@ -248,7 +254,7 @@ class Secure:
                 handed = True
                 continue
             try:
-                data = self._records.read_block()
+                data = records.read_block()
             except ssl.SSLError as error:
                 self.failed(error)
                 return True
@@ -305,15 +311,16 @@ class Secure:
         self._encrypt_one(b"".join(small))
 
     def _encrypt_one(self, chunk: Any) -> None:
+        records = self._records
         size = len(chunk)
         if size > _BATCH_BYTES:
             with memoryview(chunk) as view:
                 for at in range(0, size, _BATCH_BYTES):
-                    self._records.seal(view[at : at + _BATCH_BYTES])
+                    records.seal(view[at : at + _BATCH_BYTES])
                     self._flush()
         elif size:
-            self._records.seal(chunk)
-            if self._records.outgoing.pending >= _BATCH_BYTES:
+            records.seal(chunk)
+            if records.outgoing.pending >= _BATCH_BYTES:
                 self._flush()
 
     def final(self) -> Any:
@@ -322,10 +329,11 @@ class Secure:
             # The shutdown also looks for the peer's answer, and would fail on unread data.
             while self.object.pending():
                 self._plain.append(self.object.read(_BATCH_BYTES))
-            unread = self._records.incoming.read()
+            records = self._records
+            unread = records.incoming.read()
             with contextlib.suppress(ssl.SSLError):
                 self.object.unwrap()
-            self._records.feed(unread)
+            records.feed(unread)
             self._flush()
         return self._channel.finish()
 

@@ -38,7 +38,7 @@ cdef class TlsCore(SocketCalls):
     cpdef object _on_readable(self)
     cdef ReaderCore _direct_reader(self)
     cdef int _take_in(self, Py_ssize_t n) except -1
-    @cython.locals(total=Py_ssize_t, at=Py_ssize_t, end=Py_ssize_t)
+    @cython.locals(area=Area, records=Records, total=Py_ssize_t, at=Py_ssize_t, end=Py_ssize_t)
     cdef Py_ssize_t _decrypt(self, ReaderCore reader, Py_ssize_t n) except -1
     cdef int _incoming_grew(self) except -1
     @cython.locals(total=Py_ssize_t, all=bint)
@@ -54,7 +54,9 @@ cdef class TlsCore(SocketCalls):
     cdef int _seal(self, object data) except -1
     @cython.locals(at=Py_ssize_t, end=Py_ssize_t, pieces=list)
     cdef int _seal_parts(self, object data, Py_ssize_t size) except -1
+    @cython.locals(size=Py_ssize_t)
     cdef int _put_back(self, object data) except -1
     cdef int _pass_on(self, list pieces) except -1
+    @cython.locals(size=Py_ssize_t, left=Py_ssize_t)
     cdef int _flush_backlog(self) except -1
     cdef int _flush_outgoing(self) except -1

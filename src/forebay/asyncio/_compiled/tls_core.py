@@ -1,3 +1,4 @@
+# cython: nonecheck=True
 """The core of the TLS protocol: what runs for every piece of data between a socket and a pair of streams."""
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class TlsCore(SocketCalls):
             sizehint: Not used.
         """
         # uvloop fills it up to 32 times in a row.
-        return self._area.view()[:_PART_BYTES]
+        area = self._area
+        return area.view()[:_PART_BYTES]
 
     def buffer_updated(self, nbytes: int) -> None:
         """Take ``nbytes`` that were received into the memory of `get_buffer`.
@@ -86,8 +88,9 @@ class TlsCore(SocketCalls):
         transport = self._socket
         if transport is None or transport._conn_lost:
             return
+        area = self._area
         try:
-            n = self._area.receive(self._fd, self._brief)
+            n = area.receive(self._fd, self._brief)
         except OSError as error:
             transport._fatal_error(error, "Fatal read error on socket transport")
             return
@@ -104,9 +107,10 @@ class TlsCore(SocketCalls):
 
     def _direct_reader(self) -> Any:
         """Return the reader that gets the plain bytes. None if asyncio's code has to handle what comes."""
-        if self._state is not _WRAPPED or self._app_reading_paused or self._core is None:
+        core = self._core
+        if self._state is not _WRAPPED or self._app_reading_paused or core is None:
             return None
-        reader = self._core._plain_reader()
+        reader = core._plain_reader()
         if reader is None or reader._pause_late():
             return None
         return reader
@@ -115,7 +119,8 @@ class TlsCore(SocketCalls):
         """Take ``n`` bytes that are in the area. Nothing is in it any more when other code runs."""
         reader = self._direct_reader()
         if reader is None:
-            self._area.feed(self._records, 0, n)
+            area = self._area
+            area.feed(self._records, 0, n)
             self._incoming_grew()
             return 0
         try:
@@ -128,12 +133,13 @@ class TlsCore(SocketCalls):
 
     def _decrypt(self, reader: ReaderCore, n: int) -> int:
         """Decrypt ``n`` bytes of the area into the buffer of a reader. Return the number of plain bytes."""
+        area = self._area
         records = self._records
         total = 0
         at = 0
         while at < n:
             end = min(at + _PART_BYTES, n)
-            self._area.feed(records, at, end)
+            area.feed(records, at, end)
             total += records.read_onto(reader._queue, _TURN_BYTES, reader._first_bytes())
             at = end
         return total
@@ -243,7 +249,8 @@ class TlsCore(SocketCalls):
 
     def _more_is_there(self) -> bool:
         """Return whether the peer has sent more than was read: the program may go on to answer without a wait."""
-        reader = None if self._core is None else self._core._plain_reader()
+        core = self._core
+        reader = None if core is None else core._plain_reader()
         return reader is not None and reader._queue._total_bytes > 0
 
     def _begin_burst(self) -> int:
@@ -267,8 +274,9 @@ class TlsCore(SocketCalls):
         if size > _PART_BYTES:
             self._seal_parts(data, size)
             return 0
+        records = self._records
         try:
-            self._records.seal(data)
+            records.seal(data)
         except _AGAIN:
             self._put_back(data)
         else:
@@ -297,8 +305,9 @@ class TlsCore(SocketCalls):
         return 0
 
     def _put_back(self, data: Any) -> int:
+        size = len(data)
         self._write_backlog.appendleft(data)
-        self._write_buffer_size += len(data)
+        self._write_buffer_size += size
         return 0
 
     def _pass_on(self, pieces: list[bytes]) -> int:
@@ -321,7 +330,8 @@ class TlsCore(SocketCalls):
                 backlog.clear()
             else:
                 data = backlog.popleft()
-            self._write_buffer_size -= len(data)
+            size = len(data)
+            self._write_buffer_size -= size
             left = len(backlog)
             self._seal(data)
             if len(backlog) > left:
@@ -346,7 +356,8 @@ class TlsCore(SocketCalls):
 
     def _has_output(self) -> bool:
         """Return whether records wait until the transport below resumes."""
-        return self._records.holds_output()  # type: ignore[no-any-return]  # a field is Any
+        records = self._records
+        return records.holds_output()  # type: ignore[no-any-return]  # a field is Any
 
     def _send_backlog(self) -> None:
         """Send what a task wrote before it closes the connection."""

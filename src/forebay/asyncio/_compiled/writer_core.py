@@ -79,12 +79,13 @@ class WriterCore:
         if core is None:
             self._channel.write(data if type(data) is bytes else _frozen_or_same(data))
             return True
+        tls = self._tls
         if self._is_patched():
             self._channel.write(frozen(data))
         elif core._socket is not None and core._socket is self._channel:
             core._write_through(data if type(data) is bytes or _is_flat(data) else frozen(data))
-        elif self._tls is not None:
-            self._tls._write_now(self._channel, data if type(data) is bytes else frozen(data))
+        elif tls is not None:
+            tls._write_now(self._channel, data if type(data) is bytes else frozen(data))
         elif type(data) is not bytes and _is_flat(data) and len(data) >= _MUCH_BYTES:
             self._write_much(data)
         else:
@@ -188,7 +189,7 @@ def _is_flat(data: Any) -> bool:
 
 
 def _frozen_or_same(data: Any) -> Any:
-    """Return `frozen` data; what is no bytes-like object is left to a transport that may take it."""
+    """Return `frozen` data, or other data as it is: a transport of the program may take it."""
     try:
         return frozen(data)
     except TypeError:

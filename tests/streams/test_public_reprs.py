@@ -112,6 +112,11 @@ async def ends(tmp_path, stack):
     yield file, rf"<WriteStream {re.escape(repr(path))} opening>"
     await file.aclose()
 
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").write_bytes(b"xyz")
+    tree = await fs.copy_tree(tmp_path / "tree", tmp_path / "copy")
+    yield tree, r"CopiedTree\(files=1, folders=1, links=0, bytes=3, failed=0, seconds=.*\)"
+
     flow = forebay.pipeline([1], passed_on, sink())
     yield flow, r"<Pipeline list \| passed_on \| Writable pending>"
     await flow

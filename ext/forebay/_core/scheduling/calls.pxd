@@ -108,6 +108,11 @@ cdef extern from *:
         return methods != NULL && methods->am_await != NULL;
     }
 
+    static inline int forebay_is_plain(PyObject *value) {
+        return PyBytes_CheckExact(value) || PyUnicode_CheckExact(value) || PyDict_CheckExact(value)
+            || PyTuple_CheckExact(value) || PyList_CheckExact(value);
+    }
+
     /* Cython gives every object a dict at once. Python makes one when there is something to put into it. One that
        other code holds stays: what that code puts into it are attributes. */
     static inline void forebay_drop_empty_dict(PyObject *owner) {
@@ -136,6 +141,7 @@ cdef extern from *:
     }
     """
     bint forebay_has_await(object value)
+    bint forebay_is_plain(object value) noexcept
     bint forebay_may_have(object owner, object name)
     void forebay_drop_empty_dict(object owner)
     int forebay_ready_for_calls(object owner) except -1
@@ -174,6 +180,9 @@ cdef object forget_stack()
 
 cdef inline bint has_await(object value):
     return forebay_has_await(value)
+
+cdef inline bint is_plain(object value) noexcept:
+    return forebay_is_plain(value)
 
 cdef inline bint deep() noexcept:
     """Whether so much of the stack is used that what can be put off should be."""

@@ -79,6 +79,14 @@ def has_await(value: object) -> bool:
     return hasattr(type(value), "__await__")
 
 
+_PLAIN = frozenset((bytes, str, dict, tuple, list))
+
+
+def is_plain(value: object) -> bool:
+    """Return whether ``value`` is of a type that is common for chunks and, being exactly that type, can only be a chunk."""
+    return type(value) in _PLAIN
+
+
 def method_of(owner: Any, name: str) -> Any:
     """Return the method of ``owner`` with that name, or None. For a hook that most streams do not have."""
     return getattr(owner, name, None)

@@ -118,7 +118,7 @@ class TransformSide(WritableSide):
             self._t_call_without_transform(chunk)
             return
         result = calls.attempt_method(hook, self, chunk) if self._w_hook_self else calls.attempt(hook, chunk)
-        if result is None or type(result) is bytes:
+        if result is None or calls.is_plain(result):
             self._t_done(None, result)
         else:
             self._t_answered(result, "_transform", hook)

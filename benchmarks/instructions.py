@@ -117,15 +117,20 @@ def instructions(runs: Sequence[tuple[str, dict[str, Any]]], timeout: float) -> 
 
 def count(names: Sequence[str], share: float, timeout: float) -> dict[str, float]:
     """Return the instructions for one operation of each path, counted with that share of the lengths."""
+    paths = [PATHS[name] for name in names]
+    ends = [lengths(path, share) for path in paths]
+    # The first run of a path also loads and specializes what it uses. It does not count.
     runs = [
         (path.program, {"n": n, **path.parameters})
-        for path in map(PATHS.__getitem__, names)
-        for n in lengths(path, share)
+        for path, (short, long) in zip(paths, ends, strict=True)
+        for n in (short, short, long)
     ]
     counts = instructions(runs, timeout)
     return {
-        name: (long - short) / ((runs[2 * i + 1][1]["n"] - runs[2 * i][1]["n"]) * PATHS[name].each)
-        for i, (name, short, long) in enumerate(zip(names, counts[::2], counts[1::2], strict=True))
+        name: (long_count - short_count) / ((long - short) * path.each)
+        for name, path, (short, long), short_count, long_count in zip(
+            names, paths, ends, counts[1::3], counts[2::3], strict=True
+        )
     }
 
 

@@ -313,7 +313,7 @@ class EventEmitter(Ticked):
                 break
             if type(handler) is list:
                 # Replace the list, because a running emission iterates over the old one.
-                changed = [fn, *handler] if first else calls.with_last(handler, fn)
+                changed: Any = [fn, *handler] if first else calls.with_last(handler, fn)
                 if len(changed) > _MOST_IN_LIST:
                     changed = Handlers(changed)
             else:

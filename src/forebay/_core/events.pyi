@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Self, TypeVar, final, overload
 
 from forebay._core.listeners import Listener, Standin
 from forebay._core.scheduling.ticks import Ticked
@@ -8,6 +8,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 __all__ = ["EventEmitter", "Listener", "OnceListener"]
 
+@final
 class OnceListener(Standin):
     def __call__(self, *args: Any) -> None: ...
 

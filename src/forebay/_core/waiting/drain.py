@@ -7,7 +7,7 @@ from collections.abc import Generator
 from itertools import islice
 from typing import Any
 
-from forebay._core.scheduling.ticks import current_queue, running_loop
+from forebay._core.scheduling.ticks import running_loop
 from forebay._core.state.lifecycle import SILENT_CLOSE
 from forebay.errors import PrematureCloseError
 
@@ -108,10 +108,11 @@ class Drained:
 
     def __await__(self) -> Generator[Any, None, None]:
         stream = self._stream
-        if self._is_over():
-            return
-        # If the sink needs only the ticks to take everything, no turn of the loop is needed.
-        if current_queue().settle() and self._is_over():
+        if stream.errored is not None:
+            raise stream.errored
+        if stream.destroyed and not stream.writable_finished:
+            raise _closed_early(stream)
+        if not stream.writable_need_drain:
             return
         waiters = getattr(stream, _ATTRIBUTE, None)
         if waiters is None:
@@ -122,12 +123,3 @@ class Drained:
                 waiters = made
                 setattr(stream, _ATTRIBUTE, waiters)
         yield from waiters()
-
-    def _is_over(self) -> bool:
-        """Return whether the buffer has space. Raise the error of a stream that has failed or was closed."""
-        stream = self._stream
-        if stream.errored is not None:
-            raise stream.errored
-        if stream.destroyed and not stream.writable_finished:
-            raise _closed_early(stream)
-        return not stream.writable_need_drain

@@ -93,7 +93,7 @@ try:
 
     _current_tasks = None
 except ImportError:
-    # Until Python 3.11 the dict is the truth, and no function exchanges a task.
+    # Until Python 3.11 a dict holds the current task of each loop, and no function exchanges it.
     from asyncio.tasks import _current_tasks
 
     _swap_current_task = None

@@ -1,8 +1,11 @@
 """ADBC, with PostgreSQL and SQLite: rows and record batches, transactions, and what is left when a stream is left early."""
 
 import asyncio
+import contextlib
 import datetime
 import decimal
+import os
+import signal
 import uuid
 
 import pytest
@@ -71,6 +74,22 @@ def one(connection):
     with connection.cursor() as cursor:
         cursor.execute("select 1")
         return cursor.fetchall()
+
+
+def parent_of(process):
+    with open(f"/proc/{process}/stat") as stat:
+        return int(stat.read().rpartition(")")[2].split()[1])
+
+
+@contextlib.contextmanager
+def stopped(*processes):
+    for process in processes:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in processes:
+            os.kill(process, signal.SIGCONT)
 
 
 def rows(count, start=0):
@@ -177,6 +196,45 @@ def test_leaving_a_query_early_leaves_the_connection_usable(run, database, conne
 
     assert run(main) == ("usable", [(1,)])
     assert one(connection) == [(1,)]
+
+
+def test_leaving_a_query_at_any_moment_leaves_the_connection_usable(run, database, connection):
+    async def main():
+        for moment in range(40):
+            query = sql.query(connection, database.series(40), batch=2, high_water_mark=2)
+            query.read(0)
+            await asyncio.sleep(moment * 0.0001)
+            query.destroy()
+            assert await closed(query) == "usable"
+            assert await sql.query(connection, "select 1").to_list() == [(1,)]
+
+    run(main)
+
+
+def test_a_server_that_stops_answering_does_not_hold_the_loop(run, database):
+    if database.kind == "sqlite":
+        pytest.skip("SQLite has no server")
+    wide = "select repeat('x', 300000), pg_sleep(0.01) from generate_series(1, 10000)"
+
+    async def main():
+        connection = database.connect()
+        backend = int((await sql.query(connection, "select pg_backend_pid()").to_list())[0][0])
+        query = sql.query(connection, wide)
+        async with contextlib.aclosing(query.iterator(destroy_on_return=False)) as given:
+            await anext(given)
+        with stopped(backend, parent_of(backend)):
+            query.destroy()
+            ticks = 0
+            while not query.closed:
+                await asyncio.sleep(0.1)
+                ticks += 1
+        assert query.connection_state == "discarded"
+        assert ticks > 10
+        # The request to cancel the statement ends when the server answers again.
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0.01)
+
+    run(main)
 
 
 def test_a_failing_sink_ends_the_query(run, database, connection):

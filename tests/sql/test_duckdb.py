@@ -191,6 +191,22 @@ def test_a_query_that_has_no_row_yet_is_interrupted(run, connection, form, how):
     assert value(connection, "select 1") == 1
 
 
+def test_leaving_a_query_at_any_moment_leaves_the_transaction_of_the_program(run, connection):
+    connection.execute("begin transaction")
+
+    async def main():
+        for moment in range(40):
+            query = sql.query(connection, "select * from numbers", batch=2, high_water_mark=2)
+            query.read(0)
+            await asyncio.sleep(moment * 0.0001)
+            query.destroy()
+            assert await closed(query) == "usable"
+            assert await sql.query(connection, "select 1").to_list() == [(1,)]
+
+    run(main)
+    connection.execute("commit")
+
+
 @pytest.mark.parametrize("form", [tuple, "arrow"])
 def test_a_failing_sink_ends_the_query(run, connection, form):
     async def main():

@@ -253,9 +253,9 @@ def test_rows_written_without_a_turn_of_the_loop_go_to_the_driver_in_one_call(ru
         with closing(sqlite3.connect(":memory:", **options)) as connection:
             connection.execute("create table target (id int, name text)")
             sink = sql.insert(connection, "target", high_water_mark=100)
-            assert sink.write((0, "opens the connection"))
-            while connection.batches != [1]:
-                await asyncio.sleep(0.001)
+            opened = asyncio.Event()
+            assert sink.write((0, "opens the connection"), callback=lambda error: opened.set())
+            await opened.wait()
             for _ in range(2):
                 while sink.write((1, "more")):
                     pass

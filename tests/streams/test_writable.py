@@ -11,6 +11,7 @@ from forebay import (
     NullChunkError,
     StreamDestroyedError,
     StreamError,
+    UnknownEncodingError,
     Writable,
     WriteAfterEndError,
 )
@@ -374,6 +375,20 @@ async def test_without_auto_destroy_a_failed_stream_is_not_closed():
 
 
 # ---- text and objects
+
+
+@pytest.mark.parametrize("chunk", [b"bytes", "text", None])
+@pytest.mark.parametrize("object_mode", [False, True])
+@pytest.mark.parametrize("encoding", [print, 3])
+@looped
+async def test_an_encoding_that_is_no_name_is_refused_before_the_chunk_is_taken(chunk, object_mode, encoding):
+    stream, taken = sink(object_mode=object_mode)
+    wanted = "pass a callback by name: callback=" if encoding is print else "unknown encoding 3"
+    for call in (stream.end,) if chunk is None else (stream.write, stream.end):
+        with pytest.raises(UnknownEncodingError, match=wanted):
+            call(chunk, encoding)
+    assert stream.writable_length == 0
+    assert taken == []
 
 
 @looped

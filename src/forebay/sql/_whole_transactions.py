@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from abc import abstractmethod
+from time import monotonic
 
 from forebay.errors import InvalidStateError
 from forebay.sql._blocking import BlockingSession
@@ -27,6 +28,11 @@ class WholeTransactionSession(BlockingSession):
         self.inside = False
         #: How many calls of statements are done.
         self.trips = 0
+        # Held while the program's transaction is looked for, and during an interrupt.
+        self._looking = threading.Lock()
+        # The trip that an interrupt waits for, and until when.
+        self._awaited = -1
+        self._deadline = 0.0
 
     # ---- what a driver provides
 
@@ -59,7 +65,7 @@ class WholeTransactionSession(BlockingSession):
     def begin(self, isolation: str | None, readonly: bool) -> None:
         """See `Session.begin`."""
         if not self._depth:
-            self._own = not self.has_transaction()
+            self._own = not self._look()
             if self._own:
                 self.start(isolation, readonly)
         self._depth += 1
@@ -94,17 +100,28 @@ class WholeTransactionSession(BlockingSession):
 
     # ---- statements
 
+    def _look(self) -> bool:
+        """Look for a transaction of the program. An interrupt here would make that transaction fail."""
+        with self._looking:
+            return self.has_transaction()
+
     def begin_statement(self) -> None:
         """Note in which transaction the statement of a stream is going to run."""
-        self.inside = self._depth > 0 or self.has_transaction()
+        self.inside = self._depth > 0 or self._look()
 
     def interrupt(self) -> None:
-        """See `BlockingSession.interrupt`."""
-        if self.inside:
-            asyncio.get_running_loop().call_later(_PATIENCE_SECONDS, self._interrupt, self.trips)
-        else:
-            self.interrupt_now()
+        """See `BlockingSession.interrupt`. The caller tries again if the call goes on."""
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            if not self.inside or self._has_had_time():
+                self.interrupt_now()
+        finally:
+            self._looking.release()
 
-    def _interrupt(self, trips: int) -> None:
-        if trips == self.trips:
-            self.interrupt_now()
+    def _has_had_time(self) -> bool:
+        """Whether the statement that runs has had the time to end by itself."""
+        if self._awaited != self.trips:
+            self._awaited = self.trips
+            self._deadline = monotonic() + _PATIENCE_SECONDS
+        return monotonic() >= self._deadline

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
+from forebay._core.data.encodings import check_encoding
 from forebay._core.data.high_water_mark import mark
 from forebay._core.scheduling.operation import DONE, GIVE_WAY, failed
 from forebay._core.state.many import write_many as _write_many
@@ -125,9 +126,12 @@ class Writable(Stream):
         Raises:
             InvalidArgTypeError: ``chunk`` is not a chunk.
             NullChunkError: ``chunk`` is None.
+            UnknownEncodingError: ``encoding`` is not a ``str``, or unknown.
         """
         if self._s_debug:
             self._s_check_loop("write()")
+        if encoding is not None:
+            check_encoding(encoding)
         return bool(self._w_write(chunk, encoding, callback))
 
     def write_many(self, chunks: Iterable[Any]) -> bool:
@@ -167,9 +171,12 @@ class Writable(Stream):
 
         Raises:
             InvalidArgTypeError: ``chunk`` is not a chunk.
+            UnknownEncodingError: ``encoding`` is not a ``str``, or unknown.
         """
         if self._s_debug:
             self._s_check_loop("end()")
+        if encoding is not None:
+            check_encoding(encoding)
         self._w_end(chunk, encoding, callback)
         return self
 
@@ -237,6 +244,8 @@ class Writable(Stream):
         if self._s_destroyed or self._s_errored is not None:
             error = self._s_errored
             return failed(error if error is not None else self._w_refusal("send"))
+        if encoding is not None:
+            check_encoding(encoding)
         if self._w_write(chunk, encoding, None):
             return GIVE_WAY if self._s_is_late() else DONE
         return self.drain()

@@ -159,7 +159,8 @@ class Check:
                 stream.destroy()
             await self._tasks_gone(before)
         except RuleViolation as violation:
-            raise RuleViolation(violation.rule, f"{violation.message} (while checking: {name})") from None
+            message = f"{violation.message} (while checking: {name})"
+            raise RuleViolation(violation.rule, message) from violation.__cause__
         finally:
             loop.set_exception_handler(handler)
         what = [context.get("exception") or context.get("message") for context in reports]
@@ -192,6 +193,12 @@ class Check:
             require(loop.time() < deadline, rule, f"{message} within {self._limit} seconds")
             turns += 1
             await asyncio.sleep(0 if turns < TURNS else 0.001)
+
+    async def until_given(self, log: Log, done: Callable[[], object], message: str) -> None:
+        """Wait until ``done()``, for a stream that must not fail meanwhile."""
+        await self.until(lambda: done() or log.errors, "R5", message)
+        if log.errors:
+            raise RuleViolation("R5", f"{message}: the stream failed: {log.errors[0]!r}") from log.errors[0]
 
     async def within(self, work: Awaitable[Any], rule: str, message: str) -> Any:
         """Return the result of ``work``. The rule is violated if it takes too long."""

@@ -218,7 +218,7 @@ class ReadableCheck(Check):
                         await asyncio.sleep(0)
 
             task = asyncio.ensure_future(read())
-            await self.until(lambda: seen or task.done(), "R5", "the first chunk did not come")
+            await self.until_given(log, lambda: seen or task.done(), "the first chunk did not come")
             task.cancel()
             await asyncio.wait([task], timeout=self._limit)
             require(task.done(), "L1", "cancelling the task that iterates did not end it")
@@ -241,13 +241,13 @@ class ReadableCheck(Check):
             elif state == "at the first chunk":
                 seen: list[Any] = []
                 stream.on("data", seen.append)
-                await self.until(lambda: seen or "end" in log.events, "R5", "no data came")
+                await self.until_given(log, lambda: seen or "end" in log.events, "no data came")
             elif state == "paused":
                 stream.on("data", lambda _: stream.pause())
                 await rest()
             elif state == "at the end":
                 stream.resume()
-                await self.until(lambda: "end" in log.events, "R5", "'end' did not come")
+                await self.until_given(log, lambda: "end" in log.events, "'end' did not come")
             await self.destroyed(log, error)
             if state == "at once":
                 require("end" not in log.events, "R8", f"'end' of a stream that was destroyed: {log.events}")

@@ -58,7 +58,7 @@ def encoding_name(encoding: str) -> str:
 
 def make_decoder(encoding: str) -> Decoder:
     """Return a new incremental decoder. Raises UnknownEncodingError."""
-    name = encoding_name(_text(encoding))
+    name = encoding_name(check_encoding(encoding))
     if name == "base64":
         return _Base64Decoder()
     if name == "hex":
@@ -71,7 +71,7 @@ def make_decoder(encoding: str) -> Decoder:
 
 def encode(text: str, encoding: str) -> bytes:
     """Return ``text`` as bytes. Raises UnknownEncodingError, or UnicodeEncodeError for unknown characters."""
-    name = encoding_name(_text(encoding))
+    name = encoding_name(check_encoding(encoding))
     if name == "base64":
         return binascii.a2b_base64(text)
     if name == "hex":
@@ -82,9 +82,14 @@ def encode(text: str, encoding: str) -> bytes:
         raise _unknown(encoding) from None
 
 
-def _text(encoding: object) -> str:
+def check_encoding(encoding: object) -> str:
+    """Return ``encoding`` if it is a ``str``. Raises UnknownEncodingError."""
     if isinstance(encoding, str):
         return encoding
+    if callable(encoding):
+        raise UnknownEncodingError(
+            f"encoding is the function {encoding!r}; pass a callback by name: callback="
+        )
     raise _unknown(encoding)
 
 

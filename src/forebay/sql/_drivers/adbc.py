@@ -44,6 +44,8 @@ class AdbcSession(WholeTransactionSession):
 
     driver = "ADBC"
     takes_batches = True
+    # The driver of PostgreSQL asks the server over a connection of its own.
+    interrupt_blocks = True
 
     def __init__(self, connection: Any) -> None:
         super().__init__()

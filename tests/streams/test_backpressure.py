@@ -13,9 +13,10 @@ from forebay import (
     Transform,
     Writable,
     WriteAfterEndError,
+    next_tick,
     once,
 )
-from support.streams import looped, quiet
+from support.streams import looped, quiet, reported
 
 
 class Slow(Writable):
@@ -393,3 +394,38 @@ async def test_stalls_are_counted():
 
 async def _await(awaitable):
     return await awaitable
+
+
+@looped
+async def test_a_drain_that_only_needs_the_ticks_takes_no_turn_of_the_loop():
+    def later(chunk):
+        done = Completion()
+        next_tick(done.resolve)
+        return done
+
+    turns = []
+    stream = Writable(write=later, high_water_mark=1)
+    asyncio.get_running_loop().call_soon(turns.append, "turn")
+    for _ in range(3):
+        assert stream.write(b"x") is False
+        await stream.drain()
+        assert stream.writable_length == 0
+    assert turns == []
+    stream.destroy()
+
+
+@looped
+async def test_a_drain_whose_ticks_fail_the_stream_raises_its_error():
+    def failing(chunk):
+        done = Completion()
+        next_tick(done.reject, ZeroDivisionError("mine"))
+        return done
+
+    stream = Writable(write=failing, high_water_mark=1)
+    stream.write(b"x")
+    with reported() as reports:
+        with pytest.raises(ZeroDivisionError, match="mine"):
+            await stream.drain()
+        await quiet()
+    assert reports == []
+    assert stream.listeners("error") == []

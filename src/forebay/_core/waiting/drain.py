@@ -7,7 +7,7 @@ from collections.abc import Generator
 from itertools import islice
 from typing import Any
 
-from forebay._core.scheduling.ticks import running_loop
+from forebay._core.scheduling.ticks import current_queue, running_loop
 from forebay._core.state.lifecycle import SILENT_CLOSE
 from forebay.errors import PrematureCloseError
 
@@ -97,6 +97,10 @@ def _closed_early(stream: Any) -> BaseException:
     return error if error is not None else PrematureCloseError("the stream was closed before it drained")
 
 
+def _raised_by_drain(error: BaseException) -> None:
+    """Take an 'error' event: drain() raises the error."""
+
+
 class Drained:
     """The awaitable that drain() returns while the buffer is full. It adds its listeners when it is awaited."""
 
@@ -108,11 +112,15 @@ class Drained:
 
     def __await__(self) -> Generator[Any, None, None]:
         stream = self._stream
-        if stream.errored is not None:
-            raise stream.errored
-        if stream.destroyed and not stream.writable_finished:
-            raise _closed_early(stream)
-        if not stream.writable_need_drain:
+        if self._is_over():
+            return
+        # If the sink needs only the ticks to take everything, no turn of the loop is needed.
+        stream.on("error", _raised_by_drain)
+        try:
+            settled = current_queue().settle()
+        finally:
+            stream.off("error", _raised_by_drain)
+        if settled and self._is_over():
             return
         waiters = getattr(stream, _ATTRIBUTE, None)
         if waiters is None:
@@ -123,3 +131,12 @@ class Drained:
                 waiters = made
                 setattr(stream, _ATTRIBUTE, waiters)
         yield from waiters()
+
+    def _is_over(self) -> bool:
+        """Return whether the buffer has space. Raise the error of a stream that has failed or was closed."""
+        stream = self._stream
+        if stream.errored is not None:
+            raise stream.errored
+        if stream.destroyed and not stream.writable_finished:
+            raise _closed_early(stream)
+        return not stream.writable_need_drain

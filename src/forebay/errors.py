@@ -38,6 +38,7 @@ __all__ = [
     "StreamDestroyedError",
     "StreamError",
     "StreamOverflowError",
+    "StreamTimeoutError",
     "TruncatedDataError",
     "UnableToPipeError",
     "UnknownEncodingError",
@@ -73,6 +74,12 @@ class StreamOverflowError(StreamError):
     """A write to a full buffer with ``overflow="error"``."""
 
     code = "ERR_INVALID_STATE"
+
+
+class StreamTimeoutError(StreamError, TimeoutError):
+    """Something took longer than the time that was given for it."""
+
+    code = "TIMEOUT_ERR"
 
 
 class WriteAfterEndError(StreamError):

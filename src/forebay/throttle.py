@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from time import monotonic
 from typing import Any
 
 from forebay._core.abort import AbortSignal
-from forebay.errors import InvalidArgTypeError, MissingArgsError, OutOfRangeError
+from forebay.streams.operators.rate_limit import RateLimit
 from forebay.streams.transform import Transform
 
 __all__ = ["Throttle", "throttle"]
-
-# A chunk passes in pieces of at most this much time and this many bytes.
-_PIECE_SECONDS = 0.05
-_LARGEST_PIECE_BYTES = 64 * 1024
-# How much of a delay (of a timer, or of a reader that made it wait) the throttle may make up for afterwards.
-_CREDIT_SECONDS = 0.05
 
 
 class Throttle(Transform[Any, Any]):
@@ -27,68 +19,33 @@ class Throttle(Transform[Any, Any]):
         self,
         bytes_per_second: float | None,
         items_per_second: float | None,
+        burst: float | None,
         high_water_mark: int | None,
         signal: AbortSignal | None,
     ) -> None:
-        by_items = items_per_second is not None
-        if by_items == (bytes_per_second is not None):
-            raise MissingArgsError("throttle() needs one rate: bytes_per_second or items_per_second")
-        name = "items_per_second" if by_items else "bytes_per_second"
-        self._rate = _checked_rate(name, items_per_second if by_items else bytes_per_second)
-        super().__init__(high_water_mark=high_water_mark, object_mode=by_items, signal=signal)
+        self._limit = RateLimit("throttle", bytes_per_second, items_per_second, burst)
+        super().__init__(high_water_mark=high_water_mark, object_mode=self._limit.by_items, signal=signal)
         #: The rate in bytes per second, or None.
         self.bytes_per_second = bytes_per_second
         #: The rate in objects per second, or None.
         self.items_per_second = items_per_second
-        self._piece_bytes = int(max(1, min(_LARGEST_PIECE_BYTES, self._rate * _PIECE_SECONDS)))
-        # When, in seconds of the monotonic clock, the next item may pass, or the last piece was due; None at first.
-        self._due: float | None = None
 
     async def _transform(self, chunk: Any) -> AsyncIterator[Any]:
-        if self.items_per_second is not None:
-            await self._item_turn()
-            yield chunk
+        if not self._limit.by_items:
+            async for piece in self._limit.pieces(chunk):
+                yield piece
             return
-        size = len(chunk)
-        if size <= self._piece_bytes:
-            await self._turn(size)
-            yield chunk
-            return
-        data = memoryview(chunk)
-        for at in range(0, size, self._piece_bytes):
-            piece = data[at : at + self._piece_bytes]
-            await self._turn(len(piece))
-            yield piece
-
-    async def _turn(self, nbytes: int) -> None:
-        """Wait until ``nbytes`` more may pass: until the time that they take is over."""
-        now = monotonic()
-        last = now if self._due is None else max(self._due, now - _CREDIT_SECONDS)
-        self._due = last + nbytes / self._rate
-        if self._due > now:
-            await asyncio.sleep(self._due - now)
-
-    async def _item_turn(self) -> None:
-        """Wait until one more item may pass: the first at once, the next when the time of the previous one is over."""
-        now = monotonic()
-        due = now if self._due is None else max(self._due, now - _CREDIT_SECONDS)
-        self._due = due + 1 / self._rate
-        if due > now:
-            await asyncio.sleep(due - now)
-
-
-def _checked_rate(name: str, rate: Any) -> float:
-    if isinstance(rate, bool) or not isinstance(rate, int | float):
-        raise InvalidArgTypeError(f"{name} must be a number, got {rate!r}")
-    if not 0 < rate < float("inf"):
-        raise OutOfRangeError(f"{name} must be above 0 and finite, got {rate!r}")
-    return rate
+        wait = self._limit.turn_of_item()
+        if wait is not None:
+            await wait
+        yield chunk
 
 
 def throttle(
     bytes_per_second: float | None = None,
     *,
     items_per_second: float | None = None,
+    burst: float | None = None,
     high_water_mark: int | None = None,
     signal: AbortSignal | None = None,
 ) -> Throttle:
@@ -102,6 +59,8 @@ def throttle(
     Args:
         bytes_per_second: The rate in bytes per second.
         items_per_second: The rate in objects per second. Give one of the two rates.
+        burst: How many bytes or objects may pass at once at first and after idle time, as in a token bucket of this size. None
+            gives no credit beyond 0.05 s of idle time.
         high_water_mark: The high-water mark of both sides: bytes, or objects. None is the default.
         signal: An `AbortSignal` that destroys the stream.
 
@@ -110,7 +69,7 @@ def throttle(
 
     Raises:
         MissingArgsError: There is not exactly one rate.
-        InvalidArgTypeError: The rate is not a number.
-        OutOfRangeError: The rate is not above 0 and finite.
+        InvalidArgTypeError: The rate or the burst is not a number.
+        OutOfRangeError: The rate is not above 0 and finite, or the burst is below 1.
     """
-    return Throttle(bytes_per_second, items_per_second, high_water_mark, signal)
+    return Throttle(bytes_per_second, items_per_second, burst, high_water_mark, signal)

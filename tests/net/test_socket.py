@@ -485,6 +485,21 @@ def test_timeout_event_of_an_idle_socket(run):
             assert client.timeout == 0.02
             await once(client, "timeout")
             assert not client.destroyed
+            # The same name is the operator of every Readable.
+            items = client.timeout(20)
+            there.write(b"x")
+            assert await anext(aiter(items)) == b"x"
+            items.destroy()
+            await closed(client)
+
+    run(main)
+
+
+def test_timeout_event_comes_again_after_data(run):
+    async def main():
+        async with pair() as (client, there):
+            client.set_timeout(0.02)
+            await once(client, "timeout")
             # Again only after something has happened.
             seen = note(client, "timeout")
             await asyncio.sleep(0.1)

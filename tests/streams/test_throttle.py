@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from forebay import InvalidArgTypeError, MissingArgsError, OutOfRangeError, Readable, Writable, pipeline
-from forebay import throttle as module
+from forebay.streams.operators import rate_limit as module
 from forebay.throttle import throttle
 from support.streams import looped
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeGuard, TypeVar, assert_type
 
 from forebay import (
+    AbortSignal,
     Batches,
     Chain,
     Completion,
@@ -314,6 +315,13 @@ async def reading() -> None:
     assert_type(numbers.filter(is_str), Readable[str])
     assert_type(numbers.flat_map(digits), Readable[str])
     assert_type(numbers.take(3).drop(1), Readable[int])
+    assert_type(numbers.take_while(bool).drop_while(bool), Readable[int])
+    assert_type(numbers.chunks(3), Readable[list[int]])
+    assert_type(numbers.window(3, step=2), Readable[list[int]])
+    assert_type(numbers.zip(["a"]), Readable[tuple[int, str]])
+    assert_type(numbers.zip(["a"], numbers.map(str), strict=True), Readable[tuple[int, str, str]])
+    assert_type(numbers.timeout(3).rate(items_per_second=5, burst=2), Readable[int])
+    assert_type(AbortSignal.any([AbortSignal.timeout(5)]), AbortSignal)
     assert_type(await numbers.to_list(), list[int])
     assert_type(await numbers.reduce(lambda a, b: a + b), int)
     assert_type(await numbers.reduce(lambda a, b: a + str(b), ""), str)

@@ -236,6 +236,9 @@ Numbers().map(bytes.upper)  # error: arg-type
 Numbers().map(str, concurency=3)  # error: call-overload
 Numbers().flat_map(str.split)  # error: arg-type
 Numbers().take("3")  # error: arg-type
+Numbers().window("3")  # error: arg-type
+Numbers().zip(5)  # error: call-overload
+Numbers().rate(3)  # error: call-arg
 words: Readable[bytes] = Numbers().map(str)  # error: arg-type
 strings: Readable[str] = share(Numbers()).subscribe()  # error: assignment
 more: Readable[str] = merge(Numbers(), [1])  # error: arg-type

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import weakref
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from forebay._core.events import EventEmitter
 from forebay._core.representation import represent
-from forebay.errors import AbortError, InvalidArgTypeError
+from forebay._core.seconds import check_seconds
+from forebay.errors import AbortError, InvalidArgTypeError, NoRunningLoopError, StreamTimeoutError
 
 
 class Abortable(Protocol):
@@ -24,7 +27,7 @@ S = TypeVar("S", bound=Abortable)
 
 
 class AbortSignal:
-    """Stop operations. An `AbortController` makes the signal and aborts it.
+    """Stop operations. An `AbortController` makes the signal and aborts it; `timeout` and `any` make others.
 
     ``aborted`` says whether the signal was aborted. ``reason`` is the exception that `AbortController.abort` got, or an
     AbortError; None before.
@@ -35,6 +38,51 @@ class AbortSignal:
         self.reason: BaseException | None = None
         # A dict removes a listener without a search.
         self._emitter = EventEmitter()
+        # The signals of `any` that this one aborts, in the order in which they were made. One with a listener is
+        # also in the second dict, which keeps it alive.
+        self._dependents: weakref.WeakValueDictionary[int, AbortSignal] | None = None
+        self._heard: dict[int, AbortSignal] = {}
+
+    @staticmethod
+    def timeout(seconds: float) -> AbortSignal:
+        """Return a signal that aborts after a time, with a StreamTimeoutError as its reason, which is a TimeoutError.
+
+        The signal does not keep the program running. When the program has dropped the signal and it has no listener, its timer
+        is cancelled.
+
+        Args:
+            seconds: The time: 0 or more.
+
+        Returns:
+            The signal.
+
+        Raises:
+            InvalidArgTypeError: ``seconds`` is not a number.
+            OutOfRangeError: ``seconds`` is negative or infinite.
+            NoRunningLoopError: No event loop runs.
+        """
+        check_seconds("seconds", seconds, zero=True)
+        return _TimeoutSignal(seconds)
+
+    @staticmethod
+    def any(signals: Iterable[AbortSignal]) -> AbortSignal:
+        """Return a signal that aborts with the first of ``signals``, and has its reason.
+
+        If one of them has aborted already, the signal is aborted from the start. ``signals`` do not keep the new signal alive
+        unless it has a listener, so a long-lived signal may be part of any number of short-lived ones.
+
+        Args:
+            signals: An iterable of signals. Without any the signal never aborts.
+
+        Returns:
+            The signal.
+
+        Raises:
+            InvalidArgTypeError: ``signals`` is not an iterable of AbortSignals.
+        """
+        if isinstance(signals, AbortSignal) or not isinstance(signals, Iterable):
+            raise InvalidArgTypeError(f"any() needs a list of AbortSignals, got {signals!r}")
+        return _AnySignal([_required_signal(each) for each in signals])
 
     def __repr__(self) -> str:
         return represent(
@@ -51,6 +99,7 @@ class AbortSignal:
             InvalidArgTypeError: ``fn`` cannot be called.
         """
         self._emitter.on("abort", fn)
+        self._hold(True)
 
     def remove_listener(self, fn: Callable[[], object]) -> None:
         """Remove a listener. Without such a listener nothing happens.
@@ -59,14 +108,33 @@ class AbortSignal:
             fn: The function that `add_listener` got.
         """
         self._emitter.off("abort", fn)
+        if not self._is_heard():
+            self._hold(False)
+
+    def _is_heard(self) -> bool:
+        return bool(self._heard or self._emitter.listener_count("abort"))
+
+    def _hold(self, hold: bool) -> None:
+        """Nothing: the controller keeps this signal alive."""
+
+    def _add_dependent(self, signal: AbortSignal) -> None:
+        if self._dependents is None:
+            self._dependents = weakref.WeakValueDictionary()
+        self._dependents[id(signal)] = signal
+
+    def _hold_dependent(self, signal: AbortSignal, hold: bool) -> None:
+        if hold:
+            self._heard[id(signal)] = signal
+        else:
+            self._heard.pop(id(signal), None)
+        self._hold(self._is_heard())
 
     def _abort(self, reason: BaseException | None) -> None:
         if self.aborted:
             return
-        self.aborted = True
-        self.reason = reason if reason is not None else AbortError()
-        listeners = self._emitter.listeners("abort")
-        self._emitter.remove_all_listeners()
+        reason = reason if reason is not None else AbortError()
+        # All of them are aborted before the first listener is called.
+        listeners = self._settle(reason)
         errors = []
         for fn in listeners:
             try:
@@ -77,6 +145,82 @@ class AbortSignal:
             raise errors[0]
         if errors:
             raise ExceptionGroup("several listeners of an abort raised", errors)
+
+    def _settle(self, reason: BaseException) -> list[Any]:
+        """Abort this signal and those of `any` that it is part of. Return the listeners that have to be called."""
+        self.aborted = True
+        self.reason = reason
+        listeners = list(self._emitter.listeners("abort"))
+        self._emitter.remove_all_listeners()
+        dependents = [] if self._dependents is None else list(self._dependents.values())
+        self._dependents = None
+        self._heard.clear()
+        for signal in dependents:
+            if not signal.aborted:
+                listeners += signal._settle(reason)
+        self._hold(False)
+        return listeners
+
+
+class _TimeoutSignal(AbortSignal):
+    """The signal that `AbortSignal.timeout` returns."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise NoRunningLoopError("AbortSignal.timeout() needs a running event loop") from None
+        # The timer of the loop holds the list, and the list holds the signal only while it has a listener.
+        self._held: list[AbortSignal] = []
+        self._loop = loop
+        self._timer = loop.call_later(seconds, _time_is_over, weakref.ref(self), self._held)
+
+    def _hold(self, hold: bool) -> None:
+        self._held[:] = [self] if hold and not self.aborted else []
+        if self.aborted:
+            self._timer.cancel()
+
+    def __del__(self) -> None:
+        timer = getattr(self, "_timer", None)
+        # The garbage collector may run in another thread, which must not touch the loop; the timer runs out by itself then.
+        if timer is not None and asyncio._get_running_loop() is self._loop:
+            timer.cancel()
+
+
+def _time_is_over(signal: weakref.ref[_TimeoutSignal], held: list[AbortSignal]) -> None:
+    found = signal()
+    if found is not None:
+        found._abort(StreamTimeoutError(f"The operation took longer than {found._seconds:g} s"))
+
+
+class _AnySignal(AbortSignal):
+    """The signal that `AbortSignal.any` returns."""
+
+    def __init__(self, signals: list[AbortSignal]) -> None:
+        super().__init__()
+        self._sources: list[AbortSignal] = []
+        for signal in signals:
+            if signal.aborted:
+                self.aborted = True
+                self.reason = signal.reason
+                return
+        # A signal of `any` is replaced by what it is made of, so that no chain of signals grows.
+        sources: dict[int, AbortSignal] = {}
+        for signal in signals:
+            for each in signal._sources if isinstance(signal, _AnySignal) else [signal]:
+                sources[id(each)] = each
+        self._sources = list(sources.values())
+        for each in self._sources:
+            each._add_dependent(self)
+
+    def _hold(self, hold: bool) -> None:
+        for source in self._sources:
+            if not source.aborted:
+                source._hold_dependent(self, hold)
+        if self.aborted:
+            self._sources = []
 
 
 class AbortController:
@@ -124,6 +268,12 @@ def checked_signal(signal: Any) -> AbortSignal | None:
             f"signal must be an AbortSignal, such as AbortController().signal, got {signal!r}"
         )
     return signal
+
+
+def _required_signal(signal: Any) -> AbortSignal:
+    if checked_signal(signal) is None:
+        raise InvalidArgTypeError("any() needs AbortSignals, got None")
+    return signal  # type: ignore[no-any-return]
 
 
 def add_abort_signal(signal: AbortSignal, stream: S) -> S:

@@ -21,10 +21,10 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from forebay._core.abort import AbortSignal
+from forebay._core.seconds import check_seconds
 from forebay.net._address import Lookup
 from forebay.net._block_list import BlockList
 from forebay.net._connecting import Connecting
-from forebay.net._seconds import check_seconds
 from forebay.net._server import Listening, Server
 from forebay.net._socket import ATTEMPT_DELAY, Socket
 

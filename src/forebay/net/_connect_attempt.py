@@ -6,9 +6,9 @@ import asyncio
 import socket
 from typing import Any, Protocol
 
+from forebay._core.seconds import check_seconds
 from forebay.net._address import Lookup, Place, find_addresses
 from forebay.net._happy_eyeballs import HappyEyeballs
-from forebay.net._seconds import check_seconds
 
 __all__ = ["ConnectAttempt"]
 

@@ -16,6 +16,7 @@ from forebay._core.events import EventEmitter
 from forebay._core.representation import represent_server
 from forebay._core.scheduling.operation import Operation
 from forebay._core.scheduling.ticks import next_tick, report, running_loop
+from forebay._core.seconds import check_seconds
 from forebay._system.cleanup import close_all
 from forebay.errors import (
     InvalidArgTypeError,
@@ -25,7 +26,6 @@ from forebay.errors import (
 )
 from forebay.net._address import Place, find_addresses, readable_address
 from forebay.net._binding import BindOptions, bind, places_of
-from forebay.net._seconds import check_seconds
 from forebay.net._socket import Socket
 
 __all__ = ["Listening", "Server"]

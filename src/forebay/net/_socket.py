@@ -31,6 +31,7 @@ from forebay.net._channel import Channel
 from forebay.net._connect_attempt import ConnectAttempt
 from forebay.net._direct.file_to_socket import FileToSocket
 from forebay.net._direct.kernel_path import KernelPath
+from forebay.net._idle_timeout import IdleTimeout
 from forebay.net._tls import Secure
 from forebay.streams.duplex import Duplex
 from forebay.streams.generics import BytesIn_contra, BytesOut_co, Generic
@@ -375,9 +376,9 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
             self._s_tell("timeout")
 
     @property
-    def timeout(self) -> float:
-        """The seconds of `set_timeout`; 0 if there is no timeout."""
-        return self._idle_seconds
+    def timeout(self) -> IdleTimeout:
+        """The seconds of `set_timeout`; 0 if there is no timeout. ``socket.timeout(seconds)`` calls `Readable.timeout`."""
+        return IdleTimeout(self._idle_seconds, self)
 
     # ---- TLS
 

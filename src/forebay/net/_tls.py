@@ -14,11 +14,11 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.fields import give_defaults
+from forebay._core.seconds import check_seconds
 from forebay._core.state.completion import Completion
 from forebay._system.cleanup import run_all
 from forebay._tls.records import Records
 from forebay.errors import AlreadyConnectedError, InvalidArgTypeError, PrematureCloseError
-from forebay.net._seconds import check_seconds
 
 if TYPE_CHECKING:
     from forebay.net._channel import Channel

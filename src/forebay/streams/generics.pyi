@@ -29,6 +29,7 @@ __all__ = [
     "Middle",
     "Out_co",
     "Output",
+    "Readable",
     "ReadableOptions",
     "Result_co",
     "Signal",

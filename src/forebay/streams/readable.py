@@ -10,25 +10,25 @@ from forebay._core.state import constants as k
 from forebay._core.state.many import push_many as _push_many
 from forebay._core.state.pipe import pipe as _pipe
 from forebay._core.state.pipe import unpipe as _unpipe
-from forebay._core.state.stream import Stream
 from forebay._core.usage_errors import hint, listed, wrong_options
 from forebay._core.waiting.aclose import aclose as _aclose
 from forebay._core.waiting.aclose import enter, leave_readable
 from forebay.errors import CannotPipeError, InvalidArgTypeError
 from forebay.streams import late_binding
+from forebay.streams.readable_operators import ReadableOperators
 from forebay.streams.reading.batches import Batches
 from forebay.streams.reading.iterator import ReadableIterator
 from forebay.streams.writable import Writable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Iterable
     from typing import Never, Self
 
     from forebay._core.abort import AbortSignal
-    from forebay.streams.generics import Duplex, Fn, Signal
+    from forebay.streams.generics import Duplex
 
 
-class Readable(Stream):
+class Readable(ReadableOperators):
     """A source of data. It reads ahead up to its high-water mark and then waits.
 
     Give the hooks by keyword or override them in a subclass:
@@ -352,218 +352,7 @@ class Readable(Stream):
             and not self._r_end_emitted
         )
 
-    # ---- operators
-
-    def map(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
-    ) -> Readable:
-        """Return a Readable of ``fn(chunk)`` for every chunk, in order.
-
-        Lazy: the source is not read until the result is. An exception of ``fn`` fails the result, and so does a result of None
-        (NullChunkError).
-
-        Args:
-            fn: A plain or an ``async`` function of a chunk.
-            concurrency: How many calls may run at once.
-            high_water_mark: How many further results may wait, by default ``concurrency - 1``.
-            signal: An AbortSignal that ends the stream.
-
-        Returns:
-            The stream.
-
-        Raises:
-            InvalidArgTypeError: ``fn`` cannot be called, or an option has the wrong type.
-            OutOfRangeError: An option is out of range.
-        """
-        return late_binding.operators.map_(self, fn, concurrency, high_water_mark, signal)
-
-    def filter(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
-    ) -> Readable:
-        """Return a Readable of the chunks for which ``fn(chunk)`` is true.
-
-        Args:
-            fn, concurrency, high_water_mark, signal: As for `map`.
-
-        Returns:
-            The stream.
-
-        Raises:
-            InvalidArgTypeError, OutOfRangeError: As for `map`.
-        """
-        return late_binding.operators.filter_(self, fn, concurrency, high_water_mark, signal)
-
-    def tap(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
-    ) -> Readable:
-        """Return a Readable of the same chunks; call ``fn(chunk)`` for each as it passes.
-
-        Args:
-            fn, concurrency, high_water_mark, signal: As for `map`.
-
-        Returns:
-            The stream.
-
-        Raises:
-            InvalidArgTypeError, OutOfRangeError: As for `map`.
-        """
-        return late_binding.operators.tap(self, fn, concurrency, high_water_mark, signal)
-
-    def flat_map(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
-    ) -> Readable:
-        """Return a Readable of the items of the iterables that ``fn(chunk)`` returns.
-
-        Args:
-            fn: A plain or an ``async`` function of a chunk. It returns an iterable or an async iterable, such as a stream. A
-                ``str`` or a bytes-like object counts as one item.
-            concurrency, high_water_mark, signal: As for `map`.
-
-        Returns:
-            The stream.
-
-        Raises:
-            InvalidArgTypeError, OutOfRangeError: As for `map`.
-        """
-        return late_binding.operators.flat_map(self, fn, concurrency, high_water_mark, signal)
-
-    def take(self, count: int, *, signal: Signal = None) -> Readable:
-        """Return a Readable of the first ``count`` chunks. After them this stream is destroyed.
-
-        Args:
-            count: How many chunks, 0 or more.
-            signal: An AbortSignal that ends the stream.
-
-        Returns:
-            The stream.
-
-        Raises:
-            OutOfRangeError: ``count`` is below 0.
-        """
-        return late_binding.operators.take(self, count, signal)
-
-    def drop(self, count: int, *, signal: Signal = None) -> Readable:
-        """Return a Readable of all but the first ``count`` chunks.
-
-        Args:
-            count: How many chunks, 0 or more.
-            signal: An AbortSignal that ends the stream.
-
-        Returns:
-            The stream.
-
-        Raises:
-            OutOfRangeError: ``count`` is below 0.
-        """
-        return late_binding.operators.drop(self, count, signal)
-
-    def to_list(self, *, signal: Signal = None) -> Coroutine[Any, Any, list[Any]]:
-        """Read all chunks: ``await r.to_list()``.
-
-        Args:
-            signal: An AbortSignal that ends the reading.
-
-        Returns:
-            An awaitable of the list of chunks. It raises the error that the stream fails with.
-
-        Raises:
-            AbortError: The signal was aborted.
-        """
-        return late_binding.operators.to_list(self, signal)
-
-    def for_each(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
-    ) -> Coroutine[Any, Any, None]:
-        """Call ``fn(chunk)`` for every chunk: ``await r.for_each(fn)``.
-
-        Args:
-            fn, concurrency, high_water_mark, signal: As for `map`.
-
-        Returns:
-            An awaitable of None. It raises the error of ``fn`` or of the stream.
-
-        Raises:
-            InvalidArgTypeError, OutOfRangeError: As for `map`.
-            AbortError: The signal was aborted.
-        """
-        return late_binding.operators.for_each(self, fn, concurrency, high_water_mark, signal)
-
-    def reduce(
-        self, fn: Callable[[Any, Any], Any], initial: Any = ..., *, signal: AbortSignal | None = None
-    ) -> Coroutine[Any, Any, Any]:
-        """Combine all chunks: ``await r.reduce(fn, initial)``.
-
-        Args:
-            fn: A plain or an ``async`` function; ``fn(result, chunk)`` returns the next result.
-            initial: The first result. Without it the first chunk is the first result.
-            signal: An AbortSignal that ends the reading.
-
-        Returns:
-            An awaitable of the last result. It raises the error of ``fn`` or of the stream.
-
-        Raises:
-            InvalidArgTypeError: ``fn`` cannot be called.
-            MissingArgsError: There is neither an ``initial`` nor a chunk.
-            AbortError: The signal was aborted.
-        """
-        return late_binding.operators.reduce(self, fn, initial, signal)
-
-    def some(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
-    ) -> Coroutine[Any, Any, bool]:
-        """Return whether ``fn(chunk)`` is true for a chunk: ``await r.some(fn)``.
-
-        The first such chunk ends the reading and destroys the stream.
-
-        Args:
-            fn, concurrency, high_water_mark, signal: As for `map`.
-
-        Returns:
-            An awaitable of a bool. It raises the error of ``fn`` or of the stream.
-
-        Raises:
-            InvalidArgTypeError, OutOfRangeError: As for `map`.
-            AbortError: The signal was aborted.
-        """
-        return late_binding.operators.some(self, fn, concurrency, high_water_mark, signal)
-
-    def every(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
-    ) -> Coroutine[Any, Any, bool]:
-        """Return whether ``fn(chunk)`` is true for all chunks: ``await r.every(fn)``.
-
-        The first chunk for which it is false ends the reading and destroys the stream.
-
-        Args:
-            fn, concurrency, high_water_mark, signal: As for `map`.
-
-        Returns:
-            An awaitable of a bool. It raises the error of ``fn`` or of the stream.
-
-        Raises:
-            InvalidArgTypeError, OutOfRangeError: As for `map`.
-            AbortError: The signal was aborted.
-        """
-        return late_binding.operators.every(self, fn, concurrency, high_water_mark, signal)
-
-    def find(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
-    ) -> Coroutine[Any, Any, Any]:
-        """Return the first chunk for which ``fn(chunk)`` is true: ``await r.find(fn)``.
-
-        That chunk ends the reading and destroys the stream.
-
-        Args:
-            fn, concurrency, high_water_mark, signal: As for `map`.
-
-        Returns:
-            An awaitable of the chunk; of None if there is no such chunk. It raises the error of ``fn`` or of the stream.
-
-        Raises:
-            InvalidArgTypeError, OutOfRangeError: As for `map`.
-            AbortError: The signal was aborted.
-        """
-        return late_binding.operators.find(self, fn, concurrency, high_water_mark, signal)
+    # ---- joining
 
     def compose(self, *stages: Any) -> Duplex:
         """Send this stream through ``stages``; see `forebay.compose`.

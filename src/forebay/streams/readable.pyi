@@ -8,6 +8,7 @@ from forebay._core.state.stream import Stream
 from forebay.streams.duplex import Duplex
 from forebay.streams.generics import (
     Buffer,
+    Items,
     Middle,
     Out_co,
     ReadableOptions,
@@ -192,6 +193,55 @@ class Readable(Stream, Generic[Out_co]):
     ) -> Readable[_A]: ...
     def take(self, count: int, *, signal: AbortSignal | None = None) -> Readable[Out_co]: ...
     def drop(self, count: int, *, signal: AbortSignal | None = None) -> Readable[Out_co]: ...
+    def take_while(
+        self, fn: Callable[[Out_co], object], *, signal: AbortSignal | None = None
+    ) -> Readable[Out_co]: ...
+    def drop_while(
+        self, fn: Callable[[Out_co], object], *, signal: AbortSignal | None = None
+    ) -> Readable[Out_co]: ...
+    @overload  # Blocks, or lists in object mode, which the type does not tell.
+    def chunks(
+        self: Readable[bytes] | Readable[str], count: int, *, signal: AbortSignal | None = None
+    ) -> Readable[Any]: ...
+    @overload
+    def chunks(self, count: int, *, signal: AbortSignal | None = None) -> Readable[list[Out_co]]: ...
+    def window(
+        self, count: int, *, step: int = 1, signal: AbortSignal | None = None
+    ) -> Readable[list[Out_co]]: ...
+    @overload
+    def zip(self, *, strict: bool = False, signal: AbortSignal | None = None) -> Readable[tuple[Out_co]]: ...
+    @overload
+    def zip(
+        self, one: Items[_A], /, *, strict: bool = False, signal: AbortSignal | None = None
+    ) -> Readable[tuple[Out_co, _A]]: ...
+    @overload
+    def zip(
+        self, one: Items[_A], two: Items[_B], /, *, strict: bool = False, signal: AbortSignal | None = None
+    ) -> Readable[tuple[Out_co, _A, _B]]: ...
+    @overload
+    def zip(
+        self,
+        one: Items[_A],
+        two: Items[_B],
+        three: Items[_C],
+        /,
+        *,
+        strict: bool = False,
+        signal: AbortSignal | None = None,
+    ) -> Readable[tuple[Out_co, _A, _B, _C]]: ...
+    @overload
+    def zip(
+        self, *sources: Items[Any], strict: bool = False, signal: AbortSignal | None = None
+    ) -> Readable[tuple[Any, ...]]: ...
+    def timeout(self, seconds: float, *, signal: AbortSignal | None = None) -> Readable[Out_co]: ...
+    def rate(
+        self,
+        *,
+        bytes_per_second: float | None = None,
+        items_per_second: float | None = None,
+        burst: float | None = None,
+        signal: AbortSignal | None = None,
+    ) -> Readable[Out_co]: ...
     async def to_list(self, *, signal: AbortSignal | None = None) -> list[Out_co]: ...
     async def for_each(
         self,

@@ -5,6 +5,8 @@ cdef enum:
     TAKE = 4
     DROP = 5
     PAIR = 6
+    TAKE_WHILE = 7
+    DROP_WHILE = 8
     COLLECT = 10
     EACH = 11
     FIND = 12

@@ -8,6 +8,8 @@ TAKE = 4
 DROP = 5
 # `map` with results ``(item, fn(item))``.
 PAIR = 6
+TAKE_WHILE = 7
+DROP_WHILE = 8
 
 # Operators that give a value.
 COLLECT = 10

@@ -12,17 +12,27 @@ from operator import itemgetter
 from typing import Any
 
 from forebay._core.abort import AbortSignal, checked_signal
-from forebay.errors import InvalidArgTypeError, MissingArgsError
+from forebay._core.seconds import check_seconds
+from forebay._core.usage_errors import checked_source
+from forebay.errors import InvalidArgTypeError, MissingArgsError, OutOfRangeError
 from forebay.streams.operators import constants as k
 from forebay.streams.operators.operator_stream import (
     FlatMapStream,
     OperatorStream,
+    WindowStream,
     checked_int,
 )
+from forebay.streams.operators.pulling import BlockStream, TimeoutStream
+from forebay.streams.operators.rate_limit import RateLimit
 from forebay.streams.operators.reducer import MISSING, Operator, Reducer
+from forebay.streams.operators.zip_stream import ZipStream
+from forebay.streams.readable import Readable
 from forebay.streams.reading.puller import Puller
 
 Fn = Callable[..., Any]
+
+# The most that `Readable.read` takes.
+_LARGEST_READ = 1 << 30
 
 
 # ---- operators that return a stream
@@ -74,6 +84,52 @@ def take(source: Any, count: int, signal: AbortSignal | None) -> OperatorStream:
 
 def drop(source: Any, count: int, signal: AbortSignal | None) -> OperatorStream:
     return OperatorStream(source, k.DROP, None, 1, None, signal, checked_int("count", count, 0))
+
+
+def take_while(source: Any, fn: Fn, signal: AbortSignal | None) -> OperatorStream:
+    return OperatorStream(source, k.TAKE_WHILE, fn, 1, None, signal, 0)
+
+
+def drop_while(source: Any, fn: Fn, signal: AbortSignal | None) -> OperatorStream:
+    return OperatorStream(source, k.DROP_WHILE, fn, 1, None, signal, 0)
+
+
+def chunks(source: Any, count: int, signal: AbortSignal | None) -> Readable:
+    checked_int("count", count, 1)
+    if source.readable_object_mode:
+        return WindowStream(source, count, count, True, signal)
+    if count > _LARGEST_READ:
+        raise OutOfRangeError(f"count must be at most 1 GiB, got {count}")
+    return BlockStream(source, count, signal)
+
+
+def window(source: Any, count: int, step: int, signal: AbortSignal | None) -> Readable:
+    return WindowStream(source, checked_int("count", count, 1), checked_int("step", step, 1), False, signal)
+
+
+def zip_(source: Any, others: tuple[Any, ...], strict: bool, signal: AbortSignal | None) -> Readable:
+    streams = [
+        each if isinstance(each, Readable) else Readable.from_(checked_source(each)) for each in others
+    ]
+    return ZipStream([source, *streams], bool(strict), signal)
+
+
+def timeout(source: Any, seconds: float, signal: AbortSignal | None) -> Readable:
+    check_seconds("seconds", seconds)
+    return TimeoutStream(source, seconds, signal)
+
+
+def rate(
+    source: Any,
+    bytes_per_second: float | None,
+    items_per_second: float | None,
+    burst: float | None,
+    signal: AbortSignal | None,
+) -> OperatorStream:
+    limit = RateLimit("rate", bytes_per_second, items_per_second, burst)
+    if limit.by_items:
+        return tap(source, limit.turn_of_item, 1, None, signal)
+    return flat_map(source, limit.pieces, 1, None, signal)
 
 
 # ---- operators that return a value

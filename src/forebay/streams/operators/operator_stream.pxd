@@ -40,9 +40,16 @@ cdef class OperatorStream(Readable):
     @cython.locals(slot=Slot, runner=HookRunner)
     cdef object _await(self, object item, object awaitable)
     cdef bint _give(self, object item, object value) except -1
+    cdef object _end_of_source(self)
     cdef object _enough(self)
     @cython.locals(slot=Slot)
     cdef object _abandon(self)
+
+cdef class WindowStream(OperatorStream):
+    cdef Py_ssize_t _step
+    cdef bint _partial              # the last list may be shorter
+    cdef Py_ssize_t _skip           # items between two windows
+    cdef list _items                # of the window that is not full
 
 cdef class FlatMapStream(OperatorStream):
     cdef object _items              # the iterator that is being given

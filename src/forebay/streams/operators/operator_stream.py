@@ -227,7 +227,7 @@ class OperatorStream(Readable):
                     if puller is not None and puller.error is not None:
                         raise puller.error
                     if puller is not None and puller.ended:
-                        self._r_push(None, None)
+                        self._end_of_source()
                 return
             if self.fn is None:
                 self._wanted = self._give(item, None)
@@ -292,7 +292,19 @@ class OperatorStream(Readable):
         if kind == k.DROP and self.count:
             self.count -= 1
             return True
+        if kind == k.TAKE_WHILE and not value:
+            self._enough()
+            return False
+        if kind == k.DROP_WHILE:
+            if value:
+                return True
+            self.fn = None
+            self.kind = k.DROP
         return self._r_push(item, None)
+
+    def _end_of_source(self) -> None:
+        """Deliver what the last item leaves, and the end."""
+        self._r_push(None, None)
 
     def _enough(self) -> None:
         self._wanted = False
@@ -323,6 +335,49 @@ class OperatorStream(Readable):
             )
         else:
             puller.leave()
+
+
+class WindowStream(OperatorStream):
+    """`chunks` and `window`: lists of ``count`` items, each of which begins ``step`` items after the one before it."""
+
+    _step: int
+    _partial: bool
+    _skip: int
+    _items: Any
+
+    def __init__(self, source: Any, count: Any, step: Any, partial: Any, signal: Any) -> None:
+        self._step = step
+        self._partial = partial
+        self._skip = 0
+        self._items = []
+        OperatorStream.__init__(self, source, k.TAKE, None, 1, None, signal, count)
+
+    def is_idle(self) -> Any:
+        return False
+
+    def _give(self, item: Any, value: Any) -> Any:
+        if self._skip:
+            self._skip -= 1
+            return True
+        items = self._items
+        items.append(item)
+        if len(items) < self.count:
+            return True
+        self._items = items[self._step :]
+        if self._step > self.count:
+            self._skip = self._step - self.count
+        return self._r_push(items, None)
+
+    def _end_of_source(self) -> None:
+        items = self._items
+        self._items = []
+        if items and self._partial:
+            self._r_push(items, None)
+        self._r_push(None, None)
+
+    def _destroy(self, error: Any) -> None:
+        self._items = []
+        OperatorStream._destroy(self, error)
 
 
 class FlatMapStream(OperatorStream):

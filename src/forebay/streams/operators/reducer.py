@@ -125,6 +125,15 @@ class Reducer:
                 elif kind == k.FILTER:
                     if not result:
                         break
+                elif kind == k.TAKE_WHILE:
+                    if not result:
+                        self.stopped = True
+                        break
+                elif kind == k.DROP_WHILE:
+                    if result:
+                        break
+                    # The function is not called again: the step drops no item from here on.
+                    step._kind = k.DROP
                 elif kind == k.FIND and (1 if result else 0) == step._count:
                     self.value = item
                     self.stopped = True

@@ -14,6 +14,7 @@ __all__ = [
     "ConnectionBusyError",
     "ContentLengthMismatchError",
     "DamagedDataError",
+    "ExpansionLimitError",
     "HeadersSentError",
     "HttpError",
     "HttpProtocolError",
@@ -270,15 +271,40 @@ class ContentLengthMismatchError(HttpError, ValueError):
 
 
 class DamagedDataError(StreamError, ValueError):
-    """The compressed data is not in its format, or its checksum is wrong."""
+    """The compressed data is not in its format, or its checksum is wrong.
+
+    Args:
+        message: What is wrong.
+        position: The number of compressed bytes before the stretch, of at most 64 KiB, in which the damage was found; None if it
+            is unknown.
+    """
 
     code = "Z_DATA_ERROR"
 
+    def __init__(self, message: str, position: int | None = None) -> None:
+        super().__init__(message)
+        self.position = position
+
 
 class TruncatedDataError(StreamError, EOFError):
-    """The compressed data ends too early."""
+    """The compressed data ends too early.
+
+    Args:
+        message: What is wrong.
+        position: The number of compressed bytes that there are; None if it is unknown.
+    """
 
     code = "Z_BUF_ERROR"
+
+    def __init__(self, message: str, position: int | None = None) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class ExpansionLimitError(StreamError, ValueError):
+    """Compressed data gave more output than the limits of its decoder allow."""
+
+    code = "ERR_BUFFER_TOO_LARGE"
 
 
 class InvalidStateError(StreamError, RuntimeError):

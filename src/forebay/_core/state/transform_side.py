@@ -268,13 +268,13 @@ class TransformSide(WritableSide):
             WritableSide._r_call_read(self)
 
     def _t_release_held(self) -> None:
+        room = self._t_room
         if self._t_held:
             self._t_held = False
             self._w_written(None)
         elif self._t_outputs is not None:
             self._t_pull_outputs()
-        elif self._t_room is not None:
-            room = self._t_room
+        if room is not None and self._t_room is room:
             self._t_room = None
             room()
 

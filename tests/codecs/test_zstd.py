@@ -137,7 +137,7 @@ def test_a_missing_library():
         "except ImportError as error: print(error)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert "pip install backports.zstd" in done.stdout, done.stderr
+    assert "pip install 'forebay[zstd]'" in done.stdout, done.stderr
 
 
 # ---- backpressure, workers, destroy

@@ -1,0 +1,73 @@
+"""bzip2 and xz, by Python's own modules."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+
+from forebay.codecs._format import BlockEncoder, Encoder, Format, Member, SerialEncoder
+
+__all__ = ["BZ2", "XZ"]
+
+# Bytes of input of a job: both are slow, and a job should soon be over. Less than this brings no output.
+_STEP = 64 * 1024
+# Bytes of a stream, when several threads work.
+_XZ_BLOCK = 2 * 1024 * 1024
+# Bytes that the decoder of xz needs besides its window.
+_XZ_DECODER = 1024 * 1024
+
+
+class _Bz2(Format):
+    name = "bz2"
+    extensions = (".bz2", ".bz", ".tbz2", ".tbz")
+    levels = (1, 9, 9)
+    magics = tuple(
+        b"BZh%d%b" % (digit, block)
+        for digit in range(1, 10)
+        for block in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90")
+    )
+    # A block of up to 900,000 bytes is decoded in one go.
+    inline = 0
+    errors = (OSError, ValueError)
+
+    def encoder(self, level: int, threads: int) -> Encoder:
+        if threads > 1:
+            return BlockEncoder(threads, 100_000 * level, lambda data: bz2.compress(data, level))
+        return SerialEncoder(bz2.BZ2Compressor(level), block=_STEP, inline=0, least=_STEP)
+
+    def member(self, max_window: int) -> Member:
+        return bz2.BZ2Decompressor()
+
+
+class _Xz(Format):
+    name = "xz"
+    extensions = (".xz", ".txz")
+    # The default of the command needs 94 MiB.
+    levels = (0, 2, 9)
+    magics = (b"\xfd7zXZ\0",)
+    padding = 4
+    inline = 4 * 1024
+    errors = (lzma.LZMAError,)
+
+    def encoder(self, level: int, threads: int) -> Encoder:
+        if threads > 1:
+            return BlockEncoder(
+                threads,
+                _XZ_BLOCK,
+                lambda data: lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_CRC64, preset=level),
+            )
+        compressor = lzma.LZMACompressor(lzma.FORMAT_XZ, lzma.CHECK_CRC64, preset=level)
+        return SerialEncoder(compressor, block=_STEP, inline=0, least=_STEP)
+
+    def member(self, max_window: int) -> Member:
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=max_window + _XZ_DECODER)
+
+    def in_words(self, error: Exception) -> str:
+        text = super().in_words(error)
+        if "emory usage limit" in text:
+            return "its window is larger than max_window= allows"
+        return text
+
+
+BZ2 = _Bz2()
+XZ = _Xz()

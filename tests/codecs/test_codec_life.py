@@ -140,7 +140,7 @@ async def test_the_reader_fails(which):
 @pytest.mark.parametrize("name", PARALLEL)
 @looped
 async def test_the_input_ahead_of_the_reader_is_bounded(name, threads):
-    """Nobody reads: the compressor takes in a few blocks and no more."""
+    """Without a reader, the compressor takes in a few blocks and no more."""
     given = 0
 
     async def source():

@@ -195,13 +195,13 @@ async def test_the_window_is_bounded():
 
 @pytest.mark.parametrize("name", FORMATS)
 @looped
-async def test_a_bomb_stays_small_as_long_as_nobody_reads(name):
+async def test_a_bomb_without_a_reader_stays_small(name):
     stage = decompress(name)
     stage.end(bomb(name))
     for _ in range(3):
         while stage.readable_length < 64 * KIB:
             await asyncio.sleep(0)
-        # Nothing more comes, however long one waits: the mark, and two steps.
+        # The mark, and two steps, however long the wait is.
         for _ in range(50):
             await asyncio.sleep(0.001)
         assert stage.readable_length <= 64 * KIB + 2 * 160 * KIB

@@ -51,5 +51,5 @@ def _nothing() -> None:
 
 
 def is_constant(chunk: object) -> bool:
-    """Return whether nobody can change the bytes of ``chunk``, so that a worker may read them later."""
+    """Return whether the bytes of ``chunk`` cannot change, so that a worker may read them later."""
     return type(chunk) is bytes or (type(chunk) is memoryview and type(chunk.obj) is bytes)

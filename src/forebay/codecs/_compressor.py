@@ -97,7 +97,9 @@ class Compressor(WorkerTransform):
     # ---- jobs
 
     def _start_jobs(self) -> None:
-        while not self._blocked and not self._last_started:
+        # Results that wait for one before them count too.
+        most = _MOST_OF_ONE * len(self._busy)
+        while not self._blocked and not self._last_started and len(self._jobs) < most:
             lane = min(range(len(self._busy)), key=self._busy.__getitem__)
             if self._busy[lane] >= _MOST_OF_ONE:
                 return

@@ -287,11 +287,11 @@ class DamagedDataError(StreamError, ValueError):
 
 
 class TruncatedDataError(StreamError, EOFError):
-    """The compressed data ends too early.
+    """Data ends too early: compressed data, or a frame.
 
     Args:
         message: What is wrong.
-        position: The number of compressed bytes that there are; None if it is unknown.
+        position: The number of bytes that there are; None if it is unknown.
     """
 
     code = "Z_BUF_ERROR"
@@ -320,7 +320,7 @@ class ConnectionBusyError(StreamError, RuntimeError):
 
 
 class RecordError(StreamError, ValueError):
-    """A record of CSV or JSON that is not what was expected: input that is damaged, or a row that cannot be encoded.
+    """A record, line or frame that is not what was expected: input that is damaged, or a row that cannot be encoded.
 
     Args:
         message: What is wrong.

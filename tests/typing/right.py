@@ -37,7 +37,7 @@ from forebay import (
 )
 from forebay.asyncio import as_duplex, as_readable, as_writable, open_connection
 from forebay.codecs import gunzip, gzip, hashing
-from forebay.formats import arrow, csv, json
+from forebay.formats import arrow, csv, frames, json, lines
 from forebay.http import ServerRequest, ServerResponse
 from forebay.net import Socket, connect
 from forebay.testing import check_readable, check_transform, check_writable
@@ -359,6 +359,11 @@ async def formats() -> None:
     async for row in file.pipe(csv.parse(columns=["a", "b"], types=[int, None], rows=tuple, on_error=print)):
         print(row[0])
     await pipeline([("a", 1)], csv.stringify(columns=["a", "b"]), gzip(), create_write_stream("a.csv.gz"))
+    async for line in file.pipe(lines.split()):
+        assert_type(line, bytes)
+    async for text in file.pipe(lines.split(encoding="utf-8")):
+        assert_type(text, str)
+    await pipeline(file, frames.decode("varint"), frames.encode(2, byteorder="little"), lines.join())
     async for order in file.pipe(json.parse_lines(type=Order)):
         assert_type(order, Order)
     async for item in file.pipe(json.parse_array("rows.item", decimals=True)):

@@ -1,0 +1,1 @@
+(folder / "names.txt").write_text("ada\ngrace\n")

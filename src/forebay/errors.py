@@ -14,6 +14,7 @@ __all__ = [
     "ConnectionBusyError",
     "ContentLengthMismatchError",
     "DamagedDataError",
+    "DeadlockError",
     "ExpansionLimitError",
     "HeadersSentError",
     "HttpError",
@@ -148,6 +149,12 @@ class WrongLoopError(StreamError, RuntimeError):
     """In debug mode, a stream was used from another thread or another event loop than its own."""
 
     code = "ERR_WRONG_LOOP"
+
+
+class DeadlockError(StreamError, RuntimeError):
+    """A call that waits for the event loop, on the loop's own thread: it would never return."""
+
+    code = "ERR_DEADLOCK"
 
 
 class AlreadyConnectedError(StreamError, RuntimeError):

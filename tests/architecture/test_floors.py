@@ -26,6 +26,7 @@ FLOORS = {
     "formats": 4,
     "fs": 4,
     "testing": 4,
+    "threads": 4,
     "throttle": 4,
     "asyncio": 5,
     "net": 5,

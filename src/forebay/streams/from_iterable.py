@@ -10,6 +10,7 @@ from forebay._core.scheduling.hook_runner import is_awaitable
 from forebay._core.state import constants as k
 from forebay._core.usage_errors import hint
 from forebay.errors import InvalidArgTypeError, NullChunkError
+from forebay.streams.blocking.file_objects import file_source, is_file
 from forebay.streams.readable import Readable
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ def from_iterable(
     }
     if isinstance(source, (str, bytes, bytearray, memoryview)):
         return Whole(source, options)
+    if is_file(source):
+        # A file knows whether it gives bytes or text.
+        return file_source(source, **{**options, "object_mode": None})
     if isinstance(source, AsyncIterable):
         return FromAsync(aiter(source), options)
     # A Future is iterable too, for the sake of ``await``.

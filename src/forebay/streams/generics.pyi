@@ -41,6 +41,7 @@ __all__ = [
     "TransformOptions",
     "TypeVar",
     "Writable",
+    "WritableFile",
     "WritableOptions",
 ]
 
@@ -86,8 +87,15 @@ Source: TypeAlias = Iterable[_A] | AsyncIterable[_A] | Awaitable[_A] | SourceFun
 Items: TypeAlias = Iterable[_A] | AsyncIterable[_A] | Awaitable[_A]
 #: A stage in the middle of a pipeline.
 Middle: TypeAlias = Duplex[_A, _B] | Callable[[StageInput[_A]], AsyncIterable[_B]]
+
+# A file object that is open for writing.
+class WritableFile(Protocol):
+    def write(self, data: Any, /) -> object: ...
+    def flush(self) -> object: ...
+    def close(self) -> object: ...
+
 #: The last stage of a pipeline.
-Sink: TypeAlias = Writable[_A] | Callable[[StageInput[_A]], Awaitable[_R] | AsyncIterable[Any]]
+Sink: TypeAlias = Writable[_A] | WritableFile | Callable[[StageInput[_A]], Awaitable[_R] | AsyncIterable[Any]]
 #: The first stage of a composition.
 First: TypeAlias = (
     Duplex[_A, _B]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, overload
 
 from forebay._core.names import stream_name
 from forebay._core.representation import represent
+from forebay.streams.blocking.file_objects import is_file
 from forebay.streams.duplex import Duplex
 from forebay.streams.generics import Out_co, Result_co
 from forebay.streams.joining.compose import compose
@@ -71,12 +72,14 @@ class Chain(Generic[Out_co, Result_co]):
 
 def join(left: Any, right: Any) -> Any:
     """Return ``left | right`` if one of them is a Readable; otherwise NotImplemented."""
-    if not isinstance(left, (Readable, Iterable, AsyncIterable)):
+    if not isinstance(left, (Readable, Iterable, AsyncIterable)) and not is_file(left):
         return NotImplemented
     return _extend((left,), right)
 
 
 def _extend(stages: tuple[Any, ...], stage: Any) -> Any:
+    if is_file(stage):
+        return pipeline(*stages, stage)
     if isinstance(stage, Writable):
         if not stage._s_has_side(True):
             return pipeline(*stages, stage)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from forebay._core.waiting.finished import finished
 from forebay.errors import InvalidArgValueError, MissingArgsError
+from forebay.streams.blocking.file_objects import with_files
 from forebay.streams.duplex import Duplex
 from forebay.streams.joining.composite import Composite
 from forebay.streams.joining.duplexify import destroy_quietly, duplex_from
@@ -104,7 +105,7 @@ def compose(*stages: Any) -> Duplex[Any, Any]:
         raise MissingArgsError("compose() needs a stage")
     if len(stages) == 1:
         return duplex_from(stages[0])
-    members = list(stages)
+    members = list(with_files(stages))
     for index in (0, -1):
         if callable(members[index]) and not isinstance(members[index], (Readable, Writable)):
             members[index] = duplex_from(members[index])

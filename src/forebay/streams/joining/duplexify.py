@@ -15,6 +15,7 @@ from forebay._core.state.stream import Stream
 from forebay._core.usage_errors import hint, is_class
 from forebay._core.waiting.finished import finished
 from forebay.errors import AbortError, InvalidArgTypeError, InvalidReturnValueError
+from forebay.streams.blocking.file_objects import file_stream, is_file
 from forebay.streams.duplex import Duplex
 from forebay.streams.joining.composite import Composite
 from forebay.streams.joining.relay import Relay
@@ -35,6 +36,8 @@ def duplex_from(body: Any) -> Duplex[Any, Any]:
         return _pair(*body)
     if isinstance(body, (str, bytes, bytearray, memoryview)):
         body = [body]
+    if is_file(body):
+        return duplex_from(file_stream(body))
     if isinstance(body, (Iterable, AsyncIterable)):
         return _FromItems(body)
     if is_awaitable(body):

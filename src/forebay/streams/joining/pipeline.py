@@ -28,6 +28,7 @@ from forebay.errors import (
     WriteAfterEndError,
 )
 from forebay.stats import StreamStats, bottleneck, drawing, flow_stats
+from forebay.streams.blocking.file_objects import with_files
 from forebay.streams.from_iterable import from_iterable
 from forebay.streams.generics import Result_co
 from forebay.streams.joining.async_iterable import (
@@ -69,7 +70,7 @@ class Pipeline(Operation[Result_co], Flow):
     def __init__(self, stages: tuple[Any, ...], signal: AbortSignal | None, end: bool) -> None:
         super().__init__()
         self._ticks = current_queue()
-        #: The stages, in order: streams, iterables and functions as they were given.
+        #: The stages, in order: streams, iterables and functions as they were given, and streams over the file objects.
         self.stages: tuple[Any, ...] = stages
         self._outer = signal
         self._end = end
@@ -577,7 +578,7 @@ def pipeline(*stages: Any, signal: AbortSignal | None = None, end: bool = True) 
         stages: The source, the stages and the sink, or one list of them. The source is a Readable, an iterable, an async
             iterable or a function that returns one. A stage in the middle is a Duplex, or a function from an async
             iterable to an async iterable (an async generator function). The sink is a Writable, or a function from an
-            async iterable to an awaitable.
+            async iterable to an awaitable. Both may be file objects: a thread reads or writes them, and leaves them open.
         signal: An `AbortSignal` that ends the pipeline.
         end: False leaves the sink open.
 
@@ -594,6 +595,6 @@ def pipeline(*stages: Any, signal: AbortSignal | None = None, end: bool = True) 
     if len(stages) < 2:
         raise MissingArgsError(f"pipeline() needs a source and a sink, got {len(stages)} stage(s)")
     check_stages(stages)
-    flow: Pipeline[Any] = Pipeline(stages, checked_signal(signal), end)
+    flow: Pipeline[Any] = Pipeline(with_files(stages), checked_signal(signal), end)
     flow._start()
     return flow

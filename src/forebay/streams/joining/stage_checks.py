@@ -9,6 +9,7 @@ from forebay._core.scheduling.hook_runner import is_awaitable
 from forebay._core.state.stream import Stream
 from forebay._core.usage_errors import hint, is_class
 from forebay.errors import InvalidArgTypeError
+from forebay.streams.blocking.file_objects import is_file, is_text
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
@@ -24,6 +25,9 @@ def check_stages(stages: tuple[Any, ...]) -> None:
                     f"stage 0 is the str {stage!r:.80}, and stage 1 takes bytes{hint(stage)}; to send the text itself, "
                     f"encode it, or give the sink a default_encoding"
                 )
+            if is_file(stage):
+                _check_file(stage, index, is_last, stages)
+                continue
             can_be = callable(stage) or (index == 0 and _can_iterate(stage))
             if can_be and not is_class(stage, Stream):
                 continue
@@ -39,6 +43,17 @@ def check_stages(stages: tuple[Any, ...]) -> None:
             raise InvalidArgTypeError(
                 f"stage {index} cannot be read, and only the last may be a pure Writable: {stage!r}"
             )
+
+
+def _check_file(file: Any, index: int, is_last: bool, stages: tuple[Any, ...]) -> None:
+    if index > 0 and not is_last:
+        raise InvalidArgTypeError(
+            f"stage {index} is the file {file!r:.80}: a file can only be the first or the last stage"
+        )
+    if index == 0 and is_text(file) and _takes_bytes(stages[1]):
+        raise InvalidArgTypeError(
+            f"stage 0 is the text file {file!r:.80}, and stage 1 takes bytes; open the file with mode 'rb'"
+        )
 
 
 def _takes_bytes(stage: Any) -> bool:

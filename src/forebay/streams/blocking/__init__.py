@@ -1,0 +1,1 @@
+"""Streams over synchronous code that runs in a thread of its own."""

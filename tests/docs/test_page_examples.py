@@ -45,6 +45,7 @@ MODULES = [
     "forebay.net",
     "forebay.sql",
     "forebay.testing",
+    "forebay.threads",
 ]
 STARTS_A_LOOP = re.compile(r"^(?:forebay|asyncio|uvloop)\.run\(|^http\.serve\(", re.MULTILINE)
 

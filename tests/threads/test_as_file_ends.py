@@ -1,4 +1,4 @@
-"""as_file(): errors, early ends, cancellation, and the end of the loop. No thread waits for a stream that nobody drives."""
+"""as_file(): errors, early ends, cancellation, and the end of the loop. No thread waits for a stream of a loop that has ended."""
 
 import asyncio
 import gc

@@ -153,7 +153,7 @@ async def test_bytes_for_a_text_file_are_an_error_that_says_so():
 
 
 @looped
-async def test_what_only_looks_like_a_file_is_none():
+async def test_other_objects_with_read_are_no_files():
     class Asynchronous:
         async def read(self, size):
             return b""
@@ -163,3 +163,17 @@ async def test_what_only_looks_like_a_file_is_none():
 
     with pytest.raises(InvalidArgTypeError):
         pipeline(Asynchronous(), PassThrough())
+
+    class Tables:
+        """Like a reader of pandas: an iterator with a read() of its own."""
+
+        def __iter__(self):
+            return iter([[1], [2]])
+
+        def read(self, count=1):
+            raise AssertionError
+
+        def close(self):
+            pass
+
+    assert [table async for table in Readable.from_(Tables())] == [[1], [2]]

@@ -146,7 +146,7 @@ async def test_errors_of_the_iterable_are_those_of_the_stream():
 
 
 @looped
-async def test_an_error_of_the_cleanup_is_told():
+async def test_an_error_of_the_cleanup_is_reported():
     def items():
         try:
             while True:

@@ -25,7 +25,6 @@ _MODES = ("r", "rb", "rt", "w", "wb", "wt")
 class _InBothWorlds:
     """``with`` in the thread, ``async with`` on the loop's thread; the end of either one ends the flow."""
 
-    closed: bool
     close: Callable[[], None]
 
     def _raw_file(self) -> RawFile:
@@ -37,7 +36,7 @@ class _InBothWorlds:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None and not self.closed:
+        if error is not None and not self._raw_file().closed:
             self._raw_file().abandon(reason_of(error, "file"))
             with contextlib.suppress(Exception):
                 self.close()
@@ -49,7 +48,7 @@ class _InBothWorlds:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None and not self.closed:
+        if error is not None and not self._raw_file().closed:
             self._raw_file().abandon(reason_of(error, "file"))
             with contextlib.suppress(Exception):
                 self.close()
@@ -61,9 +60,9 @@ class _InBothWorlds:
         Raises:
             BaseException: The error of the stream.
         """
-        if self.closed:
-            return
         raw = self._raw_file()
+        if raw.closed:
+            return
         if not raw.writable():
             self.close()
             return
@@ -73,10 +72,8 @@ class _InBothWorlds:
 class BinaryReader(_InBothWorlds, io.BufferedReader):
     """A buffered binary file that reads a stream; made by `as_file`."""
 
-    raw: RawReader
-
     def _raw_file(self) -> RawFile:
-        return self.raw
+        return cast(RawReader, self.raw)
 
     def close(self) -> None:
         """Close the file. A stream that has not ended is destroyed."""
@@ -88,20 +85,18 @@ class BinaryReader(_InBothWorlds, io.BufferedReader):
 class BinaryWriter(_InBothWorlds, io.BufferedWriter):
     """A buffered binary file that writes to a stream; made by `as_file`."""
 
-    raw: RawWriter
-
     def _raw_file(self) -> RawFile:
-        return self.raw
+        return cast(RawWriter, self.raw)
 
     def close(self) -> None:
         """Write what is buffered, end the stream and wait for 'finish'. Raises the error of the stream if it fails."""
         # First, as the class loses what is buffered if its close() fails.
-        self.raw.check_close()
+        self._raw_file().check_close()
         super().close()
 
     def __del__(self) -> None:
         with contextlib.suppress(ValueError):  # detached
-            self.raw.drop()
+            self._raw_file().drop()
 
 
 class TextFile(_InBothWorlds, io.TextIOWrapper):

@@ -44,7 +44,7 @@ class ThreadFlow:
 
     def start(self, *stages: Any) -> None:
         """Start the pipeline."""
-        # A task that fails or is cancelled leaves its threads alone: they must not wait for a stream that nobody drives.
+        # A task that fails or is cancelled leaves its threads alone: threads must not wait for a stream that no task drives.
         self._owner = asyncio.current_task()
         if self._owner is not None:
             self._owner.add_done_callback(self._owner_done)

@@ -190,7 +190,7 @@ class RawWriter(RawFile):
         self._bridge.abandon(error)
 
     def drop(self) -> None:
-        """Destroy the stream: whoever has not closed the file may not have written everything."""
+        """Destroy the stream: a file that was not closed may not be written to its end."""
         if self.closed or self._discards:
             return
         self._discards = True

@@ -33,7 +33,9 @@ def is_file(value: Any) -> bool:
         return True
     if isinstance(value, (Stream, AsyncIterable, type)) or not callable(getattr(value, "close", None)):
         return False
-    return _waits(value, "read") or (_waits(value, "write") and callable(getattr(value, "flush", None)))
+    # Readers of tables and of messages have read() as well, but no readline().
+    reads = _waits(value, "read") and _waits(value, "readline")
+    return reads or (_waits(value, "write") and _waits(value, "flush"))
 
 
 def _waits(value: Any, method: str) -> bool:

@@ -117,7 +117,7 @@ class Mailbox:
     # ---- on the loop's thread
 
     def deliver_to(self, deliver: Callable[[], None]) -> None:
-        """Set the method that is called when there are chunks again. A stream that nobody reads is not kept alive."""
+        """Set the method that is called when there are chunks again. It does not keep an unread stream alive."""
         self._deliver = weakref.WeakMethod(deliver)
 
     def take(self) -> list[Any]:
@@ -142,14 +142,14 @@ class Mailbox:
         return chunks
 
     def leave(self, error: BaseException | None) -> None:
-        """Note that nobody takes chunks any more, and why."""
+        """Note that the reader takes no more chunks, and why."""
         self._left = error if error is not None else ReaderGone()
         self._reader = None
         self._room.set()
 
     @property
     def left(self) -> BaseException | None:
-        """Why nobody takes chunks any more; None if somebody does."""
+        """Why the reader takes no more chunks; None while it does."""
         return self._left
 
 

@@ -102,7 +102,8 @@ async def test_what_is_written_reaches_the_stream(capacity, buffering, content):
 
     await asyncio.to_thread(fill)
     assert sink.content == content
-    assert file.closed and sink.writable_finished
+    assert file.closed
+    assert sink.writable_finished
 
 
 @looped
@@ -147,9 +148,14 @@ async def test_text_is_utf_8_whatever_the_locale():
 @looped
 async def test_files_tell_what_they_are():
     reader, writer = as_file(Readable.from_([b""])), as_file(Sink())
-    assert isinstance(reader, io.BufferedReader) and isinstance(writer, io.BufferedWriter)
-    assert reader.readable() and not reader.writable() and not reader.seekable()
-    assert writer.writable() and not writer.readable() and not writer.isatty()
+    assert isinstance(reader, io.BufferedReader)
+    assert isinstance(writer, io.BufferedWriter)
+    assert reader.readable()
+    assert not reader.writable()
+    assert not reader.seekable()
+    assert writer.writable()
+    assert not writer.readable()
+    assert not writer.isatty()
     assert (reader.mode, writer.mode) == ("rb", "wb")
     for call in (reader.fileno, reader.tell, lambda: reader.write(b""), lambda: writer.seek(0), writer.read):
         with pytest.raises((io.UnsupportedOperation, DeadlockError)):

@@ -143,7 +143,8 @@ async def test_an_exception_in_the_block_destroys_the_stream(tmp_path):
     with pytest.raises(ZeroDivisionError):
         await asyncio.to_thread(fill)
     await until(lambda: sink.closed)
-    assert file.closed and not target.exists()
+    assert file.closed
+    assert not target.exists()
     assert isinstance(sink.errored, ZeroDivisionError)
 
 
@@ -190,7 +191,7 @@ async def test_closing_releases_another_thread_that_reads():
 async def test_the_loops_own_thread_never_waits():
     reader = as_file(Readable.from_([b"abc"]))
     for call in (reader.read, reader.readline, lambda: reader.readinto(bytearray(5)), lambda: list(reader)):
-        with pytest.raises(DeadlockError, match="asyncio.to_thread"):
+        with pytest.raises(DeadlockError, match="to_thread"):
             call()
     assert await asyncio.to_thread(reader.read) == b"abc"
     parts = []
@@ -263,7 +264,8 @@ async def test_leaving_the_block_releases_the_thread(mode):
         await using
     await until(lambda: outcome)
     assert isinstance(outcome[0], AbortError)
-    assert file.closed and stream.destroyed
+    assert file.closed
+    assert stream.destroyed
 
 
 @pytest.mark.parametrize("mode", ["rb", "wb"])
@@ -366,7 +368,8 @@ def test_a_loop_that_is_closed_releases_the_thread(loop_name):
     file = loop.run_until_complete(main())
     loop.close()
     assert eventually(lambda: outcome)
-    assert isinstance(outcome[0], PrematureCloseError) and "loop was closed" in str(outcome[0])
+    assert isinstance(outcome[0], PrematureCloseError)
+    assert "loop was closed" in str(outcome[0])
     del file
 
 

@@ -29,7 +29,8 @@ async def test_files_are_the_ends_of_a_pipeline(big, tmp_path):
     packed, again = tmp_path / "packed", tmp_path / "again"
     with open(path, "rb") as source, open(packed, "wb") as sink:
         await pipeline(source, gzip(), sink)
-        assert not source.closed and not sink.closed
+        assert not source.closed
+        assert not sink.closed
     with open(packed, "rb") as source, open(again, "wb", buffering=0) as sink:
         await (source | gunzip() | sink)
     assert again.read_bytes() == content
@@ -75,7 +76,8 @@ async def test_a_file_read_by_a_function_gives_blocks(big):
 
     with open(path, "rb") as source:
         got = await pipeline(source, sizes)
-    assert sum(got) == len(content) and len(got) < 100
+    assert sum(got) == len(content)
+    assert len(got) < 100
 
 
 @looped
@@ -104,7 +106,8 @@ async def test_an_error_of_a_stage_reaches_the_pipeline_and_leaves_the_file_open
     with open(path, "rb") as source:
         with pytest.raises(KeyError):
             await pipeline(source, fails, memory)
-        assert not source.closed and not memory.closed
+        assert not source.closed
+        assert not memory.closed
 
 
 @looped
@@ -148,7 +151,7 @@ async def test_wrong_files_are_refused_at_once(mode, stages, error, message, tmp
 
 @looped
 async def test_bytes_for_a_text_file_are_an_error_that_says_so():
-    with pytest.raises(InvalidArgTypeError, match="text file.*mode 'wb'"):
+    with pytest.raises(InvalidArgTypeError, match=r"text file.*mode 'wb'"):
         await pipeline([b"a"], io.StringIO())
 
 

@@ -59,7 +59,8 @@ async def test_an_iterable_is_used_in_one_other_thread():
             threads.add(threading.get_ident())
 
     assert {item async for item in from_thread(items)} == {7}
-    assert len(threads) == 1 and threading.get_ident() not in threads
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
 
 
 @pytest.mark.parametrize("mark", [1, 10, None])
@@ -117,7 +118,8 @@ async def test_leaving_closes_the_generator_in_the_thread():
     async for _ in stream:
         break
     await until(lambda: stream.closed)
-    assert closed[0][0] is not ZeroDivisionError and closed[0][1] != threading.get_ident()
+    assert closed[0][0] is not ZeroDivisionError
+    assert closed[0][1] != threading.get_ident()
     stream = from_thread(items)
     await anext(aiter(stream))
     stream.on("error", lambda error: None)
@@ -185,7 +187,7 @@ async def test_a_dropped_stream_ends_its_thread():
 
     stream = from_thread(items)
     stream.once("readable", lambda: None)
-    await until(lambda: stream.readable_length)
+    await until(lambda: stream.readable_length)  # noqa: F821 - it is called at once
     del stream
     await asyncio.sleep(0)
     gc.collect()
@@ -218,7 +220,8 @@ async def test_files_are_read_and_written(big, tmp_path):
     target = tmp_path / "copy"
     with open(path, "rb") as source, open(target, "wb") as sink:
         await pipeline(from_thread(source), to_thread(sink))
-        assert not source.closed and not sink.closed
+        assert not source.closed
+        assert not sink.closed
         assert target.read_bytes() == content
     with open(path, "rb", buffering=0) as source, open(target, "wb", buffering=0) as sink:
         await pipeline(from_thread(source, block=1000), to_thread(sink))
@@ -227,13 +230,14 @@ async def test_files_are_read_and_written(big, tmp_path):
 
 @looped
 async def test_files_are_closed_where_that_was_asked_for(small):
-    source, sink = open(small, "rb"), io.BytesIO()
+    source, sink = open(small, "rb"), io.BytesIO()  # noqa: SIM115 - the stream closes it
     await pipeline(from_thread(source, close=True), to_thread(sink, close=True))
-    assert source.closed and sink.closed
+    assert source.closed
+    assert sink.closed
     opened = []
 
     def make():
-        opened.append(open(small, "rb"))
+        opened.append(open(small, "rb"))  # noqa: SIM115 - the stream closes it
         return opened[0]
 
     assert [block async for block in from_thread(make)] == [b"0123456789"]
@@ -351,7 +355,8 @@ async def test_a_function_may_stop_early():
     got = []
     source = Readable.from_(range(100_000))
     await pipeline(source, to_thread(lambda chunks: got.append(next(chunks)), each=False))
-    assert got == [0] and source.destroyed
+    assert got == [0]
+    assert source.destroyed
 
 
 @looped
@@ -386,7 +391,7 @@ async def test_a_dropped_sink_ends_its_thread():
 
     sink = to_thread(take, each=False)
     sink.write(1)
-    await until(lambda: not sink.writable_length)
+    await until(lambda: not sink.writable_length)  # noqa: F821 - it is called at once
     del sink
     gc.collect()
     await until(ended.is_set)
@@ -424,7 +429,8 @@ async def test_a_transform_that_stops_early_ends_the_flow():
             yield next(numbers)
 
     await pipeline(source, through_thread(first), collect(got))
-    assert got == [0, 1, 2, 3, 4] and source.destroyed
+    assert got == [0, 1, 2, 3, 4]
+    assert source.destroyed
 
 
 @looped
@@ -528,8 +534,8 @@ def test_the_rules_of_streams_hold(run):
         (lambda: to_thread(print, high_water_mark=0), OutOfRangeError),
         (lambda: through_thread(Readable), InvalidArgTypeError),
         (lambda: through_thread(hang), InvalidArgTypeError),
-        (lambda: from_thread(open(os.devnull, "wb")), InvalidArgValueError),
-        (lambda: to_thread(open(os.devnull, "rb")), InvalidArgValueError),
+        (lambda: from_thread(open(os.devnull, "wb")), InvalidArgValueError),  # noqa: SIM115
+        (lambda: to_thread(open(os.devnull, "rb")), InvalidArgValueError),  # noqa: SIM115
     ],
 )
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")

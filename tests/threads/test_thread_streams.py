@@ -277,9 +277,12 @@ async def test_a_pipe_gives_what_there_is():
 async def test_a_file_that_does_not_block_is_an_error():
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
-    with open(reading, "rb", buffering=0) as source, open(writing, "wb"):
-        with pytest.raises(BlockingIOError, match="blocking file"):
-            await pipeline(from_thread(source), collect([]))
+    with (
+        open(reading, "rb", buffering=0) as source,
+        open(writing, "wb"),
+        pytest.raises(BlockingIOError, match="blocking file"),
+    ):
+        await pipeline(from_thread(source), collect([]))
 
 
 @looped

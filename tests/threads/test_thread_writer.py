@@ -113,7 +113,12 @@ async def test_write_waits_for_room_and_can_have_a_limit():
 async def test_a_waiting_thread_is_woken_by_room():
     sink = Stuck(high_water_mark=1)
     writer = thread_writer(sink, high_water_mark=1)
-    writing = asyncio.create_task(asyncio.to_thread(lambda: [writer.write(b"a") for _ in range(10)]))
+
+    def produce():
+        for _ in range(10):
+            writer.write(b"a")
+
+    writing = asyncio.create_task(asyncio.to_thread(produce))
     await until(lambda: sink.taken)
     assert not writing.done()
     sink.go_on.set_result(None)

@@ -18,6 +18,7 @@ from forebay.codecs._arguments import check_limits, checked_threads
 from forebay.codecs._brotli import BROTLI
 from forebay.codecs._bz2_xz import BZ2, XZ
 from forebay.codecs._compressor import Compressor
+from forebay.codecs._decoder import Decoder
 from forebay.codecs._decompressor import Decompressor
 from forebay.codecs._deflate import DEFLATE, GZIP, RAW_DEFLATE
 from forebay.codecs._detection import find_format, format_of
@@ -147,7 +148,7 @@ def decompress(
     """
     check_limits(limit, max_ratio, max_window)
     found = None if format == "auto" else find_format(format)
-    return Decompressor(found, limit, max_ratio, max_window, high_water_mark, signal)
+    return Decompressor(Decoder(found, limit, max_ratio, max_window), high_water_mark, signal)
 
 
 def gzip(
@@ -197,7 +198,7 @@ def gunzip(
         InvalidArgTypeError, OutOfRangeError: A limit is wrong.
     """
     check_limits(limit, max_ratio, _WINDOW)
-    return Gunzip(GZIP, limit, max_ratio, _WINDOW, high_water_mark, signal)
+    return Gunzip(Decoder(GZIP, limit, max_ratio, _WINDOW), high_water_mark, signal)
 
 
 def zstd(
@@ -251,7 +252,7 @@ def unzstd(
         InvalidArgTypeError, OutOfRangeError: A limit is wrong.
     """
     check_limits(limit, max_ratio, max_window)
-    return Unzstd(ZSTD, limit, max_ratio, max_window, high_water_mark, signal)
+    return Unzstd(Decoder(ZSTD, limit, max_ratio, max_window), high_water_mark, signal)
 
 
 def deflate(

@@ -1,9 +1,9 @@
-"""bzip2 and xz, by Python's own modules."""
+"""bzip2 and xz, by Python's own modules, which some builds of Python lack."""
 
 from __future__ import annotations
 
-import bz2
-import lzma
+from importlib import import_module
+from typing import Any
 
 from forebay.codecs._format import BlockEncoder, Encoder, Format, Member, SerialEncoder
 
@@ -15,6 +15,14 @@ _STEP = 64 * 1024
 _XZ_BLOCK = 2 * 1024 * 1024
 # Bytes that the decoder of xz needs besides its window.
 _XZ_DECODER = 1024 * 1024
+
+
+def _bz2() -> Any:
+    return import_module("bz2")
+
+
+def _lzma() -> Any:
+    return import_module("lzma")
 
 
 class _Bz2(Format):
@@ -30,13 +38,17 @@ class _Bz2(Format):
     inline = 0
     errors = (OSError, ValueError)
 
+    def load(self) -> None:
+        _bz2()
+
     def encoder(self, level: int, threads: int) -> Encoder:
         if threads > 1:
-            return BlockEncoder(threads, 100_000 * level, lambda data: bz2.compress(data, level))
-        return SerialEncoder(bz2.BZ2Compressor(level), block=_STEP, inline=0, least=_STEP)
+            return BlockEncoder(threads, 100_000 * level, lambda data: _bz2().compress(data, level))
+        return SerialEncoder(_bz2().BZ2Compressor(level), block=_STEP, inline=0, least=_STEP)
 
     def member(self, max_window: int) -> Member:
-        return bz2.BZ2Decompressor()
+        member: Member = _bz2().BZ2Decompressor()
+        return member
 
 
 class _Xz(Format):
@@ -47,20 +59,27 @@ class _Xz(Format):
     magics = (b"\xfd7zXZ\0",)
     padding = 4
     inline = 4 * 1024
-    errors = (lzma.LZMAError,)
+
+    def load(self) -> None:
+        _lzma()
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
+        return (_lzma().LZMAError,)
 
     def encoder(self, level: int, threads: int) -> Encoder:
         if threads > 1:
             return BlockEncoder(
                 threads,
                 _XZ_BLOCK,
-                lambda data: lzma.compress(data, lzma.FORMAT_XZ, lzma.CHECK_CRC64, preset=level),
+                lambda data: _lzma().compress(data, _lzma().FORMAT_XZ, _lzma().CHECK_CRC64, preset=level),
             )
-        compressor = lzma.LZMACompressor(lzma.FORMAT_XZ, lzma.CHECK_CRC64, preset=level)
+        compressor = _lzma().LZMACompressor(_lzma().FORMAT_XZ, _lzma().CHECK_CRC64, preset=level)
         return SerialEncoder(compressor, block=_STEP, inline=0, least=_STEP)
 
     def member(self, max_window: int) -> Member:
-        return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=max_window + _XZ_DECODER)
+        member: Member = _lzma().LZMADecompressor(_lzma().FORMAT_XZ, memlimit=max_window + _XZ_DECODER)
+        return member
 
     def in_words(self, error: Exception) -> str:
         text = super().in_words(error)

@@ -71,6 +71,11 @@ class Decoder:
             hungry = False
         return b"".join(outputs), hungry
 
+    @property
+    def is_untouched(self) -> bool:
+        """Whether there was no input at all."""
+        return not self._taken and not self.held
+
     def end(self) -> None:
         """Check that the data may end here. Raises TruncatedDataError, DamagedDataError."""
         if self.format is None and self.held:

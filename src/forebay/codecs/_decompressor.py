@@ -8,7 +8,6 @@ from typing import Any
 from forebay._core.abort import AbortSignal
 from forebay._core.state.completion import Completion
 from forebay.codecs._decoder import Decoder
-from forebay.codecs._format import Format
 from forebay.codecs._worker import WorkerTransform, is_constant
 
 __all__ = ["Decompressor"]
@@ -23,20 +22,12 @@ _MOST_WAITING = 256 * 1024
 class Decompressor(WorkerTransform):
     """The stream that `decompress` and the functions for one format return."""
 
-    def __init__(
-        self,
-        format: Format | None,
-        limit: int | None,
-        max_ratio: float | None,
-        max_window: int,
-        high_water_mark: int | None,
-        signal: AbortSignal | None,
-    ) -> None:
-        if format is not None:
-            format.load()
+    def __init__(self, decoder: Decoder, high_water_mark: int | None, signal: AbortSignal | None) -> None:
+        if decoder.format is not None:
+            decoder.format.load()
         super().__init__(high_water_mark=high_water_mark, signal=signal)
-        self._decoder = Decoder(format, limit, max_ratio, max_window)
-        self._inline = 0 if format is None else format.inline
+        self._decoder = decoder
+        self._inline = 0 if decoder.format is None else decoder.format.inline
         # The chunks that no step has taken in yet, and their bytes.
         self._waiting: list[Any] = []
         self._waiting_bytes = 0

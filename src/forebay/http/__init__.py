@@ -127,6 +127,8 @@ def request(
     proxy: str | bool | None = None,
     signal: AbortSignal | None = None,
     high_water_mark: int | None = None,
+    decompress: bool = False,
+    decompress_limit: int | None = None,
 ) -> ClientRequest:
     """Send a request. Awaiting it returns the `ClientResponse`.
 
@@ -152,6 +154,10 @@ def request(
             the environment's.
         signal: An `AbortSignal` that destroys the request.
         high_water_mark: Bytes, for both bodies.
+        decompress: Whether to send Accept-Encoding, unless the headers have it, and to give the response a body without its
+            Content-Encoding. A body that is not in its coding fails with HttpProtocolError. The headers stay as they came.
+        decompress_limit: The most bytes of a body that was decoded; more fail with HttpProtocolError. None is
+            ``Limits.body_bytes`` of the agent.
 
     Returns:
         A `ClientRequest`, which is a Writable that takes the body. Awaiting it raises OSError if there is no connection,
@@ -176,6 +182,8 @@ def request(
         proxy=proxy,
         signal=signal,
         high_water_mark=high_water_mark,
+        decompress=decompress,
+        decompress_limit=decompress_limit,
     )
 
 
@@ -192,13 +200,15 @@ def get(
     proxy: str | bool | None = None,
     signal: AbortSignal | None = None,
     high_water_mark: int | None = None,
+    decompress: bool = False,
+    decompress_limit: int | None = None,
 ) -> ClientRequest:
     """Send a GET request without a body.
 
     Args:
         url: An http or https URL.
         agent: An `Agent`, which keeps connections. Without one, the request has its own connection.
-        headers, timeout, redirects, ssl, proxy, signal, high_water_mark: As for `request`.
+        headers, timeout, redirects, ssl, proxy, signal, high_water_mark, decompress, decompress_limit: As for `request`.
         method, body: As for `request`, to send another method, or a body.
 
     Returns:
@@ -222,4 +232,6 @@ def get(
         proxy=proxy,
         signal=signal,
         high_water_mark=high_water_mark,
+        decompress=decompress,
+        decompress_limit=decompress_limit,
     )

@@ -22,6 +22,7 @@ from forebay.errors import (
     StreamDestroyedError,
 )
 from forebay.http._client.connection import ClientConnection
+from forebay.http._client.decoded_response import decoded_response
 from forebay.http._client.dropped_responses import DroppedResponses
 from forebay.http._client.exchange import Exchange, Key
 from forebay.http._client.opener import Opener, check_ssl
@@ -32,8 +33,10 @@ from forebay.http._client.timeouts import Timeouts, as_timeouts
 from forebay.http._client.url import check_authority, parse_target
 from forebay.http._httptools import require_parser
 from forebay.http._limits import Limits
+from forebay.http._messages.content_coding import acceptable_codings
 from forebay.http._messages.header_checks import check_name
 from forebay.http._messages.headers import HeaderFields, header_items
+from forebay.http._messages.incoming import ClientResponse
 from forebay.streams.operators.operator_stream import checked_int
 
 __all__ = ["Agent"]
@@ -128,11 +131,14 @@ class Agent:
         proxy: str | bool | None = None,
         signal: AbortSignal | None = None,
         high_water_mark: int | None = None,
+        decompress: bool = False,
+        decompress_limit: int | None = None,
     ) -> ClientRequest:
         """Send a GET request without a body.
 
         Args:
             url, headers, timeout, redirects, ssl, proxy, signal, high_water_mark: As for `request`.
+            decompress, decompress_limit: As for `request`.
             method, body: As for `request`, to send another method, or a body.
 
         Returns:
@@ -152,6 +158,8 @@ class Agent:
             proxy=proxy,
             signal=signal,
             high_water_mark=high_water_mark,
+            decompress=decompress,
+            decompress_limit=decompress_limit,
         )
         if not request.writable_ended and not request._body_to_come:
             request.end()
@@ -171,11 +179,14 @@ class Agent:
         proxy: str | bool | None = None,
         signal: AbortSignal | None = None,
         high_water_mark: int | None = None,
+        decompress: bool = False,
+        decompress_limit: int | None = None,
     ) -> ClientRequest:
         """Send a request, as `forebay.http.request` does.
 
         Args:
             url, method, headers, body, authority, timeout, redirects, signal, high_water_mark: As for `forebay.http.request`.
+            decompress, decompress_limit: As for `forebay.http.request`.
             ssl, proxy: As for `forebay.http.request`. None is the agent's.
 
         Returns:
@@ -204,6 +215,9 @@ class Agent:
             checked_int("high_water_mark", high_water_mark, 0)
         checked_signal(signal)
         fields = list(header_items(headers)) if headers is not None else []
+        decode = _decoding(decompress, decompress_limit)
+        if decode is not None and all(name.lower() != "accept-encoding" for name, _ in fields):
+            fields.append(("Accept-Encoding", acceptable_codings()))
         exchange = Exchange(
             self,
             target,
@@ -217,6 +231,7 @@ class Agent:
             proxies=self._proxies if proxy is None else as_proxies(proxy),
             timeouts=as_timeouts(timeout),
         )
+        exchange.request._decode = decode
         if signal is not None:
             add_abort_signal(signal, exchange.request)
             exchange.request._own_listeners += 1
@@ -431,3 +446,15 @@ class Agent:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _decoding(decompress: object, limit: int | None) -> Callable[[ClientResponse], ClientResponse] | None:
+    """Return what makes a response with a decoded body. Raises InvalidArgTypeError, InvalidArgValueError, OutOfRangeError."""
+    if not isinstance(decompress, bool):
+        raise InvalidArgTypeError(f"decompress must be True or False, got {decompress!r}")
+    if limit is None:
+        return partial(decoded_response, limit=None) if decompress else None
+    checked_int("decompress_limit", limit, 0)
+    if not decompress:
+        raise InvalidArgValueError("decompress_limit is for a request with decompress=True")
+    return partial(decoded_response, limit=limit)

@@ -24,6 +24,7 @@ cdef class ClientRequest(Outgoing):
     cdef str _host
     cdef bint _keep_alive
     cdef object _handed                  # the socket that is being passed to listeners of 'upgrade' or 'connect'
+    cdef public object _decode           # makes a response with a decoded body of one that came, or None
     cdef public int _own_listeners       # the number of internal 'close' listeners
     cpdef bint _can_repeat(self) except -1
     cdef bint _is_fed(self) except -1

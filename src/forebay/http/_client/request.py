@@ -52,6 +52,7 @@ class ClientRequest(Outgoing):
     _keep_alive: bool
     _own_listeners: int
     _handed: Any
+    _decode: Any
 
     def __init__(
         self, method: str, url: str, target: str, host: str, keep_alive: bool, high_water_mark: int
@@ -73,6 +74,7 @@ class ClientRequest(Outgoing):
         self._owner = None
         self._own_listeners = 0
         self._handed = None
+        self._decode = None
         # The connection closes the request when the response is complete.
         self._start_outgoing(None, high_water_mark, False)
 
@@ -166,6 +168,12 @@ class ClientRequest(Outgoing):
 
     def _give(self, response: ClientResponse) -> None:
         """Emit the response."""
+        if self._decode is not None:
+            try:
+                response = self._decode(response)
+            except HttpProtocolError as error:
+                self._s_destroy_stream(error)
+                return
         self.response = response
         if not self._answer.done():
             self._answer._settle(None, response)

@@ -514,6 +514,9 @@ class HttpConnection(MessageTransport):
             self._paused = False
             socket._r_resume()
 
+    def _body_limit(self) -> int | None:
+        return None if self._most_body_bytes < 0 else self._most_body_bytes
+
     def _body_wanted(self, incoming: Any) -> None:
         if incoming is self._incoming:
             self._body_full = False

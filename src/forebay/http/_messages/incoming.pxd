@@ -11,6 +11,7 @@ cdef class Incoming(ReadableBody):
     cdef public list raw_headers
     cdef public list raw_trailers
     cdef public bint complete
+    cdef public object _coding_error     # why the body could not be decoded, else None
     cdef object _start_incoming(self, MessageTransport transport, object high_water_mark)
     cdef object _whole(self)
     cdef bint _is_read(self) except -1

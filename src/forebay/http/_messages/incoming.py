@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay.http._messages import constants as k
 from forebay.http._messages.bodies import ReadableBody
+from forebay.http._messages.content_coding import decoded_body
 from forebay.http._messages.headers import Headers
 from forebay.http._messages.url_path import decoded_path, raw_query
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from forebay.http._messages.transport import MessageTransport
     from forebay.streams.duplex import Duplex
     from forebay.streams.generics import Buffer
+    from forebay.streams.readable import Readable
 
 
 class Incoming(ReadableBody):
@@ -33,6 +35,7 @@ class Incoming(ReadableBody):
     #: The trailers as they were received: pairs of name and value in bytes.
     raw_trailers: list[tuple[bytes, bytes]]
     complete: bool
+    _coding_error: Any
 
     def __init__(self, transport: MessageTransport, high_water_mark: int) -> None:
         self._start_incoming(transport, high_water_mark)
@@ -45,6 +48,7 @@ class Incoming(ReadableBody):
         self.raw_headers = None  # type: ignore[assignment]  # until the head has come
         self.raw_trailers = []
         self.complete = False
+        self._coding_error = None
         self._r_start(None, high_water_mark, False, None)
         self._s_start(None, None, True, True, None)
 
@@ -66,6 +70,30 @@ class Incoming(ReadableBody):
     def socket(self) -> Duplex[Buffer, bytes]:
         """The stream that carried the message, such as a Socket."""
         return self._transport._socket
+
+    def decoded(self, *, limit: int | None = None, max_ratio: float | None = None) -> Readable[bytes]:
+        """Return the body as it was before its Content-Encoding: gzip, deflate, br, zstd, or several of them.
+
+        Read the returned stream in the place of the message, which stays as it is without a coding. A body that is not in its
+        coding fails it with HttpProtocolError. A server answers with 400 if the handler does not catch that, and with 413 if
+        the decoded body is larger than the limits allow.
+
+        Args:
+            limit: The most bytes that the decoded body may have. None is ``Limits.body_bytes``.
+            max_ratio: How many times as large as the received body the decoded one may be, from its second MiB on. None is
+                no limit.
+
+        Returns:
+            The message, or a stream that reads from it.
+
+        Raises:
+            HttpProtocolError: The coding is unknown, or its library is not installed. Its status is 415.
+            InvalidArgTypeError, OutOfRangeError: A limit is wrong.
+        """
+        transport = self._transport
+        if transport._decodes:
+            return self
+        return decoded_body(self, transport._body_limit() if limit is None else limit, max_ratio)
 
     def _whole(self) -> None:
         """End a message that has no body, without any event."""

@@ -3,6 +3,8 @@ from forebay._core.state.stream cimport Stream
 
 cdef class MessageTransport(Listener):
     cdef Stream _socket
+    cdef bint _decodes                   # it hands out bodies without their Content-Encoding
+    cdef object _body_limit(self)
     cdef object _body_wanted(self, object incoming)
     cdef object _listeners_changed(self, object incoming)
     cdef object _incoming_closed(self, object incoming, object error)

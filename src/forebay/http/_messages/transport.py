@@ -13,6 +13,12 @@ class MessageTransport(Listener):
     """A connection as its messages use it. `_socket` is the underlying stream."""
 
     _socket: Duplex
+    #: Whether this decodes the bodies of its messages.
+    _decodes: bool
+
+    def _body_limit(self) -> int | None:
+        """Return the most bytes that a body may have; None for no limit."""
+        return None
 
     def _body_wanted(self, incoming: Any) -> None:
         """Note that the program reads the body of ``incoming``."""

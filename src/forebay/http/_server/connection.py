@@ -130,7 +130,9 @@ class ServerConnection(RequestReceiver):
         """Handle an exception of a handler: respond if possible, and report the exception unless the peer caused it."""
         over = self._gone or self._response is not response
         status = 500
-        if isinstance(error, HttpError) and (error is request._s_errored or error is self._failed):
+        if isinstance(error, HttpError) and (
+            error is request._s_errored or error is self._failed or error is request._coding_error
+        ):
             # The peer caused the error, and the handler only met it.
             status = error.status
         elif not (isinstance(error, (StreamError, ConnectionError)) and self._was_left(response, error)):

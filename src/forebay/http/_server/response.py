@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,10 +11,12 @@ from forebay.errors import InvalidArgTypeError, InvalidHeaderError
 from forebay.http._messages import constants as k
 from forebay.http._messages.header_checks import check_name, check_value
 from forebay.http._messages.outgoing import Outgoing, date_line
+from forebay.http._server.compressed_response import compressed_body
 from forebay.http._server.send_file import send_file
 
 if TYPE_CHECKING:
     from forebay._system.paths import StrPath
+    from forebay.http._messages.bodies import WritableBody
     from forebay.http._messages.headers import HeaderFields, HeaderValue
     from forebay.http._messages.incoming import ServerRequest
     from forebay.http._server.send_file import SendFile
@@ -150,6 +152,29 @@ class ServerResponse(Outgoing):
             HeadersSentError, InvalidArgTypeError: As for `forebay.http.send_file`.
         """
         return send_file(self, path, root=root, content_type=content_type, throttle=throttle)
+
+    def compressed(self, codings: Sequence[str] | None = None, *, level: int | None = None) -> WritableBody:
+        """Return a stream that compresses the body on its way: ``await pipeline(source, response.compressed())``.
+
+        It takes the coding that the client's Accept-Encoding prefers, and sets Content-Encoding and Vary; an ETag becomes a weak
+        one. Set the status and the other header fields before. The response itself is returned, and the body leaves as it is, if
+        the client accepts no coding, in answer to HEAD, with status 204, 205, 206 or 304, with ``Cache-Control:
+        no-transform``, with a Content-Encoding, and for types that are compressed already or that are event streams.
+
+        Args:
+            codings: Those to choose from, the preferred one first: ``zstd``, ``br``, ``gzip`` and ``deflate``, which is also what
+                None stands for. One whose library is not installed is left out.
+            level: As for `forebay.codecs.compress`.
+
+        Returns:
+            The stream that takes the body.
+
+        Raises:
+            HeadersSentError: The head was sent.
+            InvalidArgTypeError, InvalidArgValueError, OutOfRangeError: An argument is wrong.
+        """
+        self._refuse_if_fixed("compressed")
+        return compressed_body(self, codings, level)
 
     def _first_line(self) -> Any:
         return first_line(self.status_code, self.status_message)

@@ -116,16 +116,20 @@ def compose(*stages: Any) -> Duplex[Any, Any]:
             raise InvalidArgValueError(f"stage {index} must be readable, got {stage!r}")
         if index > 0 and not _can_write(stage):
             raise InvalidArgValueError(f"stage {index} must be writable, got {stage!r}")
-    return _Composed(members)
+    return Composed(members)
 
 
-class _Composed(Composite):
-    def __init__(self, members: list[Any]) -> None:
+class Composed(Composite):
+    """The stream that `compose` returns. ``default_encoding`` is that of ``str`` chunks that are written."""
+
+    def __init__(self, members: list[Any], default_encoding: str | None = None) -> None:
         flow = pipeline(*members)
         flow._inner = True
         head = members[0]
         last = flow.stream
-        super().__init__(head if _can_write(head) else None, last if _can_read(last) else None)
+        super().__init__(
+            head if _can_write(head) else None, last if _can_read(last) else None, default_encoding
+        )
         self._last = last
         flow.add_done_callback(self._flow_done)
         if self._head is not None:

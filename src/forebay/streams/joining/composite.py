@@ -12,7 +12,7 @@ from forebay.streams.joining.relay import Relay
 class Composite(Relay):
     """A Duplex that writes to ``head`` and reads from ``tail``; either may be None."""
 
-    def __init__(self, head: Any, tail: Any) -> None:
+    def __init__(self, head: Any, tail: Any, default_encoding: str | None = None) -> None:
         self._head = head
         self._drain: Completion | None = None
         self._finishing: Completion | None = None
@@ -24,6 +24,7 @@ class Composite(Relay):
             writable=head is not None,
             readable_object_mode=tail is not None and tail.readable_object_mode,
             writable_object_mode=head is not None and head.writable_object_mode,
+            default_encoding=default_encoding,
         )
         if head is not None:
             head.on("drain", self._on_drain)

@@ -8,7 +8,7 @@ import stat
 
 import pytest
 
-from forebay import backend
+from forebay import backend, codecs
 from forebay.cli import main
 from support.command import digest, loaded_by, noise, temporary_files
 
@@ -33,6 +33,35 @@ def source(tmp_path):
     path = tmp_path / "source"
     path.write_bytes(noise(300_000))
     return path
+
+
+# ---- compression
+
+
+@pytest.mark.parametrize("extension", ["gz", "zst", "xz", "bz2", "lz4", "br", "zz"])
+def test_compressed_by_the_name_and_back(copy, tmp_path, extension):
+    try:
+        codecs.compress(f".{extension}")
+    except ImportError as missing:
+        pytest.skip(str(missing))
+    data = b"again and again " * 20_000
+    (tmp_path / "source").write_bytes(data)
+    packed = tmp_path / f"packed.{extension}"
+    status, _, err = copy(tmp_path / "source", packed, "--compress", "auto")
+    assert (status, err) == (0, "")
+    assert packed.stat().st_size < len(data) // 10
+    assert copy(packed, tmp_path / "again", "--decompress")[0] == 0
+    assert (tmp_path / "again").read_bytes() == data
+
+
+def test_compressed_to_a_format_with_a_name(copy, tmp_path, source):
+    assert copy(source, tmp_path / "packed", "--compress", "gzip")[0] == 0
+    assert gzip.decompress((tmp_path / "packed").read_bytes()) == source.read_bytes()
+    status, _, err = copy(source, tmp_path / "packed", "--compress", "auto")
+    assert (status, "the name does not tell the format" in err) == (2, True)
+    status, _, err = copy(source, tmp_path / "target", "--decompress")
+    assert (status, "the format of the data is not known" in err) == (1, True)
+    assert not (tmp_path / "target").exists()
 
 
 # ---- the bytes
@@ -339,6 +368,8 @@ def test_damaged_gzip(copy, tmp_path, atomic):
         (["copy", "a", "b", "c"], "unrecognized"),
         (["fly", "a", "b"], "invalid choice"),
         (["copy", "a", "b", "--gzip", "--gunzip"], "not allowed with"),
+        (["copy", "a", "b", "--gzip", "--compress", "xz"], "not allowed with"),
+        (["copy", "a", "b", "--compress", "zip"], "there is no format 'zip'"),
         (["copy", "a", "b", "--throttle", "0"], "is not a rate"),
         (["copy", "a", "b", "--throttle", "fast"], "is not a size such as"),
         (["copy", "a", "b", "--high-water-mark", "-1"], "is not a size such as"),

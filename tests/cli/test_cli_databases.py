@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import json
+import lzma
 import os
 import signal
 import subprocess
@@ -255,6 +256,23 @@ def test_standard_input_and_output(make):
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert target_of(database) == [(1, "x"), (2, None)]
+
+
+@pytest.mark.parametrize("ending", ["", ".gz", ".xz", ".bz2"])
+def test_the_name_tells_the_compression(make, tmp_path, ending):
+    database = make("sqlite")
+    (tmp_path / "rows.csv").write_bytes(b"id,name\n1,x\n2,y\n")
+    target = f"{database.url}?table=target"
+    assert forebay("copy", tmp_path / "rows.csv", target).returncode == 0
+    file = tmp_path / f"out.csv{ending}"
+    assert forebay("copy", target, file).returncode == 0
+    assert (file.read_bytes()[:2] == b"id") == (ending == "")
+    for option in ((), ("--decompress",) if ending else ()):
+        assert forebay("copy", file, target, *option).returncode == 0
+    done = forebay("copy", target, "-", "--format", "csv", "--compress", "xz")
+    assert lzma.decompress(done.stdout).count(b"\n") == 7
+    assert forebay("copy", "-", target, "--format", "csv", "--decompress", input=done.stdout).returncode == 0
+    assert len(target_of(database)) == 12
 
 
 def test_progress_has_rows(make):

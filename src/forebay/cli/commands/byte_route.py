@@ -63,14 +63,40 @@ class ByteRoute:
         read_mark = _READ_MARK if self.args.high_water_mark is None else self.mark
         add("read", await self.source.open(read_mark, signal))
 
-    def add_coder(self, add: Callable[[str, Any], None], name: str) -> None:
-        """Add the stage of `forebay.codecs` with this name."""
+    def add_coder(self, add: Callable[[str, Any], None], coding: str) -> None:
+        """Add a stage: the name of a function of `forebay.codecs`, "compress FORMAT" or "decompress FORMAT"."""
         from forebay import codecs
 
+        verb, _, format = coding.partition(" ")
         try:
-            add(name, getattr(codecs, name)(high_water_mark=self.mark))
+            if verb == "compress":
+                stage: Any = codecs.compress(
+                    self._format_by_name(self.target, format), high_water_mark=self.mark
+                )
+                verb = stage.format
+            elif verb == "decompress":
+                stage = codecs.decompress(format or self._detected(), high_water_mark=self.mark)
+            else:
+                stage = getattr(codecs, verb)(high_water_mark=self.mark)
         except ImportError as error:
             raise Failure(str(error)) from None
+        add(verb, stage)
+
+    @staticmethod
+    def _format_by_name(end: Any, format: str) -> str:
+        from forebay import codecs
+
+        found = codecs.format_of(_path_of(end.name)) if format == "auto" else format
+        if found is None:
+            raise Failure(f"{end.name}: the name does not tell the format; give --compress one", 2)
+        return found
+
+    def _detected(self) -> str:
+        """Return the format for --decompress: by the first bytes, or by the name if no bytes show it."""
+        from forebay import codecs
+
+        found = codecs.format_of(_path_of(self.source.name))
+        return found if found == "brotli" else "auto"
 
     def add_hash(self, add: Callable[[str, Any], None]) -> None:
         name = self.args.hash
@@ -88,3 +114,8 @@ class ByteRoute:
 
     async def open_target(self, add: Callable[[str, Any], None], signal: AbortSignal) -> None:
         add("write", await self.target.open(self.mark, self.source.permissions, signal))
+
+
+def _path_of(name: str) -> str:
+    """Return the path in a URL, or the path itself."""
+    return name.partition("?")[0] if "://" in name else name

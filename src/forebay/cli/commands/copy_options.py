@@ -6,7 +6,7 @@ import argparse
 
 from forebay.cli.output.units import parse_rate, parse_size
 
-__all__ = ["FORMATS", "FOR_ONE", "FOR_ROWS", "FOR_TREES", "add_arguments"]
+__all__ = ["FORMATS", "FOR_ONE", "FOR_ROWS", "FOR_TREES", "add_arguments", "option_of"]
 
 #: What ``--format`` may be.
 FORMATS = ("csv", "tsv", "jsonl", "ndjson", "json")
@@ -24,6 +24,8 @@ _CODINGS = {
     "zstd": "compress to zstd on the way",
     "unzstd": "decompress zstd on the way",
 }
+# What ``--compress`` may be; auto is the format that the extension of DST stands for.
+_COMPRESSIONS = ("auto", "gzip", "zstd", "xz", "bz2", "lz4", "brotli", "deflate")
 #: The options that only a copy from or to a database has.
 FOR_ROWS = ("query", "format", "header", "null", "batch")
 #: The options that only the copy of one file has.
@@ -41,6 +43,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     coding = parser.add_mutually_exclusive_group()
     for name, what in _CODINGS.items():
         coding.add_argument(f"--{name}", dest="coding", action="store_const", const=name, help=what)
+    coding.add_argument(
+        "--compress",
+        dest="coding",
+        metavar="FORMAT",
+        type=_compression,
+        help=f"compress on the way: {', '.join(_COMPRESSIONS[1:])}, or auto for the extension of DST",
+    )
+    coding.add_argument(
+        "--decompress",
+        dest="coding",
+        action="store_const",
+        const="decompress",
+        help="decompress on the way, whatever the format is",
+    )
     add(
         "--throttle",
         metavar="RATE",
@@ -87,7 +103,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rows(
         "--format",
         choices=FORMATS,
-        help="the format of the file (default: by its name, also before .gz and .zst)",
+        help="the format of the file (default: by its name, also before .gz, .zst and the like)",
     )
     rows(
         "--header",
@@ -101,6 +117,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_count,
         help="the rows of one trip to the database, at most (default: 1000)",
     )
+
+
+def option_of(name: str, args: argparse.Namespace) -> str:
+    """Return the option behind an attribute of ``args``, for messages."""
+    return str(args.coding).partition(" ")[0] if name == "coding" else name.replace("_", "-")
+
+
+def _compression(text: str) -> str:
+    if text not in _COMPRESSIONS:
+        raise argparse.ArgumentTypeError(
+            f"there is no format {text!r}; the formats are {', '.join(_COMPRESSIONS)}"
+        )
+    return f"compress {text}"
 
 
 def _hash_name(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from forebay import sql
 from forebay._core.abort import AbortSignal
 from forebay.cli.commands.byte_route import ByteRoute
+from forebay.cli.commands.copy_options import option_of
 from forebay.cli.endpoints.column_values import ColumnValues, columns_statement, forms_of
 from forebay.cli.endpoints.databases import DatabaseSource, DatabaseTarget
 from forebay.cli.endpoints.formats import RowFormat, format_of
@@ -30,9 +31,9 @@ __all__ = ["RowRoute"]
 
 Add = Callable[[str, Any], None]
 
-_COMPRESS = ("gzip", "zstd")
-_DECOMPRESS = {"gzip": "gunzip", "zstd": "unzstd"}
-_CODINGS = {"gzip": "gzip", "gunzip": "gzip", "zstd": "zstd", "unzstd": "zstd"}
+_COMPRESS = ("gzip", "zstd", "compress")
+# The format behind an option; that of --decompress is found by the name, or by the first bytes.
+_CODINGS = {"gzip": "gzip", "gunzip": "gzip", "zstd": "zstd", "unzstd": "zstd", "decompress": "auto"}
 # What the text of NULL is in CSV, where that is not for PostgreSQL to say.
 _NULLS = {"duckdb": ""}
 # Types with a higher number are not the same in another database.
@@ -58,11 +59,12 @@ class RowRoute(ByteRoute):
         args = self.args
         if args.hash and not self._to_file:
             raise Failure("--hash is for bytes that are written, and a table takes rows", 2)
-        if args.coding and (args.coding in _COMPRESS) != self._to_file:
-            raise Failure(f"--{args.coding} does not fit: a database has no compressed rows", 2)
+        option = option_of("coding", args)
+        if args.coding and (option in _COMPRESS) != self._to_file:
+            raise Failure(f"--{option} does not fit: a database has no compressed rows", 2)
         file = self.source if self._from_file else self.target if self._to_file else None
         if file is not None:
-            coding = None if args.coding is None else _CODINGS[args.coding]
+            coding = None if args.coding is None else _CODINGS.get(option) or args.coding.partition(" ")[2]
             self._format = format_of(file.name, args.format, coding)
             if not self._format.is_csv:
                 self._refuse(("null", "header"), "CSV")
@@ -76,8 +78,7 @@ class RowRoute(ByteRoute):
     def _refuse(self, names: tuple[str, ...], what: str) -> None:
         for name in names:
             if getattr(self.args, name) is not None:
-                option = self.args.coding if name == "coding" else name
-                raise Failure(f"--{option} is for {what}", 2)
+                raise Failure(f"--{option_of(name, self.args)} is for {what}", 2)
 
     @property
     def counts_input(self) -> bool:
@@ -141,7 +142,7 @@ class RowRoute(ByteRoute):
             self._add_query(add)
             self._add_writer(add, format)
         if format.compression is not None:
-            self.add_coder(add, format.compression)
+            self.add_coder(add, f"compress {format.compression}")
         self.add_hash(add)
         self.add_throttle(add)
         await self.open_target(add, signal)
@@ -177,7 +178,7 @@ class RowRoute(ByteRoute):
         await self.open_source(add, signal)
         self.add_throttle(add)
         if format.compression is not None:
-            self.add_coder(add, _DECOMPRESS[format.compression])
+            self.add_coder(add, f"decompress {format.compression}")
         to_postgres = self.target.kind == "postgres"
         if format.is_csv and to_postgres:
             header = "columns" if self._has_header else False

@@ -11,7 +11,7 @@ import sys
 from time import monotonic
 
 from forebay._system.tree_copy import MOST_JOBS, TreeCopy, usual_jobs
-from forebay.cli.commands.copy_options import FOR_ONE
+from forebay.cli.commands.copy_options import FOR_ONE, option_of
 from forebay.cli.output.failure import Failure, complain, in_one_line
 from forebay.cli.output.tree_summary import TreeSummary
 from forebay.cli.signals import Caught
@@ -36,8 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Copy; return the exit status. Raises Failure."""
     for name in FOR_ONE:
         if getattr(args, name) is not None:
-            option = args.coding if name == "coding" else name.replace("_", "-")
-            raise Failure(f"--{option} is for the copy of one file, without -r", 2)
+            raise Failure(f"--{option_of(name, args)} is for the copy of one file, without -r", 2)
     for end in (args.source, args.target):
         if end == "-" or "://" in end:
             raise Failure(f"{end}: -r copies folders of this machine", 2)

@@ -9,7 +9,14 @@ from forebay.cli.output.failure import Failure
 
 __all__ = ["RowFormat", "format_of"]
 
-_COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+_COMPRESSIONS = {
+    ".gz": "gzip",
+    ".zst": "zstd",
+    ".xz": "xz",
+    ".bz2": "bz2",
+    ".lz4": "lz4",
+    ".br": "brotli",
+}
 _SAME = {"ndjson": "jsonl"}
 
 
@@ -19,7 +26,7 @@ class RowFormat:
 
     #: "csv", "tsv", "jsonl" (one object a line) or "json" (one array of objects).
     name: str
-    #: None, "gzip" or "zstd".
+    #: A format of `forebay.codecs`, "auto" for what the first bytes show, or None.
     compression: str | None
 
     @property
@@ -48,7 +55,7 @@ def format_of(name: str, given: str | None, coding: str | None) -> RowFormat:
     for suffix, found in _COMPRESSIONS.items():
         if path.endswith(suffix):
             path = path.removesuffix(suffix)
-            compression = coding or found
+            compression = found if coding in (None, "auto") else coding
     _, dot, suffix = path.rpartition("/")[2].rpartition(".")
     kind = given or (suffix if dot and suffix in FORMATS else None)
     if kind is None:

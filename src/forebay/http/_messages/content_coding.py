@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from forebay.codecs import Decompressor
 from forebay.codecs._arguments import check_limits
@@ -13,10 +13,6 @@ from forebay.codecs._detection import find_format
 from forebay.codecs._format import Format
 from forebay.errors import DamagedDataError, ExpansionLimitError, HttpProtocolError, TruncatedDataError
 from forebay.streams.joining.compose import compose
-
-if TYPE_CHECKING:
-    from forebay.http._messages.incoming import Incoming
-    from forebay.streams.readable import Readable
 
 __all__ = ["acceptable_codings", "decoded_body", "decoders", "format_of_coding"]
 
@@ -47,14 +43,14 @@ def acceptable_codings() -> str:
     return ", ".join(coding for coding in ("gzip", "deflate", "br", "zstd") if format_of_coding(coding))
 
 
-def codings_of(message: Incoming) -> list[str]:
+def codings_of(message: Any) -> list[str]:
     """Return the codings of a body, in the order in which they were applied."""
     values = message.headers.get_all("content-encoding")
     names = [name.strip().lower() for value in values for name in value.split(",")]
     return [name for name in names if name and name != "identity"]
 
 
-def decoders(message: Incoming, limit: int | None, max_ratio: float | None) -> list[Decompressor]:
+def decoders(message: Any, limit: int | None, max_ratio: float | None) -> list[Decompressor]:
     """Return the stages that decode the body of ``message``; none if it has no coding.
 
     Raises:
@@ -79,7 +75,7 @@ def decoders(message: Incoming, limit: int | None, max_ratio: float | None) -> l
     return stages
 
 
-def decoded_body(message: Incoming, limit: int | None, max_ratio: float | None) -> Readable[bytes]:
+def decoded_body(message: Any, limit: int | None, max_ratio: float | None) -> Any:
     """Return the body of ``message`` without its codings: the message itself if it has none."""
     check_limits(limit, max_ratio, _WINDOW)
     stages: list[Any] = decoders(message, limit, max_ratio)
@@ -89,7 +85,7 @@ def decoded_body(message: Incoming, limit: int | None, max_ratio: float | None) 
 class _BodyDecoder(Decoder):
     """A decoder whose errors are those of the peer that sent ``message``."""
 
-    message: Incoming
+    message: Any
 
     def step(self, chunks: Iterable[Any], room: int) -> tuple[bytes, bool]:
         try:
@@ -112,7 +108,7 @@ class _BodyDecoder(Decoder):
         return _noted(self.message, f"the body is not what its Content-Encoding says: {error}", 400)
 
 
-def _noted(message: Incoming, text: str, status: int) -> HttpProtocolError:
+def _noted(message: Any, text: str, status: int) -> HttpProtocolError:
     """Return the error, which the message keeps: a server answers with its status."""
     error = HttpProtocolError(text, status)
     message._coding_error = error

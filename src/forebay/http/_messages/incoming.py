@@ -93,7 +93,10 @@ class Incoming(ReadableBody):
         transport = self._transport
         if transport._decodes:
             return self
-        return decoded_body(self, transport._body_limit() if limit is None else limit, max_ratio)
+        if limit is None:
+            limit = transport._body_limit()
+        body: Readable[bytes] = decoded_body(self, limit, max_ratio)
+        return body
 
     def _whole(self) -> None:
         """End a message that has no body, without any event."""

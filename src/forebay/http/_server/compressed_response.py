@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from forebay.codecs import Compressor
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
 from forebay.http._messages.content_coding import format_of_coding
 from forebay.http._server.content_encodings import accepted_encodings
-from forebay.streams.joining.compose import Composed
-
-if TYPE_CHECKING:
-    from forebay.http._messages.bodies import WritableBody
-    from forebay.http._server.response import ServerResponse
+from forebay.streams.joining.compose import compose_for_text
 
 __all__ = ["compressed_body"]
 
@@ -42,9 +38,7 @@ _PACKED_TYPES = frozenset(
 )
 
 
-def compressed_body(
-    response: ServerResponse, codings: Sequence[str] | None, level: int | None
-) -> WritableBody:
+def compressed_body(response: Any, codings: Sequence[str] | None, level: int | None) -> Any:
     """Set the header fields, and return the stream that takes the body: the response, or a compressor in front of it."""
     offered = _checked(codings)
     # Ask first: these raise if the head was sent.
@@ -59,8 +53,7 @@ def compressed_body(
         if found is not None:
             compressor = Compressor(found, level, 1, response.writable_high_water_mark, None)
             _announce(response, coding)
-            body: Any = Composed([compressor, response], "utf8")
-            return body  # type: ignore[no-any-return]
+            return compose_for_text(compressor, response)
     return response
 
 
@@ -75,7 +68,7 @@ def _checked(codings: object) -> Sequence[str]:
     return codings
 
 
-def _is_fit(response: ServerResponse) -> bool:
+def _is_fit(response: Any) -> bool:
     """Return whether a body of this response may be compressed and is worth it."""
     if response.status_code in _UNFIT_STATUSES or response.has_header("content-range"):
         return False
@@ -88,14 +81,14 @@ def _is_fit(response: ServerResponse) -> bool:
     return kind.startswith(_FIT_TYPES) or not (kind.startswith(_UNFIT_TYPES) or kind in _PACKED_TYPES)
 
 
-def _add_vary(response: ServerResponse) -> None:
+def _add_vary(response: Any) -> None:
     before = _field(response, "vary")
     names = {name.strip().lower() for name in before.split(",")}
     if not names & {"*", "accept-encoding"}:
         response.set_header("Vary", f"{before}, Accept-Encoding" if before else "Accept-Encoding")
 
 
-def _announce(response: ServerResponse, coding: str) -> None:
+def _announce(response: Any, coding: str) -> None:
     response.set_header("Content-Encoding", coding)
     # These are those of the body before it was compressed.
     response.remove_header("Content-Length")
@@ -105,6 +98,6 @@ def _announce(response: ServerResponse, coding: str) -> None:
         response.set_header("ETag", f"W/{tag}")
 
 
-def _field(response: ServerResponse, name: str) -> str:
+def _field(response: Any, name: str) -> str:
     value = response.get_header(name)
     return "" if value is None else ", ".join(value) if isinstance(value, list) else str(value)

@@ -174,7 +174,8 @@ class ServerResponse(Outgoing):
             InvalidArgTypeError, InvalidArgValueError, OutOfRangeError: An argument is wrong.
         """
         self._refuse_if_fixed("compressed")
-        return compressed_body(self, codings, level)
+        body: WritableBody = compressed_body(self, codings, level)
+        return body
 
     def _first_line(self) -> Any:
         return first_line(self.status_code, self.status_message)

@@ -116,12 +116,15 @@ def compose(*stages: Any) -> Duplex[Any, Any]:
             raise InvalidArgValueError(f"stage {index} must be readable, got {stage!r}")
         if index > 0 and not _can_write(stage):
             raise InvalidArgValueError(f"stage {index} must be writable, got {stage!r}")
-    return Composed(members)
+    return _Composed(members)
 
 
-class Composed(Composite):
-    """The stream that `compose` returns. ``default_encoding`` is that of ``str`` chunks that are written."""
+def compose_for_text(*stages: Any) -> Duplex[Any, Any]:
+    """Compose streams as `compose` does; ``str`` chunks that are written are encoded in UTF-8."""
+    return _Composed(list(stages), "utf8")
 
+
+class _Composed(Composite):
     def __init__(self, members: list[Any], default_encoding: str | None = None) -> None:
         flow = pipeline(*members)
         flow._inner = True

@@ -6,6 +6,10 @@ from the Python exception that a Python program would catch.
 
 from __future__ import annotations
 
+import shlex
+import signal
+from collections.abc import Sequence
+
 __all__ = [
     "AbortError",
     "AlreadyConnectedError",
@@ -34,6 +38,7 @@ __all__ = [
     "NullChunkError",
     "OutOfRangeError",
     "PrematureCloseError",
+    "ProcessError",
     "PushAfterEofError",
     "RecordError",
     "ServerAlreadyListeningError",
@@ -48,6 +53,10 @@ __all__ = [
     "WriteAfterEndError",
     "WrongLoopError",
 ]
+
+
+# The longest part of a message that comes from outside.
+_MOST_CHARACTERS = 300
 
 
 class StreamError(Exception):
@@ -324,6 +333,52 @@ class ConnectionBusyError(StreamError, RuntimeError):
     """A stream needs a database connection that another stream uses."""
 
     code = "ERR_CONNECTION_BUSY"
+
+
+class ProcessError(StreamError):
+    """A program failed: it exited with a status that is not accepted, or a signal ended it.
+
+    ``status`` is the exit status, None if a signal ended the program. ``signal`` is the name of that signal, such as
+    "SIGKILL", or None. If both are None, the status is unknown, because other code has taken it.
+
+    Args:
+        command: The program and its arguments.
+        returncode: The exit status, or the negative number of the signal; None if it is unknown.
+        stderr: The end of the program's standard error, at most 8 KiB; empty if it was not read.
+    """
+
+    code = "ERR_PROCESS_FAILED"
+
+    def __init__(self, command: Sequence[str], returncode: int | None, stderr: bytes = b"") -> None:
+        self.command = tuple(command)
+        self.returncode = returncode
+        self.status = returncode if returncode is None or returncode >= 0 else None
+        self.signal = None if returncode is None or returncode >= 0 else _signal_name(-returncode)
+        self.stderr = stderr
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        if self.signal is not None:
+            how = f"was ended by {self.signal}"
+        elif self.status is not None:
+            how = f"exited with status {self.status}"
+        else:
+            how = "exited, and other code took its status"
+        said = self.stderr.decode("utf-8", "replace").strip()
+        last = said.splitlines()[-1] if said else ""
+        return f"{_shortened(shlex.join(self.command))} {how}{': ' if last else ''}{_shortened(last)}"
+
+
+def _shortened(text: str) -> str:
+    """Return a text of at most 300 characters."""
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 1]}…"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 class RecordError(StreamError, ValueError):

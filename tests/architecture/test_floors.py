@@ -30,6 +30,7 @@ FLOORS = {
     "throttle": 4,
     "asyncio": 5,
     "net": 5,
+    "process": 5,
     "sql": 5,
     "adapters": 6,
     "http": 6,

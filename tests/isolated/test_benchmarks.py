@@ -107,6 +107,16 @@ def test_versus_cp(tmp_path):
     assert list(tmp_path.iterdir()) == [stored]
 
 
+def test_versus_shell(tmp_path):
+    stored = tmp_path / "results.json"
+    done = run_benchmarks(".versus_shell", "--quick", "--dir", str(tmp_path), "--json", str(stored))
+    assert_done(done)
+    rows = rows_of(stored)
+    assert [row["side"] for row in rows] == ["forebay", "the shell"] * 4
+    assert all(row["ratio"]["median"] > 0 for row in rows[1::2])
+    assert list(tmp_path.iterdir()) == [stored]
+
+
 def test_versus_python(tmp_path):
     stored = tmp_path / "results.json"
     arguments = ["--quick", "--only", "file-copy block=65536", "--size", "200kB"]

@@ -18,8 +18,9 @@ from forebay import (
     net,
     pipeline,
 )
+from forebay._system import file_sender
 from forebay._system.syscalls import in_memory
-from forebay.net._direct import file_to_socket, socket_to_file
+from forebay.net._direct import socket_to_file
 from forebay.net._direct.socket_to_socket import PIPE_BYTES
 from support.sockets import HOST, Peer, closed, errors_of, note, pair, payload, received, serving, until
 
@@ -41,13 +42,13 @@ def file(tmp_path):
 def trips(monkeypatch):
     """The trips of files into sockets."""
     made = []
-    begin = file_to_socket.FileToSocket.__init__
+    begin = file_sender.FileSender.__init__
 
     def noted(self, *args):
         made.append(self)
         begin(self, *args)
 
-    monkeypatch.setattr(file_to_socket.FileToSocket, "__init__", noted)
+    monkeypatch.setattr(file_sender.FileSender, "__init__", noted)
     return made
 
 
@@ -272,16 +273,16 @@ def test_uncached_file_is_loaded_by_a_worker(run, file, trips, monkeypatch):
             assert await received(client) == DATA
 
     fetched = []
-    fetch = file_to_socket._fetch
+    fetch = file_sender._fetch
 
     def noted(opened, at):
         fetched.append(at)
         return fetch(opened, at)
 
-    monkeypatch.setattr(file_to_socket, "_fetch", noted)
-    monkeypatch.setattr(file_to_socket, "in_memory", lambda *args: 0)
+    monkeypatch.setattr(file_sender, "_fetch", noted)
+    monkeypatch.setattr(file_sender, "in_memory", lambda *args: 0)
     run(main)
-    assert len(fetched) >= SIZE // file_to_socket._FETCH_BYTES
+    assert len(fetched) >= SIZE // file_sender._FETCH_BYTES
 
 
 @pytest.mark.parametrize("offset", [0, 1, 4095, 131_071, 5_000_000])
@@ -312,9 +313,9 @@ def test_transfer_to_a_fast_peer_returns_to_the_loop(run, file, trips, monkeypat
         async with sending(file, (0, HOST)) as server, net.connect(server.port, HOST) as client:
             assert await received(client) == DATA
 
-    monkeypatch.setattr(file_to_socket, "_SLICE_BYTES", 10_000)
-    monkeypatch.setattr(file_to_socket, "_TURN_BYTES", 100_000)
-    monkeypatch.setattr(file_to_socket, "_TRANSFER_SECONDS", 0.0)
+    monkeypatch.setattr(file_sender, "_SLICE_BYTES", 10_000)
+    monkeypatch.setattr(file_sender, "_TURN_BYTES", 100_000)
+    monkeypatch.setattr(file_sender, "_TRANSFER_SECONDS", 0.0)
     run(main)
     assert len(trips) >= SIZE // 200_000
 

@@ -246,6 +246,11 @@ class AbortController:
         self.signal._abort(reason)
 
 
+#: Emitted by a writable stream that needs no more input, with the `Left` that its sources are destroyed with. Such a stream has
+#: ``_left_input``, and ends itself afterwards.
+LEFT_EVENT = "forebay:left"
+
+
 class Left(AbortError):
     """The reader of a stream left before its end: by choice, or because it failed."""
 

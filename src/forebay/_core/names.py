@@ -8,7 +8,7 @@ from typing import Any
 _MADE_BY = dict.fromkeys(("FromIterator", "FromAsync", "Whole"), "Readable.from_()")
 # Public names of internal classes that users do not know.
 _INNER = {"FromIterator", "FromAsync", "Whole", "OperatorStream", "FlatMapStream", "Composite", "Relay"}
-_INNER |= {"Incoming", "Outgoing", "ReadableBody", "WritableBody"}
+_INNER |= {"Incoming", "Outgoing", "ReadableBody", "WritableBody", "LeavesInput", "Feeding"}
 # Classes whose repr is the one of all streams.
 _STREAM = "forebay._core.state.stream"
 

@@ -11,7 +11,7 @@ import os
 import stat
 import warnings
 from asyncio import AbstractEventLoop
-from functools import partial
+from functools import cache, partial
 
 from forebay._system.atomic_replace import Replacement
 from forebay._system.cleanup import run_all
@@ -34,9 +34,10 @@ def named(error: OSError, path: str | bytes | None) -> OSError:
 class OpenFile:
     """One file of one stream, from before the open until its descriptor is closed exactly once.
 
-    ``owned``: close the descriptor at the end. ``given``: the caller's descriptor, or None. ``seekable``: bytes have fixed
-    offsets, so they may be read ahead and read again. ``append``: every write goes to the end. ``sparse``: the file has holes,
-    and the descriptor's position may be moved to find them. ``published``: an atomic file has replaced its target.
+    ``owned``: close the descriptor at the end. ``given``: the caller's descriptor, or None. ``discards``: it is the null device.
+    ``seekable``: bytes have fixed offsets, so they may be read ahead and read again. ``append``: every write goes to the end.
+    ``sparse``: the file has holes, and the descriptor's position may be moved to find them. ``published``: an atomic file has
+    replaced its target.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class OpenFile:
         self.owned = owned
         self.interrupt = Interrupt(loop)
         self.regular = False
+        self.discards = False
         self.seekable = False
         self.append = False
         self.sparse = False
@@ -121,6 +123,7 @@ class OpenFile:
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), self.path)
         self.regular = stat.S_ISREG(status.st_mode)
+        self.discards = stat.S_ISCHR(status.st_mode) and status.st_rdev == _null_device()
         self.seekable = self.regular or stat.S_ISBLK(status.st_mode)
         self.size = status.st_size
         # st_blocks counts blocks of 512 bytes, whatever the block size of the file system is.
@@ -206,6 +209,15 @@ class OpenFile:
         if not self._loop.is_closed():
             warnings.warn(f"unclosed file stream on {self.path or self.fd!r}", ResourceWarning, stacklevel=2)
         self.discard()
+
+
+@cache
+def _null_device() -> int:
+    """Return the number of the null device; -1 if there is none."""
+    try:
+        return os.stat(os.devnull).st_rdev
+    except OSError:
+        return -1
 
 
 def _nothing() -> None:

@@ -276,6 +276,11 @@ class WriteStream(Writable[BytesIn_contra], DirectTarget, Generic[BytesIn_contra
         )
 
     @property
+    def _takes_pipes(self) -> bool:
+        """Whether the kernel can move the content of a pipe here without waiting: to a regular file or the null device."""
+        return self._s_takes_more() and (self._file.regular or self._file.discards)
+
+    @property
     def _busy(self) -> bool:
         """Whether the stream will become free by itself: it opens the file, or writes its chunks."""
         return self._s_takes_more() and (

@@ -18,6 +18,8 @@ from forebay._core.scheduling.ticks import next_tick
 from forebay._core.waiting.aclose import GivenUp
 from forebay._system.cleanup import run_all
 from forebay._system.direct_transfer import DirectTarget, TargetOwner, Transfer
+from forebay._system.file_sender import FileSender
+from forebay._system.syscalls import sendfile
 from forebay.errors import (
     AlreadyConnectedError,
     InvalidArgTypeError,
@@ -29,7 +31,6 @@ from forebay.fs._write_stream import WriteStream
 from forebay.net._address import Lookup, family_of, host_of, parse_place, port_of, readable_address
 from forebay.net._channel import Channel
 from forebay.net._connect_attempt import ConnectAttempt
-from forebay.net._direct.file_to_socket import FileToSocket
 from forebay.net._direct.kernel_path import KernelPath
 from forebay.net._idle_timeout import IdleTimeout
 from forebay.net._tls import Secure
@@ -476,7 +477,7 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
         pass
 
     def _transfer(self, transfer: Transfer) -> None:
-        FileToSocket(self._channel, transfer)
+        FileSender(self._channel, transfer, sendfile)
 
     def _stop_transfer(self) -> None:
         if self._channel.owner is not None:

@@ -33,6 +33,7 @@ cdef class Lifecycle(HookOwner):
     cdef bint _s_is_late(self) except -1
     cdef object _s_check_started(self)
     cdef object _s_check_loop(self, object what)
+    cdef bint _s_fail_at_end(self) except -1
     cdef object _s_tell_error(self, object error)
     cdef object _s_hook_error(self, object name, object hook, object error)
     @cython.locals(queue=TickQueue)

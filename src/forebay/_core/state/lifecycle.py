@@ -282,6 +282,13 @@ class Lifecycle(HookOwner):
         else:
             self._s_emit_error(error)
 
+    def _s_fail_at_end(self) -> bool:
+        """Fail with the error that takes the place of the end, if there is one. Return whether there is."""
+        error = self._s_find("end_error")
+        if error is not None:
+            self._s_fail(error, False)
+        return error is not None
+
     def _s_tell_error(self, error: Any) -> None:
         """Emit 'error'. Without a listener the error goes to the loop's exception handler."""
         if self._s_count("error"):

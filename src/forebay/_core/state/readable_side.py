@@ -423,6 +423,8 @@ class ReadableSide(ReadableBuffer):
     def _r_emit_end(self) -> None:
         if self._s_errored is not None or self._s_close_emitted or self._r_end_emitted or self._r_length:
             return
+        if self._s_fail_at_end():
+            return
         self._r_end_emitted = True
         self._s_emit0("end")
         if self._s_writable and not self._s_half_open and not self._r_writable_done():

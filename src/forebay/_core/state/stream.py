@@ -99,9 +99,16 @@ class Stream(TransformSide):
         """Let ``refusal()`` return the error of a write after end(). If it returns None, the ordinary error applies."""
         self._s_keep("refusal", refusal)
 
+    def _r_end_with(self, error: BaseException) -> None:
+        """Fail with ``error`` when everything that is buffered was read."""
+        self._s_keep("end_error", error)
+        self._r_push(None, None)
+
     def _s_read_side_done(self) -> bool:
         return bool(
-            self._s_errored is None and (self._r_end_emitted or (self._r_ended and self._r_length == 0))
+            self._s_errored is None
+            and (self._r_end_emitted or (self._r_ended and self._r_length == 0))
+            and self._s_find("end_error") is None
         )
 
     def _s_read_rest(self) -> Any:

@@ -9,8 +9,9 @@ from forebay.errors import InvalidArgValueError, MissingArgsError
 from forebay.streams.blocking.file_objects import with_files
 from forebay.streams.duplex import Duplex
 from forebay.streams.joining.composite import Composite
-from forebay.streams.joining.duplexify import destroy_quietly, duplex_from
+from forebay.streams.joining.duplexify import duplex_from
 from forebay.streams.joining.pipeline import Pipeline, pipeline
+from forebay.streams.joining.relay import destroy_quietly
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
@@ -149,6 +150,14 @@ class _Composed(Composite):
         self._inner_done(error)
         if alone:
             self.destroy()
+        elif error is None and self._source is not None and not self.destroyed:
+            # The flow is done when everything is written to the last stage, whose output goes on.
+            finished(self._source, writable=False).add_done_callback(self._tail_done)
+
+    def _tail_done(self, watch: Any) -> None:
+        error = watch.exception()
+        if error is not None:
+            self.destroy(error)
 
     def _destroy_inner(self, error: BaseException | None) -> None:
         destroy_quietly(self._last, error)

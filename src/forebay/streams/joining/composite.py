@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from forebay._core.abort import LEFT_EVENT, Left
 from forebay._core.state.completion import Completion
 from forebay.errors import AbortError
-from forebay.streams.joining.relay import Relay
+from forebay.streams.joining.leaving import LeavesInput
+from forebay.streams.joining.relay import Relay, destroy_quietly
 
 
-class Composite(Relay):
+class Composite(LeavesInput, Relay):
     """A Duplex that writes to ``head`` and reads from ``tail``; either may be None."""
 
     def __init__(self, head: Any, tail: Any, default_encoding: str | None = None) -> None:
@@ -28,11 +30,18 @@ class Composite(Relay):
         )
         if head is not None:
             head.on("drain", self._on_drain)
+            if hasattr(head, "_left_input"):
+                self._note_sources()
+                head.on(LEFT_EVENT, self._head_left)
         if tail is not None:
             self._relay(tail)
 
+    def _head_left(self, left: Left) -> None:
+        self._on_drain()
+        self._leave_input(left)
+
     def _write(self, chunk: Any) -> Completion | None:
-        if self._head.write(chunk):
+        if self._left_input is not None or self._head.write(chunk):
             return None
         self._drain = Completion()
         return self._drain
@@ -73,6 +82,8 @@ class Composite(Relay):
         self._starved = False
         self._drain = self._finishing = None
         if self._over:
+            # The output of the last stage may go on after the others are done.
+            destroy_quietly(self._source, error)
             return None
         self._close = close = Completion()
         self._destroy_inner(error if error is not None else AbortError())

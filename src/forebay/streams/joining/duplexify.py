@@ -18,7 +18,7 @@ from forebay.errors import AbortError, InvalidArgTypeError, InvalidReturnValueEr
 from forebay.streams.blocking.file_objects import file_stream, is_file
 from forebay.streams.duplex import Duplex
 from forebay.streams.joining.composite import Composite
-from forebay.streams.joining.relay import Relay
+from forebay.streams.joining.relay import Relay, destroy_quietly, handled
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
@@ -66,17 +66,6 @@ async def _one(awaitable: Any) -> AsyncIterator[Any]:
     value = await awaitable
     if value is not None:
         yield value
-
-
-def destroy_quietly(stream: Any, error: BaseException | None) -> None:
-    """Destroy a stream without a report; another part reports the error."""
-    if stream is not None and not stream.destroyed:
-        stream.on("error", _handled)
-        stream.destroy(error)
-
-
-def _handled(error: BaseException) -> None:
-    """Do nothing with the error: the outer stream reports it."""
 
 
 class _Pair(Composite):
@@ -215,7 +204,7 @@ class _FromFunction(Relay):
         if not self.destroyed and not self._input.close():
             self._left = Left()
             # Leaving is not an error to report; the waiting writer gets it.
-            self.on("error", _handled)
+            self.on("error", handled)
             self._input.refuse(self._left)
             self.destroy(self._left)
 

@@ -10,7 +10,7 @@ from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, overload
 
-from forebay._core.abort import AbortSignal, Left, abort_error, checked_signal
+from forebay._core.abort import LEFT_EVENT, AbortSignal, Left, abort_error, checked_signal
 from forebay._core.names import stream_name
 from forebay._core.representation import represent
 from forebay._core.scheduling.hook_runner import is_awaitable
@@ -21,7 +21,6 @@ from forebay._core.waiting.finished import Finished, finished
 from forebay._system.direct_transfer import DirectTarget
 from forebay.errors import (
     AbortError,
-    InvalidReturnValueError,
     MissingArgsError,
     PrematureCloseError,
     UnableToPipeError,
@@ -39,7 +38,7 @@ from forebay.streams.joining.async_iterable import (
     write_each,
 )
 from forebay.streams.joining.destroyer import Destroyer
-from forebay.streams.joining.stage_checks import check_stages
+from forebay.streams.joining.stage_checks import FunctionResult, can_read, check_stages, wrong_return
 from forebay.streams.readable import Readable
 from forebay.streams.transform import PassThrough
 from forebay.streams.writable import Writable
@@ -58,6 +57,8 @@ if TYPE_CHECKING:
     _R = TypeVar("_R", default=None)
 
 _NOTE = "in stage "
+# Attributes with the error of a stage that was left, or that needs no more input.
+_LEFT_NAMES = ("_left", "_left_input")
 _CLOSED = "a stage was closed before its source had ended"
 
 
@@ -81,6 +82,8 @@ class Pipeline(Operation[Result_co], Flow):
         self._last_cleanup: list[Callable[[], object]] = []
         # Those that are at work.
         self._tasks: set[asyncio.Task[None]] = set()
+        # Those whose stream needs no more input.
+        self._leaving: set[asyncio.Task[None]] = set()
         # The sources of the functions after the last stream; all streams that are read by functions.
         self._feeds: list[Any] = []
         self._read_by_functions: list[Any] = []
@@ -156,7 +159,7 @@ class Pipeline(Operation[Result_co], Flow):
             return stage
         made = stage()
         if not isinstance(made, (Iterable, AsyncIterable)):
-            raise _wrong_return(0, "an iterable or async iterable", made)
+            raise wrong_return(0, "an iterable or async iterable", made)
         return made
 
     def _call(self, stage: Callable[..., Any], current: Any, index: int, is_last: bool) -> Any:
@@ -167,10 +170,10 @@ class Pipeline(Operation[Result_co], Flow):
         made = stage(source)
         if not is_last:
             if not isinstance(made, AsyncIterable):
-                raise _wrong_return(index, "an async iterable", made)
+                raise wrong_return(index, "an async iterable", made)
             return made
         # A last stage that is a function has a stream for its outcome all the same.
-        end = _Result(object_mode=True) if is_awaitable(made) else PassThrough(object_mode=True)
+        end = FunctionResult(object_mode=True) if is_awaitable(made) else PassThrough(object_mode=True)
         if is_awaitable(made):
             self._open += 1
             task = self._spawn(self._await_last(made, end, self._feeds))
@@ -181,7 +184,7 @@ class Pipeline(Operation[Result_co], Flow):
             self._open += 1
             self._spawn(self._pump(made, end, self._feeds, index))
         else:
-            raise _wrong_return(index, "an awaitable or async iterable", made)
+            raise wrong_return(index, "an awaitable or async iterable", made)
         destroyer = Destroyer(end, False, True)
         self._destroyers.append(destroyer)
         self._last_cleanup.append(destroyer.forget)
@@ -194,7 +197,7 @@ class Pipeline(Operation[Result_co], Flow):
             return
         reading = index < len(self.stages) - 1
         # The program reads the output of the last stage, and gets its errors after the pipeline is done.
-        goes_on = not reading and isinstance(stream, Readable) and _can_read(stream)
+        goes_on = not reading and isinstance(stream, Readable) and can_read(stream)
         if reading or self._end:
             destroyer = Destroyer(stream, reading, index > 0)
             self._destroyers.append(destroyer)
@@ -204,7 +207,7 @@ class Pipeline(Operation[Result_co], Flow):
         def failed(error: BaseException) -> None:
             self._place(error, index)
             if not isinstance(error, (AbortError, PrematureCloseError)):
-                self._report(error)
+                self._finish(error)
 
         stream.on("error", failed)
         if goes_on:
@@ -224,7 +227,7 @@ class Pipeline(Operation[Result_co], Flow):
         ended = False
 
         def closed() -> None:
-            if not ended and not self._has_left(dest.errored):
+            if not ended and not self._was_left(dest):
                 self._finish(self._place(PrematureCloseError(_CLOSED), index))
 
         def end_dest(*_: Any) -> None:
@@ -251,6 +254,8 @@ class Pipeline(Operation[Result_co], Flow):
             done = UnableToPipeError(f"{stream_name(dest)} has finished and is closed")
             next_tick(self._finish, self._place(done, index))
         dest.on("close", closed)
+        if hasattr(dest, "_left_input"):
+            dest.on(LEFT_EVENT, source.destroy)
         source.pipe(dest, end=False)
         if not end:
             self._finish(None)
@@ -261,7 +266,7 @@ class Pipeline(Operation[Result_co], Flow):
         finished(source, writable=False).add_done_callback(read)
         watch = finished(dest, readable=False)
         watch.add_done_callback(written)
-        if is_last and isinstance(dest, Readable) and _can_read(dest):
+        if is_last and isinstance(dest, Readable) and can_read(dest):
             self._last_cleanup.append(watch.cancel)
 
     async def _await_last(self, awaitable: Any, end: Any, feeds: list[Any]) -> None:
@@ -281,7 +286,7 @@ class Pipeline(Operation[Result_co], Flow):
         feeds = [*feeds, items]
         error, _ = await self._run(lambda: self._write_all(items, stream, feeds, index), feeds)
         self._place(error, index - 1 if stream is self.stages[index] else index)
-        if self._has_left(stream.errored) and isinstance(error, (Left, asyncio.CancelledError)):
+        if self._was_left(stream) and isinstance(error, (Left, asyncio.CancelledError)):
             error = None
         self._finish(error)
 
@@ -301,7 +306,9 @@ class Pipeline(Operation[Result_co], Flow):
             value = await work()
         except asyncio.CancelledError as caught:
             error = self._first_error or caught
-            if error is caught and task.cancelling():
+            if task in self._leaving and task.uncancel() == 0:
+                error = None
+            elif error is caught and task.cancelling():
                 self._give_up_all()
         except Exception as caught:
             error = caught
@@ -311,7 +318,7 @@ class Pipeline(Operation[Result_co], Flow):
         for feed in reversed(feeds):
             try:
                 if isinstance(feed, Readable):
-                    if error is None:
+                    if error is None or isinstance(error, Left):
                         self._give_up(feed)
                 elif hasattr(feed, "aclose") and not getattr(feed, "ag_running", False):
                     await feed.aclose()
@@ -329,8 +336,12 @@ class Pipeline(Operation[Result_co], Flow):
         """Return whether a stream was destroyed because its reading function stopped. The pipeline does not fail then."""
         return isinstance(error, Left) and (
             any(stream.errored is error for stream in self._read_by_functions)
-            or any(getattr(stage, "_left", None) is error for stage in self.stages)
+            or any(getattr(stage, name, None) is error for stage in self.stages for name in _LEFT_NAMES)
         )
+
+    def _was_left(self, stream: Any) -> bool:
+        """Return whether a stream needs no more input."""
+        return getattr(stream, "_left_input", None) is not None or self._has_left(stream.errored)
 
     async def _write_all(self, items: Any, stream: Any, feeds: list[Any], index: int) -> None:
         """Write an async iterable or `PlainItems`, and wait when `write` returns False."""
@@ -338,6 +349,13 @@ class Pipeline(Operation[Result_co], Flow):
         task = asyncio.current_task()
         assert task is not None
         watch.add_done_callback(lambda done: task.cancel() if self._has_left(done.exception()) else None)
+
+        def leave(_: Any) -> None:
+            self._leaving.add(task)
+            task.cancel()
+
+        if hasattr(stream, "_left_input"):
+            stream.on(LEFT_EVENT, leave)
         try:
             iterator = items if isinstance(items, PlainItems) else aiter(items)
             feeds.append(iterator)
@@ -350,11 +368,14 @@ class Pipeline(Operation[Result_co], Flow):
                 stream.end()
                 await watch
         finally:
+            stream.off(LEFT_EVENT, leave)
             watch.cancel()
             watch.mark_handled()
 
     def _write(self, stream: Any, index: int, chunk: Any) -> bool:
         if stream.writable_ended:
+            if self._was_left(stream):
+                raise Left
             error = WriteAfterEndError(f"{stream_name(stream)} was ended before all was written to it")
             self._place(error, index)
             raise error
@@ -384,19 +405,15 @@ class Pipeline(Operation[Result_co], Flow):
         if error is not None and not isinstance(error, (AbortError, asyncio.CancelledError)):
             notes = getattr(error, "__notes__", ())
             if not any(str(note).startswith(_NOTE) for note in notes):
+                name = stream_name(self.stages[index])
                 with suppress(Exception):
-                    error.add_note(
-                        f"{_NOTE}{index + 1} of {len(self.stages)}: {stream_name(self.stages[index])}"
-                    )
+                    error.add_note(f"{_NOTE}{index + 1} of {len(self.stages)}: {name}")
         return error
 
     def _finish(self, error: BaseException | None = None) -> None:
         """Note that one of the awaited parts is done."""
         self._open -= 1
         self._conclude(error, self._open == 0)
-
-    def _report(self, error: BaseException) -> None:
-        self._finish(error)
 
     def _abort(self) -> None:
         assert self._outer is not None
@@ -435,23 +452,6 @@ class Pipeline(Operation[Result_co], Flow):
             self._give_up_all()
         self.mark_handled()
         self._conclude(AbortError(), False)
-
-
-class _Result(PassThrough[Any]):
-    """The output of the last function as a stream. It is the pipeline's own result and does not have to be delivered."""
-
-    def _s_unfinished(self) -> None:
-        return None
-
-
-def _wrong_return(index: int, wanted: str, made: Any) -> InvalidReturnValueError:
-    if isinstance(made, CoroutineType):
-        made.close()
-    return InvalidReturnValueError(f"stage {index} must return {wanted}, got {made!r}")
-
-
-def _can_read(stream: Any) -> bool:
-    return bool(stream._s_has_side(True) and stream.readable and not stream.readable_ended)
 
 
 @overload

@@ -38,3 +38,14 @@ class Relay(Duplex):
 
     def _on_end(self) -> None:
         self.push(None)
+
+
+def destroy_quietly(stream: Any, error: BaseException | None) -> None:
+    """Destroy a stream without a report; another part reports the error."""
+    if stream is not None and not stream.destroyed:
+        stream.on("error", handled)
+        stream.destroy(error)
+
+
+def handled(error: BaseException) -> None:
+    """Do nothing with the error: the outer stream reports it."""

@@ -1,16 +1,18 @@
-"""Checks of the stages of a pipeline before it starts."""
+"""Checks of the stages of a pipeline, before it starts and of what functions return."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
+from types import CoroutineType
 from typing import Any
 
 from forebay._core.scheduling.hook_runner import is_awaitable
 from forebay._core.state.stream import Stream
 from forebay._core.usage_errors import hint, is_class
-from forebay.errors import InvalidArgTypeError
+from forebay.errors import InvalidArgTypeError, InvalidReturnValueError
 from forebay.streams.blocking.file_objects import is_file, is_text
 from forebay.streams.readable import Readable
+from forebay.streams.transform import PassThrough
 from forebay.streams.writable import Writable
 
 
@@ -62,3 +64,22 @@ def _takes_bytes(stage: Any) -> bool:
 
 def _can_iterate(source: Any) -> bool:
     return isinstance(source, (Iterable, AsyncIterable)) or is_awaitable(source)
+
+
+class FunctionResult(PassThrough[Any]):
+    """The output of the last function as a stream. It is the pipeline's own result and does not have to be delivered."""
+
+    def _s_unfinished(self) -> None:
+        return None
+
+
+def wrong_return(index: int, wanted: str, made: Any) -> InvalidReturnValueError:
+    """Return the error of a function that is stage ``index`` and returned something else than ``wanted``."""
+    if isinstance(made, CoroutineType):
+        made.close()
+    return InvalidReturnValueError(f"stage {index} must return {wanted}, got {made!r}")
+
+
+def can_read(stream: Any) -> bool:
+    """Return whether there is more to read from a stage."""
+    return bool(stream._s_has_side(True) and stream.readable and not stream.readable_ended)

@@ -1,23 +1,21 @@
-"""A file to a socket by ``sendfile``: the loop's thread sends cached bytes, and a worker loads the rest."""
+"""A file to a socket or a pipe inside the kernel: the loop's thread sends cached bytes, and a worker loads the rest."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from forebay._system.direct_transfer import Transfer
 from forebay._system.kernel_copy import Moved
 from forebay._system.open_file import OpenFile
-from forebay._system.syscalls import in_memory, sendfile
+from forebay._system.syscalls import in_memory
 
-if TYPE_CHECKING:
-    from forebay.net._channel import Channel
-
-__all__ = ["FileToSocket"]
+__all__ = ["FileSender"]
 
 #: Bytes that one call sends at most.
 _SLICE_BYTES = 2 * 1024 * 1024
@@ -33,11 +31,33 @@ _TURN_BYTES = 2 * 1024 * 1024
 _TRANSFER_SECONDS = 0.25
 
 
-class FileToSocket:
-    """One transfer of a file's bytes to a socket."""
+class Destination(Protocol):
+    """A descriptor that does not block, and that has one owner at a time."""
 
-    def __init__(self, channel: Channel, transfer: Transfer) -> None:
-        self._channel = channel
+    fd: int
+
+    def acquire(self, owner: Any) -> None:
+        """Let ``owner`` send. Other writes wait."""
+
+    def wait_writable(self) -> None:
+        """Call the owner's ``writable()`` when the descriptor accepts more."""
+
+    def count_out(self, size: int) -> None:
+        """Count bytes that the owner has sent."""
+
+
+class FileSender:
+    """One transfer of a file's bytes to a descriptor.
+
+    ``move(dest, source, offset, size)`` is the system call. It returns the number of bytes, 0 at the end of the file and -1 if
+    it would block.
+    """
+
+    def __init__(
+        self, dest: Destination, transfer: Transfer, move: Callable[[int, int, int, int], int]
+    ) -> None:
+        self._dest = dest
+        self._move = move
         self._transfer = transfer
         self._loop = asyncio.get_running_loop()
         self._moved = 0
@@ -47,7 +67,7 @@ class FileToSocket:
         self._stop_at = sys.maxsize if transfer.limit is None else transfer.start + transfer.limit
         self._known = transfer.start
         self._began = monotonic()
-        channel.acquire(self)
+        dest.acquire(self)
         self._step()
 
     def stop(self) -> None:
@@ -55,11 +75,11 @@ class FileToSocket:
         self._end(False, False)
 
     def writable(self) -> None:
-        """Send more: the socket accepts data."""
+        """Send more: the destination accepts data."""
         self._step()
 
     def dest_gone(self) -> None:
-        """End the transfer: the socket is destroyed."""
+        """End the transfer: the destination is destroyed."""
         self._end(False, True)
 
     def _end(self, ended: bool, failed: bool) -> None:
@@ -84,7 +104,7 @@ class FileToSocket:
                     return
             size = min(upto, self._known) - at
             try:
-                taken = sendfile(self._channel.fd, file, at, size)
+                taken = self._move(self._dest.fd, file, at, size)
             except OSError:
                 self._end(False, True)
                 return
@@ -93,11 +113,11 @@ class FileToSocket:
                 return
             if taken > 0:
                 self._moved += taken
-                self._channel.count_out(taken)
+                self._dest.count_out(taken)
             turn += taken
             if taken < size:
                 try:
-                    self._channel.wait_writable()
+                    self._dest.wait_writable()
                 except OSError:
                     self._end(False, True)
                     return
@@ -119,7 +139,7 @@ class FileToSocket:
             # The ordinary path reports the same error.
             self._end(False, True)
             return
-        # At the end of the file there is nothing to load, and sendfile reports the end.
+        # At the end of the file there is nothing to load, and the system call reports the end.
         self._known = max(self._known, at + max(size, 1))
         self._step()
 

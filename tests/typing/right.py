@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar, assert_type
@@ -311,6 +312,9 @@ async def reading() -> None:
     assert_type(numbers.map(str), Readable[str])
     assert_type(numbers.map(in_words, concurrency=4), Readable[str])
     assert_type(numbers.map(lambda number: number / 2), Readable[float])
+    with ThreadPoolExecutor() as pool:
+        assert_type(numbers.map(str, executor=pool, ordered=False, window=9, chunk=50), Readable[str])
+        await numbers.for_each(print, executor=pool, concurrency=4)
     assert_type(numbers.filter(lambda number: number > 2).tap(print), Readable[int])
     assert_type(numbers.filter(is_str), Readable[str])
     assert_type(numbers.flat_map(digits), Readable[str])

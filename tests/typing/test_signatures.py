@@ -129,7 +129,10 @@ def test_no_signature_hides_its_parameters():
             "forebay.Readable",
             "read, destroy, construct, high_water_mark, object_mode, encoding, signal, auto_destroy, emit_close",
         ),
-        ("forebay.Readable.map", "self, fn, concurrency, high_water_mark, signal"),
+        (
+            "forebay.Readable.map",
+            "self, fn, concurrency, high_water_mark, signal, executor, ordered, window, chunk",
+        ),
         ("forebay.Readable.reduce", "self, fn, initial, signal"),
         ("forebay.Readable.push", "self, chunk, encoding"),
         ("forebay.Readable.pipe", "self, dest, end"),

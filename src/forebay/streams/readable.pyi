@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable
+from concurrent.futures import Executor
 from types import TracebackType
 from typing import Any, Generic, Self, TypedDict, TypeGuard, TypeVar, Unpack, overload
 
@@ -134,62 +135,90 @@ class Readable(Stream, Generic[Out_co]):
         self,
         fn: Callable[[Out_co], Awaitable[_A]],
         *,
-        concurrency: int = 1,
+        concurrency: int | None = None,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> Readable[_A]: ...
     @overload
     def map(
         self,
         fn: Callable[[Out_co], _A],
         *,
-        concurrency: int = 1,
+        concurrency: int | None = None,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> Readable[_A]: ...
     @overload
     def filter(
         self,
         fn: Callable[[Out_co], TypeGuard[_A]],
         *,
-        concurrency: int = 1,
+        concurrency: int | None = None,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> Readable[_A]: ...
     @overload
     def filter(
         self,
         fn: Callable[[Out_co], object],
         *,
-        concurrency: int = 1,
+        concurrency: int | None = None,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> Readable[Out_co]: ...
     def tap(
         self,
         fn: Callable[[Out_co], object],
         *,
-        concurrency: int = 1,
+        concurrency: int | None = None,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> Readable[Out_co]: ...
     @overload
     def flat_map(
         self,
         fn: Callable[[Out_co], Awaitable[Iterable[_A] | AsyncIterable[_A]]],
         *,
-        concurrency: int = 1,
+        concurrency: int | None = None,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> Readable[_A]: ...
     @overload
     def flat_map(
         self,
         fn: Callable[[Out_co], Iterable[_A] | AsyncIterable[_A]],
         *,
-        concurrency: int = 1,
+        concurrency: int | None = None,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> Readable[_A]: ...
     def take(self, count: int, *, signal: AbortSignal | None = None) -> Readable[Out_co]: ...
     def drop(self, count: int, *, signal: AbortSignal | None = None) -> Readable[Out_co]: ...
@@ -247,9 +276,13 @@ class Readable(Stream, Generic[Out_co]):
         self,
         fn: Callable[[Out_co], object],
         *,
-        concurrency: int = 1,
+        concurrency: int | None = None,
         high_water_mark: int | None = None,
         signal: AbortSignal | None = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> None: ...
     @overload
     async def reduce(

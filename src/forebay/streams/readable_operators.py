@@ -9,6 +9,7 @@ from forebay.streams import late_binding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+    from concurrent.futures import Executor
 
     from forebay._core.abort import AbortSignal
     from forebay.streams.generics import Fn, Readable, Signal
@@ -20,35 +21,68 @@ class ReadableOperators(Stream):
     # ---- operators that return a stream
 
     def map(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+        self,
+        fn: Fn,
+        *,
+        concurrency: int | None = None,
+        high_water_mark: int | None = None,
+        signal: Signal = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> Readable:
         """Return a Readable of ``fn(chunk)`` for every chunk, in order.
 
         Lazy: the source is not read until the result is. An exception of ``fn`` fails the result, and so does a result of None
         (NullChunkError).
 
+        With an executor the calls run in its threads, processes or interpreters. The stream does not shut the executor down. If
+        the stream is destroyed, it cancels the calls that have not begun and does not wait for those that run. An executor that
+        breaks, because a process was killed, fails the stream.
+
         Args:
-            fn: A plain or an ``async`` function of a chunk.
-            concurrency: How many calls may run at once.
-            high_water_mark: How many further results may wait, by default ``concurrency - 1``.
+            fn: A plain or an ``async`` function of a chunk. With an executor it is a plain one; processes have to be able to
+                pickle it, its argument and its result.
+            concurrency: How many calls may run at once. None is 1; with an executor twice the number of its workers. With
+                ``chunk`` it counts submissions.
+            high_water_mark: The same as ``window``, by the name in Node.
             signal: An AbortSignal that ends the stream.
+            executor: A `concurrent.futures.Executor`, or an object with a ``submit`` like it, such as
+                ``dask_client.get_executor()``.
+            ordered: Whether the results are in the order of the chunks. False gives each when it is there.
+            window: How many finished results may wait for their turn or for the reader, besides the calls that run. None is
+                ``concurrency - 1``; with an executor ``2 * concurrency``. With ``chunk`` it counts submissions.
+            chunk: How many items go to the executor in one submission. A source that has fewer at the moment does not hold them
+                back while the workers are idle.
 
         Returns:
             The stream.
 
         Raises:
             InvalidArgTypeError: ``fn`` cannot be called, or an option has the wrong type.
+            InvalidArgValueError: There is a ``chunk`` and no executor.
             OutOfRangeError: An option is out of range.
         """
-        return late_binding.operators.map_(self, fn, concurrency, high_water_mark, signal)
+        calls = (concurrency, high_water_mark, signal, executor, ordered, window, chunk)
+        return late_binding.operators.map_(self, fn, late_binding.operators.Calls(*calls))
 
     def filter(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+        self,
+        fn: Fn,
+        *,
+        concurrency: int | None = None,
+        high_water_mark: int | None = None,
+        signal: Signal = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> Readable:
         """Return a Readable of the chunks for which ``fn(chunk)`` is true.
 
         Args:
-            fn, concurrency, high_water_mark, signal: As for `map`.
+            fn, concurrency, high_water_mark, signal, executor, ordered, window, chunk: As for `map`.
 
         Returns:
             The stream.
@@ -56,15 +90,25 @@ class ReadableOperators(Stream):
         Raises:
             InvalidArgTypeError, OutOfRangeError: As for `map`.
         """
-        return late_binding.operators.filter_(self, fn, concurrency, high_water_mark, signal)
+        calls = (concurrency, high_water_mark, signal, executor, ordered, window, chunk)
+        return late_binding.operators.filter_(self, fn, late_binding.operators.Calls(*calls))
 
     def tap(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+        self,
+        fn: Fn,
+        *,
+        concurrency: int | None = None,
+        high_water_mark: int | None = None,
+        signal: Signal = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> Readable:
         """Return a Readable of the same chunks; call ``fn(chunk)`` for each as it passes.
 
         Args:
-            fn, concurrency, high_water_mark, signal: As for `map`.
+            fn, concurrency, high_water_mark, signal, executor, ordered, window, chunk: As for `map`.
 
         Returns:
             The stream.
@@ -72,17 +116,27 @@ class ReadableOperators(Stream):
         Raises:
             InvalidArgTypeError, OutOfRangeError: As for `map`.
         """
-        return late_binding.operators.tap(self, fn, concurrency, high_water_mark, signal)
+        calls = (concurrency, high_water_mark, signal, executor, ordered, window, chunk)
+        return late_binding.operators.tap(self, fn, late_binding.operators.Calls(*calls))
 
     def flat_map(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+        self,
+        fn: Fn,
+        *,
+        concurrency: int | None = None,
+        high_water_mark: int | None = None,
+        signal: Signal = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> Readable:
         """Return a Readable of the items of the iterables that ``fn(chunk)`` returns.
 
         Args:
             fn: A plain or an ``async`` function of a chunk. It returns an iterable or an async iterable, such as a stream. A
                 ``str`` or a bytes-like object counts as one item.
-            concurrency, high_water_mark, signal: As for `map`.
+            concurrency, high_water_mark, signal, executor, ordered, window, chunk: As for `map`.
 
         Returns:
             The stream.
@@ -90,7 +144,8 @@ class ReadableOperators(Stream):
         Raises:
             InvalidArgTypeError, OutOfRangeError: As for `map`.
         """
-        return late_binding.operators.flat_map(self, fn, concurrency, high_water_mark, signal)
+        calls = (concurrency, high_water_mark, signal, executor, ordered, window, chunk)
+        return late_binding.operators.flat_map(self, fn, late_binding.operators.Calls(*calls))
 
     def take(self, count: int, *, signal: Signal = None) -> Readable:
         """Return a Readable of the first ``count`` chunks. After them this stream is destroyed.
@@ -270,12 +325,21 @@ class ReadableOperators(Stream):
         return late_binding.operators.to_list(self, signal)
 
     def for_each(
-        self, fn: Fn, *, concurrency: int = 1, high_water_mark: int | None = None, signal: Signal = None
+        self,
+        fn: Fn,
+        *,
+        concurrency: int | None = None,
+        high_water_mark: int | None = None,
+        signal: Signal = None,
+        executor: Executor | None = None,
+        ordered: bool = True,
+        window: int | None = None,
+        chunk: int = 1,
     ) -> Coroutine[Any, Any, None]:
         """Call ``fn(chunk)`` for every chunk: ``await r.for_each(fn)``.
 
         Args:
-            fn, concurrency, high_water_mark, signal: As for `map`.
+            fn, concurrency, high_water_mark, signal, executor, ordered, window, chunk: As for `map`.
 
         Returns:
             An awaitable of None. It raises the error of ``fn`` or of the stream.
@@ -284,7 +348,8 @@ class ReadableOperators(Stream):
             InvalidArgTypeError, OutOfRangeError: As for `map`.
             AbortError: The signal was aborted.
         """
-        return late_binding.operators.for_each(self, fn, concurrency, high_water_mark, signal)
+        calls = (concurrency, high_water_mark, signal, executor, ordered, window, chunk)
+        return late_binding.operators.for_each(self, fn, late_binding.operators.Calls(*calls))
 
     def reduce(
         self, fn: Callable[[Any, Any], Any], initial: Any = ..., *, signal: AbortSignal | None = None

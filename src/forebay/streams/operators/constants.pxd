@@ -7,6 +7,7 @@ cdef enum:
     PAIR = 6
     TAKE_WHILE = 7
     DROP_WHILE = 8
+    FLAT_MAP = 9
     COLLECT = 10
     EACH = 11
     FIND = 12

@@ -10,6 +10,7 @@ DROP = 5
 PAIR = 6
 TAKE_WHILE = 7
 DROP_WHILE = 8
+FLAT_MAP = 9
 
 # Operators that give a value.
 COLLECT = 10

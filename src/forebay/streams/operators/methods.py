@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from forebay._core.abort import AbortSignal, checked_signal
 from forebay._core.seconds import check_seconds
 from forebay._core.usage_errors import checked_source
-from forebay.errors import InvalidArgTypeError, MissingArgsError, OutOfRangeError
+from forebay.errors import InvalidArgTypeError, InvalidArgValueError, MissingArgsError, OutOfRangeError
 from forebay.streams.operators import constants as k
+from forebay.streams.operators.executor_stream import ExecutorStream
 from forebay.streams.operators.operator_stream import (
     FlatMapStream,
     OperatorStream,
@@ -38,44 +39,64 @@ _LARGEST_READ = 1 << 30
 # ---- operators that return a stream
 
 
-def map_(
-    source: Any,
-    fn: Fn,
-    concurrency: int,
-    high_water_mark: int | None,
-    signal: AbortSignal | None,
-) -> OperatorStream:
-    return OperatorStream(source, k.MAP, fn, concurrency, high_water_mark, signal, 0)
+class Calls(NamedTuple):
+    """How the calls of a function are made: the options that `map` and others share."""
+
+    concurrency: int | None
+    high_water_mark: int | None
+    signal: AbortSignal | None
+    executor: Any
+    ordered: bool
+    window: int | None
+    chunk: int
 
 
-def filter_(
-    source: Any,
-    fn: Fn,
-    concurrency: int,
-    high_water_mark: int | None,
-    signal: AbortSignal | None,
-) -> OperatorStream:
-    return OperatorStream(source, k.FILTER, fn, concurrency, high_water_mark, signal, 0)
+def map_(source: Any, fn: Fn, calls: Calls) -> Readable:
+    return _called(source, k.MAP, fn, calls)
 
 
-def tap(
-    source: Any,
-    fn: Fn,
-    concurrency: int,
-    high_water_mark: int | None,
-    signal: AbortSignal | None,
-) -> OperatorStream:
-    return OperatorStream(source, k.TAP, fn, concurrency, high_water_mark, signal, 0)
+def filter_(source: Any, fn: Fn, calls: Calls) -> Readable:
+    return _called(source, k.FILTER, fn, calls)
 
 
-def flat_map(
-    source: Any,
-    fn: Fn,
-    concurrency: int,
-    high_water_mark: int | None,
-    signal: AbortSignal | None,
-) -> OperatorStream:
-    return FlatMapStream(source, k.MAP, fn, concurrency, high_water_mark, signal, 0)
+def tap(source: Any, fn: Fn, calls: Calls) -> Readable:
+    return _called(source, k.TAP, fn, calls)
+
+
+def flat_map(source: Any, fn: Fn, calls: Calls) -> Readable:
+    return _called(source, k.FLAT_MAP, fn, calls)
+
+
+def _called(source: Any, kind: int, fn: Fn, calls: Calls) -> Readable:
+    window = _window(calls)
+    if calls.executor is not None:
+        return ExecutorStream(
+            source,
+            kind,
+            fn,
+            calls.executor,
+            concurrency=calls.concurrency,
+            ordered=bool(calls.ordered),
+            window=window,
+            chunk=calls.chunk,
+            signal=calls.signal,
+        )
+    checked_int("chunk", calls.chunk, 1)
+    if calls.chunk != 1:
+        raise InvalidArgValueError(f"chunk={calls.chunk} needs an executor")
+    concurrency = 1 if calls.concurrency is None else calls.concurrency
+    make = FlatMapStream if kind == k.FLAT_MAP else OperatorStream
+    made = make(source, k.MAP if kind == k.FLAT_MAP else kind, fn, concurrency, window, calls.signal, 0)
+    if not calls.ordered:
+        made.give_unordered()
+    return made
+
+
+def _window(calls: Calls) -> int | None:
+    """The results that may wait: one number by two names, of which Node has the first."""
+    if calls.high_water_mark is not None and calls.window is not None:
+        raise InvalidArgValueError("give window or high_water_mark: they mean the same")
+    return calls.high_water_mark if calls.window is None else calls.window
 
 
 def take(source: Any, count: int, signal: AbortSignal | None) -> OperatorStream:
@@ -128,8 +149,8 @@ def rate(
 ) -> OperatorStream:
     limit = RateLimit("rate", bytes_per_second, items_per_second, burst)
     if limit.by_items:
-        return tap(source, limit.turn_of_item, 1, None, signal)
-    return flat_map(source, limit.pieces, 1, None, signal)
+        return OperatorStream(source, k.TAP, limit.turn_of_item, 1, None, signal, 0)
+    return FlatMapStream(source, k.MAP, limit.pieces, 1, None, signal, 0)
 
 
 # ---- operators that return a value
@@ -141,19 +162,13 @@ async def to_list(source: Any, signal: AbortSignal | None) -> list[Any]:
     return items
 
 
-async def for_each(
-    source: Any,
-    fn: Fn,
-    concurrency: int,
-    high_water_mark: int | None,
-    signal: AbortSignal | None,
-) -> None:
+async def for_each(source: Any, fn: Fn, calls: Calls) -> None:
     _callable("for_each", fn)
-    if _concurrent(concurrency, high_water_mark):
-        calls = OperatorStream(source, k.TAP, fn, concurrency, high_water_mark, None, 0)
-        await _drive(calls, Operator(k.COLLECT, _ignore, 0), signal)
+    if calls.executor is not None or _concurrent(calls.concurrency, _window(calls)):
+        made = _called(source, k.TAP, fn, calls._replace(signal=None))
+        await _drive(made, Operator(k.COLLECT, _ignore, 0), calls.signal)
     else:
-        await _drive(source, Operator(k.EACH, fn, 0), signal)
+        await _drive(source, Operator(k.EACH, fn, 0), calls.signal)
 
 
 async def reduce(source: Any, fn: Fn, initial: Any, signal: AbortSignal | None) -> Any:
@@ -224,6 +239,8 @@ def _callable(name: str, fn: Any) -> None:
 
 
 def _concurrent(concurrency: Any, high_water_mark: Any) -> bool:
+    if concurrency is None:
+        concurrency = 1
     checked_int("concurrency", concurrency, 1)
     if high_water_mark is not None:
         checked_int("high_water_mark", high_water_mark, 0)

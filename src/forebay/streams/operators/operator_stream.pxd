@@ -34,6 +34,8 @@ cdef class OperatorStream(Readable):
     cdef list _runners_made
     cdef list _free                 # runners that await nothing
     cdef Py_ssize_t _busy           # awaitables that are not done
+    cdef bint _unordered            # a result is given when it is there
+    cdef Py_ssize_t _done           # ... and so many are, at the front of the slots
     cpdef object _pump(self)
     @cython.locals(slot=Slot, stream=Stream)
     cdef object _work(self)

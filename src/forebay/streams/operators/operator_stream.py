@@ -91,6 +91,11 @@ class Slot:
             self._state = state
             stream._free.append(self._runner)
             stream._busy -= 1
+            if stream._unordered:
+                # Behind those that were done before it, and before those that are not.
+                stream._slots.remove(self)
+                stream._slots.insert(stream._done, self)
+                stream._done += 1
             stream._pump()
 
 
@@ -114,6 +119,8 @@ class OperatorStream(Readable):
     _runners_made: Any
     _free: Any
     _busy: int
+    _unordered: bool
+    _done: int
 
     def __init__(
         self,
@@ -139,8 +146,13 @@ class OperatorStream(Readable):
         self._puller = None
         self._started = self._driven = self._pumping = self._wanted = False
         self._slots = self._free = self._plain = None
-        self._busy = 0
+        self._busy = self._done = 0
+        self._unordered = False
         Readable.__init__(self, object_mode=True, high_water_mark=1)
+
+    def give_unordered(self) -> None:
+        """Give each result as soon as it is there."""
+        self._unordered = True
 
     # ---- taken apart by a reader
 
@@ -208,6 +220,8 @@ class OperatorStream(Readable):
                 slot = self._slots[0]
                 if slot._state != k.PENDING:
                     self._slots.popleft()
+                    if self._unordered:
+                        self._done -= 1
                     if slot._state == k.FAILED:
                         raise slot._value
                     self._wanted = self._give(slot._item, slot._value)
@@ -238,7 +252,7 @@ class OperatorStream(Readable):
                     self._await(item, value)
                     continue
                 self._plain = type(value)
-            if self._slots:
+            if self._slots and not self._unordered:
                 slot = Slot(None, item, None)
                 slot._value = value
                 slot._state = k.DONE

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from forebay._core.fields import give_defaults
 from forebay._core.listeners import Listener
 from forebay.streams.duplex import Duplex
 
@@ -40,3 +41,6 @@ class MessageTransport(Listener):
 
     def _handler_done(self, outgoing: Any, error: Any) -> None:
         """Note that the async handler that makes ``outgoing`` has ended."""
+
+
+give_defaults(MessageTransport)

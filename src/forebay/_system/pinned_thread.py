@@ -53,6 +53,13 @@ class PinnedThread:
         self._jobs.put((job, future))
         return future
 
+    def wait_idle(self, seconds: float) -> None:
+        """Wait until the calls that were given to the thread are done, at most some seconds."""
+        if self._thread is not None and not self.ended:
+            idle = threading.Event()
+            self.run(idle.set)
+            idle.wait(seconds)
+
     def end(self) -> None:
         """End the thread after the calls that were given to it. `join` waits for its end."""
         if self.ended:

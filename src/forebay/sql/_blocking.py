@@ -48,6 +48,8 @@ T = TypeVar("T")
 THREAD_NAME = "forebay-sql"
 #: Seconds after which a call is interrupted once more.
 INTERRUPT_SECONDS = 0.05
+# How long destroy() waits for the running call of a driver whose connection must not be closed meanwhile.
+_PAUSE_SECONDS = 0.02
 # A thread that has nothing to do ends within microseconds.
 _JOIN_SECONDS = 0.05
 
@@ -118,6 +120,8 @@ class BlockingSession(ABC):
     takes_batches = False
     #: Whether `interrupt` itself waits for the server. Then it is called in a worker.
     interrupt_blocks = False
+    #: Whether the interpreter crashes if the program closes the connection during a call. Its calls are short.
+    crashes_if_closed = False
     #: Whether a transaction survives that a write in it is interrupted. Otherwise writes come to their end.
     write_is_interruptible = True
 
@@ -314,7 +318,9 @@ class ThreadSession(Session):
 
     def _interrupt(self) -> asyncio.Future[None] | None:
         if not self.blocking.interrupt_blocks:
-            self.blocking.interrupt()
+            # The program may have closed the connection.
+            with contextlib.suppress(Exception):
+                self.blocking.interrupt()
             return None
         loop = asyncio.get_running_loop()
         interrupted: asyncio.Future[None] = loop.create_future()
@@ -392,6 +398,11 @@ class ThreadSession(Session):
         self.blocking.sever()
         await asyncio.wait([closed := self._thread.run(self.blocking.close)])
         _heard(closed)
+
+    def pause(self) -> None:
+        """See `Session.pause`."""
+        if self.blocking.crashes_if_closed:
+            self._thread.wait_idle(_PAUSE_SECONDS)
 
     def terminate(self) -> None:
         """Interrupt the running call. The thread closes the connection after it."""

@@ -201,6 +201,8 @@ class ConnectionUse:
             self._stopped = True
             if self._call is not None:
                 self._call.cancel()
+                if self._session is not None and not self.is_own:
+                    self._session.pause()
 
     def close(
         self, error: BaseException | None, wind_up: Callable[[], Awaitable[None]] | None, whole: bool

@@ -225,6 +225,10 @@ class Session(ABC):
         """Note that the connection was opened for the stream: no transaction of a program is open in it."""
         return
 
+    def pause(self) -> None:
+        """The stream is being destroyed, and the program may close the connection next: wait a moment for the running call."""
+        return
+
     async def settle(self) -> None:
         """After a call was cancelled: wait until the state of the transaction is known."""
         return

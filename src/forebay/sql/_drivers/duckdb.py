@@ -55,6 +55,7 @@ class DuckdbSession(WholeTransactionSession):
     """A connection of DuckDB."""
 
     driver = "DuckDB"
+    crashes_if_closed = True
     takes_batches = True
 
     def __init__(self, connection: Any) -> None:

@@ -52,6 +52,7 @@ class SqliteSession(BlockingSession):
     """A connection of sqlite3."""
 
     driver = "sqlite3"
+    crashes_if_closed = True
     # An INSERT that is interrupted rolls the whole transaction back, also what the program did in it before the stream.
     write_is_interruptible = False
 

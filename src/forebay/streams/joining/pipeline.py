@@ -14,10 +14,10 @@ from forebay._core.abort import LEFT_EVENT, AbortSignal, Left, abort_error, chec
 from forebay._core.names import stream_name
 from forebay._core.representation import represent
 from forebay._core.scheduling.hook_runner import is_awaitable
-from forebay._core.scheduling.operation import Operation
 from forebay._core.scheduling.ticks import current_queue, next_tick
 from forebay._core.unfinished import Flow, give_up, shutting_down
 from forebay._core.waiting.finished import Finished, finished
+from forebay._core.waiting.until_closed import ClosingOperation
 from forebay._system.direct_transfer import DirectTarget
 from forebay.errors import (
     AbortError,
@@ -62,7 +62,7 @@ _LEFT_NAMES = ("_left", "_left_input")
 _CLOSED = "a stage was closed before its source had ended"
 
 
-class Pipeline(Operation[Result_co], Flow):
+class Pipeline(ClosingOperation[Result_co], Flow):
     """A running pipeline, and the awaitable of its end; made by `pipeline`.
 
     Awaiting it returns the value of the last stage if that is a function, otherwise None.

@@ -7,13 +7,14 @@ reads ``source`` directly and calls ``fn`` and ``other`` itself; no chunk passes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from forebay._core.abort import AbortSignal, checked_signal
 from forebay._core.seconds import check_seconds
 from forebay._core.usage_errors import checked_source
+from forebay._core.waiting.until_closed import UntilClosed
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError, MissingArgsError, OutOfRangeError
 from forebay.streams.operators import constants as k
 from forebay.streams.operators.executor_stream import ExecutorStream
@@ -285,6 +286,17 @@ async def _drive(source: Any, last: Operator, signal: AbortSignal | None, value:
         puller.leave()
         for stage in stages:
             stage.conclude(complete, failure)
+        can_wait = not isinstance(failure, GeneratorExit)
         # An error's traceback holds this frame, which must not hold the error.
         failure = None
+        if can_wait:
+            await UntilClosed(*_sources(source))
     return drive.value
+
+
+def _sources(stream: Any) -> Iterator[Any]:
+    """The stream, and the streams that it reads."""
+    yield stream
+    while isinstance(stream, OperatorStream):
+        stream = stream.source
+        yield stream

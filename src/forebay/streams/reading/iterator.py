@@ -13,6 +13,7 @@ from forebay._core.scheduling.awaits import Ready
 from forebay._core.state import constants as k
 from forebay._core.state.lifecycle import aggregate
 from forebay._core.waiting.finished import finished
+from forebay._core.waiting.until_closed import UntilClosed
 
 if TYPE_CHECKING:
     from forebay._core.state.stream import Stream
@@ -54,8 +55,13 @@ class ReadableIterator:
         return self._reading.next()
 
     async def aclose(self) -> None:
-        """Leave the iteration. A stream that has not ended is destroyed, unless ``destroy_on_return`` is False."""
+        """Leave the iteration. A stream that has not ended is destroyed, unless ``destroy_on_return`` is False.
+
+        It returns when a stream that it destroyed is closed.
+        """
+        stream = self._stream
         self._reading.finish(False)
+        await UntilClosed(stream)
 
     def __del__(self) -> None:
         reading = self._reading
@@ -136,14 +142,17 @@ class Reading:
                 await waiter
             except asyncio.CancelledError:
                 self.finish(False)
+                await UntilClosed(stream)
                 raise
 
     async def next_after_a_turn(self) -> Any:
         """Give the loop its turn, then return the next chunk."""
+        stream = self._stream
         try:
             await asyncio.sleep(0)
         except asyncio.CancelledError:
             self.finish(False)
+            await UntilClosed(stream)
             raise
         return await self.next()
 

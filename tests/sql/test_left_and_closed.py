@@ -1,0 +1,80 @@
+"""A connection that the program closes as soon as it has left a stream early, while the driver's thread may still work."""
+
+import asyncio
+import contextlib
+import sqlite3
+
+import pytest
+
+from forebay import Writable, pipeline, sql
+
+# The interpreter crashes where a call runs while its connection is closed; at which moment is chance.
+TIMES = 20
+SERIES = {
+    "sqlite3": "with recursive r(i) as (select 0 union all select i + 1 from r where i < 5000) select i from r",
+    "duckdb": "select i from range(20000) t(i)",
+}
+
+
+@pytest.fixture(params=["sqlite3", "duckdb"])
+def driver(request):
+    return request.param
+
+
+def connected(driver):
+    if driver == "sqlite3":
+        return contextlib.closing(sqlite3.connect(":memory:", check_same_thread=False))
+    return contextlib.closing(pytest.importorskip("duckdb").connect())
+
+
+def full(row):
+    raise OSError("the sink is full")
+
+
+async def by_break(query):
+    async for _ in query:
+        break
+
+
+async def by_a_failing_sink(query):
+    with pytest.raises(OSError, match="the sink is full"):
+        await pipeline(query, Writable(object_mode=True, write=full))
+
+
+async def by_a_failing_function(query):
+    with pytest.raises(OSError, match="the sink is full"):
+        await query.for_each(full)
+
+
+async def by_the_first_row(query):
+    assert await query.find(lambda row: True) is not None
+
+
+async def by_cancelling(query):
+    async def wait(row):
+        reached.set()
+        await asyncio.sleep(60)
+
+    reached = asyncio.Event()
+    task = asyncio.ensure_future(query.for_each(wait))
+    await reached.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize(
+    "leave", [by_break, by_a_failing_sink, by_a_failing_function, by_the_first_row, by_cancelling]
+)
+def test_a_connection_can_be_closed_when_a_query_was_left(run, driver, leave):
+    async def main():
+        for _ in range(TIMES):
+            with connected(driver) as connection:
+                query = sql.query(connection, SERIES[driver])
+                await leave(query)
+                assert query.destroyed
+                assert leave is by_break or query.connection_state == "usable"
+            while not query.closed:
+                await asyncio.sleep(0)
+
+    run(main)

@@ -36,6 +36,7 @@ __all__ = [
     "NotConnectedError",
     "NotImplementedHookError",
     "NullChunkError",
+    "ObjectChangedError",
     "OutOfRangeError",
     "PrematureCloseError",
     "ProcessError",
@@ -321,6 +322,12 @@ class ExpansionLimitError(StreamError, ValueError):
     """Compressed data gave more output than the limits of its decoder allow."""
 
     code = "ERR_BUFFER_TOO_LARGE"
+
+
+class ObjectChangedError(StreamError, OSError):
+    """An object of a store was replaced while it was read."""
+
+    code = "ERR_OBJECT_CHANGED"
 
 
 class InvalidStateError(StreamError, RuntimeError):

@@ -32,6 +32,7 @@ FLOORS = {
     "net": 5,
     "process": 5,
     "sql": 5,
+    "storage": 5,
     "adapters": 6,
     "http": 6,
     "cli": 7,

@@ -44,6 +44,7 @@ MODULES = [
     "forebay.http",
     "forebay.net",
     "forebay.sql",
+    "forebay.storage",
     "forebay.testing",
     "forebay.threads",
 ]

@@ -53,9 +53,12 @@ class ByteRoute:
     def failure(self, error: Exception) -> Failure:
         """Return ``error`` for the user: an error of a file names the file, any other names the source."""
         if isinstance(error, OSError):
-            text = in_one_line(error, f"{self.source.name}, {self.target.name}")
-            return Failure(text + self.target.hint(error))
-        return Failure(in_one_line(error, self.source.name))
+            text = in_one_line(error, f"{self.source.name}, {self.target.name}") + self.target.hint(error)
+        else:
+            text = in_one_line(error, self.source.name)
+        for end in (self.source, self.target):
+            text = getattr(end, "redacted", str)(text)
+        return Failure(text)
 
     # ---- the parts
 

@@ -15,9 +15,9 @@ _DESCRIPTION = """\
 Copy SRC to DST, at the pace of the slower one and with bounded memory. Either may be a path to a file, a FIFO
 or a device, an http:// or https:// URL (read by GET, written by PUT), a connection (tcp://HOST:PORT,
 tcp-listen://[HOST]:PORT, which waits for one, or unix://PATH), a table of a database (postgresql://USER@HOST/NAME?table=T,
-mysql://USER@HOST/NAME?table=T, sqlite:FILE?table=T or duckdb:FILE?table=T), or - for standard input or output. A file
-appears under the name DST when it is whole, and not before. A table gets all rows, or none. With -r, SRC is a
-folder, and DST gets what is in it."""
+mysql://USER@HOST/NAME?table=T, sqlite:FILE?table=T or duckdb:FILE?table=T), an object of a store (s3://BUCKET/KEY, gs://,
+az:// and what fsspec knows), or - for standard input or output. A file or an object appears under the name DST when it is
+whole, and not before. A table gets all rows, or none. With -r, SRC is a folder, and DST gets what is in it."""
 _CODINGS = {
     "gzip": "compress on the way",
     "gunzip": "decompress on the way",

@@ -21,6 +21,8 @@ _STDIN = 0
 _STDOUT = 1
 _HTTP = ("http://", "https://")
 _NETWORK = ("tcp://", "tcp-listen://", "unix://")
+# Every other URL is that of an object of a store.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DATABASE = re.compile(r"(?:postgres|postgresql|mysql|mariadb|sqlite|duckdb)(?:\+\w+)?:", re.IGNORECASE)
 
 
@@ -48,6 +50,10 @@ def source_of(text: str, query: str | None = None) -> Any:
         from forebay.cli.endpoints.sockets import NetworkSource
 
         return NetworkSource(text)
+    if _URL.match(text):
+        from forebay.cli.endpoints.objects import ObjectSource
+
+        return ObjectSource(text)
     return Source(text)
 
 
@@ -65,6 +71,10 @@ def target_of(text: str, atomic: bool) -> Any:
         from forebay.cli.endpoints.sockets import NetworkTarget
 
         return NetworkTarget(text)
+    if _URL.match(text):
+        from forebay.cli.endpoints.objects import ObjectTarget
+
+        return ObjectTarget(text)
     return Target(text, atomic)
 
 

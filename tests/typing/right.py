@@ -38,7 +38,7 @@ from forebay import (
 )
 from forebay.asyncio import as_duplex, as_readable, as_writable, open_connection
 from forebay.codecs import gunzip, gzip, hashing
-from forebay.formats import arrow, csv, frames, json, lines
+from forebay.formats import arrow, csv, frames, json, lines, multipart
 from forebay.http import ServerRequest, ServerResponse
 from forebay.net import Socket, connect
 from forebay.testing import check_readable, check_transform, check_writable
@@ -368,6 +368,11 @@ async def formats() -> None:
     async for text in file.pipe(lines.split(encoding="utf-8")):
         assert_type(text, str)
     await pipeline(file, frames.decode("varint"), frames.encode(2, byteorder="little"), lines.join())
+    async for part in file.pipe(multipart.parse("multipart/form-data; boundary=x")):
+        assert_type(part, multipart.Part)
+        async for piece in part:
+            assert_type(piece, bytes)
+    assert_type(multipart.encode({"a": "b", "f": multipart.file([b"x"], "name")}), multipart.MultipartBody)
     async for order in file.pipe(json.parse_lines(type=Order)):
         assert_type(order, Order)
     async for item in file.pipe(json.parse_array("rows.item", decimals=True)):

@@ -18,7 +18,15 @@ from functools import partial
 
 from forebay._system.small_files import SmallFiles, sync_file_system
 from forebay._system.tree_entries import Stopped, copy_file, copy_link, kind_of
-from forebay._system.tree_folders import FOLDER, About, Folder, Folders, make_folder, refuse_inside
+from forebay._system.tree_folders import (
+    FOLDER,
+    About,
+    Folder,
+    Folders,
+    make_folder,
+    opened_folder,
+    refuse_inside,
+)
 
 __all__ = ["MOST_JOBS", "Counts", "TreeCopy", "usual_jobs"]
 
@@ -158,13 +166,11 @@ class TreeCopy:
             mode = stat.S_IMODE(os.fstat(source).st_mode) & 0o777
             made = make_folder(self._target, mode)
             target = os.open(self._target, FOLDER)
+            root = opened_folder(None, "", (source, target), mode if made else None)
         except BaseException:
             os.close(source)
             raise
-        root = Folder(None, "", source, target)
         self.counts.folders += made
-        if made:
-            root.keep_mode(mode)
         return root
 
     # ---- in the threads

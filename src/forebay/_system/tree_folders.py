@@ -116,6 +116,18 @@ class Folder:
         run_all(*(partial(os.close, fd) for fd in (source, target) if fd >= 0))
 
 
+def opened_folder(parent: Folder | None, name: str, descriptors: tuple[int, int], mode: int | None) -> Folder:
+    """Return the folder of two descriptors. If that fails, the target's is closed. ``mode`` is that of a target that was made."""
+    try:
+        folder = Folder(parent, name, *descriptors)
+        if mode is not None:
+            folder.keep_mode(mode)
+    except BaseException:
+        os.close(descriptors[1])
+        raise
+    return folder
+
+
 class Folders:
     """The open folders of a copy. The caller holds its lock around every call.
 
@@ -155,10 +167,7 @@ class Folders:
         with About(self._paths[1], parent, name):
             made = make_folder(name, mode, parent.target)
             target = os.open(name, _INSIDE, dir_fd=parent.target)
-        folder = Folder(parent, name, source, target)
-        if made:
-            folder.keep_mode(mode)
-        return folder, made
+        return opened_folder(parent, name, (source, target), mode if made else None), made
 
     def pin(self, folder: Folder) -> None:
         """Keep a folder open, and open it if it is closed. Raises OSError."""
@@ -238,21 +247,20 @@ def refuse_inside(fd: int, source: str, target: str) -> None:
     """Raise InvalidArgValueError if ``target`` is the folder ``fd``, named ``source``, or is inside it, at any depth."""
     identity = _identity(fd)
     try:
-        above = os.open(target, FOLDER)
+        above, exists = os.open(target, FOLDER), True
     except FileNotFoundError:
-        above = os.open(os.path.dirname(target.rstrip("/")) or ".", FOLDER)
-    else:
-        if _identity(above) == identity:
-            os.close(above)
-            raise InvalidArgValueError(f"{source} and {target} are the same folder")
+        above, exists = os.open(os.path.dirname(target.rstrip("/")) or ".", FOLDER), False
     try:
-        while _identity(above) != identity:
-            outer = os.open("..", FOLDER, dir_fd=above)
-            outside = _identity(outer) == _identity(above)
-            os.close(above)
-            above = outer
-            if outside:
+        here = _identity(above)
+        if exists and here == identity:
+            raise InvalidArgValueError(f"{source} and {target} are the same folder")
+        while here != identity:
+            below, above = above, os.open("..", FOLDER, dir_fd=above)
+            os.close(below)
+            outside = _identity(above)
+            if outside == here:
                 return
+            here = outside
     finally:
         os.close(above)
     raise InvalidArgValueError(f"{target} is inside {source}, which would be copied into itself")

@@ -29,6 +29,10 @@ def packed(name):
     return OTHERS[name][0](DATA)
 
 
+# Some of each kind: at once and in workers, one thread and several.
+SOME = ["gzip-1", "gzip-3", "xz-1", "brotli-1", "un-gzip", "un-bz2", "un-brotli"]
+
+
 def staged(which):
     """A stage and chunks for it."""
     name, threads = STAGES[which]
@@ -54,7 +58,7 @@ async def nothing_left():
 @pytest.mark.parametrize("which", STAGES)
 @looped
 async def test_destroyed_at_the_nth_turn(which):
-    for turns in (0, 1, 2, 3, 5, 9, 30):
+    for turns in (0, 1, 2, 4, 8, 20):
         stage, chunks = staged(which)
         for chunk in chunks:
             stage.write(chunk)
@@ -70,7 +74,7 @@ async def test_destroyed_at_the_nth_turn(which):
 @pytest.mark.parametrize("which", STAGES)
 @looped
 async def test_a_pipeline_cancelled_at_the_nth_turn(which):
-    for turns in (0, 1, 2, 3, 5, 9, 30):
+    for turns in (0, 1, 2, 4, 8, 20):
         stage, chunks = staged(which)
         passed = []
 
@@ -106,7 +110,7 @@ async def test_a_signal_ends_the_stage(which):
     await nothing_left()
 
 
-@pytest.mark.parametrize("which", STAGES)
+@pytest.mark.parametrize("which", SOME)
 @looped
 async def test_the_source_fails(which):
     stage, chunks = staged(which)
@@ -122,7 +126,7 @@ async def test_the_source_fails(which):
     await nothing_left()
 
 
-@pytest.mark.parametrize("which", STAGES)
+@pytest.mark.parametrize("which", SOME)
 @looped
 async def test_the_reader_fails(which):
     stage, chunks = staged(which)
@@ -136,8 +140,8 @@ async def test_the_reader_fails(which):
     await nothing_left()
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize("name", PARALLEL)
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("name", ["gzip", "zstd", "lz4"])
 @looped
 async def test_the_input_ahead_of_the_reader_is_bounded(name, threads):
     """Without a reader, the compressor takes in a few blocks and no more."""
@@ -156,7 +160,7 @@ async def test_the_input_ahead_of_the_reader_is_bounded(name, threads):
     before = -1
     while before != given or at_work():
         before = given
-        for _ in range(20):
+        for _ in range(3):
             await asyncio.sleep(0.001)
     # Two blocks for each thread, what waits for a job, and what the streams hold themselves.
     block = stage._encoder.block
@@ -177,7 +181,7 @@ async def test_a_buffer_that_is_used_again(name):
         stage = compress(name, threads=threads)
         out = []
         stage.on("data", out.append)
-        for number in range(12):
+        for number in range(6):
             buffer[:] = noise(len(buffer), number)
             expected.append(bytes(buffer))
             accepted = asyncio.get_running_loop().create_future()

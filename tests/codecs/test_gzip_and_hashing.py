@@ -41,20 +41,18 @@ async def through(chunks, *stages):
     return b"".join(out)
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("make", [noise, text])
 @looped
-async def test_gzip_output_is_read_by_other_programs(size, make):
-    data = make(size)
-    assert reference.decompress(await through([data] if data else [], gzip())) == data
+async def test_gzip_output_is_read_by_other_programs(make):
+    for data in map(make, SIZES):
+        assert reference.decompress(await through([data] if data else [], gzip())) == data
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("make", [noise, text])
 @looped
-async def test_gunzip_reads_output_of_other_programs(size, make):
-    data = make(size)
-    assert await through([reference.compress(data, 1)], gunzip()) == data
+async def test_gunzip_reads_output_of_other_programs(make):
+    for data in map(make, SIZES):
+        assert await through([reference.compress(data, 1)], gunzip()) == data
 
 
 @pytest.mark.parametrize("piece", [1, 7, 1000, 100_000])
@@ -184,9 +182,9 @@ async def test_output_before_damaged_data_is_delivered():
 async def settled(stream):
     """Wait until nothing more comes, because there is no reader."""
     before = -1
-    while stream.readable_length != before:
+    while stream.readable_length != before or at_work():
         before = stream.readable_length
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.001)
 
 
 @looped

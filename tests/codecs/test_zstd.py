@@ -4,12 +4,13 @@ import asyncio
 import random
 import subprocess
 import sys
-import threading
 
 import pytest
 
 from forebay import InvalidArgTypeError, OutOfRangeError, Readable, Writable, pipeline
+from forebay._system.worker_pool import at_work
 from forebay.codecs import DamagedDataError, TruncatedDataError, unzstd, zstd
+from support.loops import eventually
 from support.streams import looped
 
 if sys.version_info >= (3, 14):
@@ -45,27 +46,26 @@ async def through(chunks, *stages):
 
 
 @pytest.mark.parametrize("level", [-5, 1, 3, 12])
-@pytest.mark.parametrize("size", SIZES)
 @looped
-async def test_output_is_read_by_other_programs(size, level):
-    data = text(size // 2) + noise(size - size // 2)
-    packed = await through(split(data, 100_000), zstd(level=level))
-    assert reference.decompress(packed) == data
+async def test_output_is_read_by_other_programs(level):
+    for size in SIZES:
+        data = text(size // 2) + noise(size - size // 2)
+        packed = await through(split(data, 100_000), zstd(level=level))
+        assert reference.decompress(packed) == data
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("make", [noise, text])
 @looped
-async def test_output_of_other_programs_is_read(size, make):
-    data = make(size)
-    assert await through([reference.compress(data, 1)], unzstd()) == data
+async def test_output_of_other_programs_is_read(make):
+    for data in map(make, SIZES):
+        assert await through([reference.compress(data, 1)], unzstd()) == data
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-@pytest.mark.parametrize("piece", [1, 7, 1000, 100_000])
+@pytest.mark.parametrize("piece", [1, 1000, 100_000])
 @looped
 async def test_round_trip_in_pieces(piece, kind):
-    data = text(20_000) + noise(30_000)
+    data = text(2_000 * min(piece, 10)) + noise(3_000 * min(piece, 10))
     packed = await through(map(kind, split(data, piece)), zstd())
     assert await through(map(kind, split(packed, piece)), unzstd()) == data
 
@@ -146,9 +146,9 @@ def test_a_missing_library():
 async def settled(stream):
     """Wait until nothing more comes, because there is no reader."""
     before = -1
-    while stream.readable_length != before:
+    while stream.readable_length != before or at_work():
         before = stream.readable_length
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.001)
 
 
 @looped
@@ -175,6 +175,6 @@ async def test_destroyed_in_the_middle(make):
     await asyncio.sleep(0)
     await stream.aclose()
     assert stream.closed
-    await asyncio.sleep(0.01)
-    assert not [t for t in threading.enumerate() if t.name == "forebay-file" and t.is_alive()]
+    # A worker without work may stay for a while.
+    assert eventually(lambda: not at_work())
     assert len(asyncio.all_tasks()) == 1

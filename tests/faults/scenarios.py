@@ -364,5 +364,7 @@ SCENARIOS = {
 }
 #: Functions whose errors asyncio itself reports to the loop or does not survive, in the scenarios that use its sockets.
 OF_ASYNCIO = {"asyncio_echo": {"accept", "accept4", "setsockopt", "close", "epoll_ctl"}}
+#: Scenarios in which asyncio itself leaves a socket open when it is cancelled.
+LEAKING_IN_ASYNCIO = {"asyncio_echo"}
 #: Scenarios whose target is replaced at once: it is whole or not there.
 ATOMIC = {"atomic_copy", "http_upload"}

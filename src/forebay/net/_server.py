@@ -10,7 +10,7 @@ import socket
 import ssl as _ssl
 from collections.abc import Callable, Generator
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from forebay._core.events import EventEmitter
 from forebay._core.representation import represent_server
@@ -28,7 +28,7 @@ from forebay.net._address import Place, find_addresses, readable_address
 from forebay.net._binding import BindOptions, bind, places_of
 from forebay.net._socket import Socket
 
-__all__ = ["Listening", "Server"]
+__all__ = ["Listening", "Server", "ServerStart"]
 
 BACKLOG = 511
 #: Connections that are accepted before the loop has its turn.
@@ -46,27 +46,34 @@ _ALREADY_GONE = (
     errno.ETIMEDOUT,
 )
 
+_Server_co = TypeVar("_Server_co", covariant=True)
 
-class Listening(Operation["Server"]):
-    """The running `Server.listen`. Awaiting it returns the server."""
 
-    def __init__(self, server: Server) -> None:
+class ServerStart(Operation[_Server_co]):
+    """A running `listen` of a server. Awaiting it returns the server."""
+
+    def __init__(self, server: Any) -> None:
         super().__init__()
         self._server = server
 
-    def __await__(self) -> Generator[Any, None, Server]:
+    def __await__(self) -> Generator[Any, None, _Server_co]:
         try:
             yield from super().__await__()
         except asyncio.CancelledError:
             # The server may listen by then, and the program would not have it.
             self._abandoned()
             raise
-        return self._server
+        server: _Server_co = self._server
+        return server
 
     def _abandoned(self) -> None:
         # The cancellation causes the following errors, so they are not reported.
         self.mark_handled()
         self._server.close()
+
+
+class Listening(ServerStart["Server"]):
+    """The running `Server.listen`. Awaiting it returns the server."""
 
 
 class Server(EventEmitter):

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl as _ssl
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -22,7 +22,7 @@ from forebay.http._limits import Limits
 from forebay.http._messages.incoming import ServerRequest
 from forebay.http._server.connection import ServerConnection
 from forebay.http._server.response import ServerResponse
-from forebay.net._server import BACKLOG
+from forebay.net._server import BACKLOG, ServerStart
 from forebay.streams.duplex import Duplex
 
 if TYPE_CHECKING:
@@ -41,13 +41,8 @@ _LONGEST_ROUND = 1.0
 _MANY_CONNECTIONS = 256
 
 
-class HttpListening(Operation["Server"]):
+class HttpListening(ServerStart["Server"]):
     """The running `Server.listen`. Awaiting it returns the server."""
-
-    def __await__(self) -> Generator[Any, None, Server]:
-        server = yield from super().__await__()
-        assert server is not None
-        return server
 
 
 class Server(EventEmitter):
@@ -354,7 +349,7 @@ class Server(EventEmitter):
 
 def _as_mine(below: Operation[Any], server: Server) -> HttpListening:
     """Return the handle of a listen() with the HTTP server as its result."""
-    listening = HttpListening()
+    listening = HttpListening(server)
 
     def done(finished: Any) -> None:
         error = finished.exception()

@@ -1,0 +1,102 @@
+"""What must hold after a run of a scenario, whatever happened in it."""
+
+import asyncio
+import gc
+import os
+import sqlite3
+import threading
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from faults.scenarios import ATOMIC, DATA, Place
+from forebay.errors import StreamError
+from support.loops import LOOPS, eventually, may_wait, open_fds
+
+__all__ = ["Observed", "observe"]
+
+# The errors that a program may see after a fault.
+CLEAR = (OSError, StreamError, EOFError, MemoryError, sqlite3.Error)
+SECONDS = 20.0
+
+
+class Observed:
+    """One run: what it returned or raised, and what it left."""
+
+    def __init__(self) -> None:
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.reports: list[dict[str, Any]] = []
+        self.left: list[str] = []
+
+    def broken(self, name: str, place: Place) -> Iterator[str]:
+        """The rules that the run has broken."""
+        if self.error is not None:
+            text = "".join(traceback.format_exception(self.error)[-6:])
+            if isinstance(self.error, TimeoutError) and self.error.__cause__ is not None:
+                yield f"hangs\n{text}"
+            elif not isinstance(self.error, (*CLEAR, asyncio.CancelledError)):
+                yield f"fails with {self.error!r}\n{text}"
+        elif not place.errors:
+            arrived = self.result() if callable(self.result) else self.result
+            if arrived != DATA:
+                yield f"loses data in silence: {len(arrived)} bytes of {len(DATA)}"
+        for report in self.reports:
+            # No stream is left that could emit this error.
+            if report.get("message") != "A listening socket could not be closed":
+                yield f"is reported to the loop: {report.get('message')}: {report.get('exception')!r}"
+        yield from self.left
+        if name in ATOMIC:
+            files = set(os.listdir(place.folder / "work"))
+            if files - {"target"}:
+                yield f"leaves files: {files}"
+            if "target" in files and place.arrived() != DATA:
+                yield "leaves a part of a file under its name"
+
+
+def observe(
+    loop: str,
+    scenario: Callable[[], Awaitable[Any]],
+    begin: Callable[[], object] = lambda: None,
+    end: Callable[[], object] = lambda: None,
+) -> Observed:
+    """Run a scenario on a new loop. ``begin`` is called when the loop is ready, and ``end`` when the scenario is over."""
+    observed = Observed()
+    threads = set(threading.enumerate())
+    before = open_fds()
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(asyncio.sleep(0))
+        begin()
+        try:
+            observed.result = runner.run(_guarded(scenario, observed.reports))
+        except (Exception, asyncio.CancelledError) as caught:
+            observed.error = caught
+        finally:
+            end()
+        observed.left += runner.run(_tasks_left())
+    if observed.error is not None:
+        # Its frames hold the streams of the scenario.
+        observed.error.__traceback__ = None
+    gc.collect()
+    if not eventually(lambda: open_fds() == before, 2):
+        observed.left.append(f"leaves descriptors: {set(open_fds().items()) ^ set(before.items())}")
+    more = [thread for thread in set(threading.enumerate()) - threads if not may_wait(thread)]
+    if more and not eventually(lambda: not any(thread.is_alive() for thread in more), 2):
+        observed.left.append(f"leaves threads: {more}")
+    return observed
+
+
+async def _guarded(scenario: Callable[[], Awaitable[Any]], reports: list[dict[str, Any]]) -> Any:
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
+    async with asyncio.timeout(SECONDS):
+        return await scenario()
+
+
+async def _tasks_left() -> list[str]:
+    """Let what is about to end come to its end. Return what does not."""
+    for turn in range(300):
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if not others:
+            return []
+        await asyncio.sleep(0 if turn < 100 else 0.01)
+    return [f"leaves tasks: {others}"]

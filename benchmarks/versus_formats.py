@@ -1,4 +1,4 @@
-"""CSV and JSON lines as stages beside the libraries that they use: ``python -m benchmarks.versus_formats``.
+"""CSV, JSON lines and lines as stages beside the libraries that they use: ``python -m benchmarks.versus_formats``.
 
 Both sides run in this process by turns, on the same rows: forebay's side with a source and a sink around the stage, the library's
 side in a loop over blocks of 64 KiB, or of 1,000 rows. What counts is the CPU time of a row.
@@ -24,6 +24,7 @@ from benchmarks.results import Row, rows_of
 from forebay import Readable, Transform, Writable, pipeline
 from forebay.formats import csv as csv_stages
 from forebay.formats import json as json_stages
+from forebay.formats import lines as line_stages
 
 BLOCK_BYTES = 64 * 1024
 BLOCK_ROWS = 1000
@@ -133,6 +134,11 @@ def read_lines(blocks: Sequence[bytes]) -> None:
         nothing(decoder.decode_lines(block))
 
 
+def split_lines(blocks: Sequence[bytes]) -> None:
+    for block in blocks:
+        nothing(block.split(b"\n"))
+
+
 # ---- the comparison
 
 
@@ -198,6 +204,12 @@ CASES = [
         lambda data: decode(data.json_chunks, json_stages.parse_lines()),
         lambda data: read_lines(data.json_blocks),
     ),
+    Case(
+        "lines in",
+        "bytes.split",
+        lambda data: decode_batches(data.json_chunks, line_stages.split()),
+        lambda data: split_lines(data.json_blocks),
+    ),
 ]
 
 
@@ -217,7 +229,7 @@ def cpu_seconds(work: Callable[[], Any]) -> float:
 def measure_case(case: Case, data: Data, rounds: int, count: int) -> list[Row]:
     """Microseconds of a row on both sides, in rounds of changing order."""
     sides: dict[str, Callable[[], Any]] = {"forebay": lambda: asyncio.run(_awaited(case, data))}
-    if case.library == "csv" or MSGSPEC.is_there:
+    if case.library != "msgspec" or MSGSPEC.is_there:
         sides[case.library] = lambda: case.theirs(data)
     times: dict[str, list[float]] = {side: [] for side in sides}
     for side in turns(sides, rounds):
@@ -251,7 +263,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 COMPARISON = Comparison(
     name="versus_formats",
-    about="CSV and JSON lines in and out, beside the libraries that do the work",
+    about="CSV, JSON lines and lines in and out, beside the libraries that do the work",
     takes="5 minutes",
     peers=(CSV, MSGSPEC),
     cases=lambda: [case.name for case in CASES],

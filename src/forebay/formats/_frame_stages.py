@@ -132,7 +132,8 @@ class PrefixedDecoder(RecordDecoder):
     def _decode_rest(self) -> list[Any]:
         if self._pieces.size:
             raise TruncatedDataError(
-                f"the data ends within frame {self._count + 1}, which begins at byte {self._position}"
+                f"the data ends within frame {self._count + 1}, which begins at byte {self._position}",
+                self._bytes,
             )
         return []
 
@@ -217,7 +218,8 @@ class FrameSplitter(RecordDecoder):
         self._check([rest])
         if self._strict:
             raise TruncatedDataError(
-                f"the data ends within frame {self._count + 1}, which begins at byte {self._position}"
+                f"the data ends within frame {self._count + 1}, which begins at byte {self._position}",
+                self._bytes,
             )
         return [rest]
 

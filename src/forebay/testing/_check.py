@@ -202,9 +202,13 @@ class Check:
 
     async def within(self, work: Awaitable[Any], rule: str, message: str) -> Any:
         """Return the result of ``work``. The rule is violated if it takes too long."""
+        # A stream may fail with a TimeoutError of its own.
         try:
-            return await asyncio.wait_for(work, self._limit)
+            async with asyncio.timeout(self._limit) as clock:
+                return await work
         except TimeoutError:
+            if not clock.expired():
+                raise
             raise RuleViolation(rule, f"{message} within {self._limit} seconds") from None
 
     async def raises(self, work: Awaitable[Any], failure: Failure, how: str) -> None:

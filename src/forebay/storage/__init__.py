@@ -11,7 +11,7 @@ object appears on 'finish', or not at all, and an upload that fails or is given 
 A place is a URL, or a store and a key. obstore serves ``s3://``, ``gs://``, ``az://``, ``abfs://``, ``http(s)://`` and ``file://``;
 every other URL is one of fsspec, whose calls run in a thread. The libraries are the extras ``storage`` and ``fsspec``.
 
-**Memory.** A stream holds ``part_size * (concurrency + 1)`` bytes, 40 MiB, and its high-water mark. See docs/storage.md.
+**Memory.** A stream holds ``part_size * (concurrency + 1)`` bytes, 25 MiB, and its high-water mark. See docs/storage.md.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 from forebay._core.abort import AbortSignal
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError, ObjectChangedError, OutOfRangeError
 from forebay.storage._file_systems import read_file, write_file
+from forebay.storage._local_files import read_local, write_local
 from forebay.storage._places import find
 from forebay.storage._read import ObjectReader
 from forebay.storage._write import ObjectWriter
@@ -30,9 +31,8 @@ from forebay.streams.writable import Writable
 
 __all__ = ["ObjectChangedError", "ObjectReader", "ObjectWriter", "read", "write"]
 
-_PART_SIZE = 8 * 1024 * 1024
 # S3 refuses smaller parts.
-_LEAST_PART = 5 * 1024 * 1024
+_PART_SIZE = 5 * 1024 * 1024
 
 
 def read(
@@ -80,6 +80,8 @@ def read(
     if start is not None and end is not None and end < start:
         raise OutOfRangeError(f"end must not be less than start, got end={end} and start={start}")
     place = find(where, key, options)
+    if place.library == "file":
+        return read_local(place, start=start, end=end, high_water_mark=high_water_mark, signal=signal)
     if place.library == "fsspec":
         return read_file(
             place,
@@ -119,7 +121,7 @@ def write(
     Args:
         where: A URL, such as ``s3://bucket/key``, or a store of obstore or fsspec.
         key: The key of the object in the store, or behind the URL.
-        part_size: The bytes of a part; at least 5 MiB. S3 takes 10,000 parts: 8 MiB are enough for 78 GiB.
+        part_size: The bytes of a part; at least 5 MiB. S3 takes 10,000 parts: 5 MiB are enough for 48 GiB.
         concurrency: The parts that are uploaded at the same time.
         content_type: The media type of the object, for the stores of obstore.
         metadata: Further attributes of the object, for the stores of obstore.
@@ -137,7 +139,7 @@ def write(
         OutOfRangeError: A number is outside its range.
     """
     for name, value, least in (
-        ("part_size", part_size, _LEAST_PART),
+        ("part_size", part_size, _PART_SIZE),
         ("concurrency", concurrency, 1),
         ("high_water_mark", high_water_mark, 0),
     ):
@@ -146,9 +148,11 @@ def write(
     if content_type is not None:
         attributes["Content-Type"] = content_type
     place = find(where, key, options)
+    if attributes and place.library != "obstore":
+        raise InvalidArgValueError("content_type and metadata need a store of obstore")
+    if place.library == "file":
+        return write_local(place, high_water_mark=high_water_mark, signal=signal)
     if place.library == "fsspec":
-        if attributes:
-            raise InvalidArgValueError("content_type and metadata need a store of obstore")
         return write_file(place, part_size=part_size, high_water_mark=high_water_mark, signal=signal)
     return ObjectWriter(
         place,

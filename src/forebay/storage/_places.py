@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from importlib import import_module
@@ -14,14 +13,17 @@ from forebay.errors import InvalidArgTypeError, InvalidArgValueError
 __all__ = ["ObjectPlace", "find", "without_secrets"]
 
 #: The schemes of obstore. Every other one is that of a file system of fsspec.
-_OBSTORE_SCHEMES = ("s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "http", "https", "file")
+_OBSTORE_SCHEMES = ("s3", "s3a", "gs", "az", "adl", "azure", "abfs", "abfss", "http", "https")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _QUERY = re.compile(r"(?<=[\w/])\?[^\s\"'<>]+")
 _USER = re.compile(r"(://)[^/@\s]*@")
 
 
 class ObjectPlace(NamedTuple):
-    """An object: ``library`` is "obstore" or "fsspec", ``store`` that library's store, ``key`` its key there."""
+    """An object: ``store`` is the store of ``library``, and ``key`` its key there.
+
+    ``library`` is "obstore", "fsspec" or, without a store, "file".
+    """
 
     library: str
     store: Any
@@ -66,6 +68,8 @@ def _of_url(url: str, key: str | None, options: dict[str, Any]) -> ObjectPlace:
         url = f"{url.rstrip('/')}/{key}"
     name = without_secrets(url)
     scheme = match[1].lower()
+    if scheme == "file":
+        return _local(url, name, options)
     if scheme not in _OBSTORE_SCHEMES:
         fsspec = _load("fsspec", scheme)
         try:
@@ -76,24 +80,27 @@ def _of_url(url: str, key: str | None, options: dict[str, Any]) -> ObjectPlace:
     return _with_obstore(url, scheme, name, options)
 
 
+def _local(url: str, name: str, options: dict[str, Any]) -> ObjectPlace:
+    host, _, path = url.partition("://")[2].partition("/")
+    if host not in ("", "localhost") or not path or path.endswith("/"):
+        raise InvalidArgValueError(f"{name}: the URL of a file is file:///FOLDER/NAME")
+    if options:
+        raise InvalidArgValueError(f"{name}: a file has no options, got {', '.join(options)}")
+    return ObjectPlace("file", None, unquote(f"/{path}"), name)
+
+
 def _with_obstore(url: str, scheme: str, name: str, options: dict[str, Any]) -> ObjectPlace:
     obstore = _load("obstore", scheme)
     place, _, path = url.partition("://")[2].partition("/")
-    if scheme == "file":
-        folder, path = os.path.split(unquote(f"/{path}"))
-        if place not in ("", "localhost") or not path:
-            raise InvalidArgValueError(f"{name}: a file is file:///FOLDER/NAME")
-        store = obstore.store.LocalStore(folder, **options)
-    else:
-        if scheme in ("http", "https"):
-            if urlsplit(url).query:
-                raise InvalidArgValueError(f"{name}: a URL with a query is not an object; use forebay.http")
-            path = unquote(path)
-        if not place or not path or path.endswith("/"):
-            raise InvalidArgValueError(
-                f"{name}: the URL of an object has a bucket and a key: {scheme}://BUCKET/KEY"
-            )
-        store = obstore.store.from_url(f"{scheme}://{place}", **options)
+    if scheme in ("http", "https"):
+        if urlsplit(url).query:
+            raise InvalidArgValueError(f"{name}: a URL with a query is not an object; use forebay.http")
+        path = unquote(path)
+    if not place or not path or path.endswith("/"):
+        raise InvalidArgValueError(
+            f"{name}: the URL of an object has a bucket and a key: {scheme}://BUCKET/KEY"
+        )
+    store = obstore.store.from_url(f"{scheme}://{place}", **options)
     return ObjectPlace("obstore", store, path, name)
 
 

@@ -7,6 +7,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from sys import getsizeof
 from time import monotonic
 from typing import Any
 
@@ -19,6 +20,8 @@ __all__ = ["MOST_OBJECTS", "FromMailbox", "Mailbox", "ReaderGone"]
 MOST_OBJECTS = 1000
 # A source that takes less time than this to fill the mailbox may fill a larger one: its objects are small.
 _QUICK_SECONDS = 0.002
+# About the bytes of objects that may wait, by the size of the last one.
+_MOST_WAITING = 2 * 1024 * 1024
 
 
 class ReaderGone(Exception):
@@ -38,6 +41,7 @@ class Mailbox:
         self._chunks: deque[Any] = deque()
         self._by_size = by_size
         self._most = max(limit, 1)
+        self._fixed = fixed
         self._limit = self._most if fixed else 1
         # Each is changed in one thread only.
         self._put = 0
@@ -67,7 +71,7 @@ class Mailbox:
             if self.loop_sleeps:
                 self._wake()
             if self._left is not None or self.is_full():
-                self._wait_for_room()
+                self._wait_for_room(chunk)
 
     def put(self, chunk: Any) -> None:
         """Put one chunk, without a wait. Call it in one thread at a time."""
@@ -87,9 +91,12 @@ class Mailbox:
             self._room.wait(min(seconds, POLL_SECONDS))
             check_alive(self.loop)
 
-    def _wait_for_room(self) -> None:
-        if monotonic() - self._filled_since < _QUICK_SECONDS:
-            self._limit = min(2 * self._limit, self._most)
+    def _wait_for_room(self, last: Any) -> None:
+        if not self._fixed:
+            if getsizeof(last, 0) * self._limit > _MOST_WAITING:
+                self._limit = max(1, self._limit // 2)
+            elif monotonic() - self._filled_since < _QUICK_SECONDS:
+                self._limit = min(2 * self._limit, self._most)
         while self._left is None and self.is_full():
             self.wait_a_moment(POLL_SECONDS)
         self._filled_since = monotonic()

@@ -18,7 +18,8 @@ from forebay.threads._writer import close_in_thread, reason_of
 __all__ = ["BinaryReader", "BinaryWriter", "TextFile", "as_file"]
 
 _CAPACITY = 1024 * 1024
-_BUFFER = 128 * 1024
+# Reads of this size and larger ones go past the buffer.
+_BUFFER = 64 * 1024
 _MODES = ("r", "rb", "rt", "w", "wb", "wt")
 
 
@@ -167,7 +168,7 @@ def as_file(
     Args:
         stream: A Readable or a Writable. Its chunks are bytes; a ``str`` is encoded.
         mode: "rb", "wb" for bytes, "r", "w" for text. None is "rb" for a Readable and "wb" for a Writable.
-        buffering: The size of the file's own buffer in bytes. -1 is 128 KiB; 0, for bytes only, is a raw file.
+        buffering: The size of the file's own buffer in bytes. -1 is 64 KiB; 0, for bytes only, is a raw file.
         encoding: The encoding of the text. None is UTF-8.
         errors: What happens to text that cannot be decoded or encoded, as for ``open``.
         newline: How line ends are handled, as for ``open``.

@@ -1,0 +1,45 @@
+"""The memory of a process through which much more data passes than it may hold."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+MODULES = {
+    "gzip": "zlib",
+    "zstd": "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd",
+    "lz4": "lz4.frame",
+}
+PROGRAM = """
+import asyncio
+from forebay import Readable, Writable, pipeline
+from forebay.codecs import compress, decompress
+
+def peak():
+    # The peak that getrusage() tells has been that of the parent.
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+chunk = bytes(range(256)) * 256
+
+async def main():
+    await pipeline([b"x"], compress({name!r}), decompress(), Writable(write=lambda chunk: None))
+    before = peak()
+    chunks = (chunk for _ in range(16 * 192))
+    stages = compress({name!r}, threads={threads}), decompress()
+    await pipeline(Readable.from_(chunks, object_mode=False), *stages, Writable(write=lambda chunk: None))
+    print(peak() - before)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+@pytest.mark.parametrize(("name", "threads"), [("gzip", 1), ("zstd", 2), ("lz4", 1)])
+def test_192_mib_need_less_than_32(name, threads):
+    pytest.importorskip(MODULES[name])
+    code = PROGRAM.format(name=name, threads=threads)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
+    assert done.stderr == ""
+    assert int(done.stdout) < 32 * 1024

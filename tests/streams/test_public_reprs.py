@@ -108,6 +108,9 @@ async def ends(tmp_path, stack):
     file = fs.create_read_stream(path)
     yield file, rf"<ReadStream {re.escape(repr(path))} opening>"
     await file.aclose()
+    file = fs.follow(path)
+    yield file, rf"<Follow {re.escape(repr(path))} .*>"
+    await file.aclose()
     file = fs.create_write_stream(path)
     yield file, rf"<WriteStream {re.escape(repr(path))} opening>"
     await file.aclose()

@@ -19,10 +19,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from forebay._core.abort import AbortSignal
+from forebay._core.scheduling.ticks import running_loop
 from forebay._system.paths import StrPath
 from forebay._system.temporary_files import remove_leftovers
 from forebay.fs._copy_tree import CopiedTree, copy_tree
+from forebay.fs._follow import Follow
 from forebay.fs._read_stream import ReadStream
+from forebay.fs._standard import stderr, stdin, stdout
 from forebay.fs._write_stream import WriteStream
 
 if TYPE_CHECKING:
@@ -30,12 +33,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CopiedTree",
+    "Follow",
     "ReadStream",
     "WriteStream",
     "copy_tree",
     "create_read_stream",
     "create_write_stream",
+    "follow",
     "remove_leftovers",
+    "stderr",
+    "stdin",
+    "stdout",
 ]
 
 
@@ -229,3 +237,40 @@ def create_write_stream(
         emit_close=emit_close,
         signal=signal,
     )
+
+
+def follow(
+    path: StrPath,
+    *,
+    start: str = "end",
+    interval: float = 0.1,
+    high_water_mark: int | None = None,
+    signal: AbortSignal | None = None,
+) -> Follow:
+    """Return a stream of the bytes that are appended to a file, as ``tail -F`` gives them. It has no end by itself.
+
+    If the file becomes shorter, the stream emits 'truncate' and reads it from its beginning. If another file takes its place, as
+    when a log is rotated, the stream reads the old file to its end, emits 'rotate' and reads the new one from its beginning. A
+    file that is not there is awaited. A worker thread looks at the file every ``interval`` seconds, which works on every file
+    system. A file that is emptied and grows beyond its old size between two looks is not noticed. `Follow.stop` ends the stream
+    after the bytes that the file has.
+
+    Args:
+        path: A regular file.
+        start: "end" gives what is appended from now on, "beginning" the whole file.
+        interval: Seconds between two looks while the file does not grow.
+        high_water_mark: Bytes that the stream buffers. None is 64 KiB.
+        signal: An `AbortSignal` that destroys the stream.
+
+    Returns:
+        The stream. It fails with the OSError of a file that cannot be read, and with InvalidArgValueError if the file is not
+        a regular one.
+
+    Raises:
+        InvalidArgTypeError: An argument has the wrong type.
+        InvalidArgValueError: ``start`` is something else.
+        OutOfRangeError: ``interval`` is not positive.
+        NoRunningLoopError: No event loop is running.
+    """
+    running_loop()
+    return Follow(path, start=start, interval=interval, high_water_mark=high_water_mark, signal=signal)

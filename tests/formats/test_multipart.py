@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from itertools import pairwise
 
 import pytest
@@ -420,3 +421,19 @@ async def test_the_errors_of_a_request_have_a_status():
         async for part in multipart.read(request):
             await consumers.bytes(part)
     assert caught.value.status == 400
+
+
+@looped
+async def test_a_form_that_another_client_made():
+    httpx = pytest.importorskip("httpx")
+    made = httpx.Request(
+        "POST", "http://test", data={"a": "é"}, files={"f": ("n.bin", b"\r\n--" * 1000, "image/png")}
+    )
+    found = await contents(in_pieces(made.read(), 100), made.headers["content-type"])
+    assert found == [("a", None, "é".encode()), ("f", "n.bin", b"\r\n--" * 1000)]
+
+
+def test_a_library_that_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "python_multipart", None)
+    with pytest.raises(ImportError, match=r"pip install 'forebay\[multipart\]'"):
+        multipart.parse(TYPE)

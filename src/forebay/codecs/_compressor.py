@@ -67,7 +67,7 @@ class Compressor(WorkerTransform):
         if not size:
             return None
         if size < self._encoder.inline and not self._jobs and not self._waiting and not self._blocked:
-            return self._encoder.job([chunk], False)()
+            return self._encoder.compress(chunk)
         alone = not is_constant(chunk)
         if alone and self._encoder.lanes > 1:
             # Several threads need whole blocks, and so more than one chunk.

@@ -113,14 +113,15 @@ class SerialEncoder:
         self, compressor: Any, *, block: int = 256 * 1024, inline: int = 16 * 1024, least: int = 1
     ) -> None:
         self._compressor = compressor
+        #: Compress a small chunk at once.
+        self.compress = compressor.compress
         self.block = block
         self.inline = inline
         self.least = least
 
     def job(self, chunks: Sequence[Any], last: bool) -> Callable[[], bytes]:
         def work() -> bytes:
-            compress = self._compressor.compress
-            outputs = [compress(chunk) for chunk in chunks]
+            outputs = [self.compress(chunk) for chunk in chunks]
             if last:
                 outputs.append(self._compressor.flush())
             return b"".join(outputs)

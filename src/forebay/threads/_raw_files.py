@@ -126,8 +126,9 @@ class RawWriter(RawFile):
     """A raw file whose bytes a stream takes."""
 
     mode = "wb"
-    # Whether the bytes that are still to be flushed are dropped.
-    _discards = False
+    # The thread that closes the file after it was given up: the bytes that it still has to flush are dropped. Other threads get
+    # the error. 0 while the file is in use.
+    _discarder = 0
 
     def __init__(self, bridge: WriteBridge, stream: Any) -> None:
         super().__init__(bridge, stream)
@@ -139,7 +140,7 @@ class RawWriter(RawFile):
 
     def write(self, data: Any, /) -> int:
         """Wait for room and take bytes. Return their number, which may be less than all."""
-        if self._discards:
+        if self._discarder == threading.get_ident():
             return memoryview(data).nbytes
         self._check("write()")
         bridge = self._writes
@@ -170,7 +171,7 @@ class RawWriter(RawFile):
         """End the stream and wait for 'finish'. Raises the error of the stream if it fails."""
         if self.closed:
             return
-        if self._discards:
+        if self._discarder:
             super().close()
             return
         self.check_close()
@@ -181,19 +182,19 @@ class RawWriter(RawFile):
 
     def check_close(self) -> None:
         """Raise DeadlockError if close() would wait, on the loop's thread."""
-        if not self.closed and not self._discards:
+        if not self.closed and not self._discarder:
             self._bridge.check_thread("close()")
 
     def abandon(self, error: BaseException) -> None:
         """Give the file up after an error in its user's code. What it has buffered is dropped."""
-        self._discards = True
+        self._discarder = threading.get_ident()
         self._bridge.abandon(error)
 
     def drop(self) -> None:
         """Destroy the stream: a file that was not closed may not be written to its end."""
-        if self.closed or self._discards:
+        if self.closed or self._discarder:
             return
-        self._discards = True
+        self._discarder = threading.get_ident()
         self._bridge.drop(
             PrematureCloseError(f"the file over {self._stream_name} was dropped without close()")
         )

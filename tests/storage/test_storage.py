@@ -19,6 +19,7 @@ from forebay import (
     pipeline,
     storage,
 )
+from forebay.testing import check_readable, check_writable
 from support.command import forebay
 from support.loops import eventually
 
@@ -293,6 +294,30 @@ def test_an_old_object_stays_until_the_new_one_is_whole(run, bucket):
 
     run(main)
     assert bucket.get("a") == b"old"
+
+
+def test_the_rules_of_streams_hold(run):
+    store = obstore.store.MemoryStore()
+    content = bytes(range(256)) * 2000
+    obstore.put(store, "a", content)
+    keys = {}
+
+    def sink():
+        stream = storage.write(store, key := f"sink-{len(keys)}")
+        keys[id(stream)] = key
+        return stream
+
+    async def written(stream):
+        return bytes((await obstore.get_async(store, keys[id(stream)])).bytes())
+
+    async def main():
+        await check_readable(
+            lambda: storage.read(store, "a", part_size=100_000, high_water_mark=1000), expected=content
+        )
+        await check_writable(sink, collected=written)
+
+    run.seconds = 60
+    run(main)
 
 
 # ---- fsspec

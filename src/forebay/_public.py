@@ -50,6 +50,7 @@ from forebay.errors import (
     UnableToPipeError,
     UnknownEncodingError,
     UnshiftAfterEndError,
+    WebSocketClosedError,
     WriteAfterEndError,
     WrongLoopError,
 )
@@ -122,6 +123,7 @@ __all__ = [
     "UnableToPipeError",
     "UnknownEncodingError",
     "UnshiftAfterEndError",
+    "WebSocketClosedError",
     "Writable",
     "WriteAfterEndError",
     "WrongLoopError",

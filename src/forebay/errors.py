@@ -51,6 +51,7 @@ __all__ = [
     "UnableToPipeError",
     "UnknownEncodingError",
     "UnshiftAfterEndError",
+    "WebSocketClosedError",
     "WriteAfterEndError",
     "WrongLoopError",
 ]
@@ -403,3 +404,19 @@ class RecordError(StreamError, ValueError):
         super().__init__(message)
         self.line = line
         self.position = position
+
+
+class WebSocketClosedError(StreamError, ConnectionError):
+    """A WebSocket was closed with an error, or before all was sent.
+
+    Args:
+        close_code: The code of the close; 1006 if the connection was lost.
+        reason: The reason that the peer gave.
+    """
+
+    code = "ERR_WEBSOCKET_CLOSED"
+
+    def __init__(self, close_code: int, reason: str = "") -> None:
+        super().__init__(f"the WebSocket was closed with {close_code}{': ' if reason else ''}{reason}")
+        self.close_code = close_code
+        self.reason = reason

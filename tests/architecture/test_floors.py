@@ -31,6 +31,7 @@ FLOORS = {
     "asyncio": 5,
     "net": 5,
     "process": 5,
+    "websocket": 5,
     "sql": 5,
     "storage": 5,
     "adapters": 6,

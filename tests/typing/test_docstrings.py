@@ -28,6 +28,7 @@ MODULES = [
     "forebay.sql",
     "forebay.stats",
     "forebay.process",
+    "forebay.websocket",
     "forebay.formats.sse",
     "forebay.testing",
     "forebay.throttle",
@@ -78,6 +79,7 @@ MADE_BY_FUNCTIONS = {
     "Throttle",
     "Transaction",
     "Unzstd",
+    "WebSocketServer",
     "WriteStream",
     "Zstd",
 }

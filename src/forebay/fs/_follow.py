@@ -123,6 +123,7 @@ class Follow(Readable[bytes]):
             raise InvalidArgTypeError(f"interval must be a number of seconds, got {interval!r}")
         if not 0 < interval < float("inf"):
             raise OutOfRangeError(f"interval must be more than 0 seconds and finite, got {interval}")
+        #: The path, as it was given.
         self.path = path
         self.bytes_read = 0
         self._name = name

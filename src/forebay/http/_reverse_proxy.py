@@ -21,6 +21,8 @@ from forebay.http._client.url import parse_target
 from forebay.http._messages.header_checks import check_value
 from forebay.http._messages.incoming import ClientResponse, ServerRequest
 from forebay.http._server.response import ServerResponse
+from forebay.http._upgrade_relay import refuse, relay
+from forebay.streams.duplex import Duplex
 from forebay.streams.joining.pipeline import pipeline
 
 __all__ = ["ReverseProxy"]
@@ -56,6 +58,8 @@ class ReverseProxy:
 
     If the server cannot be reached or its answer is invalid, the client gets 502; if the server takes too long, 504. If the
     answer breaks off, the proxy breaks its own off. A path that leads outside the path of ``target`` is 400.
+
+    ``server.on("upgrade", proxy.upgrade)`` passes on WebSockets and other protocols, too.
 
     Args:
         target: The URL of a server. The path of the request is added to its path.
@@ -132,7 +136,33 @@ class ReverseProxy:
         with contextlib.suppress(OSError, StreamError):
             await pipeline(answer, response)
 
-    def _ask(self, request: ServerRequest) -> ClientRequest:
+    def upgrade(self, request: ServerRequest, socket: Duplex) -> Awaitable[None]:
+        """Pass on a request to switch protocols, such as that of a WebSocket: ``server.on("upgrade", proxy.upgrade)``.
+
+        If the server switches, both connections are joined. Otherwise the client gets its answer, and is disconnected.
+
+        Args:
+            request: The client's request.
+            socket: The client's connection, which the proxy owns from now on.
+
+        Returns:
+            An awaitable of the end of the exchange, before the data of the new protocol.
+        """
+        return self._upgrade(request, socket)
+
+    async def _upgrade(self, request: ServerRequest, socket: Duplex) -> None:
+        switch = [("Connection", "Upgrade"), ("Upgrade", request.headers.get("upgrade", ""))]
+        try:
+            asked = self._ask(request, switch)
+        except ValueError:
+            refuse(socket, 400)
+            return
+        except StreamDestroyedError:
+            refuse(socket, 502)
+            return
+        await relay(asked, socket, lambda answer: _end_to_end(answer.raw_headers))
+
+    def _ask(self, request: ServerRequest, more: Fields | None = None) -> ClientRequest:
         """Return the request for the server. Raise ValueError if a request cannot be forwarded."""
         host, path = _place(request)
         if self._has_path and any(part == ".." for part in _parts(path)):
@@ -141,7 +171,7 @@ class ReverseProxy:
         return self._agent.request(
             self.target + path,
             method=request.method,
-            headers=self._fields(request, host),
+            headers=[*self._fields(request, host), *(more or ())],
             body=request if has_body else b"",
             timeout=self._timeout,
         )

@@ -1,8 +1,6 @@
 """``python -m forebay``: the command, without its script."""
 
-import sys
-
-from forebay.cli import main
+from forebay.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -13,10 +13,11 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from forebay.cli.output.failure import Failure, complain
 
-__all__ = ["main"]
+__all__ = ["command", "main"]
 
 #: Subcommands: the module, and a summary in one line.
 COMMANDS = {
@@ -29,6 +30,18 @@ COMMANDS = {
 STOPPED_BY_CTRL_C = 130
 NOBODY_READS = 141
 _USUAL_COLUMNS = 80
+
+
+def command() -> NoReturn:
+    """The program: run the command with the arguments of the process, and exit with its status."""
+    status = main()
+    if "obstore" in sys.modules:
+        # A thread of obstore that still works aborts an interpreter that ends.
+        for output in (sys.stdout, sys.stderr):
+            with contextlib.suppress(AttributeError, OSError):
+                output.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

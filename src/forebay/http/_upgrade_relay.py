@@ -41,7 +41,7 @@ async def relay(asked: ClientRequest, socket: Duplex, end_to_end: Callable[[Clie
     socket.on("error", _heard)
     socket.on("close", asked.destroy)
     asked.on("upgrade", switched)
-    # Read ahead: a connection that nobody reads does not notice that the client has gone.
+    # Without a read, the socket does not notice a reset of the client.
     socket.read(0)
     try:
         answer = await asked

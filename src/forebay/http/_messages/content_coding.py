@@ -109,7 +109,8 @@ class _BodyDecoder(Decoder):
 
 
 def _noted(message: Any, text: str, status: int) -> HttpProtocolError:
-    """Return the error, which the message keeps: a server answers with its status."""
-    error = HttpProtocolError(text, status)
-    message._coding_error = error
+    """Return the error, which the message keeps: a server answers with its status. The first one stays."""
+    if message._coding_error is None:
+        message._coding_error = HttpProtocolError(text, status)
+    error: HttpProtocolError = message._coding_error
     return error

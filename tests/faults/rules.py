@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from faults.scenarios import ATOMIC, DATA, Place
+from forebay._system import worker_pool
 from forebay.errors import StreamError
 from support.loops import LOOPS, eventually, may_wait, open_fds
 
@@ -94,9 +95,9 @@ async def _guarded(scenario: Callable[[], Awaitable[Any]], reports: list[dict[st
 
 async def _tasks_left() -> list[str]:
     """Let what is about to end come to its end. Return what does not."""
-    for turn in range(300):
+    for turn in range(600):
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        if not others:
+        if not others and not worker_pool.at_work():
             return []
         await asyncio.sleep(0 if turn < 100 else 0.01)
-    return [f"leaves tasks: {others}"]
+    return [f"leaves tasks: {others}" if others else "leaves work for the workers"]

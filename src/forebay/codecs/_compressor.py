@@ -8,8 +8,9 @@ from typing import Any
 
 from forebay._core.abort import AbortSignal
 from forebay._core.state.completion import Completion
+from forebay.codecs._coding_stream import CodingStream
 from forebay.codecs._format import Format
-from forebay.codecs._worker import WorkerTransform, is_constant
+from forebay.codecs._worker import is_constant
 
 __all__ = ["Compressor"]
 
@@ -30,7 +31,7 @@ class _Job:
         self.result: Any = None
 
 
-class Compressor(WorkerTransform):
+class Compressor(CodingStream):
     """The stream that `compress` and the functions for one format return. ``format`` is the name of the format."""
 
     def __init__(
@@ -42,7 +43,7 @@ class Compressor(WorkerTransform):
         signal: AbortSignal | None,
     ) -> None:
         encoder = format.encoder(format.checked_level(level), threads)
-        super().__init__(high_water_mark=high_water_mark, signal=signal)
+        super().__init__(high_water_mark, signal)
         #: The name of the format.
         self.format = format.name
         self._encoder: Any = encoder
@@ -52,12 +53,6 @@ class Compressor(WorkerTransform):
         # The jobs in order, and how many there are on each lane.
         self._jobs: deque[_Job] = deque()
         self._busy = [0] * encoder.lanes
-        # Whether the reader has no room.
-        self._blocked = False
-        # A chunk that is not accepted yet, and whether it waits until no job reads it: others could change it.
-        self._held: Completion | None = None
-        self._held_alone = False
-        self._flushing: Completion | None = None
         self._last_started = False
 
     # ---- the hooks
@@ -74,10 +69,8 @@ class Compressor(WorkerTransform):
             chunk, alone = bytes(chunk), False
         self._waiting.append(memoryview(chunk))
         self._waiting_bytes += size
-        self._held, self._held_alone = Completion(), alone
-        held = self._held
-        self._start_jobs()
-        self._release_held()
+        held = self._hold(alone)
+        self._go_on()
         return held
 
     def _flush(self) -> Any:
@@ -91,7 +84,7 @@ class Compressor(WorkerTransform):
     def _destroy(self, error: BaseException | None) -> Completion | None:
         self._waiting.clear()
         self._jobs.clear()
-        self._held = self._flushing = self._encoder = None
+        self._encoder = None
         return super()._destroy(error)
 
     # ---- jobs
@@ -144,12 +137,10 @@ class Compressor(WorkerTransform):
         outputs = []
         while self._jobs and self._jobs[0].ended:
             outputs.append(self._encoder.joined(self._jobs.popleft().result))
-        output = b"".join(outputs)
-        if output and not self._t_push_output(output):
-            if self.destroyed:
-                return
-            self._blocked = True
-            self._t_wait_for_room(self._room_came)
+        self._give(b"".join(outputs))
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self.destroyed:
             return
         self._start_jobs()
@@ -158,31 +149,7 @@ class Compressor(WorkerTransform):
             done, self._flushing = self._flushing, None
             done.resolve()
 
-    def _room_came(self) -> None:
-        self._blocked = False
-        if not self.destroyed:
-            self._start_jobs()
-            self._release_held()
-
-    def _release_held(self) -> None:
-        """Accept the chunk that is held, if there is room for it."""
-        held = self._held
-        if held is None:
-            return
+    def _has_room(self) -> bool:
         if self._held_alone:
-            if self._waiting or self._jobs:
-                return
-        elif self._blocked or self._waiting_bytes >= max(_MOST_WAITING, self._encoder.block):
-            return
-        self._held = None
-        self._held_alone = False
-        held.resolve()
-
-    def _fail(self, error: BaseException) -> None:
-        """Fail the write or the end that waits for the work, or else the stream."""
-        waiting = self._held or self._flushing
-        self._held = self._flushing = None
-        if waiting is None:
-            self.destroy(error)
-        else:
-            waiting.reject(error)
+            return not (self._waiting or self._jobs)
+        return not self._blocked and self._waiting_bytes < max(_MOST_WAITING, self._encoder.block)

@@ -7,8 +7,9 @@ from typing import Any
 
 from forebay._core.abort import AbortSignal
 from forebay._core.state.completion import Completion
+from forebay.codecs._coding_stream import CodingStream
 from forebay.codecs._decoder import Decoder
-from forebay.codecs._worker import WorkerTransform, is_constant
+from forebay.codecs._worker import is_constant
 
 __all__ = ["Decompressor"]
 
@@ -19,13 +20,13 @@ _MOST_STEPS = 2
 _MOST_WAITING = 256 * 1024
 
 
-class Decompressor(WorkerTransform):
+class Decompressor(CodingStream):
     """The stream that `decompress` and the functions for one format return."""
 
     def __init__(self, decoder: Decoder, high_water_mark: int | None, signal: AbortSignal | None) -> None:
         if decoder.format is not None:
             decoder.format.load()
-        super().__init__(high_water_mark=high_water_mark, signal=signal)
+        super().__init__(high_water_mark, signal)
         self._decoder = decoder
         self._inline = 0 if decoder.format is None else decoder.format.inline
         # The chunks that no step has taken in yet, and their bytes.
@@ -34,12 +35,6 @@ class Decompressor(WorkerTransform):
         # The steps under way, and whether the last one that ended could do nothing more without input.
         self._steps = 0
         self._hungry = True
-        # Whether the reader has no room.
-        self._blocked = False
-        # A chunk that is not accepted yet, and whether it waits until no step reads it: others could change it.
-        self._held: Completion | None = None
-        self._held_alone = False
-        self._flushing: Completion | None = None
 
     @property
     def format(self) -> str | None:
@@ -58,12 +53,13 @@ class Decompressor(WorkerTransform):
             if self._hungry:
                 return output
             # A little input may expand a thousandfold. A worker makes the rest of the output, while there is room.
-            held = self._hold(chunk)
+            held = self._hold(not is_constant(chunk))
             self._give(output)
+            self._go_on()
             return held
         self._waiting.append(chunk)
         self._waiting_bytes += size
-        held = self._hold(chunk)
+        held = self._hold(not is_constant(chunk))
         self._go_on()
         return held
 
@@ -77,7 +73,6 @@ class Decompressor(WorkerTransform):
 
     def _destroy(self, error: BaseException | None) -> Completion | None:
         self._waiting.clear()
-        self._held = self._flushing = None
         return super()._destroy(error)
 
     # ---- steps
@@ -85,24 +80,7 @@ class Decompressor(WorkerTransform):
     def _is_idle(self) -> bool:
         return self._hungry and not self._steps and not self._waiting
 
-    def _hold(self, chunk: Any) -> Completion:
-        self._held, self._held_alone = Completion(), not is_constant(chunk)
-        return self._held
-
-    def _give(self, output: bytes) -> None:
-        if output and not self._t_push_output(output):
-            if self.destroyed:
-                return
-            self._blocked = True
-            self._t_wait_for_room(self._room_came)
-        self._go_on()
-
-    def _room_came(self) -> None:
-        self._blocked = False
-        self._go_on()
-
     def _go_on(self) -> None:
-        """Start steps, accept the chunk that is held, and report the end, as far as each may be."""
         if self.destroyed:
             return
         while self._steps < _MOST_STEPS and not self._blocked and (self._waiting or not self._hungry):
@@ -135,26 +113,9 @@ class Decompressor(WorkerTransform):
             return
         output, self._hungry = result
         self._give(output)
+        self._go_on()
 
-    def _release_held(self) -> None:
-        """Accept the chunk that is held, if there is room for it."""
-        held = self._held
-        if held is None:
-            return
+    def _has_room(self) -> bool:
         if self._held_alone:
-            if not self._is_idle():
-                return
-        elif self._blocked or self._waiting_bytes >= _MOST_WAITING:
-            return
-        self._held = None
-        self._held_alone = False
-        held.resolve()
-
-    def _fail(self, error: BaseException) -> None:
-        """Fail the write or the end that waits for the work, or else the stream."""
-        waiting = self._held or self._flushing
-        self._held = self._flushing = None
-        if waiting is None:
-            self.destroy(error)
-        else:
-            waiting.reject(error)
+            return self._is_idle()
+        return not self._blocked and self._waiting_bytes < _MOST_WAITING

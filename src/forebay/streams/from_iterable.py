@@ -11,6 +11,7 @@ from forebay._core.state import constants as k
 from forebay._core.usage_errors import hint
 from forebay.errors import InvalidArgTypeError, NullChunkError
 from forebay.streams.blocking.file_objects import file_source, is_file
+from forebay.streams.blocking.job import close_iterator
 from forebay.streams.readable import Readable
 
 if TYPE_CHECKING:
@@ -150,27 +151,11 @@ class FromIterator(Readable):
             self._pulling = False
 
     def _destroy(self, error: Any) -> None:
-        _close(self._items, error)
+        close_iterator(self._items, error)
 
 
 async def _done(value: Any) -> Any:
     return value
-
-
-def _close(items: Any, error: Any) -> None:
-    """Close a generator. If there is an error, throw it into the generator, which may still clean up."""
-    if error is not None and hasattr(items, "throw"):
-        try:
-            items.throw(error)
-        except StopIteration:
-            return
-        except BaseException as raised:
-            if raised is not error:
-                raise
-            return
-    close = getattr(items, "close", None)
-    if close is not None:
-        close()
 
 
 class _Later:

@@ -367,20 +367,18 @@ async def test_a_call_that_the_executor_cancels():
 
 
 @pytest.mark.parametrize("options", [{}, {"ordered": False, "chunk": 4}], ids=str)
-def test_a_pool_that_breaks_fails_the_flow(run, options):
-    async def main():
-        with processes() as pool, reported() as contexts:
-            source = Readable.from_(range(1000))
-            with pytest.raises(BrokenExecutor) as caught:
-                await source.map(die_at_five, executor=pool, **options).to_list()
-            await closed(source)
-            assert len(caught.value.__notes__) == 1
-            assert "in map() with an executor" in caught.value.__notes__[0]
-            with pytest.raises(BrokenExecutor):
-                await Readable.from_(range(9)).map(square, executor=pool).to_list()
-        assert contexts == []
-
-    run(main)
+@looped
+async def test_a_pool_that_breaks_fails_the_flow(options):
+    with processes() as pool, reported() as contexts:
+        source = Readable.from_(range(1000))
+        with pytest.raises(BrokenExecutor) as caught:
+            await source.map(die_at_five, executor=pool, **options).to_list()
+        await closed(source)
+        assert len(caught.value.__notes__) == 1
+        assert "in map() with an executor" in caught.value.__notes__[0]
+        with pytest.raises(BrokenExecutor):
+            await Readable.from_(range(9)).map(square, executor=pool).to_list()
+    assert contexts == []
 
 
 @looped

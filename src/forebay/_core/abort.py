@@ -276,9 +276,10 @@ def checked_signal(signal: Any) -> AbortSignal | None:
 
 
 def _required_signal(signal: Any) -> AbortSignal:
-    if checked_signal(signal) is None:
+    checked = checked_signal(signal)
+    if checked is None:
         raise InvalidArgTypeError("any() needs AbortSignals, got None")
-    return signal  # type: ignore[no-any-return]
+    return checked
 
 
 def add_abort_signal(signal: AbortSignal, stream: S) -> S:

@@ -31,7 +31,7 @@ class _Brotli(Format):
         _load()
 
     @property
-    def errors(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
+    def errors(self) -> tuple[type[Exception], ...]:
         return (_load().error,)
 
     def encoder(self, level: int, threads: int) -> Encoder:

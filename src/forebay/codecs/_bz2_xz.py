@@ -64,7 +64,7 @@ class _Xz(Format):
         _lzma()
 
     @property
-    def errors(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
+    def errors(self) -> tuple[type[Exception], ...]:
         return (_lzma().LZMAError,)
 
     def encoder(self, level: int, threads: int) -> Encoder:

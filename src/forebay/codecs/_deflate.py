@@ -55,7 +55,7 @@ class _Deflate(Format):
     parallel = False
 
     @property
-    def errors(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
+    def errors(self) -> tuple[type[Exception], ...]:
         return (_decompress_library().error, zlib.error)
 
     def encoder(self, level: int, threads: int) -> Encoder:

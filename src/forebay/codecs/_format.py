@@ -52,8 +52,7 @@ class Format:
     #: The name, and the extensions of file names, the usual one first.
     name = ""
     extensions: tuple[str, ...] = ()
-    #: The lowest, the default and the highest level, and what the ends of the range mean.
-    levels = (1, 6, 9)
+    #: What the lowest and the highest level mean.
     ends = ("fastest", "smallest")
     #: The first bytes of a member; none if it can begin with any.
     magics: tuple[bytes, ...] = ()
@@ -64,8 +63,16 @@ class Format:
     parallel = True
     #: Bytes of input below which the loop's thread decodes itself.
     inline = 16 * 1024
-    #: The exceptions of the library for damaged data.
-    errors: tuple[type[Exception], ...] = ()
+
+    @property
+    def levels(self) -> tuple[int, int, int]:
+        """The lowest, the default and the highest level."""
+        return (1, 6, 9)
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """The exceptions of the library for damaged data."""
+        return ()
 
     def load(self) -> None:
         """Load the library. Raises ImportError, which says what to install."""

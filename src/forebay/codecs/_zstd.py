@@ -31,11 +31,11 @@ class _Zstd(Format):
         _load()
 
     @property
-    def errors(self) -> tuple[type[Exception], ...]:  # type: ignore[override]
+    def errors(self) -> tuple[type[Exception], ...]:
         return (_load().ZstdError,)
 
     @property
-    def levels(self) -> tuple[int, int, int]:  # type: ignore[override]
+    def levels(self) -> tuple[int, int, int]:
         lowest, highest = _load().CompressionParameter.compression_level.bounds()
         return lowest, 3, highest
 

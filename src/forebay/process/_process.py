@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal as _signal
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from forebay._core.abort import AbortSignal, abort_error
 from forebay._core.representation import represent
@@ -15,6 +15,8 @@ from forebay.process._execution import Execution
 from forebay.process._streams import ProcessInput, ProcessOutput, note_heard
 
 __all__ = ["Process"]
+
+_Stream = TypeVar("_Stream")
 
 
 class Process:
@@ -41,7 +43,9 @@ class Process:
         self.command: tuple[str, ...] = plan.words
         self._signal = signal
         self._execution = execution = Execution(plan, stdin, stdout, stderr)
-        self._stdin = self._stdout = self._stderr = None
+        self._stdin: ProcessInput | None = None
+        self._stdout: ProcessOutput | None = None
+        self._stderr: ProcessOutput | None = None
         self._streams: list[Any] = []
         self._killed = False
         self._error: BaseException | None = None
@@ -95,17 +99,17 @@ class Process:
     @property
     def stdin(self) -> ProcessInput:
         """The program's input. Raises InvalidStateError without ``stdin="pipe"``."""
-        return _checked(self._stdin, "stdin")  # type: ignore[no-any-return]
+        return _checked(self._stdin, "stdin")
 
     @property
     def stdout(self) -> ProcessOutput:
         """The program's output. Raises InvalidStateError without ``stdout="pipe"``."""
-        return _checked(self._stdout, "stdout")  # type: ignore[no-any-return]
+        return _checked(self._stdout, "stdout")
 
     @property
     def stderr(self) -> ProcessOutput:
         """The program's error output. Raises InvalidStateError without ``stderr="pipe"``."""
-        return _checked(self._stderr, "stderr")  # type: ignore[no-any-return]
+        return _checked(self._stderr, "stderr")
 
     # ---- the end
 
@@ -197,7 +201,7 @@ async def _until_closed(stream: Any) -> None:
         await waiter
 
 
-def _checked(stream: Any, name: str) -> Any:
+def _checked(stream: _Stream | None, name: str) -> _Stream:
     if stream is None:
         raise InvalidStateError(f"the Process has no {name} stream; give spawn() the argument {name}='pipe'")
     return stream

@@ -23,7 +23,7 @@ _BUFFER = 64 * 1024
 _MODES = ("r", "rb", "rt", "w", "wb", "wt")
 
 
-class _InBothWorlds:
+class _StreamFile:
     """``with`` in the thread, ``async with`` on the loop's thread; the end of either one ends the flow."""
 
     close: Callable[[], None]
@@ -70,7 +70,7 @@ class _InBothWorlds:
         await close_in_thread(self.close, raw.abandon)
 
 
-class BinaryReader(_InBothWorlds, io.BufferedReader):
+class BinaryReader(_StreamFile, io.BufferedReader):
     """A buffered binary file that reads a stream; made by `as_file`."""
 
     def _raw_file(self) -> RawFile:
@@ -83,7 +83,7 @@ class BinaryReader(_InBothWorlds, io.BufferedReader):
         super().close()
 
 
-class BinaryWriter(_InBothWorlds, io.BufferedWriter):
+class BinaryWriter(_StreamFile, io.BufferedWriter):
     """A buffered binary file that writes to a stream; made by `as_file`."""
 
     def _raw_file(self) -> RawFile:
@@ -100,11 +100,12 @@ class BinaryWriter(_InBothWorlds, io.BufferedWriter):
             self._raw_file().drop()
 
 
-class TextFile(_InBothWorlds, io.TextIOWrapper):
+class TextFile(_StreamFile, io.TextIOWrapper):
     """A text file over a stream; made by `as_file`."""
 
     def _raw_file(self) -> RawFile:
-        return cast(Any, self.buffer).raw  # type: ignore[no-any-return]
+        raw: RawFile = cast(Any, self.buffer).raw
+        return raw
 
     def close(self) -> None:
         """Close the file as a binary file is closed."""

@@ -294,7 +294,8 @@ def _checked_function(name: str, fn: Any) -> Callable[[Any], Any]:
         raise InvalidArgTypeError(
             f"{name}() with an executor needs a plain function, and {fn!r} is async; an async function needs no executor"
         )
-    return fn  # type: ignore[no-any-return]
+    function: Callable[[Any], Any] = fn
+    return function
 
 
 def _checked_executor(executor: Any) -> Callable[..., Any]:
@@ -303,7 +304,8 @@ def _checked_executor(executor: Any) -> Callable[..., Any]:
         raise InvalidArgTypeError(
             f"executor must be an executor of concurrent.futures, or have a submit() like it, got {executor!r}"
         )
-    return submit  # type: ignore[no-any-return]
+    found: Callable[..., Any] = submit
+    return found
 
 
 def _workers(executor: Any) -> int:

@@ -3,12 +3,12 @@
 import asyncio
 import gzip as reference
 import hashlib
-import random
 import threading
 import time
 import zlib
 
 import pytest
+from codec_cases import noise, split, through
 
 from forebay import InvalidArgTypeError, InvalidArgValueError, OutOfRangeError, Readable, Writable, pipeline
 from forebay._system.worker_pool import at_work
@@ -22,23 +22,8 @@ MIB = 1024 * 1024
 SIZES = [0, 1, 16 * KIB - 1, 16 * KIB, 64 * KIB, 256 * KIB, 256 * KIB + 1, 3 * MIB + 7]
 
 
-def noise(size, seed=1):
-    return random.Random(seed).randbytes(size)
-
-
 def text(size):
     return (b"the quick brown fox " * (size // 20 + 1))[:size]
-
-
-def split(data, size):
-    return [data[at : at + size] for at in range(0, len(data), size)]
-
-
-async def through(chunks, *stages):
-    """What comes out of the stages when these chunks go in."""
-    out = []
-    await pipeline(Readable.from_(chunks, object_mode=False), *stages, Writable(write=out.append))
-    return b"".join(out)
 
 
 @pytest.mark.parametrize("make", [noise, text])

@@ -1,13 +1,13 @@
 """zstd and unzstd: output, errors, and memory."""
 
 import asyncio
-import random
 import subprocess
 import sys
 
 import pytest
+from codec_cases import noise, split, through
 
-from forebay import InvalidArgTypeError, OutOfRangeError, Readable, Writable, pipeline
+from forebay import InvalidArgTypeError, OutOfRangeError
 from forebay._system.worker_pool import at_work
 from forebay.codecs import DamagedDataError, TruncatedDataError, unzstd, zstd
 from support.loops import eventually
@@ -26,23 +26,8 @@ SIZES = [0, 1, 16 * KIB - 1, 16 * KIB, 256 * KIB, 256 * KIB + 1, 3 * MIB + 7]
 SKIPPED = b"\x50\x2a\x4d\x18\x03\0\0\0abc"
 
 
-def noise(size, seed=1):
-    return random.Random(seed).randbytes(size)
-
-
 def text(size):
     return (b"the quick brown fox " * (size // 20 + 1))[:size]
-
-
-def split(data, size):
-    return [data[at : at + size] for at in range(0, len(data), size)]
-
-
-async def through(chunks, *stages):
-    """What comes out of the stages when these chunks go in."""
-    out = []
-    await pipeline(Readable.from_(chunks, object_mode=False), *stages, Writable(write=out.append))
-    return b"".join(out)
 
 
 @pytest.mark.parametrize("level", [-5, 1, 3, 12])

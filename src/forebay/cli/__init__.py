@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from forebay.cli.output.failure import Failure, complain
 
-__all__ = ["command", "main"]
+__all__ = ["main"]
 
 #: Subcommands: the module, and a summary in one line.
 COMMANDS = {

@@ -558,3 +558,21 @@ def test_message_for_a_large_body_names_the_limit(run, coding, waits):
             assert b"20 (Limits.body_bytes)" in got.body or b"20 bytes (Limits.body_bytes)" in got.body
 
     run(main)
+
+
+def test_an_answer_without_content_has_no_length(run):
+    """An answer to HEAD has the length of a body that is not sent, and one with 204 cannot have any."""
+
+    def empty(request, response):
+        response.status_code = 204
+        response.set_header("Content-Length", 5)
+        response.end()
+
+    async def main():
+        async with peer_of(empty) as peer:
+            for method in ("HEAD", "GET"):
+                await peer.send(request(f"{method} /"))
+                got = await answer(peer)
+                assert (got.status, "content-length" in got.headers) == (204, False)
+
+    run(main)

@@ -84,7 +84,9 @@ def test_path_is_added_to_the_target(run, path, asked, wanted):
     run(main)
 
 
-@pytest.mark.parametrize("asked", ["/../x", "/a/..", "/%2e%2e/x", "/..%2fx", "/..\\x", "/a/..%5Cx"])
+@pytest.mark.parametrize(
+    "asked", ["/../x", "/a/..", "/%2e%2e/x", "/..%2fx", "/..\\x", "/a/..%5Cx", "/..;/x", "/a/..%3Bb/..;c=d"]
+)
 def test_path_outside_the_target_is_400(run, asked):
     async def main():
         async with proxied(path="/app") as peer:
@@ -127,6 +129,44 @@ def test_forwarded_headers_of_a_client_are_dropped(run):
             }
             _, fields = await shown(peer, "GET http://asked/", "Host: client")
             assert fields["x-forwarded-host"] == "asked"
+
+    run(main)
+
+
+def test_fields_that_a_server_could_take_for_others_are_dropped(run):
+    """Servers with variables for header fields treat an underscore as a hyphen."""
+    fields = (
+        "Content_Length: 5",
+        "TRANSFER_ENCODING: chunked",
+        "Host_: x",
+        "HOST: client",
+        "A_B: c",
+        "Te_: y",
+    )
+
+    async def main():
+        for trusted in (False, True):
+            async with proxied(trust_forwarded=trusted) as peer:
+                _, got = await shown(peer, "GET /", *fields, "Proxy_Authorization: z")
+                assert {name for name in got if "_" in name} == {"a_b", "host_", "te_"}
+
+    run(main)
+
+
+def test_a_body_that_is_invalid_from_its_beginning_is_502(run):
+    async def talk(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx")
+        await reader.read()
+
+    async def main():
+        async with raw_server(talk) as url:
+            proxy = http.ReverseProxy(url)
+            async with peer_of(proxy) as peer:
+                await peer.send(request("GET /"))
+                assert (await answer(peer)).status == 502
+                assert await peer.rest() == b""
+            await proxy.aclose()
 
     run(main)
 

@@ -99,6 +99,31 @@ def test_a_chunked_answer_that_does_not_switch_is_ended_by_the_connection(run):
     run(main)
 
 
+@pytest.mark.parametrize("rest", [b"", b"x"], ids=["cut off", "invalid"])
+def test_a_chunked_answer_that_breaks_off_is_no_orderly_end(run, rest):
+    """The client gets it without a length, and must not take a part for the whole."""
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+        await more.wait()
+        writer.write(rest)
+
+    async def main():
+        nonlocal more
+        more = asyncio.Event()
+        async with raw_server(answer) as url, proxied(url) as (reader, writer):
+            writer.write(ask())
+            await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(3) == b"abc"
+            more.set()
+            with pytest.raises(ConnectionResetError):
+                await reader.read()
+
+    more = None
+    run(main)
+
+
 @pytest.mark.parametrize(("path", "status"), [("/", 502), ("/a/../../b", 400)])
 def test_a_request_that_cannot_be_passed_on_gets_a_status(run, path, status):
     with sockets.socket() as unused:

@@ -44,6 +44,8 @@ _HOP_BY_HOP = frozenset(
 )
 # Fields that describe the client, besides those that begin with "x-forwarded-".
 _CLAIMS = frozenset(("forwarded", "x-real-ip"))
+# Fields that a server must not find a second time under a similar name.
+_DECISIVE = _HOP_BY_HOP | {"content-length", "host"}
 # Characters that a target may contain. Some servers take a backslash for a slash.
 _SAFE = "!$%&'()*+,/:;=?@[]~-._"
 
@@ -132,6 +134,7 @@ class ReverseProxy:
             asked.destroy()
             _fail(response, 504 if isinstance(error, HttpTimeoutError) else 502)
             return
+        response._failure_status = 502
         # If one side breaks off, the proxy breaks off the other. No other code receives the error.
         with contextlib.suppress(OSError, StreamError):
             await pipeline(answer, response)
@@ -184,7 +187,9 @@ class ReverseProxy:
             "X-Forwarded-Host": host,
         }
         fields = [
-            field for field in _end_to_end(request.raw_headers) if self._trusts or not _is_claim(field[0])
+            field
+            for field in _end_to_end(request.raw_headers)
+            if not _is_disguised(field[0]) and (self._trusts or not _is_claim(field[0]))
         ]
         if self._trusts:
             before = request.headers.get("x-forwarded-for")
@@ -215,7 +220,14 @@ def _place(request: ServerRequest) -> tuple[str, str]:
 
 
 def _parts(path: str) -> list[str]:
-    return unquote(path.partition("?")[0]).replace("\\", "/").split("/")
+    """Return the names in a path, without the parameters that some servers find in each."""
+    names = unquote(path.partition("?")[0]).replace("\\", "/").split("/")
+    return [name.partition(";")[0] for name in names]
+
+
+def _is_disguised(name: str) -> bool:
+    """Return whether a server that treats an underscore as a hyphen finds another meaning in a field."""
+    return "_" in name and name.lower().replace("_", "-") in _DECISIVE
 
 
 def _is_claim(name: str) -> bool:

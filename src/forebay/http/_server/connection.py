@@ -261,7 +261,7 @@ class ServerConnection(RequestReceiver):
             return
         socket = self._socket
         if error is not None and not response._head_sent:
-            self._answer(500, None)
+            self._answer(response._failure_status, None)
         elif response._framing == k.UNTIL_CLOSE and hasattr(socket, "reset_and_destroy"):
             # An orderly end would mean that the body is whole.
             socket.reset_and_destroy()

@@ -15,3 +15,4 @@ cdef class ServerResponse(Outgoing):
     cdef public bint send_date
     cdef bint _keep_alive                # the connection may be reused after this response
     cdef HookRunner _runner              # the task of the async handler that makes this response
+    cdef public int _failure_status      # that the client gets if this fails before its head was sent

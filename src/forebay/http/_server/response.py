@@ -61,6 +61,7 @@ class ServerResponse(Outgoing):
     send_date: bool
     _keep_alive: bool
     _runner: Any
+    _failure_status: int
 
     def __init__(self, transport: Any, request: Any, keep_alive: Any, high_water_mark: Any) -> None:
         self.request = request
@@ -69,6 +70,8 @@ class ServerResponse(Outgoing):
         self.send_date = True
         self._keep_alive = keep_alive
         self._runner = None
+        # The status that the client gets if the response fails before its head was sent.
+        self._failure_status = 500
         self._start_outgoing(transport, high_water_mark, True)
 
     def _s_label(self) -> object:
@@ -188,14 +191,14 @@ class ServerResponse(Outgoing):
         fields = self._fields
         lines = ""
         old = self.request.http_version == "1.0"
-        if self.request.method == "HEAD" or status == 304:
-            self._framing = k.NO_BODY
-            if length > 0 and status != 304 and "content-length" not in fields:
-                lines = f"Content-Length: {length}\r\n"
-        elif status == 204:
+        if status == 204:
             self._framing = k.NO_BODY
             fields.pop("content-length", None)
             fields.pop("transfer-encoding", None)
+        elif self.request.method == "HEAD" or status == 304:
+            self._framing = k.NO_BODY
+            if length > 0 and status != 304 and "content-length" not in fields:
+                lines = f"Content-Length: {length}\r\n"
         elif old and fields.pop("transfer-encoding", None) is not None:
             self._framing = k.UNTIL_CLOSE
         elif self._frame_as_set():

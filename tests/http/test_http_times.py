@@ -37,6 +37,19 @@ def test_an_idle_connection_is_closed(run):
     run(main)
 
 
+def test_a_busy_connection_is_not_closed_as_idle(run):
+    # The clock is checked now and then. It may find the connection between two requests each time.
+    async def main():
+        async with peer_of(hello, limits=http.Limits(keep_alive_time=0.6)) as peer:
+            loop = asyncio.get_running_loop()
+            end = loop.time() + 1.5
+            while loop.time() < end:
+                await peer.send(request("GET /"))
+                assert (await answer(peer)).status == 200
+
+    run(main)
+
+
 def test_a_stalled_body_is_408(run):
     async def handler(request, response):
         response.end(await body_of(request))

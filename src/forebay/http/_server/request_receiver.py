@@ -83,7 +83,7 @@ class RequestReceiver(ServerClock):
             if not _HOST(self._host):
                 self._refuse(f"the Host {self._host!r}", 400)
             self._good_host = self._host
-        self._head_since = self._waited_for_body = 0.0
+        self._head_since = self._idle_since = self._waited_for_body = 0.0
         request = ServerRequest(self, self._high_water_mark)
         request.method = method
         request.http_version = version

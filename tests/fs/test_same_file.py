@@ -16,7 +16,8 @@ from forebay import (
 )
 from support.files import gone
 
-DATA = b"0123456789" * 50_000
+# More than all stages hold: the source has not ended when the destination is opened, however late that is.
+DATA = b"0123456789" * 800_000
 
 
 async def flow(*stages):

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import time
+from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,8 @@ from forebay.net import create_server
 HOST = "127.0.0.1"
 CHUNK = bytes(1024)
 TICK_SECONDS = 0.001
+BIN_SECONDS = 0.00001
+BINS = 100_000
 
 Flow = Callable[[int], Awaitable[None]]
 FLOWS: dict[str, Flow] = {}
@@ -38,8 +41,9 @@ class Ticker:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.holds: list[float] = []
-        self.cpu: list[float] = []
+        # Counts of holds by length, so that a long run takes no more memory than a short one.
+        self.counts = array("Q", bytes(8 * BINS))
+        self.longest = self.cpu_longest = 0.0
         self._arm()
 
     def _arm(self) -> None:
@@ -47,8 +51,15 @@ class Ticker:
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
 
     def _tick(self) -> None:
-        self.holds.append(max(0.0, time.perf_counter() - self._since - TICK_SECONDS))
-        self.cpu.append(time.thread_time() - self._cpu_since)
+        hold = max(0.0, time.perf_counter() - self._since - TICK_SECONDS)
+        self.counts[min(int(hold / BIN_SECONDS), BINS - 1)] += 1
+        self.longest = max(self.longest, hold)
+        self.cpu_longest = max(self.cpu_longest, time.thread_time() - self._cpu_since)
+        self._arm()
+
+    def forget(self) -> None:
+        """Do not count what the measurement itself has done since the last tick."""
+        self._timer.cancel()
         self._arm()
 
     def end(self) -> dict[str, Any]:
@@ -56,13 +67,21 @@ class Ticker:
         self._timer.cancel()
         self._tick()
         self._timer.cancel()
-        ordered = sorted(self.holds)
         return {
-            "p50": ordered[len(ordered) // 2] * 1000,
-            "p99": ordered[int(len(ordered) * 0.99)] * 1000,
-            "longest": ordered[-1] * 1000,
-            "cpu_longest": max(self.cpu) * 1000,
+            "p50": self._length_of(0.5) * 1000,
+            "p99": self._length_of(0.99) * 1000,
+            "longest": self.longest * 1000,
+            "cpu_longest": self.cpu_longest * 1000,
         }
+
+    def _length_of(self, part: float) -> float:
+        """The length, in seconds, that this part of the holds does not exceed."""
+        left = part * sum(self.counts)
+        for place, count in enumerate(self.counts):
+            left -= count
+            if left <= 0:
+                return place * BIN_SECONDS
+        return self.longest
 
 
 @program("fairness")

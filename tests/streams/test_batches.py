@@ -164,3 +164,13 @@ def test_a_source_that_is_destroyed_after_a_batch_has_given_it_whole(run):
         await closed(source)
 
     run(main)
+
+
+def test_closing_batches_before_the_first_destroys_the_stream(run):
+    async def main():
+        stream = Readable(object_mode=True, read=lambda size: None)
+        await stream.batches().aclose()
+        await closed(stream)
+        assert stream.destroyed
+
+    run(main)

@@ -183,3 +183,36 @@ def test_len_of_a_chunk_may_read_the_stream(run):
 
     outer, rest = run(main)
     assert taken[0] + outer + rest == b"abcdefghijkl"
+
+
+@pytest.mark.parametrize("take", ["read", "sized", "flow", "for"])
+@pytest.mark.parametrize("behind", [b"end", bytearray(b"end")], ids=["bytes", "bytearray"])
+def test_what_is_behind_a_buffered_chunk_that_grew_is_not_lost(run, take, behind):
+    async def main():
+        source = Readable(read=lambda size: None)
+        chunk = bytearray(b"first")
+        source.push(chunk)
+        source.push(behind)
+        source.push(b"of it")
+        chunk += b" that is longer now"
+        if take == "sized":
+            got = [source.read(12), source.read(1)]
+            assert source.readable_length > 0
+        elif take == "read":
+            got = [source.read()]
+            assert source.readable_length > 0
+        else:
+            got = []
+        source.push(None)
+        if take == "flow":
+            source.on("data", got.append)
+            await finished(source)
+        elif take == "sized":
+            while (part := source.read(1)) is not None:
+                got.append(part)
+        else:
+            got += [part async for part in source]
+        assert source.readable_length == 0
+        return b"".join(got)
+
+    assert run(main) == b"first that is longer nowendof it"

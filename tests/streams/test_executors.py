@@ -443,3 +443,12 @@ async def test_wrong_arguments():
             with pytest.raises(InvalidArgValueError, match="window"):
                 make(square, window=2, high_water_mark=2)
     source.destroy()
+
+
+@looped
+async def test_a_stream_destroyed_before_it_is_read_destroys_its_source():
+    source = Readable(read=lambda size: None, object_mode=True)
+    result = source.map(square, executor=ByHand())
+    result.destroy()
+    await closed(source)
+    assert source.destroyed

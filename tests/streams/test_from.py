@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from forebay import InvalidArgTypeError, NullChunkError, Readable
+from forebay import InvalidArgTypeError, NullChunkError, Readable, Writable, pipeline
 from support.streams import closed, collected, looped, quiet
 
 
@@ -296,3 +296,22 @@ async def test_wrong_sources_raise(wrong):
 async def test_wrong_options_raise():
     with pytest.raises(TypeError, match="colour"):
         Readable.from_([1], colour="red")
+
+
+def test_an_async_iterable_is_closed_after_the_destination(run):
+    async def main():
+        async def nothing():
+            for item in ():
+                yield item
+
+        closes = []
+        source = Readable.from_(nothing())
+        sink = Writable(write=lambda chunk: None, object_mode=True)
+        for name, stream in (("source", source), ("sink", sink)):
+            stream.on("close", lambda name=name: closes.append(name))
+        await pipeline(source, sink)
+        await quiet()
+        # As in Node: the source waits for the end of its iterator.
+        assert closes == ["sink", "source"]
+
+    run(main)

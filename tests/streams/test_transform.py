@@ -195,6 +195,20 @@ async def test_async_generators_wait_for_room():
 
 
 @looped
+async def test_an_async_generator_that_does_not_wait_takes_no_turn():
+    async def transform(chunk):
+        yield chunk
+        yield chunk
+
+    stream = Transform(transform=transform)
+    got = collected(stream)
+    stream.write(b"x")
+    await asyncio.sleep(0)
+    assert got == [b"x", b"x"]
+    stream.destroy()
+
+
+@looped
 @pytest.mark.parametrize("kind", ["plain", "async"])
 async def test_destroy_closes_the_generator(kind):
     closings = []

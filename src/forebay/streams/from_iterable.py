@@ -114,7 +114,7 @@ class FromIterator(Readable):
                             raise _null()
                     elif is_awaitable(item):
                         # Stays pulling until the task that awaits is through.
-                        self._s_hook_returned(k.HOOK_READ, self._awaited(item))
+                        self._s_hook_returned(k.HOOK_READ, _Later(self._awaited(item)))
                         return
                     else:
                         self._plain = kind
@@ -159,7 +159,7 @@ async def _done(value: Any) -> Any:
 
 
 class _Later:
-    """Await an item in a coroutine whose first step runs in a task, because read() never waits."""
+    """Await a coroutine whose first step runs in a task: read() never waits, and 'close' comes after destroy() has returned."""
 
     def __init__(self, started: Any) -> None:
         self._started = started
@@ -201,7 +201,10 @@ class FromAsync(Readable):
         finally:
             self._pulling = False
 
-    async def _destroy(self, error: Any) -> None:
+    def _destroy(self, error: Any) -> Any:
+        return _Later(self._close_items(error))
+
+    async def _close_items(self, error: Any) -> None:
         items = self._items
         # A step that is under way was cancelled; it has to leave the generator first.
         while self._pulling:

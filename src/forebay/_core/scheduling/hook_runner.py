@@ -89,7 +89,10 @@ class HookRunner:
             # If the program drops an unused stream, its idle task goes with it; that is not an error.
             self._task._log_destroy_pending = False
             self._task.add_done_callback(self._served)
-        if type(awaitable) is not CoroutineType or self._busy or self._stopped or self._jobs:
+        kind = type(awaitable)
+        if kind is not CoroutineType and kind is not _COMPILED_COROUTINE:
+            return Unfinished(awaitable)
+        if self._busy or self._stopped or self._jobs:
             return Unfinished(awaitable)
         self._busy = True
         outcome = first_step(awaitable, self._context, loop, self._task)
@@ -232,6 +235,15 @@ def _go_on(started: Any, yielded: Any) -> Any:
                 yielded = started.send(sent)
             except StopIteration as stop:
                 return stop.value
+
+
+def _type_of(coroutine: Any) -> type:
+    coroutine.close()
+    return type(coroutine)
+
+
+# The same as CoroutineType where this module is not compiled.
+_COMPILED_COROUTINE = _type_of(_rest(None))
 
 
 async def pump_outputs(outputs: AsyncGenerator[Any], stream: Any) -> None:

@@ -119,7 +119,9 @@ class ReadableBuffer(Lifecycle):
             if taken is not None:
                 self._r_changes += 1
                 self._r_offset = buffer.cut
-                self._r_length = self._r_length - n if buffer.size else 0
+                self._r_length -= n
+                if self._r_length <= 0 or buffer.size == 0:
+                    self._r_length = buffer.size
                 buffer.trim()
                 return taken
             if self._r_first_left() != n or self._r_offset:
@@ -127,8 +129,10 @@ class ReadableBuffer(Lifecycle):
             if buffer.size == 0:
                 return None
         self._r_changes += 1
-        # The owner of a bytearray may have resized it, so an empty buffer resets the count.
-        self._r_length = self._r_length - n if buffer.size > 1 else 0
+        # The owner of a bytearray may have resized it: the count of an empty buffer is 0, and that of another one is not.
+        self._r_length -= n
+        if self._r_length <= 0 or buffer.size == 1:
+            self._r_length = buffer.size - 1
         return buffer.popleft()
 
     def _r_cut(self, n: int) -> Any:
@@ -167,7 +171,9 @@ class ReadableBuffer(Lifecycle):
             return None
         self._r_changes += 1
         self._r_offset = offset
-        self._r_length = max(0, self._r_length - (n - left)) if buffer.size > whole else 0
+        self._r_length -= n - left
+        if self._r_length <= 0 or buffer.size == whole:
+            self._r_length = buffer.size - whole
         while whole > 0:
             whole -= 1
             chunk = buffer.popleft()

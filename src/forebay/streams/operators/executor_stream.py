@@ -241,8 +241,8 @@ class ExecutorStream(Readable[Any]):
         self._gathered = []
         for submission in running:
             submission.cancel()
-        if puller is not None:
-            puller.leave()
+        # Without a puller it was destroyed before it was read: only this stream would have read the source.
+        (puller or Puller(self._source)).leave()
 
 
 class _Submission:

@@ -340,7 +340,10 @@ class OperatorStream(Readable):
         if self._slots is not None:
             self._abandon()
         if puller is None:
-            return
+            # Destroyed before it was read: only this stream would have read the source.
+            if self.source is None or self.source.destroyed:
+                return
+            puller = Puller(self.source)
         if self._driven:
             puller.fail(
                 error

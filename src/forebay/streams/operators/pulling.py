@@ -70,8 +70,8 @@ class PullingStream(Readable[Any]):
 
     def _destroy(self, error: BaseException | None) -> None:
         puller, self._puller = self._puller, None
-        if puller is not None:
-            puller.leave()
+        # Without a puller it was destroyed before it was read: only this stream would have read the source.
+        (puller or Puller(self._source)).leave()
 
 
 class TimeoutStream(PullingStream):

@@ -57,9 +57,11 @@ class Batches(Generic[Out_co]):
 
     async def aclose(self) -> None:
         """Leave the iteration. A stream that has not ended is destroyed."""
-        self._over = True
+        over, self._over = self._over, True
         if self._puller is not None:
             self._puller.leave()
+        elif not over:
+            Puller(self._source).leave()
 
     def __del__(self) -> None:
         puller = self._puller

@@ -33,6 +33,7 @@ CASES = [
     (b"event: lost\n\ndata: a\n\n", [ServerEvent("a")]),
     (b"\xef\xbb\xbfdata: bom\n\n", [ServerEvent("bom")]),
     (b"data: a\r\rdata: b\r\n\r\ndata: c\n\n", [ServerEvent("a"), ServerEvent("b"), ServerEvent("c")]),
+    (b"data: a\r\n\ndata: b\r\n\n", [ServerEvent("a"), ServerEvent("b")]),
     ("data: é\u2028ü\n\n".encode(), [ServerEvent("é\u2028ü")]),
     (b"data: \xff\n\n", [ServerEvent("\ufffd")]),
     (b"unknown: x\nDATA: y\ndata: z\n\n", [ServerEvent("z")]),

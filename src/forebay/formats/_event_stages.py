@@ -37,7 +37,9 @@ class EventParser(Transform[Any, ServerEvent]):
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._begun = False
         self._after_return = False
-        self._rest = ""
+        # The pieces of the line that has not ended.
+        self._line: list[str] = []
+        self._line_size = 0
         self._data: list[str] = []
         self._event = ""
         self._id = ""
@@ -52,25 +54,31 @@ class EventParser(Transform[Any, ServerEvent]):
         if not self._begun:
             self._begun = True
             text = text.removeprefix("\ufeff")
+        ends_with_return = text[-1:] == "\r"
         if self._after_return and text[:1] == "\n":
             text = text[1:]
-        if text:
-            self._after_return = text[-1] == "\r"
+        self._after_return = ends_with_return
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         first, *lines = text.split("\n")
-        if not lines:
-            self._rest += first
-        else:
-            self._take(self._rest + first)
+        self._add_to_line(first)
+        if lines:
+            whole = "".join(self._line)
+            self._line.clear()
+            self._line_size = 0
+            self._take(whole)
             for line in lines[:-1]:
                 self._take(line)
-            self._rest = lines[-1]
-        if self._size + len(self._rest) > self._limit:
+            self._add_to_line(lines[-1])
+        if self._size + self._line_size > self._limit:
             raise RecordError(
                 f"event {self._count + 1} has more than {self._limit:,} bytes; is its empty line missing? "
                 f"Otherwise give a larger limit"
             )
+
+    def _add_to_line(self, piece: str) -> None:
+        self._line.append(piece)
+        self._line_size += len(piece)
 
     def _take(self, line: str) -> None:
         if not line:

@@ -24,6 +24,7 @@ from forebay import (
     pipeline,
 )
 from forebay.formats import multipart
+from forebay.testing import check_readable, check_transform
 from support.http_peers import serving
 from support.streams import closed, looped, quiet, reported
 
@@ -437,3 +438,27 @@ def test_a_library_that_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "python_multipart", None)
     with pytest.raises(ImportError, match=r"pip install 'forebay\[multipart\]'"):
         multipart.parse(TYPE)
+
+
+@looped
+async def test_the_rules_of_streams_hold():
+    content = bytes(range(256)) * 500
+    body = form(field(b"a", content))
+
+    def encoded():
+        file = multipart.file([content[:1000]] * 200, filename="n")
+        return multipart.encode([("a", "1"), ("f", file)], boundary="xx")
+
+    async def part():
+        parts = multipart.parse(TYPE)
+        pipeline(in_pieces(body, 1000), parts).mark_handled()
+        found = asyncio.get_running_loop().create_future()
+        parts.on("data", found.set_result)
+        return await found
+
+    await check_readable(encoded)
+    await check_readable(part, expected=content)
+    cut = form(field(b"a", b"1"))[:-8]
+    await check_transform(
+        lambda: multipart.parse(TYPE), [(form(), [])], wrong=[b"", b"--x", cut], fails=TruncatedDataError
+    )

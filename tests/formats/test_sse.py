@@ -130,3 +130,18 @@ def test_over_http(run):
         assert [event.data for event in events] == [event.data for event in EVENTS]
 
     run(main)
+
+
+def test_the_rules_of_streams_hold(run):
+    async def main():
+        events = [ServerEvent("a"), ServerEvent("b\nc", "x", id="7")]
+        text = b"data: a\n\nevent: x\nid: 7\ndata: b\ndata: c\n\n"
+        await check_transform(sse.stringify, [(events, text)], wrong=[[5]], fails=RecordError)
+        await check_transform(
+            lambda: sse.parse(limit=10),
+            [(b"data: a\n\n", [ServerEvent("a")])],
+            wrong=[b"data: " + b"a" * 100 + b"\n\n"],
+            fails=RecordError,
+        )
+
+    run(main)

@@ -8,6 +8,7 @@ import pytest
 from forebay import AbortController, AbortError, consumers, fs, pipeline
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError, NoRunningLoopError, OutOfRangeError
 from forebay.formats import lines
+from forebay.testing import check_readable
 from support.streams import closed
 
 FAST = 0.001
@@ -235,3 +236,18 @@ def test_wrong_arguments(run, tmp_path):
     run(main)
     with pytest.raises(NoRunningLoopError):
         fs.follow(tmp_path)
+
+
+def test_the_rules_of_streams_hold(run, tmp_path):
+    (tmp_path / "log").write_bytes(bytes(range(256)) * 2000)
+    (tmp_path / "empty").touch()
+
+    def followed(name):
+        return fs.follow(tmp_path / name, start="beginning", interval=FAST).stop()
+
+    async def main():
+        await check_readable(lambda: followed("log"), expected=bytes(range(256)) * 2000)
+        await check_readable(lambda: followed("empty"), expected=b"")
+        await check_readable(lambda: followed(""), fails=InvalidArgValueError)
+
+    run(main)

@@ -155,3 +155,35 @@ def test_a_terminal():
         os.close(leader)
         os.close(terminal)
     assert b"got typed\r\nline 0\r\n" in b"".join(shown)
+
+
+def test_the_rules_of_streams_hold(tmp_path):
+    (tmp_path / "in").write_bytes(DATA[:300_000])
+    code = """
+        from forebay.testing import check_readable, check_writable
+
+        def stdin():
+            with open("in", "rb") as file:
+                os.dup2(file.fileno(), 0)
+            return fs.stdin()
+
+        def stdin_of_pipe():
+            read_end, write_end = os.pipe()
+            os.write(write_end, b"abc" * 10_000)
+            os.close(write_end)
+            os.dup2(read_end, 0)
+            os.close(read_end)
+            return fs.stdin()
+
+        async def main():
+            with open("in", "rb") as file:
+                content = file.read()
+            await check_readable(stdin, expected=content)
+            await check_readable(stdin_of_pipe, expected=b"abc" * 10_000)
+            await check_writable(fs.stdout)
+            await check_writable(fs.stderr)
+
+        asyncio.run(main())
+    """
+    done = subprocess.run(program(code), cwd=tmp_path, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-2000:]

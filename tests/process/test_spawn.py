@@ -170,6 +170,17 @@ def test_the_kit_of_rules(run):
     run(main)
 
 
+def test_the_kit_of_rules_for_errors(run):
+    async def main():
+        code = "trap '' PIPE; head -c 300000 /dev/zero >&2; exit 0"
+        await check_readable(
+            lambda: spawn("sh", "-c", code, stdout="null", stderr="pipe").stderr, expected=bytes(300_000)
+        )
+        await check_readable(lambda: spawn("sh", "-c", "echo a; exit 3").stdout, fails=ProcessError)
+
+    run(main)
+
+
 # ---- the end
 
 

@@ -351,6 +351,28 @@ def test_file_systems_of_fsspec(run, data, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+def test_the_rules_of_streams_hold_over_fsspec(run):
+    files = pytest.importorskip("fsspec").filesystem("memory")
+    content = bytes(range(256)) * 2000
+    files.pipe("/rules/a", content)
+    keys = {}
+
+    def sink():
+        stream = storage.write(files, key := f"/rules/{len(keys)}")
+        keys[id(stream)] = key
+        return stream
+
+    async def main():
+        await check_readable(
+            lambda: storage.read(files, "/rules/a", part_size=100_000, high_water_mark=1000), expected=content
+        )
+        await check_readable(lambda: storage.read(files, "/rules/none"), fails=FileNotFoundError)
+        await check_writable(sink, collected=lambda stream: files.cat(keys[id(stream)]))
+
+    run.seconds = 60
+    run(main)
+
+
 def test_s3_over_fsspec_aborts_too(bucket, data):
     s3fs = pytest.importorskip("s3fs")
     files = s3fs.S3FileSystem(

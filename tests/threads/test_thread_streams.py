@@ -502,7 +502,7 @@ async def as_task(flow):
 # ---- the rules of streams
 
 
-def test_the_rules_of_streams_hold(run):
+def test_the_rules_of_streams_hold(run, tmp_path):
     run.seconds = 100
 
     async def main():
@@ -518,6 +518,14 @@ def test_the_rules_of_streams_hold(run):
             return stream
 
         await check_writable(sink, collected=lambda stream: got[id(stream)], chunks=[1, 2, 3])
+
+        def file_sink():
+            path = tmp_path / str(len(got))
+            stream = to_thread(path.open("wb"), close=True)
+            got[id(stream)] = path
+            return stream
+
+        await check_writable(file_sink, collected=lambda stream: got[id(stream)].read_bytes())
         await check_transform(
             lambda: through_thread(lambda chunk: chunk + 1), [(numbers, [n + 1 for n in numbers])]
         )

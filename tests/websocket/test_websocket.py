@@ -19,14 +19,17 @@ from forebay import (
     pipeline,
 )
 from forebay.errors import InvalidArgTypeError, OutOfRangeError
+from forebay.testing import check_readable, check_writable
 from forebay.websocket import WebSocket, connect, serve
-from support.streams import closed, reported
+from support.streams import Events, closed, quiet, reported
 
 websockets = pytest.importorskip("websockets")
 
 HOST = "127.0.0.1"
 # Compression makes it no smaller.
 RANDOM = os.urandom(65536)
+# websockets waits without end for what has to come by itself.
+PATIENT = {"open_timeout": None, "close_timeout": None}
 
 
 async def echo(stream):
@@ -382,14 +385,13 @@ def test_a_signal(run):
     run(main)
 
 
-@pytest.mark.parametrize("turns", range(0, 60, 12))
+@pytest.mark.parametrize("turns", range(0, 60, 6))
 def test_cancellation_at_any_turn(run, turns):
     async def main():
-        # websockets waits so long for a client that has gone during the handshake.
-        async with served(echo, open_timeout=0.3, close_timeout=0.3) as url:
+        async with served(echo, **PATIENT) as url:
 
             async def use():
-                stream = await connect(url)
+                stream = await connect(url, **PATIENT)
                 source = Readable.from_(f"{n}" for n in range(1000))
                 await pipeline(source, stream, Writable(object_mode=True, write=lambda message: None))
 
@@ -399,6 +401,139 @@ def test_cancellation_at_any_turn(run, turns):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+
+    run(main)
+
+
+def test_a_write_after_a_close_with_messages_unread(run):
+    async def handler(stream):
+        assert await anext(aiter(stream)) == "0"
+        # The library holds more messages than it reads ahead. So it does not see the end of the connection.
+        while stream.connection.protocol.close_rcvd is None:
+            await asyncio.sleep(0)
+        stream.write("late")
+        with pytest.raises(WebSocketClosedError, match="1000"):
+            await finished(stream)
+
+    async def main():
+        async with served(handler, **PATIENT) as url, websockets.connect(url, close_timeout=None) as peer:
+            # All of it arrives at once.
+            for number in range(100):
+                peer.protocol.send_text(b"%d" % number)
+            peer.protocol.send_close(1000)
+            peer.transport.write(b"".join(peer.protocol.data_to_send()))
+
+    run(main)
+
+
+def test_destroy_while_the_peer_sends(run):
+    codes = []
+
+    async def handler(stream):
+        with contextlib.suppress(WebSocketClosedError):
+            while True:
+                await stream.send(RANDOM)
+        codes.append(stream.close_code)
+
+    async def main():
+        async with served(handler, **PATIENT) as url:
+            for destroys_at_once in (True, False):
+                stream = await connect(url, **PATIENT)
+                if not destroys_at_once:
+                    assert stream.read(0) is None
+                    await quiet()
+                stream.destroy()
+                await closed(stream)
+                # The peer has answered, which comes behind its messages.
+                assert stream.close_code == 1001
+
+    run(main)
+    assert codes == [1001, 1001]
+
+
+def test_both_sides_end_before_a_pipeline_is_over(run):
+    async def handler(stream):
+        async for message in stream:
+            stream.write(message)
+
+    async def main():
+        async with served(handler, **PATIENT) as url:
+            stream = await connect(url, **PATIENT)
+            events = Events(stream, "finish", "end", "error", "close")
+            await pipeline(["one", "two"], stream, Writable(object_mode=True, write=lambda message: None))
+            assert events == ["finish", "end", "close"]
+
+    run(main)
+
+
+# ---- the rules of streams
+
+
+@contextlib.asynccontextmanager
+async def accepted(client):
+    """An async function that returns the server's stream of a new connection, for which ``client(peer)`` is called."""
+    streams = asyncio.Queue()
+    clients = []
+
+    async def handler(stream):
+        gone = asyncio.Event()
+        stream.on("error", lambda error: None)
+        stream.on("close", gone.set)
+        streams.put_nowait(stream)
+        await gone.wait()
+
+    async def use(url):
+        with contextlib.suppress(websockets.ConnectionClosed):
+            async with websockets.connect(url) as peer:
+                await client(peer)
+
+    async with served(handler) as url:
+
+        async def accept():
+            clients.append(asyncio.ensure_future(use(url)))
+            return await streams.get()
+
+        yield accept
+        await asyncio.gather(*clients)
+
+
+async def sends(peer):
+    for message in ("a", b"b", "c"):
+        await peer.send(message)
+
+
+async def takes(peer):
+    async for _ in peer:
+        pass
+
+
+async def sending_handler(stream):
+    for message in ("a", b"b", "c"):
+        stream.write(message)
+
+
+async def taking_handler(stream):
+    with contextlib.suppress(WebSocketClosedError):
+        async for _ in stream:
+            pass
+
+
+def test_the_rules_hold_in_a_client(run):
+    async def main():
+        async with served(sending_handler) as url:
+            await check_readable(lambda: connect(url), expected=["a", b"b", "c"])
+        async with served(taking_handler) as url:
+            await check_writable(lambda: connect(url), chunks=["x", b"y", "z"])
+
+    run(main)
+
+
+def test_the_rules_hold_in_a_server(run):
+    async def main():
+        async with accepted(sends) as accept:
+            await check_readable(accept, expected=["a", b"b", "c"])
+        async with accepted(takes) as accept:
+            await check_writable(accept, chunks=["x", b"y", "z"])
 
     run(main)
 

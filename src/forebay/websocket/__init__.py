@@ -172,7 +172,7 @@ async def _handled(handler: Callable[[WebSocket], Awaitable[object]], stream: We
             )
         stream.destroy(error)
     else:
-        if not stream.writable_ended:
+        if not stream.destroyed and not stream.writable_ended:
             stream.end()
         # The end of what the peer sends is awaited, and its data is dropped.
         stream.on("error", _heard)

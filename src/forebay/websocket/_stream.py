@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from functools import partial
 from typing import Any
 
 from forebay._core.abort import AbortSignal, Left
@@ -90,22 +92,33 @@ class WebSocket(Duplex[Any, Any]):
             try:
                 message = await self._connection.recv()
             except self._errors.ConnectionClosedOK:
-                self.push(None)
+                self._end_reading()
                 return
             except self._errors.ConnectionClosed as error:
                 raise _closed_error(error) from error
             more = self.push(message)
 
+    def _end_reading(self) -> None:
+        """End the readable side. If the writable side is about to finish, that comes first: a pipeline ends with 'end'."""
+        if self.writable_ended and not self.writable_finished:
+            self.once("finish", partial(self.push, None))
+        else:
+            self.push(None)
+
     async def _write(self, message: Any) -> None:
         if not isinstance(message, (str, bytes, bytearray, memoryview)):
             raise InvalidArgTypeError(f"a message is a str or bytes, got {message!r:.80}")
+        if (close := self._peer_close) is not None:
+            # The library would wait for the end of the connection, which is not seen before everything is read.
+            raise WebSocketClosedError(close.code, close.reason)
         try:
             await self._connection.send(message)
         except self._errors.ConnectionClosed as error:
             raise _closed_error(error) from error
 
     async def _final(self) -> None:
-        await self._connection.close(_NORMAL)
+        if self._peer_close is None:
+            await self._connection.close(_NORMAL)
 
     async def _destroy(self, error: BaseException | None) -> None:
         self._watch.cancel()
@@ -113,7 +126,14 @@ class WebSocket(Duplex[Any, Any]):
         calm = error is None or isinstance(error, (Left, GivenUp))
         try:
             async with asyncio.timeout(_DESTROY_SECONDS):
-                await connection.close(_GOING_AWAY if calm else _INTERNAL_ERROR)
+                if self._peer_close is None:
+                    await asyncio.gather(
+                        connection.close(_GOING_AWAY if calm else _INTERNAL_ERROR), self._drop_the_rest()
+                    )
+                else:
+                    # The library has answered.
+                    connection.transport.close()
+                    await connection.wait_closed()
         except TimeoutError:
             pass
         finally:
@@ -121,6 +141,21 @@ class WebSocket(Duplex[Any, Any]):
         await connection.wait_closed()
         if error is not None:
             raise error
+
+    async def _drop_the_rest(self) -> None:
+        """Receive what comes before the close of the peer, and drop it."""
+        with contextlib.suppress(self._errors.ConnectionClosed):
+            while True:
+                try:
+                    await self._connection.recv()
+                except self._errors.ConcurrencyError:
+                    # The call of a _read that was cancelled is about to end.
+                    await asyncio.sleep(0)
+
+    @property
+    def _peer_close(self) -> Any:
+        """The close frame that has come from the peer, with its code and reason, or None."""
+        return self._connection.protocol.close_rcvd
 
     def _refusal(self) -> WebSocketClosedError | None:
         """Return the error of a write after the peer has closed, or None."""

@@ -49,6 +49,50 @@ def test_the_parser(run):
     run(main)
 
 
+def test_line_ends_in_pieces(run):
+    """A carriage return takes one line feed to itself, in whatever pieces both come."""
+
+    async def main():
+        for pieces in (
+            [b"data: a\r", b"\n", b"\n"],
+            [b"data: a\r", b"", b"\n", b"", b"\r"],
+            [b"data: a\r", b"\r"],
+        ):
+            assert await (Readable.from_(pieces) | sse.parse()).stream.to_list() == [ServerEvent("a")], pieces
+
+    run(main)
+
+
+def test_a_long_line_in_tiny_pieces_is_not_copied_again_and_again(run):
+    """The bytes that are copied for each piece do not depend on what waits."""
+
+    async def main():
+        for size in (1 << 12, 1 << 14):
+            stream = sse.parse()
+            stream.write(b"data: ")
+            for _ in range(size):
+                stream.write(b"xy")
+            most = max(map(len, stream._rest._small))
+            assert most <= 6
+            assert len(stream._rest._small) + len(stream._rest._large) < 256 + size // 256 + 1
+            stream.end(b"\n\n")
+            (event,) = await stream.to_list()
+            assert event.data == "xy" * size
+
+    run(main)
+
+
+@pytest.mark.parametrize("digits", [16, 400, 5000])
+def test_a_reconnection_time_that_no_number_holds_is_none(run, digits):
+    async def main():
+        stream = sse.parse()
+        stream.end(b"retry: " + b"9" * digits + b"\n\ndata: a\n\n")
+        assert await stream.to_list() == [ServerEvent("a")]
+        assert stream.retry is None
+
+    run(main)
+
+
 def test_the_reconnection_time(run):
     async def main():
         stream = sse.parse()

@@ -8,7 +8,11 @@ from typing import Any, NamedTuple
 from forebay._core.abort import AbortSignal
 from forebay.errors import RecordError
 from forebay.formats._arguments import checked_limit
+from forebay.formats._frames import Pieces
 from forebay.streams.transform import Transform
+
+# A reconnection time of more digits is none.
+_MOST_DIGITS = 15
 
 
 class ServerEvent(NamedTuple):
@@ -37,9 +41,8 @@ class EventParser(Transform[Any, ServerEvent]):
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._begun = False
         self._after_return = False
-        # The pieces of the line that has not ended.
-        self._line: list[str] = []
-        self._line_size = 0
+        # The beginning of a line whose end has not come.
+        self._rest = Pieces("")
         self._data: list[str] = []
         self._event = ""
         self._id = ""
@@ -54,31 +57,28 @@ class EventParser(Transform[Any, ServerEvent]):
         if not self._begun:
             self._begun = True
             text = text.removeprefix("\ufeff")
-        ends_with_return = text[-1:] == "\r"
-        if self._after_return and text[:1] == "\n":
+            if not text:
+                return
+        after_return, self._after_return = self._after_return, text[-1] == "\r"
+        if after_return and text[0] == "\n":
             text = text[1:]
-        self._after_return = ends_with_return
         if "\r" in text:
             text = text.replace("\r\n", "\n").replace("\r", "\n")
         first, *lines = text.split("\n")
-        self._add_to_line(first)
-        if lines:
-            whole = "".join(self._line)
-            self._line.clear()
-            self._line_size = 0
-            self._take(whole)
+        if not lines:
+            if first:
+                self._rest.add(first)
+        else:
+            self._take(self._rest.take(first))
             for line in lines[:-1]:
                 self._take(line)
-            self._add_to_line(lines[-1])
-        if self._size + self._line_size > self._limit:
+            if lines[-1]:
+                self._rest.add(lines[-1])
+        if self._size + self._rest.size > self._limit:
             raise RecordError(
                 f"event {self._count + 1} has more than {self._limit:,} bytes; is its empty line missing? "
                 f"Otherwise give a larger limit"
             )
-
-    def _add_to_line(self, piece: str) -> None:
-        self._line.append(piece)
-        self._line_size += len(piece)
 
     def _take(self, line: str) -> None:
         if not line:
@@ -98,7 +98,7 @@ class EventParser(Transform[Any, ServerEvent]):
         elif name == "id":
             if "\0" not in value:
                 self._id = value
-        elif name == "retry" and value.isascii() and value.isdigit():
+        elif name == "retry" and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
             self.retry = int(value) / 1000
 
     def _dispatch(self) -> None:

@@ -37,7 +37,7 @@ class MessageSplitter:
         self._limit = limit
         self._pyarrow = load_pyarrow()
         self._ipc = load_pyarrow("pyarrow.ipc")
-        self._parts: list[bytes] = []
+        self._parts: list[memoryview] = []
         self._held = 0
         # Bytes that are needed for the next step: the prefix, then the metadata, then the body.
         self._needed = _PREFIX.size
@@ -58,7 +58,8 @@ class MessageSplitter:
 
     def feed(self, chunk: Any) -> Iterator[Any]:
         """Yield the record batches that ``chunk`` completes. Raises DamagedDataError."""
-        data = bytes(chunk)
+        # Cutting a view copies nothing.
+        data = memoryview(bytes(chunk))
         while data or self._held >= self._needed:
             if self._ended:
                 raise DamagedDataError("something follows the end of the Arrow data")

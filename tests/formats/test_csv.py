@@ -287,6 +287,29 @@ async def test_bytes_that_are_not_in_the_encoding(size):
 
 @looped
 @every_size
+async def test_records_before_bytes_that_are_not_in_the_encoding_are_given(size):
+    """Their number does not depend on whether they came together with the bytes."""
+    for data, rows in (
+        (b"1,2\n3,4\n\xff", [["1", "2"], ["3", "4"]]),
+        (b'1\r2\r\n"3\n\xff"', [["1"], ["2"]]),
+        (b"\xef\xbb\xbf1\n\xff", [["1"]]),
+    ):
+        stream = csv.parse()
+        got, errors = [], []
+        stream.on("data", got.append)
+        stream.on("error", errors.append)
+        await quiet(2)
+        for at in range(0, len(data), size or len(data)):
+            if not stream.destroyed:
+                stream.write(data[at : at + (size or len(data))])
+                await quiet(2)
+        await closed(stream)
+        assert got == rows
+        assert "not in utf-8" in str(errors[0])
+
+
+@looped
+@every_size
 async def test_a_record_that_is_too_long(size):
     data = b"a,b\n1,2\n" + b"x" * 50 + b",y\n3,4\n"
     assert len(await parsed(data, size, limit=53)) == 3

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json as stdlib
 import sqlite3
+import sys
 from collections import OrderedDict, namedtuple
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
@@ -273,6 +274,35 @@ async def test_the_items_of_an_array(size):
     ]
     assert await parsed(b"[]", size, json.parse_array) == []
     assert await parsed(b"[1.50]", size, json.parse_array, decimals=True) == [Decimal("1.50")]
+
+
+@looped
+@every_size
+async def test_an_array_that_would_take_the_process_down(size):
+    """The library has no limits for the depth, the digits of an integer, and the exponent."""
+    digits = sys.get_int_max_str_digits()
+    for data, text in (
+        (b"[" * 501, "nested more than 500 levels deep"),
+        (b'{"a":' * 501, "nested more than 500 levels deep"),
+        (b'["]]",{"b\\"}":' * 260, "nested more than 500 levels deep"),
+        (b"[" * 501 + b"]" * 501, "nested more than 500 levels deep"),
+        (b"9" * (digits + 1), "a number has more than 4,300 digits"),
+        (b"[0, -" + b"9" * (digits + 1) + b", 0]", "a number has more than 4,300 digits"),
+        (b"[1e99999999999999999999]", "byte 24 or before"),
+    ):
+        with pytest.raises(RecordError, match=text):
+            await parsed(data, size, json.parse_array)
+    nested = b"[" * 400 + b"]" * 400
+    assert (
+        await parsed(b"[" + b",".join([nested] * 3) + b"]", size, json.parse_array)
+        == [stdlib.loads(nested)] * 3
+    )
+    text = "[{" * 600 + "9" * 6000
+    assert await parsed(stdlib.dumps([text, '"\\' * 50]).encode(), size, json.parse_array) == [
+        text,
+        '"\\' * 50,
+    ]
+    assert await parsed(b"[" + b"9" * digits + b"]", size, json.parse_array) == [int("9" * digits)]
 
 
 @looped

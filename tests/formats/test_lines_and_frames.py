@@ -147,6 +147,9 @@ async def test_bytes_that_are_not_in_the_encoding():
     assert out == ["ok"]
     assert isinstance(error, RecordError)
     assert "utf-8" in str(error)
+    for pieces in ([b"ok\n\xff\n"], [b"ok", b"\n\xff"]):
+        out, error = await through(pieces, lines.split(encoding="utf-8"))
+        assert (out, error.line) == (["ok"], 2)
     out, error = await through([b"\xe2\x82"], lines.split(encoding="utf-8"))
     assert isinstance(error, RecordError)
 

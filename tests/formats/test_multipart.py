@@ -462,3 +462,18 @@ async def test_the_rules_of_streams_hold():
     await check_transform(
         lambda: multipart.parse(TYPE), [(form(), [])], wrong=[b"", b"--x", cut], fails=TruncatedDataError
     )
+
+
+@looped
+@pytest.mark.parametrize("size", [None, 1, 5])
+async def test_nothing_but_line_ends_may_stand_before_the_first_boundary(size):
+    good = form(field(b"a", b"1"))
+    parts = [
+        part.name
+        async for part in Readable.from_(in_pieces(b"\r\n\r\n" + good, size)) | multipart.parse(TYPE)
+    ]
+    assert parts == ["a"]
+    for before in (b"\r\ntext", b"text\r\n", b"\n\n \r\n"):
+        with pytest.raises(RecordError, match="does not begin with its boundary"):
+            async for _ in Readable.from_(in_pieces(before + good, size)) | multipart.parse(TYPE):
+                pytest.fail("there is no part")

@@ -82,6 +82,7 @@ def test_request_line_headers_and_body(run):
         ({"method": "CONNECT", "authority": "x"}, InvalidArgValueError),
         ({"method": "CONNECT", "authority": "x:0"}, InvalidArgValueError),
         ({"method": "CONNECT", "authority": "x:70000"}, InvalidArgValueError),
+        ({"method": "CONNECT", "authority": "x:" + "9" * 5000}, InvalidArgValueError),
         ({"method": "CONNECT", "authority": ":80"}, InvalidArgValueError),
         ({"method": "CONNECT", "authority": "a:b:80"}, InvalidArgValueError),
         ({"method": "CONNECT", "authority": "x/y:80"}, InvalidArgValueError),

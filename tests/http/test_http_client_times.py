@@ -1,10 +1,11 @@
 """The client's timeouts: each means what its description says, also after redirects and repeats, and in long bodies."""
 
 import asyncio
+import contextlib
 
 import pytest
 
-from forebay import HttpTimeoutError, InvalidArgTypeError, OutOfRangeError, http
+from forebay import HttpProtocolError, HttpTimeoutError, InvalidArgTypeError, OutOfRangeError, http
 from support.http_peers import body_of, raw_server, until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -171,6 +172,42 @@ def test_informational_responses_do_not_stop_the_response_timeout(run):
         async with raw_server(talk) as url:
             with pytest.raises(HttpTimeoutError, match="no response within"):
                 await http.get(url, timeout=http.Timeouts(response=0.2, idle=0.2))
+
+    run(main)
+
+
+def test_endless_informational_responses_are_refused(run):
+    async def talk(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while not writer.is_closing():
+                writer.write(b"HTTP/1.1 102 Processing\r\n\r\n" * 100)
+                await writer.drain()
+
+    async def main():
+        async with raw_server(talk) as url:
+            with pytest.raises(HttpProtocolError, match="more than 1,000 informational responses"):
+                await http.get(url)
+
+    run(main)
+
+
+def test_informational_responses_before_an_invalid_one_are_told(run):
+    """Also if both come in one piece."""
+
+    async def talk(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nBad\r\n\r\n")
+        await reader.read()
+
+    async def main():
+        async with raw_server(talk) as url:
+            told = []
+            request = http.get(url)
+            request.on("information", lambda status, headers: told.append((status, headers["link"])))
+            with pytest.raises(HttpProtocolError):
+                await request
+            assert told == [(103, "a")]
 
     run(main)
 

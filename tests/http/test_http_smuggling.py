@@ -13,9 +13,9 @@ import shutil
 import signal
 
 import pytest
-from ambiguous_messages import HIDDEN, REQUESTS, RESPONSES
 
 from forebay import http
+from support.ambiguous_messages import HIDDEN, REQUESTS, RESPONSES
 from support.http_peers import answer, body_of, raw_server, serving, until
 from support.recording_servers import recording_servers
 from support.sockets import HOST, Peer

@@ -69,7 +69,9 @@ class CsvParser(RecordDecoder):
         return self._shape.columns
 
     def _decode(self, data: Any) -> list[Any]:
-        text = self._text(data, False)
+        return self._rows_of(self._text(data, False))
+
+    def _rows_of(self, text: str) -> list[Any]:
         block = self._blocks.add(text) if text else ""
         rows = self._records(block, False) if block else []
         if self._bytes - self._position > self._limit:
@@ -88,9 +90,17 @@ class CsvParser(RecordDecoder):
 
     def _text(self, data: Any, final: bool) -> str:
         try:
-            text = self._encoding.decoder.decode(data, final)
+            return self._without_mark(self._encoding.decoder.decode(data, final))
         except UnicodeDecodeError as error:
+            # The records before it come first, as they do if they were in another piece.
+            good = error.object[: error.start].decode(self._encoding.name, "replace")
+            self._bytes += error.start - len(error.object)
+            rows = self._rows_of(self._without_mark(good))
+            block = self._blocks.lines()
+            self.push_many(rows + self._records(block, False) if block else rows)
             raise self._undecodable(error) from None
+
+    def _without_mark(self, text: str) -> str:
         if text and not self._begun:
             self._begun = True
             if text.startswith(_BOM):
@@ -99,9 +109,9 @@ class CsvParser(RecordDecoder):
         return text
 
     def _undecodable(self, error: UnicodeDecodeError) -> RecordError:
-        position = self._bytes - len(error.object) + error.start
-        before = self._blocks.rest() + error.object[: error.start].decode(self._encoding.name, "replace")
-        line = self._lines + 1 + before.count("\n")
+        position = self._bytes
+        rest = self._blocks.rest().replace("\r\n", "\n")
+        line = self._lines + 1 + rest.count("\n") + rest.count("\r")
         return RecordError(
             f"line {line} (byte {position}): the bytes {error.object[error.start : error.end]!r} are not in "
             f"{self._encoding.name}: {error.reason}",

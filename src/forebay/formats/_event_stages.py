@@ -74,7 +74,10 @@ class EventParser(Transform[Any, ServerEvent]):
                 self._take(line)
             if lines[-1]:
                 self._rest.add(lines[-1])
-        if self._size + self._rest.size > self._limit:
+        self._check_size(self._rest.size)
+
+    def _check_size(self, more: int) -> None:
+        if self._size + more > self._limit:
             raise RecordError(
                 f"event {self._count + 1} has more than {self._limit:,} bytes; is its empty line missing? "
                 f"Otherwise give a larger limit"
@@ -85,10 +88,7 @@ class EventParser(Transform[Any, ServerEvent]):
             self._dispatch()
             return
         self._size += len(line) + 1
-        if self._size > self._limit:
-            raise RecordError(
-                f"event {self._count + 1} has more than {self._limit:,} bytes; give a larger limit"
-            )
+        self._check_size(0)
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if name == "data":

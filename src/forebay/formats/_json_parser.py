@@ -10,6 +10,7 @@ from forebay.errors import InvalidArgTypeError, RecordError
 from forebay.formats._blocks import LineBlocks
 from forebay.formats._checks import has_none
 from forebay.formats._json_library import JsonReader, required
+from forebay.formats._json_shape import ShapeCheck
 from forebay.formats._record_decoder import OnError, RecordDecoder
 
 _BOM = b"\xef\xbb\xbf"
@@ -42,6 +43,7 @@ class JsonLinesParser(RecordDecoder):
         rows = self._values(block) if block else []
         if self._blocks.size > self._limit:
             self.push_many(rows)
+            self._without_bom(self._blocks.rest())
             raise self._too_long(self._lines + 1, self._position)
         return rows
 
@@ -108,10 +110,13 @@ class JsonArrayParser(RecordDecoder):
         self._found: list[Any] = self._library.sendable_list()
         self._parser = self._library.items_coro(self._found, path)
         self._decimals = decimals
+        self._shape = ShapeCheck()
         super().__init__(1, None, high_water_mark, signal)
 
     def _decode(self, data: Any) -> list[Any]:
-        return self._next(lambda: self._parser.send(bytes(data)))
+        data = bytes(data)
+        self._shape.look(data)
+        return self._next(lambda: self._parser.send(data))
 
     def _decode_rest(self) -> list[Any]:
         return self._next(self._parser.close)
@@ -119,7 +124,8 @@ class JsonArrayParser(RecordDecoder):
     def _next(self, step: Any) -> list[Any]:
         try:
             step()
-        except self._library.JSONError as failure:
+        except (self._library.JSONError, ArithmeticError, RecursionError) as failure:
+            # Besides what is not JSON, a number may be too large, and an item too deep.
             self.push_many(self._take())
             what = str(failure).partition("\n")[0]
             raise RecordError(f"byte {self._bytes} or before: {what}", None, self._bytes) from failure

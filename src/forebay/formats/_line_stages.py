@@ -64,7 +64,12 @@ class LineSplitter(RecordDecoder):
         try:
             return self._decoder.decode(data, final)
         except UnicodeDecodeError as error:
-            raise RecordError(f"line {self._lines + 1} or after: {error}", self._lines + 1) from error
+            # The lines before it come first, as they do if they were in another piece.
+            self.push_many(self._lines_of(error.object[: error.start].decode(error.encoding, "replace")))
+            line, wrong = self._lines + 1, error.object[error.start : error.end]
+            raise RecordError(
+                f"line {line}: the bytes {wrong!r} are not in {error.encoding}: {error.reason}", line
+            ) from error
 
     def _lines_of(self, data: Any) -> list[Any]:
         if self._universal:

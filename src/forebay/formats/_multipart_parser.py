@@ -103,6 +103,7 @@ class MultipartParser(Transform[Buffer, Part]):
         self._header_size = 0
         self._count = 0
         self._part: Part | None = None
+        self._begun = False
         self._complete = False
         self._room: asyncio.Future[None] | None = None
         try:
@@ -178,6 +179,14 @@ class MultipartParser(Transform[Buffer, Part]):
 
     def _parse(self, data: bytes) -> StreamError | None:
         """Parse a slice. What comes before an error is found all the same."""
+        if not self._begun:
+            # The library skips what follows a line end here, as far as it is in the same piece.
+            data = data.lstrip(b"\r\n")
+            if not data:
+                return None
+            self._begun = True
+            if not data.startswith(b"-"):
+                return self._fail("the form is damaged: it does not begin with its boundary", 400)
         try:
             self._parser.write(data)
         except self._library.exceptions.FormParserError as error:

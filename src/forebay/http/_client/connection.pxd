@@ -13,6 +13,7 @@ cdef class ClientConnection(HttpConnection):
     cdef ClientRequest _request
     cdef ClientResponse _came            # a response whose head has arrived and that is not handed out yet
     cdef int _informational              # the 1xx status of the message that is being parsed, else 0
+    cdef int _informed                   # informational responses of this exchange
     cdef bint _until_close               # the response ends with the connection
     cdef bint _keeps                     # the connection may be reused
     cdef bint _silent                    # no byte of a response has arrived yet

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from forebay.http._limits import Limits
     from forebay.streams.duplex import Duplex
 
+# Informational responses before the response. A server may send some to show that it is at work.
+_MOST_INFORMATIONAL = 1000
+
 
 class ClientConnection(HttpConnection):
     """One connection of an `Agent`, over any Duplex. It notifies ``owner`` when it is free, and when it is gone."""
@@ -29,6 +32,7 @@ class ClientConnection(HttpConnection):
     _request: Any
     _came: Any
     _informational: int
+    _informed: int
     _until_close: bool
     _keeps: bool
     _silent: bool
@@ -43,6 +47,7 @@ class ClientConnection(HttpConnection):
         self._request = None
         self._came = None
         self._informational = 0
+        self._informed = 0
         self._until_close = False
         self._keeps = True
         self._silent = True
@@ -85,6 +90,7 @@ class ClientConnection(HttpConnection):
         self._request = outgoing
         self._silent = True
         self._over = False
+        self._informed = 0
         outgoing.reused = self.exchanges > 0
         self.exchanges += 1
         outgoing._s_tell("socket", self._socket)
@@ -143,6 +149,9 @@ class ClientConnection(HttpConnection):
         if status < 100:
             self._refuse(f"the status {status:03}", 502)
         if status < 200 and status != 101:
+            self._informed += 1
+            if self._informed > _MOST_INFORMATIONAL:
+                self._refuse(f"more than {_MOST_INFORMATIONAL:,} informational responses", 502)
             self._informational = status
             request._note_information(status, self._fields)
             return
@@ -380,6 +389,7 @@ class ClientConnection(HttpConnection):
             incoming._break(error, False)
         if request is None:
             return
+        request._tell_information()
         if response is not None:
             request._response_came(response)
         if self._over or incoming is not None:

@@ -135,7 +135,8 @@ def check_authority(authority: str) -> None:
         raise InvalidArgTypeError(f"authority must be a str, got {authority!r}")
     host, colon, port = authority.rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host.replace(":", " ")
-    known = colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536
+    # Python reads no number of very many digits.
+    known = colon and port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536
     if not known or not host.isascii() or not all(character in _HOST for character in host) or not host:
         raise InvalidArgValueError(
             f"authority must be 'host:port', such as 'example.org:443', got {authority!r}"

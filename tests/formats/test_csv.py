@@ -294,7 +294,7 @@ async def test_records_before_bytes_that_are_not_in_the_encoding_are_given(size)
         (b'1\r2\r\n"3\n\xff"', [["1"], ["2"]]),
         (b"\xef\xbb\xbf1\n\xff", [["1"]]),
     ):
-        stream = csv.parse()
+        stream = csv.parse(columns=None)
         got, errors = [], []
         stream.on("data", got.append)
         stream.on("error", errors.append)

@@ -83,7 +83,7 @@ def test_a_long_line_in_tiny_pieces_is_not_copied_again_and_again(run):
 
 
 @pytest.mark.parametrize("digits", [16, 400, 5000])
-def test_a_reconnection_time_that_no_number_holds_is_none(run, digits):
+def test_a_reconnection_time_of_too_many_digits_is_ignored(run, digits):
     async def main():
         stream = sse.parse()
         stream.end(b"retry: " + b"9" * digits + b"\n\ndata: a\n\n")

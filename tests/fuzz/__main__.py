@@ -1,7 +1,7 @@
 """Run a target: ``PYTHONPATH=tests python -m fuzz run TARGET --seconds N``; ``python -m fuzz list`` names the targets.
 
-With atheris (the extra ``fuzz``) the inputs are guided by what they reach in the Python code, and in compiled code that was
-built with clang and ``-fsanitize=fuzzer-no-link``. Without it they are random mutations of the seeds.
+With atheris (the extra ``fuzz``) the inputs are guided by what they reach in Python code: ``FOREBAY_BACKEND=python`` guides them
+through all of the sources. Without atheris they are random mutations of the seeds.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 from fuzz import oracles
-from fuzz.corpus_files import SEEDS, seeds_of
+from fuzz.corpus_files import seeds_of
 from fuzz.mutations import inputs
 from fuzz.targets import NAMES, load
 
@@ -40,17 +40,19 @@ def run_mutations(name, target, seconds, seed):
 def run_atheris(name, target, seconds, rest):
     import atheris
 
-    folder = SEEDS / name
+    # The folder in which atheris keeps what it finds on its way.
+    folder = Path("fuzz-inputs") / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, data in enumerate(seeds_of(name)):
+        (folder / f"seed-{number}").write_bytes(data)
     options = [
         sys.argv[0],
         f"-max_total_time={seconds}",
         "-max_len=65536",
         "-print_final_stats=1",
-        "-verbosity=1",
         *rest,
+        str(folder),
     ]
-    if folder.is_dir():
-        options.append(str(folder))
     atheris.Setup(options, target.one)
     atheris.Fuzz()
 

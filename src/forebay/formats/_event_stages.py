@@ -11,7 +11,7 @@ from forebay.formats._arguments import checked_limit
 from forebay.formats._frames import Pieces
 from forebay.streams.transform import Transform
 
-# A reconnection time of more digits is none.
+# A reconnection time of more digits is ignored.
 _MOST_DIGITS = 15
 
 

@@ -415,8 +415,6 @@ class Flow:
         self.streams += [stage for stage in stages if isinstance(stage, (Readable, Writable))]
         for stream in self.streams:
             stream.on("error", lambda error: None)
-        for stream in self.streams:
-            stream.on("close", lambda: None)
         flowing = asyncio.ensure_future(self.piped(stages))
         conductor = asyncio.ensure_future(self.conduct(flowing))
         error = None
@@ -427,7 +425,8 @@ class Flow:
         conductor.cancel()
         assert error is None or self.struck or self.damaged, f"fails without a reason: {error!r}"
         assert error is None or isinstance(error, CLEAR), repr(error)
-        if error is not None and not self.reads_aside:
+        # A cancellation ends the wait for the end of stages that have failed already.
+        if error is not None and not self.reads_aside and self.fault != "cancel":
             assert all(each.closed for each in self.streams), f"not closed after the error: {self.streams}"
         assert await settled(lambda: all(each.closed for each in self.streams)), self.streams
         for each in await asyncio.gather(*self.aside, conductor, return_exceptions=True):

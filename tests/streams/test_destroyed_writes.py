@@ -7,6 +7,7 @@ import pytest
 from forebay import (
     Completion,
     Duplex,
+    PassThrough,
     PrematureCloseError,
     StreamDestroyedError,
     Transform,
@@ -37,6 +38,9 @@ class Held:
         while True:
             yield chunk * 100_000
 
+    async def passed(self, chunk):
+        return chunk
+
     def later(self, *_):
         return self.completion
 
@@ -49,6 +53,9 @@ STREAMS = {
     "transform_many": lambda held: Transform(transform_many=held.wait),
     "async_outputs": lambda held: Transform(transform=held.outputs),
     "plain_outputs": lambda held: Transform(transform=held.plain_outputs),
+    "full_passthrough": lambda held: PassThrough(high_water_mark=1),
+    "full_transform": lambda held: Transform(transform=lambda chunk: chunk, high_water_mark=1),
+    "full_by_a_coroutine": lambda held: Transform(transform=held.passed, high_water_mark=1),
 }
 
 
@@ -78,7 +85,7 @@ async def test_each_callback_is_called_once_with_the_error(kind, error, turns):
     assert stream.writable_length > 0
     with pytest.raises((PrematureCloseError, ValueError)):
         await finished(stream)
-    assert held.cancelled == (0 if "outputs" in kind else 1)
+    assert held.cancelled == (0 if "outputs" in kind or "full" in kind else 1)
 
 
 @looped

@@ -289,10 +289,13 @@ class TransformSide(WritableSide):
 
     def _s_release(self) -> None:
         outputs = self._t_outputs
+        held = self._t_held
+        self._t_held = False
         self._t_outputs = self._t_room = None
         WritableSide._s_release(self)
         if outputs is not None:
             outputs.close()
+        if held or outputs is not None:
             self._w_cancelled()
 
 

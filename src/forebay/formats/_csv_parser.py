@@ -84,7 +84,9 @@ class CsvParser(RecordDecoder):
         return rows
 
     def _decode_rest(self) -> list[Any]:
-        rest = self._blocks.rest() + self._text(b"", True)
+        # An error of the last bytes comes behind the records that wait.
+        last = self._text(b"", True)
+        rest = self._blocks.rest() + last
         rows = self._records(rest, True) if rest else []
         return rows + self._shape.rest()
 

@@ -1,4 +1,4 @@
-"""Run a target: ``PYTHONPATH=tests python -m fuzz run TARGET --seconds N``; ``python -m fuzz list`` names the targets.
+"""Run a target: ``cd tests && python -m fuzz run TARGET --seconds N``; ``python -m fuzz list`` names the targets.
 
 With atheris (the extra ``fuzz``) the inputs are guided by what they reach in Python code: ``FOREBAY_BACKEND=python`` guides them
 through all of the sources. Without atheris they are random mutations of the seeds.

@@ -1,17 +1,19 @@
 """Each target with the inputs that are kept, and with a few mutations that are the same in each run."""
 
+import shutil
 from itertools import islice
 
 import pytest
 
 from forebay import Transform
 from fuzz import oracles
+from fuzz.against_node import compare
 from fuzz.corpus_files import SEEDS, kept, seeds_of
 from fuzz.mutations import inputs
 from fuzz.targets import NAMES, load
 
 # Mutations of each target; those that use streams take more time.
-MUTATIONS = {"fields": 4000, "static_paths": 4000, "urls": 4000}
+MUTATIONS = {"fields": 1500, "static_paths": 3000, "urls": 1500}
 USUAL = 120
 
 
@@ -29,6 +31,11 @@ def test_a_target_has_no_finding(name):
             target.one(data)
         except Exception as error:
             raise AssertionError(f"{name}: a finding with {data!r}") from error
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
+def test_requests_are_those_of_node():
+    assert compare(400, 3) == 0
 
 
 def test_kept_inputs_belong_to_targets():

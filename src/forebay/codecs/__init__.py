@@ -3,7 +3,7 @@
 The libraries release the interpreter lock while they work on a large chunk. So worker threads process large chunks
 while the event loop continues; the order of the bytes is kept. Small chunks are processed at once.
 
-**Memory.** The coders work in steps of bounded input and of at most 128 KiB of output, however large a chunk is and however
+**Memory.** The coders work in steps of bounded input and of at most 256 KiB of output, however large a chunk is and however
 much it expands. They produce output only while the readable side has room. The libraries hold windows: zstd up to 8 MiB to
 compress, xz 17 MiB at its default level; ``max_window`` bounds what a decoder may hold. `hashing` passes chunks on
 before they are hashed; at most 1 MiB of them is not hashed yet.

@@ -14,7 +14,7 @@ from forebay.codecs._worker import is_constant
 __all__ = ["Decompressor"]
 
 # Bytes of output of one step, and the steps that are under way at the same time.
-_STEP = 128 * 1024
+_STEP = 256 * 1024
 _MOST_STEPS = 2
 # Bytes of input that are accepted ahead of the steps that take them in.
 _MOST_WAITING = 256 * 1024

@@ -308,6 +308,6 @@ def test_the_kit(run, name, threads):
 @pytest.mark.parametrize(("name", "threads"), [("gzip", 2), *((name, 1) for name in FORMATS)])
 @looped
 async def test_the_rules_of_streams_hold_for_compressors(name, threads):
-    data = noise(150_000)
+    data = noise(80_000)
     packed = await through([data], compress(name, threads=threads))
     await check_transform(lambda: compress(name, threads=threads), [([data], packed)])

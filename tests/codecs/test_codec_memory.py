@@ -10,6 +10,7 @@ MODULES = {
     "gzip": "zlib",
     "zstd": "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd",
     "lz4": "lz4.frame",
+    "xz": "lzma",
 }
 PROGRAM = """
 import asyncio
@@ -24,9 +25,9 @@ def peak():
 chunk = bytes(range(256)) * 256
 
 async def main():
-    await pipeline([b"x"], compress({name!r}), decompress(), Writable(write=lambda chunk: None))
+    await pipeline([b"x"], compress("gzip"), decompress(), Writable(write=lambda chunk: None))
     before = peak()
-    chunks = (chunk for _ in range(16 * 192))
+    chunks = (chunk for _ in range(16 * {mebibytes}))
     stages = compress({name!r}, threads={threads}), decompress()
     await pipeline(Readable.from_(chunks, object_mode=False), *stages, Writable(write=lambda chunk: None))
     print(peak() - before)
@@ -36,10 +37,12 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
-@pytest.mark.parametrize(("name", "threads"), [("gzip", 1), ("zstd", 2), ("lz4", 1)])
-def test_192_mib_need_less_than_32(name, threads):
+@pytest.mark.parametrize(
+    ("name", "threads", "mebibytes"), [("gzip", 1, 192), ("zstd", 2, 192), ("lz4", 1, 192), ("xz", 2, 48)]
+)
+def test_much_data_needs_less_than_32_mib(name, threads, mebibytes):
     pytest.importorskip(MODULES[name])
-    code = PROGRAM.format(name=name, threads=threads)
+    code = PROGRAM.format(name=name, threads=threads, mebibytes=mebibytes)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=100)
     assert done.stderr == ""
     assert int(done.stdout) < 32 * 1024

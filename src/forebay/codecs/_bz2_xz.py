@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -11,8 +12,9 @@ __all__ = ["BZ2", "XZ"]
 
 # Bytes of input of a job: both are slow, and a job should soon be over. Less than this brings no output.
 _STEP = 64 * 1024
-# Bytes of a stream, when several threads work.
-_XZ_BLOCK = 2 * 1024 * 1024
+# Bytes of a stream, when several threads work, and of its window: a larger window would only take memory. Blocks of twice the
+# size make the output 1 to 3 percent smaller.
+_XZ_BLOCK = 1024 * 1024
 # Bytes that the decoder of xz needs besides its window.
 _XZ_DECODER = 1024 * 1024
 
@@ -23,6 +25,15 @@ def _bz2() -> Any:
 
 def _lzma() -> Any:
     return import_module("lzma")
+
+
+def _xz_stream(level: int, data: bytes) -> bytes:
+    """Return a stream of xz, made with a window that is no larger than a block."""
+    library = _lzma()
+    window = {"dict_size": _XZ_BLOCK} if level else {}
+    filters = [{"id": library.FILTER_LZMA2, "preset": level, **window}]
+    stream: bytes = library.compress(data, library.FORMAT_XZ, library.CHECK_CRC64, filters=filters)
+    return stream
 
 
 class _Bz2(Format):
@@ -69,11 +80,7 @@ class _Xz(Format):
 
     def encoder(self, level: int, threads: int) -> Encoder:
         if threads > 1:
-            return BlockEncoder(
-                threads,
-                _XZ_BLOCK,
-                lambda data: _lzma().compress(data, _lzma().FORMAT_XZ, _lzma().CHECK_CRC64, preset=level),
-            )
+            return BlockEncoder(threads, _XZ_BLOCK, partial(_xz_stream, level))
         compressor = _lzma().LZMACompressor(_lzma().FORMAT_XZ, _lzma().CHECK_CRC64, preset=level)
         return SerialEncoder(compressor, block=_STEP, inline=0, least=_STEP)
 

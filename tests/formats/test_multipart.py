@@ -477,3 +477,12 @@ async def test_nothing_but_line_ends_may_stand_before_the_first_boundary(size):
         with pytest.raises(RecordError, match="does not begin with its boundary"):
             async for _ in Readable.from_(in_pieces(before + good, size)) | multipart.parse(TYPE):
                 pytest.fail("there is no part")
+
+
+@looped
+async def test_a_damaged_form_writes_nothing_to_the_log(caplog):
+    """A peer could fill the log."""
+    with pytest.raises(RecordError, match="damaged"):
+        async for _ in Readable.from_([b"--xx\r\nContent-Disposition?\r\n\r\n"]) | multipart.parse(TYPE):
+            pytest.fail("there is no part")
+    assert caplog.records == []

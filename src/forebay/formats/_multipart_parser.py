@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
@@ -16,6 +17,8 @@ from forebay.streams.transform import Transform
 # Bytes that are parsed in one call; between two calls the stage waits for room.
 _SLICE = 64 * 1024
 _MOST_HEADERS = 100
+# The library writes a line for each damaged form, which a peer may send any number of. The stream has the error.
+_SILENT = logging.Logger("forebay.formats.multipart", logging.CRITICAL + 1)
 
 #: Makes the error for a message and the status that a server answers with.
 Fail = Callable[[str, int], StreamError]
@@ -112,6 +115,7 @@ class MultipartParser(Transform[Buffer, Part]):
             )
         except self._library.exceptions.FormParserError as error:
             raise fail(f"the boundary is wrong: {error}", 400) from error
+        self._parser.logger = _SILENT
         super().__init__(readable_object_mode=True, readable_high_water_mark=1, signal=signal)
 
     # ---- what the library calls

@@ -1,5 +1,6 @@
 """Paths of static files: whatever is asked for, nothing outside of the folder is opened."""
 
+import atexit
 import os
 import tempfile
 
@@ -8,6 +9,7 @@ from forebay.http._server.open_file import Folder, OpenFile, fault_status, open_
 from fuzz.oracles import Finding
 
 _place = tempfile.TemporaryDirectory()
+atexit.register(_place.cleanup)
 ROOT = os.path.join(_place.name, "root")
 os.makedirs(os.path.join(ROOT, "folder"))
 for _name, _text in (

@@ -310,6 +310,15 @@ async def test_a_duplex_needs_a_mode():
     assert await asyncio.to_thread(both) == b"abc"
 
 
+@looped
+async def test_a_chain_is_read_by_its_stream():
+    with pytest.raises(InvalidArgTypeError, match=r'give its stream: as_file\(chain.stream, mode="rb"\)'):
+        as_file(Readable.from_([b"a"], object_mode=False) | PassThrough())
+    chain = Readable.from_([b"a", b"b"], object_mode=False) | PassThrough()
+    with as_file(chain.stream, mode="rb") as file:
+        assert await asyncio.to_thread(file.read) == b"ab"
+
+
 @pytest.mark.parametrize(
     ("stream", "options", "error", "message"),
     [

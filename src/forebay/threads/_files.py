@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, cast, overload
 
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError, OutOfRangeError
+from forebay.streams.joining.chain import Chain
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 from forebay.threads._bridge import ReadBridge, WriteBridge
@@ -213,7 +214,8 @@ def _direction(stream: Any, mode: str | None) -> tuple[bool, bool]:
     can_read = isinstance(stream, Readable)
     can_write = isinstance(stream, Writable)
     if not can_read and not can_write:
-        raise InvalidArgTypeError(f"as_file() needs a Readable or a Writable, got {stream!r:.80}")
+        hint = '; give its stream: as_file(chain.stream, mode="rb")' if isinstance(stream, Chain) else ""
+        raise InvalidArgTypeError(f"as_file() needs a Readable or a Writable, got {stream!r:.80}{hint}")
     if mode is None:
         if can_read and can_write:
             raise InvalidArgValueError(f'{stream!r} can be read and written: give mode="rb" or mode="wb"')

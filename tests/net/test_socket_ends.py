@@ -183,18 +183,15 @@ def test_timeout_event_comes_again_after_data(run):
 def test_timeout_restarts_with_every_transfer(run):
     async def main():
         async with pair() as (client, there):
-            began = asyncio.get_running_loop().time()
             fired = []
-            client.set_timeout(0.1, lambda: fired.append(asyncio.get_running_loop().time()))
+            # Far longer than the pauses, which a busy machine makes longer. All of them are longer than the timeout.
+            client.set_timeout(0.8, lambda: fired.append(True))
             client.resume()
             for _ in range(10):
                 there.write(b"x")
-                await asyncio.sleep(0.02)
-            last = asyncio.get_running_loop().time() - 0.02
+                await asyncio.sleep(0.1)
             assert fired == []
             await until(lambda: fired)
-            assert fired[0] - last > 0.05
-            assert fired[0] - began > 0.2
 
     run(main)
 

@@ -9,6 +9,7 @@ cdef int _CLOSING_STEPS
 
 cdef class Channel(SendQueue):
     cdef object __weakref__
+    cdef object _readers            # watches the descriptor for reading
     cdef bint _tells_once           # the loop reports an error once, and may then drop its watch
     cdef bint _wanted               # the stream wants more data
     cdef bint _reading              # the loop watches the descriptor for reading

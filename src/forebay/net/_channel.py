@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._system.syscalls import has_error, receive
 from forebay.errors import StreamDestroyedError
+from forebay.net._readers import readers_of
 from forebay.net._send_queue import SendQueue
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Channel(SendQueue):
     `brisk`: whether the last receive filled its whole room, so that more data is likely.
     """
 
+    _readers: Any
     _tells_once: bool
     _wanted: bool
     _reading: bool
@@ -45,6 +47,7 @@ class Channel(SendQueue):
 
     def __init__(self, stream: Stream, loop: asyncio.AbstractEventLoop) -> None:
         SendQueue.__init__(self, stream, loop)
+        self._readers = readers_of(loop)
         # uvloop reports an error of a descriptor only once, although there may be more data to receive.
         self._tells_once = not isinstance(loop, BaseEventLoop)
         self._wanted = False
@@ -155,7 +158,7 @@ class Channel(SendQueue):
 
     def _start_reading(self) -> None:
         try:
-            self._loop.add_reader(self.fd, self.on_readable)
+            self._readers.add_reader(self.fd, self.on_readable)
         except OSError as error:
             # The system cannot watch more descriptors. Report the error here, because the loop would only log it.
             self._failed(error)
@@ -166,7 +169,7 @@ class Channel(SendQueue):
         if self._reading:
             self._reading = False
             if not self._loop.is_closed():
-                self._loop.remove_reader(self.fd)
+                self._readers.remove_reader(self.fd)
 
     def on_readable(self) -> None:
         """Receive. The loop calls this."""

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 from forebay._core.events import EventEmitter
 from forebay._core.representation import represent_server
 from forebay._core.scheduling.operation import Operation
-from forebay._core.scheduling.ticks import next_tick, report, running_loop
+from forebay._core.scheduling.ticks import current_queue, next_tick, report, running_loop
 from forebay._core.seconds import check_seconds
 from forebay._system.cleanup import close_all
 from forebay.errors import (
@@ -263,6 +263,7 @@ class Server(EventEmitter):
     # ---- connections
 
     def _accept(self, listener: socket.socket) -> None:
+        ticks = current_queue()
         for _ in range(_ACCEPTED_AT_ONCE):
             try:
                 sock, peer = listener.accept()
@@ -283,7 +284,8 @@ class Server(EventEmitter):
             except OSError as error:
                 # The connection broke before any listener could get it.
                 report(self._loop, "A connection could not be taken over", error, self)
-            if not self._listeners:
+            if not self._listeners or ticks.late():
+                # The loop calls again for those that still wait.
                 return
 
     def _accepted(self, sock: socket.socket, peer: Any) -> None:

@@ -32,6 +32,18 @@ from support.postgres import find_programs, postgres_server  # noqa: E402
 from support.queues import BACKENDS, load_queue_class  # noqa: E402
 from support.rings import LARGE, SMALL  # noqa: E402
 
+# FOREBAY_GC_THRESHOLD=1: a collection at nearly every allocation, with whatever code its finalizers run.
+GC_THRESHOLD = int(os.environ.get("FOREBAY_GC_THRESHOLD", "0"))
+
+
+@pytest.fixture(autouse=GC_THRESHOLD > 0)
+def collections_everywhere():
+    """Collect the garbage of the youngest generation as often as FOREBAY_GC_THRESHOLD says."""
+    before = gc.get_threshold()
+    gc.set_threshold(GC_THRESHOLD, *before[1:])
+    yield
+    gc.set_threshold(*before)
+
 
 def pytest_collection_finish(session):
     """Keep what collecting the tests has made out of the garbage collector's way: nearly every test runs it."""

@@ -131,3 +131,21 @@ async def test_a_stream_that_is_closed_is_left_alone():
     controller.abort()
     await quiet()
     assert stream.errored is None
+
+
+@looped
+async def test_an_aborted_signal_destroys_a_stream_that_has_failed_and_stays_up():
+    stream = Readable(read=lambda size: None, auto_destroy=False)
+    failed = []
+    stream.on("error", failed.append)
+    stream.push(None)
+    stream.push(b"x")
+    await quiet()
+    assert len(failed) == 1
+    assert not stream.destroyed
+    controller = AbortController()
+    controller.abort()
+    add_abort_signal(controller.signal, stream)
+    await quiet()
+    assert stream.closed
+    assert len(failed) == 1

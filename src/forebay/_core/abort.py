@@ -305,7 +305,8 @@ def add_abort_signal(signal: AbortSignal, stream: S) -> S:
             stream.destroy(abort_error(signal))
 
     if signal.aborted:
-        abort()
+        # Also a stream that has failed and stays up.
+        stream.destroy(abort_error(signal))
     else:
         signal.add_listener(abort)
         stream.on("close", lambda: signal.remove_listener(abort))

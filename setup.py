@@ -125,6 +125,45 @@ def embed_class_signatures() -> None:
     AutoDocTransforms.EmbedSignature = EmbedClassSignatures
 
 
+def accept_missing_tracebacks() -> None:
+    """Let compiled code return from an ``except`` clause when there was no memory for the traceback.
+
+    Cython's code releases the caught exception as if it always had one.
+    """
+    from Cython.Compiler.Code import CCodeWriter
+    from Cython.Compiler.Nodes import ReturnStatNode
+
+    generate = ReturnStatNode.generate_execution_code
+    release = CCodeWriter.put_decref_clear
+
+    def generate_return(self, code):  # type: ignore[no-untyped-def]
+        if code.funcstate.exc_vars:
+            CCodeWriter.put_decref_clear = CCodeWriter.put_xdecref_clear
+        try:
+            generate(self, code)
+        finally:
+            CCodeWriter.put_decref_clear = release
+
+    ReturnStatNode.generate_execution_code = generate_return
+
+
+# Cython's code for the keyword arguments of a constructor: what it releases when there is no memory for their names.
+_CLEARED = {
+    "PyObject *stack_args[5];": "PyObject *stack_args[5] = {0};",
+    "PyMem_Malloc(((size_t)total_size)*sizeof(PyObject*))": "PyMem_Calloc((size_t)total_size, sizeof(PyObject*))",
+}
+
+
+def clear_arguments(modules: list[Extension]) -> None:
+    """Have constructors begin with empty places for their arguments, because they release all places after a failure."""
+    for path in (Path(source) for module in modules for source in module.sources):
+        text = code = path.read_text() if path.suffix == ".c" and path.exists() else ""
+        for before, after in _CLEARED.items():
+            code = code.replace(before, after)
+        if code != text:
+            path.write_text(code)
+
+
 def extensions() -> list[Extension]:
     if os.environ.get("FOREBAY_PURE"):
         print("forebay: FOREBAY_PURE is set, building the pure-Python backend", file=sys.stderr)
@@ -149,7 +188,8 @@ def translate(modules: list[Extension]) -> None:
     from Cython.Build import cythonize
 
     embed_class_signatures()
-    # Cython's own processes have to inherit the change above. A new interpreter, which macOS and Python 3.14 start unless
+    accept_missing_tracebacks()
+    # Cython's own processes have to inherit the changes above. A new interpreter, which macOS and Python 3.14 start unless
     # told otherwise, would not, and would run this file again.
     multiprocessing.set_start_method("fork", force=True)
     translated = cythonize(
@@ -170,6 +210,7 @@ def translate(modules: list[Extension]) -> None:
     sources = {module.name: module.sources for module in translated}
     for module in modules:
         module.sources = sources[module.name]
+    clear_arguments(modules)
 
 
 class BuildAllOrFail(build_ext):

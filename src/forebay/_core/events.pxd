@@ -1,8 +1,8 @@
 cimport cython
 
 cimport forebay._core.scheduling.calls as calls
-from forebay._core.listeners cimport Handlers, Listener, Standin, function_of, is_compared_by_identity, matches
-from forebay._core.scheduling.ticks cimport Ticked, current_queue
+from forebay._core.listeners cimport Handlers, Listener, Standin, function_of, matches
+from forebay._core.scheduling.ticks cimport Ticked, current_queue, fail
 
 cdef Py_ssize_t _MOST_IN_LIST
 

@@ -9,10 +9,10 @@ from asyncio import Task, _get_running_loop
 from typing import Any
 
 from forebay._core.fields import give_defaults
-from forebay._core.listeners import Handlers, Listener, Standin, function_of, is_compared_by_identity, matches
+from forebay._core.listeners import Decorator, Handlers, Listener, Standin, function_of, matches
 from forebay._core.representation import count, represent
 from forebay._core.scheduling import calls
-from forebay._core.scheduling.ticks import Ticked, current_queue, report
+from forebay._core.scheduling.ticks import Ticked, current_queue, fail, report
 from forebay._core.usage_errors import unhandled
 from forebay.errors import InvalidArgTypeError, StreamError
 
@@ -21,6 +21,8 @@ __all__ = ["EventEmitter", "Listener", "OnceListener"]
 
 # A longer list of listeners becomes Handlers.
 _MOST_IN_LIST = 16
+# In the place of a listener for whose removal there was no memory.
+_GONE = Listener()
 
 
 class OnceListener(Standin):
@@ -99,7 +101,9 @@ def _report(emitter: Any, event: Any, error: Any) -> None:
     loop = _get_running_loop()
     if loop is None:
         raise error
-    report(loop, f"Exception in a listener of {event!r}", error, emitter)
+    # Without memory the listener may not have run at all, so the stream must not go on.
+    if not isinstance(error, MemoryError) or not fail(emitter, error):
+        report(loop, f"Exception in a listener of {event!r}", error, emitter)
 
 
 # ---- calls by emit(), which raises the exception of a listener
@@ -154,7 +158,7 @@ class EventEmitter(Ticked):
             InvalidArgTypeError: The event is not a str, or the listener cannot be called.
         """
         if fn is None:
-            return _Decorator(self, event, False)
+            return Decorator(self, event, False)
         self._s_add(_checked(event, fn), fn, False)
         return self
 
@@ -174,7 +178,7 @@ class EventEmitter(Ticked):
             InvalidArgTypeError: The event is not a str, or the listener cannot be called.
         """
         if fn is None:
-            return _Decorator(self, event, True)
+            return Decorator(self, event, True)
         self._s_add_once(event, fn, False)
         return self
 
@@ -357,7 +361,12 @@ class EventEmitter(Ticked):
                     index -= 1
                 if index < 0:
                     return
-                rest = calls.without(handler, index)
+                try:
+                    rest = calls.without(handler, index)
+                except MemoryError:
+                    # The place stays, and its listener does nothing.
+                    handler[index] = _GONE
+                    return
                 if len(rest) == 1:
                     rest = rest[0]
             elif type(handler) is Handlers:
@@ -387,7 +396,7 @@ class EventEmitter(Ticked):
             if isinstance(fn, Standin):
                 self._s_take_off(event, fn)
                 return
-            if many._odd or not is_compared_by_identity(fn):
+            if many.is_odd(fn):
                 # A comparison may run foreign code, so the found listener is removed by identity.
                 listener = many.scan(fn)
                 if listener is not None:
@@ -556,18 +565,6 @@ class EventEmitter(Ticked):
 
 # The loop holds its tasks by weak references only.
 _listener_tasks: set[Task[Any]] = set()
-
-
-class _Decorator:
-    def __init__(self, emitter: Any, event: Any, once: Any) -> None:
-        self._emitter = emitter
-        self._event = event
-        self._once = once
-
-    def __call__(self, fn: Any) -> Any:
-        add = self._emitter.once if self._once else self._emitter.on
-        add(self._event, fn)
-        return fn
 
 
 def _all_of(handler: Any) -> list[Any]:

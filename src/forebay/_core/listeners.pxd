@@ -37,6 +37,7 @@ cdef class Handlers:
     cdef Py_ssize_t _checked(self, Py_ssize_t index, object fn) except -2
     @cython.locals(items=list, count=Py_ssize_t, start=Py_ssize_t, index=Py_ssize_t)
     cdef Py_ssize_t index_of(self, object listener) except -2
+    cdef bint is_odd(self, object fn) except -1
     @cython.locals(items=list, index=Py_ssize_t)
     cdef object scan(self, object fn)
 

@@ -29,6 +29,20 @@ class Standin(Listener):
     _fn: Any
 
 
+class Decorator:
+    """What `on` and `once` return without a listener: it adds the function that it decorates."""
+
+    def __init__(self, emitter: Any, event: Any, once: Any) -> None:
+        self._emitter = emitter
+        self._event = event
+        self._once = once
+
+    def __call__(self, fn: Any) -> Any:
+        add = self._emitter.once if self._once else self._emitter.on
+        add(self._event, fn)
+        return fn
+
+
 class Handlers:
     """Many listeners in order. Adding and removing a listener take constant time.
 
@@ -204,6 +218,10 @@ class Handlers:
                 return -1
         self._near = index
         return index
+
+    def is_odd(self, fn: Any) -> bool:
+        """Return whether a search for ``fn`` has to compare it with each listener."""
+        return self._odd or not is_compared_by_identity(fn)
 
     def scan(self, fn: Any) -> Any:
         """Return the latest listener for ``fn``, or None. A comparison may run foreign code."""

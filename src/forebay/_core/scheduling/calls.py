@@ -29,7 +29,7 @@ def deep() -> bool:
     """Return whether so much of the stack is used that work must be postponed."""
     try:
         sys._getframe(sys.getrecursionlimit() // 2)
-    except ValueError:
+    except (ValueError, MemoryError):
         return False
     return True
 

@@ -85,18 +85,21 @@ class HookRunner:
         """
         loop = get_running_loop()
         if self._task is None:
-            self._task = loop.create_task(self._serve(), context=self._context)
+            task: Any = loop.create_task(self._serve(), context=self._context)
             # If the program drops an unused stream, its idle task goes with it; that is not an error.
-            self._task._log_destroy_pending = False
-            self._task.add_done_callback(self._served)
+            task._log_destroy_pending = False
+            task.add_done_callback(self._served)
+            self._task = task
         kind = type(awaitable)
         if kind is not CoroutineType and kind is not _COMPILED_COROUTINE:
             return Unfinished(awaitable)
         if self._busy or self._stopped or self._jobs:
             return Unfinished(awaitable)
         self._busy = True
-        outcome = first_step(awaitable, self._context, loop, self._task)
-        self._busy = False
+        try:
+            outcome = first_step(awaitable, self._context, loop, self._task)
+        finally:
+            self._busy = False
         if type(outcome) is Suspended:
             suspended = outcome
             return Unfinished(_Resumed(awaitable, suspended.yielded))
@@ -106,21 +109,35 @@ class HookRunner:
         """Have the task await the rest of a call, and settle ``completion``."""
         self._jobs.append((unfinished.awaitable, completion))
         if self._idle is not None and not self._idle.done():
-            self._idle.set_result(None)
+            try:
+                self._idle.set_result(None)
+            except BaseException:
+                # There is no memory to wake the task, and it will never run again.
+                self._jobs.pop()
+                self._task = self._idle = None
+                raise
 
     def stop(self) -> None:
         """End the task. Cancel a call in progress, unless it has called this method."""
         if self._stopped or self._task is None:
             return
         self._stopped = True
-        if self._task is not current_task():
-            if self._begun and (self._busy or not self._jobs):
-                self._task.cancel()
-            else:
+        if not self._is_running():
+            if not (self._begun and (self._busy or not self._jobs)):
                 # The task has not taken over this hook yet: only its first step has run. The hook has to get the cancellation.
-                get_running_loop().call_soon(self._task.cancel)
+                with suppress(MemoryError):
+                    get_running_loop().call_soon(self._task.cancel)
+                    return
+            self._task.cancel()
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
+
+    def _is_running(self) -> bool:
+        """Return whether the task itself makes this call."""
+        try:
+            return self._task is current_task()
+        except MemoryError:
+            return False
 
     async def _serve(self) -> None:
         loop = get_running_loop()
@@ -129,7 +146,12 @@ class HookRunner:
             while True:
                 while self._jobs:
                     awaitable, completion = self._jobs.popleft()
-                    await self._one(awaitable, completion, loop)
+                    try:
+                        await self._one(awaitable, completion, loop)
+                    except MemoryError as error:
+                        # The call has not gone on, or its outcome could not be reported.
+                        if not getattr(completion, "settled", False):
+                            completion.reject(error)
                 if self._stopped:
                     break
                 self._idle = loop.create_future()

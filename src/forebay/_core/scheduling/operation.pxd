@@ -10,6 +10,7 @@ cdef class Operation:
     cdef list _callbacks
     cdef list _futures              # the futures of the waiting tasks
     cpdef object _settle(self, object error, object value=*)
+    cdef object _wake(self, object future)
     cdef object _tell(self, object callback)
     cdef object _check_done(self)
     cpdef object _abandoned(self)

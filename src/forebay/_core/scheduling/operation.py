@@ -88,22 +88,33 @@ class Operation:
         self._futures = None
 
     def _settle(self, error: Any, value: Any = None) -> None:
-        if self._is_done:
-            return
-        self._is_done = True
-        self._error = error
-        self._value = value
+        if not self._is_done:
+            self._is_done = True
+            self._error = error
+            self._value = value
+        # A second call goes on where the first one stopped for lack of memory.
         futures: Any = self._futures
+        while futures:
+            if not futures[0].done():
+                self._wake(futures[0])
+            del futures[0]
         self._futures = None
-        if futures is not None:
-            for future in futures:
-                if not future.done():
-                    future.set_result(None)
         callbacks: Any = self._callbacks
-        self._callbacks = None
-        if callbacks is not None:
-            for callback in callbacks:
+        while callbacks:
+            callback = callbacks.pop(0)
+            try:
                 self._tell(callback)
+            except MemoryError:
+                callbacks.insert(0, callback)
+                raise
+        self._callbacks = None
+
+    def _wake(self, future: Any) -> None:
+        """Wake one waiting task. Without memory for that, go on with the other tasks and the callbacks."""
+        try:
+            future.set_result(None)
+        except MemoryError as error:
+            report(self._loop, f"A task that awaits {type(self).__name__} could not be woken", error, None)
 
     def _tell(self, callback: Any) -> None:
         """Call a callback. An exception of it goes to the loop's exception handler."""
@@ -113,6 +124,10 @@ class Operation:
             return
         result = calls.attempt(callback, self)
         if type(result) is calls.Raised:
+            if isinstance(result.error, MemoryError) and _is_internal(callback):
+                # It has not done its work. There may be memory later.
+                next_tick(callback, self)
+                return
             report(self._loop, f"Exception in a callback of {type(self).__name__}", result.error, None)
 
     def __repr__(self) -> str:
@@ -220,6 +235,10 @@ class Operation:
                     "exception": self._error,
                 }
             )
+
+
+def _is_internal(callback: Any) -> bool:
+    return str(getattr(callback, "__module__", "")).startswith("forebay.")
 
 
 class _Until:

@@ -13,6 +13,8 @@ cdef double _LONG
 
 cdef class Ticked:
     cdef object _s_run_tick(self, int op, object arg)
+    cdef object _s_cannot_tick(self, int op, object arg, object error)
+    cdef bint _s_tick_failed(self, int op, object error) except -1
 
 @cython.final
 cdef class TickQueue:
@@ -39,8 +41,16 @@ cdef class TickQueue:
     cdef object _run_all(self)
     @cython.locals(fifo=Fifo)
     cdef object add(self, object target, int op, object arg)
+    @cython.locals(fifo=Fifo, ticked=Ticked)
+    cdef bint _prepare(self, object target, int op, object arg) except -1
+    cdef object _schedule(self)
+    cdef object _leave_rest(self)
+    @cython.locals(ticked=Ticked)
+    cdef object _failed(self, object target, int op, object error)
 
 cdef TickQueue _last
+
+cpdef bint fail(Ticked target, object error) except -1
 
 cpdef object running_loop()
 

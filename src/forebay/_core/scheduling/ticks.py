@@ -42,6 +42,14 @@ class Ticked:
     def _s_run_tick(self, op: int, arg: Any) -> None:
         raise NotImplementedError
 
+    def _s_cannot_tick(self, op: int, arg: Any, error: Any) -> None:
+        """Handle an operation for which there was no memory to queue it. Without an answer of its own, the caller fails."""
+        raise error
+
+    def _s_tick_failed(self, op: int, error: Any) -> bool:
+        """Handle an exception of an operation: there was no memory to carry it out. Return whether it needs no report."""
+        return False
+
 
 class TickQueue:
     _loop: Any
@@ -91,9 +99,14 @@ class TickQueue:
             return False
         now = thread_time()
         if not self._measuring:
+            try:
+                self._loop.call_soon(self._turned)
+            except MemoryError:
+                # The time is measured from a later look on.
+                self._left = self._step
+                return False
             self._measuring = True
             self._began = now
-            self._loop.call_soon(self._turned)
         else:
             if now - self._began > _SLICE:
                 self._over = True
@@ -117,15 +130,37 @@ class TickQueue:
             self._left = self._step
 
     def add(self, target: Any, op: int, arg: Any) -> None:
+        fifo = self._fifo
+        # Keep the three together: code that runs during an allocation may queue ticks, which come before them.
+        if (self._scheduled and fifo.has_room(3)) or self._prepare(target, op, arg):
+            fifo.put(target)
+            fifo.put(op)
+            fifo.put(arg)
+
+    def _prepare(self, target: Any, op: int, arg: Any) -> bool:
+        """Make room for a tick, and have the loop run it. Return whether there was memory; if not, the target knows."""
+        if not self._running:
+            # The queue grows, so make sure that it will be emptied: without memory the loop may have lost the call.
+            self._scheduled = False
+        # The first attempt may have freed memory: the garbage collector can have run.
+        fifo = self._fifo
+        for last in (False, True):
+            try:
+                self._schedule()
+                fifo.reserve(3)
+                return True
+            except MemoryError as error:
+                if last:
+                    if op == k.TICK_CALL:
+                        raise
+                    ticked = target
+                    ticked._s_cannot_tick(op, arg, error)
+        return False
+
+    def _schedule(self) -> None:
         if not self._scheduled:
             self._loop.call_soon(self.drain)
             self._scheduled = True
-        fifo = self._fifo
-        # Keep the three together: code that runs during the allocation may queue ticks, which come before them.
-        fifo.reserve(3)
-        fifo.put(target)
-        fifo.put(op)
-        fifo.put(arg)
 
     def relieve(self) -> None:
         """Run the ticks now if there are many. For code between two steps of a task."""
@@ -149,11 +184,19 @@ class TickQueue:
         try:
             self._run_all()
         finally:
-            # After Ctrl-C, and when a flow was stopped, the remaining ticks run in the next turn of the loop.
-            if self._fifo.size:
-                self._loop.call_soon(self.drain)
-            else:
-                self._scheduled = False
+            self._scheduled = False
+            self._leave_rest()
+
+    def _leave_rest(self) -> None:
+        """After Ctrl-C, and when a flow was stopped, have the remaining ticks run in the next turn of the loop."""
+        while self._fifo.size:
+            try:
+                self._schedule()
+                return
+            except MemoryError:
+                # No tick is lost: they run now.
+                self._go_on()
+                self._run_all()
 
     def _run_all(self) -> None:
         """Run ticks until none is left or it is the loop's turn. The loop's exception handler gets an exception of a tick."""
@@ -174,9 +217,21 @@ class TickQueue:
                 except (KeyboardInterrupt, SystemExit):
                     raise
                 except BaseException as error:
-                    report(self._loop, "Exception in a forebay callback", error, target)
+                    self._failed(target, op, error)
         finally:
             self._running = outer
+
+    def _failed(self, target: Any, op: int, error: Any) -> None:
+        if op != k.TICK_CALL:
+            ticked = target
+            if ticked._s_tick_failed(op, error):
+                return
+        report(self._loop, "Exception in a forebay callback", error, target)
+
+
+def fail(target: Ticked, error: BaseException) -> bool:
+    """Have a target fail with ``error``. Return whether it needs no other report."""
+    return target._s_tick_failed(k.TICK_CALL, error)
 
 
 def report(loop: asyncio.AbstractEventLoop, message: str, error: BaseException, source: object) -> None:

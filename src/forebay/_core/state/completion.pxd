@@ -7,6 +7,7 @@ from forebay._core.events cimport EventEmitter
 cdef class HookOwner(EventEmitter):
     cdef object _s_tick(self, int op, object arg)
     cdef object _s_complete(self, int kind, object error, object value)
+    cdef object _s_complete_later(self, int kind, object error, object value)
     cdef object _s_completed_again(self, int kind, object error)
     cdef object _s_hook_cancelled(self, int kind)
     cdef object _s_abandon_hook(self)

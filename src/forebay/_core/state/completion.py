@@ -7,8 +7,6 @@ from typing import Any
 from forebay._core.events import EventEmitter
 from forebay._core.fields import give_defaults
 from forebay._core.representation import represent
-from forebay._core.scheduling import calls
-from forebay._core.state import constants as k
 from forebay.errors import InvalidArgTypeError, InvalidReturnValueError
 
 
@@ -21,6 +19,10 @@ class HookOwner(EventEmitter):
 
     def _s_complete(self, kind: int, error: Any, value: Any) -> None:
         """Handle the end of a hook of the given kind."""
+        raise NotImplementedError
+
+    def _s_complete_later(self, kind: int, error: Any, value: Any) -> None:
+        """Handle the end of a hook that had returned before it was done."""
         raise NotImplementedError
 
     def _s_completed_again(self, kind: int, error: Any) -> None:
@@ -121,11 +123,8 @@ class Completion:
         if stream is None:
             self._error = error
             self._value = value
-        elif calls.crowded():
-            # The completion of one stream may complete that of another, and so on.
-            stream._s_tick(k.TICK_COMPLETE, (self._kind, error, value))
         else:
-            stream._s_complete(self._kind, error, value)
+            stream._s_complete_later(self._kind, error, value)
 
     def _attach(self, stream: HookOwner, kind: int) -> None:
         if self._stream is not None:

@@ -1,8 +1,9 @@
-"""The common part of all streams: construction, destruction, errors, and the completion of hooks. Rules L1 to L6."""
+"""The common part of all streams: construction, destruction, errors, and the completion of hooks. Rules L1 to L7."""
 
 from __future__ import annotations
 
 from asyncio import _get_running_loop
+from contextlib import suppress
 from typing import Any, NoReturn, Self
 
 from forebay._core.abort import add_abort_signal
@@ -24,6 +25,19 @@ _LAST_EVENTS = ("drain", "end", "finish", "error", "close", SILENT_CLOSE)
 
 # Values that a closed stream does not need: its hooks, their tasks, and the error that it was destroyed with.
 _KEPT_WHILE_OPEN = ("construct", "destroy", "final", "flush", "runners", "error")
+
+# Ticks that report something to the program. Without memory for the tick, the report is made at once.
+_REPORTS = (
+    k.TICK_CONSTRUCTED,
+    k.TICK_CLOSE,
+    k.TICK_ERROR,
+    k.TICK_DESTROY,
+    k.TICK_COMPLETE,
+    k.TICK_AFTER_CALLBACK,
+    k.TICK_WRITE_FAILED,
+    k.TICK_FAIL_BUFFERED,
+    k.TICK_CALLBACK,
+)
 
 
 def aggregate(inner: BaseException | None, outer: BaseException | None) -> BaseException | None:
@@ -139,6 +153,31 @@ class Lifecycle(HookOwner):
             return error
         return hook_error(self, name, hook, error)
 
+    def _s_cannot_tick(self, op: Any, arg: Any, error: Any) -> None:
+        """Go on without a tick, for lack of memory: report at once what the tick would have reported, or fail (L7)."""
+        if op == k.TICK_CONSTRUCT:
+            raise error
+        if op in _REPORTS:
+            try:
+                self._s_run_tick(op, arg)
+            except MemoryError as failure:
+                if not self._s_tick_failed(op, failure):
+                    raise
+        else:
+            self._s_destroy_stream(error)
+            if op == k.TICK_WRITE_LATE:
+                self._s_run_tick(op, arg)
+
+    def _s_tick_failed(self, op: Any, error: Any) -> bool:
+        """Fail, because an operation could not be carried out (L7)."""
+        if not self._s_destroyed:
+            self._s_destroy_stream(error)
+        elif (op == k.TICK_DESTROY or op == k.TICK_CONSTRUCTED) and not self._s_closed:
+            self._s_after_destroy(error)
+        else:
+            return False
+        return True
+
     def _s_run_tick(self, op: Any, arg: Any) -> None:
         if op == k.TICK_CLOSE:
             try:
@@ -147,8 +186,10 @@ class Lifecycle(HookOwner):
                     self._s_tell_error(arg)
             finally:
                 self._s_close_emitted = True
-                self._s_emit0("close" if self._s_emit_close else SILENT_CLOSE)
-                self._s_release()
+                try:
+                    self._s_emit0("close" if self._s_emit_close else SILENT_CLOSE)
+                finally:
+                    self._s_release()
         elif op == k.TICK_ERROR:
             if not self._s_error_emitted:
                 self._s_error_emitted = True
@@ -212,15 +253,20 @@ class Lifecycle(HookOwner):
         if self._s_errored is None:
             self._s_errored = error
         self._s_destroyed = True
-        self._s_stop_runners(False)
-        if self._s_constructed:
-            if calls.crowded():
+        try:
+            self._s_stop_runners(False)
+            if not self._s_constructed:
+                if error is not None:
+                    self._s_keep("error", error)
+            elif calls.crowded():
                 # One stream's _destroy may destroy the next, and so on.
                 self._s_tick(k.TICK_DESTROY, error)
             else:
                 self._s_call_destroy(error)
-        elif error is not None:
-            self._s_keep("error", error)
+        except MemoryError:
+            # The hook has not run: there was no memory to find it.
+            if self._s_constructed:
+                self._s_tick(k.TICK_DESTROY, error)
 
     def _s_before_destroy(self) -> None:
         return None
@@ -253,7 +299,9 @@ class Lifecycle(HookOwner):
         # Hooks and listeners usually refer to the stream. Drop those that can never be called again, so that no object of
         # forebay holds a closed stream in a cycle.
         if self._s_events is not None:
-            self._s_drop_listeners()
+            # Without memory for it, the garbage collector finds the cycles later.
+            with suppress(MemoryError):
+                self._s_drop_listeners()
         self._s_stop_runners(True)
         self._s_runner = None
         self._s_runner_kind = 0
@@ -316,20 +364,30 @@ class Lifecycle(HookOwner):
             done = result
             done._attach(self, kind)
         elif is_awaitable(result):
+            self._s_run_hook(kind, result)
+        else:
+            self._s_complete(kind, None, result)
+
+    def _s_run_hook(self, kind: int, awaitable: Any) -> None:
+        """Run an asynchronous hook, as far as it goes without waiting."""
+        try:
             # Hold the runner: the hook may destroy the stream, and then the stream has no runner any more.
             runner = self._s_runner if self._s_runner_kind == kind else self._s_choose_runner(kind)
-            outcome = runner.run(result)
+            outcome = runner.run(awaitable)
             if type(outcome) is Unfinished:
                 done = Completion()
                 done._attach(self, kind)
                 runner.queue(outcome, done)
-            elif type(outcome) is calls.Raised:
-                raised = outcome
-                self._s_complete(kind, raised.error, None)
-            else:
-                self._s_complete(kind, None, outcome)
+                return
+        except Exception as error:
+            # The hook itself has not raised: there is no memory to run it.
+            self._s_complete(kind, error, None)
+            return
+        if type(outcome) is calls.Raised:
+            raised = outcome
+            self._s_complete(kind, raised.error, None)
         else:
-            self._s_complete(kind, None, result)
+            self._s_complete(kind, None, outcome)
 
     def _s_choose_runner(self, kind: int) -> HookRunner:
         """Return the runner for a kind of hook, and remember it as the last one."""
@@ -351,6 +409,19 @@ class Lifecycle(HookOwner):
             self._s_after_destroy(error)
         elif kind == k.HOOK_DESTROY_AWAITED:
             self._s_after_destroy(error if error is not None else self._s_find("error"))
+
+    def _s_complete_later(self, kind: int, error: Any, value: Any) -> None:
+        """Handle the end of a hook outside of the call of the hook."""
+        try:
+            if calls.crowded():
+                # The completion of one stream may complete that of another, and so on.
+                self._s_tick(k.TICK_COMPLETE, (kind, error, value))
+            else:
+                self._s_complete(kind, error, value)
+        except MemoryError as failure:
+            # The hook is not to blame, so the stream gets the error (L7).
+            if not self._s_tick_failed(k.TICK_COMPLETE, failure):
+                raise
 
     def _s_completed_again(self, kind: int, error: Any) -> None:
         if kind == k.HOOK_CONSTRUCT:

@@ -12,6 +12,7 @@ cdef Py_ssize_t _pipes_made
 cdef class PipeListener(Listener):
     cdef Pipe _pipe
     cdef int _on
+    cdef object _take(self, Pipe pipe)
 
 @cython.locals(listener=PipeListener)
 cdef PipeListener _listener(Pipe pipe, int on)
@@ -40,6 +41,7 @@ cdef class Pipe(Listener):
     cdef bint _forget_wait(self) except -1
     cdef object _drained(self)
     cdef object _source_ended(self)
+    cdef object _broken(self, object error)
     cdef object _failed(self, object error)
     cdef object _cleanup(self)
     cdef object _unpipe(self)

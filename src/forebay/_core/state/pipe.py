@@ -7,7 +7,7 @@ from typing import Any
 from forebay._core.fields import give_defaults
 from forebay._core.listeners import Listener
 from forebay._core.scheduling import calls
-from forebay._core.scheduling.ticks import current_queue
+from forebay._core.scheduling.ticks import current_queue, report
 from forebay._core.state import constants as k
 from forebay._core.state.stream import Stream
 
@@ -27,6 +27,12 @@ class PipeListener(Listener):
 
     def _notify0(self) -> None:
         pipe = self._pipe
+        try:
+            self._take(pipe)
+        except MemoryError as error:
+            pipe._broken(error)
+
+    def _take(self, pipe: Pipe) -> None:
         if self._on == k.ON_DRAIN:
             pipe._drained()
         elif self._on == k.ON_END:
@@ -41,13 +47,16 @@ class PipeListener(Listener):
 
     def _notify1(self, arg: Any) -> None:
         pipe = self._pipe
-        if self._on == k.ON_ERROR:
-            pipe._failed(arg)
-        elif self._on == k.ON_UNPIPE:
-            if arg is pipe._source and pipe._leaving:
-                pipe._cleanup()
-        else:
-            self._notify0()
+        try:
+            if self._on == k.ON_ERROR:
+                pipe._failed(arg)
+            elif self._on == k.ON_UNPIPE:
+                if arg is pipe._source and pipe._leaving:
+                    pipe._cleanup()
+            else:
+                self._take(pipe)
+        except MemoryError as error:
+            pipe._broken(error)
 
     def __call__(self, *args: Any) -> None:
         if args:
@@ -128,12 +137,11 @@ class Pipe(Listener):
         dest = self._dest
         try:
             ok = self._write(chunk) if self._detour or calls.crowded() else dest._w_write(chunk, None, None)
+            if not ok:
+                self._wait()
         except Exception as error:
             # A wrong chunk is an error of the destination, not of the source.
             dest._s_destroy_stream(error)
-            return
-        if not ok:
-            self._wait()
 
     def __call__(self, chunk: Any) -> None:
         self._notify1(chunk)
@@ -212,6 +220,14 @@ class Pipe(Listener):
             self._write_late()
         else:
             self._source_ended()
+
+    def _broken(self, error: Any) -> None:
+        """Fail, because there was no memory to go on."""
+        dest = self._dest
+        if dest._s_destroyed:
+            report(current_queue()._loop, "A pipe could not be removed", error, dest)
+        else:
+            dest._s_destroy_stream(error)
 
     def _failed(self, error: Any) -> None:
         """Remove the pipe because the destination failed (P9)."""

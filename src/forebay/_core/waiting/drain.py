@@ -7,7 +7,7 @@ from collections.abc import Generator
 from itertools import islice
 from typing import Any
 
-from forebay._core.scheduling.ticks import current_queue, running_loop
+from forebay._core.scheduling.ticks import current_queue, report, running_loop
 from forebay._core.state.lifecycle import SILENT_CLOSE
 from forebay.errors import PrematureCloseError
 
@@ -71,8 +71,10 @@ class _DrainWaiters:
     def _wake(self, error: BaseException | None) -> None:
         if self._listening:
             self._error = error
-            self._leave()
-            self._wake_some()
+            try:
+                self._leave()
+            finally:
+                self._wake_some()
 
     def _wake_some(self) -> None:
         waiters = list(islice(self._waiters, _WAKE_AT_ONCE))
@@ -80,10 +82,13 @@ class _DrainWaiters:
             self._waiters.pop(future, None)
             if future.done():
                 continue
-            if self._error is None:
-                future.set_result(None)
-            else:
-                future.set_exception(self._error)
+            try:
+                if self._error is None:
+                    future.set_result(None)
+                else:
+                    future.set_exception(self._error)
+            except MemoryError as error:
+                report(self._loop, "A task that awaits drain() could not be woken", error, self._stream)
         if self._waiters:
             self._loop.call_soon(self._wake_some)
 

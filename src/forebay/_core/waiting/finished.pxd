@@ -35,8 +35,9 @@ cdef class Finished(Operation):
     cdef object _on_tick(self, int op)
     cdef bint _still_readable(self) except -1
     cdef bint _still_writable(self) except -1
-    @cython.locals(stream=Stream)
     cdef object _happened(self, int on, object arg)
+    @cython.locals(stream=Stream)
+    cdef object _take(self, int on, object arg)
     cdef object _stream_closed(self, Stream stream)
     cpdef object _on_abort(self)
     cdef object _report(self, object error)

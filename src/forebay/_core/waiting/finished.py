@@ -142,6 +142,13 @@ class Finished(Operation):  # type: ignore[type-arg]  # Cython takes no generic 
         return stream._s_writable and stream.writable and not stream._w_ending
 
     def _happened(self, on: int, arg: Any) -> None:
+        try:
+            self._take(on, arg)
+        except MemoryError as error:
+            # The waiting tasks get the error.
+            self._settle(error)
+
+    def _take(self, on: int, arg: Any) -> None:
         stream = self._stream
         if on == k.ON_FINISH:
             self._write_done = True
@@ -186,11 +193,13 @@ class Finished(Operation):  # type: ignore[type-arg]  # Cython takes no generic 
     def _report(self, error: Any) -> None:
         if self._is_done:
             return
-        if self._signal is not None:
-            self._signal.remove_listener(self._on_abort)
-        if self._cleanup:
-            self._forget()
-        self._settle(error)
+        try:
+            if self._signal is not None:
+                self._signal.remove_listener(self._on_abort)
+            if self._cleanup:
+                self._forget()
+        finally:
+            self._settle(error)
 
     def _forget(self) -> None:
         listener = self._last

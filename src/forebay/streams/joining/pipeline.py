@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
-from contextlib import suppress
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, overload
@@ -38,7 +37,13 @@ from forebay.streams.joining.async_iterable import (
     write_each,
 )
 from forebay.streams.joining.destroyer import Destroyer
-from forebay.streams.joining.stage_checks import FunctionResult, can_read, check_stages, wrong_return
+from forebay.streams.joining.stage_checks import (
+    FunctionResult,
+    can_read,
+    check_stages,
+    placed,
+    wrong_return,
+)
 from forebay.streams.readable import Readable
 from forebay.streams.transform import PassThrough
 from forebay.streams.writable import Writable
@@ -56,7 +61,6 @@ if TYPE_CHECKING:
     # None if the last stage is a stream.
     _R = TypeVar("_R", default=None)
 
-_NOTE = "in stage "
 # Attributes with the error of a stage that was left, or that needs no more input.
 _LEFT_NAMES = ("_left", "_left_input")
 _CLOSED = "a stage was closed before its source had ended"
@@ -328,7 +332,6 @@ class Pipeline(ClosingOperation[Result_co], Flow):
 
     def _give_up(self, stream: Any) -> None:
         """Give up the stream that a finished function read, and the stages before it."""
-        # The first stage has no stage before it.
         if stream is not self.stages[0] and not stream.destroyed and not stream.readable_ended:
             stream.destroy(Left())
 
@@ -401,19 +404,16 @@ class Pipeline(ClosingOperation[Result_co], Flow):
     # ---- the end
 
     def _place(self, error: Any, index: int) -> Any:
-        """Add a note to an error that names its stage, unless a pipeline has done so. Return the error."""
-        if error is not None and not isinstance(error, (AbortError, asyncio.CancelledError)):
-            notes = getattr(error, "__notes__", ())
-            if not any(str(note).startswith(_NOTE) for note in notes):
-                name = stream_name(self.stages[index])
-                with suppress(Exception):
-                    error.add_note(f"{_NOTE}{index + 1} of {len(self.stages)}: {name}")
-        return error
+        return placed(error, self.stages, index)
 
     def _finish(self, error: BaseException | None = None) -> None:
         """Note that one of the awaited parts is done."""
         self._open -= 1
-        self._conclude(error, self._open == 0)
+        try:
+            self._conclude(error, self._open == 0)
+        except MemoryError as failure:
+            # Destroy the rest, and wake the program.
+            self._conclude(failure, self._open == 0)
 
     def _abort(self) -> None:
         assert self._outer is not None

@@ -1,19 +1,35 @@
-"""Checks of the stages of a pipeline, before it starts and of what functions return."""
+"""Checks of the stages of a pipeline, before it starts and of what functions return; the stage that an error names."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, Iterable
+from contextlib import suppress
 from types import CoroutineType
 from typing import Any
 
+from forebay._core.names import stream_name
 from forebay._core.scheduling.hook_runner import is_awaitable
 from forebay._core.state.stream import Stream
 from forebay._core.usage_errors import hint, is_class
-from forebay.errors import InvalidArgTypeError, InvalidReturnValueError
+from forebay.errors import AbortError, InvalidArgTypeError, InvalidReturnValueError
 from forebay.streams.blocking.file_objects import is_file, is_text
 from forebay.streams.readable import Readable
 from forebay.streams.transform import PassThrough
 from forebay.streams.writable import Writable
+
+_NOTE = "in stage "
+
+
+def placed(error: Any, stages: tuple[Any, ...], index: int) -> Any:
+    """Add a note to an error that names its stage, unless a pipeline has done so. Return the error."""
+    if error is not None and not isinstance(error, (AbortError, asyncio.CancelledError)):
+        notes = getattr(error, "__notes__", ())
+        if not any(str(note).startswith(_NOTE) for note in notes):
+            name = stream_name(stages[index])
+            with suppress(Exception):
+                error.add_note(f"{_NOTE}{index + 1} of {len(stages)}: {name}")
+    return error
 
 
 def check_stages(stages: tuple[Any, ...]) -> None:

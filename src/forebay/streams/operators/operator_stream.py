@@ -96,7 +96,10 @@ class Slot:
                 stream._slots.remove(self)
                 stream._slots.insert(stream._done, self)
                 stream._done += 1
-            stream._pump()
+            try:
+                stream._pump()
+            except MemoryError as error:
+                stream.destroy(error)
 
 
 class OperatorStream(Readable):

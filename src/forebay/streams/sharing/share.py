@@ -128,7 +128,11 @@ class Shared(Generic[Out_co]):
     def _fetch(self) -> None:
         """Read the source as far as there is room and a consumer wants data."""
         puller = self._reader()
-        if self._fetching or self._ended or self._error is not None:
+        if self._fetching:
+            return
+        if self._ended or self._error is not None:
+            # Those that were not told for lack of memory.
+            self._serve_waiting()
             return
         self._fetching = True
         try:
@@ -157,7 +161,10 @@ class Shared(Generic[Out_co]):
     def _serve_waiting(self) -> None:
         for consumer in list(self._waiting):
             if consumer in self._waiting:
-                self._serve(consumer)
+                try:
+                    self._serve(consumer)
+                except MemoryError as error:
+                    consumer.destroy(error)
 
     def _serve(self, consumer: _Consumer[Out_co]) -> None:
         """Give a consumer the buffered chunks, as far as it wants them."""

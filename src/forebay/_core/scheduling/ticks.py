@@ -139,8 +139,8 @@ class TickQueue:
 
     def _prepare(self, target: Any, op: int, arg: Any) -> bool:
         """Make room for a tick, and have the loop run it. Return whether there was memory; if not, the target knows."""
-        if not self._running:
-            # The queue grows, so make sure that it will be emptied: without memory the loop may have lost the call.
+        if not self._running and self._fifo.size > _MANY_SLOTS:
+            # So many ticks wait that the loop may have lost the call, for lack of memory.
             self._scheduled = False
         # The first attempt may have freed memory: the garbage collector can have run.
         fifo = self._fifo

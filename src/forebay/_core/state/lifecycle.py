@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from asyncio import _get_running_loop
-from contextlib import suppress
 from typing import Any, NoReturn, Self
 
 from forebay._core.abort import add_abort_signal
@@ -299,9 +298,7 @@ class Lifecycle(HookOwner):
         # Hooks and listeners usually refer to the stream. Drop those that can never be called again, so that no object of
         # forebay holds a closed stream in a cycle.
         if self._s_events is not None:
-            # Without memory for it, the garbage collector finds the cycles later.
-            with suppress(MemoryError):
-                self._s_drop_listeners()
+            self._s_drop_listeners()
         self._s_stop_runners(True)
         self._s_runner = None
         self._s_runner_kind = 0
@@ -310,11 +307,15 @@ class Lifecycle(HookOwner):
                 self._s_kept.pop(name, None)
 
     def _s_drop_listeners(self) -> None:
-        self._s_loosen_once()
-        for event in _LAST_EVENTS:
-            for fn in self.listeners(event) if self._s_count(event) else ():
-                if str(getattr(fn, "__module__", "")).startswith("forebay."):
-                    self._s_remove(event, fn)
+        try:
+            self._s_loosen_once()
+            for event in _LAST_EVENTS:
+                for fn in self.listeners(event) if self._s_count(event) else ():
+                    if str(getattr(fn, "__module__", "")).startswith("forebay."):
+                        self._s_remove(event, fn)
+        except MemoryError:
+            # The garbage collector finds the cycles later.
+            return
 
     def _s_fail(self, error: Any, deferred: bool) -> None:
         """Report a failure inside a stream (L3)."""

@@ -86,6 +86,17 @@ async def watches(n: int) -> None:
     await asyncio.gather(*waits)
 
 
+@case("callbacks of finished()", 5000)
+async def callbacks(n: int) -> None:
+    stream = PassThrough()
+    watch = finished(stream)
+    for _ in range(n):
+        watch.add_done_callback(nothing)
+    stream.end()
+    stream.resume()
+    await watch
+
+
 @case("tasks that take the chunks of one stream", 2000)
 async def takers(n: int) -> None:
     stream = Readable.from_(range(n))

@@ -1,3 +1,5 @@
+cimport cython
+
 cimport forebay._core.scheduling.calls as calls
 
 cdef class Operation:
@@ -10,6 +12,10 @@ cdef class Operation:
     cdef list _callbacks
     cdef list _futures              # the futures of the waiting tasks
     cpdef object _settle(self, object error, object value=*)
+    @cython.locals(futures=list, woken=Py_ssize_t)
+    cdef object _wake_all(self)
+    @cython.locals(callbacks=list, told=Py_ssize_t)
+    cdef object _tell_all(self)
     cdef object _wake(self, object future)
     cdef object _tell(self, object callback)
     cdef object _check_done(self)

@@ -93,21 +93,38 @@ class Operation:
             self._error = error
             self._value = value
         # A second call goes on where the first one stopped for lack of memory.
+        self._wake_all()
+        self._tell_all()
+
+    def _wake_all(self) -> None:
         futures: Any = self._futures
-        while futures:
-            if not futures[0].done():
-                self._wake(futures[0])
-            del futures[0]
+        if futures is None:
+            return
+        woken = 0
+        try:
+            for future in futures:
+                if not future.done():
+                    self._wake(future)
+                woken += 1
+        except MemoryError:
+            del futures[:woken]
+            raise
         self._futures = None
+
+    def _tell_all(self) -> None:
         callbacks: Any = self._callbacks
-        while callbacks:
-            callback = callbacks.pop(0)
-            try:
-                self._tell(callback)
-            except MemoryError:
-                callbacks.insert(0, callback)
-                raise
+        if callbacks is None:
+            return
         self._callbacks = None
+        told = 0
+        try:
+            for callback in callbacks:
+                self._tell(callback)
+                told += 1
+        except MemoryError:
+            del callbacks[:told]
+            self._callbacks = callbacks
+            raise
 
     def _wake(self, future: Any) -> None:
         """Wake one waiting task. Without memory for that, go on with the other tasks and the callbacks."""

@@ -102,7 +102,7 @@ class ExecutorStream(Readable[Any]):
         self._pumping = True
         try:
             self._work(puller)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self.destroy(error)
         finally:
             self._pumping = False

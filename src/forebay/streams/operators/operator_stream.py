@@ -210,7 +210,7 @@ class OperatorStream(Readable):
         self._pumping = True
         try:
             self._work()
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self.destroy(error)
         finally:
             self._pumping = False

@@ -49,7 +49,7 @@ class PullingStream(Readable[Any]):
                 self._wanted = False
                 self._arrived()
                 self._wanted = self.push(item) or self._wanted
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             self.destroy(error)
         finally:
             self._pumping = False

@@ -6,7 +6,8 @@ import importlib
 import pytest
 
 from forebay import Readable, pipeline, sql
-from support.drivers import MariaDB, close_of, mysql_options
+from support.driver_databases import MariaDB, mysql_options
+from support.drivers import close_of
 from support.loops import Run, eventually
 
 

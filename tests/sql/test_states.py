@@ -8,7 +8,8 @@ import pytest
 
 import forebay
 from forebay import Readable, Writable, pipeline, sql
-from support.drivers import DRIVERS, MariaDB, Postgres, Sqlite, close_of
+from support.driver_databases import MariaDB, Postgres, Sqlite
+from support.drivers import DRIVERS, close_of
 from support.loops import LOOPS, Run
 
 # The row that the program itself writes before a stream takes part in its transaction.

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from support.drivers import mysql_options
+from support.driver_databases import mysql_options
 
 __all__ = ["KINDS", "ROWS", "Server"]
 

@@ -30,7 +30,7 @@ TESTS = [
     *("tests/drop_in/test_writer.py", "tests/drop_in/test_install.py", "tests/drop_in/test_connections.py"),
 ]
 # Floors of the wheel for Linux on x86_64, in bytes: the file, and what it is when it is unpacked.
-MOST_BYTES = 2_500_000
+MOST_BYTES = 2_800_000
 MOST_UNPACKED = 7_000_000
 
 

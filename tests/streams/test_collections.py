@@ -9,6 +9,11 @@ import pytest
 
 from forebay import Completion, EventEmitter, PassThrough, Readable, Writable, backend, finished, next_tick
 
+pytestmark = pytest.mark.skipif(
+    backend == "python" and sys.version_info < (3, 12),
+    reason="Python 3.11 crashes if a collection adds an attribute to an object whose dict is being made",
+)
+
 
 class Garbage:
     """In a cycle, as an abandoned iterator or stream is."""
@@ -298,10 +303,6 @@ def test_pipes_added_during_a_collection(run, during):
     assert seen == {"del": [b"data"], "last": [b"data"]}
 
 
-@pytest.mark.skipif(
-    backend == "python" and sys.version_info < (3, 12),
-    reason="Python 3.11 crashes if a collection adds an attribute to an object whose dict is being made",
-)
 def test_attributes_set_by_del_are_kept(run, during):
     async def main():
         through = PassThrough()

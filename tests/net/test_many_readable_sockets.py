@@ -1,6 +1,8 @@
 """Sockets that are readable at once: each is served, none of them alone, and the loop gets its turn between them."""
 
 import asyncio
+import errno
+import os
 import socket
 import time
 
@@ -163,3 +165,30 @@ def test_a_socket_that_takes_the_number_of_a_closed_one(run):
         return seen
 
     assert run(main) == [b"new"]
+
+
+@pytest.mark.parametrize("count", [6, 60])
+def test_sockets_whose_descriptors_other_code_has_closed(run, count):
+    async def main():
+        pairs = [socket.socketpair() for _ in range(count)]
+        streams = [net.Socket(sock=near) for near, _ in pairs]
+        others = [far for _, far in pairs]
+        seen = []
+        for stream in streams:
+            stream.on("data", seen.append)
+            stream.on("error", lambda error: None)
+        await asyncio.sleep(0)
+        half = count // 2
+        for near, _ in pairs[:half]:
+            os.close(near.fileno())
+        for stream in streams[:half]:
+            stream.destroy()
+        # The others are served on.
+        for other in others[half:]:
+            other.send(b"x")
+        await until(lambda: len(seen) == count - half)
+        let_go(streams, others)
+        await until(lambda: all(stream.closed for stream in streams))
+        return [stream.errored and stream.errored.errno for stream in streams]
+
+    assert run(main) == [errno.EBADF] * (count // 2) + [None] * (count - count // 2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
 import select
 from collections.abc import Callable
@@ -77,7 +78,7 @@ class _ManyReaders:
         if not self._many:
             self._loop.remove_reader(fd)
         elif self._epoll is not None:
-            self._epoll.unregister(fd)
+            _forget(self._epoll, fd)
             if len(self._calls) < _LEFT:
                 self._move_to_loop(self._epoll)
 
@@ -86,8 +87,14 @@ class _ManyReaders:
             # Without an epoll, the loop goes on to watch them.
             epoll = self._epoll or self._open()
             for fd in self._calls:
-                epoll.register(fd, select.EPOLLIN)
-                undo.callback(epoll.unregister, fd)
+                try:
+                    epoll.register(fd, select.EPOLLIN)
+                except OSError as error:
+                    if error.errno != errno.EBADF:
+                        raise
+                    # Other code has closed it.
+                    continue
+                undo.callback(_forget, epoll, fd)
             undo.pop_all()
             self._many = True
             for fd in self._calls:
@@ -101,7 +108,7 @@ class _ManyReaders:
             undo.pop_all()
             self._many = False
             for fd in self._calls:
-                epoll.unregister(fd)
+                _forget(epoll, fd)
 
     def _open(self) -> select.epoll:
         epoll = select.epoll()
@@ -152,3 +159,9 @@ class _ManyReaders:
                 self._loop.call_exception_handler(
                     {"message": "Exception in a callback for a readable socket", "exception": error}
                 )
+
+
+def _forget(epoll: select.epoll, fd: int) -> None:
+    # The kernel has forgotten a descriptor that other code has closed.
+    with contextlib.suppress(OSError):
+        epoll.unregister(fd)

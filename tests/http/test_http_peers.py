@@ -10,6 +10,7 @@ import pytest
 
 from forebay import create_read_stream, http, pipeline
 from support.http_peers import body_of, echo, serving, until
+from support.loops import with_programs
 from support.sockets import HOST
 
 
@@ -30,19 +31,7 @@ async def output_of(*command, data=None):
 
 @pytest.fixture
 def run(run):
-    """Programs are started: uvloop and asyncio keep a descriptor or two for that, which are not ours."""
-
-    def runner(main):
-        run.errors_wanted = False
-        loop_factory = {"asyncio": asyncio.new_event_loop}
-        if run.loop_name == "uvloop":
-            import uvloop
-
-            loop_factory["uvloop"] = uvloop.new_event_loop
-        with asyncio.Runner(loop_factory=loop_factory[run.loop_name]) as loop_runner:
-            return loop_runner.run(asyncio.wait_for(main(), 60))
-
-    return runner
+    return with_programs(run, 60)
 
 
 def files(path):

@@ -17,6 +17,7 @@ import pytest
 from forebay import http
 from support.ambiguous_messages import HIDDEN, REQUESTS, RESPONSES
 from support.http_peers import answer, body_of, raw_server, serving, until
+from support.loops import with_programs
 from support.recording_servers import recording_servers
 from support.sockets import HOST, Peer
 
@@ -228,19 +229,7 @@ class Recorded:
 
 @pytest.fixture
 def run(run):
-    """Programs are started: uvloop and asyncio keep a descriptor or two for that, which are not ours."""
-
-    def runner(main):
-        run.errors_wanted = False
-        loop_factory = {"asyncio": asyncio.new_event_loop}
-        if run.loop_name == "uvloop":
-            import uvloop
-
-            loop_factory["uvloop"] = uvloop.new_event_loop
-        with asyncio.Runner(loop_factory=loop_factory[run.loop_name]) as loop_runner:
-            return loop_runner.run(asyncio.wait_for(main(), 120))
-
-    return runner
+    return with_programs(run, 120)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Loads that go on: nothing grows with the work, and no client is left behind. A short form of ``benchmarks.soak``."""
 
+from pathlib import Path
+
 import pytest
 
 from support.benchmarks import BENCHMARKS, assert_done, run
@@ -7,7 +9,7 @@ from support.loops import LOOPS
 
 pytestmark = [
     pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks/ is not here"),
-    pytest.mark.skipif(not BENCHMARKS.joinpath("/proc/self/statm").exists(), reason="it reads /proc"),
+    pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="it reads /proc"),
 ]
 
 

@@ -82,3 +82,13 @@ class Run:
             if len(asyncio.all_tasks()) == 1:
                 return True
         return False
+
+
+def with_programs(run, seconds):
+    """A `run` for tests that start programs: asyncio and uvloop keep a descriptor or two for that, which are not ours."""
+
+    def runner(main):
+        with asyncio.Runner(loop_factory=LOOPS[run.loop_name]) as loop_runner:
+            return loop_runner.run(asyncio.wait_for(main(), seconds))
+
+    return runner

@@ -39,7 +39,7 @@ class Readers(Protocol):
 
 
 def readers_of(loop: asyncio.AbstractEventLoop) -> Readers:
-    """Return what watches the sockets of a loop. uvloop does so itself: it would not be faster."""
+    """Return what watches the sockets of a loop: the loop itself, unless it is asyncio's and the system has epoll."""
     if not isinstance(loop, asyncio.SelectorEventLoop) or not hasattr(select, "epoll"):
         return loop
     readers: _ManyReaders | None = getattr(loop, _ATTRIBUTE, None)

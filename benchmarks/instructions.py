@@ -110,8 +110,8 @@ def instructions(runs: Sequence[tuple[str, dict[str, Any]]], timeout: float) -> 
         )
         if done.returncode != 0:
             raise ProgramFailed(f"in valgrind: exit status {done.returncode}: {done.stderr[-2000:]}")
-        # The first file has what came before the first run.
-        files = [counts.with_name(f"counts.{number + 2}") for number in range(len(runs))]
+        # The first file has what came before the first run, and every second one what came between two runs.
+        files = [counts.with_name(f"counts.{2 * number + 2}") for number in range(len(runs))]
         return [max(map(int, _TOTAL.findall(file.read_text()))) for file in files]
 
 

@@ -77,6 +77,24 @@ def test_protocol_and_writer_without_init_raise():
     writer._transport = type("Closed", (), {"is_closing": lambda self: True})()
 
 
+def test_a_protocol_has_the_attributes_of_asyncios():
+    def connected(reader, writer):
+        pass
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        for arguments in ((StreamReader(), connected), (None, None)):
+            theirs = asyncio.StreamReaderProtocol(*arguments, loop=loop)
+            protocol = StreamReaderProtocol(*arguments, loop=loop)
+            for name, value in vars(theirs).items():
+                if name not in ("_closed", "_drain_waiters"):
+                    assert getattr(protocol, name) == value, name
+            assert not protocol._closed.done()
+            assert not protocol._drain_waiters
+
+    asyncio.run(main())
+
+
 def test_second_init_resets_the_object():
     async def main():
         reader = StreamReader()

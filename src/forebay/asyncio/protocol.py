@@ -30,9 +30,6 @@ class StreamReaderProtocol(
         loop: The event loop.
     """
 
-    _client_connected_cb: Any
-    _loop: asyncio.AbstractEventLoop
-    _reject_connection: bool
     _stream_reader: Any
 
     def __init__(
@@ -46,9 +43,6 @@ class StreamReaderProtocol(
             return
         if loop is None:
             loop = getattr(events, "_get_event_loop", events.get_event_loop)()
-        super().__init__(stream_reader, client_connected_cb, loop=loop)  # type: ignore[arg-type]  # None too, at run time
-        # An empty deque takes ten times the memory of a list, and an idle connection has no waiters.
-        self._drain_waiters: list[asyncio.Future[None]] = []
         # A subclass that sees the data itself keeps on seeing it.
         plain = (type(self) is StreamReaderProtocol and type(stream_reader) is StreamReader) or (
             type(self).data_received is StreamReaderProtocol.data_received
@@ -59,7 +53,14 @@ class StreamReaderProtocol(
         )
         # asyncio takes a descriptor out of its selector to pause a transport. Most readers are empty again before
         # more comes, so that is left until it does. uvloop must not be paused from within get_buffer().
-        self._set_up(area_of(loop), plain, isinstance(loop, asyncio.BaseEventLoop))
+        pauses_late = isinstance(loop, asyncio.BaseEventLoop)
+        self._set_up(stream_reader, client_connected_cb, loop, area_of(loop), plain, pauses_late)
+
+    def __del__(self) -> None:
+        # As in asyncio: the error of a connection that nobody waits for is not reported.
+        closed = getattr(self, "_closed", None)
+        if closed is not None and closed.done() and not closed.cancelled():
+            closed.exception()
 
     def __repr__(self) -> str:
         return represent(self, self._state_text)
@@ -102,11 +103,7 @@ class StreamReaderProtocol(
         of_uvloop = is_uvloops(transport)
         if not of_uvloop:
             adjust(transport)
-        self._transport = transport
-        reader = self._stream_reader
-        if reader is not None:
-            reader.set_transport(transport)
-        self._over_ssl = transport.get_extra_info("sslcontext") is not None
+        reader = self._begin(transport)
         if of_uvloop:
             self._changes_late(True)
         elif (
@@ -127,10 +124,11 @@ class StreamReaderProtocol(
         except Exception as error:
             self._handler_failed(transport, error)
             return
+        task = None
         if coroutines.iscoroutine(result):
-            self._task = self._loop.create_task(result)
-            self._task.add_done_callback(self._handler_done)
-        self._strong_reader = None
+            task = self._loop.create_task(result)
+            task.add_done_callback(self._handler_done)
+        self._serve(task)
 
     def pause_writing(self) -> None:
         """Note that the transport's buffer is above its high-water mark."""
@@ -157,15 +155,6 @@ class StreamReaderProtocol(
         )
         if transport is not None:
             transport.close()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """End the reader, or fail it with ``exc``: the connection is closed.
-
-        Args:
-            exc: The error, or None.
-        """
-        self._let_go()
-        super().connection_lost(exc)  # type: ignore[arg-type]  # None too, at run time
 
     def _replace_transport(self, transport: Any) -> None:
         adjust(transport)

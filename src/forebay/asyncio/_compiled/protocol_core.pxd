@@ -14,10 +14,22 @@ cdef int FEED
 cdef frozenset _WATCHED
 
 cdef class ProtocolCore(SocketCalls):
+    # The attributes of asyncio's class.
+    cdef public object _loop
+    cdef public object _source_traceback
     cdef public object _stream_reader_wr    # a weak reference, or None
+    cdef public object _strong_reader       # of a server, until the connection is made
+    cdef public object _client_connected_cb # of a server, or None
+    cdef public object _stream_writer       # of a server; not set from Python 3.13 on
+    cdef public object _task                # that of a server's callback, or None
+    cdef public object _transport           # or None
+    cdef public object _closed              # the future of wait_closed()
+    cdef public list _drain_waiters
     cdef public bint _paused                # the transport has called pause_writing()
     cdef public bint _connection_lost
-    cdef public object _transport           # or None
+    cdef public bint _reject_connection
+    cdef public bint _over_ssl
+
     cdef Area _area                         # the memory that the loop receives into
     cdef bint _plain                        # received data goes to the buffer; there is no override
     cdef bint _pauses_late                  # the transport of a full reader is paused when more data arrives, not before
@@ -32,7 +44,9 @@ cdef class ProtocolCore(SocketCalls):
     @cython.final
     cdef int _append(self, ReaderCore reader, object data) except -1
     @cython.final
-    cdef int _start(self, Area area, bint plain, bint pauses_late) except -1
+    cdef int _start(self, object reader, object callback, object loop, Area area) except -1
+    @cython.final
+    cdef int _wake_drains(self, object error) except -1
     @cython.final
     @cython.locals(area=Area)
     cdef int _deliver(self, ReaderCore reader, Py_ssize_t n) except -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from forebay.asyncio._compiled import class_versions as versions
 from forebay.asyncio._compiled.arguments import NotInitializedError
@@ -11,6 +12,8 @@ from forebay.asyncio._compiled.reader_core import ReaderCore
 from forebay.asyncio._compiled.socket_calls import SocketCalls, frozen
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future
+
     from forebay.asyncio._compiled.receive_area import Area
 
 #: Bytes that are still received while the transport is being paused.
@@ -33,10 +36,20 @@ class ProtocolCore(SocketCalls):
     loop this class makes the system calls itself.
     """
 
+    _loop: AbstractEventLoop
+    _source_traceback: Any
     _stream_reader_wr: Any
+    _strong_reader: Any
+    _client_connected_cb: Any
+    _stream_writer: Any
+    _task: Any
+    _transport: Any
+    _closed: Any
+    _drain_waiters: list[Future[None]]
     _paused: bool
     _connection_lost: bool
-    _transport: Any
+    _reject_connection: bool
+    _over_ssl: bool
     _area: Any
     _plain: bool
     _pauses_late: bool
@@ -47,10 +60,24 @@ class ProtocolCore(SocketCalls):
     _late: bool
     _arrivals: int
 
-    def _start(self, area: Area, plain: bool, pauses_late: bool) -> int:
+    def _start(self, reader: Any, callback: Any, loop: AbstractEventLoop, area: Area) -> int:
+        self._loop = loop
+        self._source_traceback = None if reader is None else reader._source_traceback
+        self._stream_reader_wr = None if reader is None else ref(reader)
+        # A server's reader is kept until the connection is made.
+        self._strong_reader = None if callback is None else reader
+        self._client_connected_cb = callback
+        self._stream_writer = None
+        self._task = None
+        self._transport = None
+        self._closed = loop.create_future()
+        # An empty deque takes ten times the memory of a list, and an idle connection has no waiters.
+        self._drain_waiters = []
+        self._paused = False
+        self._connection_lost = False
+        self._reject_connection = False
+        self._over_ssl = False
         self._area = area
-        self._plain = plain
-        self._pauses_late = pauses_late
         self._tail = None
         self._own_drain = False
         self._handed_out = False
@@ -74,8 +101,67 @@ class ProtocolCore(SocketCalls):
             # uvloop has got the method that the protocol had before.
             self._transport.set_protocol(self)
 
-    def _set_up(self, area: Area, plain: bool, pauses_late: bool) -> None:
-        self._start(area, plain, pauses_late)
+    def _set_up(
+        self, reader: Any, callback: Any, loop: AbstractEventLoop, area: Area, plain: bool, pauses_late: bool
+    ) -> None:
+        """Do what asyncio's ``__init__`` does. Its attributes are fields here, which costs less than to set each by name."""
+        self._start(reader, callback, loop, area)
+        self._plain = plain
+        self._pauses_late = pauses_late
+
+    # ---- the connection
+
+    def _begin(self, transport: Any) -> Any:
+        """Take the transport, and return the reader or None."""
+        self._transport = transport
+        reader = self._stream_reader  # type: ignore[attr-defined]  # of asyncio's class
+        if reader is not None:
+            reader.set_transport(transport)
+        self._over_ssl = transport.get_extra_info("sslcontext") is not None
+        return reader
+
+    def _serve(self, task: Any) -> None:
+        """Leave the reader to the task of a server's callback, or to what else the callback has made of it."""
+        self._task = task
+        self._strong_reader = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End the reader, or fail it with ``exc``: the connection is closed.
+
+        Args:
+            exc: The error, or None.
+        """
+        self._let_go()
+        reader = self._stream_reader  # type: ignore[attr-defined]  # of asyncio's class
+        if reader is not None:
+            if exc is None:
+                reader.feed_eof()
+            else:
+                reader.set_exception(exc)
+        closed = self._closed
+        if closed is None:
+            raise NotInitializedError
+        if not closed.done():
+            if exc is None:
+                closed.set_result(None)
+            else:
+                closed.set_exception(exc)
+        self._connection_lost = True
+        if self._paused:
+            self._wake_drains(exc)
+        self._stream_reader_wr = None
+        self._stream_writer = None
+        self._task = None
+        self._transport = None
+
+    def _wake_drains(self, error: BaseException | None) -> int:
+        for waiter in self._drain_waiters:
+            if not waiter.done():
+                if error is None:
+                    waiter.set_result(None)
+                else:
+                    waiter.set_exception(error)
+        return 0
 
     def _is_plain(self) -> bool:
         """Return whether received data goes to the buffer, without an override."""
@@ -250,6 +336,4 @@ class ProtocolCore(SocketCalls):
         """Note that the transport's buffer is below its low-water mark."""
         self._paused = False
         self._tail = None
-        for waiter in self._drain_waiters:  # type: ignore[attr-defined]  # of asyncio's class
-            if not waiter.done():
-                waiter.set_result(None)
+        self._wake_drains(None)

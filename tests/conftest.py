@@ -7,7 +7,6 @@ import importlib
 import os
 import shutil
 import ssl
-import subprocess
 
 import pytest
 
@@ -24,6 +23,7 @@ pytest.register_assert_rewrite(
 )
 
 from forebay._system.kernel_copy import Mover  # noqa: E402
+from support.certificates import make_certificate  # noqa: E402
 from support.databases import Postgres, Sqlite  # noqa: E402
 from support.files import Events  # noqa: E402 - assertions in it are explained, too
 from support.loops import LOOPS, Run  # noqa: E402
@@ -107,29 +107,7 @@ def certificate(tmp_path_factory):
     """The paths of a self-signed certificate for localhost, made for this run, and of its key."""
     if shutil.which("openssl") is None:
         pytest.skip("the openssl command is needed to make a certificate")
-    folder = tmp_path_factory.mktemp("certificate")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            *[
-                "openssl",
-                "req",
-                "-x509",
-                "-newkey",
-                "ec",
-                "-pkeyopt",
-                "ec_paramgen_curve:P-256",
-                "-nodes",
-                "-days",
-                "2",
-            ],
-            *["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
-            *["-keyout", key, "-out", cert],
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return cert, key
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture

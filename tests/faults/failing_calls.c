@@ -1,6 +1,6 @@
 /* A library for LD_PRELOAD that makes a chosen system call fail, come up short, or kill the program.
  *
- * `fault_arm` chooses one function and the number of the call to change. Descriptors that `fault_spare` has named (those of the
+ * `fault_arm` chooses one function, or "*" for each, and the number of the call to change. Descriptors that `fault_spare` has named (those of the
  * event loop, for example) are never touched. Everything else is passed on. Without a call of `fault_arm` nothing changes, unless
  * the environment variable FAULT names what to arm: "function:action:value:number:persistent".
  */
@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -28,6 +29,7 @@ enum { FAIL, SHORTEN, KILL };
 
 #define MOST_FDS 4096
 #define MOST_PARTS 1024
+#define MOST_FUNCTIONS 128
 
 static char function_name[32];
 static int armed_action, armed_value, armed_persistent;
@@ -35,9 +37,17 @@ static long armed_number;
 static atomic_int armed;
 static atomic_long calls, hits, all_calls;
 static unsigned char spared[MOST_FDS];
+static struct {
+    const char *name;
+    atomic_long calls;
+} counts[MOST_FUNCTIONS];
+static pthread_mutex_t counts_lock = PTHREAD_MUTEX_INITIALIZER;
 
-void fault_spare(int fd, int on) {
-    if (fd >= 0 && fd < MOST_FDS) spared[fd] = (unsigned char)on;
+/* Spare these descriptors, and no other. */
+void fault_spare(const int *fds, int count) {
+    memset(spared, 0, sizeof spared);
+    for (int i = 0; i < count; i++)
+        if (fds[i] >= 0 && fds[i] < MOST_FDS) spared[fds[i]] = 1;
 }
 
 void fault_arm(const char *function, int action, int value, long number, int persistent) {
@@ -50,6 +60,7 @@ void fault_arm(const char *function, int action, int value, long number, int per
     atomic_store(&calls, 0);
     atomic_store(&hits, 0);
     atomic_store(&all_calls, 0);
+    for (int i = 0; i < MOST_FUNCTIONS; i++) atomic_store(&counts[i].calls, 0);
     atomic_store(&armed, 1);
 }
 
@@ -59,8 +70,25 @@ long fault_disarm(void) {
     return atomic_load(&hits);
 }
 
-/* The calls of the armed function. */
-long fault_calls(void) { return atomic_load(&calls); }
+/* The calls of a function since the last `fault_arm`. */
+long fault_calls(const char *function) {
+    for (int i = 0; i < MOST_FUNCTIONS && counts[i].name; i++)
+        if (strcmp(counts[i].name, function) == 0) return atomic_load(&counts[i].calls);
+    return 0;
+}
+
+static void count(const char *function) {
+    atomic_fetch_add(&all_calls, 1);
+    pthread_mutex_lock(&counts_lock);
+    for (int i = 0; i < MOST_FUNCTIONS; i++) {
+        if (!counts[i].name) counts[i].name = function;
+        if (strcmp(counts[i].name, function) == 0) {
+            atomic_fetch_add(&counts[i].calls, 1);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&counts_lock);
+}
 
 /* The calls of all functions since the last `fault_arm`. */
 long fault_all_calls(void) { return atomic_load(&all_calls); }
@@ -79,8 +107,8 @@ static int is_spared(int fd) { return fd >= 0 && fd < MOST_FDS && spared[fd]; }
 /* Whether this call is the one to change. */
 static int chosen(const char *function, int fd) {
     if (!atomic_load(&armed) || is_spared(fd)) return 0;
-    atomic_fetch_add(&all_calls, 1);
-    if (strcmp(function, function_name) != 0) return 0;
+    count(function);
+    if (strcmp(function, function_name) != 0 && strcmp(function_name, "*") != 0) return 0;
     long number = atomic_fetch_add(&calls, 1) + 1;
     if (number != armed_number && !(armed_persistent && number > armed_number)) return 0;
     atomic_fetch_add(&hits, 1);
@@ -241,6 +269,13 @@ SIMPLE(rename, -1, (const char *from, const char *to), (from, to))
 SIMPLE(renameat, -1, (int a, const char *from, int b, const char *to), (a, from, b, to))
 SIMPLE(unlink, -1, (const char *path), (path))
 SIMPLE(linkat, -1, (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags))
+SIMPLE(unlinkat, -1, (int folder, const char *path, int flags), (folder, path, flags))
+SIMPLE(link, -1, (const char *from, const char *to), (from, to))
+SIMPLE(symlinkat, -1, (const char *to, int folder, const char *path), (to, folder, path))
+SIMPLE(fchmodat, -1, (int folder, const char *path, mode_t mode, int flags), (folder, path, mode, flags))
+SIMPLE(utimensat, -1, (int folder, const char *path, const struct timespec times[2], int flags), (folder, path, times, flags))
+SIMPLE(futimens, fd, (int fd, const struct timespec times[2]), (fd, times))
+SIMPLE(mkdir, -1, (const char *path, mode_t mode), (path, mode))
 SIMPLE(mkdirat, -1, (int a, const char *path, mode_t mode), (a, path, mode))
 SIMPLE(socket, -1, (int domain, int type, int protocol), (domain, type, protocol))
 SIMPLE(socketpair, -1, (int domain, int type, int protocol, int pair[2]), (domain, type, protocol, pair))
@@ -258,6 +293,10 @@ SIMPLE(dup, fd, (int fd), (fd))
 SIMPLE(eventfd, -1, (unsigned start, int flags), (start, flags))
 SIMPLE(epoll_ctl, fd, (int epoll, int action, int fd, struct epoll_event *event), (epoll, action, fd, event))
 SIMPLE(poll, -1, (struct pollfd *fds, nfds_t count, int wait), (fds, count, wait))
+/* The loop's own calls. Counted with all calls, they show a loop that turns without end. */
+SIMPLE(epoll_wait, -1, (int epoll, struct epoll_event *events, int most, int wait), (epoll, events, most, wait))
+SIMPLE(epoll_pwait, -1, (int epoll, struct epoll_event *events, int most, int wait, const sigset_t *mask),
+       (epoll, events, most, wait, mask))
 
 /* A close that reports an error has closed the descriptor all the same, as in Linux. */
 int close(int fd) {

@@ -9,16 +9,30 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from faults.scenarios import ATOMIC, DATA, Place
+import asyncpg
+import psycopg
+import websockets
+
+from faults.place import DATA, Place
+from faults.scenarios import ATOMIC
 from forebay._system import worker_pool
 from forebay.errors import StreamError
 from support.loops import LOOPS, eventually, may_wait, open_fds
 
-__all__ = ["Observed", "observe"]
+__all__ = ["CLEAR", "OWN_FILES", "Observed", "has_children", "observe"]
 
 # The errors that a program may see after a fault.
-CLEAR = (OSError, StreamError, EOFError, MemoryError, sqlite3.Error)
+OF_LIBRARIES = (
+    sqlite3.Error,
+    psycopg.Error,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    websockets.WebSocketException,
+)
+CLEAR = (OSError, StreamError, EOFError, MemoryError, *OF_LIBRARIES)
 SECONDS = 20.0
+# What a scenario makes by itself, beside temporary files.
+OWN_FILES = {"target", "tree", "log", "log.1"}
 
 
 class Observed:
@@ -29,12 +43,13 @@ class Observed:
         self.error: BaseException | None = None
         self.reports: list[dict[str, Any]] = []
         self.left: list[str] = []
+        self.hangs = False
 
     def broken(self, name: str, place: Place) -> Iterator[str]:
         """The rules that the run has broken."""
         if self.error is not None:
             text = "".join(traceback.format_exception(self.error)[-6:])
-            if isinstance(self.error, TimeoutError) and self.error.__cause__ is not None:
+            if self.hangs:
                 yield f"hangs\n{text}"
             elif not isinstance(self.error, (*CLEAR, asyncio.CancelledError)):
                 yield f"fails with {self.error!r}\n{text}"
@@ -47,12 +62,11 @@ class Observed:
             if report.get("message") != "A listening socket could not be closed":
                 yield f"is reported to the loop: {report.get('message')}: {report.get('exception')!r}"
         yield from self.left
-        if name in ATOMIC:
-            files = set(os.listdir(place.folder / "work"))
-            if files - {"target"}:
-                yield f"leaves files: {files}"
-            if "target" in files and place.arrived() != DATA:
-                yield "leaves a part of a file under its name"
+        files = set(os.listdir(place.folder / "work"))
+        if files - OWN_FILES:
+            yield f"leaves files: {files}"
+        if name in ATOMIC and "target" in files and place.arrived() != DATA:
+            yield "leaves a part of a file under its name"
 
 
 def observe(
@@ -66,31 +80,50 @@ def observe(
     threads = set(threading.enumerate())
     before = open_fds()
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
-        runner.run(asyncio.sleep(0))
-        begin()
-        try:
-            observed.result = runner.run(_guarded(scenario, observed.reports))
-        except (Exception, asyncio.CancelledError) as caught:
-            observed.error = caught
-        finally:
-            end()
-        observed.left += runner.run(_tasks_left())
+        runner.run(_observed(observed, scenario, begin, end))
     if observed.error is not None:
         # Its frames hold the streams of the scenario.
         observed.error.__traceback__ = None
     gc.collect()
-    if not eventually(lambda: open_fds() == before, 2):
-        observed.left.append(f"leaves descriptors: {set(open_fds().items()) ^ set(before.items())}")
+    if not eventually(lambda: open_fds().items() <= before.items(), 2):
+        observed.left.append(f"leaves descriptors: {open_fds().items() - before.items()}")
     more = [thread for thread in set(threading.enumerate()) - threads if not may_wait(thread)]
     if more and not eventually(lambda: not any(thread.is_alive() for thread in more), 2):
         observed.left.append(f"leaves threads: {more}")
+    if has_children() and not eventually(lambda: not has_children(), 2):
+        observed.left.append("leaves a process")
     return observed
 
 
-async def _guarded(scenario: Callable[[], Awaitable[Any]], reports: list[dict[str, Any]]) -> Any:
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: reports.append(context))
-    async with asyncio.timeout(SECONDS):
-        return await scenario()
+def has_children() -> bool:
+    """Whether a process is left: a child of this process whose exit status was not taken."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
+async def _observed(
+    observed: Observed,
+    scenario: Callable[[], Awaitable[Any]],
+    begin: Callable[[], object],
+    end: Callable[[], object],
+) -> None:
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: observed.reports.append(context))
+    # A loop opens descriptors of its own in its first turn.
+    await asyncio.sleep(0)
+    limit = asyncio.timeout(SECONDS)
+    begin()
+    try:
+        async with limit:
+            observed.result = await scenario()
+    except (Exception, asyncio.CancelledError) as caught:
+        observed.error = caught
+        observed.hangs = limit.expired()
+    finally:
+        observed.left += await _tasks_left()
+        end()
 
 
 async def _tasks_left() -> list[str]:

@@ -22,12 +22,13 @@ class Fault:
     value: int
     persistent: bool = False
 
+    @property
+    def error(self) -> str:
+        """The name of the error, or "" for a call that comes up short."""
+        return errno.errorcode.get(self.value, "") if self.action == FAIL else ""
+
     def __str__(self) -> str:
-        what = (
-            f"{self.value or 'half the'} bytes"
-            if self.action == SHORTEN
-            else errno.errorcode.get(self.value, "nothing")
-        )
+        what = self.error or f"{self.value or 'half the'} bytes"
         return f"{self.function} {what}{' from then on' if self.persistent else ''}"
 
 
@@ -35,6 +36,8 @@ _READING = "EINTR EAGAIN EIO ECONNRESET ENOMEM"
 _WRITING = "EINTR EAGAIN EIO ENOSPC EPIPE ECONNRESET ENOBUFS"
 _MOVING = "EINTR EAGAIN EINVAL ENOSYS EXDEV EOPNOTSUPP EIO ENOSPC EPIPE ENOMEM"
 _OPENING = "EMFILE ENFILE ENOMEM EINTR EACCES"
+# The errors that every later call may report as well.
+_LASTING = {_READING: "EIO", _WRITING: "ENOSPC", _MOVING: "EOPNOTSUPP EIO", _OPENING: "EMFILE"}
 # The functions, and the errors that each may report.
 _ERRORS = {
     "read recv readv pread preadv recvmsg": _READING,
@@ -44,7 +47,8 @@ _ERRORS = {
     "accept4 accept": "ECONNABORTED EMFILE ENOMEM EINTR EAGAIN EPROTO",
     "fsync fdatasync ftruncate ftruncate64 fallocate": "EIO ENOSPC EINTR",
     "fstat fstat64 fchmod fchown": "EIO EPERM ENOMEM",
-    "rename renameat linkat mkdirat unlink": "EIO ENOSPC EACCES",
+    "rename renameat link linkat symlinkat mkdir mkdirat unlink unlinkat": "EIO ENOSPC EACCES",
+    "fchmodat utimensat futimens": "EIO EPERM",
     "getsockopt setsockopt": "ENOBUFS EINVAL",
     "close": "EIO EINTR",
     "connect": "ECONNREFUSED ETIMEDOUT EINTR ENOBUFS",
@@ -52,7 +56,7 @@ _ERRORS = {
     "listen": "EADDRINUSE",
     "shutdown": "ENOBUFS",
     "epoll_ctl": "ENOMEM ENOSPC",
-    "poll": "EINTR",
+    "poll epoll_wait epoll_pwait": "EINTR",
     "mmap": "ENOMEM",
 }
 
@@ -66,10 +70,8 @@ def _faults() -> Iterator[Fault]:
                 yield Fault(function, SHORTEN, 1)
                 yield Fault(function, SHORTEN, 0)
                 yield Fault(function, SHORTEN, 1000, persistent=True)
-            if names == _WRITING:
-                yield Fault(function, FAIL, errno.ENOSPC, persistent=True)
-            if names == _OPENING:
-                yield Fault(function, FAIL, errno.EMFILE, persistent=True)
+            for name in _LASTING.get(names, "").split():
+                yield Fault(function, FAIL, getattr(errno, name), persistent=True)
 
 
 FAULTS = tuple(_faults())
@@ -96,8 +98,7 @@ class Shim:
 
     def spare(self, descriptors: set[int]) -> None:
         """Leave these descriptors alone from now on, and only these."""
-        for descriptor in range(4096):
-            self._library.fault_spare(descriptor, descriptor in descriptors)
+        self._library.fault_spare((ctypes.c_int * len(descriptors))(*descriptors), len(descriptors))
 
     def arm(self, fault: Fault, number: int) -> None:
         """Change the call of this number, from 1 on."""
@@ -113,9 +114,9 @@ class Shim:
         """Return how many calls were changed."""
         return int(self._library.fault_disarm())
 
-    def calls(self) -> int:
-        """The calls of the armed function since `arm`."""
-        return int(self._library.fault_calls())
+    def calls(self, function: str) -> int:
+        """The calls of a function since `arm`."""
+        return int(self._library.fault_calls(function.encode()))
 
     def all_calls(self) -> int:
         """The calls of all functions since `arm`."""

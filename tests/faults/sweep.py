@@ -1,104 +1,146 @@
-"""Run a scenario again and again, each time with another system call failing, and report what breaks the rules.
+"""Make system calls fail, one after the other, while the scenarios run, and report what breaks the rules.
 
-    LD_PRELOAD=failing_calls.so python -m faults.sweep --folder F --certificate C --key K echo copy
+    python -m faults.sweep --most 20                                    # every scenario, on both backends and both loops
+    python -m faults.sweep --most 1000 --loop asyncio --backend c echo  # nearly every call of one scenario
+    python -m faults.sweep --hours 8                                    # again and again, with other calls
 
-After a fault there is the right data or an error. Nothing else is reported, and no descriptor, thread, task or file is left. No
-run hangs or works without end.
+For each scenario, each function and each error of it, calls are chosen: the first ones, the last one, and some in
+between. `one_sweep` runs the scenario with each. See `rules` for what must hold.
 """
 
 import argparse
 import contextlib
-import faulthandler
+import itertools
 import json
-import random
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from faults.rules import SECONDS, observe
-from faults.scenarios import OF_ASYNCIO, SCENARIOS, Place
-from faults.shim import FAIL, FAULTS, Fault, Shim
-from support.loops import LOOPS, open_fds
+from faults.scenarios import OF_POSTGRES, SCENARIOS
+from faults.shim import build
+from support.certificates import make_certificate
+from support.loops import LOOPS
+from support.postgres import find_programs, postgres_server
 
-# How many times the usual system calls a run may make: after a fault a program may go on in small pieces.
-MOST_WORK = 50
+__all__ = ["Sweeps"]
+
+BACKENDS = ("c", "python")
+TESTS = Path(__file__).parents[1]
 
 
-class Sweep:
-    """The runs of some scenarios on one kind of loop. ``most`` is how many calls of a function are tried with each fault."""
+@dataclass
+class Sweeps:
+    """The sweeps of many scenarios, and what came of them."""
 
-    def __init__(self, place: Place, loop: str, most: int, seed: int) -> None:
-        self.place = place
-        self.shim = Shim()
-        self.loop = loop
-        self.most = most
-        self.random = random.Random(seed)
-        self.runs = 0
-        self.violations: list[str] = []
+    shim: Path
+    certificate: Path
+    key: Path
+    postgres: str | None
+    runs: int = 0
+    faults: int = 0
+    violations: list[str] = field(default_factory=list)
 
-    def scenario(self, name: str) -> None:
-        functions = dict.fromkeys(fault.function for fault in FAULTS)
-        for function in sorted(functions.keys() - OF_ASYNCIO.get(name, set())):
-            counting = Fault(function, FAIL, 0)
-            self.once(name, counting, -1, None)
-            count, usual = self.shim.calls(), self.shim.all_calls()
-            for fault in FAULTS:
-                if fault.function == function:
-                    for number in self.numbers(count):
-                        self.once(name, fault, number, usual)
+    def scenarios(
+        self, names: Iterable[str], folder: Path, backend: str | None = None, **options: Any
+    ) -> None:
+        """Sweep scenarios. Each process that hangs or crashes is a violation, and another one goes on after it."""
+        skip = 0
+        while True:
+            done = self._process(names, folder, backend, {**options, "skip": skip})
+            if done.returncode == 0:
+                outcome = json.loads((folder / "outcome").read_text())
+                self._note(outcome["runs"], outcome["faults"], outcome["violations"])
+                return
+            now, runs, faults, what = self._current(folder)
+            self._note(runs, faults, [f"{what} ends with {done.returncode}\n{done.stderr[-6000:]}"])
+            if now <= skip:
+                return
+            skip = now
 
-    def numbers(self, count: int) -> list[int]:
-        """The numbers of the calls to change: the first ones, the last one, and some in between."""
-        every = range(1, count + 1)
-        if count <= self.most:
-            return list(every)
-        first = self.most // 2
-        return [*every[:first], *sorted(self.random.sample(every[first:-1], self.most - first - 1)), count]
+    def _process(
+        self, names: Iterable[str], folder: Path, backend: str | None, options: dict[str, Any]
+    ) -> subprocess.CompletedProcess[str]:
+        path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "LD_PRELOAD": str(self.shim), "PYTHONPATH": path}
+        if backend is not None:
+            environment["FOREBAY_BACKEND"] = backend
+        if self.postgres is not None:
+            options["postgres"] = self.postgres
+        options |= {"folder": folder, "certificate": self.certificate, "key": self.key}
+        words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+        command = [sys.executable, "-m", "faults.one_sweep", *names, *words]
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
 
-    def once(self, name: str, fault: Fault, number: int, usual: int | None) -> None:
-        """Run the scenario with one fault. ``usual`` is the number of system calls without one."""
-        self.place.clear()
-        self.runs += 1
-        changed = 0
+    def _note(self, runs: int, faults: int, violations: list[str]) -> None:
+        self.runs += runs
+        self.faults += faults
+        self.violations += violations
 
-        def begin() -> None:
-            self.shim.spare(set(map(int, open_fds())))
-            self.shim.arm(fault, number)
+    @staticmethod
+    def _current(folder: Path) -> tuple[int, int, int, str]:
+        """The run of a process that has ended in the middle of it."""
+        try:
+            now, runs, faults, what = (folder / "current").read_text().strip().split(" ", 3)
+        except (OSError, ValueError):
+            return 0, 0, 0, "the start"
+        return int(now), int(runs), int(faults), what
 
-        def end() -> None:
-            nonlocal changed
-            changed = self.shim.disarm()
 
-        faulthandler.dump_traceback_later(3 * SECONDS, exit=True)
-        observed = observe(self.loop, lambda: SCENARIOS[name](self.place), begin, end)
-        broken = list(observed.broken(name, self.place))
-        faulthandler.cancel_dump_traceback_later()
-        if observed.error is not None and not changed:
-            broken.append(f"fails without a fault: {observed.error!r}")
-        calls = self.shim.all_calls()
-        if usual is not None and calls > MOST_WORK * usual + 1000:
-            broken.append(f"makes {calls} system calls instead of {usual}")
-        self.violations += [f"{name} on {self.loop}, call {number} of {fault}: {rule}" for rule in broken]
+@contextlib.contextmanager
+def prepared(needs_postgres: bool) -> Iterator[tuple[Sweeps, Path]]:
+    """The shim, a certificate and a server of PostgreSQL, and a folder for all of it."""
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        folder = Path(name)
+        postgres = None
+        if needs_postgres and find_programs() is not None:
+            postgres = stack.enter_context(postgres_server())
+        yield Sweeps(build(folder), *make_certificate(folder), postgres), folder
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--certificate", required=True)
-    parser.add_argument("--key", required=True)
-    parser.add_argument("--loop", default="asyncio", choices=LOOPS)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--backend", action="append", choices=BACKENDS)
+    parser.add_argument("--loop", action="append", choices=LOOPS)
     parser.add_argument(
         "--most", type=int, default=6, help="calls of a function that are tried with each fault"
     )
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("scenarios", nargs="+", choices=SCENARIOS)
+    parser.add_argument(
+        "--hours", type=float, default=0.0, help="how long to go on, with other calls each time"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="which calls are chosen first")
+    parser.add_argument("scenarios", nargs="*", default=[], choices=[*SCENARIOS, []])
     options = parser.parse_args()
-    place = Place(options.folder, options.certificate, options.key)
-    with contextlib.suppress(FileExistsError):
-        options.folder.mkdir()
-    place.prepare()
-    sweep = Sweep(place, options.loop, options.most, options.seed)
-    for name in options.scenarios:
-        sweep.scenario(name)
-    print(json.dumps({"runs": sweep.runs, "violations": sweep.violations}))
+    scenarios = options.scenarios or list(SCENARIOS)
+    until = time.monotonic() + 3600 * options.hours
+    with prepared(bool(OF_POSTGRES & set(scenarios))) as (sweeps, folder):
+        for seed in itertools.count(options.seed):
+            for name, loop, backend in itertools.product(
+                scenarios, options.loop or LOOPS, options.backend or BACKENDS
+            ):
+                if name in OF_POSTGRES and sweeps.postgres is None:
+                    continue
+                known = len(sweeps.violations)
+                place = folder / name
+                sweeps.scenarios([name], place, backend, loop=loop, most=options.most, seed=seed)
+                new = sweeps.violations[known:]
+                print(
+                    f"{name} on {loop}, {backend}: {sweeps.faults} faults, {len(new)} violations",
+                    *new,
+                    sep="\n",
+                    flush=True,
+                )
+            if time.monotonic() >= until:
+                break
+    print(json.dumps({"runs": sweeps.runs, "faults": sweeps.faults, "violations": len(sweeps.violations)}))
+    sys.exit(bool(sweeps.violations))
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from faults.place import Place
 from faults.rules import observe
-from faults.scenarios import LEAKING_IN_ASYNCIO, SCENARIOS, Place
+from faults.scenarios import LEAKING_IN_ASYNCIO, OF_POSTGRES, SCENARIOS
 from support.loops import LOOPS
 
 # The turns that are tried one by one; later ones are tried at growing distances.
@@ -42,9 +43,10 @@ class Cancelling:
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("scenario", sorted(SCENARIOS.keys() - LEAKING_IN_ASYNCIO))
-def test_a_program_that_is_cancelled_at_any_turn_leaves_nothing(scenario, loop, certificate, tmp_path):
-    cert, key = map(str, certificate)
-    place = Place(tmp_path / "place", cert, key)
+def test_a_program_that_is_cancelled_at_any_turn_leaves_nothing(scenario, loop, request, tmp_path):
+    cert, key = map(str, request.getfixturevalue("certificate"))
+    postgres = request.getfixturevalue("postgres") if scenario in OF_POSTGRES else None
+    place = Place(tmp_path / "place", cert, key, postgres)
     place.folder.mkdir()
     place.prepare()
     place.clear()

@@ -17,11 +17,7 @@ MOST = 60
 TESTS = Path(__file__).parents[1]
 
 
-# One in a thousand failed allocations in an asynchronous generator crashes the interpreter. Why is not known.
-CRASHES = {"generated"}
-
-
-@pytest.mark.parametrize("program", [name for name in PROGRAMS if name not in CRASHES])
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_without_memory_there_is_the_right_data_or_an_error(program):
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(

@@ -1,6 +1,5 @@
 """One system call fails, comes up short or kills the program, at each place in turn. See `sweep` for the rules."""
 
-import json
 import os
 import shutil
 import signal
@@ -10,15 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from faults.scenarios import SCENARIOS
+from faults import database_scenarios, file_scenarios, http_scenarios, socket_scenarios
+from faults.scenarios import OF_POSTGRES
 from faults.shim import build
+from faults.sweep import Sweeps
 
 pytestmark = pytest.mark.skipif(
     not sys.platform.startswith("linux") or shutil.which(os.environ.get("CC", "gcc").split()[0]) is None,
     reason="the shim needs Linux and a C compiler",
 )
-# Calls of each function that are tried with each fault. `python -m faults.sweep` tries as many as it is told.
+# Calls of each function that are tried with a fault, and faults of each function. `python -m faults.sweep` tries more.
 MOST = 1
+KINDS = 3
 TESTS = Path(__file__).parents[1]
 
 
@@ -32,21 +34,26 @@ def environment(shim):
     return {**os.environ, "LD_PRELOAD": str(shim), "PYTHONPATH": path}
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_after_a_failing_call_there_is_the_right_data_or_one_error(scenario, shim, certificate, tmp_path):
-    cert, key = map(str, certificate)
-    command = [sys.executable, "-m", "faults.sweep", "--most", str(MOST), "--folder", str(tmp_path / "place")]
-    done = subprocess.run(
-        [*command, "--certificate", cert, "--key", key, scenario],
-        env=environment(shim),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr[-4000:]
-    outcome = json.loads(done.stdout.splitlines()[-1])
-    assert outcome["runs"] > 30
-    assert outcome["violations"] == []
+@pytest.mark.parametrize(
+    "module",
+    [file_scenarios, socket_scenarios, http_scenarios, database_scenarios],
+    ids=lambda module: module.__name__,
+)
+def test_after_a_failing_call_there_is_the_right_data_or_one_error(module, shim, certificate, tmp_path):
+    sweeps = Sweeps(shim, *certificate, None)
+    names = [scenario.__name__ for scenario in module.SCENARIOS]
+    sweeps.scenarios(names, tmp_path / "place", most=MOST, kinds=KINDS)
+    assert sweeps.faults > 10 * len(names)
+    assert sweeps.violations == []
+
+
+def test_after_a_failing_call_of_postgres_there_is_the_right_data_or_one_error(
+    shim, certificate, postgres, tmp_path
+):
+    sweeps = Sweeps(shim, *certificate, postgres)
+    sweeps.scenarios(OF_POSTGRES, tmp_path / "place", most=MOST, kinds=KINDS)
+    assert sweeps.faults > 10 * len(OF_POSTGRES)
+    assert sweeps.violations == []
 
 
 # Copies a file with the command, and is killed at the call of this number.

@@ -160,6 +160,25 @@ def test_error_of_a_body_is_reported_once(run, body, headers, error):
     run(main)
 
 
+def failing():
+    """A body that fails by itself, before it is read."""
+    body = Readable(read=lambda size: None)
+    asyncio.get_running_loop().call_soon(body.destroy, LookupError("the source is lost"))
+    return body
+
+
+@pytest.mark.parametrize("headers", [{}, {"Expect": "100-continue"}])
+def test_error_of_a_body_that_waits_to_be_sent_is_reported_once(run, headers):
+    async def main():
+        async with raw_server(listens) as url, http.Agent() as agent:
+            with pytest.raises(LookupError):
+                await agent.request(url, method="PUT", body=failing(), headers=headers, timeout=10)
+            await asyncio.sleep(0.01)
+            assert agent.connections == 0
+
+    run(main)
+
+
 @pytest.mark.parametrize("when", ["unheard", "in the body", "before the body"])
 def test_destroyed_request_reports_no_error(run, when):
     async def main():

@@ -6,6 +6,8 @@
 3. ``x[-1]`` in a native file that turns wraparound off.
 4. ``self.x.method()``, where both are in C: nothing holds the object of the field while its method runs, and what runs in it
    may clear the field. The object goes into a variable first.
+5. ``with``: if an exception leaves the block and there is no memory for its traceback, Cython hands NULL to ``__exit__``.
+   ``try`` takes its place.
 
 A line that is right all the same says why, after ``# compiled: ``.
 """
@@ -27,6 +29,7 @@ _CLASS = re.compile(r"^cdef class (\w+)(?:\((\w+)\))?")
 _FIELD = re.compile(r"^    cdef (?:readonly |public )?(\w[\w ]*?) (\w+) *(?:#.*)?$")
 _METHOD = re.compile(r"^    (?:cdef|cpdef) (?:inline )?[\w ]+? \*?(\w+)\(")
 _FUNCTION = re.compile(r"^ *(?:cdef|cpdef) (?:inline )?(Py_ssize_t|int|long long) (\w+)\(.*\) except -1\b")
+WITH = "'with' crashes if there is no memory for a traceback"
 _NUMBERS = {"int", "bint", "signed char", "unsigned char", "Py_ssize_t", "long long", "double", "size_t"}
 
 
@@ -118,6 +121,12 @@ class Checker(ast.NodeVisitor):
             self.say(node, f"{self.function}() is declared 'except -1' and may return -1 as a value")
         self.generic_visit(node)
 
+    def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
+        self.say(node.items[0].context_expr, WITH)
+        self.generic_visit(node)
+
+    visit_AsyncWith = visit_With
+
     def visit_Call(self, node: ast.Call) -> None:
         fn = node.func
         if isinstance(fn, ast.Name) and fn.id in ("min", "max") and len(node.args) > 1:
@@ -197,6 +206,9 @@ def check_native(path: Path) -> Iterator[tuple[int, int, str]]:
                 line = text.count("\n", 0, match.start()) + 1
                 yield line, line, f"{match[1]}() of a call and of what the call may change"
                 break
+    for match in re.finditer(r"(?m)^ *(async )?with (?!(no)?gil\b).*:$", text):
+        line = text.count("\n", 0, match.start()) + 1
+        yield line, line, WITH
     if "wraparound=False" in path.read_text().partition("\n")[0]:
         for match in re.finditer(r"\[[^\]:]*:? *-\d", text):
             line = text.count("\n", 0, match.start()) + 1

@@ -17,6 +17,8 @@ WRONG = {
     "count": "def f(self):\n    self._size -= len(x)\n",
     "value of an error": "def counted(self):\n    return a - b\n",
     "field": "def f(self):\n    self._other.go()\n",
+    "with": "def f(self):\n    with g():\n        pass\n",
+    "async with": "async def f(self):\n    async with g():\n        pass\n",
 }
 RIGHT = {
     "min": "def f(self):\n    n = g()\n    return min(n, self._size)\n",
@@ -52,9 +54,10 @@ def test_native_sources_are_checked(tmp_path):
     path.write_text(
         "cdef int wrong(self) except -1:\n    return -1\n\n"
         "cdef int right(self) except -2:\n    return -1\n\n"
-        "cdef int f(self):\n    return min(size_of(n), self._total) + min(n, self._total)\n"
+        "cdef int f(self):\n    return min(size_of(n), self._total) + min(n, self._total)\n\n"
+        "cdef int g(self):\n    with nogil:\n        work()\n    with held(self):\n        work()\n"
     )
-    assert sorted(line for line, _, _ in check_compiled.check_native(path)) == [2, 8]
+    assert sorted(line for line, _, _ in check_compiled.check_native(path)) == [2, 8, 13]
 
 
 @pytest.mark.parametrize("index", ["-1", ":-1"])

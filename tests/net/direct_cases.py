@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 
-from forebay.net._direct.socket_to_socket import PIPE_BYTES
+from forebay._system.pipes import PIPE_BYTES
 from support.sockets import payload
 
 SIZE = 6_000_000

@@ -1,8 +1,10 @@
 """A program ends with its stream: the whole group, on every path, and leaves no zombie."""
 
 import asyncio
+import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 import textwrap
@@ -255,5 +257,52 @@ def test_without_threads(run, monkeypatch):
             patch.setattr("threading.Thread.start", refused)
             process.destroy()
         assert await process.wait() == -signal.SIGTERM
+
+    run(main)
+
+
+@pytest.mark.parametrize("to", ["a file", "a program and this process"])
+def test_an_error_of_the_close_of_a_pipe_does_not_matter(run, to, tmp_path, monkeypatch):
+    close = os.close
+
+    def failing(fd):
+        is_file = stat.S_ISREG(os.fstat(fd).st_mode)
+        close(fd)
+        if not is_file:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    async def started(stage):
+        while stage.pid is None:
+            await asyncio.sleep(0)
+        return stage
+
+    async def main():
+        program = spawn("cat", stdin="pipe")
+        stages = [await started(through("sh", "-c", "echo said >&2; cat"))]
+        if to != "a file":
+            stages.append(await started(through("cat")))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "close", failing)
+            program.stdin.end(b"data")
+            assert await consumers.bytes(program.stdout) == b"data"
+            assert await program.wait() == 0
+            last = create_write_stream(tmp_path / "target") if to == "a file" else consumers.bytes
+            return await pipeline(Readable.from_([b"data"]), *stages, last)
+
+    got = run(main)
+    assert (got or (tmp_path / "target").read_bytes()) == b"data"
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "the pipe is broken"), KeyboardInterrupt()])
+def test_a_program_whose_start_fails_after_it_was_started_is_ended(run, error, monkeypatch):
+    """The fixture of this folder sees that no program is left."""
+
+    def failing(*args):
+        raise error
+
+    async def main():
+        with monkeypatch.context() as patch, pytest.raises(type(error)):
+            patch.setattr(subprocess.os, "read", failing)
+            spawn("sleep", "1000")
 
     run(main)

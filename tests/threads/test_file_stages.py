@@ -180,3 +180,17 @@ async def test_other_objects_with_read_are_no_files():
             pass
 
     assert [table async for table in Readable.from_(Tables())] == [[1], [2]]
+
+
+@pytest.mark.parametrize("buffering", [0, -1])
+@looped
+async def test_a_file_that_does_not_block_does_not_seem_to_end(buffering):
+    end, other_end = os.pipe()
+    os.set_blocking(end, False)
+    os.write(other_end, b"first")
+    with open(end, "rb", buffering=buffering) as file:
+        with pytest.raises(BlockingIOError, match="use a blocking file"):
+            await consumers.bytes(Readable.from_(file))
+        os.write(other_end, b"second")
+        os.close(other_end)
+        assert await consumers.bytes(Readable.from_(file)) == b"second"

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import errno
 import os
+import socket
 import subprocess
 import sys
 
@@ -585,3 +587,16 @@ except ImportError as error:
     assert done.stdout == "forebay.websocket needs websockets: pip install 'forebay[websocket]'\n", (
         done.stderr
     )
+
+
+def test_a_server_without_a_socket_is_an_error(monkeypatch):
+    def refused(*args):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def main():
+        with monkeypatch.context() as patch, pytest.raises(OSError, match="no socket to listen on"):
+            patch.setattr(socket, "socket", refused)
+            await serve(echo, HOST, 0)
+
+    # uvloop raises the system's own error.
+    asyncio.run(main())

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from forebay._system.cleanup import close_descriptors
 from forebay._system.paths import StrPath
 
 __all__ = ["Child"]
@@ -31,7 +33,7 @@ class Child:
         cwd: StrPath | None,
         env: Mapping[str, str] | None,
     ) -> None:
-        started = subprocess.Popen(
+        started = _Popen(
             command,
             stdin=stdin,
             stdout=stdout,
@@ -106,7 +108,7 @@ class Child:
             if not self._closed:
                 self._kept.append(fd)
                 return
-        os.close(fd)
+        close_descriptors(fd)
 
     def close(self) -> None:
         """Release the descriptors."""
@@ -114,9 +116,21 @@ class Child:
             self._closed = True
             fds, self._kept = [*self._kept, self.exit_fd], []
             self.exit_fd = -1
-        for fd in fds:
-            if fd >= 0:
-                os.close(fd)
+        close_descriptors(*fds)
+
+
+class _Popen(subprocess.Popen[bytes]):
+    """Ends the program if something fails, or Ctrl-C is pressed, after the start: nothing else could."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        try:
+            super().__init__(*args, **options)
+        except BaseException:
+            # Popen itself takes the status of a program that could not be executed.
+            if getattr(self, "pid", None) is not None and self.returncode is None:
+                self.kill()
+                self.wait()
+            raise
 
 
 def _runs_in_group(pid: str, group: int) -> bool:

@@ -6,9 +6,8 @@ import os
 import select
 import threading
 from asyncio import AbstractEventLoop
-from functools import partial
 
-from forebay._system.cleanup import run_all
+from forebay._system.cleanup import close_descriptors
 from forebay._system.worker_pool import waiting
 
 __all__ = ["Interrupt", "Interrupted"]
@@ -92,7 +91,7 @@ class Interrupt:
         """Release the descriptor. A later `set` does nothing."""
         with self._lock:
             fds, self._fds = self._fds, ()
-        run_all(*(partial(os.close, fd) for fd in fds))
+        close_descriptors(*fds)
 
 
 _can_poll = hasattr(select, "poll")

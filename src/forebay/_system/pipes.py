@@ -6,6 +6,8 @@ import contextlib
 import os
 import sys
 
+from forebay._system.cleanup import close_descriptors
+
 __all__ = ["PIPE_BYTES", "enlarge", "open_pipe"]
 
 #: The wanted capacity of a pipe. An unprivileged user may have 64 MiB in all; beyond that a pipe keeps its default capacity.
@@ -20,8 +22,7 @@ def open_pipe(*, ours: int) -> tuple[int, int]:
         # Each end has a flag of its own: the program gets an end that blocks.
         os.set_blocking(ends[ours], False)
     except BaseException:
-        for fd in ends:
-            os.close(fd)
+        close_descriptors(*ends)
         raise
     return ends
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 
 from forebay._core.abort import AbortSignal
 from forebay._core.state.completion import Completion
+from forebay._system.cleanup import close_descriptors
 from forebay._system.open_file import named
 from forebay._system.paths import StrPath
 from forebay._system.worker_pool import SerialExecutor
@@ -66,10 +67,13 @@ class _Tail:
             fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            os.close(fd)
-            raise InvalidArgValueError(f"follow() needs a regular file, got {os.fsdecode(self._path)!r}")
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise InvalidArgValueError(f"follow() needs a regular file, got {os.fsdecode(self._path)!r}")
+        except BaseException:
+            close_descriptors(fd)
+            raise
         self._fd = fd
         self._key = (status.st_dev, status.st_ino)
         self._offset = status.st_size if at_end else 0
@@ -91,8 +95,7 @@ class _Tail:
     def close(self) -> None:
         """Close the file."""
         fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
+        close_descriptors(fd)
 
     def __del__(self) -> None:
         # The loop was closed before the stream was.

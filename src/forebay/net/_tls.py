@@ -9,7 +9,6 @@ behave alike. `Records` turns what was received into blocks, and blocks into wha
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -128,9 +127,7 @@ class Secure:
         """Note that the handshake failed, or that the connection is broken."""
         self._over = True
         self._channel.note_fault(error)
-        with contextlib.suppress(OSError):
-            # Send the alert, which tells the peer the reason.
-            self._flush()
+        self._send_alert()
         if self._shaken is not None and not self._shaken.done():
             self._shaken.set_exception(error)
             # The caller of start_tls() gets the error. The stream's 'error' listeners get it as well, if there are any.
@@ -314,10 +311,13 @@ class Secure:
         records = self._records
         size = len(chunk)
         if size > _BATCH_BYTES:
-            with memoryview(chunk) as view:
+            view = memoryview(chunk)
+            try:
                 for at in range(0, size, _BATCH_BYTES):
                     records.seal(view[at : at + _BATCH_BYTES])
                     self._flush()
+            finally:
+                view.release()
         elif size:
             records.seal(chunk)
             if records.outgoing.pending >= _BATCH_BYTES:
@@ -331,11 +331,25 @@ class Secure:
                 self._plain.append(self.object.read(_BATCH_BYTES))
             records = self._records
             unread = records.incoming.read()
-            with contextlib.suppress(ssl.SSLError):
-                self.object.unwrap()
+            self._announce_end()
             records.feed(unread)
             self._flush()
         return self._channel.finish()
+
+    def _send_alert(self) -> None:
+        """Tell the peer the reason of a failure."""
+        try:
+            self._flush()
+        except OSError:
+            # The connection is broken.
+            return
+
+    def _announce_end(self) -> None:
+        try:
+            self.object.unwrap()
+        except ssl.SSLError:
+            # The peer has not announced its end yet.
+            return
 
 
 give_defaults(Secure)

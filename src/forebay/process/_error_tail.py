@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
+from forebay._system.cleanup import close_descriptors
 from forebay._system.syscalls import receive
 
 __all__ = ["ErrorTail"]
@@ -32,9 +32,7 @@ class ErrorTail:
 
     def close(self) -> None:
         """Close the pipe."""
-        fd = self.detach()
-        if fd >= 0:
-            os.close(fd)
+        close_descriptors(self.detach())
 
     def detach(self) -> int:
         """Stop reading, and return the descriptor, which the caller closes; -1 if it is closed."""

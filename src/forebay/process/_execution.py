@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import subprocess
 import warnings
 from collections.abc import Callable
 
 from forebay._system import reaper
 from forebay._system.child import Child
+from forebay._system.cleanup import close_descriptors
 from forebay._system.pipes import enlarge, open_pipe
 from forebay._system.worker_pool import settle
 from forebay.errors import ProcessError
@@ -71,8 +71,7 @@ class Execution:
                 self.stderr_fd, child_err = wire(stderr, 0, stderr != "tail")
                 child = Child(plan.command, child_in, child_out, child_err, plan.cwd, plan.env)
             finally:
-                for fd in theirs:
-                    os.close(fd)
+                close_descriptors(*theirs)
             self._child = child
             if stderr == "tail":
                 fd, self.stderr_fd = self.stderr_fd, -1
@@ -81,8 +80,7 @@ class Execution:
             self._watch(child)
         except BaseException:
             self.stdin_fd = self.stdout_fd = self.stderr_fd = -1
-            for fd in ours:
-                os.close(fd)
+            close_descriptors(*ours)
             if self._child is not None:
                 self.end(None)
             raise
@@ -195,12 +193,10 @@ class Execution:
     def close_input(self, outlet: Outlet) -> None:
         """Close the pipe to the program; if that is being ended, when it is gone: it must not see the end of its input."""
         fd = outlet.detach()
-        if fd < 0:
-            return
-        if self.ended and self._child is not None:
+        if fd >= 0 and self.ended and self._child is not None:
             self._child.close_after(fd)
         else:
-            os.close(fd)
+            close_descriptors(fd)
 
     def send_signal(self, number: int) -> None:
         """Send a signal to the program and its group, if the program still runs."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from forebay._core.state.pipe import sole_destination
+from forebay._system.cleanup import close_descriptors
 from forebay._system.syscalls import receive
 from forebay.fs._write_stream import WriteStream
 from forebay.process._feeding import Feeding
@@ -83,8 +83,8 @@ class Intake:
         fd, self.fd = self.fd, -1
         if route is not None:
             route.leave(fd)
-        elif fd >= 0:
-            os.close(fd)
+        else:
+            close_descriptors(fd)
 
     def reached_end(self) -> None:
         """Note the end of the pipe."""
@@ -132,8 +132,7 @@ class Intake:
 
     def __del__(self) -> None:
         # The loop was closed before the stream was.
-        if self.fd >= 0:
-            os.close(self.fd)
+        close_descriptors(self.fd)
 
     # ---- the direct path
 

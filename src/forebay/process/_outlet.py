@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 from collections.abc import Callable
 from typing import Any
 
 from forebay._buffers import ChunkQueue
 from forebay._core.state.completion import Completion
+from forebay._system.cleanup import close_descriptors
 from forebay._system.direct_transfer import TargetOwner
 from forebay._system.syscalls import gather, has_error, send
 from forebay.errors import StreamDestroyedError
@@ -82,9 +82,7 @@ class Outlet:
 
     def close(self) -> None:
         """Close the pipe, and drop what it has not taken."""
-        fd = self.detach()
-        if fd >= 0:
-            os.close(fd)
+        close_descriptors(self.detach())
 
     def detach(self) -> int:
         """Drop what the pipe has not taken, and return the descriptor, which the caller closes; -1 if it is closed."""
@@ -107,8 +105,7 @@ class Outlet:
 
     def __del__(self) -> None:
         # The loop was closed before the stream was.
-        if self.fd >= 0:
-            os.close(self.fd)
+        close_descriptors(self.fd)
 
     # ---- a program that stops reading
 

@@ -8,6 +8,7 @@ import threading
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+from forebay._system.cleanup import close_descriptors
 from forebay._system.direct_transfer import Hold
 from forebay._system.open_file import OpenFile, named
 from forebay._system.pipes import PIPE_BYTES
@@ -93,13 +94,11 @@ class PipeToFile:
             if self._pouring:
                 self._left_fd = fd
                 return
-        if fd >= 0:
-            os.close(fd)
+        close_descriptors(fd)
 
     def __del__(self) -> None:
         # The loop was closed, and its worker never began.
-        if self._left_fd >= 0:
-            os.close(self._left_fd)
+        close_descriptors(self._left_fd)
 
     def _work(self, pipe: int, file: OpenFile, at: int | None) -> _Poured:
         """Do the work of a worker. The loop may be closed at its end, so it closes the pipe itself if that was left."""
@@ -109,8 +108,7 @@ class PipeToFile:
             with self._lock:
                 self._pouring = False
                 fd, self._left_fd = self._left_fd, -1
-            if fd >= 0:
-                os.close(fd)
+            close_descriptors(fd)
 
     def _pour(self, pipe: int, file: OpenFile, at: int | None) -> _Poured:
         """Move what the pipe has to the file's offset ``at``, or to its position."""

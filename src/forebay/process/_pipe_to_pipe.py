@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from typing import Any
 
+from forebay._system.cleanup import close_descriptors
 from forebay._system.pipes import PIPE_BYTES
 from forebay._system.syscalls import splice
 from forebay.process._feeding import Feeding
@@ -86,8 +86,7 @@ class PipeToPipe:
 
     def leave(self, fd: int) -> None:
         """Close the descriptor, and return the pipe of the other program."""
-        if fd >= 0:
-            os.close(fd)
+        close_descriptors(fd)
         self._finish()
 
     def _finish(self) -> None:

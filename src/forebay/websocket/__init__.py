@@ -7,6 +7,7 @@ Each message has at most ``max_size`` bytes. See docs/live.md.
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
@@ -155,6 +156,9 @@ async def serve(
         ping_timeout=ping_timeout,
         **options,
     )
+    if not server.sockets:
+        # asyncio passes over an address for which the system gives no socket.
+        raise OSError(errno.EADDRNOTAVAIL, f"the system gives no socket to listen on {host}, port {port}")
     return WebSocketServer(server)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from asyncio import CancelledError, Future, current_task, get_running_loop
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
 from contextvars import copy_context
 from functools import partial
 from types import CoroutineType
@@ -125,10 +124,12 @@ class HookRunner:
         if not self._is_running():
             if not (self._begun and (self._busy or not self._jobs)):
                 # The task has not taken over this hook yet: only its first step has run. The hook has to get the cancellation.
-                with suppress(MemoryError):
+                try:
                     get_running_loop().call_soon(self._task.cancel)
-                    return
-            self._task.cancel()
+                except MemoryError:
+                    self._task.cancel()
+            else:
+                self._task.cancel()
         elif self._idle is not None and not self._idle.done():
             self._idle.set_result(None)
 
@@ -236,8 +237,11 @@ class _Resumed:
 
 
 async def _rest(awaitable: Any) -> None:
-    with suppress(Exception):
+    try:
         await awaitable
+    except Exception:
+        # The call was cancelled before.
+        return
 
 
 def _go_on(started: Any, yielded: Any) -> Any:
@@ -270,7 +274,7 @@ _COMPILED_COROUTINE = _type_of(_rest(None))
 
 async def pump_outputs(outputs: AsyncGenerator[Any], stream: Any) -> None:
     """Push the output of an async generator hook, and wait for room between the chunks."""
-    async with aclosing(outputs):
+    try:
         async for value in outputs:
             if stream.destroyed:
                 raise CancelledError
@@ -278,6 +282,8 @@ async def pump_outputs(outputs: AsyncGenerator[Any], stream: Any) -> None:
                 room = get_running_loop().create_future()
                 stream._t_wait_for_room(partial(_settle, room))
                 await room
+    finally:
+        await outputs.aclose()
 
 
 def _settle(room: Future[None]) -> None:

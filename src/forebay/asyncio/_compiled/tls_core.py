@@ -287,7 +287,8 @@ class TlsCore(SocketCalls):
         records = self._records
         pieces: list[bytes] = []
         at = 0
-        with memoryview(data) as view:
+        view = memoryview(data)
+        try:
             while at < size:
                 end = min(at + _PART_BYTES, size)
                 try:
@@ -301,6 +302,8 @@ class TlsCore(SocketCalls):
                     if len(pieces) == _PIECES:
                         self._pass_on(pieces)
                         pieces = []
+        finally:
+            view.release()
         self._pass_on(pieces)
         return 0
 

@@ -104,6 +104,9 @@ class Welcome:
         request.on("continue", self._go_on)
         request.on("response", self._unwanted)
         request.on("close", self._unwanted)
+        if isinstance(self._body, Readable):
+            # The pipeline that sends the body hears of its errors later.
+            self._body.on("error", request.destroy)
         request.flush_headers()
 
     def _connected(self, _: object) -> None:
@@ -127,3 +130,5 @@ class Welcome:
         self._request.off("continue", self._go_on)
         self._request.off("response", self._unwanted)
         self._request.off("close", self._unwanted)
+        if isinstance(self._body, Readable):
+            self._body.off("error", self._request.destroy)

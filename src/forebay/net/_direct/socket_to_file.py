@@ -6,6 +6,7 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING
 
+from forebay._system.cleanup import close_descriptors
 from forebay._system.direct_transfer import Hold
 from forebay._system.open_file import OpenFile, named
 from forebay._system.syscalls import splice
@@ -109,10 +110,7 @@ class SocketToFile:
     def _close_pipe(self) -> None:
         ends, self._ends = self._ends, None
         if ends is not None:
-            try:
-                os.close(ends[0])
-            finally:
-                os.close(ends[1])
+            close_descriptors(*ends)
 
 
 def _pour(pipe: int, file: OpenFile, at: int | None, size: int) -> Written:

@@ -7,20 +7,19 @@ destination's socket. Chunks that the program writes meanwhile are queued and se
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import os
 from typing import TYPE_CHECKING, Any
 
+from forebay._system.cleanup import close_descriptors
+from forebay._system.pipes import enlarge
 from forebay._system.syscalls import splice
 
 if TYPE_CHECKING:
     from forebay._core.state.stream import Stream
     from forebay.net._channel import Channel
 
-#: The capacity of a pipe. An unprivileged user may have 64 MiB in all; beyond that a pipe keeps its default capacity.
-PIPE_BYTES = 1024 * 1024
 # A piece of fewer bytes counts as small.
 _SMALL_BYTES = 16384
 # After 64 small pieces in a row the bytes go through the stream again: for small pieces this costs no more, and the kernel
@@ -33,8 +32,7 @@ CANNOT = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM)
 def open_pipe() -> tuple[int, int, int]:
     """Return a pipe for the path: its two ends and its size in bytes. Raises OSError."""
     ends = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    with contextlib.suppress(OSError):
-        fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    enlarge(ends[1])
     return ends[0], ends[1], fcntl.fcntl(ends[1], fcntl.F_GETPIPE_SZ)
 
 
@@ -196,7 +194,4 @@ class SocketToSocket:
                 self._out.source_route = None
             read_end, write_end = self._read_end, self._write_end
             self._read_end = self._write_end = -1
-            try:
-                os.close(read_end)
-            finally:
-                os.close(write_end)
+            close_descriptors(read_end, write_end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
+import os
 from collections.abc import AsyncIterable, Callable, Iterator
 from functools import partial
 from typing import Any
@@ -124,6 +125,9 @@ def file_blocks(file: Any, block: int, close: bool) -> Iterator[Any]:
             read = file.read
         while True:
             data = read(block)
+            if data == b"" and not _blocks(file):
+                # read1() returns this at the end and when there is no data yet. read() returns None in the second case.
+                data = file.read(1)
             if data is None:
                 raise BlockingIOError(f"{file!r:.80} is not blocking and has no data; use a blocking file")
             if not data:
@@ -132,6 +136,14 @@ def file_blocks(file: Any, block: int, close: bool) -> Iterator[Any]:
     finally:
         if close:
             file.close()
+
+
+def _blocks(file: Any) -> bool:
+    """Return whether a read waits for data, as it does unless the file's descriptor says otherwise."""
+    try:
+        return os.get_blocking(file.fileno())
+    except (AttributeError, TypeError, OSError, ValueError):
+        return True
 
 
 def _write_all(file: Any, close: bool, chunks: Iterator[Any]) -> None:

@@ -27,12 +27,17 @@ else:
         else:
             public = importlib.import_module("forebay._public")
             globals().update({each: getattr(public, each) for each in public.__all__})
-            # It may also be a module that was loaded with them.
-            if name not in globals():
-                raise AttributeError(f"module 'forebay' has no attribute {name!r}")
-            value = globals()[name]
+            value = globals()[name] if name in globals() else _module(name)
         globals()[name] = value
         return value
+
+    def _module(name: str) -> object:
+        try:
+            return importlib.import_module(f"forebay.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"forebay.{name}":
+                raise
+        raise AttributeError(f"module 'forebay' has no attribute {name!r}")
 
     def __dir__() -> list[str]:
         """Return the names of the module, with those that are loaded later."""

@@ -78,3 +78,17 @@ def test_a_connection_can_be_closed_when_a_query_was_left(run, driver, leave):
                 await asyncio.sleep(0)
 
     run(main)
+
+
+@pytest.mark.parametrize("make", [lambda url: sql.query(url, "select 1"), lambda url: sql.insert(url, "t")])
+@pytest.mark.parametrize("scheme", ["sqlite", "duckdb"])
+def test_a_missing_file_is_not_made(run, tmp_path, scheme, make):
+    pytest.importorskip("duckdb")
+
+    async def main():
+        stream = make(f"{scheme}:{tmp_path / 'missing.db'}")
+        with pytest.raises(FileNotFoundError, match=r"missing\.db"):
+            await (stream.to_list() if hasattr(stream, "to_list") else pipeline([(1,)], stream))
+
+    run(main)
+    assert not list(tmp_path.iterdir())

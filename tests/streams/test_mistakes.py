@@ -14,6 +14,7 @@ from forebay import (
     Completion,
     Duplex,
     InvalidArgTypeError,
+    InvalidReturnValueError,
     PassThrough,
     Readable,
     Transform,
@@ -71,20 +72,20 @@ def test_unknown_options_raise(case):
 PATH = pathlib.Path("big.bin")
 
 NO_STAGES = {
-    "class": (lambda: pipeline([b"a"], Transform, sink()), r"stage 1 .*a class.*make one with Transform\("),
-    "class-first": (lambda: pipeline(Readable, sink()), r"stage 0 .*a class.*Readable\("),
-    "text-for-a-path": (lambda: pipeline("big.bin", sink()), r"stage 0 .*create_read_stream\('big.bin'\)"),
-    "path": (lambda: pipeline(PATH, sink()), r"stage 0 .*create_read_stream\('big.bin'\)"),
-    "path-last": (lambda: pipeline([b"a"], PATH), r"stage 1 .*create_write_stream\('big.bin'\)"),
-    "text-last": (lambda: pipeline([b"a"], "big.bin"), r"stage 1 .*create_write_stream\('big.bin'\)"),
-    "open-file": (lambda: pipeline([b"a"], open_file(), sink()), "stage 1 is the file .* first or the last"),
-    "generator": (lambda: pipeline([b"a"], numbers(), sink()), "stage 1 .*generator.*without calling it"),
-    "coroutine": (lambda: pipeline([b"a"], consume()), "stage 1 .*coroutine.*without calling it"),
+    "class": (lambda: pipeline([b"a"], Transform, sink()), r"stage 2 .*a class.*make one with Transform\("),
+    "class-first": (lambda: pipeline(Readable, sink()), r"stage 1 .*a class.*Readable\("),
+    "text-for-a-path": (lambda: pipeline("big.bin", sink()), r"stage 1 .*create_read_stream\('big.bin'\)"),
+    "path": (lambda: pipeline(PATH, sink()), r"stage 1 .*create_read_stream\('big.bin'\)"),
+    "path-last": (lambda: pipeline([b"a"], PATH), r"stage 2 .*create_write_stream\('big.bin'\)"),
+    "text-last": (lambda: pipeline([b"a"], "big.bin"), r"stage 2 .*create_write_stream\('big.bin'\)"),
+    "open-file": (lambda: pipeline([b"a"], open_file(), sink()), "stage 2 is the file .* first or the last"),
+    "generator": (lambda: pipeline([b"a"], numbers(), sink()), "stage 2 .*generator.*without calling it"),
+    "coroutine": (lambda: pipeline([b"a"], consume()), "stage 2 .*coroutine.*without calling it"),
     "pipe-path": (lambda: Readable().pipe(PATH), r"pipe\(\).*create_write_stream\('big.bin'\)"),
     "pipe-open-file": (lambda: Readable().pipe(open_file()), r"pipe\(\).*create_write_stream\(fd="),
     "pipe-class": (lambda: Readable().pipe(PassThrough), r"pipe\(\).*PassThrough\(...\)"),
     "compose-class": (lambda: compose(Transform, sink()), r"a class.*Transform\("),
-    "compose-middle": (lambda: compose(PassThrough(), Transform, PassThrough()), r"stage 1.*a class"),
+    "compose-middle": (lambda: compose(PassThrough(), Transform, PassThrough()), r"stage 2.*a class"),
     "compose-path": (lambda: compose(PATH, PassThrough()), "create_read_stream"),
     "compose-text": (lambda: compose("big.bin", PassThrough()), "create_read_stream"),
     "share-path": (lambda: share(PATH), "create_read_stream"),
@@ -116,6 +117,26 @@ async def test_wrong_stage_raises(case):
     make, message = NO_STAGES[case]
     with pytest.raises(InvalidArgTypeError, match=message):
         make()
+
+
+async def upper(chunk):
+    return chunk.upper()
+
+
+@looped
+@pytest.mark.parametrize("stage", [lambda chunk: chunk.upper(), lambda chunk: b"" + chunk, upper])
+async def test_a_function_that_takes_its_source_for_a_chunk_gets_a_hint(stage):
+    with pytest.raises((AttributeError, TypeError, InvalidReturnValueError)) as caught:
+        pipeline([b"a"], stage, sink())
+    assert "for each chunk, use Transform(transform=" in "".join([str(caught.value), *caught.value.__notes__])
+
+
+@looped
+async def test_a_chain_names_its_stream_for_what_only_a_stream_has():
+    chain = Readable.from_([b"a"]) | PassThrough()
+    with pytest.raises(AttributeError, match=r"\.stream\.to_list"):
+        chain.to_list()
+    assert not hasattr(chain, "nonsense")
 
 
 @looped

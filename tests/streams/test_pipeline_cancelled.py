@@ -187,17 +187,17 @@ async def test_too_few_stages(stages):
 @looped
 async def test_wrong_stage_raises_before_any_stage_starts():
     for wrong, message in (
-        (lambda: [5, sink()], "stage 0 must be a Readable, an iterable or a function, got 5"),
-        (lambda: [None, sink()], "stage 0 .* None"),
-        (lambda: [[1], 5, sink()], "stage 1 must be a stream or a function, got 5"),
-        (lambda: [[1], PassThrough(), None], "stage 2 .* None"),
-        (lambda: [[1], [2]], "stage 1"),
-        (lambda: [[1], readable([])], "stage 1 cannot be written"),
-        (lambda: [readable([]), readable([]), sink()], "stage 1 cannot be written"),
-        (lambda: [sink(), sink()], "stage 0 cannot be read"),
-        (lambda: [readable([]), sink(), sink()], "stage 1 cannot be read"),
-        (lambda: [[1], Duplex(readable=False, write=print), sink()], "stage 1 cannot be read"),
-        (lambda: [[1], Duplex(writable=False, read=print)], "stage 1 cannot be written"),
+        (lambda: [5, sink()], "stage 1 must be a Readable, an iterable or a function, got 5"),
+        (lambda: [None, sink()], "stage 1 .* None"),
+        (lambda: [[1], 5, sink()], "stage 2 must be a stream or a function, got 5"),
+        (lambda: [[1], PassThrough(), None], "stage 3 .* None"),
+        (lambda: [[1], [2]], "stage 2"),
+        (lambda: [[1], readable([])], "stage 2 cannot be written"),
+        (lambda: [readable([]), readable([]), sink()], "stage 2 cannot be written"),
+        (lambda: [sink(), sink()], "stage 1 cannot be read"),
+        (lambda: [readable([]), sink(), sink()], "stage 2 cannot be read"),
+        (lambda: [[1], Duplex(readable=False, write=print), sink()], "stage 2 cannot be read"),
+        (lambda: [[1], Duplex(writable=False, read=print)], "stage 2 cannot be written"),
     ):
         stages = wrong()
         with pytest.raises(InvalidArgTypeError, match=message):
@@ -230,7 +230,7 @@ async def coroutine_of_a_list(*args):
 async def test_function_with_a_wrong_result(place, function, wanted):
     stages = [endless(), PassThrough(object_mode=True), add_one, PassThrough(object_mode=True), sink()]
     stages[place] = function
-    with pytest.raises(InvalidReturnValueError, match=f"stage {place} must return {wanted}"):
+    with pytest.raises(InvalidReturnValueError, match=f"stage {place + 1} must return {wanted}"):
         pipeline(*stages)
     await quiet()
     # Raised, and once: the streams are given up without a report.

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from forebay import Duplex, Readable, Transform, Writable, compose, finished, pipeline
+from forebay import Completion, Duplex, Readable, Transform, Writable, compose, finished, pipeline
 from support.loops import LOOPS, Run
 
 CHUNKS = [b"%03d" % number for number in range(12)]
@@ -219,3 +219,47 @@ def test_the_nth_call_raises(program, error, loop):
             return
         check(failing, raised, run.errors)
     pytest.fail("the program makes more calls than expected")
+
+
+def refuse(*args):
+    raise ValueError("the hook failed")
+
+
+async def refuse_later(*args):
+    await asyncio.sleep(0)
+    raise ValueError("the hook failed")
+
+
+def refuse_by_completion(error):
+    done = Completion()
+    asyncio.get_running_loop().call_soon(done.reject, ValueError("the hook failed"))
+    return done
+
+
+def disk_full(*args):
+    raise OSError("disk full")
+
+
+@pytest.mark.parametrize("destroy", [refuse, refuse_later, refuse_by_completion])
+@pytest.mark.parametrize("failing", ["construct", "write", "final"])
+def test_an_error_of_destroy_has_the_first_error_as_its_context(run, failing, destroy):
+    async def main():
+        sink = Writable(**({"write": lambda chunk: None} | {failing: disk_full}), destroy=destroy)
+        with pytest.raises(ValueError, match="the hook failed") as caught:
+            await pipeline([b"a"], sink)
+        assert isinstance(caught.value.__context__, OSError)
+        assert sink.errored is caught.value.__context__
+
+    run(main)
+
+
+def test_an_error_that_destroy_raises_again_is_not_its_own_context(run):
+    async def main():
+        def again(error):
+            raise error
+
+        with pytest.raises(OSError, match="disk full") as caught:
+            await pipeline([b"a"], Writable(write=disk_full, destroy=again))
+        assert caught.value.__context__ is None
+
+    run(main)

@@ -57,7 +57,7 @@ class StreamReaderProtocol(
         self._set_up(stream_reader, client_connected_cb, loop, area_of(loop), plain, pauses_late)
 
     def __del__(self) -> None:
-        # As in asyncio: the error of a connection that nobody waits for is not reported.
+        # As in asyncio, an error of the connection needs no report.
         closed = getattr(self, "_closed", None)
         if closed is not None and closed.done() and not closed.cancelled():
             closed.exception()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import re
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -18,6 +19,8 @@ __all__ = ["HappyEyeballs"]
 
 # Seconds between two attempts at a Unix socket whose listener's queue is full.
 _FULL_QUEUE_SECONDS = 0.02
+# What is rather a host and a port than the path of a Unix socket.
+_HOST_AND_PORT = re.compile(r"[^/]*:\d+")
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR)
 
 
@@ -148,6 +151,10 @@ class HappyEyeballs:
         error = first
         if isinstance(first, OSError):
             error = OSError(first.errno, f"{first.strerror or first}: {self._place}")
+            if isinstance(self._place.path, str) and _HOST_AND_PORT.fullmatch(self._place.path):
+                error.add_note(
+                    "this was taken for the path of a Unix socket; give host and port by themselves"
+                )
         if len(self._errors) > 1:
             for each in self._errors[1:]:
                 error.add_note(f"another address: {each}")

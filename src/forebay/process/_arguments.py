@@ -41,6 +41,9 @@ def check_plan(
     command: tuple[Any, ...], cwd: Any, env: Any, check: Any, ok_statuses: Any, grace: Any
 ) -> Plan:
     """Return the checked plan. Raises InvalidArgTypeError, InvalidArgValueError and OutOfRangeError."""
+    if command and isinstance(command[0], (list, tuple)):
+        words = ", ".join(map(repr, command[0]))
+        raise InvalidArgTypeError(f"give each argument by itself ({words}), got {command[0]!r}")
     for index, word in enumerate(command):
         what = f"argument {index}" if index else "the program"
         if not isinstance(word, (str, bytes, os.PathLike)):

@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from forebay._system.pinned_thread import PinnedThread
 from forebay._system.worker_pool import SerialExecutor, settle
 from forebay.sql._session import (
+    COPY_IN,
+    COPY_OUT,
     BlockSink,
     BlockSource,
     CopyOptions,
@@ -181,13 +183,13 @@ class BlockingSession(ABC):
 
     def copy_out(self, source: str, args: Sequence[Any], options: CopyOptions) -> BlockingBlockSource:
         """See `Session.copy_out`."""
-        raise unsupported(self, "copy_out()")
+        raise unsupported(self, "copy_out()", COPY_OUT)
 
     def copy_in(
         self, table: Table, columns: tuple[str, ...] | None, options: CopyOptions
     ) -> BlockingBlockSink:
         """See `Session.copy_in`."""
-        raise unsupported(self, "copy_in()")
+        raise unsupported(self, "copy_in()", COPY_IN)
 
     def opened(self) -> None:
         """See `Session.opened`."""

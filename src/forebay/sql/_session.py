@@ -15,6 +15,8 @@ from forebay.errors import InvalidArgValueError
 from forebay.sql._table_names import Table
 
 __all__ = [
+    "COPY_IN",
+    "COPY_OUT",
     "BlockSink",
     "BlockSource",
     "CopyOptions",
@@ -25,6 +27,11 @@ __all__ = [
     "Session",
     "unsupported",
 ]
+
+
+# What does the same with any driver.
+COPY_OUT = "; use query() and forebay.formats.csv.stringify()"
+COPY_IN = "; use forebay.formats.csv.parse() and insert()"
 
 
 @dataclass(frozen=True)
@@ -213,11 +220,11 @@ class Session(ABC):
 
     async def copy_out(self, source: str, args: Sequence[Any], options: CopyOptions) -> BlockSource:
         """Start to read a table or a query as bytes."""
-        raise unsupported(self, "copy_out()")
+        raise unsupported(self, "copy_out()", COPY_OUT)
 
     async def copy_in(self, table: Table, columns: tuple[str, ...] | None, options: CopyOptions) -> BlockSink:
         """Start to write bytes into a table."""
-        raise unsupported(self, "copy_in()")
+        raise unsupported(self, "copy_in()", COPY_IN)
 
     # ---- the beginning and the end
 
@@ -264,7 +271,7 @@ def begin_statement(isolation: str | None, readonly: bool) -> str:
     return " ".join(words)
 
 
-def unsupported(session: object, what: str) -> InvalidArgValueError:
-    """The error of a driver that has no such operation."""
+def unsupported(session: object, what: str, instead: str = "") -> InvalidArgValueError:
+    """The error of a driver that has no such operation, with what does the same."""
     driver = getattr(session, "driver", type(session).__name__)
-    return InvalidArgValueError(f"{what} is not available for {driver}")
+    return InvalidArgValueError(f"{what} is not available for {driver}{instead}")

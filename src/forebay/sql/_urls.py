@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from forebay.errors import InvalidArgValueError
 
-__all__ = ["SECRETS", "database_path", "scheme_of", "without_password"]
+__all__ = ["SECRETS", "check_exists", "database_path", "scheme_of", "without_password"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 #: Parameters of a URL whose values are secrets.
@@ -47,6 +47,16 @@ def database_path(url: str | os.PathLike[str]) -> str:
             f"{text!r} names a host; write {match[1]}:PATH, {match[1]}:///RELATIVE or {match[1]}:////ABSOLUTE"
         )
     return unquote(path)
+
+
+def check_exists(path: str) -> None:
+    """Reject a path without a database: a driver would make an empty one, and then miss the table.
+
+    Raises:
+        OSError: There is no such file.
+    """
+    if path not in ("", ":memory:"):
+        os.stat(path)
 
 
 def without_password(url: str | os.PathLike[str]) -> str:

@@ -48,6 +48,15 @@ def aggregate(inner: BaseException | None, outer: BaseException | None) -> BaseE
     return BaseExceptionGroup(str(outer), [outer, inner])
 
 
+def chain(later: BaseException, earlier: BaseException) -> None:
+    """Make ``earlier`` the context of ``later``, as Python does for an exception that is raised while one is handled."""
+    each: BaseException | None = earlier
+    while each is not None and each is not later:
+        each = each.__context__
+    if each is None and later.__context__ is None:
+        later.__context__ = earlier
+
+
 class Lifecycle(HookOwner):
     _s_readable: bool
     _s_writable: bool
@@ -291,6 +300,8 @@ class Lifecycle(HookOwner):
             return
         if self._s_errored is None:
             self._s_errored = error
+        elif error is not None and error is not self._s_errored:
+            chain(error, self._s_errored)
         self._s_closed = True
         self._s_tick(k.TICK_CLOSE, error)
 

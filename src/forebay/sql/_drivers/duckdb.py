@@ -19,7 +19,7 @@ from forebay.sql._blocking import (
 from forebay.sql._session import InsertPlan, Session, unsupported
 from forebay.sql._source import GivenSource, OpenedSource, Source
 from forebay.sql._table_names import Table, quoted
-from forebay.sql._urls import database_path
+from forebay.sql._urls import check_exists, database_path
 from forebay.sql._whole_transactions import WholeTransactionSession
 
 __all__ = ["DuckdbSession", "adapt", "open_url"]
@@ -41,12 +41,16 @@ def adapt(connection: Any) -> Source | None:
 
 
 def open_url(url: str | os.PathLike[str]) -> Source:
-    """Return a source that opens a file. Without a path the database is in memory."""
+    """Return a source that opens a file, which has to exist. Without a path the database is in memory."""
     path = database_path(url) or ":memory:"
     driver = library("duckdb", "'duckdb>=2' pyarrow")
 
+    def connect() -> DuckdbSession:
+        check_exists(path)
+        return DuckdbSession(driver.connect(path))
+
     async def opened() -> Session:
-        return await open_in_thread(lambda: DuckdbSession(driver.connect(path)))
+        return await open_in_thread(connect)
 
     return OpenedSource(opened)
 

@@ -19,7 +19,7 @@ from forebay.sql._blocking import (
 from forebay.sql._session import InsertPlan, Session
 from forebay.sql._source import GivenSource, OpenedSource, Source
 from forebay.sql._table_names import Table, quoted
-from forebay.sql._urls import database_path
+from forebay.sql._urls import check_exists, database_path
 
 __all__ = ["SqliteSession", "adapt", "open_url", "row_statement"]
 
@@ -35,10 +35,11 @@ def adapt(connection: Any) -> Source | None:
 
 
 def open_url(url: str | os.PathLike[str]) -> Source:
-    """Return a source that opens a file."""
+    """Return a source that opens a file. The file has to exist."""
     path = database_path(url)
 
     def connect() -> SqliteSession:
+        check_exists(path)
         # Transactions are begun by the stream alone.
         return SqliteSession(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None))
 

@@ -62,6 +62,14 @@ class Chain(Generic[Out_co, Result_co]):
             return join(self._stream, stage)
         return _extend(self.stages, stage)
 
+    if not TYPE_CHECKING:  # a type checker would accept every name
+
+        def __getattr__(self, name: str) -> Any:
+            text = f"a Chain has no attribute {name!r}"
+            if not name.startswith("_") and hasattr(Duplex, name):
+                text += f"; the chain as one stream has it: (a | b).stream.{name}"
+            raise AttributeError(text, name=name, obj=self)
+
     def __aiter__(self) -> AsyncIterator[Out_co]:
         return aiter(self.stream)
 

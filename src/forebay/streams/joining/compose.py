@@ -114,9 +114,9 @@ def compose(*stages: Any) -> Duplex[Any, Any]:
         if not isinstance(stage, (Readable, Writable)):
             continue
         if index < len(members) - 1 and not _can_read(stage):
-            raise InvalidArgValueError(f"stage {index} must be readable, got {stage!r}")
+            raise InvalidArgValueError(f"stage {index + 1} must be readable, got {stage!r}")
         if index > 0 and not _can_write(stage):
-            raise InvalidArgValueError(f"stage {index} must be writable, got {stage!r}")
+            raise InvalidArgValueError(f"stage {index + 1} must be writable, got {stage!r}")
     return _Composed(members)
 
 

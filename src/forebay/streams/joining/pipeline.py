@@ -39,6 +39,7 @@ from forebay.streams.joining.async_iterable import (
 from forebay.streams.joining.destroyer import Destroyer
 from forebay.streams.joining.stage_checks import (
     FunctionResult,
+    call_stage,
     can_read,
     check_stages,
     placed,
@@ -147,13 +148,12 @@ class Pipeline(ClosingOperation[Result_co], Flow):
     def _connect(self, current: Any, index: int) -> Any:
         """Join a stage to the stages before it. Return what the next stage reads."""
         stage = self.stages[index]
-        is_last = index == len(self.stages) - 1
         if isinstance(stage, (Readable, Writable)):
             if index > 0:
                 self._join(current, stage, index)
             self._feeds = []
             return stage
-        return self._first(stage) if index == 0 else self._call(stage, current, index, is_last)
+        return self._first(stage) if index == 0 else self._call(stage, current, index)
 
     def _first(self, stage: Any) -> Any:
         # A Future is iterable too, for the sake of ``await``.
@@ -166,13 +166,13 @@ class Pipeline(ClosingOperation[Result_co], Flow):
             raise wrong_return(0, "an iterable or async iterable", made)
         return made
 
-    def _call(self, stage: Callable[..., Any], current: Any, index: int, is_last: bool) -> Any:
+    def _call(self, stage: Callable[..., Any], current: Any, index: int) -> Any:
         source = async_iterable(current)
         self._feeds.append(source)
         if isinstance(source, Readable):
             self._read_by_functions.append(source)
-        made = stage(source)
-        if not is_last:
+        made = call_stage(stage, source)
+        if index < len(self.stages) - 1:
             if not isinstance(made, AsyncIterable):
                 raise wrong_return(index, "an async iterable", made)
             return made

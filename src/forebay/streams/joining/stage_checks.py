@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable
 from contextlib import suppress
 from types import CoroutineType
 from typing import Any
@@ -19,6 +19,10 @@ from forebay.streams.transform import PassThrough
 from forebay.streams.writable import Writable
 
 _NOTE = "in stage "
+_WHOLE_SOURCE = (
+    "a function as a stage gets its whole source, an async iterable; "
+    "to call it for each chunk, use Transform(transform=the_function)"
+)
 
 
 def placed(error: Any, stages: tuple[Any, ...], index: int) -> Any:
@@ -40,7 +44,7 @@ def check_stages(stages: tuple[Any, ...]) -> None:
             if isinstance(stage, str) and index == 0 and _takes_bytes(stages[1]):
                 # Text is data only if the next stage accepts text.
                 raise InvalidArgTypeError(
-                    f"stage 0 is the str {stage!r:.80}, and stage 1 takes bytes{hint(stage)}; to send the text itself, "
+                    f"stage 1 is the str {stage!r:.80}, and stage 2 takes bytes{hint(stage)}; to send the text itself, "
                     f"encode it, or give the sink a default_encoding"
                 )
             if is_file(stage):
@@ -51,26 +55,26 @@ def check_stages(stages: tuple[Any, ...]) -> None:
                 continue
             wanted = "a Readable, an iterable or a function" if index == 0 else "a stream or a function"
             raise InvalidArgTypeError(
-                f"stage {index} must be {wanted}, got {stage!r}{hint(stage, reads=not is_last)}"
+                f"stage {index + 1} must be {wanted}, got {stage!r}{hint(stage, reads=not is_last)}"
             )
         if index > 0 and not (isinstance(stage, Writable) and not stage._s_is_disabled(False)):
             raise InvalidArgTypeError(
-                f"stage {index} cannot be written, and only the first may be a pure Readable: {stage!r}"
+                f"stage {index + 1} cannot be written, and only the first may be a pure Readable: {stage!r}"
             )
         if index < len(stages) - 1 and not (isinstance(stage, Readable) and not stage._s_is_disabled(True)):
             raise InvalidArgTypeError(
-                f"stage {index} cannot be read, and only the last may be a pure Writable: {stage!r}"
+                f"stage {index + 1} cannot be read, and only the last may be a pure Writable: {stage!r}"
             )
 
 
 def _check_file(file: Any, index: int, is_last: bool, stages: tuple[Any, ...]) -> None:
     if index > 0 and not is_last:
         raise InvalidArgTypeError(
-            f"stage {index} is the file {file!r:.80}: a file can only be the first or the last stage"
+            f"stage {index + 1} is the file {file!r:.80}: a file can only be the first or the last stage"
         )
     if index == 0 and is_text(file) and _takes_bytes(stages[1]):
         raise InvalidArgTypeError(
-            f"stage 0 is the text file {file!r:.80}, and stage 1 takes bytes; open the file with mode 'rb'"
+            f"stage 1 is the text file {file!r:.80}, and stage 2 takes bytes; open the file with mode 'rb'"
         )
 
 
@@ -91,9 +95,21 @@ class FunctionResult(PassThrough[Any]):
 
 def wrong_return(index: int, wanted: str, made: Any) -> InvalidReturnValueError:
     """Return the error of a function that is stage ``index`` and returned something else than ``wanted``."""
+    per_chunk = ""
     if isinstance(made, CoroutineType):
         made.close()
-    return InvalidReturnValueError(f"stage {index} must return {wanted}, got {made!r}")
+        per_chunk = f"; {_WHOLE_SOURCE}" if index else ""
+    return InvalidReturnValueError(f"stage {index + 1} must return {wanted}, got {made!r}{per_chunk}")
+
+
+def call_stage(stage: Callable[[Any], Any], source: AsyncIterable[Any]) -> Any:
+    """Call a function that is a stage. If it takes its source for a chunk, its error gets a note about that."""
+    try:
+        return stage(source)
+    except (AttributeError, TypeError) as error:
+        if type(source).__name__ in str(error):
+            error.add_note(_WHOLE_SOURCE)
+        raise
 
 
 def can_read(stream: Any) -> bool:

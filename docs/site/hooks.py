@@ -12,6 +12,8 @@ KINDS = {
     "removal": "Removed",
     "doc": "Documentation",
 }
+# A line of its own. Who reads the files follows the link; the site has the content in its place.
+LINK_OUT_OF_DOCS = re.compile(r"^\[[^\]]+\]\(\.\./(?P<path>[^)]+)\)$", re.MULTILINE)
 # Pages that answer questions come first in the search. The drop-in has many names that occur elsewhere.
 BOOSTS = {
     "recipes/": 3,
@@ -27,20 +29,18 @@ def on_page_markdown(markdown, *, page, config, files):
     for start, boost in BOOSTS.items():
         if page.file.src_uri.startswith(start):
             page.meta["search"] = {"boost": boost}
-    makers = {
-        "reference/index.md": names_by_module,
-        "recipes/index.md": recipes,
-        "changelog.md": news,
-        "contributing.md": contributing,
-    }
-    if page.file.src_uri == "examples.md":
-        return re.sub(r"^# include: (.*)$", file_of, markdown, flags=re.MULTILINE)
-    maker = makers.get(page.file.src_uri)
+    markdown = LINK_OUT_OF_DOCS.sub(content_of_link, markdown)
+    maker = {"reference/index.md": names_by_module, "recipes/index.md": recipes}.get(page.file.src_uri)
     return markdown if maker is None else f"{markdown}\n\n{maker()}\n"
 
 
-def file_of(match):
-    return (ROOT / match[1]).read_text(encoding="utf-8").rstrip()
+def content_of_link(match):
+    path = match["path"]
+    if path == "CONTRIBUTING.md":
+        return contributing()
+    if path == "CHANGES":
+        return news()
+    return f"```python\n{(ROOT / path).read_text(encoding='utf-8').rstrip()}\n```"
 
 
 def names_by_module():

@@ -3,6 +3,7 @@
 import html
 import importlib.util
 import re
+import tomllib
 import urllib.parse
 from pathlib import Path
 
@@ -46,6 +47,35 @@ def test_links_of_the_top_level_lead_to_files(name):
         if not place.exists() or (anchor and anchor not in anchors_of_markdown(place)):
             dead.append(target)
     assert dead == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_of_the_pages_lead_to_files(page):
+    """For a reader of the repository; the site has tests of its own."""
+    targets = LINK.findall((DOCS / page).read_text(encoding="utf-8"))
+    paths = {target.partition("#")[0] for target in targets if not target.startswith("#")}
+    assert [path for path in sorted(paths) if not (DOCS / page).parent.joinpath(path).exists()] == []
+
+
+def test_every_page_can_be_reached_from_the_first_one():
+    found, rest = set(), {"index.md"}
+    while rest:
+        page = rest.pop()
+        found.add(page)
+        for target in LINK.findall((DOCS / page).read_text(encoding="utf-8")):
+            path = ((DOCS / page).parent / target.partition("#")[0]).resolve()
+            if path.suffix == ".md" and path.is_relative_to(DOCS):
+                rest.add(path.relative_to(DOCS).as_posix())
+        rest -= found
+    assert sorted(found) == PAGES
+
+
+def test_the_first_page_names_every_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    text = (DOCS / "index.md").read_text(encoding="utf-8")
+    table = text.partition("| extra | for |\n")[2].partition("\n\n")[0]
+    first_column = "\n".join(row.split("|")[1] for row in table.splitlines())
+    assert sorted(re.findall(r"`([\w-]+)`", first_column)) == sorted(project["optional-dependencies"])
 
 
 def read_site(site):

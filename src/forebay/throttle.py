@@ -52,9 +52,11 @@ def throttle(
     """Make a Transform that passes its input on at a limited rate.
 
     At no time have more bytes passed than the rate allows since the first byte came. Idle time gives no credit beyond
-    0.05 s. A chunk that takes longer than 0.05 s is split. With ``items_per_second`` the stream is in object mode: the first
-    object passes at once, and each further object at least ``1 / items_per_second`` seconds after the previous one. The
-    writer waits as for any stream: `write` returns False, and 'drain' follows.
+    0.05 s. A chunk that takes longer than 0.05 s is split; the pieces are `memoryview` objects.
+
+    With ``items_per_second`` the stream is in object mode: the first object passes at once, and each further object at least
+    ``1 / items_per_second`` seconds after the previous one. The writer waits as for any stream: `write` returns False, and
+    'drain' follows.
 
     Args:
         bytes_per_second: The rate in bytes per second.

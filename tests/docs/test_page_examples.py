@@ -48,15 +48,18 @@ MODULES = [
     "forebay.testing",
     "forebay.threads",
 ]
+# Names that the text of a page describes.
+DESCRIBED = {
+    "docs/arrow.md": {"pool"},
+    "docs/testing.md": {"MyDecoder", "MySink", "MySource"},
+    "docs/threads.md": {"s3"},
+}
 STARTS_A_LOOP = re.compile(r"^(?:forebay|asyncio|uvloop)\.run\(|^http\.serve\(", re.MULTILINE)
 
 
 def blocks_of_page(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     for match in BLOCK.finditer(text):
-        if match["code"].startswith("# include: "):
-            # A file of examples/, which has its own test.
-            continue
         line = text.count("\n", 0, match.start()) + 1
         yield match["title"], match["code"], match["output"], f"{page}:{line}"
 
@@ -79,8 +82,9 @@ def replaced(request):
     names = {"8000": str(free_port())}
 
     def replace(code):
-        if "postgresql://localhost/shop" in code:
-            names["postgresql://localhost/shop"] = request.getfixturevalue("postgres")
+        for database in ("postgresql://localhost/shop", "postgresql://localhost/archive"):
+            if database in code:
+                names[database] = request.getfixturevalue("postgres")
         if "cert.pem" in code and not os.path.exists("cert.pem"):
             for made, name in zip(
                 request.getfixturevalue("certificate"), ("cert.pem", "key.pem"), strict=True
@@ -167,6 +171,43 @@ def test_examples_of_a_docstring_run(name, page):
     blocks = list(blocks_of_docstring(doc))
     assert blocks
     asyncio.run(page.run(prelude_of(name), blocks))
+
+
+def names_in(code):
+    """The names that the code makes, and those that it uses."""
+    made, used = set(), set()
+    for node in ast.walk(ast.parse(code)):
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                used.add(name)
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.ExceptHandler(name=str(name)):
+                made.add(name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                made.add(name)
+            case ast.alias(name=name, asname=new):
+                made.add(new or name.partition(".")[0])
+    return made, used
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_reader_can_find_every_name_of_an_example(name):
+    """A name that only the prelude makes is a riddle."""
+    known = {*dir(builtins), "__name__", *DESCRIBED.get(name, ())}
+    unknown = {}
+    for title, code, _, place in blocks_of_page(name):
+        made, used = names_in(code)
+        alone = title or STARTS_A_LOOP.search(code)
+        if missing := used - made - (set(dir(builtins)) | {"__name__"} if alone else known):
+            unknown[place] = missing
+        if not title:
+            known |= made
+    assert unknown == {}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_examples_join_streams_by_what_hands_errors_on(name):
+    """A reader behind ``source.pipe(stage)`` waits without end if the source fails."""
+    assert [place for _, code, _, place in blocks_of_page(name) if ".pipe(" in code] == []
 
 
 def docstring_of(name):

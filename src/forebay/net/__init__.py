@@ -3,7 +3,7 @@
 ::
 
     async def echo(socket):
-        socket.pipe(socket)
+        await pipeline(socket, socket)
 
     server = await net.create_server(echo).listen(8000, "127.0.0.1")
     socket = await net.connect(8000, "127.0.0.1")

@@ -66,7 +66,8 @@ class Socket(Duplex[BytesIn_contra, BytesOut_co], DirectTarget, Generic[BytesIn_
 
     Args:
         sock: A connected `socket.socket`. The Socket takes it over and closes it.
-        allow_half_open: Whether the writable side stays open when the peer has ended its side.
+        allow_half_open: Whether the writable side stays open when the peer has ended its side. Needed if something is still to be
+            sent then, as in a handler that reads everything before it answers.
         high_water_mark, readable_high_water_mark, writable_high_water_mark: Bytes, as for `Duplex`. None is 64 KiB.
         encoding, default_encoding, signal: As for `Duplex`.
         no_delay: Whether small pieces are sent at once (``TCP_NODELAY``).

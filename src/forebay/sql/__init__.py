@@ -4,7 +4,7 @@
 
     async with asyncpg.create_pool(url) as pool:
         await pipeline(sql.copy_out(pool, "select * from orders"), fs.create_write_stream("orders.csv", atomic=True))
-        await pipeline(sql.query(pool, "select id, name from users"), change, sql.insert(pool, "people"))
+        await pipeline(sql.query(pool, "select id, name from users"), sql.insert(pool, "people"))
 
 A driver is imported only when a connection of it is passed. A connection is one of:
 
@@ -234,7 +234,8 @@ def copy_out(
 ) -> CopyOut:
     """Make a Readable of the bytes of a table or a query, which the server writes: PostgreSQL's ``COPY ... TO``.
 
-    This is the cheapest way from a database to a file: no row becomes a Python object.
+    This is the cheapest way from a database to a file: no row becomes a Python object. It works with asyncpg, psycopg 3, and
+    SQLAlchemy over one of these. For other databases, put `forebay.formats.csv.stringify` behind a `query`.
 
     Args:
         connection: A connection, a pool, a function that returns a connection, a URL, or a transaction.
@@ -288,7 +289,8 @@ def copy_in(
 ) -> CopyIn:
     """Make a Writable of bytes that the server reads into a table: PostgreSQL's ``COPY ... FROM``.
 
-    'finish' comes after the commit. If the stream fails or is left early, the table gets no row.
+    'finish' comes after the commit. If the stream fails or is left early, the table gets no row. It works with asyncpg, psycopg
+    3, and SQLAlchemy over one of these. For other databases, put `forebay.formats.csv.parse` before an `insert`.
 
     Args:
         connection: A connection, a pool, a function that returns a connection, a URL, or a transaction.

@@ -39,8 +39,9 @@ class Readable(ReadableOperators):
     ``_construct()``
         Open what the stream needs. Reads wait until it is done.
     ``_destroy(error)``
-        Release what the stream holds. If the hook returns, the stream reports ``error``; raise to report another error.
-        A Completion decides itself: ``resolve()`` drops the error, ``reject(error)`` reports one.
+        Release what the stream holds. The hook is also called after ``_construct`` has failed. If it returns, the stream
+        reports ``error``; raise to report another error. A Completion decides itself: ``resolve()`` drops the error,
+        ``reject(error)`` reports one.
 
     A hook is a plain or an ``async`` function and may return a `Completion`. A hook that is given by keyword gets no stream
     argument, so that ``Readable(read=file.read)`` works.
@@ -184,7 +185,8 @@ class Readable(ReadableOperators):
     def pipe(self, dest: Any, *, end: bool = True) -> Any:
         """Write every chunk to ``dest``, at its pace.
 
-        An error of one stream is not an error of the other: `pipeline` is the form that handles errors.
+        An error of one stream does not reach the other: if this stream fails, ``dest`` stays open, and a reader behind ``dest``
+        waits without end. `pipeline` handles errors, and so does ``compose()`` if you read the output yourself.
 
         Args:
             dest: The Writable to write to.

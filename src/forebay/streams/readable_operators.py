@@ -292,7 +292,8 @@ class ReadableOperators(Stream):
         """Return a Readable of the same chunks at a limited rate. `forebay.throttle` is the same as a stage.
 
         Args:
-            bytes_per_second: The rate in bytes per second. Chunks that take longer than 0.05 s are split.
+            bytes_per_second: The rate in bytes per second. Chunks that take longer than 0.05 s are split, into
+                `memoryview` objects.
             items_per_second: The rate in chunks per second. Give one of the two rates.
             burst: How many bytes or chunks may pass at once at first and after idle time, as in a token bucket of this size. None
                 gives no credit beyond 0.05 s of idle time.

@@ -35,7 +35,7 @@ class Writable(Stream):
     ``_write(chunk)``
         Take one chunk. The stream calls the hook for the next chunk when this call is done.
     ``_writev(chunks)``
-        Take a list of chunks in one call, if several are queued.
+        Take a list of chunks in one call, if several are queued. Without ``_write`` the hook gets single chunks too.
     ``_final()``
         Flush what is left. The stream calls the hook after the last chunk, before 'finish'.
     ``_construct()``, ``_destroy(error)``

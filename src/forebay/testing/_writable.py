@@ -327,8 +327,8 @@ async def check_writable(
 
     Args:
         factory: A plain or async function that returns a new stream.
-        collected: A function of a stream that returns what has arrived at its far end: bytes or a list of chunks (objects in
-            object mode), or an awaitable of it. None leaves this out.
+        collected: A function of a stream that returns what has arrived at its far end: bytes, or a list of chunks, which are
+            joined (objects in object mode), or an awaitable of it. None leaves this out.
         chunks: The chunks to write. Needed in object mode.
         fails: The exception type (or a tuple of types) with which the stream fails when these chunks are written, or at its
             end.

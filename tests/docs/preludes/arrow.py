@@ -6,8 +6,7 @@ import duckdb
 import pyarrow
 import pyarrow.parquet
 
-from forebay import Writable, duplex_pair, pipeline, sql
-from forebay.formats import arrow
+from forebay import net, pipeline
 
 pool = await stack.enter_async_context(asyncpg.create_pool("postgresql://localhost/shop"))
 await pool.execute("drop table if exists users; create table users (id int, name text)")
@@ -18,11 +17,14 @@ with duckdb.connect("shop.duckdb") as shop:
     )
 with sqlite3.connect("shop.db") as lite:
     lite.execute("create table totals (id, total)")
+    lite.execute("create table users (id, name)")
 lite.close()
-connection = duckdb.connect("two.duckdb")
-stack.callback(connection.close)
-connection.execute("create table a as select 1 as x; create table b (x int)")
-socket, peer = duplex_pair()
-peer.pipe(peer)  # what is sent comes back
-show = Writable(write=lambda row: None, object_mode=True)
-source = [{"id": 1, "price": 2, "note": "x"}]
+with duckdb.connect("two.duckdb") as two:
+    two.execute("create table a as select 1 as x; create table b (x int)")
+
+
+async def echo(socket):
+    await pipeline(socket, socket)
+
+
+await stack.enter_async_context(await net.create_server(echo).listen(8000, "127.0.0.1"))

@@ -1,4 +1,3 @@
-import asyncio
 import sqlite3
 
 import asyncpg
@@ -19,27 +18,18 @@ pool = await asyncpg.create_pool("postgresql://localhost/shop", min_size=1, max_
 await pool.execute(TABLES)
 stack.push_async_callback(pool.close)
 stack.push_async_callback(lambda: pool.close())  # that of the page
-connection = await asyncpg.connect("postgresql://localhost/shop")
-stack.push_async_callback(connection.close)
-here = there = pool
-with sqlite3.connect("users.db") as users_file:
-    users_file.execute("create table users (id, name)")
-users_file.close()
+stack.push_async_callback(lambda: connection.close())
+stack.push_async_callback(lambda: other_pool.close())
+for name in ("users.db", "shop.db"):
+    with sqlite3.connect(name) as file:
+        file.execute("create table users (id integer, name text)")
+        file.execute("insert into users values (1, 'ada')")
+    file.close()
 await pipeline(
     sql.copy_out(pool, "select 1, 2026, 5", header=True),
     codecs.gzip(),
     fs.create_write_stream("orders.csv.gz"),
 )
-
-
-async def look_up(ip):
-    await asyncio.sleep(0)
-    return "NO"
-
-
-async def add_country(row):
-    return {"id": row["id"], "country": await look_up(row["ip"])}
-
 
 stack.push_async_callback(lambda: server.aclose())
 stack.push_async_callback(lambda: users.aclose())

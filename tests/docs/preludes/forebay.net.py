@@ -1,4 +1,4 @@
-from forebay import net
+from forebay import net, pipeline
 
 
 async def close():

@@ -1,50 +1,14 @@
-import asyncio
-import sqlite3
-
 import asyncpg
 
-from forebay import codecs, fs, pipeline, sql
-
-TABLES = """
-    drop table if exists orders, users, visits, countries;
-    create table orders (id int, year int, total int);
-    create table users (id int, name text);
-    create table visits (id int, ip text);
-    create table countries (id int, country text);
-    insert into orders select n, 2026, n * 10 from generate_series(1, 200) n;
-    insert into users values (1, 'ada'), (2, 'grace');
-    insert into visits values (1, '127.0.0.1'), (2, '127.0.0.2');
-"""
-pool = await stack.enter_async_context(
-    asyncpg.create_pool("postgresql://localhost/shop", min_size=1, max_size=3)
-)
-await pool.execute(TABLES)
-connection = await asyncpg.connect("postgresql://localhost/shop")
-stack.push_async_callback(connection.close)
-here = there = pool
-with sqlite3.connect("users.db") as users_file:
-    users_file.execute("create table users (id, name)")
-users_file.close()
-await pipeline(
-    sql.copy_out(pool, "select 1, 2026, 5", header=True),
-    codecs.gzip(),
-    fs.create_write_stream("orders.csv.gz"),
-)
-
-
-async def look_up(ip):
-    await asyncio.sleep(0)
-    return "NO"
-
-
-async def add_country(row):
-    return {"id": row["id"], "country": await look_up(row["ip"])}
-
+from forebay import fs, pipeline, sql
 
 url = "postgresql://localhost/shop"
-await pool.execute("drop table if exists people; create table people (id int, name text)")
-
-
-async def change(rows):
-    async for row in rows:
-        yield row
+connection = await asyncpg.connect(url)
+await connection.execute("""
+    drop table if exists orders, users, people;
+    create table orders (id int, year int, total int);
+    create table users (id int, name text);
+    create table people (id int, name text);
+    insert into users values (1, 'ada'), (2, 'grace');
+""")
+await connection.close()

@@ -1,7 +1,7 @@
 import pytest
 
 pytest.importorskip("httptools")
-from forebay import create_read_stream, create_write_stream, http, pipeline
+from forebay import create_write_stream, http, pipeline
 
 
 async def answer(request, response):

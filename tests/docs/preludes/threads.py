@@ -3,23 +3,13 @@ import sqlite3
 
 import pytest
 
-from forebay import Writable, codecs, create_write_stream, pipeline
+from forebay import codecs, create_write_stream, pipeline
 
 for library in ("pandas", "pyarrow", "boto3", "moto", "msgpack"):
     pytest.importorskip(library)
 
 import boto3
 from moto.server import ThreadedMotoServer
-
-
-class collect(Writable):
-    def __init__(self):
-        super().__init__(object_mode=True)
-        self.items = []
-
-    def _write(self, chunk):
-        self.items.append(chunk)
-
 
 lines = [b"id,amount\n", *(f"{number},{number}\n".encode() for number in range(1, 101))]
 await pipeline(lines, codecs.gzip(), create_write_stream("orders.csv.gz"))

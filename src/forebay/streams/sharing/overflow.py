@@ -34,7 +34,7 @@ class OverflowBuffer(Duplex[Chunk, Chunk], Generic[Chunk]):
     The buffer takes a whole chunk as long as it holds less than ``high_water_mark``. So it never holds more than the mark and
     one chunk. With a policy other than ``"block"`` write() does not return False. `dropped` counts the dropped chunks.
 
-    ``events.pipe(OverflowBuffer(overflow="drop-oldest", object_mode=True)).pipe(slow)`` keeps the newest events.
+    ``pipeline(events, OverflowBuffer(overflow="drop-oldest", object_mode=True), slow)`` keeps the newest events.
 
     Args:
         overflow: The policy.

@@ -166,7 +166,7 @@ WITH_STUB = {
     "_buffers/ring",
     "_core/events",
     "_core/scheduling/operation",
-    "http/_messages/bodies",
+    "http/_messages/body_types",
     "streams/generics",
     "streams/late_binding",
     "streams/readable",

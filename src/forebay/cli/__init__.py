@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain(str(failure))
         return failure.status
     except ImportError as error:
-        from forebay.http._httptools import PARSER
+        from forebay.http._require_httptools import PARSER
 
         if error.name != PARSER:
             raise

@@ -1,4 +1,4 @@
-"""Chunks in byte mode, and the default high-water marks."""
+"""Chunks in byte mode: buffers, and text as bytes."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from forebay.cli.commands.copy_options import FOR_ROWS, FOR_TREES
-from forebay.cli.endpoints.files import is_database, refuse_same_file, source_of, target_of
+from forebay.cli.endpoints.by_scheme import is_database, source_of, target_of
+from forebay.cli.endpoints.files import refuse_same_file
 from forebay.cli.output.failure import Failure
 from forebay.cli.stopping import Stopping
 from forebay.errors import AbortError

@@ -1,13 +1,9 @@
-"""The two ends of a copy: a path, a URL, a table, or ``-`` for standard input and output.
-
-Each end is checked before anything is opened, so that a wrong one is an error before anything has happened.
-"""
+"""Files, and ``-`` for standard input and output, as the two ends of a copy."""
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from typing import Any
 
@@ -15,67 +11,10 @@ from forebay._core.abort import AbortSignal
 from forebay.cli.output.failure import Failure, in_one_line
 from forebay.fs import ReadStream, WriteStream, create_read_stream, create_write_stream
 
-__all__ = ["Source", "Target", "is_database", "refuse_same_file", "source_of", "target_of"]
+__all__ = ["Source", "Target", "refuse_same_file"]
 
 _STDIN = 0
 _STDOUT = 1
-_HTTP = ("http://", "https://")
-_NETWORK = ("tcp://", "tcp-listen://", "unix://")
-# Every other URL is that of an object of a store.
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-_DATABASE = re.compile(r"(?:postgres|postgresql|mysql|mariadb|sqlite|duckdb)(?:\+\w+)?:", re.IGNORECASE)
-
-
-def is_database(text: str) -> bool:
-    """Whether ``text`` is the URL of a database."""
-    return _DATABASE.match(text) is not None
-
-
-def source_of(text: str, query: str | None = None) -> Any:
-    """Return the source that ``text`` names: a `Source` or a replacement. Raises Failure.
-
-    Args:
-        text: The name.
-        query: The statement to run, for a database.
-    """
-    if is_database(text):
-        from forebay.cli.endpoints.databases import DatabaseSource
-
-        return DatabaseSource(text, query)
-    if text.startswith(_HTTP):
-        from forebay.cli.endpoints.urls import HttpSource
-
-        return HttpSource(text)
-    if text.startswith(_NETWORK):
-        from forebay.cli.endpoints.sockets import NetworkSource
-
-        return NetworkSource(text)
-    if _URL.match(text):
-        from forebay.cli.endpoints.objects import ObjectSource
-
-        return ObjectSource(text)
-    return Source(text)
-
-
-def target_of(text: str, atomic: bool) -> Any:
-    """Return the target that ``text`` names: a `Target` or a replacement. Raises Failure."""
-    if is_database(text):
-        from forebay.cli.endpoints.databases import DatabaseTarget
-
-        return DatabaseTarget(text)
-    if text.startswith(_HTTP):
-        from forebay.cli.endpoints.urls import HttpTarget
-
-        return HttpTarget(text)
-    if text.startswith(_NETWORK):
-        from forebay.cli.endpoints.sockets import NetworkTarget
-
-        return NetworkTarget(text)
-    if _URL.match(text):
-        from forebay.cli.endpoints.objects import ObjectTarget
-
-        return ObjectTarget(text)
-    return Target(text, atomic)
 
 
 class Source:

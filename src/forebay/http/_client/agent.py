@@ -31,12 +31,12 @@ from forebay.http._client.request import ClientRequest
 from forebay.http._client.request_body import Body, as_body, give_up_body
 from forebay.http._client.timeouts import Timeouts, as_timeouts
 from forebay.http._client.url import check_authority, parse_target
-from forebay.http._httptools import require_parser
 from forebay.http._limits import Limits
 from forebay.http._messages.content_coding import acceptable_codings
 from forebay.http._messages.header_checks import check_name
 from forebay.http._messages.headers import HeaderFields, header_items
 from forebay.http._messages.incoming import ClientResponse
+from forebay.http._require_httptools import require_parser
 from forebay.streams.operators.operator_stream import checked_int
 
 __all__ = ["Agent"]

@@ -1,7 +1,7 @@
 cimport cython
 
 from forebay.http._client.request cimport ClientRequest
-from forebay.http._messages.connection cimport HttpConnection
+from forebay.http._messages.parsed_connection cimport HttpConnection
 from forebay.http._messages.incoming cimport ClientResponse, Incoming
 
 cdef class ClientConnection(HttpConnection):

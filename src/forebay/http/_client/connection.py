@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._core.unfinished import warn
 from forebay.errors import HttpProtocolError, IncompleteMessageError
-from forebay.http._messages.connection import HttpConnection
 from forebay.http._messages.incoming import ClientResponse
+from forebay.http._messages.parsed_connection import HttpConnection
 
 if TYPE_CHECKING:
     from forebay.http._client.request import ClientRequest

@@ -1,5 +1,5 @@
 cimport forebay.http._messages.constants as k
-from forebay.http._messages.bodies cimport ReadableBody
+from forebay.http._messages.body_types cimport ReadableBody
 from forebay.http._messages.transport cimport MessageTransport
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from forebay.http._messages import constants as k
-from forebay.http._messages.bodies import ReadableBody
+from forebay.http._messages.body_types import ReadableBody
 from forebay.http._messages.content_coding import decoded_body
 from forebay.http._messages.headers import Headers
 from forebay.http._messages.url_path import decoded_path, raw_query

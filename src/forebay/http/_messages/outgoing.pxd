@@ -3,7 +3,7 @@ cimport cython
 cimport forebay.http._messages.constants as k
 cimport forebay._core.scheduling.clock as clock
 
-from forebay.http._messages.bodies cimport WritableBody
+from forebay.http._messages.body_types cimport WritableBody
 from forebay._core.state.stream cimport Stream
 from forebay.http._messages.transport cimport MessageTransport
 from forebay.http._messages.header_checks cimport check_name, check_value

@@ -1,5 +1,5 @@
 # cython: nonecheck=True
-"""Messages to send: the head, and a body that is framed as the head announces it."""
+"""Messages to send: the head, and a body that is framed as the head announces it: chunked, or of a known length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from forebay._core.scheduling import clock
 from forebay.errors import ContentLengthMismatchError, HeadersSentError, InvalidHeaderError
 from forebay.http._messages import constants as k
-from forebay.http._messages.bodies import WritableBody
+from forebay.http._messages.body_types import WritableBody
 from forebay.http._messages.header_checks import check_name, check_value
 from forebay.http._messages.headers import header_items
 from forebay.streams.writable import Writable

@@ -1,6 +1,6 @@
 cimport cython
 
-from forebay.http._messages.connection cimport HttpConnection
+from forebay.http._messages.parsed_connection cimport HttpConnection
 from forebay.http._messages.incoming cimport ServerRequest
 from forebay.http._server.response cimport ServerResponse
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from forebay.errors import HttpTimeoutError
-from forebay.http._messages.connection import HttpConnection
+from forebay.http._messages.parsed_connection import HttpConnection
 
 # Seconds in which the peer may stop sending after its last response. An earlier close could destroy the response on its way.
 _LINGER_SECONDS = 2.0

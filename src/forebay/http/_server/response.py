@@ -16,7 +16,7 @@ from forebay.http._server.send_file import send_file
 
 if TYPE_CHECKING:
     from forebay._system.paths import StrPath
-    from forebay.http._messages.bodies import WritableBody
+    from forebay.http._messages.body_types import WritableBody
     from forebay.http._messages.headers import HeaderFields, HeaderValue
     from forebay.http._messages.incoming import ServerRequest
     from forebay.http._server.send_file import SendFile

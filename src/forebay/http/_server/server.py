@@ -17,9 +17,9 @@ from forebay._core.representation import represent_server
 from forebay._core.scheduling.operation import Operation
 from forebay._core.scheduling.ticks import running_loop
 from forebay.errors import InvalidArgTypeError, InvalidArgValueError
-from forebay.http._httptools import require_parser
 from forebay.http._limits import Limits
 from forebay.http._messages.incoming import ServerRequest
+from forebay.http._require_httptools import require_parser
 from forebay.http._server.connection import ServerConnection
 from forebay.http._server.response import ServerResponse
 from forebay.net._server import BACKLOG, ServerStart

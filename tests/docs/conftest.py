@@ -13,6 +13,16 @@ ROOT = Path(__file__).parents[2]
 NEEDED = ("mkdocs", "material", "mkdocstrings_handlers", "griffe")
 
 
+# On a busy machine. Usually it takes less than a minute.
+BUILD_SECONDS = 400
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "site" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(BUILD_SECONDS + 20))
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory, request):
     """The folder of the built site. The build is strict: a warning, such as a dead link or anchor, fails it."""
@@ -38,7 +48,7 @@ def build(folder):
     shutil.rmtree(unfinished, ignore_errors=True)
     command = ["build", "--strict", "-f", str(ROOT / "docs" / "site" / "mkdocs.yml"), "-d", str(unfinished)]
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", *command], capture_output=True, text=True, timeout=110
+        [sys.executable, "-m", "mkdocs", *command], capture_output=True, text=True, timeout=BUILD_SECONDS
     )
     assert done.returncode == 0, done.stderr
     unfinished.rename(folder)

@@ -570,9 +570,9 @@ def pipeline(
 def pipeline(*stages: Any, signal: AbortSignal | None = None, end: bool = True) -> Pipeline[Any]:
     """Join ``stages`` and let the data flow: ``await pipeline(source, *stages, sink)``.
 
-    The pipeline starts at once. A function may stop reading before the end: then the stages before it are given up. An
-    error of any stage destroys every stage and is raised once. Cancelling the awaiting task, and ``signal``, destroy every
-    stage with AbortError. The behaviour is that of Node's ``stream.pipeline``; see docs/node-differences.md.
+    The pipeline starts at once. A function is called once, with its whole source; if it stops reading before the end, the
+    stages before it are given up. An error of any stage destroys every stage and is raised once. Cancelling the awaiting
+    task, and ``signal``, destroy every stage with AbortError. As Node's ``stream.pipeline``; see docs/node-differences.md.
 
     Args:
         stages: The source, the stages and the sink, or one list of them. The source is a Readable, an iterable, an async

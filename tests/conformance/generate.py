@@ -325,9 +325,15 @@ class Program:
                 if self.chance(0.7) or not self.streams:
                     self.add(name, kind)
         if self.area == "pipeline":
-            # Node cannot tell of a stage without 'close'.
             for spec in self.streams.values():
+                # Node cannot tell of a stage without 'close'.
                 spec["opts"].pop("emitClose", None)
+                # Only forebay refuses a stage that lacks its side.
+                spec["opts"].pop("readable", None)
+                spec["opts"].pop("writable", None)
+                if first[0][0] == "pipelineP":
+                    # Only forebay's await waits until the stages are closed.
+                    spec.pop("destroy", None)
         slots = [["sync", *first]]
         for _ in range(self.r.randrange(3, 10)):
             slot = [self.r.choice(["sync", "tick", "tick", "immediate", "immediate", "immediate"])]

@@ -9,6 +9,10 @@ const { natives } = internalBinding('builtins');
 
 const READABLE = 'internal/streams/readable';
 const WRITABLE = 'internal/streams/writable';
+const TRANSFORM = 'internal/streams/transform';
+const EOS = 'internal/streams/end-of-stream';
+const WRITTEN = `(isWritableFinished(stream, false) && (isWritableFinished(stream) || wState.prefinished ||
+  (!wState.finalCalled && typeof (stream._transform ? stream._flush : stream._final) !== 'function')))`;
 const changes = {
   // read() without a size gives one chunk.
   onechunk: [[READABLE, 'if ((state[kState] & kFlowing) !== 0 && state.length)',
@@ -38,6 +42,25 @@ const changes = {
          errorOrDestroy(stream, err,`]],
   // A pipe that is gone installs no 'drain' listener.
   unpipe: [[READABLE, '    if (!ondrain) {', '    if (!ondrain && !cleanedUp) {']],
+  // Each chunk that came is progress, also a part of a character.
+  progress: [[READABLE, '    if (chunk.length === 0) {\n      maybeReadMore(stream, state);',
+              '    if (chunk.length === 0) {\n      state.progressed = true;\n      maybeReadMore(stream, state);'],
+             [READABLE, '    stream.read(0);\n    if (len === state.length)',
+              '    state.progressed = false;\n    stream.read(0);\n    if (len === state.length && !state.progressed)']],
+  // A stream that opens slowly, with a mark of 0, reads for a 'readable' listener.
+  opening: [[READABLE, '  if ((this[kState] & kNeedReadable) !== 0) {\n    maybeReadMore(stream, this);',
+             `  if (this.highWaterMark === 0 && (this[kState] & (kNeedReadable | kReadableListening)) ===
+                   (kNeedReadable | kReadableListening)) {
+               process.nextTick(() => stream.read(0));
+             } else if ((this[kState] & kNeedReadable) !== 0) {
+               maybeReadMore(stream, this);`]],
+  // A stream that is destroyed while its final runs is not done.
+  final: [[EOS, 'let writableFinished = isWritableFinished(stream, false);', `let writableFinished = ${WRITTEN};`],
+          [EOS, 'if (!isWritableFinished(stream, false))', `if (!${WRITTEN})`]],
+  // A write is not held back while a read is outstanding: only unshift() has filled the buffer.
+  reading: [[TRANSFORM, 'rState.length < rState.highWaterMark\n', 'rState.length < rState.highWaterMark || rState.reading\n']],
+  // After destroy() the end is dropped like any chunk.
+  dropped: [[READABLE, "  debug('onEofChunk');\n  if (", "  debug('onEofChunk');\n  if (state.destroyed || "]],
   // A destination that has failed and is gone does not hold up the others.
   failing: [[READABLE, '(!dest._writableState || dest._writableState.needDrain))',
              `(!dest._writableState || dest._writableState.needDrain ||

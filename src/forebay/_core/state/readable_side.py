@@ -140,7 +140,7 @@ class ReadableSide(ReadableBuffer):
         if not self._s_constructed:
             self._s_check_started()
         self._r_reading = False
-        if self._r_ended:
+        if self._r_ended or self._s_destroyed:
             return False
         if self._r_decoder is not None:
             tail = self._r_decoder.decode(b"", True)

@@ -187,7 +187,7 @@ class TransformSide(WritableSide):
         if not self._t_active:
             WritableSide._w_call_final(self)
             return
-        hook = self._s_hook("flush", "_flush")
+        hook = self._w_final_hook()
         if hook is None or self._s_destroyed:
             self._t_flush_done(None, None)
             return
@@ -198,6 +198,9 @@ class TransformSide(WritableSide):
             self._w_on_final(self._s_hook_error("_flush", hook, result.error))
         else:
             self._t_returned(result, k.HOOK_FLUSH)
+
+    def _w_final_hook(self) -> Any:
+        return self._s_hook("flush", "_flush") if self._t_active else WritableSide._w_final_hook(self)
 
     def _t_flush_done(self, error: Any, value: Any) -> None:
         if error is None:

@@ -57,6 +57,7 @@ cdef class WritableSide(WritableQueue):
     cdef object _w_finish_check(self, bint deferred)
     cdef object _w_prefinish(self)
     cdef bint _w_final_is_done(self) except -1
+    cdef object _w_final_hook(self)
     cdef object _w_call_final(self)
     cdef object _w_on_final(self, object error)
     cdef object _w_finish(self)

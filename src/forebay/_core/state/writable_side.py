@@ -455,7 +455,7 @@ class WritableSide(WritableQueue):
         self._w_sync = False
 
     def _w_call_final(self) -> None:
-        hook = self._s_hook("final", "_final")
+        hook = self._w_final_hook()
         if hook is None:
             # There is no hook to wait for: the stream finishes after the pending callbacks.
             self._w_final_done = True
@@ -473,9 +473,10 @@ class WritableSide(WritableQueue):
 
     def _w_final_is_done(self) -> bool:
         """Return whether _final has completed or does not exist. A stream that is destroyed before is not done."""
-        return bool(
-            self._w_prefinished or (not self._w_final_called and self._s_hook("final", "_final") is None)
-        )
+        return bool(self._w_prefinished or (not self._w_final_called and self._w_final_hook() is None))
+
+    def _w_final_hook(self) -> Any:
+        return self._s_hook("final", "_final")
 
     def _w_on_final(self, error: Any) -> None:
         if self._w_final_done:
@@ -541,10 +542,10 @@ class WritableSide(WritableQueue):
 
     def _s_after_construct(self) -> None:
         if self._s_readable and self._r_need_readable:
-            if self._r_hwm:
+            if self._r_hwm or not self._r_listening:
                 self._r_read_more()
             else:
-                # The mark is 0, so there is no prefetch, but a consumer waits for a chunk.
+                # The mark is 0, so there is no prefetch, but the 'readable' listener waits for a chunk.
                 self._s_tick(k.TICK_READ_ZERO, None)
         if self._s_writable:
             if not self._w_writing:
@@ -584,6 +585,9 @@ class WritableSide(WritableQueue):
         return True
 
     def _s_release(self) -> None:
+        if self._s_writable and not self._w_final_is_done():
+            # The hook goes, but end() after destroy() does not make the stream one that is done.
+            self._w_final_called = True
         self._w_hook = None
         self._w_many_hook = None
         self._w_hook_self = False

@@ -3,10 +3,13 @@
 import asyncio
 import contextlib
 import sqlite3
+import threading
+import time
 
 import pytest
 
 from forebay import Writable, pipeline, sql
+from support.databases import closed
 
 # The interpreter crashes where a call runs while its connection is closed; at which moment is chance.
 TIMES = 20
@@ -92,3 +95,28 @@ def test_a_missing_file_is_not_made(run, tmp_path, scheme, make):
 
     run(main)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_that_is_being_opened_is_closed_before_the_stream(run, tmp_path, monkeypatch):
+    path = tmp_path / "test.db"
+    path.touch()
+    begun = threading.Event()
+    opened = []
+    connect = sqlite3.connect
+
+    def slowly(*args, **options):
+        begun.set()
+        time.sleep(0.02)
+        opened.append(args)
+        return connect(*args, **options)
+
+    monkeypatch.setattr(sqlite3, "connect", slowly)
+
+    async def main():
+        query = sql.query(f"sqlite:{path}", "select 1")
+        assert await asyncio.to_thread(begun.wait, 10)
+        query.destroy()
+        await closed(query)
+        assert len(opened) == 1
+
+    run(main)

@@ -52,6 +52,8 @@ THREAD_NAME = "forebay-sql"
 INTERRUPT_SECONDS = 0.05
 # How long destroy() waits for the running call of a driver whose connection must not be closed meanwhile.
 _PAUSE_SECONDS = 0.02
+# Seconds that a cancelled stream waits for the connection that is being opened, before it leaves it to its thread.
+_OPENING_SECONDS = 0.5
 # A thread that has nothing to do ends within microseconds.
 _JOIN_SECONDS = 0.05
 
@@ -251,8 +253,8 @@ async def open_in_thread(connect: Callable[[], BlockingSession]) -> ThreadSessio
     try:
         return ThreadSession(await thread.run(open_session), thread)
     except asyncio.CancelledError:
-        # The connection may still be made; the thread then closes it.
-        thread.run(abandoned)
+        # The connection may still be made; the thread then closes it. A file is opened soon, and its folder may be deleted next.
+        await asyncio.wait([thread.run(abandoned)], timeout=_OPENING_SECONDS)
         raise
     finally:
         if not opened:

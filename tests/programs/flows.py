@@ -40,6 +40,7 @@ CLEAR = (Failure, StreamError, AbortError, OSError, EOFError, asyncio.CancelledE
 class Flow:
     """A source, up to three stages that pass everything on, and a sink."""
 
+    clear = CLEAR
     #: From which families the ends and the stages are.
     families: Sequence[str] = ("memory", "codecs", "threads", "processes", "files")
 
@@ -56,8 +57,12 @@ class Flow:
         self.streams: list[Any] = []
         self.aside: list[asyncio.Future[Any]] = []
         self.abort = AbortController()
-        self.data = draw.data(draw.pick([100, 0, 1, 5000, 70_000, 300_000]))
+        self.data = self.content()
         self.folder = Path()
+
+    def content(self) -> bytes:
+        """Draw what passes through the flow."""
+        return self.draw.data(self.draw.pick([100, 0, 1, 5000, 70_000, 300_000]))
 
     def strike(self) -> None:
         """Destroy one of the streams, with an error or without."""
@@ -425,13 +430,13 @@ class Flow:
             error = caught
         conductor.cancel()
         assert error is None or self.struck or self.damaged, f"fails without a reason: {error!r}"
-        assert error is None or isinstance(error, CLEAR), repr(error)
+        assert error is None or isinstance(error, self.clear), repr(error)
         # A cancellation ends the wait for the end of stages that have failed already.
         if error is not None and not self.reads_aside and self.fault != "cancel":
             assert all(each.closed for each in self.streams), f"not closed after the error: {self.streams}"
         assert await settled(lambda: all(each.closed for each in self.streams)), self.streams
         for each in await asyncio.gather(*self.aside, conductor, return_exceptions=True):
-            assert each is None or isinstance(each, CLEAR), repr(each)
+            assert each is None or isinstance(each, self.clear), repr(each)
             assert not isinstance(each, Exception) or self.struck or self.damaged, repr(each)
         for process in self.processes:
             if error is None:

@@ -53,11 +53,12 @@ def run_program(make: Any, choices: Choices, loop: str = "asyncio") -> list[str]
     threads = set(threading.enumerate())
     try:
         with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
-            runner.run(asyncio.sleep(0))
+            runner.run(_prepared())
             before = open_fds()
             program = make(choices)
             runner.run(_guarded(program, unheard))
-            assert runner.run(_is_alone()), "a task is left"
+            left = runner.run(_tasks_left())
+            assert not left, f"tasks are left: {left}"
             trace = list(program.trace)
             program = None
             gc.collect()
@@ -77,6 +78,13 @@ def run_program(make: Any, choices: Choices, loop: str = "asyncio") -> list[str]
     return trace
 
 
+async def _prepared() -> None:
+    """Have the loop open what it opens once: uvloop keeps a descriptor from its first socket on."""
+    server = await asyncio.get_running_loop().create_server(asyncio.Protocol, "127.0.0.1", 0)
+    server.close()
+    await server.wait_closed()
+
+
 async def _guarded(program: Any, unheard: list[Any]) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(
@@ -86,10 +94,10 @@ async def _guarded(program: Any, unheard: list[Any]) -> None:
         await program.run()
 
 
-async def _is_alone() -> bool:
-    """Whether no other task is left after a few turns, in which one that is about to end ends."""
+async def _tasks_left() -> list[str]:
+    """The other tasks after a few turns, in which one that is about to end ends."""
     for _ in range(20):
         await asyncio.sleep(0)
         if len(asyncio.all_tasks()) == 1:
-            return True
-    return False
+            return []
+    return [repr(task) for task in asyncio.all_tasks() if task is not asyncio.current_task()]

@@ -6,6 +6,8 @@ from typing import Any
 from programs.chains import Chain
 from programs.core import Calls, SteadyCalls
 from programs.flows import Flow, flow_of
+from programs.messages import Messages
+from programs.rows import Rows
 
 __all__ = ["KINDS", "STEADY"]
 
@@ -17,7 +19,9 @@ KINDS: dict[str, Callable[[Any], Any]] = {
     "codecs": flow_of("codecs"),
     "threads": flow_of("threads"),
     "processes": flow_of("processes"),
+    "rows": Rows,
+    "messages": Messages,
     "flows": Flow,
 }
 #: Those whose trace depends on nothing but their draws: it is the same on both backends.
-STEADY = ("steady", "chains")
+STEADY = ("steady", "chains", "rows")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from forebay._core.scheduling.exit import note_left
 from forebay._core.unfinished import until_delivered
 from forebay._system.activity import Activity
 from forebay.errors import InvalidArgTypeError
@@ -43,7 +44,16 @@ def run(main: Awaitable[T] | Callable[[], Awaitable[T]], *, uvloop: bool = False
     if asyncio._get_running_loop() is not None:
         raise RuntimeError("run() inside a running event loop; await there instead")
 
+    over = False
+
     async def go() -> T:
+        nonlocal over
+        try:
+            return await completed()
+        finally:
+            over = True
+
+    async def completed() -> T:
         if uvloop:
             # It registers its own descriptors with the kernel at the end of its first turn.
             await asyncio.sleep(0)
@@ -59,4 +69,10 @@ def run(main: Awaitable[T] | Callable[[], Awaitable[T]], *, uvloop: bool = False
 
         factory = _uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(go())
+        try:
+            return runner.run(go())
+        except (KeyboardInterrupt, SystemExit):
+            if not over:
+                # A second Ctrl-C, for example. The first one cancels main.
+                note_left(runner.get_loop())
+            raise

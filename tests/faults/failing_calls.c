@@ -291,12 +291,20 @@ SIMPLE(pipe2, -1, (int pair[2], int flags), (pair, flags))
 SIMPLE(pipe, -1, (int pair[2]), (pair))
 SIMPLE(dup, fd, (int fd), (fd))
 SIMPLE(eventfd, -1, (unsigned start, int flags), (start, flags))
-SIMPLE(epoll_ctl, fd, (int epoll, int action, int fd, struct epoll_event *event), (epoll, action, fd, event))
 SIMPLE(poll, -1, (struct pollfd *fds, nfds_t count, int wait), (fds, count, wait))
 /* The loop's own calls. Counted with all calls, they show a loop that turns without end. */
 SIMPLE(epoll_wait, -1, (int epoll, struct epoll_event *events, int most, int wait), (epoll, events, most, wait))
 SIMPLE(epoll_pwait, -1, (int epoll, struct epoll_event *events, int most, int wait, const sigset_t *mask),
        (epoll, events, most, wait, mask))
+
+/* The system may refuse to watch one more descriptor, and nothing else. */
+int epoll_ctl(int epoll, int action, int fd, struct epoll_event *event) {
+    REAL(int, "epoll_ctl", int, int, int, struct epoll_event *);
+    if (action == EPOLL_CTL_ADD) {
+        FAILED("epoll_ctl", fd)
+    }
+    return real(epoll, action, fd, event);
+}
 
 /* A close that reports an error has closed the descriptor all the same, as in Linux. */
 int close(int fd) {

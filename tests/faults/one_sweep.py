@@ -17,7 +17,7 @@ from pathlib import Path
 
 from faults.place import Place
 from faults.rules import SECONDS, observe
-from faults.scenarios import OF_ASYNCIO, OF_POSTGRES, OF_UVLOOP, SCENARIOS, UNTRUE
+from faults.scenarios import OF_ASYNCIO, OF_ASYNCPG, OF_POSTGRES, OF_UVLOOP, SCENARIOS, UNTRUE
 from faults.shim import FAIL, FAULTS, Fault, Shim
 from support.loops import LOOPS, open_fds
 
@@ -58,7 +58,9 @@ class Sweep:
                 del self.violations[known:]
         usual = self.shim.all_calls()
         counts = {function: self.shim.calls(function) for function in FUNCTIONS}
-        left_out = OF_ASYNCIO.get(name, set()) | (OF_UVLOOP if self.loop == "uvloop" else set())
+        left_out = set(OF_ASYNCIO.get(name, ()))
+        if self.loop == "uvloop":
+            left_out |= OF_UVLOOP | OF_ASYNCPG.get(name, set())
         untrue = UNTRUE.get(name, ())
         for function in FUNCTIONS:
             if not counts[function] or function in left_out:

@@ -2,7 +2,16 @@
 
 from faults import database_scenarios, file_scenarios, http_scenarios, socket_scenarios
 
-__all__ = ["ATOMIC", "LEAKING_IN_ASYNCIO", "OF_ASYNCIO", "OF_POSTGRES", "OF_UVLOOP", "SCENARIOS", "UNTRUE"]
+__all__ = [
+    "ATOMIC",
+    "LEAKING_IN_ASYNCIO",
+    "OF_ASYNCIO",
+    "OF_ASYNCPG",
+    "OF_POSTGRES",
+    "OF_UVLOOP",
+    "SCENARIOS",
+    "UNTRUE",
+]
 
 #: The scenarios that need a server of PostgreSQL.
 OF_POSTGRES = {scenario.__name__ for scenario in database_scenarios.OF_POSTGRES}
@@ -28,6 +37,8 @@ OF_ASYNCIO = {
 }
 #: Functions without which libuv ends the process.
 OF_UVLOOP = {"syscall", "epoll_ctl"}
+#: Functions that uvloop calls for asyncpg, which goes on to write to a connection that uvloop has closed.
+OF_ASYNCPG = {name: {"read", "write", "writev"} for name in ("asyncpg_rows_in_and_out", "asyncpg_copies")}
 #: Errors that cannot come where the scenario makes the call, or that say truly what the program has to believe.
 UNTRUE = {
     # The end of a program's input: it has stopped reading, which is no error.

@@ -85,12 +85,17 @@ def build(folder: Path) -> Path:
     return library
 
 
+def preloaded() -> bool:
+    """Return whether this program runs under the library."""
+    return hasattr(ctypes.CDLL(None), "fault_arm")
+
+
 class Shim:
     """The library as the running program sees it: it has to be preloaded."""
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(None)
-        if not hasattr(self._library, "fault_arm"):
+        if not preloaded():
             sys.exit("run this with LD_PRELOAD=failing_calls.so")
         self._library.fault_disarm.restype = ctypes.c_long
         self._library.fault_calls.restype = ctypes.c_long

@@ -1,8 +1,8 @@
 """One system call fails, comes up short or kills the program, at each place in turn. See `sweep` for the rules."""
 
+import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from faults import database_scenarios, file_scenarios, http_scenarios, socket_scenarios
+from faults.kills import PROGRAMS
 from faults.scenarios import OF_POSTGRES
 from faults.shim import build
 from faults.sweep import Sweeps
@@ -21,6 +22,8 @@ pytestmark = pytest.mark.skipif(
 # Calls of each function that are tried with a fault, and faults of each function. `python -m faults.sweep` tries more.
 MOST = 1
 KINDS = 3
+# Calls at which a program is killed. `python -m faults.kills` tries all.
+MOST_KILLS = 40
 TESTS = Path(__file__).parents[1]
 
 
@@ -56,32 +59,9 @@ def test_after_a_failing_call_of_postgres_there_is_the_right_data_or_one_error(
     assert sweeps.violations == []
 
 
-# Copies a file with the command, and is killed at the call of this number.
-COPY = """
-import sys
-from faults.shim import KILL, Fault, Shim
-from forebay.cli import main
-function, number, source, target = sys.argv[1:]
-Shim().arm(Fault(function, KILL, 0), int(number))
-sys.exit(main(["copy", source, target]))
-"""
-# More calls than the copy makes of any function that matters.
-MOST_KILLS = 12
-
-
-@pytest.mark.parametrize(
-    "function", ["openat", "open", "write", "copy_file_range", "fsync", "linkat", "rename", "close"]
-)
-def test_a_copy_that_is_killed_leaves_the_old_file_or_the_new_one(function, shim, tmp_path):
-    old, new = b"old" * 100_000, b"new" * 200_000
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.write_bytes(new)
-    for number in range(1, MOST_KILLS + 1):
-        target.write_bytes(old)
-        command = [sys.executable, "-c", COPY, function, str(number), str(source), str(target)]
-        done = subprocess.run(command, env=environment(shim), capture_output=True, timeout=60)
-        if done.returncode == 0:
-            assert target.read_bytes() == new
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-        assert target.read_bytes() in (old, new)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_that_is_killed_leaves_whole_files(program, shim):
+    command = [sys.executable, "-m", "faults.kills", "--most", str(MOST_KILLS), program]
+    done = subprocess.run(command, env=environment(shim), capture_output=True, text=True, timeout=110)
+    assert done.returncode == 0, done.stdout + done.stderr[-4000:]
+    assert json.loads(done.stdout.splitlines()[-1])["kills"] > MOST_KILLS // 2

@@ -74,3 +74,16 @@ def test_remaining_tasks_are_cancelled():
 
     assert forebay.run(main).cancelled()
     assert ended == [1]
+
+
+def test_ctrl_c_in_a_callback_ends_the_program_although_a_stream_never_closes():
+    def interrupted():
+        raise KeyboardInterrupt
+
+    async def main():
+        source = forebay.Readable(read=lambda size: None, destroy=lambda error: forebay.Completion())
+        asyncio.get_running_loop().call_soon(interrupted)
+        await forebay.pipeline(source, forebay.Writable(write=lambda chunk: None))
+
+    with pytest.raises(KeyboardInterrupt):
+        forebay.run(main)

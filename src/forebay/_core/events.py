@@ -101,6 +101,9 @@ def _report(emitter: Any, event: Any, error: Any) -> None:
     loop = _get_running_loop()
     if loop is None:
         raise error
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        # The loop raises it.
+        return
     # Without memory the listener may not have run at all, so the stream must not go on.
     if not isinstance(error, MemoryError) or not fail(emitter, error):
         report(loop, f"Exception in a listener of {event!r}", error, emitter)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+# An attribute of the loop.
+_LEFT = "_forebay_left"
+
 
 def heed(error: BaseException) -> None:
     """Have the running loop raise ``error`` on its next turn, if it is KeyboardInterrupt or SystemExit.
@@ -15,6 +18,16 @@ def heed(error: BaseException) -> None:
         if loop is None:
             raise error
         loop.call_soon(_leave, error)
+
+
+def note_left(loop: asyncio.AbstractEventLoop) -> None:
+    """Note that KeyboardInterrupt or SystemExit has left the loop in the middle of some code, whose effect is missing."""
+    loop.__dict__[_LEFT] = True
+
+
+def was_left(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether `note_left` was called: a stream whose code was interrupted may never close."""
+    return _LEFT in loop.__dict__
 
 
 def _leave(error: BaseException) -> None:

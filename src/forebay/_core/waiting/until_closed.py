@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import Generator, Iterable
 from typing import Any, TypeVar
 
+from forebay._core.scheduling.exit import was_left
 from forebay._core.scheduling.operation import Operation
 from forebay._core.scheduling.ticks import current_queue, running_loop
 from forebay._core.state.lifecycle import SILENT_CLOSE
 from forebay._core.state.stream import Stream
 
 __all__ = ["ClosingOperation", "UntilClosed"]
+
+# Seconds for which a program that was interrupted in the middle of some code waits for each stream.
+_LAST_SECONDS = 1.0
 
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -27,7 +31,8 @@ def _until_closed(stages: Iterable[Any]) -> Generator[Any, None, None]:
 
 
 def _until_close(stream: Any) -> Generator[Any, None, None]:
-    future = running_loop().create_future()
+    loop = running_loop()
+    future = loop.create_future()
 
     def closed() -> None:
         if not future.done():
@@ -35,10 +40,13 @@ def _until_close(stream: Any) -> Generator[Any, None, None]:
 
     for event in ("close", SILENT_CLOSE):
         stream.on(event, closed)
+    timer = loop.call_later(_LAST_SECONDS, closed) if was_left(loop) else None
     try:
         if not stream.closed:
             yield from future
     finally:
+        if timer is not None:
+            timer.cancel()
         for event in ("close", SILENT_CLOSE):
             stream.off(event, closed)
 

@@ -1,7 +1,6 @@
 """No operation keeps a block of memory or a descriptor: counted exactly, over many runs of each."""
 
 import asyncio
-import gc
 import os
 import sys
 
@@ -27,10 +26,7 @@ from forebay import (
     pipeline,
     share,
 )
-from support.loops import open_fds
-
-RUNS = 100
-ROUNDS = 5
+from support.references import assert_nothing_kept
 
 
 class Failure(Exception):
@@ -235,23 +231,4 @@ OPERATIONS = [
 def test_no_block_and_no_descriptor_is_kept(run, operation):
     run.seconds = 100
 
-    async def main():
-        async def rounds(count):
-            for _ in range(count):
-                await operation()
-            for _ in range(5):
-                await asyncio.sleep(0)
-            gc.collect()
-
-        await rounds(20)
-        grown, more = [], []
-        for _ in range(ROUNDS):
-            blocks, descriptors = sys.getallocatedblocks(), len(open_fds())
-            await rounds(RUNS // ROUNDS)
-            grown.append(sys.getallocatedblocks() - blocks)
-            more.append(len(open_fds()) - descriptors)
-        # Caches fill once in a while; a leak grows in each round, by one for each run.
-        assert min(grown) < RUNS // ROUNDS, grown
-        assert min(more) < 1, more
-
-    run(main)
+    run(assert_nothing_kept, operation)

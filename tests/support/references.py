@@ -29,6 +29,6 @@ async def assert_nothing_kept(operation):
         await rounds(RUNS // ROUNDS)
         grown.append(sys.getallocatedblocks() - blocks)
         more.append(len(open_fds()) - descriptors)
-    # Caches fill once in a while; a leak grows in each round, by one for each run.
-    assert min(grown) < RUNS // ROUNDS, grown
+    # Caches fill and empty once in a while; a leak grows in each round, by about one for each run.
+    assert min(grown) < RUNS // ROUNDS // 2, grown
     assert min(more) < 1, more

@@ -34,7 +34,7 @@ from typing import Any
 
 import forebay
 from faults.place import Place
-from faults.rules import CLEAR, OWN_FILES, has_children
+from faults.rules import CLEAR, OWN_FILES, children
 from faults.scenarios import SCENARIOS
 from support.certificates import make_certificate
 from support.loops import LOOPS, eventually, may_wait, open_fds
@@ -245,7 +245,7 @@ def _observed(place: Place, name: str, loop: str, numbers: list[int]) -> dict[st
     more = set(threading.enumerate()) - threads
     if not eventually(lambda: all(may_wait(each) or not each.is_alive() for each in more), 4):
         broken.append(f"leaves threads: {more}")
-    if not eventually(lambda: not has_children(), 4):
+    if not eventually(lambda: not children(), 4):
         broken.append("leaves a process")
     if len(numbers) == 1:
         if not eventually(lambda: open_fds().items() <= before.items(), 4):

@@ -7,6 +7,8 @@ import sqlite3
 import threading
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -19,7 +21,7 @@ from forebay._system import worker_pool
 from forebay.errors import StreamError
 from support.loops import LOOPS, eventually, may_wait, open_fds
 
-__all__ = ["CLEAR", "OWN_FILES", "Observed", "has_children", "observe"]
+__all__ = ["CLEAR", "OWN_FILES", "Observed", "children", "observe"]
 
 # The errors that a program may see after a fault.
 OF_LIBRARIES = (
@@ -79,6 +81,8 @@ def observe(
     observed = Observed()
     threads = set(threading.enumerate())
     before = open_fds()
+    # A server that other tests use, for example.
+    processes = children()
     with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
         runner.run(_observed(observed, scenario, begin, end))
     if observed.error is not None:
@@ -90,18 +94,19 @@ def observe(
     more = [thread for thread in set(threading.enumerate()) - threads if not may_wait(thread)]
     if more and not eventually(lambda: not any(thread.is_alive() for thread in more), 2):
         observed.left.append(f"leaves threads: {more}")
-    if has_children() and not eventually(lambda: not has_children(), 2):
+    if not eventually(lambda: children() <= processes, 2):
         observed.left.append("leaves a process")
     return observed
 
 
-def has_children() -> bool:
-    """Whether a process is left: a child of this process whose exit status was not taken."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
+def children() -> set[str]:
+    """The processes that this one has started and whose exit status was not taken."""
+    found: set[str] = set()
+    for each in Path("/proc/self/task").glob("*/children"):
+        # A thread may be over by now.
+        with suppress(OSError):
+            found.update(each.read_text().split())
+    return found
 
 
 async def _observed(

@@ -42,7 +42,7 @@ class Cancelling:
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-# Hundreds of connections to a server of a database take minutes. The tests of its ends cancel theirs.
+# The tests of PostgreSQL's ends cancel theirs. asyncpg itself reports an error of a connection whose making is cancelled.
 @pytest.mark.parametrize("scenario", sorted(SCENARIOS.keys() - LEAKING_IN_ASYNCIO - OF_POSTGRES))
 def test_a_program_that_is_cancelled_at_any_turn_leaves_nothing(scenario, loop, certificate, tmp_path):
     cert, key = map(str, certificate)

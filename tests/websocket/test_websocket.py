@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 
@@ -590,12 +591,9 @@ except ImportError as error:
 
 
 def test_a_server_without_a_socket_is_an_error(monkeypatch):
-    def refused(*args):
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
     async def main():
         with monkeypatch.context() as patch, pytest.raises(OSError, match="no socket to listen on"):
-            patch.setattr(socket, "socket", refused)
+            patch.setattr(socket, "socket", Mock(side_effect=OSError(errno.EMFILE, "Too many open files")))
             await serve(echo, HOST, 0)
 
     # uvloop raises the system's own error.

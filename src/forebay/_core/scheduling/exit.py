@@ -22,12 +22,12 @@ def heed(error: BaseException) -> None:
 
 def note_left(loop: asyncio.AbstractEventLoop) -> None:
     """Note that KeyboardInterrupt or SystemExit has left the loop in the middle of some code, whose effect is missing."""
-    loop.__dict__[_LEFT] = True
+    setattr(loop, _LEFT, True)
 
 
 def was_left(loop: asyncio.AbstractEventLoop) -> bool:
     """Return whether `note_left` was called: a stream whose code was interrupted may never close."""
-    return _LEFT in loop.__dict__
+    return getattr(loop, _LEFT, False)
 
 
 def _leave(error: BaseException) -> None:

@@ -51,9 +51,12 @@ def aggregate(inner: BaseException | None, outer: BaseException | None) -> BaseE
 def chain(later: BaseException, earlier: BaseException) -> None:
     """Make ``earlier`` the context of ``later``, as Python does for an exception that is raised while one is handled."""
     each: BaseException | None = earlier
-    while each is not None and each is not later:
+    # A program may have made a circle of contexts.
+    left = 100
+    while each is not None and each is not later and left:
         each = each.__context__
-    if each is None and later.__context__ is None:
+        left -= 1
+    if each is not later and later.__context__ is None:
         later.__context__ = earlier
 
 

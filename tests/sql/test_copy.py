@@ -190,9 +190,12 @@ def test_a_wrong_option_is_named(run, make, options, error, message):
 
 
 def test_a_database_without_copy_says_so(run, tmp_path):
+    path = tmp_path / "x.db"
+    path.touch()
+
     async def main():
         with pytest.raises(InvalidArgValueError, match=r"copy_out\(\) is not available for sqlite3"):
-            await consumers.text(sql.copy_out(f"sqlite:{tmp_path / 'x.db'}", "target"))
+            await consumers.text(sql.copy_out(f"sqlite:{path}", "target"))
 
     run(main)
 

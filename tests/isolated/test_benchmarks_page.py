@@ -10,6 +10,9 @@ import pytest
 from support.benchmarks import BENCHMARKS, assert_done, run_benchmarks
 
 pytestmark = pytest.mark.skipif(not BENCHMARKS.is_dir(), reason="benchmarks/ is not here")
+needs_valgrind = pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
+# Valgrind takes minutes on a busy machine.
+LONG_SECONDS = 300
 
 FAST = ["--quick", "--only", "CSV in"]
 
@@ -253,12 +256,11 @@ def test_count_of_an_unknown_path():
     assert "readline" in done.stderr
 
 
-@pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
-@pytest.mark.timeout(400)
+@needs_valgrind
+@pytest.mark.timeout(LONG_SECONDS + 100)
 def test_count(tmp_path):
     stored, against = tmp_path / "counts.json", tmp_path / "fewer.json"
-    # Valgrind takes a minute on a busy machine.
-    done = page("count", "pipe", "--quick", "--save", str(stored), timeout=300)
+    done = page("count", "pipe", "--quick", "--save", str(stored), timeout=LONG_SECONDS)
     assert_done(done)
     content = json.loads(stored.read_text())
     (row,) = content["measurements"][0]["rows"]
@@ -279,7 +281,9 @@ PATH = "hooks: for_each"
 def counts(tmp_path_factory):
     """Saved counts of one path and of the interpreter."""
     path = tmp_path_factory.mktemp("counts") / "counts.json"
-    assert_done(page("count", "the interpreter alone", PATH, "--quick", "--save", str(path)))
+    assert_done(
+        page("count", "the interpreter alone", PATH, "--quick", "--save", str(path), timeout=LONG_SECONDS)
+    )
     return path
 
 
@@ -300,14 +304,12 @@ def table(counts, tmp_path):
     return make
 
 
-def check(table, **more):
-    return page("count", PATH, "--quick", "--check", table, "--tolerance", "20", **more)
-
-
-needs_valgrind = pytest.mark.skipif(shutil.which("valgrind") is None, reason="needs valgrind")
+def check(table):
+    return page("count", PATH, "--quick", "--check", table, "--tolerance", "20", timeout=LONG_SECONDS)
 
 
 @needs_valgrind
+@pytest.mark.timeout(LONG_SECONDS + 100)
 def test_counts_that_the_table_has(table):
     done = check(table())
     assert_done(done)
@@ -316,6 +318,7 @@ def test_counts_that_the_table_has(table):
 
 
 @needs_valgrind
+@pytest.mark.timeout(LONG_SECONDS + 100)
 def test_a_path_that_takes_more_instructions_than_in_the_table(table):
     done = check(table(factor=0.5))
     assert done.returncode == 1
@@ -324,6 +327,7 @@ def test_a_path_that_takes_more_instructions_than_in_the_table(table):
 
 
 @needs_valgrind
+@pytest.mark.timeout(LONG_SECONDS + 100)
 def test_another_build_of_the_interpreter_is_not_compared(table):
     done = check(table("the interpreter alone", 1.1))
     assert_done(done)
@@ -331,6 +335,7 @@ def test_another_build_of_the_interpreter_is_not_compared(table):
 
 
 @needs_valgrind
+@pytest.mark.timeout(LONG_SECONDS + 100)
 def test_another_interpreter_is_not_compared(table):
     done = check(table(python="3.99.0"))
     assert_done(done)

@@ -5,7 +5,9 @@ The public classes add methods to it and no state, so that a Duplex can be a Rea
 
 from __future__ import annotations
 
+from asyncio import _get_running_loop
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.data.high_water_mark import mark
@@ -160,6 +162,22 @@ class Stream(TransformSide):
     def _s_is_of(self, loop: asyncio.AbstractEventLoop) -> bool:
         """Return whether the stream belongs to ``loop``, or to no loop yet."""
         return self._s_queue is None or self._s_queue._loop is loop
+
+    def _s_finalize(self, fn: Callable[..., object], *args: Any) -> None:
+        """Call ``fn(*args)`` in the loop of the stream, for a finalizer: the garbage collector runs those in any thread.
+
+        If the loop does not run, no code is left to notify, and ``fn`` is not called.
+        """
+        running = _get_running_loop()
+        loop = running if self._s_queue is None else self._s_queue._loop
+        if loop is None or not loop.is_running():
+            return
+        if loop is running:
+            fn(*args)
+        else:
+            # The loop may end meanwhile.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(fn, *args)
 
     def _s_unfinished(self) -> tuple[bool, int, int] | None:
         """Return (progresses by itself, bytes to write, bytes to read) for undelivered data, or None if there is none."""

@@ -66,8 +66,4 @@ class Batches(Generic[Out_co]):
     def __del__(self) -> None:
         puller = self._puller
         if puller is not None and not self._over:
-            try:
-                puller.leave()
-            except RuntimeError:
-                # The loop is closed, and no code is left to notify.
-                return
+            self._source._s_finalize(puller.leave)

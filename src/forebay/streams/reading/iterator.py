@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import _get_running_loop
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Self
 
@@ -65,9 +64,8 @@ class ReadableIterator:
 
     def __del__(self) -> None:
         reading = self._reading
-        # Without a running loop there is no receiver for a report.
-        if reading is not None and reading.started and not reading.over and _get_running_loop() is not None:
-            reading.finish(False)
+        if reading is not None and reading.started and not reading.over:
+            self._stream._s_finalize(reading.finish, False)
 
 
 class Reading:

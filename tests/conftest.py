@@ -18,7 +18,17 @@ for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
 pytest.register_assert_rewrite(
     *(
         f"support.{name}"
-        for name in ("command", "files", "http_peers", "loops", "queues", "rings", "sockets", "streams")
+        for name in (
+            "command",
+            "files",
+            "http_peers",
+            "loops",
+            "queues",
+            "rings",
+            "sockets",
+            "streams",
+            "threads",
+        )
     )
 )
 

@@ -1,46 +1,20 @@
 """RingBuffer between two real threads: no byte is lost, doubled, reordered or changed, and every wait ends."""
 
-import faulthandler
 import gc
 import os
 import random
 import socket
 import threading
 import time
-import traceback
-from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
 import pytest
 
+from support.threads import run_together
+
 TOTAL = int(os.environ.get("FOREBAY_RING_STRESS_BYTES", 1 << 22))
 CAPACITIES = [1, 100, 4096, 5000, 1 << 18]
-
-
-def run_together(*calls: Callable[[], None], deadline: float = 90) -> None:
-    """Run each call in a thread of its own, all from one barrier, and raise what any of them raised."""
-    barrier = threading.Barrier(len(calls))
-    failures: list[str] = []
-
-    def run(call: Callable[[], None]) -> None:
-        try:
-            barrier.wait(10)
-            call()
-        except BaseException:
-            failures.append(traceback.format_exc())
-
-    threads = [threading.Thread(target=run, args=(call,), daemon=True) for call in calls]
-    for thread in threads:
-        thread.start()
-    end = time.monotonic() + deadline
-    for thread in threads:
-        thread.join(max(0, end - time.monotonic()))
-    if failures:
-        pytest.fail("\n".join(failures))
-    if any(thread.is_alive() for thread in threads):
-        faulthandler.dump_traceback()
-        pytest.fail("a thread waits forever")
 
 
 def stream(total: int) -> bytes:

@@ -18,6 +18,8 @@ Any Python code (`__del__`, `__release_buffer__`), which may call this queue aga
 keeper is dropped, and where an object is made that the garbage collector knows, as a view or a pin is. So a method
 asks for its arguments first, then looks at the fields; it brings all of them in order, then drops; and what it makes of
 the front chunk it makes of a copy of the ref, and looks whether that is still the front before it takes it.
+Without the GIL each public method is a critical section, which is left in the same two places and while the kernel writes.
+The methods that only this package calls are not: the queues it calls them of belong to the thread of a loop.
 """
 
 cimport cython
@@ -26,7 +28,6 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromSt
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
-from libc cimport errno
 from libc.string cimport memcpy, memmove
 
 from forebay._buffers.arguments cimport descriptor_of, size_of
@@ -34,9 +35,7 @@ from forebay._buffers.chunk_memory cimport (
     COPY_BYTES, ChunkRef, ChunkSpan, Pin, bytes_of, is_released, is_whole_bytes, new_bytes, pin_buffer, view_of,
 )
 from forebay._buffers.chunk_search cimport locate, search_chunks
-from forebay._buffers.gather_write cimport gather_write
-
-from os import strerror
+from forebay._buffers.gather_write cimport gather_write, taken_or_raise
 
 cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
@@ -55,7 +54,6 @@ cdef enum:
     KEPT_CAPACITY = 1024        # entries; a larger array is given back when the queue runs empty
     JOINED_PART = 512           # bytes: a longer copy becomes a separate chunk
     JOINED_BYTES = 4096         # size up to which a chunk takes such copies in
-
 __all__ = ["ChunkQueue"]
 
 @cython.final
@@ -65,14 +63,17 @@ cdef class ChunkQueue:
     def __init__(self):
         pass  # Zeroed memory is an empty queue. This only refuses arguments, so it may run twice.
 
+    @cython.critical_section
     def append(self, buffer):
         """Put a chunk at the end."""
         self._append(buffer)
 
+    @cython.critical_section
     def appendleft(self, buffer):
         """Put a chunk in front of all others."""
         self._appendleft(buffer)
 
+    @cython.critical_section
     def append_copy(self, buffer, n=None, first=0):
         """Copy the first n bytes of a buffer, or all of it, to the end; the first of them as one chunk."""
         cdef Pin pin = pin_buffer("buffer", buffer)
@@ -91,17 +92,21 @@ cdef class ChunkQueue:
                 f"iterable must yield buffers, but {type(iterable).__name__} is one itself: use append()"
             )
         for buffer in iterable:
-            self._append(buffer)
+            with cython.critical_section(self):
+                self._append(buffer)
 
+    @cython.critical_section
     def popleft(self):
         """Take the front chunk: the object itself, or the rest of it."""
         return self._popleft()
 
+    @cython.critical_section
     def read(self, n):
         """Take up to n bytes."""
         cdef Py_ssize_t size = size_of(n, "n")
         return self._read(min(size, self._total_bytes))
 
+    @cython.critical_section
     def read_view(self, n):
         """Take up to n bytes of the front chunk, as a read-only view."""
         cdef Py_ssize_t size = size_of(n, "n")
@@ -117,6 +122,7 @@ cdef class ChunkQueue:
                 self._drop_bytes(min(size, front.size))
                 return view
 
+    @cython.critical_section
     def peek(self, n):
         """Up to n bytes, which stay in the queue."""
         cdef ChunkRef* front
@@ -132,6 +138,7 @@ cdef class ChunkQueue:
         self._copy_out(PyBytes_AS_STRING(result), size)
         return result
 
+    @cython.critical_section
     def views(self, n):
         """Read-only views of the next up to n bytes, which stay in the queue."""
         cdef Py_ssize_t size = size_of(n, "n")
@@ -149,6 +156,7 @@ cdef class ChunkQueue:
             PyMem_Free(refs)
         return result
 
+    @cython.critical_section
     def consume(self, n):
         """Drop n bytes from the front."""
         cdef Py_ssize_t size = size_of(n, "n")
@@ -157,6 +165,7 @@ cdef class ChunkQueue:
             raise ValueError(f"n is {n}, but only {self._total_bytes} bytes are queued")
         self._drop_bytes(size)
 
+    @cython.critical_section
     def find(self, sub, start=0):
         """The offset of the first sub at or after start, or -1."""
         cdef bytes wanted = bytes_of("sub", sub)
@@ -165,6 +174,7 @@ cdef class ChunkQueue:
             return begin if begin <= self._total_bytes else -1
         return self._search(PyBytes_AS_STRING(wanted), len(wanted), begin, self._total_bytes)
 
+    @cython.critical_section
     def read_until(self, sub, max):
         """Take the bytes up to and including sub. Return None if sub has not arrived."""
         cdef bytes wanted = bytes_of("sub", sub)
@@ -191,15 +201,18 @@ cdef class ChunkQueue:
         self._check_idle("readinto")
         return self.take(<char*>pin.view.buf, pin.view.len)
 
+    @cython.critical_section
     def writev_to(self, fd):
         """Write from the front with one writev; the number of bytes taken."""
-        return _taken_or_raise(self._writev(descriptor_of(fd), -1))
+        return taken_or_raise(self._writev(descriptor_of(fd), -1))
 
+    @cython.critical_section
     def pwritev_to(self, fd, offset):
         """Write from the front with one pwritev at an offset of the file; the number of bytes taken."""
         cdef int number = descriptor_of(fd)
-        return _taken_or_raise(self._writev(number, size_of(offset, "offset")))
+        return taken_or_raise(self._writev(number, size_of(offset, "offset")))
 
+    @cython.critical_section
     def clear(self):
         """Drop every chunk."""
         self._check_idle("clear")
@@ -213,9 +226,6 @@ cdef class ChunkQueue:
     def __len__(self):
         return self._count
 
-    def __bool__(self):
-        return self._count > 0
-
     def __repr__(self):
         return f"<ChunkQueue chunks={self._count} nbytes={self._total_bytes}>"
 
@@ -227,10 +237,11 @@ cdef class ChunkQueue:
 
     # --- for C callers
 
+    @cython.critical_section
     cdef int put(self, const char* data, Py_ssize_t n) except -1:
-        # Nothing, too, would make the last chunk a copy of itself.
-        return self._append_copy(data, n) if n > 0 else 0
+        return self._append_copy(data, n) if n > 0 else 0  # nothing, too, would make the last chunk a copy of itself
 
+    @cython.critical_section
     cdef Py_ssize_t take(self, char* target, Py_ssize_t n) except -1:
         self._check_idle("take")
         cdef Py_ssize_t size = max(min(n, self._total_bytes), 0)
@@ -559,12 +570,6 @@ cdef class ChunkQueue:
         for index in range(count):
             Py_DECREF(refs[(head + index) & mask].keeper)
         PyMem_Free(refs)
-
-
-cdef object _taken_or_raise(Py_ssize_t taken):
-    if taken < 0:
-        raise BlockingIOError(errno.EAGAIN, strerror(errno.EAGAIN))
-    return taken
 
 
 # The refs are C structs, so Cython's tp_traverse does not see the keepers. These two wrap it. That the type

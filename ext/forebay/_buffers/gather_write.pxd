@@ -68,3 +68,11 @@ cdef inline Py_ssize_t gather_write(ChunkSpan* chunks, int fd, long long offset)
         errno.errno = error
         PyErr_SetFromErrno(OSError)
     return taken
+
+
+cdef inline object taken_or_raise(Py_ssize_t taken):
+    """Return what `gather_write` returned, or raise if it would block."""
+    if taken < 0:
+        errno.errno = errno.EAGAIN
+        PyErr_SetFromErrno(OSError)
+    return taken

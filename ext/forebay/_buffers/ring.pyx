@@ -31,12 +31,13 @@ Invariants:
    with acquire order before it touches them. No single function writes through one image and reads
    the same byte through the other: the compiler may take the two for different bytes.
 
-GIL: every store to a cursor, pin, flag or role happens with the GIL held. Without it run only
-system calls and copies on bytes that the caller owns by rule 2, and loads of the other side's
-cursor while waiting. Two things rest on this: the list of pins needs no lock of its own, and
-a waiter's flag, set before the GIL is dropped, cannot be missed by a later store of the cursor.
-The module therefore does not declare itself safe without the GIL; a free-threaded interpreter
-enables it on import.
+Threads: every store to a cursor, pin, flag or role happens with the GIL held, and on a free-threaded
+interpreter inside the ring's critical section, which is released at the same points: while a call
+sleeps, and around system calls and long copies. Only these and loads of the other side's cursor run
+outside. Two things rest on this: the list of pins needs no lock of its own, and a waiter's flag, set
+before the waiter lets go, cannot be missed by a later store of the cursor. A method that asks an
+argument for its buffer does so before it enters the section. No section is entered twice, because
+that would leave the first one for a moment.
 """
 
 cimport cython
@@ -67,14 +68,15 @@ cdef class _WriteDoor:
         cdef RingBuffer ring = self.ring
         if ring is None:
             raise BufferError("this object belongs to no ring; call write_view()")
-        if not ring._write_exports:
-            ring._offered = ring._room(ring._capacity)
-            ring._offered_at = ring._write_at
-        # While a view lives the offer does not grow: what it has committed stays out of reach.
-        ring._export(view, ring._offered_at, ring._offered, False, flags)
-        if ring._offered:
-            view.internal = &ring._write_exports
-            ring._write_exports += 1
+        with cython.critical_section(ring):
+            if not ring._write_exports:
+                ring._offered = ring._room(ring._capacity)
+                ring._offered_at = ring._write_at
+            # While a view lives the offer does not grow: what it has committed stays out of reach.
+            ring._export(view, ring._offered_at, ring._offered, False, flags)
+            if ring._offered:
+                view.internal = &ring._write_exports
+                ring._write_exports += 1
 
 
 @cython.final
@@ -136,12 +138,14 @@ cdef class RingBuffer:
         thread[0] = this_thread()
         return 0
 
+    @cython.critical_section
     def release_producer(self):
         """Let the next thread that writes be the producer; any thread may call this between writes."""
         if self._producing:
             raise RuntimeError("the producer is inside a call; release its role when that has returned")
         self._producer = 0
 
+    @cython.critical_section
     def release_consumer(self):
         """Let the next thread that reads be the consumer; any thread may call this between reads."""
         if self._consuming:
@@ -203,6 +207,7 @@ cdef class RingBuffer:
 
     # Producer
 
+    @cython.critical_section
     cdef Py_ssize_t put(self, const char *data, Py_ssize_t n) except -1:
         self._check_unlent()
         cdef size_t size = max(n, 0)
@@ -224,6 +229,7 @@ cdef class RingBuffer:
         finally:
             PyBuffer_Release(&source)
 
+    @cython.critical_section
     def write_view(self):
         """Return a writable memoryview of the free part; commit(n) makes its first n bytes readable."""
         self._check_writable()
@@ -231,6 +237,7 @@ cdef class RingBuffer:
         door.ring = self
         return PyMemoryView_FromObject(door)
 
+    @cython.critical_section
     def commit(self, n, /):
         """Make the first n bytes that write_view() showed readable."""
         cdef size_t size = size_of(n, "n")
@@ -242,6 +249,7 @@ cdef class RingBuffer:
         self._offered -= size
         self._publish(size)
 
+    @cython.critical_section
     def recv_from(self, fd, /):
         """One read(2) from fd into the free part; return the bytes read, 0 at end of file."""
         cdef int handle = descriptor_of(fd)
@@ -273,6 +281,7 @@ cdef class RingBuffer:
             _copy(PyBytes_AS_STRING(result), self._base + self._read_at, n, &self._consuming)
         return result
 
+    @cython.critical_section
     def read(self, n, /):
         """Consume up to n bytes and return them."""
         cdef size_t size = size_of(n, "n")
@@ -282,12 +291,14 @@ cdef class RingBuffer:
         self._advance(size)
         return result
 
+    @cython.critical_section
     def peek(self, n, /):
         """Return up to n bytes without consuming them."""
         cdef size_t size = size_of(n, "n")
         self._be_consumer()
         return self._copy_out(min(size, self._filled(size)))
 
+    @cython.critical_section
     cdef Py_ssize_t take(self, char *target, Py_ssize_t n) except -1:
         self._be_consumer()
         cdef size_t size = max(n, 0)
@@ -306,6 +317,7 @@ cdef class RingBuffer:
         finally:
             PyBuffer_Release(&target)
 
+    @cython.critical_section
     def skip(self, n, /):
         """Consume up to n bytes and return their number."""
         cdef size_t size = size_of(n, "n")
@@ -314,6 +326,7 @@ cdef class RingBuffer:
         self._advance(size)
         return size
 
+    @cython.critical_section
     def consume(self, n, /):
         """Consume exactly n bytes."""
         cdef size_t size = size_of(n, "n")
@@ -325,24 +338,27 @@ cdef class RingBuffer:
     def find(self, sub, start=0):
         """Return the offset of the first sub at or after start, or -1."""
         cdef Py_buffer needle
-        cdef size_t begin = size_of(start, "start"), filled
-        cdef Py_ssize_t at
+        cdef size_t begin = size_of(start, "start")
         _buffer(sub, "sub", False, &needle)
         try:
-            self._be_consumer()
-            filled = self._filled(self._capacity)
-            if begin > filled or <size_t> needle.len > filled - begin:
-                return -1
-            at = ring_find(
-                self._base + self._read_at + begin, filled - begin, <char *> needle.buf, needle.len)
-            return at if at < 0 else at + <Py_ssize_t> begin
+            return self._find(<char *> needle.buf, needle.len, begin)
         finally:
             PyBuffer_Release(&needle)
+
+    @cython.critical_section
+    cdef Py_ssize_t _find(self, const char *sub, size_t n, size_t begin) except -2:
+        self._be_consumer()
+        cdef size_t filled = self._filled(self._capacity)
+        if begin > filled or n > filled - begin:
+            return -1
+        cdef Py_ssize_t at = ring_find(self._base + self._read_at + begin, filled - begin, sub, n)
+        return at if at < 0 else at + <Py_ssize_t> begin
 
     def read_view(self):
         """Return a read-only memoryview of the filled part."""
         return PyMemoryView_FromObject(self)
 
+    @cython.critical_section
     def send_to(self, fd, /):
         """One write(2) of the filled part to fd; consume and return what the kernel took."""
         cdef int handle = descriptor_of(fd)
@@ -382,6 +398,7 @@ cdef class RingBuffer:
         view.obj = self
         return 0
 
+    @cython.critical_section
     def __getbuffer__(self, Py_buffer *view, int flags):
         if flags & PyBUF_WRITABLE:
             raise BufferError("the buffer of a RingBuffer is read-only; write through write_view()")
@@ -399,6 +416,7 @@ cdef class RingBuffer:
             pin.exports += 1
             view.internal = pin
 
+    @cython.critical_section
     def __releasebuffer__(self, Py_buffer *view):
         # Called in whichever thread drops the last reference to a view.
         cdef Pin *pin = <Pin *> view.internal
@@ -424,6 +442,7 @@ cdef class RingBuffer:
             return load(&self._head) != self._tail
         return self._head - load(&self._freed) < self._capacity
 
+    @cython.critical_section
     cdef bint _wait(self, bint reading, object timeout) except -1:
         cdef long long left = _nanoseconds(timeout)
         cdef long long deadline = ring_now_ns() + left if left > 0 else left  # -1: none, 0: do not wait
@@ -468,6 +487,7 @@ cdef class RingBuffer:
         """Wait until there is room or the ring is closed; False if timeout seconds passed first."""
         return self._wait(False, timeout)
 
+    @cython.critical_section
     def close(self):
         """End the stream: no more writes. The bytes in the ring can still be read."""
         if self._write_exports:
@@ -489,15 +509,18 @@ cdef class RingBuffer:
         return self._capacity
 
     @property
+    @cython.critical_section
     def free(self):
         """The number of bytes that can be written now: the capacity less the filled and the viewed bytes."""
         return self._capacity - (self._head - self._freed)
 
     @property
+    @cython.critical_section
     def is_full(self):
         """Whether nothing can be written now."""
         return self._head - self._freed == self._capacity
 
+    @cython.critical_section
     def __len__(self):
         return self._head - self._tail
 

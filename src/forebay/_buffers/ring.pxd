@@ -205,7 +205,7 @@ cdef class RingBuffer:
     cdef bint _mapped                     # the images are one memory; else the producer keeps them equal
     cdef unsigned long _forks             # forks this process had seen when the ring was made
 
-    # Shared flags, written with the GIL held.
+    # Shared flags, written with the GIL held or inside the ring's critical section.
     cdef int _closed                      # close() was called
     cdef bint _reader_waits               # the consumer sleeps, or is about to, on _reader_lock
     cdef bint _writer_waits               # the same for the producer
@@ -251,6 +251,7 @@ cdef class RingBuffer:
     cdef void _advance(self, size_t n) noexcept
     cdef void _give_back(self) noexcept
     cdef bytes _copy_out(self, size_t n)
+    cdef Py_ssize_t _find(self, const char *sub, size_t n, size_t begin) except -2
     cdef int _export(self, Py_buffer *view, size_t at, size_t n, bint readonly, int flags) except -1
     cdef bint _ready(self, bint reading) noexcept nogil
     cdef bint _wait(self, bint reading, object timeout) except -1

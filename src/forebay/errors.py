@@ -157,7 +157,7 @@ class NoRunningLoopError(StreamError, RuntimeError):
 
 
 class WrongLoopError(StreamError, RuntimeError):
-    """In debug mode, a stream was used from another thread or another event loop than its own."""
+    """A stream was used from another thread, or another event loop, than its own: noticed in debug mode and without the GIL."""
 
     code = "ERR_WRONG_LOOP"
 

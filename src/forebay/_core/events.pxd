@@ -1,6 +1,7 @@
 cimport cython
 
 cimport forebay._core.scheduling.calls as calls
+cimport forebay._core.scheduling.this_thread as this_thread
 from forebay._core.listeners cimport Handlers, Listener, Standin, function_of, matches
 from forebay._core.scheduling.ticks cimport Ticked, current_queue, fail
 

@@ -11,13 +11,12 @@ from typing import Any
 from forebay._core.fields import give_defaults
 from forebay._core.listeners import Decorator, Handlers, Listener, Standin, function_of, matches
 from forebay._core.representation import count, represent
-from forebay._core.scheduling import calls
+from forebay._core.scheduling import calls, this_thread
 from forebay._core.scheduling.ticks import Ticked, current_queue, fail, report
 from forebay._core.usage_errors import unhandled
 from forebay.errors import InvalidArgTypeError, StreamError
 
-# Other modules import Listener from here.
-__all__ = ["EventEmitter", "Listener", "OnceListener"]
+__all__ = ["EventEmitter", "Listener", "OnceListener"]  # other modules import Listener from here
 
 # A longer list of listeners becomes Handlers.
 _MOST_IN_LIST = 16
@@ -298,6 +297,8 @@ class EventEmitter(Ticked):
     # ---- used by the streams
 
     def _s_add(self, event: Any, fn: Any, first: bool) -> None:
+        if this_thread.FREE_THREADED:
+            self._s_check_thread("on()")
         if self._s_events is None:
             events: dict[str, Any] = {}
             # Check again after each allocation: the garbage collector may have run foreign code.
@@ -338,6 +339,8 @@ class EventEmitter(Ticked):
         self._s_add(once._event, once, first)
 
     def _s_remove(self, event: Any, fn: Any) -> None:
+        if this_thread.FREE_THREADED:
+            self._s_check_thread("off()")
         handler = None if self._s_events is None else self._s_events.get(event)
         if type(handler) is list:
             index = len(handler) - 1

@@ -175,15 +175,16 @@ def _without_own(trace: TracebackType | None) -> TracebackType | None:
 
 
 def check_loop(stream: Any, what: str, loop: asyncio.AbstractEventLoop, thread: int) -> None:
-    """In debug mode, raise WrongLoopError if ``stream`` belongs to another thread or another loop."""
+    """Raise WrongLoopError if ``stream`` belongs to another thread or another loop."""
     running = asyncio._get_running_loop()
     if running is loop or (running is None and threading.get_ident() == thread):
         return
     name = stream_name(stream)
     if running is None:
+        call = f"stream.{what.rstrip('()')}" if what.endswith("()") else "completion.resolve"
         raise WrongLoopError(
             f"{what} of {name} in the thread {threading.current_thread().name!r}: a stream belongs to the thread of "
-            f"its event loop; use loop.call_soon_threadsafe(stream.{what.rstrip('()')}, ...)"
+            f"its event loop; use loop.call_soon_threadsafe({call}, ...)"
         )
     raise WrongLoopError(f"{what} of {name} in another event loop than the one that it is used in")
 

@@ -1,3 +1,4 @@
+cimport forebay._core.scheduling.this_thread as this_thread
 cimport forebay._core.state.constants as k
 from forebay._core.data.high_water_mark cimport mark
 from forebay._core.state.many cimport push_many as _push_many

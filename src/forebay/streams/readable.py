@@ -6,6 +6,7 @@ from types import GenericAlias
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.data.high_water_mark import mark
+from forebay._core.scheduling import this_thread
 from forebay._core.state import constants as k
 from forebay._core.state.many import push_many as _push_many
 from forebay._core.state.pipe import pipe as _pipe
@@ -104,7 +105,7 @@ class Readable(ReadableOperators):
         Returns:
             True if the stream wants more before the next ``_read``.
         """
-        if self._s_debug:
+        if self._s_checks:
             self._s_check_loop("push()")
         return bool(self._r_push(chunk, encoding))
 
@@ -134,7 +135,7 @@ class Readable(ReadableOperators):
         Returns:
             True if the stream wants more, as for `push`.
         """
-        if self._s_debug:
+        if self._s_checks:
             self._s_check_loop("unshift()")
         return bool(self._r_unshift(chunk, encoding))
 
@@ -154,6 +155,8 @@ class Readable(ReadableOperators):
             InvalidArgTypeError: ``size`` is not an int or None.
             OutOfRangeError: ``size`` is above 1 GiB.
         """
+        if this_thread.FREE_THREADED:
+            self._s_check_thread("read()")
         if size is None:
             return self._r_read(k.READ_ANY)
         if isinstance(size, bool) or not isinstance(size, int):
@@ -166,6 +169,8 @@ class Readable(ReadableOperators):
         Returns:
             The stream.
         """
+        if this_thread.FREE_THREADED:
+            self._s_check_thread("pause()")
         self._r_pause()
         return self
 
@@ -175,6 +180,8 @@ class Readable(ReadableOperators):
         Returns:
             The stream.
         """
+        if this_thread.FREE_THREADED:
+            self._s_check_thread("resume()")
         self._r_resume()
         return self
 
@@ -199,6 +206,8 @@ class Readable(ReadableOperators):
             CannotPipeError: The stream has no readable side.
             InvalidArgTypeError: ``dest`` is not a Writable.
         """
+        if this_thread.FREE_THREADED:
+            self._s_check_thread("pipe()")
         if not self._s_readable:
             self._s_check_started()
             raise CannotPipeError("pipe() on a stream that cannot be read")
@@ -219,6 +228,8 @@ class Readable(ReadableOperators):
         Returns:
             The stream.
         """
+        if this_thread.FREE_THREADED:
+            self._s_check_thread("unpipe()")
         _unpipe(self, dest)
         return self
 

@@ -1,3 +1,4 @@
+cimport forebay._core.scheduling.this_thread as this_thread
 from forebay._core.data.high_water_mark cimport mark
 from forebay._core.state.stream cimport Stream
 

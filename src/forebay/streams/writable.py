@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._core.data.encodings import check_encoding
 from forebay._core.data.high_water_mark import mark
+from forebay._core.scheduling import this_thread
 from forebay._core.scheduling.operation import DONE, GIVE_WAY, failed
 from forebay._core.state.many import write_many as _write_many
 from forebay._core.state.stream import Stream
@@ -128,7 +129,7 @@ class Writable(Stream):
             NullChunkError: ``chunk`` is None.
             UnknownEncodingError: ``encoding`` is not a ``str``, or unknown.
         """
-        if self._s_debug:
+        if self._s_checks:
             self._s_check_loop("write()")
         if encoding is not None:
             check_encoding(encoding)
@@ -173,7 +174,7 @@ class Writable(Stream):
             InvalidArgTypeError: ``chunk`` is not a chunk.
             UnknownEncodingError: ``encoding`` is not a ``str``, or unknown.
         """
-        if self._s_debug:
+        if self._s_checks:
             self._s_check_loop("end()")
         if encoding is not None:
             check_encoding(encoding)
@@ -182,11 +183,15 @@ class Writable(Stream):
 
     def cork(self) -> None:
         """Hold chunks back until `uncork` or `end`, so that ``_writev`` takes them together. Each call needs one `uncork`."""
+        if this_thread.FREE_THREADED:
+            self._s_check_thread("cork()")
         self._s_check_started()
         self._w_cork()
 
     def uncork(self) -> None:
         """Undo one `cork`. The last one writes the chunks that were held back."""
+        if this_thread.FREE_THREADED:
+            self._s_check_thread("uncork()")
         self._w_uncork_once()
 
     def corked(self) -> AbstractContextManager[Self]:
@@ -206,6 +211,8 @@ class Writable(Stream):
         Raises:
             PrematureCloseError: The stream was closed before it finished.
         """
+        if this_thread.FREE_THREADED:
+            self._s_check_thread("drain()")
         if self._s_errored is not None:
             return failed(self._s_errored)
         if self._s_destroyed and self._w_finished:
@@ -237,7 +244,7 @@ class Writable(Stream):
             WriteAfterEndError: end() was called before.
             StreamDestroyedError: The stream was destroyed.
         """
-        if self._s_debug:
+        if self._s_checks:
             self._s_check_loop("send()")
         if self._w_ending:
             return failed(self._w_refusal("send"))

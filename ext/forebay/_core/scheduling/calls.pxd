@@ -164,7 +164,7 @@ cdef class Raised:
     cdef readonly object error
 
 # Where the running thread's stack may be used without a second look: from `low` on, for `size` bytes. Of the thread that
-# was looked at last; an address of another one is outside.
+# was looked at last; an address of another one is outside. Without the GIL the sizes stay 0, and every address is.
 cdef struct Stack:
     size_t low
     size_t size

@@ -7,6 +7,8 @@ The calls themselves are in the .pxd, to be inlined.
 cimport cython
 from cpython.exc cimport PyErr_Occurred
 
+from forebay._core.scheduling.this_thread cimport FREE_THREADED
+
 from forebay._core.scheduling.exit import heed
 
 cdef extern from *:
@@ -145,6 +147,9 @@ cdef bint look_at_stack(size_t here) noexcept:
     cdef size_t limit = forebay_limit(_SHARE, _MOST_BYTES)
     if here < limit:
         return True
+    if FREE_THREADED:
+        # Threads that run at the same time would replace each other's limits. Each is asked for its own every time.
+        return False
     stack.low = limit
     stack.size = forebay_top() - limit
     stack.near_size = stack.size if stack.size < _NEAR_BYTES else _NEAR_BYTES
@@ -162,4 +167,5 @@ cdef bint look_at_frames(size_t here) noexcept:
 
 
 cdef object forget_stack():
-    stack.low = stack.size = stack.near = stack.near_size = 0
+    if not FREE_THREADED:
+        stack.low = stack.size = stack.near = stack.near_size = 0

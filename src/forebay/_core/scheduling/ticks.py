@@ -7,14 +7,13 @@ queue its own work without making a callable. ``TICK_CALL`` is the number for an
 
 from __future__ import annotations
 
-from asyncio import get_running_loop
+from asyncio import _get_running_loop, get_running_loop
 from collections.abc import Callable
-from threading import get_ident
 from time import thread_time
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.fields import give_defaults
-from forebay._core.scheduling import calls
+from forebay._core.scheduling import calls, this_thread
 from forebay._core.scheduling import constants as k
 from forebay._core.scheduling.exit import heed
 from forebay._core.scheduling.fifo import Fifo
@@ -42,6 +41,9 @@ class Ticked:
     def _s_run_tick(self, op: int, arg: Any) -> None:
         raise NotImplementedError
 
+    def _s_check_thread(self, what: Any) -> None:
+        """Raise WrongLoopError if ``what`` is called in a thread that the target does not belong to."""
+
     def _s_cannot_tick(self, op: int, arg: Any, error: Any) -> None:
         """Handle an operation for which there was no memory to queue it. Without an answer of its own, the caller fails."""
         raise error
@@ -57,7 +59,7 @@ class TickQueue:
     _scheduled: bool
     _running: bool
     _debug: bool
-    _thread: Any
+    _thread: int
     _left: int
     _step: int
     _measuring: bool
@@ -78,9 +80,20 @@ class TickQueue:
         self._scheduled = False
         self._running = False
         self._debug = loop.get_debug()
-        self._thread = get_ident()
+        self._thread = this_thread.identifier()
         self._left = self._step = _FIRST_STEP
         self._measuring = self._over = False
+
+    def is_here(self) -> bool:
+        """Return whether this is the thread of the loop."""
+        return this_thread.identifier() == self._thread or self._has_moved()
+
+    def _has_moved(self) -> bool:
+        """Return whether the loop runs in this thread, after it has run in another one."""
+        if _get_running_loop() is not self._loop:
+            return False
+        self._thread = this_thread.identifier()
+        return True
 
     def late(self) -> bool:
         """Count one operation. Return whether a flow has to stop, because the loop must have its turn first.
@@ -93,7 +106,7 @@ class TickQueue:
     def _look(self) -> bool:
         if self._over:
             return True
-        if not self._loop.is_running():
+        if not self._loop.is_running() or (this_thread.FREE_THREADED and not self.is_here()):
             # The call comes from outside the loop, which may be closed. No task waits for its turn.
             self._left = self._step
             return False
@@ -130,12 +143,19 @@ class TickQueue:
             self._left = self._step
 
     def add(self, target: Any, op: int, arg: Any) -> None:
+        if this_thread.FREE_THREADED and not self.is_here():
+            # The garbage collector finalizes a stream in any thread.
+            self._loop.call_soon_threadsafe(self._add_here, target, op, arg)
+            return
         fifo = self._fifo
         # Keep the three together: code that runs during an allocation may queue ticks, which come before them.
         if (self._scheduled and fifo.has_room(3)) or self._prepare(target, op, arg):
             fifo.put(target)
             fifo.put(op)
             fifo.put(arg)
+
+    def _add_here(self, target: Any, op: int, arg: Any) -> None:
+        self.add(target, op, arg)
 
     def _prepare(self, target: Any, op: int, arg: Any) -> bool:
         """Make room for a tick, and have the loop run it. Return whether there was memory; if not, the target knows."""
@@ -246,7 +266,8 @@ def report(loop: asyncio.AbstractEventLoop, message: str, error: BaseException, 
         heed(raised)
 
 
-# The queue used last. Nearly every program has one loop at a time.
+# The queue used last. Nearly every program has one loop at a time. Without the GIL each loop is asked instead, because
+# another thread could take the queue away while this one takes a reference to it.
 _last = None
 
 
@@ -275,7 +296,8 @@ def current_queue() -> TickQueue:
             setattr(loop, _ATTRIBUTE, made)
             queue = made
             watch_close(loop)
-    _last = queue
+    if not this_thread.FREE_THREADED:
+        _last = queue
     return queue
 
 

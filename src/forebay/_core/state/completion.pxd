@@ -1,6 +1,7 @@
 cimport cython
 
 cimport forebay._core.scheduling.calls as calls
+cimport forebay._core.scheduling.this_thread as this_thread
 cimport forebay._core.state.constants as k
 from forebay._core.events cimport EventEmitter
 

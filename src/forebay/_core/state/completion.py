@@ -7,6 +7,7 @@ from typing import Any
 from forebay._core.events import EventEmitter
 from forebay._core.fields import give_defaults
 from forebay._core.representation import represent
+from forebay._core.scheduling import this_thread
 from forebay.errors import InvalidArgTypeError, InvalidReturnValueError
 
 
@@ -113,6 +114,8 @@ class Completion:
 
     def _settle(self, error: Any, value: Any) -> None:
         stream = self._stream
+        if this_thread.FREE_THREADED and stream is not None:
+            stream._s_check_thread("a Completion")
         if self._settled:
             if stream is None:
                 self._again = True

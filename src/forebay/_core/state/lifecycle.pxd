@@ -2,6 +2,7 @@ cimport cython
 
 cimport forebay._core.state.constants as k
 cimport forebay._core.scheduling.calls as calls
+cimport forebay._core.scheduling.this_thread as this_thread
 from forebay._core.scheduling.hook_runner cimport HookRunner, Unfinished, is_awaitable
 from forebay._core.scheduling.ticks cimport TickQueue, current_queue
 from forebay._core.state.completion cimport Completion, HookOwner
@@ -18,7 +19,7 @@ cdef class Lifecycle(HookOwner):
     cdef unsigned char _s_auto_destroy
     cdef unsigned char _s_emit_close
     cdef unsigned char _s_half_open      # allow_half_open
-    cdef unsigned char _s_debug          # made in a loop in debug mode: calls check their thread and loop
+    cdef unsigned char _s_checks         # calls check their thread and loop: made in a loop in debug mode, or without the GIL
     cdef unsigned char _s_runner_kind    # the kind of hook whose calls _s_runner runs; 0 for none
     cdef HookRunner _s_runner            # the one of the last async hook
     cdef object _s_errored                 # the first error, or None
@@ -32,6 +33,7 @@ cdef class Lifecycle(HookOwner):
     cdef object _s_join_loop(self)
     cdef bint _s_is_late(self) except -1
     cdef object _s_check_started(self)
+    @cython.locals(queue=TickQueue)
     cdef object _s_check_loop(self, object what)
     cdef bint _s_fail_at_end(self) except -1
     cdef object _s_tell_error(self, object error)

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, Self
 
 from forebay._core.abort import add_abort_signal
 from forebay._core.fields import give_defaults
-from forebay._core.scheduling import calls
+from forebay._core.scheduling import calls, this_thread
 from forebay._core.scheduling.hook_runner import HookRunner, Unfinished, is_awaitable
 from forebay._core.scheduling.ticks import current_queue
 from forebay._core.state import constants as k
@@ -72,7 +72,7 @@ class Lifecycle(HookOwner):
     _s_auto_destroy: bool
     _s_emit_close: bool
     _s_half_open: bool
-    _s_debug: bool
+    _s_checks: bool
     _s_runner_kind: int
     _s_runner: Any
     _s_errored: BaseException | None
@@ -99,7 +99,7 @@ class Lifecycle(HookOwner):
             queue = current_queue()
             if queue._debug:
                 self._s_queue = queue
-                self._s_debug = True
+                self._s_checks = True
         if signal is not None:
             add_abort_signal(signal, self)  # type: ignore[type-var]  # _s_is_over is that of Stream
 
@@ -133,6 +133,8 @@ class Lifecycle(HookOwner):
         """Join the running loop, if there is one, because the stream has data to deliver before the loop ends."""
         if self._s_queue is None and _get_running_loop() is not None:
             self._s_queue = current_queue()
+            if this_thread.FREE_THREADED:
+                self._s_checks = True
 
     def _s_tick(self, op: int, arg: Any) -> None:
         queue = self._s_queue
@@ -140,6 +142,8 @@ class Lifecycle(HookOwner):
             self._s_check_started()
             queue = current_queue()
             self._s_queue = queue
+            if this_thread.FREE_THREADED:
+                self._s_checks = True
         queue.add(self, op, arg)
 
     def _s_is_late(self) -> bool:
@@ -155,8 +159,19 @@ class Lifecycle(HookOwner):
             raise not_started(self)
 
     def _s_check_loop(self, what: Any) -> None:
-        """In debug mode, raise if this thread or loop is not that of the stream."""
-        check_loop(self, what, self._s_queue._loop, self._s_queue._thread)
+        """Raise if this thread is not that of the stream; in debug mode, if this loop is not either."""
+        queue = self._s_queue
+        if (
+            this_thread.FREE_THREADED
+            and not queue._debug
+            and (queue.is_here() or not queue._loop.is_running())
+        ):
+            return
+        check_loop(self, what, queue._loop, queue._thread)
+
+    def _s_check_thread(self, what: Any) -> None:
+        if self._s_checks:
+            self._s_check_loop(what)
 
     def _s_hook_error(self, name: Any, hook: Any, error: Any) -> Any:
         """Return the exception of a hook, or an explanation if the hook expects Node's callback."""
@@ -250,7 +265,7 @@ class Lifecycle(HookOwner):
         """
         if error is not None and not isinstance(error, BaseException):
             raise InvalidArgTypeError(f"destroy() needs an exception or None, got {error!r}")
-        if self._s_debug:
+        if self._s_checks:
             self._s_check_loop("destroy()")
         if not self._s_constructed:
             self._s_check_started()
@@ -374,7 +389,7 @@ class Lifecycle(HookOwner):
         if self._s_queue is None:
             self._s_join_loop()
         if isinstance(result, Completion):
-            if self._s_debug:
+            if self._s_checks and self._s_queue._debug:
                 self._s_keep("answers", True)
             done = result
             done._attach(self, kind)

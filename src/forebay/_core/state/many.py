@@ -26,7 +26,7 @@ _ANY_SIZE = sys.maxsize
 
 def push_many(stream: Stream, chunks: list[Any]) -> bool:
     """Push each of ``chunks``; return what the last push returns. The caller hands the list over."""
-    if stream._s_debug:
+    if stream._s_checks:
         stream._s_check_loop("push_many()")
     at = 0
     count = len(chunks)
@@ -44,7 +44,7 @@ def push_many(stream: Stream, chunks: list[Any]) -> bool:
 
 def write_many(stream: Stream, chunks: list[Any]) -> bool:
     """Write each of ``chunks``; return what the last write returns. The caller hands the list over."""
-    if stream._s_debug:
+    if stream._s_checks:
         stream._s_check_loop("write_many()")
     at = 0
     count = len(chunks)

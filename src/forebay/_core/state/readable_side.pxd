@@ -2,6 +2,7 @@ cimport cython
 
 cimport forebay._core.state.constants as k
 cimport forebay._core.scheduling.calls as calls
+cimport forebay._core.scheduling.this_thread as this_thread
 from forebay._core.data.chunk cimport byte_chunk
 from forebay._core.scheduling.fifo cimport Fifo
 from forebay._core.scheduling.ticks cimport TickQueue

@@ -11,7 +11,7 @@ from forebay._core.data.stalls import Stalls
 from forebay._core.events import _returned
 from forebay._core.fields import give_defaults
 from forebay._core.listeners import Handlers, Listener
-from forebay._core.scheduling import calls
+from forebay._core.scheduling import calls, this_thread
 from forebay._core.state import constants as k
 from forebay._core.state.readable_buffer import ReadableBuffer
 from forebay._core.usage_errors import watch_read
@@ -27,8 +27,7 @@ _DATA = "data"
 _READABLE = "readable"
 _LARGEST_READ = 1 << 30
 
-_last_mark = 0
-_last_size = 0
+_last_mark = _last_size = 0
 
 
 class ReadableSide(ReadableBuffer):
@@ -347,7 +346,7 @@ class ReadableSide(ReadableBuffer):
         """Find the hook at the first read."""
         self._r_hook_kind = k.READ_FUNCTION
         calls.ready_for_calls(self)
-        if self._s_debug:
+        if self._s_checks and self._s_queue._debug:
             watch_read(self, self._r_hook or getattr(self, "_read", None), self._s_queue._loop)
         if self._r_hook is not None:
             return
@@ -587,9 +586,10 @@ class ReadableSide(ReadableBuffer):
 def _size(mark: int) -> Any:
     """Return a mark as an int object for the hook. Nearly all marks are equal, so one object is kept."""
     global _last_mark, _last_size
+    if this_thread.FREE_THREADED:
+        return mark
     if mark != _last_mark:
-        _last_mark = mark
-        _last_size = mark
+        _last_mark = _last_size = mark
     return _last_size
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from forebay._core.abort import AbortSignal, abort_error, checked_signal
 from forebay._core.representation import represent
+from forebay._core.scheduling import this_thread
 from forebay._core.scheduling.ticks import running_loop
 from forebay.errors import InvalidArgTypeError
 
@@ -127,8 +128,13 @@ class on:
 
     def __del__(self) -> None:
         events = getattr(self, "_events", None)
-        if events is not None:
+        if events is None:
+            return
+        finalize = getattr(events._emitter, "_s_finalize", None) if this_thread.FREE_THREADED else None
+        if finalize is None:
             events.close()
+        else:
+            finalize(events.close)
 
 
 class _Events:

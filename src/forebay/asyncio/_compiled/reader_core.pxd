@@ -1,5 +1,6 @@
 cimport cython
 
+cimport forebay._core.scheduling.this_thread as this_thread
 cimport forebay.asyncio._compiled.class_versions as versions
 from forebay._buffers.chunk_queue cimport ChunkQueue
 from forebay.asyncio._compiled.waiter cimport Waiter

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import forebay._buffers as _buffers
 from forebay._backend import backend
+from forebay._core.scheduling import this_thread
 from forebay.asyncio._compiled import class_versions as versions
 from forebay.asyncio._compiled.arguments import NotInitializedError, checked_long_lines, separator_of
 from forebay.asyncio._compiled.overrides import CALLED, FEED, overridden
@@ -121,8 +122,9 @@ class ReaderCore:
         self._own = own
         if not self._patched:
             self._version = version
-            _last_version = version
-            _last_own = own
+            if not this_thread.FREE_THREADED:
+                _last_version = version
+                _last_own = own
         return own
 
     def _changed(self) -> int:

@@ -2,6 +2,7 @@ cimport cython
 
 cimport forebay.http._messages.constants as k
 cimport forebay._core.scheduling.clock as clock
+cimport forebay._core.scheduling.this_thread as this_thread
 
 from forebay.http._messages.body_types cimport WritableBody
 from forebay._core.state.stream cimport Stream

@@ -7,7 +7,7 @@ from email.utils import formatdate
 from time import time
 from typing import TYPE_CHECKING, Any, Self
 
-from forebay._core.scheduling import clock
+from forebay._core.scheduling import clock, this_thread
 from forebay.errors import ContentLengthMismatchError, HeadersSentError, InvalidHeaderError
 from forebay.http._messages import constants as k
 from forebay.http._messages.body_types import WritableBody
@@ -33,11 +33,14 @@ def date_line() -> str:
     """Return the present Date header, which is made once per second."""
     global _date_line, _date_until
     now = clock.monotonic()
-    if now >= _date_until:
-        date = time()
-        _date_line = f"Date: {formatdate(date, usegmt=True)}\r\n"
+    if now < _date_until:
+        return _date_line
+    date = time()
+    line = f"Date: {formatdate(date, usegmt=True)}\r\n"
+    if not this_thread.FREE_THREADED:
+        _date_line = line
         _date_until = now + 1 - date % 1
-    return _date_line
+    return line
 
 
 class Outgoing(WritableBody):

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 import pytest
 
+from support.interpreter import failing_allocations
 from support.queues import content, is_locked, load_queue_class, queue_of
 
 
@@ -173,9 +174,7 @@ def test_no_memory_block_leaks(queue_cls):
 
 @pytest.mark.parametrize("lasting", [False, True])
 def test_queue_survives_any_failed_allocation(queue_cls, lasting):
-    testcapi = pytest.importorskip("_testcapi")
-    if not hasattr(testcapi, "set_nomemory"):
-        pytest.skip("this interpreter cannot refuse memory on demand")
+    testcapi = failing_allocations()
     if lasting and sys.version_info[:2] in ((3, 12), (3, 13)) and queue_cls.__module__.endswith("_py"):
         pytest.skip("Python 3.12 and 3.13 never end while they have no memory for a frame")
     long_sub = b"x" * 300
@@ -222,9 +221,7 @@ def test_queue_survives_any_failed_allocation(queue_cls, lasting):
 
 
 def test_write_without_memory_is_shorter(tmp_path):
-    testcapi = pytest.importorskip("_testcapi")
-    if not hasattr(testcapi, "set_nomemory"):
-        pytest.skip("this interpreter cannot refuse memory on demand")
+    testcapi = failing_allocations()
     if not sys.getallocatedblocks():
         pytest.skip("with PYTHONMALLOC=malloc the hook does not see PyMem_Malloc")
     # The compiled one only: Python code may want memory between the system call and the next line.

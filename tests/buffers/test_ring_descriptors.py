@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from support.interpreter import failing_allocations
 from support.rings import LARGE, SMALL, exports, pattern, turn
 
 
@@ -348,9 +349,7 @@ def test_the_class_is_final(ring: Any, ring_cls: Any) -> None:
 
 
 def test_memory_error_leaves_the_ring_unchanged(ring: Any, pipe: tuple[int, int]) -> None:
-    testcapi = pytest.importorskip("_testcapi")
-    if not hasattr(testcapi, "set_nomemory"):
-        pytest.skip("needs _testcapi.set_nomemory")
+    testcapi = failing_allocations()
     if type(ring).__module__ != "forebay._buffers.ring":
         pytest.skip("the interpreter's own allocations fail half-way through plain Python code")
 

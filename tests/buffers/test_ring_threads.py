@@ -11,10 +11,20 @@ from typing import Any
 
 import pytest
 
+from support.interpreter import FREE_THREADED
 from support.threads import run_together
 
 TOTAL = int(os.environ.get("FOREBAY_RING_STRESS_BYTES", 1 << 22))
 CAPACITIES = [1, 100, 4096, 5000, 1 << 18]
+
+
+def skip_if_views_end_late(ring_cls: Any) -> None:
+    """Skip a test whose thread waits for a view that it has made, and that another thread releases.
+
+    The pure-Python ring sees the end of an object, and without the GIL the thread that has made an object also ends it.
+    """
+    if FREE_THREADED and ring_cls.__module__.endswith("_py"):
+        pytest.skip("the view ends when the thread that waits runs again")
 
 
 def stream(total: int) -> bytes:
@@ -84,6 +94,7 @@ def test_views_on_both_sides(ring_cls: Any, capacity: int) -> None:
 
 
 def test_views_are_released_by_a_third_thread(ring_cls: Any) -> None:
+    skip_if_views_end_late(ring_cls)
     ring, data = ring_cls(5000), stream(200_000)
     got = bytearray()
     handed: list[memoryview] = []
@@ -258,6 +269,7 @@ def test_close_wakes_both_sides(ring_cls: Any, side: str) -> None:
 
 
 def test_releasing_a_view_wakes_the_producer(ring_cls: Any) -> None:
+    skip_if_views_end_late(ring_cls)
     ring = ring_cls(4)
     ring.write(b"abcd")
     view = ring.read_view()

@@ -28,7 +28,7 @@ try:
 except ImportError:
     _testcapi = None
 
-__all__ = ["Run", "available"]
+__all__ = ["Run"]
 
 #: More allocations than a program makes.
 _NEVER = 20_000
@@ -37,11 +37,6 @@ _LARGE = 1000
 _SECONDS = 4.0
 _TURNS = 300
 _WANTED = b"".join(CHUNKS)
-
-
-def available() -> bool:
-    """Return whether this interpreter can make an allocation fail."""
-    return _testcapi is not None
 
 
 class Stuck(BaseException):

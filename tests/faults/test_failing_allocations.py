@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from faults.core_programs import PROGRAMS
-from faults.memory import available
+from support.interpreter import failing_allocations
 
-pytestmark = pytest.mark.skipif(not available(), reason="this interpreter cannot make an allocation fail")
 # Allocations that are tried. `python -m faults.memory` tries as many as it is told.
 MOST = 60
 TESTS = Path(__file__).parents[1]
@@ -19,6 +18,7 @@ TESTS = Path(__file__).parents[1]
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_without_memory_there_is_the_right_data_or_an_error(program):
+    failing_allocations()
     path = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(
         [sys.executable, "-m", "faults.memory", "--most", str(MOST), program],

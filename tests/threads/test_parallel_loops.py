@@ -29,11 +29,11 @@ from forebay import (
     pipeline,
 )
 from forebay.threads import as_file, from_thread, thread_writer, through_thread, to_thread
+from support.interpreter import FREE_THREADED
 from support.threads import run_together
 
 ROUNDS = int(os.environ.get("FOREBAY_THREAD_ROUNDS", "3"))
 THREADS = 4
-FREE_THREADED = "t" in sys.abiflags
 free_threaded = pytest.mark.skipif(not FREE_THREADED, reason="the interpreter has a GIL")
 
 

@@ -31,9 +31,9 @@ class ReaderGone(Exception):
 class Mailbox:
     """A bounded queue from one thread at a time to the loop's thread.
 
-    The thread appends, then looks whether the loop sleeps. The loop notes that it sleeps, then looks once more for a chunk. The
-    interpreter lock keeps these orders. ``by_size`` counts bytes, otherwise objects
-    count. Without ``fixed`` the limit starts with 1 and grows while the thread is quick.
+    The thread appends, then looks whether a reader sleeps. The loop notes the reader that sleeps, then looks once more for a
+    chunk. The locks of the deques keep these orders also without the GIL, and one thread only takes the reader. ``by_size``
+    counts bytes, otherwise objects count. Without ``fixed`` the limit starts with 1 and grows while the thread is quick.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, limit: int, *, by_size: bool, fixed: bool) -> None:
@@ -46,11 +46,9 @@ class Mailbox:
         # Each is changed in one thread only.
         self._put = 0
         self._taken = 0
-        #: Whether the loop waits to be woken.
-        self.loop_sleeps = False
         self._deliver: Callable[[], Callable[[], None] | None] = _none
-        # The method again, while the reader waits for a chunk: the thread then keeps the stream alive.
-        self._reader: Callable[[], None] | None = None
+        #: The method again, while the reader waits for a chunk: the thread then keeps the stream alive. Otherwise empty.
+        self.sleeping: deque[Callable[[], None] | None] = deque()
         self._room = threading.Event()
         self._filled_since = monotonic()
         self._left: BaseException | None = None
@@ -68,7 +66,7 @@ class Mailbox:
                 raise NullChunkError("None marks the end of a stream and cannot be a chunk")
             self._put += len(chunk) if self._by_size else 1
             append(chunk)
-            if self.loop_sleeps:
+            if self.sleeping:
                 self._wake()
             if self._left is not None or self.is_full():
                 self._wait_for_room(chunk)
@@ -77,7 +75,7 @@ class Mailbox:
         """Put one chunk, without a wait. Call it in one thread at a time."""
         self._put += len(chunk) if self._by_size else 1
         self._chunks.append(chunk)
-        if self.loop_sleeps:
+        if self.sleeping:
             self._wake()
 
     def is_full(self) -> bool:
@@ -107,12 +105,15 @@ class Mailbox:
         """Note the end of the thread."""
         self.error = error
         self.ended = True
-        if self.loop_sleeps:
+        if self.sleeping:
             self._wake()
 
     def _wake(self) -> None:
-        self.loop_sleeps = False
-        reader, self._reader = self._reader, None
+        try:
+            reader = self.sleeping.pop()
+        except IndexError:
+            # The loop has woken up in this moment.
+            return
         if reader is None:
             return
         try:
@@ -128,16 +129,14 @@ class Mailbox:
         self._deliver = weakref.WeakMethod(deliver)
 
     def take(self) -> list[Any]:
-        """Return all chunks. If there are none, and no end, note that the loop sleeps."""
-        self.loop_sleeps = False
+        """Return all chunks. If there are none, and no end, note the reader that sleeps."""
+        self.sleeping.clear()
         chunks = self._pop()
         if not chunks and not self.ended:
-            self._reader = self._deliver()
-            self.loop_sleeps = True
+            self.sleeping.append(self._deliver())
             chunks = self._pop()
             if chunks or self.ended:
-                self.loop_sleeps = False
-                self._reader = None
+                self.sleeping.clear()
         if not self._room.is_set():
             self._room.set()
         return chunks
@@ -151,7 +150,7 @@ class Mailbox:
     def leave(self, error: BaseException | None) -> None:
         """Note that the reader takes no more chunks, and why."""
         self._left = error if error is not None else ReaderGone()
-        self._reader = None
+        self.sleeping.clear()
         self._room.set()
 
     @property
@@ -224,7 +223,7 @@ class FromMailbox:
                 self.destroy(mailbox.error)
             elif over:
                 self.push(None)
-            elif not mailbox.loop_sleeps:
+            elif not mailbox.sleeping:
                 # The thread has ended in this moment.
                 continue
             return False

@@ -22,7 +22,7 @@ from forebay import (
 )
 from forebay.testing import check_readable, check_transform, check_writable
 from forebay.threads import from_thread, through_thread, to_thread
-from support.streams import looped
+from support.streams import closed, looped
 
 
 async def until(check):
@@ -158,11 +158,8 @@ async def test_an_error_of_the_cleanup_is_reported():
 
     stream = from_thread(items)
     await anext(aiter(stream))
-    errors = []
-    stream.on("error", errors.append)
     stream.destroy()
-    await until(lambda: stream.closed)
-    assert [type(error) for error in errors] == [KeyError]
+    assert isinstance(await closed(stream), KeyError)
 
 
 @looped

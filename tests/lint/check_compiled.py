@@ -7,7 +7,7 @@
 4. ``self.x.method()``, where both are in C: nothing holds the object of the field while its method runs, and what runs in it
    may clear the field. The object goes into a variable first.
 5. ``with``: if an exception leaves the block and there is no memory for its traceback, Cython hands NULL to ``__exit__``.
-   ``try`` takes its place.
+   ``try`` takes its place. What Cython translates by itself, ``nogil`` and ``critical_section``, has no ``__exit__``.
 
 A line that is right all the same says why, after ``# compiled: ``.
 """
@@ -206,7 +206,7 @@ def check_native(path: Path) -> Iterator[tuple[int, int, str]]:
                 line = text.count("\n", 0, match.start()) + 1
                 yield line, line, f"{match[1]}() of a call and of what the call may change"
                 break
-    for match in re.finditer(r"(?m)^ *(async )?with (?!(no)?gil\b).*:$", text):
+    for match in re.finditer(r"(?m)^ *(async )?with (?!(no)?gil\b|cython\.critical_section\().*:$", text):
         line = text.count("\n", 0, match.start()) + 1
         yield line, line, WITH
     if "wraparound=False" in path.read_text().partition("\n")[0]:

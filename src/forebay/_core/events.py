@@ -18,10 +18,8 @@ from forebay.errors import InvalidArgTypeError, StreamError
 
 __all__ = ["EventEmitter", "Listener", "OnceListener"]  # other modules import Listener from here
 
-# A longer list of listeners becomes Handlers.
-_MOST_IN_LIST = 16
-# In the place of a listener for whose removal there was no memory.
-_GONE = Listener()
+_MOST_IN_LIST = 16  # a longer list of listeners becomes Handlers
+_GONE = Listener()  # in the place of a listener for whose removal there was no memory
 
 
 class OnceListener(Standin):
@@ -395,7 +393,6 @@ class EventEmitter(Ticked):
         while True:
             handler = self._s_events.get(event)
             if type(handler) is not Handlers:
-                # The event has Handlers.
                 self._s_remove(event, fn)
                 return
             many = handler

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from asyncio import _get_running_loop
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from forebay._core.data.high_water_mark import mark
@@ -175,9 +174,11 @@ class Stream(TransformSide):
         if loop is running:
             fn(*args)
         else:
-            # The loop may end meanwhile.
-            with suppress(RuntimeError):
+            try:
                 loop.call_soon_threadsafe(fn, *args)
+            except RuntimeError:
+                # The loop has ended meanwhile.
+                return
 
     def _s_unfinished(self) -> tuple[bool, int, int] | None:
         """Return (progresses by itself, bytes to write, bytes to read) for undelivered data, or None if there is none."""

@@ -114,6 +114,14 @@ async def listeners(n: int) -> None:
         stream.off("close", each)
 
 
+@case("listeners, removed by their event", 2000)
+async def once_each(n: int) -> None:
+    stream: PassThrough[bytes] = PassThrough()
+    for _ in range(n):
+        stream.once("event", lambda: None)
+    stream.emit("event")
+
+
 @case("listeners of an AbortSignal", 2000)
 async def signals(n: int) -> None:
     controller = AbortController()

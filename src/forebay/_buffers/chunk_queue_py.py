@@ -289,9 +289,6 @@ class ChunkQueue:
     def __len__(self) -> int:
         return len(self._chunks)
 
-    def __bool__(self) -> bool:
-        return bool(self._chunks)
-
     def __repr__(self) -> str:
         return f"<ChunkQueue chunks={len(self)} nbytes={self.nbytes}>"
 

@@ -55,6 +55,29 @@ def collections_everywhere():
     gc.set_threshold(*before)
 
 
+def pytest_collection_modifyitems(config, items):
+    """Run each test on both loops, and its further cases on one of them in turn; FOREBAY_ALL_LOOPS=1 runs all on both."""
+    if os.environ.get("FOREBAY_ALL_LOOPS"):
+        return
+    loops = list(LOOPS)
+    kept, left_out = [], []
+    cases: dict[tuple[object, ...], dict[object, int]] = {}
+    for item in items:
+        case = getattr(item, "callspec", None)
+        if case is None or case.params.get("run") not in loops:
+            kept.append(item)
+            continue
+        others = frozenset((name, at) for name, at in case.indices.items() if name != "run")
+        of_test = cases.setdefault((item.path, item.cls, item.originalname), {})
+        number = of_test.setdefault(others, len(of_test))
+        # By the bits, so that no value of a parameter always meets the same loop.
+        wanted = number == 0 or case.params["run"] == loops[number.bit_count() % len(loops)]
+        (kept if wanted else left_out).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
+
+
 def pytest_collection_finish(session):
     """Keep what collecting the tests has made out of the garbage collector's way: nearly every test runs it."""
     gc.collect()

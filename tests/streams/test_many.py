@@ -53,10 +53,39 @@ async def merge_with(count):
     assert await task == [1] * count
 
 
-@pytest.mark.parametrize("work", [share_with, merge_with])
+async def take_with(count):
+    chunks = aiter(Readable.from_(range(count)))
+    assert await asyncio.gather(*(anext(chunks) for _ in range(count))) == list(range(count))
+
+
+async def take_slowly_with(count):
+    stream = Readable(object_mode=True, read=lambda size: None)
+    chunks = aiter(stream)
+    tasks = [asyncio.ensure_future(anext(chunks)) for _ in range(count)]
+    for number in range(count):
+        await asyncio.sleep(0)
+        stream.push(number)
+    assert await asyncio.gather(*tasks) == list(range(count))
+
+
+@pytest.mark.parametrize("work", [share_with, merge_with, take_with, take_slowly_with])
 @looped
 async def test_many_readers(work):
     assert await calls_of(work, 320) < MOST * await calls_of(work, 40)
+
+
+@looped
+async def test_a_woken_step_that_is_dropped_wakes_the_next():
+    stream = Readable(object_mode=True, read=lambda size: None)
+    chunks = aiter(stream)
+    dropped = chunks.__anext__().__await__()
+    dropped.send(None)
+    waiting = asyncio.ensure_future(anext(chunks))
+    await asyncio.sleep(0)
+    stream.push("chunk")
+    await asyncio.sleep(0)
+    dropped.close()
+    assert await asyncio.wait_for(waiting, 5) == "chunk"
 
 
 @looped

@@ -10,7 +10,8 @@ cdef class Reading:
     cdef bint _drain_on_error
     cdef bint _ended                        # the stream is done and has no error
     cdef object _error
-    cdef list _waiters                      # the futures of the steps that wait for data
+    cdef object _waiters                    # a deque of the futures of the steps that wait for data, or None
+    cdef bint _waking                       # a step was woken and has not run yet
     cdef object _watch                      # the handle of finished()
 
 cdef class ReadableIterator:

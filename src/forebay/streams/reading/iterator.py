@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, Self
 
@@ -77,6 +78,7 @@ class Reading:
     _ended: bool
     _error: Any
     _waiters: Any
+    _waking: bool
     _watch: Any
 
     def __init__(self, stream: Any, destroy_on_return: Any, drain_on_error: Any) -> None:
@@ -87,21 +89,32 @@ class Reading:
         self._drain_on_error = drain_on_error
         self._ended = False
         self._error = None
-        self._waiters = []
+        self._waiters = None
+        self._waking = False
         self._watch = None
 
     def _start(self) -> None:
         self.started = True
-        self._stream.on("readable", self._wake)
+        self._stream.on("readable", self._wake_next)
         self._watch = finished(self._stream, writable=False)
         self._watch.add_done_callback(self._finished)
 
-    def _wake(self) -> None:
+    def _wake_next(self) -> None:
+        """Wake the step that waits longest. It wakes the next one when it has its chunk, so that the order is kept."""
         waiters = self._waiters
-        self._waiters = []
-        for waiter in waiters:
+        while waiters and not self._waking:
+            waiter = waiters.popleft()
             if not waiter.done():
+                self._waking = True
                 waiter.set_result(None)
+
+    def _wake_all(self) -> None:
+        waiters = self._waiters
+        self._waiters = None
+        if waiters is not None:
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
     def _finished(self, watch: Any) -> None:
         error = watch.exception()
@@ -109,12 +122,13 @@ class Reading:
             self._error = aggregate(error, self._error)
         else:
             self._ended = True
-        self._wake()
+        self._wake_all()
 
     async def next(self) -> Any:
         stream = self._stream
         if not self.started and not self.over:
             self._start()
+        woken = False
         while True:
             if self.over:
                 raise StopAsyncIteration
@@ -124,6 +138,8 @@ class Reading:
             elif self._drain_on_error:
                 chunk = stream._s_read_rest()
             if chunk is not None:
+                if self._waiters:
+                    self._wake_next()
                 return chunk
             if self._error is not None:
                 error = self._error
@@ -135,12 +151,26 @@ class Reading:
             if stream._s_queue is not None and stream._s_queue.settle():
                 continue
             waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
+            if self._waiters is None:
+                self._waiters = deque()
+            # One that was woken for a chunk that another step took keeps its place.
+            if woken:
+                self._waiters.appendleft(waiter)
+            else:
+                self._waiters.append(waiter)
+            woken = True
             try:
                 await waiter
+                self._waking = False
             except asyncio.CancelledError:
                 self.finish(False)
                 await UntilClosed(stream)
+                raise
+            except BaseException:
+                # The step is dropped. If it was woken, the chunk is for the next one.
+                if waiter.done():
+                    self._waking = False
+                    self._wake_next()
                 raise
 
     async def next_after_a_turn(self) -> Any:
@@ -174,9 +204,9 @@ class Reading:
         # The stream still holds the listener.
         self._stream = self._watch = None
         # Steps that wait beside the one that was the last.
-        self._wake()
+        self._wake_all()
 
     def _let_go(self) -> None:
         if self.started:
-            self._stream.off("readable", self._wake)
+            self._stream.off("readable", self._wake_next)
             self._watch.cancel()

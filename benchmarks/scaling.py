@@ -98,7 +98,7 @@ async def callbacks(n: int) -> None:
     await watch
 
 
-@case("tasks that take the chunks of one stream", 500)
+@case("tasks that take the chunks of one stream", 250)
 async def takers(n: int) -> None:
     stream = Readable.from_(range(n))
     chunks = aiter(stream)

@@ -50,7 +50,7 @@ SANITIZE = (
     " -DCYTHON_USE_FREELISTS=0 -DFOREBAY_REUSE=0"
 )
 
-# Optimized, for threads that are fast meet more often.
+# Optimized: fast threads meet more often.
 SANITIZE_THREADS = "-O1 -g1 -fsanitize=thread -fno-omit-frame-pointer -DFOREBAY_REUSE=0"
 
 # Names the functions that are seldom called.

@@ -19,7 +19,7 @@ keeper is dropped, and where an object is made that the garbage collector knows,
 asks for its arguments first, then looks at the fields; it brings all of them in order, then drops; and what it makes of
 the front chunk it makes of a copy of the ref, and looks whether that is still the front before it takes it.
 Without the GIL each public method is a critical section, which is left in the same two places and while the kernel writes.
-The methods that only this package calls are not: the queues it calls them of belong to the thread of a loop.
+The methods that only this package calls are not locked: their queues belong to the thread of one loop.
 """
 
 cimport cython

@@ -212,6 +212,31 @@ async def views(n: int) -> None:
         queue.read(2)
 
 
+@case("views of a ChunkQueue, put back", 5000)
+async def views_put_back(n: int) -> None:
+    queue = ChunkQueue()
+    for _ in range(n):
+        queue.appendleft(b"abc")
+    assert queue.find(b"abcd") == -1
+    assert len(queue.read(3 * n)) == 3 * n
+
+
+@case("read_until() of a ChunkQueue for each new chunk", 5000)
+async def views_searched(n: int) -> None:
+    queue = ChunkQueue()
+    for _ in range(n):
+        queue.append(b"abc")
+        assert queue.read_until(b"\r\n", 4 * n) is None
+
+
+@case("read_until() of a ChunkQueue in one chunk", 5000)
+async def view_searched(n: int) -> None:
+    queue = ChunkQueue()
+    queue.append(bytearray(b"line\n" * n))
+    while queue:
+        assert queue.read_until(b"\n", 6 * n) == b"line\n"
+
+
 @case("items of zip(), window() and chunks()", 1000)
 async def operators(n: int) -> None:
     await Readable.from_(range(n)).zip(Readable.from_(range(n))).window(3).chunks(10).to_list()
@@ -319,6 +344,17 @@ async def reader_until(n: int) -> None:
         await asyncio.sleep(0)
     reader.feed_data(b"b")
     await reading
+
+
+@case("asyncio: writes that wait for the peer", 5000)
+async def backlog(n: int) -> None:
+    near, far = socket.socketpair()
+    with far:
+        _, writer = await forebay.asyncio.open_connection(sock=near)
+        for _ in range(n):
+            writer.write(b"x" * 1024)
+        writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 # ---- HTTP

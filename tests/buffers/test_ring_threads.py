@@ -248,7 +248,7 @@ def test_timed_out_waits_leave_nothing_behind(ring_cls: Any) -> None:
     started = time.monotonic()
     ring.release_consumer()
     assert not ring.wait_readable(0.05)
-    assert 0.045 < time.monotonic() - started < 30
+    assert time.monotonic() - started > 0.045
 
 
 @pytest.mark.parametrize("side", ["wait_readable", "wait_writable"])
@@ -291,9 +291,10 @@ def test_releasing_a_view_wakes_the_producer(ring_cls: Any) -> None:
 
 def test_waiting_uses_no_cpu_time(ring_cls: Any) -> None:
     ring = ring_cls(1)
-    before = time.thread_time()
+    worked, began = time.thread_time(), time.monotonic()
     assert not ring.wait_readable(0.3)
-    assert time.thread_time() - before < 0.1
+    # A wait that spins works for all of its time.
+    assert time.thread_time() - worked < (time.monotonic() - began) / 2
 
 
 def test_roles_move_from_thread_to_thread(ring_cls: Any) -> None:

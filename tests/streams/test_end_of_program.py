@@ -253,9 +253,7 @@ def test_data_that_can_never_come_is_named(ended, start):
     async def main():
         start()
 
-    before = time.monotonic()
     assert ended(main) == (None, STUCK[start])
-    assert time.monotonic() - before < LONG
 
 
 @pytest.mark.parametrize("start", STUCK)
@@ -352,15 +350,16 @@ def test_empty_streams_are_neither_waited_for_nor_named(ended):
 
 
 def test_an_exception_of_main_is_raised_at_once(ended):
+    waited = []
+
     async def main():
         stuck_write()
-        asyncio.get_running_loop().call_later(3 * LONG, print)
+        asyncio.get_running_loop().call_later(LONG, waited.append, True)
         raise KeyError("main")
 
-    before = time.monotonic()
     with pytest.raises(KeyError, match="main"):
         ended(main)
-    assert time.monotonic() - before < LONG
+    assert not waited
 
 
 def test_streams_of_another_loop_are_ignored(cut_off):

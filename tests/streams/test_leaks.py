@@ -492,3 +492,72 @@ async def test_fully_read_stream_is_freed(no_gc):
     del source
     await quiet()
     assert seen() is None
+
+
+# ---- a loop that goes on
+
+
+async def numbers():
+    number = 0
+    while True:
+        yield number
+        number += 1
+        await asyncio.sleep(0)
+
+
+async def first(items):
+    async for item in items:
+        return item
+
+
+async def of_a_function_that_stops(stream):
+    assert await pipeline(numbers(), stream, first) == 0
+
+
+async def of_a_cancelled_pipeline(stream):
+    flow = asyncio.ensure_future(pipeline(numbers(), stream, Writable(write=give_nothing, object_mode=True)))
+    await quiet()
+    flow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await flow
+
+
+async def of_cancelled_tasks(stream):
+    """As a program does that ends its own tasks."""
+    flow = pipeline(numbers(), stream, Writable(write=give_nothing, object_mode=True))
+    await quiet()
+    for task in asyncio.all_tasks() - {asyncio.current_task()}:
+        task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await flow
+
+
+async def of_a_cancelled_hook(stream):
+    async def read(size):
+        reading.append(asyncio.current_task())
+        await asyncio.sleep(60)
+
+    reading = []
+    source = Readable(read=read, object_mode=True)
+    source.pipe(stream)
+    await quiet()
+    reading.pop().cancel()
+    await closed(source)
+    stream.destroy()
+    return source
+
+
+@looped
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.parametrize(
+    "use", [of_a_function_that_stops, of_a_cancelled_pipeline, of_cancelled_tasks, of_a_cancelled_hook]
+)
+async def test_a_loop_keeps_nothing_of_what_is_over(use):
+    stream = PassThrough(object_mode=True)
+    other = await use(stream)
+    await closed(stream)
+    seen = [weakref.ref(each) for each in (stream, other) if each is not None]
+    del stream, other
+    await quiet()
+    gc.collect()
+    assert [ref() for ref in seen] == [None] * len(seen)

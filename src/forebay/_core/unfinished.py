@@ -164,18 +164,24 @@ class _Dropped(NamedTuple):
 
 
 def give_up(each: Any, loop: asyncio.AbstractEventLoop) -> None:
-    """Remember a stream or a pipeline that is about to be destroyed because the loop's tasks were cancelled.
+    """Account for a stream or a pipeline that is about to be destroyed because one of its tasks was cancelled.
 
-    Destroying one object destroys others, so at the end of the loop the first call remembers everything unfinished.
+    Destroying one object destroys others, so at the end of the loop the first call remembers everything unfinished. Before
+    that the warning comes at once: a loop that goes on must not keep what it has destroyed.
     """
-    first = _GIVEN_UP not in loop.__dict__ and shutting_down()
-    noted = loop.__dict__.setdefault(_GIVEN_UP, {})
-    _note(noted, [each])
-    if first:
+    noted = loop.__dict__.get(_GIVEN_UP)
+    if noted is not None:
+        _note(noted, [each])
+    elif shutting_down():
+        noted = loop.__dict__[_GIVEN_UP] = {}
         streams, flows = of_loop(loop)
-        _note(noted, [*flows, *streams])
+        _note(noted, [each, *flows, *streams])
         for flow in flows:
             flow.mark_handled()
+    elif _is_heard():
+        text = _account(each).text
+        if text is not None:
+            warn(text)
 
 
 def _note(noted: dict[int, _Dropped], these: list[Any]) -> None:

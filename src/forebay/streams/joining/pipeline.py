@@ -351,12 +351,13 @@ class Pipeline(ClosingOperation[Result_co], Flow):
         watch = finished(stream, readable=False)
         task = asyncio.current_task()
         assert task is not None
-        watch.add_done_callback(lambda done: task.cancel() if self._has_left(done.exception()) else None)
 
-        def leave(_: Any) -> None:
-            self._leaving.add(task)
-            task.cancel()
+        def leave(_: Any = None) -> None:
+            if task not in self._leaving:
+                self._leaving.add(task)
+                task.cancel()
 
+        watch.add_done_callback(lambda done: leave() if self._has_left(done.exception()) else None)
         if hasattr(stream, "_left_input"):
             stream.on(LEFT_EVENT, leave)
         try:
@@ -364,9 +365,8 @@ class Pipeline(ClosingOperation[Result_co], Flow):
             feeds.append(iterator)
             if stream.writable_need_drain:
                 await stream.drain()
-            write = partial(self._write, stream, index)
-            failed = partial(self._place, index=index)
-            await write_each(iterator, stream, write, failed, partial(writable_again, stream, watch))
+            failed, again = partial(self._place, index=index), partial(writable_again, stream, watch)
+            await write_each(iterator, stream, partial(self._write, stream, index), failed, again)
             if self._end or stream is not self.stages[-1]:
                 stream.end()
                 await watch

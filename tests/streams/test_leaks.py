@@ -1,6 +1,7 @@
 """A stream that is done leaves no task, no reference cycle and no memory behind."""
 
 import asyncio
+import contextlib
 import gc
 import sys
 import weakref
@@ -561,3 +562,81 @@ async def test_a_loop_keeps_nothing_of_what_is_over(use):
     await quiet()
     gc.collect()
     assert [ref() for ref in seen] == [None] * len(seen)
+
+
+def failing_iterable():
+    yield b"a"
+    raise KeyError("source")
+
+
+def failing_stream():
+    source = Readable(read=lambda size: None)
+    source.push(b"a")
+    asyncio.get_running_loop().call_soon(source.destroy, KeyError("source"))
+    return source
+
+
+@looped
+@pytest.mark.parametrize(
+    "source",
+    [
+        lambda: [b"a"],
+        lambda: Readable.from_([b"a"], object_mode=False),
+        lambda: PassThrough().end(b"a"),
+        failing_iterable,
+        failing_stream,
+    ],
+    ids=["iterable", "stream", "duplex", "failing iterable", "failing stream"],
+)
+@pytest.mark.parametrize("between", [0, 1])
+async def test_a_sink_that_stays_open_keeps_nothing_of_its_pipelines(source, between):
+    taken = []
+    sink = Writable(write=lambda chunk: taken.append(bytes(chunk)))
+    for count in (1, 2, 3):
+        with contextlib.suppress(KeyError):
+            await pipeline(source(), *(PassThrough() for _ in range(between)), sink, end=False)
+        await quiet()
+        assert sink.event_names() == []
+        assert len(taken) <= count
+    assert not sink.writable_ended
+    assert not sink.destroyed
+
+
+@looped
+async def test_an_error_after_a_pipeline_is_the_program_s_own():
+    errors = []
+    sink = Writable(write=lambda chunk: None)
+    await pipeline([b"a"], sink, end=False)
+    asyncio.get_running_loop().set_exception_handler(
+        lambda loop, context: errors.append(context["exception"])
+    )
+    error = KeyError("later")
+    sink.destroy(error)
+    await quiet()
+    assert errors == [error]
+
+
+@looped
+@needs_counts
+async def test_calls_of_a_read_that_pushes_in_a_loop_do_not_pile_up():
+    calls = 0
+
+    async def read(size):
+        nonlocal calls
+        calls += 1
+        more = True
+        while more:
+            await asyncio.sleep(0)
+            more = source.push(b"chunk")
+
+    source = Readable(read=read, high_water_mark=50)
+    taken = 0
+    async for _ in source.iterator(destroy_on_return=False):
+        taken += 1
+        if taken > 1000:
+            break
+    await quiet(30)
+    assert source.readable_length <= 50
+    assert calls == 1
+    source.destroy()
+    await closed(source)

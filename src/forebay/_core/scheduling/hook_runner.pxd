@@ -4,6 +4,7 @@ cimport forebay._core.scheduling.calls as calls
 from forebay._core.scheduling.awaits cimport Suspended, first_step
 
 cpdef bint is_awaitable(object value) except -1
+cpdef bint is_coroutine_of(object function, object value) except -1
 
 @cython.freelist(8)
 cdef class Unfinished:

@@ -20,6 +20,11 @@ def is_awaitable(value: object) -> bool:
     return calls.has_await(value)
 
 
+def is_coroutine_of(function: object, value: object) -> bool:
+    """Return whether ``value`` comes from a call of ``function``, an ``async def``: no line of the call has run."""
+    return type(value) is CoroutineType and getattr(function, "__code__", None) is value.cr_code
+
+
 class Settleable(Protocol):
     """The receiver of the outcome of a call: a `Completion`, or the place of an item in an operator."""
 

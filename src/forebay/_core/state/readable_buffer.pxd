@@ -2,6 +2,7 @@ cimport cython
 
 cimport forebay._core.scheduling.calls as calls
 from forebay._core.data.chunk cimport byte_chunk, text_chunk
+from forebay._core.data.stalls cimport Stalls
 from forebay._core.scheduling.fifo cimport Fifo
 from forebay._core.state.lifecycle cimport Lifecycle
 
@@ -12,6 +13,7 @@ cdef class ReadableBuffer(Lifecycle):
     cdef Py_ssize_t _r_length                # bytes, characters or objects in the buffer
     cdef Py_ssize_t _r_changes               # number of changes at the front of the buffer so far
     cdef object _r_decoder
+    cdef Stalls _r_stalls                    # number and duration of stalls by full destinations
     cdef object _r_checked(self, object chunk, object encoding)
     cdef object _r_decode(self, object chunk)
     @cython.locals(buffer=Fifo)
@@ -35,3 +37,7 @@ cdef class ReadableBuffer(Lifecycle):
     cdef object _r_set_encoding(self, object encoding)
     @cython.locals(buffer=Fifo, decoded=list, offset=Py_ssize_t, index=Py_ssize_t)
     cdef list _r_decoded(self, object decoder)
+    @cython.locals(stalls=Stalls)
+    cdef object _r_stall(self)
+    @cython.locals(stalls=Stalls)
+    cdef object _r_unstall(self)

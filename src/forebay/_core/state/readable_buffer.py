@@ -6,6 +6,7 @@ from typing import Any
 
 from forebay._core.data.chunk import byte_chunk, invalid_chunk, text_chunk
 from forebay._core.data.encodings import encoding_name, make_decoder
+from forebay._core.data.stalls import Stalls
 from forebay._core.fields import give_defaults
 from forebay._core.scheduling import calls
 from forebay._core.scheduling.fifo import Fifo
@@ -19,6 +20,7 @@ class ReadableBuffer(Lifecycle):
     _r_length: int
     _r_changes: int
     _r_decoder: Any
+    _r_stalls: Any
 
     def _r_checked(self, chunk: Any, encoding: Any) -> Any:
         """Return the chunk as bytes, or as text if the stream decodes. After an error is reported, return None."""
@@ -245,6 +247,19 @@ class ReadableBuffer(Lifecycle):
             else:
                 decoded.append(decoder.decode(bytes(data)))
         return decoded
+
+    def _r_stall(self) -> None:
+        if self._r_stalls is None:
+            stalls = Stalls()
+            if self._r_stalls is None:
+                self._r_stalls = stalls
+        stalls = self._r_stalls
+        stalls.begin()
+
+    def _r_unstall(self) -> None:
+        stalls = self._r_stalls
+        if stalls is not None:
+            stalls.end()
 
 
 give_defaults(ReadableBuffer)

@@ -7,9 +7,9 @@ from forebay._core.data.chunk cimport byte_chunk
 from forebay._core.scheduling.fifo cimport Fifo
 from forebay._core.scheduling.ticks cimport TickQueue
 from forebay._core.state.readable_buffer cimport ReadableBuffer
-from forebay._core.data.stalls cimport Stalls
 from forebay._core.events cimport _returned
 from forebay._core.listeners cimport Handlers, Listener
+from forebay._core.scheduling.hook_runner cimport is_coroutine_of
 
 cdef object _DATA
 cdef object _READABLE
@@ -19,7 +19,8 @@ cdef object _last_size
 cdef class ReadableSide(ReadableBuffer):
     cdef unsigned char _r_disabled           # a Duplex made with readable=False
     cdef unsigned char _r_reading            # a _read call is outstanding
-    cdef unsigned char _r_late               # ... and a tick will call it
+    cdef unsigned char _r_late               # ... and a tick, or the end of the call that runs, will call it
+    cdef unsigned char _r_busy               # a call of an async _read runs
     cdef unsigned char _r_sync               # inside _read, or _read was never called
     cdef unsigned char _r_need_readable      # a consumer waits for 'readable'
     cdef unsigned char _r_emitted_readable   # ... and announced
@@ -43,7 +44,6 @@ cdef class ReadableSide(ReadableBuffer):
     cdef Py_ssize_t _r_chunks                # number of chunks received so far
     cdef long long _r_bytes                  # their bytes (characters, objects)
     cdef Py_ssize_t _r_peak                  # the highest _r_length
-    cdef Stalls _r_stalls                    # number and duration of stalls by full destinations
     cdef object _r_data_handler              # what _s_events holds for 'data'
     cdef Listener _r_data_listener           # ... if it is an internal listener
     cdef object _r_start(self, object read, Py_ssize_t hwm, bint object_mode, object encoding)
@@ -75,10 +75,6 @@ cdef class ReadableSide(ReadableBuffer):
     cdef object _r_end_readable(self)
     cdef object _r_emit_end(self)
     cdef object _r_forget_drains(self)
-    @cython.locals(stalls=Stalls)
-    cdef object _r_stall(self)
-    @cython.locals(stalls=Stalls)
-    cdef object _r_unstall(self)
     cdef object _r_pause(self)
     cdef object _r_resume(self)
     cdef object _r_update_listening(self)

@@ -7,11 +7,11 @@ from typing import Any
 
 from forebay._core.data.chunk import byte_chunk
 from forebay._core.data.encodings import encoding_name, make_decoder
-from forebay._core.data.stalls import Stalls
 from forebay._core.events import _returned
 from forebay._core.fields import give_defaults
 from forebay._core.listeners import Handlers, Listener
 from forebay._core.scheduling import calls, this_thread
+from forebay._core.scheduling.hook_runner import is_coroutine_of
 from forebay._core.state import constants as k
 from forebay._core.state.readable_buffer import ReadableBuffer
 from forebay._core.usage_errors import watch_read
@@ -34,6 +34,7 @@ class ReadableSide(ReadableBuffer):
     _r_disabled: bool
     _r_reading: bool
     _r_late: bool
+    _r_busy: bool
     _r_sync: bool
     _r_need_readable: bool
     _r_emitted_readable: bool
@@ -55,7 +56,6 @@ class ReadableSide(ReadableBuffer):
     _r_chunks: int
     _r_bytes: int
     _r_peak: int
-    _r_stalls: Any
     _r_data_handler: Any
     _r_data_listener: Any
 
@@ -280,7 +280,10 @@ class ReadableSide(ReadableBuffer):
                 # The look may run the garbage collector and with it foreign code, such as destroy().
                 if queue._left <= 0 and (queue._look() or self._s_destroyed):
                     self._r_late = True
-            if self._r_late:
+            if self._r_busy:
+                # The end of the call that runs makes this one, or calls of a hook that pushes in a loop pile up.
+                self._r_late = True
+            elif self._r_late:
                 self._s_tick(k.TICK_READ_LATE, None)
             else:
                 self._r_call_read()
@@ -329,6 +332,7 @@ class ReadableSide(ReadableBuffer):
             if type(result) is bytes:
                 self._r_push(result if calls.bytes_size(result) else None, None)
             else:
+                self._r_busy = is_coroutine_of(self._r_hook, result)
                 self._s_hook_returned(k.HOOK_READ, result)
         except Exception as error:
             self._s_fail(error, False)
@@ -337,7 +341,8 @@ class ReadableSide(ReadableBuffer):
         """Call the postponed hook, unless it is not needed any more."""
         late = self._r_late
         self._r_late = False
-        if late and self._r_reading and not self._s_destroyed and self._s_errored is None:
+        wanted = late and self._r_reading and not self._r_busy
+        if wanted and not self._s_destroyed and self._s_errored is None:
             self._r_sync = True
             self._r_call_read()
             self._r_sync = False
@@ -361,22 +366,19 @@ class ReadableSide(ReadableBuffer):
         """Handle the result of a _read hook."""
         if value is None or value is True or value is False:
             return
-        if (
-            not self._r_object
-            and not isinstance(value, str)
-            and byte_chunk(value) is not None
-            and len(value) == 0
-        ):
-            value = None
-        self._r_push(value, None)
+        has_data = self._r_object or isinstance(value, str) or byte_chunk(value) is None or len(value) > 0
+        self._r_push(value if has_data else None, None)
 
     def _s_complete(self, kind: Any, error: Any, value: Any) -> None:
         if kind != k.HOOK_READ:
             ReadableBuffer._s_complete(self, kind, error, value)
-        elif error is not None:
+            return
+        self._r_busy = False
+        if error is not None:
             self._s_fail(error, False)
         else:
             self._r_read_done(value)
+        self._r_read_late()
 
     # ---- 'readable', the flow, the end
 
@@ -536,19 +538,6 @@ class ReadableSide(ReadableBuffer):
         else:
             self._r_await = None
         self._r_unstall()
-
-    def _r_stall(self) -> None:
-        if self._r_stalls is None:
-            stalls = Stalls()
-            if self._r_stalls is None:
-                self._r_stalls = stalls
-        stalls = self._r_stalls
-        stalls.begin()
-
-    def _r_unstall(self) -> None:
-        stalls = self._r_stalls
-        if stalls is not None:
-            stalls.end()
 
     # ---- the other side of a Duplex
 

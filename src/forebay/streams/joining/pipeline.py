@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterable, Awaitable, Callable, Coroutine
 from functools import partial
 from types import CoroutineType
 from typing import TYPE_CHECKING, Any, overload
@@ -27,7 +27,6 @@ from forebay.errors import (
 )
 from forebay.stats import StreamStats, bottleneck, drawing, flow_stats
 from forebay.streams.blocking.file_objects import with_files
-from forebay.streams.from_iterable import from_iterable
 from forebay.streams.generics import Result_co
 from forebay.streams.joining.async_iterable import (
     PlainItems,
@@ -42,6 +41,7 @@ from forebay.streams.joining.stage_checks import (
     call_stage,
     can_read,
     check_stages,
+    first_stage,
     placed,
     wrong_return,
 )
@@ -153,18 +153,7 @@ class Pipeline(ClosingOperation[Result_co], Flow):
                 self._join(current, stage, index)
             self._feeds = []
             return stage
-        return self._first(stage) if index == 0 else self._call(stage, current, index)
-
-    def _first(self, stage: Any) -> Any:
-        # A Future is iterable too, for the sake of ``await``.
-        if is_awaitable(stage):
-            return from_iterable(stage)
-        if isinstance(stage, (Iterable, AsyncIterable)):
-            return stage
-        made = stage()
-        if not isinstance(made, (Iterable, AsyncIterable)):
-            raise wrong_return(0, "an iterable or async iterable", made)
-        return made
+        return first_stage(stage) if index == 0 else self._call(stage, current, index)
 
     def _call(self, stage: Callable[..., Any], current: Any, index: int) -> Any:
         source = async_iterable(current)
@@ -200,12 +189,10 @@ class Pipeline(ClosingOperation[Result_co], Flow):
         if not isinstance(stream, (Readable, Writable)):
             return
         reading = index < len(self.stages) - 1
-        # The program reads the output of the last stage, and gets its errors after the pipeline is done.
-        goes_on = not reading and isinstance(stream, Readable) and can_read(stream)
         if reading or self._end:
             destroyer = Destroyer(stream, reading, index > 0)
             self._destroyers.append(destroyer)
-            if goes_on:
+            if self._goes_on(index):
                 self._last_cleanup.append(destroyer.forget)
 
         def failed(error: BaseException) -> None:
@@ -214,8 +201,14 @@ class Pipeline(ClosingOperation[Result_co], Flow):
                 self._finish(error)
 
         stream.on("error", failed)
-        if goes_on:
+        if self._goes_on(index):
             self._last_cleanup.append(lambda: stream.off("error", failed))
+
+    def _goes_on(self, index: int) -> bool:
+        """Return whether the program uses this stage when the pipeline is done: it gets the errors from then on."""
+        last = self.stages[-1]
+        used = not self._end or (isinstance(last, Readable) and can_read(last))
+        return used and index == len(self.stages) - 1
 
     def _join(self, current: Any, stream: Any, index: int) -> None:
         if isinstance(current, Readable):
@@ -270,8 +263,11 @@ class Pipeline(ClosingOperation[Result_co], Flow):
         finished(source, writable=False).add_done_callback(read)
         watch = finished(dest, readable=False)
         watch.add_done_callback(written)
-        if is_last and isinstance(dest, Readable) and can_read(dest):
+        if self._goes_on(index):
             self._last_cleanup.append(watch.cancel)
+        if is_last and not self._end:
+            self._last_cleanup += [lambda: dest.off("close", closed), lambda: source.unpipe(dest)]
+            self._last_cleanup.append(lambda: dest.off(LEFT_EVENT, source.destroy))
 
     async def _await_last(self, awaitable: Any, end: Any, feeds: list[Any]) -> None:
         error, value = await self._run(lambda: awaitable, feeds)
@@ -436,7 +432,7 @@ class Pipeline(ClosingOperation[Result_co], Flow):
                 if task is not asyncio.current_task():
                     task.cancel()
         if final:
-            if self._first_error is None:
+            if self._first_error is None or not self._end:
                 for cleanup in self._last_cleanup:
                     cleanup()
             next_tick(self._settle, self._first_error, self._outcome)

@@ -14,6 +14,7 @@ from forebay._core.state.stream import Stream
 from forebay._core.usage_errors import hint, is_class
 from forebay.errors import AbortError, InvalidArgTypeError, InvalidReturnValueError
 from forebay.streams.blocking.file_objects import is_file, is_text
+from forebay.streams.from_iterable import from_iterable
 from forebay.streams.readable import Readable
 from forebay.streams.transform import PassThrough
 from forebay.streams.writable import Writable
@@ -100,6 +101,19 @@ def wrong_return(index: int, wanted: str, made: Any) -> InvalidReturnValueError:
         made.close()
         per_chunk = f"; {_WHOLE_SOURCE}" if index else ""
     return InvalidReturnValueError(f"stage {index + 1} must return {wanted}, got {made!r}{per_chunk}")
+
+
+def first_stage(stage: Any) -> Any:
+    """Return the iterable that the first stage of a pipeline is, or that it makes."""
+    # A Future is iterable too, for the sake of ``await``.
+    if is_awaitable(stage):
+        return from_iterable(stage)
+    if isinstance(stage, (Iterable, AsyncIterable)):
+        return stage
+    made = stage()
+    if not isinstance(made, (Iterable, AsyncIterable)):
+        raise wrong_return(0, "an iterable or async iterable", made)
+    return made
 
 
 def call_stage(stage: Callable[[Any], Any], source: AsyncIterable[Any]) -> Any:

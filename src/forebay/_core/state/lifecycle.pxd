@@ -51,6 +51,7 @@ cdef class Lifecycle(HookOwner):
     cdef object _s_hook_returned(self, int kind, object result)
     @cython.locals(done=Completion, runner=HookRunner, raised=calls.Raised)
     cdef object _s_run_hook(self, int kind, object awaitable)
+    cdef object _s_hook_waits(self, int kind, object awaitable)
     @cython.locals(runner=HookRunner, runners=dict)
     cdef HookRunner _s_choose_runner(self, int kind)
     @cython.locals(runners=dict)

@@ -408,6 +408,7 @@ class Lifecycle(HookOwner):
                 done = Completion()
                 done._attach(self, kind)
                 runner.queue(outcome, done)
+                self._s_hook_waits(kind, awaitable)
                 return
         except Exception as error:
             # The hook itself has not raised: there is no memory to run it.
@@ -418,6 +419,9 @@ class Lifecycle(HookOwner):
             self._s_complete(kind, raised.error, None)
         else:
             self._s_complete(kind, None, outcome)
+
+    def _s_hook_waits(self, kind: int, awaitable: Any) -> None:
+        """Note that a call of a hook has to wait."""
 
     def _s_choose_runner(self, kind: int) -> HookRunner:
         """Return the runner for a kind of hook, and remember it as the last one."""

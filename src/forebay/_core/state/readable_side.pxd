@@ -66,6 +66,7 @@ cdef class ReadableSide(ReadableBuffer):
     cdef object _r_call_read(self)
     @cython.locals(late=bint)
     cdef object _r_read_late(self)
+    cdef object _s_hook_waits(self, int kind, object awaitable)
     cdef object _r_find_hook(self)
     cdef object _r_read_done(self, object value)
     cdef object _r_announce(self)

@@ -332,7 +332,6 @@ class ReadableSide(ReadableBuffer):
             if type(result) is bytes:
                 self._r_push(result if calls.bytes_size(result) else None, None)
             else:
-                self._r_busy = is_coroutine_of(self._r_hook, result)
                 self._s_hook_returned(k.HOOK_READ, result)
         except Exception as error:
             self._s_fail(error, False)
@@ -368,6 +367,10 @@ class ReadableSide(ReadableBuffer):
             return
         has_data = self._r_object or isinstance(value, str) or byte_chunk(value) is None or len(value) > 0
         self._r_push(value if has_data else None, None)
+
+    def _s_hook_waits(self, kind: int, awaitable: Any) -> None:
+        if kind == k.HOOK_READ:
+            self._r_busy = is_coroutine_of(self._r_hook, awaitable)
 
     def _s_complete(self, kind: Any, error: Any, value: Any) -> None:
         if kind != k.HOOK_READ:

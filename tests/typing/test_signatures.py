@@ -161,3 +161,18 @@ def test_help_shows_the_signature_and_the_docstring(name):
     assert f"class {name}(" in text
     assert inspect.getdoc(cls).splitlines()[0] in text
     assert " |  --\n" not in text
+
+
+class Own(forebay.Transform):
+    def __init__(self, level, *, strict=False):
+        super().__init__()
+
+
+class Same(forebay.Duplex):
+    pass
+
+
+def test_a_subclass_has_the_signature_of_its_constructor():
+    assert str(inspect.signature(Own)) == "(level, *, strict=False)"
+    assert parameters(Same) == parameters(forebay.Duplex)
+    assert "high_water_mark" in str(inspect.signature(Same))

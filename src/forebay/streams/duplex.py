@@ -9,6 +9,7 @@ from forebay._core.waiting.aclose import leave_duplex
 from forebay.errors import InvalidArgTypeError
 from forebay.streams import late_binding
 from forebay.streams.generics import Generic, In_contra, Out_co
+from forebay.streams.init_signature import InitSignature
 from forebay.streams.readable import Readable
 from forebay.streams.writable import Writable
 
@@ -97,6 +98,7 @@ class Duplex(Readable[Out_co], Writable[In_contra], Generic[In_contra, Out_co]):
     else:
         # The compiled backend compiles this constructor with the core.
         __init__ = Stream._s_init_duplex
+        __signature__ = InitSignature()
 
     @staticmethod
     def from_(source: Any, **options: Never) -> Duplex[Any, Any]:  # type: ignore[override]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from forebay._core.state.stream import Stream
 from forebay.streams.duplex import Duplex
 from forebay.streams.generics import Chunk, Generic, In_contra, Out_co
+from forebay.streams.init_signature import InitSignature
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -129,6 +130,7 @@ class Transform(Duplex[In_contra, Out_co], Generic[In_contra, Out_co]):
     else:
         # The compiled backend compiles this constructor with the core.
         __init__ = Stream._t_init
+        __signature__ = InitSignature()
 
 
 class PassThrough(Transform[Chunk, Chunk], Generic[Chunk]):

@@ -56,6 +56,30 @@ def test_exception_of_a_handler_is_reported_once(run, error, moment, way):
     run(main)
 
 
+@pytest.mark.parametrize("way", ["destroyed", "failed"])
+def test_requests_that_come_together_have_their_answers_before_one_is_cut_short(run, way):
+    def handler(request, response):
+        if request.path == "/first":
+            response.end(b"whole")
+        elif way == "destroyed":
+            response.destroy()
+        else:
+            response.write(b"part")
+            raise LookupError("mine")
+
+    async def main():
+        run.errors_wanted = way == "failed"
+        async with peer_of(handler) as peer:
+            await peer.send(request("GET /first") + request("GET /second") + request("GET /third"))
+            got = await answer(peer)
+            assert (got.status, got.body) == (200, b"whole")
+            rest = await peer.rest()
+            assert b"0\r\n\r\n" not in rest
+            assert rest.count(b"HTTP/1.1") == (way == "failed")
+
+    run(main)
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 @pytest.mark.parametrize("begun", [False, True])
 def test_pipeline_error_of_another_stage_is_reported(run, begun):

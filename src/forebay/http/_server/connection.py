@@ -260,6 +260,9 @@ class ServerConnection(RequestReceiver):
         if self._gone:
             return
         socket = self._socket
+        while socket._w_corked:
+            # The responses before this one are whole, and may wait for the end of a turn in which several requests came.
+            socket._w_uncork_once()
         if error is not None and not response._head_sent:
             self._answer(response._failure_status, None)
         elif response._framing == k.UNTIL_CLOSE and hasattr(socket, "reset_and_destroy"):

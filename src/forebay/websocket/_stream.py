@@ -95,8 +95,15 @@ class WebSocket(Duplex[Any, Any]):
                 self._end_reading()
                 return
             except self._errors.ConnectionClosed as error:
+                if self.readable_length and self._is_read():
+                    # The reader gets the messages that came before. Its read of the empty buffer calls this hook again.
+                    self._r_got_nothing()
+                    return
                 raise _closed_error(error) from error
             more = self.push(message)
+
+    def _is_read(self) -> bool:
+        return bool(self.readable_did_read or self.readable_flowing or self.listener_count("readable"))
 
     def _end_reading(self) -> None:
         """End the readable side. If the writable side is about to finish, that comes first: a pipeline ends with 'end'."""

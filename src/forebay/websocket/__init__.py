@@ -16,6 +16,7 @@ from forebay._core.abort import AbortSignal
 from forebay._core.representation import represent
 from forebay._system.worker_pool import settle
 from forebay.errors import InvalidArgTypeError, OutOfRangeError, WebSocketClosedError
+from forebay.websocket._guarded import guarded
 from forebay.websocket._library import load
 from forebay.websocket._stream import WebSocket
 
@@ -68,7 +69,7 @@ async def connect(
         max_queue=_QUEUE_FRAMES,
         ping_interval=ping_interval,
         ping_timeout=ping_timeout,
-        **options,
+        **{"create_connection": guarded(client.ClientConnection), **options},
     )
     return WebSocket(connection, high_water_mark=high_water_mark, signal=signal)
 
@@ -154,7 +155,7 @@ async def serve(
         max_queue=_QUEUE_FRAMES,
         ping_interval=ping_interval,
         ping_timeout=ping_timeout,
-        **options,
+        **{"create_connection": guarded(library.ServerConnection), **options},
     )
     if not server.sockets:
         # asyncio passes over an address for which the system gives no socket.

@@ -14,6 +14,7 @@ from forebay import (
     Completion,
     Duplex,
     PassThrough,
+    PrematureCloseError,
     Readable,
     Transform,
     Writable,
@@ -614,6 +615,18 @@ async def test_an_error_after_a_pipeline_is_the_program_s_own():
     sink.destroy(error)
     await quiet()
     assert errors == [error]
+
+
+@looped
+@pytest.mark.parametrize("event", ["end", "close"])
+async def test_a_sink_that_closes_when_its_pipeline_is_done_reports_nothing(event):
+    sink = Writable(write=lambda chunk: None)
+    source = Readable.from_([b"a"], object_mode=False)
+    source.on(event, sink.destroy)
+    with contextlib.suppress(PrematureCloseError):
+        await pipeline(source, sink, end=False)
+    await quiet()
+    gc.collect()
 
 
 @looped

@@ -264,7 +264,7 @@ class Pipeline(ClosingOperation[Result_co], Flow):
         watch = finished(dest, readable=False)
         watch.add_done_callback(written)
         if self._goes_on(index):
-            self._last_cleanup.append(watch.cancel)
+            self._last_cleanup += [watch.cancel, watch.mark_handled]
         if is_last and not self._end:
             self._last_cleanup += [lambda: dest.off("close", closed), lambda: source.unpipe(dest)]
             self._last_cleanup.append(lambda: dest.off(LEFT_EVENT, source.destroy))

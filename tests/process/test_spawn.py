@@ -263,10 +263,10 @@ def test_kill_and_signals(run):
         process.kill()
         assert await process.wait() == -signal.SIGKILL
         process.kill()
-        process = spawn("sh", "-c", "trap 'exit 7' INT; echo ready; while :; do sleep 0.01; done")
+        process = spawn("sh", "-c", "trap 'exit 7' USR1; echo ready; while :; do sleep 0.01; done")
         output = aiter(process.stdout)
         assert await anext(output) == b"ready\n"
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGUSR1)
         assert await process.wait() == 7
         with pytest.raises(ProcessError, match="status 7"):
             await anext(output)
